@@ -1,0 +1,10 @@
+from .errors import InputError as InputError
+from .fold import UncertaintyMaps as UncertaintyMaps
+from .grid import Grid as Grid
+from .images import LabelMap as LabelMap
+from .images import Scan as Scan
+from .io import read as read
+from .measures import MEASURES as MEASURES
+from .probabilities import ProbabilityMap as ProbabilityMap
+from .voxelwise import entropy as entropy
+from .voxelwise import uncertainty as uncertainty

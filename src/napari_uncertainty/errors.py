@@ -1,0 +1,9 @@
+"""The one error that is meant for the person at the screen."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used; the message says what is wrong and what to do.
+
+    The viewer shows the message as a notification and the command line prints it on
+    stderr, both without a traceback.
+    """

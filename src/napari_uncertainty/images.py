@@ -1,0 +1,141 @@
+"""Scans and label maps, and how to tell one from the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .grid import Grid
+
+# Words in file names, as whole parts between separators: BIDS suffixes and what
+# segmentation tools write. They shift the decision, they do not make it.
+_LABEL_WORDS = re.compile(
+    r"(?:^|[^a-z])(seg|dseg|aseg|aparc|labels?|labelmap|mask|parc|parcellation|"
+    r"segmentation|tissue|atlas)(?:[^a-z]|$)",
+    re.IGNORECASE,
+)
+_SCAN_WORDS = re.compile(
+    r"(?:^|[^a-z])(t1w?|t2w?|pdw?|flair|bold|dwi|mri?|ct|scan|anat|brain|orig)"
+    r"(?:[^a-z]|\d|$)",
+    re.IGNORECASE,
+)
+NIFTI_INTENT_LABEL = 1002  # NIFTI_INTENT_LABEL in nifti1.h
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """An image that people look at.
+
+    Attributes
+    ----------
+    data : ndarray
+        Intensities in the file's own axis order (i, j, k); further axes, such as
+        time, come last.
+    grid : Grid
+        Where the first two or three axes sit.
+    source : Path or None
+        The file.
+    name : str
+        What to call it.
+    """
+
+    data: np.ndarray[Any, Any]
+    grid: Grid
+    source: Path | None = None
+    name: str = "untitled"
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """A segmentation: one whole number per voxel.
+
+    Attributes
+    ----------
+    data : ndarray of int
+        Labels in the file's own axis order (i, j, k); 0 is background.
+    grid : Grid
+        Where the voxels sit.
+    class_names : mapping of int to str
+        Names of the labels, as far as they are known.
+    source : Path or None
+        The file.
+    name : str
+        What to call it.
+    """
+
+    data: np.ndarray[Any, Any]
+    grid: Grid
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    source: Path | None = None
+    name: str = "untitled"
+
+
+def looks_like_labels(
+    data: np.ndarray[Any, Any], *, name: str = "", intent: int = 0
+) -> bool:
+    """Whether an image is a label map rather than a scan.
+
+    Storage does not tell: scans are often integers and masks often floats. A label
+    map holds few different whole numbers, and they come in patches: most neighbours
+    inside the foreground are equal. In a scan they rarely are.
+
+    Parameters
+    ----------
+    data : ndarray
+        The image, any number of axes.
+    name : str
+        File name; words such as ``seg`` or ``T1w`` shift the decision.
+    intent : int
+        NIfTI intent code; 1002 (label) decides at once.
+    """
+    if intent == NIFTI_INTENT_LABEL:
+        return True
+    if data.size == 0 or data.dtype.kind not in "buif":
+        return False
+    if not _whole_numbers(data):
+        return False
+    needed = 0.5
+    if _LABEL_WORDS.search(name):
+        needed = 0.25
+    elif _SCAN_WORDS.search(name):
+        needed = 0.8
+    return _patchiness(data, name) >= needed
+
+
+def _whole_numbers(data: np.ndarray[Any, Any]) -> bool:
+    """Whether all values are whole, not negative, and not too many for labels."""
+    if data.dtype.kind == "f":
+        sample = data[tuple(slice(None, None, max(1, n // 48)) for n in data.shape)]
+        if not np.isfinite(sample).all() or (sample != np.rint(sample)).any():
+            return False
+        if not np.isfinite(data).all() or (data != np.rint(data)).any():
+            return False
+    lowest, highest = data.min(), data.max()
+    return bool(lowest >= 0 and (highest < 2**31))
+
+
+def _patchiness(data: np.ndarray[Any, Any], name: str) -> float:
+    """Share of neighbouring pairs inside the foreground that are equal, 0 to 1."""
+    equal = pairs = 0
+    # Every third plane along each axis is plenty, and quick on large volumes.
+    for axis in range(data.ndim):
+        if data.shape[axis] < 2:
+            continue
+        thin = tuple(
+            slice(None) if other == axis else slice(None, None, 3 if n > 32 else 1)
+            for other, n in enumerate(data.shape)
+        )
+        values = np.moveaxis(data[thin], axis, 0)
+        here, there = values[:-1], values[1:]
+        inside = (here != 0) & (there != 0)
+        pairs += int(inside.sum())
+        equal += int(((here == there) & inside).sum())
+    if pairs == 0:
+        # Nothing but background, or single voxels: only the name can tell.
+        return 1.0 if _LABEL_WORDS.search(name) else 0.0
+    return equal / pairs

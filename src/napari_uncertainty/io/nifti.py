@@ -1,0 +1,103 @@
+"""NIfTI images: scans, label maps, and 4D probabilities with the class axis last."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path, PurePath
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from ..errors import InputError
+from ..grid import Grid
+from ..images import LabelMap, Scan, looks_like_labels
+from ..probabilities import ProbabilityMap, find_class_axis
+from .dataset_json import class_names_for, label_names_beside
+from .memory import check_fits_memory
+
+Array = np.ndarray[Any, Any]
+
+SUFFIXES = (".nii.gz", ".nii")
+
+
+def stem(path: PurePath) -> str:
+    """File name without ``.nii`` or ``.nii.gz``."""
+    for suffix in SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.stem
+
+
+def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
+    """Read a NIfTI image and decide from its values what it is.
+
+    A fourth axis along which the values sum to 1 is a class axis; any other further
+    axis (time, echoes) is left at the end of a scan.
+    """
+    image = load(path)
+    data = _squeezed(_read_data(image, path))
+    grid = Grid(data.shape[:3], image.affine, image.header)
+    if data.ndim == 4:
+        values = np.moveaxis(data, -1, 0)
+        if find_class_axis(values) == 0:
+            class_names = class_names_for(path, len(values))
+            return ProbabilityMap(
+                values, class_names, grid, source=path, name=stem(path)
+            )
+    elif looks_like_labels(
+        data, name=path.name, intent=int(image.header["intent_code"])
+    ):
+        labels = data if data.dtype.kind in "iu" else data.astype(np.int32)
+        return LabelMap(labels, grid, label_names_beside(path), path, stem(path))
+    return Scan(data, grid, path, stem(path))
+
+
+def load(path: Path) -> Any:
+    """Open a NIfTI file (header only; the data follow when asked for)."""
+    try:
+        image = nib.load(path)
+    except (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
+        raise InputError(f"{path.name} is not a NIfTI-1 or NIfTI-2 image.")
+    return image
+
+
+def _read_data(image: Any, path: Path) -> Array:
+    """Voxel values: as stored where nothing is scaled, else float32."""
+    stored = image.get_data_dtype()
+    if stored.names is not None or stored.kind not in "iuf":
+        raise InputError(
+            f"{path.name} stores colour or complex values; a scan, labels or "
+            "probabilities have one real number for each voxel."
+        )
+    if image.ndim < 2 or 0 in image.shape:
+        raise InputError(f"{path.name} has shape {image.shape}: no image to show.")
+    scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
+    in_memory = np.dtype(np.float32) if scaled else stored
+    check_fits_memory(path, image.shape, in_memory)
+    try:
+        if scaled:
+            return np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+        data: Array = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+    # Viewers and compiled code expect the machine's own byte order.
+    return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
+
+
+def _squeezed(data: Array) -> Array:
+    """Without axes of length 1 behind the third, as ITK writes vector images."""
+    if data.ndim > 3:
+        keep = data.shape[:3] + tuple(n for n in data.shape[3:] if n > 1)
+        data = data.reshape(keep)
+    return data
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path.name} cannot be read: it is damaged, cut short or not NIfTI ({error})."
+    )

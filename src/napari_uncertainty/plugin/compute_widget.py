@@ -1,0 +1,259 @@
+"""The dock widget *Compute uncertainty*."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    Label,
+    ProgressBar,
+    PushButton,
+    Widget,
+)
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error, show_warning
+from psygnal import Signal
+from qtpy.QtWidgets import QSizePolicy
+
+from ..case import CaseResult, iter_case
+from ..errors import InputError
+from .layer_choice import LayerChoice
+from .map_layer import show_map
+from .preferences import BASE_BY_UNIT, preferences
+from .report import report_lines
+from .selection import (
+    check_scan_fits,
+    lies_on_map,
+    map_shape,
+    rank_probabilities,
+    rank_scan,
+    rank_segmentation,
+    required_class_axis,
+    role_of,
+    tilt_note,
+)
+from .work import Job
+
+MEASURE = "entropy"
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """What was asked for when Compute was clicked."""
+
+    probabilities: Image
+    data: Any
+    class_axis: int
+    segmentation: Labels | None
+    foreground_only: bool
+    notes: list[str]
+
+    def is_current(self, viewer: Any) -> bool:
+        """Whether the layer is still there and still holds the same data."""
+        layer = self.probabilities
+        return layer in viewer.layers and layer.data is self.data
+
+
+class ComputeWidget(Container[Widget]):
+    """Choose layers, compute the map in the background, see it on the scan.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are offered and that gets the map.
+    """
+
+    #: Emitted when a computation ended: the map layer, or None where there is none.
+    computed = Signal(object)
+
+    def __init__(self, napari_viewer: Any) -> None:
+        self._viewer = napari_viewer
+        self._jobs: list[Job[CaseResult | None]] = []
+        defaults = preferences()
+        self.probabilities = LayerChoice(
+            napari_viewer,
+            label="Probabilities",
+            offers=lambda layer: isinstance(layer, Image) and role_of(layer) != "map",
+            rank=rank_probabilities,
+        )
+        self.scan = LayerChoice(
+            napari_viewer,
+            label="Scan",
+            offers=lambda layer: role_of(layer) == "scan",
+            rank=lambda layer: rank_scan(layer, self.probabilities.value),
+        )
+        self.segmentation = LayerChoice(
+            napari_viewer,
+            label="Segmentation",
+            offers=lambda layer: isinstance(layer, Labels),
+            rank=lambda layer: rank_segmentation(layer, self.probabilities.value),
+        )
+        self.base = ComboBox(
+            label="Unit", choices=list(BASE_BY_UNIT), value=defaults.base
+        )
+        self.foreground_only = CheckBox(
+            text="Foreground only", value=defaults.foreground_only
+        )
+        self.compute_button = PushButton(text="Compute")
+        self.cancel_button = PushButton(text="Cancel", enabled=False)
+        self.progress = ProgressBar(min=0, max=100, value=0)
+        self.result = Label(value="")
+        form: Container[Widget] = Container()
+        # Added one by one: magicgui lines labels up when a widget is appended.
+        form.extend(
+            [
+                self.probabilities,
+                self.scan,
+                self.segmentation,
+                self.base,
+                self.foreground_only,
+            ]
+        )
+        buttons = Container(
+            widgets=[self.compute_button, self.cancel_button],
+            layout="horizontal",
+            labels=False,
+        )
+        super().__init__(
+            widgets=[form, buttons, self.progress, self.result], labels=False
+        )
+        # Long sentences wrap instead of widening the dock.
+        self.result.native.setWordWrap(True)
+        self.result.native.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
+        self.progress.visible = False
+        self.compute_button.changed.connect(self._start)
+        self.cancel_button.changed.connect(self._cancel)
+        self.probabilities.changed.connect(self._choose_companions)
+        # The window can go at any time, and takes the job with it.
+        self.native.destroyed.connect(partial(_cancel_all, self._jobs))
+        self.reset_choices()
+
+    def _choose_companions(self) -> None:
+        self.scan.reset_choices()
+        self.segmentation.reset_choices()
+
+    def _start(self) -> None:
+        try:
+            request = self._request()
+        except InputError as error:
+            self._refuse(str(error))
+            return
+        self._set_running(True)
+        self.result.value = f"Computing {MEASURE} of '{request.probabilities.name}' …"
+        self._jobs[:] = [
+            Job(
+                self._steps(request),
+                on_progress=self._show_progress,
+                on_end=partial(self._set_running, False),
+                on_result=partial(self._finish, request),
+                on_refused=self._refuse,
+            )
+        ]
+
+    def _request(self) -> _Request:
+        layer = self.probabilities.value
+        if layer is None:
+            raise InputError(
+                "No layer with class probabilities is chosen; open the network's "
+                "softmax and choose it under Probabilities."
+            )
+        class_axis = required_class_axis(layer)
+        shape = map_shape(layer, class_axis)
+        check_scan_fits(layer, shape, self.scan.value)
+        notes = [tilt_note(layer, self.scan.value)]
+        if layer.rgb:
+            notes.append(
+                f"napari shows '{layer.name}' in colour; its last axis was read as "
+                f"{layer.data.shape[-1]} classes."
+            )
+        segmentation = self.segmentation.value
+        if segmentation is not None and not lies_on_map(
+            segmentation, layer, class_axis
+        ):
+            notes.append(
+                f"'{segmentation.name}' lies on other voxels than the probabilities; "
+                "the most probable class says what is foreground."
+            )
+            segmentation = None
+        return _Request(
+            probabilities=layer,
+            data=layer.data,
+            class_axis=class_axis,
+            segmentation=segmentation,
+            foreground_only=self.foreground_only.value,
+            notes=[note for note in notes if note],
+        )
+
+    def _steps(self, request: _Request) -> Callable[..., Any]:
+        """The work for the thread: arrays and plain values only."""
+        segmentation = request.segmentation
+        return lambda cancel: iter_case(
+            request.data,
+            measure=MEASURE,
+            class_axis=request.class_axis,
+            base=BASE_BY_UNIT[self.base.value],
+            segmentation=None if segmentation is None else segmentation.data,
+            foreground_only=request.foreground_only,
+            cancel=cancel,
+        )
+
+    def _show_progress(self, share: float) -> None:
+        self.progress.value = round(100 * share)
+
+    def _finish(self, request: _Request, result: CaseResult | None) -> None:
+        assert result is not None  # a cancelled job reports nothing
+        if not request.is_current(self._viewer):
+            self._refuse(
+                f"'{request.probabilities.name}' was removed or changed while its "
+                f"{MEASURE} was computed, so the result was dropped; compute again."
+            )
+            return
+        layer = show_map(
+            self._viewer,
+            request.probabilities,
+            request.class_axis,
+            MEASURE,
+            result,
+            request.segmentation,
+            request.foreground_only,
+        )
+        if result.maps.sums_message:
+            request.notes.append(result.maps.sums_message)
+        self.result.value = "\n".join(
+            report_lines(result, request.segmentation, request.foreground_only)
+            + request.notes
+        )
+        for note in request.notes:
+            show_warning(note)
+        self.computed.emit(layer)
+
+    def _refuse(self, sentence: str) -> None:
+        self.result.value = sentence
+        show_error(sentence)
+        self.computed.emit(None)
+
+    def _cancel(self) -> None:
+        _cancel_all(self._jobs)
+        self._set_running(False)
+        self.result.value = "Cancelled."
+        self.computed.emit(None)
+
+    def _set_running(self, running: bool) -> None:
+        self.compute_button.enabled = not running
+        self.cancel_button.enabled = running
+        self.progress.visible = running
+        self.progress.value = 0
+
+
+def _cancel_all(jobs: list[Job[Any]]) -> None:
+    for job in jobs:
+        job.cancel()
+    jobs.clear()

@@ -1,0 +1,138 @@
+"""The layer that a map becomes: in the place of its probabilities, readable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from napari.layers import Image, Labels
+from napari.utils.transforms import CompositeAffine
+
+from ..case import CaseResult
+from ..measures import UNITS, highest_entropy
+from .colors import transparent_where_certain
+from .layers import METADATA_KEY, layer_info
+from .preferences import preferences
+
+#: Transform attributes of a layer that a map takes over, the class axis left out.
+TRANSFORM = (
+    "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
+)  # fmt: skip
+
+
+def inherited_transform(layer: Image, class_axis: int) -> dict[str, Any]:
+    """Every transform attribute of `layer` without its class axis.
+
+    For an image that napari shows as RGB the channel axis is none of the layer's own,
+    so nothing is left out.
+    """
+    keep: Sequence[int] = [axis for axis in range(layer.ndim) if axis != class_axis]
+    placed = CompositeAffine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+        units=layer.units,
+        axis_labels=layer.axis_labels,
+    ).set_slice(keep)
+    return {
+        "scale": placed.scale,
+        "translate": placed.translate,
+        "rotate": placed.rotate,
+        "shear": placed.shear,
+        "affine": layer.affine.affine_matrix[
+            [[row] for row in (*keep, -1)], [*keep, -1]
+        ],
+        "units": placed.units,
+        "axis_labels": placed.axis_labels,
+    }
+
+
+def show_map(
+    viewer: Any,
+    probabilities: Image,
+    class_axis: int,
+    measure: str,
+    result: CaseResult,
+    segmentation: Labels | None,
+    foreground_only: bool,
+) -> Image:
+    """Add the map to the viewer, or update the one that was made from this layer."""
+    options = inherited_transform(probabilities, class_axis)
+    options["contrast_limits"] = (
+        0,
+        # One class leaves an empty range, which napari refuses.
+        highest_entropy(result.maps.base, result.maps.n_classes) or 1,
+    )
+    provenance = _provenance(
+        probabilities, measure, result, segmentation, foreground_only
+    )
+    layer = _map_made_from(viewer, probabilities, measure)
+    if layer is not None:
+        layer.data = result.values
+        for name, value in options.items():
+            setattr(layer, name, value)
+        layer.metadata = {**layer.metadata, METADATA_KEY: provenance}
+        return layer
+    chosen = preferences()
+    layer = viewer.add_image(
+        result.values,
+        name=f"{probabilities.name} {measure}",
+        colormap=transparent_where_certain(chosen.colormap)
+        if chosen.transparent
+        else chosen.colormap,
+        opacity=chosen.opacity,
+        # On top of whatever is behind it, in 3D too: a volume-rendered scan would
+        # otherwise hide the map, or turn white where colours are added.
+        blending="translucent_no_depth",
+        rendering="mip",
+        metadata={METADATA_KEY: provenance},
+        **options,
+    )
+    layer.colorbar.visible = chosen.colorbar
+    return layer
+
+
+def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | None:
+    for layer in viewer.layers:
+        info = layer_info(layer)
+        if (
+            info.get("role") == "map"
+            and info.get("made_from") == probabilities.unique_id
+            and info.get("measure") == measure
+        ):
+            return layer
+    return None
+
+
+def _provenance(
+    probabilities: Image,
+    measure: str,
+    result: CaseResult,
+    segmentation: Labels | None,
+    foreground_only: bool,
+) -> dict[str, Any]:
+    """What the map is and where it comes from; goes into the JSON of a saved map."""
+    source = layer_info(probabilities)
+    maps = result.maps
+    return {
+        "role": "map",
+        "measure": measure,
+        "base": maps.base,
+        "unit": UNITS[maps.base],
+        "kind": source.get("kind", "softmax"),
+        "n_classes": maps.n_classes,
+        "class_names": list(source.get("class_names", ())),
+        "foreground_only": foreground_only,
+        "foreground_from": "prediction" if segmentation is None else segmentation.name,
+        "largest_sum_deviation": maps.largest_sum_deviation,
+        "statistics": asdict(result.statistics),
+        "probabilities": probabilities.name,
+        "source": source.get("source") or str(probabilities.source.path or ""),
+        "geometry_source": source.get("geometry_source", ""),
+        "version": version("napari-uncertainty"),
+        "made_from": probabilities.unique_id,
+    } | {name: source[name] for name in ("grid", "affine") if name in source}

@@ -1,0 +1,17 @@
+"""The user's defaults, as set in napari's preferences (declared in napari.yaml)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.settings import get_plugin_settings
+
+from ..measures import UNITS, Base
+
+#: The units of the preferences and the widget, by their name.
+BASE_BY_UNIT: dict[str, Base] = {unit: base for base, unit in UNITS.items()}
+
+
+def preferences() -> Any:
+    """Preferences of *Compute uncertainty*: base, colormap, opacity and so on."""
+    return get_plugin_settings("napari-uncertainty").compute

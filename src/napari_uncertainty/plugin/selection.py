@@ -1,0 +1,182 @@
+"""Which layer is what, and which ones belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from ..errors import InputError
+from ..grid import PLACEMENT_TOLERANCE_VOXELS
+from ..io.nifti import stem
+from ..probabilities import find_class_axis, require_class_axis, scale_of
+from .layers import layer_grid, layer_info
+
+Array = np.ndarray[Any, Any]
+
+#: Degrees; at 100 mm from the centre this moves a voxel by less than 0.1 mm.
+TILT_TOLERANCE = 0.05
+
+
+def role_of(layer: Any) -> str | None:
+    """What a layer is: scan, segmentation, probabilities, map, or None.
+
+    A label layer is a segmentation whatever it was read as (napari can convert one
+    into the other). An image that another source made is taken for probabilities if
+    its values sum to 1 along some axis.
+    """
+    if isinstance(layer, Labels):
+        return "segmentation"
+    if not isinstance(layer, Image) or layer.multiscale:
+        return None
+    recorded = layer_info(layer).get("role")
+    if recorded in ("scan", "probabilities", "map"):
+        return str(recorded)
+    if isinstance(layer.data, np.ndarray) and class_axis_of(layer) is not None:
+        return "probabilities"
+    return "scan"
+
+
+def class_axis_of(layer: Image) -> int | None:
+    """Class axis of a layer's data, as recorded or as found from the values.
+
+    The last axis of data that napari took for RGB counts from 0 like any other.
+    """
+    recorded = layer_info(layer).get("class_axis")
+    if isinstance(recorded, int) and recorded < layer.data.ndim:
+        return recorded
+    if layer.rgb:
+        # A photograph's height and width cannot be meant.
+        channels = layer.data.ndim - 1
+        return channels if scale_of(layer.data, channels) is not None else None
+    return find_class_axis(layer.data)
+
+
+def required_class_axis(layer: Image) -> int:
+    """The class axis, or an InputError that says why there is none."""
+    if layer.multiscale:
+        raise InputError(
+            f"'{layer.name}' is a multiscale image; load its full resolution alone."
+        )
+    if layer.rgb and class_axis_of(layer) is None:
+        raise InputError(
+            f"'{layer.name}' is a colour image, not class probabilities; choose the "
+            "network's softmax output."
+        )
+    axis = class_axis_of(layer)
+    return require_class_axis(layer.data, layer.name) if axis is None else axis
+
+
+def rank_probabilities(layer: Image) -> tuple[Any, ...] | None:
+    """Chosen without asking: what was read as probabilities or looks like them."""
+    return () if role_of(layer) == "probabilities" else None
+
+
+def rank_scan(layer: Image, probabilities: Image | None) -> tuple[Any, ...] | None:
+    """A scan; best one that has the voxels of the probabilities."""
+    if probabilities is None:
+        return ()
+    axis = class_axis_of(probabilities)
+    fits = axis is not None and _same_voxels(layer, map_shape(probabilities, axis))
+    # Without geometry, another shape cannot belong to it.
+    placed = layer_grid(layer) is not None and layer_grid(probabilities) is not None
+    return (fits,) if fits or placed else None
+
+
+def rank_segmentation(
+    layer: Labels, probabilities: Image | None
+) -> tuple[Any, ...] | None:
+    """A segmentation on the voxels of the probabilities; best of the same case."""
+    if probabilities is None:
+        return ()
+    axis = class_axis_of(probabilities)
+    if axis is None or not lies_on_map(layer, probabilities, axis):
+        return None
+    return (same_case(layer, probabilities),)
+
+
+def tilt_note(probabilities: Image, scan: Image | None) -> str | None:
+    """What to tell where two images are tilted differently; None where they are not."""
+    if scan is None:
+        return None
+    here, there = layer_grid(probabilities), layer_grid(scan)
+    if here is None or there is None or here.tilt_against(there) < TILT_TOLERANCE:
+        return None
+    return (
+        f"'{scan.name}' is tilted by {here.tilt_against(there):.1f}° against "
+        f"'{probabilities.name}'; both are shown along their own axes, so they do not "
+        "coincide exactly."
+    )
+
+
+def map_shape(layer: Image, class_axis: int) -> tuple[int, ...]:
+    """Shape of the map that this layer gives."""
+    shape = list(layer.data.shape)
+    del shape[class_axis]
+    return tuple(shape)
+
+
+def check_scan_fits(
+    probabilities: Image, shape: Sequence[int], scan: Image | None
+) -> None:
+    """Raise InputError where scan and probabilities cannot lie on each other.
+
+    Other shapes are fine where both know their place in space (a crop, other voxel
+    sizes).
+    """
+    if scan is None or _same_voxels(scan, shape):
+        return
+    if layer_grid(probabilities) is not None and layer_grid(scan) is not None:
+        return
+    raise InputError(
+        f"'{probabilities.name}' has {_times(shape)} voxels and the scan "
+        f"'{scan.name}' {_times(_spatial_shape(scan))}, so one does not lie on the "
+        "other; choose the scan that was segmented, or none."
+    )
+
+
+def lies_on_map(segmentation: Labels, probabilities: Image, class_axis: int) -> bool:
+    """Whether a segmentation has the voxels of the map, in the same places."""
+    if segmentation.data.shape != map_shape(probabilities, class_axis):
+        return False
+    first = np.zeros(segmentation.ndim)
+    last = np.array(segmentation.data.shape) - 1.0
+    tolerance = PLACEMENT_TOLERANCE_VOXELS * float(np.min(np.abs(segmentation.scale)))
+    for corner in (first, last):
+        here = np.array(segmentation.data_to_world(corner))
+        there = np.array(probabilities.data_to_world(_with_axis(corner, class_axis)))
+        if not np.allclose(here, np.delete(there, class_axis), atol=tolerance, rtol=0):
+            return False
+    return True
+
+
+def same_case(layer: Any, probabilities: Any) -> bool:
+    """Whether two layers were read from files of the same name in the same folder."""
+    first, second = (
+        PurePath(layer_info(one).get("source", "")) for one in (layer, probabilities)
+    )
+    return (
+        bool(first.name)
+        and first.parent == second.parent
+        and (stem(first) == stem(second))
+    )
+
+
+def _spatial_shape(scan: Image) -> tuple[int, ...]:
+    return tuple(scan.data.shape[:-1] if scan.rgb else scan.data.shape)
+
+
+def _same_voxels(scan: Image, shape: Sequence[int]) -> bool:
+    """Whether the scan's last axes have this shape (time may stand before them)."""
+    return _spatial_shape(scan)[-len(shape) :] == tuple(shape)
+
+
+def _with_axis(position: Array, axis: int) -> Array:
+    return np.insert(position, axis, 0.0)
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))

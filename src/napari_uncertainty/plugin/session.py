@@ -1,0 +1,104 @@
+"""The main job without clicks: layers in a viewer, the map computed, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from napari.layers import Labels
+from napari.utils.io import imsave
+from qtpy.QtCore import QEventLoop
+from qtpy.QtWidgets import QApplication
+
+from ..images import LabelMap, Scan
+from ..probabilities import ProbabilityMap
+from .layers import to_layer
+
+PLUGIN = "napari-uncertainty"
+
+#: Height and width in pixels of each view in a saved picture.
+PICTURE_SIZE = (800, 800)
+
+
+def open_case(volumes: Iterable[Scan | LabelMap | ProbabilityMap]) -> Any:
+    """Open a viewer with these volumes, the scan below and the probabilities on top."""
+    viewer = napari.Viewer()
+    order = (Scan, LabelMap, ProbabilityMap)
+    for volume in sorted(volumes, key=lambda one: order.index(type(one))):
+        data, options, kind = to_layer(volume)
+        getattr(viewer, f"add_{kind}")(data, **options)
+    return viewer
+
+
+def compute(viewer: Any) -> Any:
+    """Open *Compute uncertainty*, click Compute and wait; the map layer or None."""
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
+    outcome: list[Any] = []
+    loop = QEventLoop()
+
+    def ended(layer: Any) -> None:
+        outcome.append(layer)
+        loop.quit()
+
+    widget.computed.connect(ended)
+    widget.compute_button.native.click()
+    if not outcome:
+        loop.exec()
+    widget.computed.disconnect(ended)
+    return outcome[0]
+
+
+def look_at_segmentation(viewer: Any) -> None:
+    """Go to the middle of the segmentation, if there is one, and fill the view."""
+    box = _segmented_box(viewer)
+    if box is None:
+        return
+    middle, size = box.mean(axis=0), np.ptp(box, axis=0)
+    viewer.dims.set_point(range(-len(middle), 0), middle)
+    viewer.scene.camera.center = tuple(middle)
+    if viewer.dims.ndisplay == 2:
+        shown = np.array(viewer.canvas.size) / size[-2:]
+    else:
+        shown = np.array(viewer.canvas.size) / (1.2 * size.max())
+    viewer.scene.camera.zoom = 0.9 * float(shown.min())
+
+
+def save_picture(viewer: Any, path: Path) -> None:
+    """Write a picture of the 2D view, and beside it the 3D view where there is one."""
+    viewer.window.resize(1280, 960)
+    pictures = [_canvas(viewer)]
+    if any(layer.ndim > 2 for layer in viewer.layers if layer.visible):
+        viewer.dims.ndisplay = 3
+        # From the left, the front and above, with the head up: in scan space z, y and
+        # x run to Inferior, Posterior and Left.
+        viewer.scene.camera.set_view_direction(
+            view_direction=(0.35, 0.6, -0.7), up_direction=(-1, 0, 0)
+        )
+        pictures.append(_canvas(viewer))
+        viewer.dims.ndisplay = 2
+        viewer.reset_view()
+    imsave(str(path), np.concatenate(pictures, axis=1))
+
+
+def _segmented_box(viewer: Any) -> np.ndarray[Any, Any] | None:
+    """Two opposite corners of the segmented part, in world coordinates."""
+    for layer in viewer.layers:
+        if isinstance(layer, Labels):
+            segmented = np.nonzero(np.asarray(layer.data))
+            if segmented[0].size:
+                corners = [[f(axis) for axis in segmented] for f in (np.min, np.max)]
+                return np.array([layer.data_to_world(corner) for corner in corners])
+    return None
+
+
+def _canvas(viewer: Any) -> np.ndarray[Any, Any]:
+    QApplication.processEvents()
+    viewer.canvas.size = PICTURE_SIZE
+    look_at_segmentation(viewer)
+    picture: np.ndarray[Any, Any] = viewer.screenshot(
+        size=PICTURE_SIZE, scale=1, canvas_only=True, flash=False
+    )
+    return picture

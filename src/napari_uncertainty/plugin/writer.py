@@ -1,0 +1,56 @@
+"""The npe2 writer: an uncertainty map as NIfTI on its source's grid, with its JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..grid import Grid
+from ..io.maps import write_map as write_map_files
+from .layers import METADATA_KEY, ScanSpace
+
+# Known in the running viewer only, or written by other means.
+_NOT_FOR_JSON = ("grid", "made_from", "role")
+
+
+def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save one map layer; returns the files, none where it was refused.
+
+    Refusals are told in a notification.
+    """
+    from napari.utils.notifications import show_error
+
+    try:
+        return [str(file) for file in _write(path, np.asarray(data), attributes)]
+    except InputError as error:
+        show_error(str(error))
+        return []
+
+
+def _write(
+    path: str, data: np.ndarray[Any, Any], attributes: dict[str, Any]
+) -> list[Any]:
+    info = attributes.get("metadata", {}).get(METADATA_KEY, {})
+    if info.get("role") != "map":
+        raise InputError(
+            f"'{attributes.get('name')}' is no uncertainty map, and only those are "
+            "saved as NIfTI here."
+        )
+    grid = info.get("grid")
+    provenance = {
+        name: value for name, value in info.items() if name not in _NOT_FOR_JSON
+    }
+    if isinstance(grid, Grid):
+        space = ScanSpace.of(grid)
+        if data.shape != tuple(grid.shape[axis] for axis in space.order):
+            raise InputError(
+                f"'{attributes.get('name')}' has other voxels than the image it was "
+                "computed from, so it cannot be placed on the scan; compute it again."
+            )
+        provenance |= grid.to_dict()
+        return write_map_files(path, space.to_core(data), provenance, grid=grid)
+    # Place unknown: the viewer's z, y, x become NIfTI's x, y, z, with the voxel size.
+    zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
+    return write_map_files(path, data.T, provenance, grid=None, zooms=zooms or None)

@@ -1,0 +1,162 @@
+"""Class probabilities with their names and place, and what counts as valid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .grid import Grid
+
+#: Sums of a softmax stay this close to 1. float16 storage moves them by up to 5e-4 and
+#: quantisation to 1/255 by less than 0.01 with a handful of classes.
+SUM_TOLERANCE = 1e-2
+
+#: Below zero by no more than this is rounding and counts as 0.
+NEGATIVE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityMap:
+    """Per-voxel class probabilities.
+
+    Attributes
+    ----------
+    values : ndarray, shape (classes, i, j[, k])
+        Probabilities, class axis first, then the file's own axis order.
+    class_names : tuple of str
+        One name for each class.
+    grid : Grid or None
+        Where the voxels sit; None where no geometry was found.
+    kind : str
+        ``"softmax"``: the values of one voxel sum to 1.
+    source : Path or None
+        The file.
+    geometry_source : Path or None
+        The file that the grid comes from, where it is another one.
+    name : str
+        What to call the case.
+    """
+
+    values: np.ndarray[Any, Any]
+    class_names: tuple[str, ...]
+    grid: Grid | None = None
+    kind: str = "softmax"
+    source: Path | None = None
+    geometry_source: Path | None = None
+    name: str = "untitled"
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) != self.values.shape[0]:
+            raise InputError(
+                f"{len(self.class_names)} class names do not fit "
+                f"{self.values.shape[0]} classes."
+            )
+        if self.grid is not None and self.grid.shape != self.values.shape[1:]:
+            raise InputError(
+                f"The probabilities have shape {self.values.shape[1:]}, their geometry "
+                f"has {self.grid.shape}."
+            )
+
+
+def numbered_class_names(n_classes: int) -> tuple[str, ...]:
+    """``("class 0", "class 1", …)``, for files that name no classes."""
+    return tuple(f"class {index}" for index in range(n_classes))
+
+
+def find_class_axis(array: np.ndarray[Any, Any]) -> int | None:
+    """Axis along which the values of (nearly) all voxels sum to 1, or None.
+
+    Looks at a coarse sample. Voxels without data (all zero, or not finite) do not
+    vote; an axis of length 1 is no class axis. Whole numbers may sum to a larger
+    scale, see :func:`scale_of`.
+    """
+    for axis in range(array.ndim):
+        if array.shape[axis] > 1 and array.size and scale_of(array, axis) is not None:
+            return axis
+    return None
+
+
+def scale_of(array: np.ndarray[Any, Any], class_axis: int) -> float | None:
+    """What (nearly) all voxels sum to: 1, or the scale of probabilities in integers.
+
+    None where the sums agree on nothing. Looks at a coarse sample. Whole numbers that
+    sum to the same value of at least 100, up to one unit for each class, are
+    probabilities that were multiplied and rounded to save space, to 255 say.
+    """
+    lines = _lines_along(array, class_axis)
+    if lines.dtype.kind not in "buif":
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = lines.sum(axis=class_axis, dtype=np.float64)
+    sums = sums[np.isfinite(sums) & (sums != 0)]
+    if sums.size == 0 or lines.min() < -SUM_TOLERANCE:
+        return None
+    if _nearly_all(np.abs(sums - 1) <= SUM_TOLERANCE):
+        return 1.0
+    scale = float(np.median(sums))
+    whole = lines.dtype.kind in "ui" or bool((lines == np.rint(lines)).all())
+    if (
+        whole
+        and scale >= 100
+        and _nearly_all(np.abs(sums - scale) <= lines.shape[class_axis])
+    ):
+        return scale
+    return None
+
+
+def require_class_axis(array: np.ndarray[Any, Any], name: str) -> int:
+    """The class axis of `array`, or an InputError that says why it has none."""
+    axis = find_class_axis(array)
+    if axis is not None:
+        return axis
+    if array.ndim < 2:
+        raise InputError(f"'{name}' has no class axis and voxels, only one axis.")
+    refuse_label_map(array, 0)
+    lines = _lines_along(array, 0)
+    lowest = lines[np.isfinite(lines)].min(initial=0.0)
+    if lowest < -NEGATIVE_TOLERANCE:
+        raise InputError(
+            f"'{name}' holds negative values (down to {lowest:.3g}), which are no "
+            "probabilities; if they are logits, apply a softmax first."
+        )
+    if not np.isfinite(lines).any() or not lines.any():
+        raise InputError(f"'{name}' holds no values but 0, NaN or infinity.")
+    raise InputError(
+        f"'{name}' does not look like a softmax: along no axis do the values sum to 1. "
+        "Choose the layer that holds one probability for each class."
+    )
+
+
+def refuse_label_map(array: np.ndarray[Any, Any], class_axis: int) -> None:
+    """Raise InputError where `array` holds whole numbers that are no probabilities."""
+    lines = _lines_along(array, class_axis)
+    if lines.dtype.kind not in "biuf":
+        raise InputError(
+            f"Values of type {lines.dtype} are no probabilities; real numbers are."
+        )
+    if not np.isfinite(lines).all() or (lines != np.rint(lines)).any():
+        return
+    if lines.any() and scale_of(array, class_axis) is None:
+        raise InputError(
+            "These are whole numbers that do not add up over the classes, so they "
+            "look like a label map or a scan; choose the network's softmax output."
+        )
+
+
+def _nearly_all(true: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
+    return bool(true.mean() >= 0.99)
+
+
+def _lines_along(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+    """Some 2000 whole lines along `axis`, evenly spread over the other axes."""
+    index = []
+    places = max(1, round(2000 ** (1 / max(1, array.ndim - 1))))
+    for other, length in enumerate(array.shape):
+        step = max(1, length // places)
+        whole = other == axis
+        index.append(slice(None) if whole else slice(step // 2, None, step))
+    return np.asarray(array[tuple(index)])
