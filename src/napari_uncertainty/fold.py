@@ -108,9 +108,10 @@ def iter_fold(
 ) -> Generator[float, None, UncertaintyMaps | None]:
     """Fold step by step: yields the share done, returns the maps.
 
-    Parameters are those of :func:`napari_uncertainty.uncertainty`. Setting `cancel`, or closing the generator, stops the threads within a block; a
-    cancelled fold returns None. `threads` is by default the number of processors that
-    this process may use.
+    Parameters are those of :func:`napari_uncertainty.uncertainty`. Setting `cancel`,
+    or closing the generator, stops the threads within a block; a cancelled fold
+    returns None. `predict` asks for the most probable class too; `threads` is by
+    default the number of processors that this process may use.
     """
     cancel = cancel or threading.Event()
     values = _class_first(probabilities, class_axis)
