@@ -10,6 +10,9 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+#: Slices for each axis and an ellipsis, so that even a single voxel gives an array.
+Block = tuple[Any, ...]
+
 
 def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
     """Spatial axes as they lie in memory: slowest first, none flipped.
@@ -41,7 +44,7 @@ def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
     return source[(slice(None), *flips)], restore
 
 
-def tiles(shape: tuple[int, ...], voxels: int) -> Iterator[tuple[slice, ...]]:
+def tiles(shape: tuple[int, ...], voxels: int) -> Iterator[Block]:
     """Boxes of at most `voxels` that tile `shape`, whole along the fastest axes."""
     steps = []
     for length in reversed(shape):
@@ -52,4 +55,4 @@ def tiles(shape: tuple[int, ...], voxels: int) -> Iterator[tuple[slice, ...]]:
         [slice(start, start + step) for start in range(0, length, step)]
         for length, step in zip(shape, reversed(steps), strict=True)
     ]
-    return product(*axes)
+    return ((*box, ...) for box in product(*axes))

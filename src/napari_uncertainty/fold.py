@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .blocks import in_memory_order, tiles
+from .blocks import Block, in_memory_order, tiles
 from .errors import InputError
 from .measures import MEASURES, Base, check_base, highest_entropy, units_per_nat
 from .probabilities import (
@@ -217,7 +217,7 @@ class _Run:
             cancel=cancel,
         )
 
-    def work(self, blocks: deque[tuple[slice, ...]]) -> None:
+    def work(self, blocks: deque[Block]) -> None:
         """Take blocks until none is left; run by every thread."""
         # float64 input is worth float64 arithmetic; all else fits float32.
         wide = self.source.dtype.kind == "f" and self.source.dtype.itemsize >= 8
@@ -236,7 +236,7 @@ class _Run:
                         self.largest_sum_deviation, deviation
                     )
 
-    def fold_block(self, block: tuple[slice, ...], buffers: Array) -> float:
+    def fold_block(self, block: Block, buffers: Array) -> float:
         """Fill one block; returns the largest deviation of its sums from 1."""
         out = self.entropy[block]
         converted, logs, sums, products, best = (
@@ -247,8 +247,7 @@ class _Run:
         tiny = np.finfo(buffers.dtype).tiny
         lowest = 0.0
         for index in range(len(self.source)):
-            place: tuple[int | slice, ...] = (index, *block)
-            x = self.source[place]
+            x = self.source[index][block]
             if self.scale != 1:
                 x = np.divide(x, self.scale, out=converted, casting="same_kind")
             elif x.dtype != buffers.dtype:
@@ -277,7 +276,7 @@ class _Run:
         self.finish(sums, out)
         return deviation
 
-    def fold_block_with_care(self, block: tuple[slice, ...], out: Array) -> float:
+    def fold_block_with_care(self, block: Block, out: Array) -> float:
         """The same in float64, normalised first: no cancellation, any scale, gaps."""
         x = self.source[(slice(None), *block)].astype(np.float64)
         sums = x.sum(axis=0)
@@ -330,4 +329,5 @@ def _largest_deviation(
 def _float32_not_above(value: float) -> np.floating[Any]:
     """The largest float32 that does not exceed `value`."""
     rounded = np.float32(value)
-    return np.nextafter(rounded, np.float32(0)) if rounded > value else rounded
+    below = np.nextafter(rounded, np.float32(0))
+    return below if float(rounded) > value else rounded

@@ -140,7 +140,8 @@ def refuse_label_map(array: np.ndarray[Any, Any], class_axis: int) -> None:
         )
     if not np.isfinite(lines).all() or (lines != np.rint(lines)).any():
         return
-    if lines.any() and scale_of(array, class_axis) is None:
+    # Floating-point numbers as large as this are all whole.
+    if 0 < float(lines.max(initial=0)) < 2**24 and scale_of(array, class_axis) is None:
         raise InputError(
             "These are whole numbers that do not add up over the classes, so they "
             "look like a label map or a scan; choose the network's softmax output."

@@ -65,14 +65,16 @@ def map_statistics(
     inside_total = float(values.sum(dtype=np.float64, where=inside))
     if foreground_only:
         voxels, total = n_inside, inside_total
+        maximum = float(values.max(initial=0.0, where=inside))
     else:
         voxels, total = values.size - n_no_data, float(values.sum(dtype=np.float64))
+        maximum = float(values.max(initial=0.0))
     return MapStatistics(
         voxels=voxels,
         no_data=n_no_data,
         total=total,
         mean=total / voxels if voxels else 0.0,
-        maximum=float(values.max(initial=0.0)),
+        maximum=maximum,
         foreground_voxels=n_inside,
         foreground_mean=inside_total / n_inside if n_inside else 0.0,
     )

@@ -1,0 +1,67 @@
+"""Fixtures that several test modules share."""
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+# napari reads its settings when it is imported: not the user's, for tests.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from generated import OBLIQUE, softmax
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data():
+    """Folder of the real cases; skips where they are not at hand."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real cases are not beside this checkout")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left():
+    """Every test ends the threads that compute for it."""
+    yield
+    left = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in left if name.startswith("fold")]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture
+def probabilities(rng):
+    """A softmax of 4 classes on 6 × 7 × 8 voxels."""
+    return softmax(rng, (4, 6, 7, 8))
+
+
+@pytest.fixture
+def case_folder(tmp_path, rng):
+    """An nnU-Net v2 result folder with the scan, written without our own code.
+
+    Scan ``T1.nii.gz``, labels ``case.nii.gz``, probabilities ``case.npz`` (axes
+    reversed) and ``dataset.json``, on an oblique grid.
+    """
+    values = softmax(rng, (4, 6, 7, 8))
+    labels = values.argmax(axis=0).astype(np.uint8)
+    scan = (rng.random((6, 7, 8)) * 1000).astype(np.int16)
+    nib.Nifti1Image(scan, OBLIQUE).to_filename(tmp_path / "T1.nii.gz")
+    nib.Nifti1Image(labels, OBLIQUE).to_filename(tmp_path / "case.nii.gz")
+    np.savez_compressed(
+        tmp_path / "case.npz",
+        probabilities=values.transpose(0, 3, 2, 1).astype(np.float16),
+    )
+    (tmp_path / "dataset.json").write_text(
+        '{"labels": {"background": 0, "left": 1, "right": 2, "stem": 3},'
+        ' "file_ending": ".nii.gz"}'
+    )
+    return tmp_path

@@ -1,0 +1,110 @@
+"""The engine: progress, cancel, threads, blocks."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generated import softmax
+from napari_uncertainty.blocks import in_memory_order, tiles
+from napari_uncertainty.errors import InputError
+from napari_uncertainty.fold import available_processors, iter_fold
+
+
+def run(fold):
+    """Everything that a fold yields, and what it returns."""
+    shares = []
+    while True:
+        try:
+            shares.append(next(fold))
+        except StopIteration as end:
+            return shares, end.value
+
+
+@pytest.fixture
+def large(rng):
+    """Enough voxels for many blocks."""
+    values = softmax(rng, (3, 8, 128, 128))
+    return np.tile(values, (1, 10, 1, 1))
+
+
+def test_progress_rises_to_one(large):
+    shares, maps = run(iter_fold(large))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert maps is not None
+
+
+def test_thread_count_changes_nothing(large):
+    maps = [run(iter_fold(large, threads=n))[1]["entropy"] for n in (1, 2, 5)]
+    np.testing.assert_array_equal(maps[0], maps[1])
+    np.testing.assert_array_equal(maps[0], maps[2])
+
+
+def test_cancelled_before_the_first_block(large):
+    cancel = threading.Event()
+    cancel.set()
+    shares, maps = run(iter_fold(large, cancel=cancel))
+    assert maps is None
+    assert shares == []
+
+
+def test_cancelled_in_the_middle(large):
+    class AfterThreeLooks(threading.Event):
+        looks = 0
+
+        def is_set(self):
+            self.looks += 1
+            return self.looks > 3
+
+    _, maps = run(iter_fold(large, threads=1, cancel=AfterThreeLooks()))
+    assert maps is None
+
+
+def test_closed_in_the_middle_ends_its_threads(large):
+    fold = iter_fold(large)
+    next(fold)
+    fold.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("fold")]
+
+
+def test_an_error_in_one_block_stops_all(large):
+    large[1, -1, -1, -1] = -1
+    with pytest.raises(InputError, match="negative"):
+        run(iter_fold(large))
+
+
+def test_results_lie_in_memory_like_the_input(large):
+    """Maps of a flipped and transposed view are quick to slice alike."""
+    view = large[:, ::-1, :, ::-1].transpose(0, 3, 1, 2)
+    _, maps = run(iter_fold(view))
+    order = np.argsort(np.abs(view.strides[1:]))
+    assert list(np.argsort(np.abs(maps["entropy"].strides))) == list(order)
+
+
+@given(
+    st.lists(st.integers(1, 12), min_size=0, max_size=4).map(tuple),
+    st.integers(1, 40),
+)
+def test_tiles_cover_every_voxel_once(shape, voxels):
+    seen = np.zeros(shape, int)
+    for block in tiles(shape, voxels):
+        assert seen[block].size <= voxels
+        seen[block] += 1
+    assert (seen == 1).all()
+
+
+@given(st.permutations(range(3)), st.tuples(*[st.sampled_from([1, -1])] * 3))
+def test_memory_order_is_undone(order, steps):
+    values = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    view = values.transpose(0, *(axis + 1 for axis in order))
+    view = view[(slice(None), *(slice(None, None, step) for step in steps))]
+    source, restore = in_memory_order(view)
+    assert list(source.strides) == sorted(source.strides, reverse=True)
+    np.testing.assert_array_equal(restore(source[1]), view[1])
+
+
+def test_processors_are_those_this_process_may_use():
+    assert available_processors() >= 1

@@ -1,0 +1,75 @@
+"""Telling label maps from scans by what the values are."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_uncertainty.images import NIFTI_INTENT_LABEL, looks_like_labels
+
+
+@pytest.fixture
+def noise(rng):
+    return gaussian_filter(rng.standard_normal((48, 48, 48)), 4)
+
+
+@pytest.fixture
+def labels(noise):
+    """Compact patches of 6 classes."""
+    return np.digitize(noise, np.quantile(noise, [0.5, 0.6, 0.7, 0.8, 0.9])).astype(
+        np.uint8
+    )
+
+
+@pytest.fixture
+def scan(noise, rng):
+    """Tissue of smooth intensity with noise, in air of exactly zero, 8 bits."""
+    level = 120 + 60 * noise / np.abs(noise).max()
+    grainy = level + 4 * rng.standard_normal(noise.shape)
+    inside = np.indices(noise.shape) - 24
+    return np.where((inside**2).sum(axis=0) < 400, grainy, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float32])
+def test_storage_does_not_decide(labels, scan, dtype):
+    assert looks_like_labels(labels.astype(dtype))
+    assert not looks_like_labels(scan.astype(dtype))
+
+
+def test_many_scattered_label_values(labels):
+    """FreeSurfer numbers go up to thousands."""
+    assert looks_like_labels(np.array([0, 2, 41, 1006, 2035, 251])[labels])
+
+
+def test_mask(labels):
+    assert looks_like_labels((labels > 2).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (np.linspace(0, 1, 64).reshape(4, 4, 4), "fractions"),
+        (np.full((4, 4, 4), -3), "negative"),
+        (np.full((4, 4, 4), np.nan), "NaN"),
+        (np.zeros((0, 4)), "empty"),
+        (np.ones((4, 4), complex), "complex"),
+    ],
+)
+def test_never_labels(values, why):
+    assert not looks_like_labels(values, name="seg.nii.gz"), why
+
+
+def test_intent_decides(scan):
+    assert looks_like_labels(scan, intent=NIFTI_INTENT_LABEL)
+
+
+def test_names_shift_the_decision(rng, labels):
+    """Labels so thin that a third of the neighbours agree."""
+    thin = np.where(rng.random(labels.shape) < 0.4, 3, rng.integers(1, 5, labels.shape))
+    assert looks_like_labels(thin, name="sub-01_dseg.nii.gz")
+    assert not looks_like_labels(thin, name="sub-01_T1w.nii.gz")
+
+
+def test_empty_segmentation_goes_by_its_name():
+    empty = np.zeros((4, 4, 4), np.uint8)
+    assert looks_like_labels(empty, name="lesion_mask.nii.gz")
+    assert not looks_like_labels(empty, name="scan.nii.gz")
