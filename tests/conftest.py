@@ -11,10 +11,17 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 import nibabel as nib
 import numpy as np
 import pytest
+from npe2 import PluginManager
 
 from generated import OBLIQUE, softmax
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugins():
+    """Let npe2 find this plugin, as napari does when it opens a window."""
+    PluginManager.instance().discover()
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ Array = np.ndarray[Any, Any]
 
 # Voxels in a block: the five float32 buffers of one thread then take 1.3 MB, which
 # stays in the second-level cache, and calling numpy costs little beside the work.
-BLOCK_VOXELS = 1 << 16
+BLOCK_VOXELS = 1 << 17
 
 # How often a running fold reports, and so how soon it notices a cancel, in seconds.
 REPORT_INTERVAL = 0.03
@@ -122,16 +122,20 @@ def iter_fold(
     blocks = deque(tiles(source.shape[1:], BLOCK_VOXELS))
     n_blocks = len(blocks)
     threads = min(threads or available_processors(), n_blocks)
-    with ThreadPoolExecutor(threads, thread_name_prefix="fold") as pool:
-        running = {pool.submit(run.work, blocks) for _ in range(threads)}
-        try:
-            while running and not cancel.is_set():
-                done, running = wait(running, REPORT_INTERVAL, FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-                yield run.n_done / n_blocks
-        finally:
-            blocks.clear()  # closed early: nothing left to take up
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="fold")
+    running = {pool.submit(run.work, blocks) for _ in range(threads)}
+    # No more is to come: the threads end with their work, even if nobody asks this
+    # generator to go on any more, as when a window is closed.
+    pool.shutdown(wait=False)
+    try:
+        while running and not cancel.is_set():
+            done, running = wait(running, REPORT_INTERVAL, FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            yield run.n_done / n_blocks
+    finally:
+        blocks.clear()  # closed early: nothing left to take up
+        wait(running)
     if run.n_done < n_blocks:
         return None
     return UncertaintyMaps(
@@ -253,12 +257,16 @@ class _Run:
             elif x.dtype != buffers.dtype:
                 np.copyto(converted, x, casting="same_kind")
                 x = converted
-            lowest = min(lowest, float(x.min()))
+            low, high = x.min(), x.max()
             if self.prediction is not None:
                 self.keep_best(index, x, best, self.prediction[block])
+            if low == high == 0:
+                continue  # as most classes are in most places
+            lowest = min(lowest, low)
             sums += x
-            # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken.
-            np.maximum(x, tiny, out=logs)
+            # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken;
+            # to all that counts, adding tiny changes no bit.
+            np.add(x, tiny, out=logs)
             np.log(logs, out=logs)
             logs *= x
             products += logs

@@ -1,4 +1,7 @@
-"""Where voxels sit in the patient: shape and affine, and how two grids compare."""
+"""Where voxels sit in the patient: shape and affine, and how two grids compare.
+
+nibabel is imported where it is needed: it costs more than a whole map of entropy.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nibabel.affines import voxel_sizes
-from nibabel.orientations import aff2axcodes, io_orientation
 
 from .errors import InputError
 
@@ -66,11 +67,13 @@ class Grid:
     @property
     def zooms(self) -> npt.NDArray[np.float64]:
         """Voxel size in mm along each axis, shape (ndim,)."""
-        return np.asarray(voxel_sizes(self.affine))[: self.ndim]
+        return np.linalg.norm(self.affine[:3, :3], axis=0)[: self.ndim]
 
     @property
     def axcodes(self) -> tuple[str, ...]:
         """Anatomical direction of each axis, such as ``("R", "A", "S")``."""
+        from nibabel.orientations import aff2axcodes
+
         return tuple(aff2axcodes(self.affine))[: self.ndim]
 
     @property
@@ -81,8 +84,10 @@ class Grid:
         rotation for a tilted one (of a sheared affine: the nearest rotation, by polar
         decomposition), whatever the order and direction of the voxel axes.
         """
+        from nibabel.orientations import io_orientation
+
         canonical = np.zeros((3, 3))
-        columns = self.affine[:3, :3] / voxel_sizes(self.affine)
+        columns = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
         for column, (axis, flip) in zip(
             columns.T, io_orientation(self.affine), strict=True
         ):

@@ -49,7 +49,14 @@ def read_npz(path: Path) -> ProbabilityMap:
 
 def _load_probabilities(path: Path) -> Array:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # A file that numpy opens itself stays open where it turns out to be no archive.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(
+                    f"{path.name} is a single array (.npy) under another name; nnU-Net "
+                    "writes an archive (.npz)."
+                )
             if KEY not in archive.files:
                 raise InputError(
                     f"{path.name} holds {_listed(archive.files)}, not an array "

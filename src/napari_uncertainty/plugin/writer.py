@@ -16,22 +16,15 @@ _NOT_FOR_JSON = ("grid", "made_from", "role")
 
 
 def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Save one map layer; returns the files, none where it was refused.
+    """Save one map layer; returns the two files.
 
-    Refusals are told in a notification.
+    Raises
+    ------
+    InputError
+        If the layer is no map, no longer fits its grid, or cannot be written. napari
+        shows the sentence.
     """
-    from napari.utils.notifications import show_error
-
-    try:
-        return [str(file) for file in _write(path, np.asarray(data), attributes)]
-    except InputError as error:
-        show_error(str(error))
-        return []
-
-
-def _write(
-    path: str, data: np.ndarray[Any, Any], attributes: dict[str, Any]
-) -> list[Any]:
+    data = np.asarray(data)
     info = attributes.get("metadata", {}).get(METADATA_KEY, {})
     if info.get("role") != "map":
         raise InputError(
@@ -50,7 +43,11 @@ def _write(
                 "computed from, so it cannot be placed on the scan; compute it again."
             )
         provenance |= grid.to_dict()
-        return write_map_files(path, space.to_core(data), provenance, grid=grid)
-    # Place unknown: the viewer's z, y, x become NIfTI's x, y, z, with the voxel size.
-    zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
-    return write_map_files(path, data.T, provenance, grid=None, zooms=zooms or None)
+        files = write_map_files(path, space.to_core(data), provenance, grid=grid)
+    else:
+        # Place unknown: the viewer's z, y, x become NIfTI's x, y, z.
+        zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
+        files = write_map_files(
+            path, data.T, provenance, grid=None, zooms=zooms or None
+        )
+    return [str(file) for file in files]

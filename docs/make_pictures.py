@@ -1,0 +1,243 @@
+"""Make the pictures of the documentation from real runs of the plugin.
+
+``make docs`` runs it on the sample. The pictures of the fetal brain need its files,
+which are not part of this repository: ``--feta FOLDER`` names a folder with T1.nii.gz,
+reference_segmentation.nii.gz, fold_0/sub-007.npz, fold_0/sub-007.nii.gz and the same of
+fold_1. Without it, the pictures of it that are there are left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from PIL import Image, ImageDraw, ImageFont
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QDockWidget
+
+from napari_uncertainty.images import LabelMap, Scan
+from napari_uncertainty.io import open_volume
+from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.session import (
+    compute,
+    look_at_segmentation,
+    open_case,
+    save_picture,
+)
+from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.sample import mni152_case
+
+PICTURES = Path(__file__).parent / "pictures"
+
+Volume = Scan | LabelMap | ProbabilityMap
+Array = np.ndarray[Any, Any]
+
+WINDOW = (1280, 820)
+DOCK_WIDTH = 365
+PANEL = 480  # height and width of one panel, in pixels
+GAP = 6  # between panels
+LEGEND_WIDTH = 170
+
+# Shown axes (vertical, horizontal) of scan space's z, y, x, which run to Inferior,
+# Posterior and Left, and what lies at the left, right, top and bottom edge.
+VIEWS = {
+    "axial": ((1, 2), "RLAP"),
+    "coronal": ((0, 2), "RLSI"),
+    "sagittal": ((0, 1), "APSI"),
+}
+
+
+def main() -> None:
+    """Make the pictures of the sample and, where there is one, of the fetal case."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--feta", type=Path, metavar="FOLDER")
+    folder = parser.parse_args().feta
+    PICTURES.mkdir(exist_ok=True)
+    picture_case("sample", mni152_case())
+    if folder is not None:
+        picture_case("feta", fetal_case(folder, 1))
+        picture_errors("feta", folder)
+
+
+def picture_case(name: str, volumes: Iterable[Volume]) -> None:
+    """Everything that one case shows, in ``docs/pictures/<name>_*.png``."""
+    viewer = open_case(volumes)
+    viewer.window.resize(*WINDOW)
+    compute(viewer)
+    dock = widened_dock(viewer)
+    look_at_segmentation(viewer)
+    save(f"{name}_window", settled(viewer).screenshot(canvas_only=False, flash=False))
+    save(f"{name}_widget", grabbed(dock))
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        save_picture(viewer, picture)
+        save(f"{name}_2d_3d", np.asarray(Image.open(picture)), width=860)
+    views = [view(viewer, *VIEWS[which], which) for which in VIEWS]
+    save(f"{name}_views", side_by_side(views))
+    save(f"{name}_steps", side_by_side(steps(viewer)))
+    viewer.close()
+
+
+def steps(viewer: Any) -> list[Array]:
+    """The scan alone, with its segmentation, with its entropy."""
+    scan, segmentation, _, entropy = viewer.layers
+    panels = []
+    for shown, caption in (
+        ((scan,), "scan"),
+        ((scan, segmentation), "segmentation"),
+        ((scan, entropy), "entropy in bits"),
+    ):
+        for layer in viewer.layers:
+            layer.visible = layer in shown
+        panels.append(view(viewer, *VIEWS["axial"], caption))
+        if segmentation in shown:
+            panels[-1] = np.hstack([panels[-1], legend(segmentation)])
+    return panels
+
+
+def picture_errors(name: str, folder: Path) -> None:
+    """Entropy beside the voxels that differ from the reference, for two networks."""
+    reference = open_volume(folder / "reference_segmentation.nii.gz")
+    assert isinstance(reference, LabelMap)
+    rows = []
+    for fold in (0, 1):
+        panels = []
+        scan, segmentation, probabilities = fetal_case(folder, fold)
+        viewer = open_case((scan, reference, probabilities))
+        viewer.window.resize(*WINDOW)
+        entropy = compute(viewer)
+        wrong = (segmentation.data != reference.data).astype(np.uint8)
+        data, options, _ = to_layer(LabelMap(wrong, segmentation.grid, name="wrong"))
+        options |= {
+            "opacity": 0.8,
+            "colormap": DirectLabelColormap(
+                color_dict={None: "transparent", 0: "transparent", 1: "#F3C300"}
+            ),
+        }
+        errors = viewer.add_labels(data, **options)
+        for layer in viewer.layers[1:]:
+            layer.visible = False
+        for layer, caption in ((entropy, "entropy in bits"), (errors, "wrong voxels")):
+            layer.visible = True
+            panels.append(view(viewer, *VIEWS["axial"], f"fold {fold}: {caption}"))
+            layer.visible = False
+        rows.append(side_by_side(panels))
+        viewer.close()
+    gap = np.full((GAP, *rows[0].shape[1:]), 128, np.uint8)
+    save(f"{name}_errors", np.vstack([rows[0], gap, rows[1]]))
+
+
+def fetal_case(folder: Path, fold: int) -> tuple[Scan, LabelMap, ProbabilityMap]:
+    """The fetal scan and what one network made of it."""
+    files = ("T1.nii.gz", f"fold_{fold}/sub-007.nii.gz", f"fold_{fold}/sub-007.npz")
+    scan, segmentation, probabilities = (open_volume(folder / file) for file in files)
+    assert isinstance(scan, Scan)
+    assert isinstance(segmentation, LabelMap)
+    assert isinstance(probabilities, ProbabilityMap)
+    return scan, segmentation, probabilities
+
+
+def view(viewer: Any, shown: tuple[int, int], edges: str, caption: str) -> Array:
+    """One view through the middle of the segmentation, with its directions named."""
+    segmentation = viewer.layers[1]
+    segmented = np.nonzero(segmentation.data)
+    corners = [[f(axis) for axis in segmented] for f in (np.min, np.max)]
+    box = np.array([segmentation.data_to_world(corner) for corner in corners])
+    middle, size = box.mean(axis=0), np.ptp(box, axis=0)
+    before = viewer.dims.ndim - 3
+    (sliced,) = {0, 1, 2} - set(shown)
+    viewer.canvas.size = (PANEL, PANEL)
+    viewer.dims.order = (*range(before), *(axis + before for axis in (sliced, *shown)))
+    viewer.dims.set_point(range(before, before + 3), middle)
+    viewer.scene.camera.center = (0, *middle[list(shown)])
+    viewer.scene.camera.zoom = 0.82 * PANEL / float(size[list(shown)].max())
+    settled(viewer)
+    picture = viewer.screenshot(
+        size=(PANEL, PANEL), scale=1, canvas_only=True, flash=False
+    )
+    return with_letters(picture, edges, caption)
+
+
+def with_letters(picture: Array, edges: str, caption: str) -> Array:
+    """The picture with a letter at each edge and a caption in the corner below."""
+    image = Image.fromarray(picture[..., :3])
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=20)
+    width, height = image.size
+    places = ((14, height / 2), (width - 14, height / 2), (width / 2, 16))
+    for letter, place in zip(edges, (*places, (width / 2, height - 16)), strict=True):
+        draw.text(place, letter, "white", font, anchor="mm")
+    draw.text((10, height - 8), caption, "white", font, anchor="ls")
+    return np.asarray(image)
+
+
+def legend(segmentation: Any) -> Array:
+    """A strip with the colours and names of the labels."""
+    image = Image.new("RGB", (LEGEND_WIDTH, PANEL))
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=15)
+    labels = zip(
+        segmentation.features["index"], segmentation.features["name"], strict=True
+    )
+    for label, name in labels:
+        if label == 0:
+            continue
+        y = PANEL // 3 + 24 * label
+        red, green, blue = (255 * segmentation.colormap.map(label)[:3]).astype(int)
+        draw.rectangle((8, y - 12, 20, y), (int(red), int(green), int(blue)))
+        draw.text((27, y), name, "white", font, anchor="ls")
+    return np.asarray(image)
+
+
+def widened_dock(viewer: Any) -> QDockWidget:
+    """The widget's dock, wide enough for its title."""
+    (widget,) = viewer.window.dock_widgets.values()
+    dock = widget.native
+    while not isinstance(dock, QDockWidget):
+        dock = dock.parent()
+    dock.window().resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
+    return dock
+
+
+def grabbed(dock: QDockWidget) -> Array:
+    """A picture of the dock, without the empty space below."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "dock.png"
+        dock.grab().save(str(picture))
+        pixels = np.asarray(Image.open(picture).convert("RGB"))
+    rows = np.nonzero((pixels != pixels[-4]).any(axis=(1, 2)))[0]
+    return pixels[: rows.max() + 12]
+
+
+def settled(viewer: Any) -> Any:
+    """The viewer, after everything that waits for the event loop has happened."""
+    for _ in range(3):
+        QApplication.processEvents()
+    return viewer
+
+
+def side_by_side(panels: Sequence[Array]) -> Array:
+    """Panels in a row, with a gap between them."""
+    gap = np.full((PANEL, GAP, 3), 128, np.uint8)
+    row = [part for panel in panels for part in (gap, panel)]
+    return np.hstack(row[1:])
+
+
+def save(name: str, pixels: Array, width: int | None = None) -> None:
+    """Write a picture as PNG, of the given width if there is one."""
+    image = Image.fromarray(pixels[..., :3])
+    if width is not None:
+        height = round(image.height * width / image.width)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    path = PICTURES / f"{name}.png"
+    image.save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Written maps, read back with nibabel alone."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from generated import OBLIQUE
+from napari_uncertainty import Grid, InputError
+from napari_uncertainty.io.maps import write_map
+from napari_uncertainty.io.nifti import load
+
+
+@pytest.fixture
+def source(tmp_path, rng):
+    """A scan with different sform and qform codes, extensions and a scale."""
+    image = nib.Nifti1Image((rng.random((6, 7, 8)) * 99).astype(np.int16), OBLIQUE)
+    image.set_sform(OBLIQUE, code=1)
+    image.set_qform(OBLIQUE, code=2)
+    image.header.set_slope_inter(2, 1)
+    image.header["cal_max"] = 77
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"private"))
+    image.to_filename(tmp_path / "scan.nii.gz")
+    return load(tmp_path / "scan.nii.gz")
+
+
+@pytest.fixture
+def values(rng):
+    return rng.random((6, 7, 8)).astype(np.float32)
+
+
+PROVENANCE = {"measure": "entropy", "unit": "bits", "source": "größe.npz"}
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_lies_where_its_source_lies(source, values, tmp_path, ending):
+    grid = Grid(source.shape, source.affine, source.header)
+    files = write_map(tmp_path / f"map{ending}", values, PROVENANCE, grid=grid)
+    assert files == [tmp_path / f"map{ending}", tmp_path / "map.json"]
+    written = nib.load(files[0])
+    np.testing.assert_array_equal(written.affine, source.affine)
+    assert written.header["sform_code"] == 1
+    assert written.header["qform_code"] == 2
+    np.testing.assert_array_equal(written.get_qform(), source.get_qform())
+    assert written.get_data_dtype() == np.float32
+    assert written.header.get_slope_inter() == (None, None)
+    np.testing.assert_array_equal(np.asarray(written.dataobj), values)
+    assert written.header["cal_max"] == 0
+    assert len(written.header.extensions) == 0
+    assert b"entropy (bits)" in written.header["descrip"].tobytes()
+    assert written.header.get_intent()[2] == "entropy"
+    assert json.loads(files[1].read_text(encoding="utf-8")) == PROVENANCE
+
+
+def test_qform_alone(values, tmp_path):
+    """An affine that only the quaternion holds comes back bit for bit."""
+    image = nib.Nifti1Image(np.zeros((6, 7, 8)), None)
+    image.set_qform(OBLIQUE, code=1)
+    image.to_filename(tmp_path / "scan.nii.gz")
+    source = nib.load(tmp_path / "scan.nii.gz")
+    grid = Grid(source.shape, source.affine, source.header)
+    write_map(tmp_path / "map.nii.gz", values, {}, grid=grid)
+    written = nib.load(tmp_path / "map.nii.gz")
+    np.testing.assert_array_equal(written.affine, source.affine)
+    assert written.header["sform_code"] == 0
+
+
+def test_four_dimensional_source(values, tmp_path):
+    image = nib.Nifti1Image(np.zeros((6, 7, 8, 4), np.float32), OBLIQUE)
+    grid = Grid((6, 7, 8), image.affine, image.header)
+    write_map(tmp_path / "map.nii.gz", values, {}, grid=grid)
+    written = nib.load(tmp_path / "map.nii.gz")
+    assert written.shape == (6, 7, 8)
+
+
+def test_place_unknown(values, tmp_path):
+    write_map(tmp_path / "map.nii.gz", values, {}, grid=None, zooms=(1, 2, 3))
+    written = nib.load(tmp_path / "map.nii.gz")
+    assert written.header["sform_code"] == written.header["qform_code"] == 0
+    assert written.header.get_zooms() == (1, 2, 3)
+
+
+def test_other_endings_are_refused(values, tmp_path):
+    with pytest.raises(InputError, match=r"saved as .nii.gz or .nii"):
+        write_map(tmp_path / "map.tif", values, {}, grid=None)
+
+
+def test_other_shape_is_refused(values, tmp_path):
+    with pytest.raises(InputError, match="cannot be placed"):
+        write_map(tmp_path / "map.nii", values, {}, grid=Grid((6, 7, 9), np.eye(4)))
+
+
+def test_no_such_folder(values, tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        write_map(tmp_path / "none" / "map.nii.gz", values, {}, grid=None)
+
+
+def test_a_failed_write_leaves_the_old_file(values, tmp_path, monkeypatch):
+    path = tmp_path / "map.nii.gz"
+    write_map(path, values, {}, grid=None)
+    before = path.read_bytes()
+
+    def full_disk(image, file):
+        with open(file, "wb") as half:
+            half.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nib.Nifti1Image, "to_filename", full_disk)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_map(path, 2 * values, {}, grid=None)
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "map.json",
+        "map.nii.gz",
+    ]

@@ -1,0 +1,183 @@
+"""nnU-Net's npz: axes, geometry and names from the files beside it."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from generated import OBLIQUE
+from napari_uncertainty import InputError, read
+
+
+def stored(folder):
+    """What is in the file, in nibabel's axis order."""
+    with np.load(folder / "case.npz") as archive:
+        return archive["probabilities"].transpose(0, 3, 2, 1)
+
+
+def test_axes_names_and_geometry(case_folder):
+    probabilities = read(case_folder / "case.npz")
+    np.testing.assert_array_equal(probabilities.values, stored(case_folder))
+    assert probabilities.class_names == ("background", "left", "right", "stem")
+    np.testing.assert_allclose(probabilities.grid.affine, OBLIQUE, atol=1e-6)
+    assert probabilities.geometry_source == case_folder / "case.nii.gz"
+    assert probabilities.name == "case"
+
+
+def test_argmax_is_the_segmentation(case_folder):
+    labels = nib.load(case_folder / "case.nii.gz")
+    values = read(case_folder / "case.npz").values
+    agreement = values.argmax(axis=0) == np.asarray(labels.dataobj)
+    assert agreement.mean() > 0.99  # float16 rounds a near tie
+
+
+def test_another_file_ending(case_folder):
+    (case_folder / "case.nii.gz").unlink()
+    nib.Nifti1Image(np.zeros((6, 7, 8)), np.eye(4)).to_filename(
+        case_folder / "case.nii"
+    )
+    (case_folder / "dataset.json").write_text('{"file_ending": ".nii"}')
+    probabilities = read(case_folder / "case.npz")
+    assert probabilities.geometry_source == case_folder / "case.nii"
+    assert probabilities.class_names[0] == "class 0"
+
+
+def test_likely_neighbour(case_folder):
+    (case_folder / "case.nii.gz").rename(case_folder / "sub-1_seg_crop.nii.gz")
+    (case_folder / "case.npz").rename(case_folder / "sub-1_softmax.npz")
+    # Same words, other shape; same shape, other words; not readable.
+    nib.Nifti1Image(np.zeros((9, 7, 8)), np.eye(4)).to_filename(
+        case_folder / "sub-1_softmax_T1.nii.gz"
+    )
+    nib.Nifti1Image(np.zeros((6, 7, 8)), np.eye(4)).to_filename(
+        case_folder / "sub-2_seg.nii.gz"
+    )
+    (case_folder / "sub-1_broken.nii.gz").write_bytes(b"no image")
+    probabilities = read(case_folder / "sub-1_softmax.npz")
+    assert probabilities.geometry_source == case_folder / "sub-1_seg_crop.nii.gz"
+
+
+def test_neighbours_that_disagree_are_not_believed(case_folder):
+    (case_folder / "case.nii.gz").rename(case_folder / "sub-1_seg.nii.gz")
+    (case_folder / "case.npz").rename(case_folder / "sub-1_softmax.npz")
+    nib.Nifti1Image(np.zeros((6, 7, 8)), np.eye(4)).to_filename(
+        case_folder / "sub-1_T1.nii.gz"
+    )
+    probabilities = read(case_folder / "sub-1_softmax.npz")
+    assert probabilities.grid is None
+    assert probabilities.geometry_source is None
+
+
+def test_twin_of_another_shape(case_folder):
+    nib.Nifti1Image(np.zeros((6, 7, 9)), np.eye(4)).to_filename(
+        case_folder / "case.nii.gz"
+    )
+    with pytest.raises(InputError, match=r"6 × 7 × 8 voxels, case.nii.gz beside it"):
+        read(case_folder / "case.npz")
+
+
+def test_two_dimensions(tmp_path):
+    values = np.full((2, 5, 4), 0.5, np.float32)
+    np.savez(tmp_path / "a.npz", probabilities=values)
+    assert read(tmp_path / "a.npz").values.shape == (2, 4, 5)
+
+
+def test_no_known_key(tmp_path):
+    np.savez(tmp_path / "a.npz", P=np.ones(3), truth=np.ones(3))
+    with pytest.raises(InputError, match='holds "P", "truth", not an array "prob'):
+        read(tmp_path / "a.npz")
+
+
+def test_empty_archive(tmp_path):
+    np.savez(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="holds nothing"):
+        read(tmp_path / "a.npz")
+
+
+class Trap:
+    """Unpickling this leaves a mark."""
+
+    sprung = False
+
+    def __reduce__(self):
+        return (setattr, (Trap, "sprung", True))
+
+
+def test_python_objects_are_never_loaded(tmp_path):
+    objects = np.array([[[Trap()]]], dtype=object)
+    np.savez(tmp_path / "a.npz", probabilities=objects)
+    with pytest.raises(InputError, match="Python objects are never loaded"):
+        read(tmp_path / "a.npz")
+    assert not Trap.sprung
+
+
+def test_pickle_beside_is_not_touched(case_folder):
+    (case_folder / "case.pkl").write_bytes(b"\x80\x04cos\nsystem\n")
+    before = (case_folder / "case.pkl").stat().st_atime_ns
+    read(case_folder / "case.npz")
+    assert (case_folder / "case.pkl").stat().st_atime_ns == before
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 5), (2, 4, 5, 6, 7), (2, 0, 3)])
+def test_wrong_number_of_axes(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", probabilities=np.zeros(shape))
+    with pytest.raises(InputError, match="class axis and two or three spatial axes"):
+        read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("keep", [0.99, 0.5, 0.01, 0])
+def test_cut_short(case_folder, keep):
+    path = case_folder / "case.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(InputError, match=r"case.npz cannot be read"):
+        read(path)
+
+
+def test_damaged_inside(case_folder):
+    path = case_folder / "case.npz"
+    content = bytearray(path.read_bytes())
+    content[200:400] = bytes(200)
+    path.write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"case.npz cannot be read"):
+        read(path)
+
+
+def test_npy_under_a_wrong_name(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones(3))
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"a.npz is a single array"):
+        read(tmp_path / "a.npz")
+
+
+def test_header_that_promises_more_than_the_memory_holds(tmp_path):
+    import io
+    import zipfile
+
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header,
+        {"descr": "<f4", "fortran_order": False, "shape": (8, 30000, 30000, 30000)},
+    )
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("probabilities.npy", header.getvalue())
+    with pytest.raises(InputError, match="GB of memory"):
+        read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1, 2]", '{"labels": 3}', '{"labels": {"a": [1, 2]}}']
+)
+def test_odd_dataset_json(case_folder, text):
+    (case_folder / "dataset.json").write_text(text)
+    if text == "{":
+        with pytest.raises(InputError, match=r"dataset.json beside the image"):
+            read(case_folder / "case.npz")
+    else:
+        assert read(case_folder / "case.npz").class_names[1] == "class 1"
+
+
+def test_names_as_version_1_wrote_them(case_folder):
+    (case_folder / "dataset.json").write_text(
+        '{"labels": {"0": "air", "1": "left", "2": "right", "3": "stem"}}'
+    )
+    assert read(case_folder / "case.npz").class_names[0] == "air"

@@ -1,0 +1,486 @@
+"""The widget in a real window, driven as a user drives it."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QPushButton
+from scipy.special import entr
+
+from generated import softmax
+from napari_uncertainty.fold import _Run
+from napari_uncertainty.plugin.layers import METADATA_KEY
+
+PLUGIN = "napari-uncertainty"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def open_widget(viewer):
+    def opened():
+        _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
+        return widget
+
+    return opened
+
+
+@pytest.fixture
+def case(viewer, case_folder):
+    """The generated case, opened through the plugin's reader."""
+    for name in ("T1.nii.gz", "case.npz"):
+        viewer.open(case_folder / name, plugin=PLUGIN)
+    labels = np.asarray(viewer.layers[-1].data).argmax(axis=0)
+    viewer.add_labels(
+        labels,
+        name="case",
+        scale=viewer.layers[0].scale,
+        translate=viewer.layers[0].translate,
+        units="mm",
+    )
+    return viewer
+
+
+@pytest.fixture
+def told():
+    before = len(notification_manager.records)
+    return lambda: [str(note.message) for note in notification_manager.records[before:]]
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Blocks that wait for the test, so that a run can be met in the middle."""
+    go_on = threading.Event()
+    fold_block = _Run.fold_block
+
+    def waiting(self, block, buffers):
+        while not (go_on.is_set() or self.cancel.is_set()):
+            time.sleep(0.005)
+        return fold_block(self, block, buffers)
+
+    monkeypatch.setattr(_Run, "fold_block", waiting)
+    yield go_on
+    go_on.set()
+
+
+def button(widget, text):
+    [found] = [
+        one for one in widget.native.findChildren(QPushButton) if one.text() == text
+    ]
+    return found
+
+
+def click(qtbot, widget, text):
+    qtbot.mouseClick(button(widget, text), Qt.MouseButton.LeftButton)
+
+
+def compute(qtbot, widget):
+    ended = []
+    widget.computed.connect(ended.append)
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    widget.computed.disconnect(ended.append)
+    return ended[0]
+
+
+def bits(probabilities, axis=0):
+    p = np.asarray(probabilities, np.float64)
+    p = p / p.sum(axis=axis, keepdims=True)
+    return entr(p).sum(axis=axis) / np.log(2)
+
+
+def test_main_job(qtbot, case, open_widget):
+    widget = open_widget()
+    assert widget.probabilities.value.name == "case probabilities"
+    assert widget.scan.value.name == "T1"
+    assert widget.segmentation.value.name == "case"
+    layer = compute(qtbot, widget)
+    probabilities = case.layers["case probabilities"]
+    assert layer.name == "case probabilities entropy"
+    expected = bits(probabilities.data)
+    np.testing.assert_allclose(layer.data, expected, atol=1e-6)
+    for name in ("scale", "translate", "units", "axis_labels"):
+        assert list(getattr(layer, name)) == list(getattr(probabilities, name))[1:]
+    assert layer.colormap.name == "inferno (transparent)"
+    np.testing.assert_allclose(layer.contrast_limits, (0, 2))
+    assert layer.blending == "translucent_no_depth"
+    assert layer.colorbar.visible
+    info = layer.metadata[METADATA_KEY]
+    assert (info["measure"], info["base"], info["unit"]) == ("entropy", 2, "bits")
+    assert info["class_names"] == ["background", "left", "right", "stem"]
+    assert info["source"].endswith("case.npz")
+    assert info["foreground_from"] == "case"
+    assert f"Total entropy: {expected.sum():,.1f} bits" in widget.result.value
+    inside = expected[np.asarray(case.layers["case"].data) != 0].mean()
+    assert f"Mean in the foreground: {inside:.4g} bits" in widget.result.value
+    assert button(widget, "Compute").isEnabled()
+    assert not button(widget, "Cancel").isEnabled()
+
+
+def test_second_click_updates_in_place(qtbot, case, open_widget):
+    widget = open_widget()
+    layer = compute(qtbot, widget)
+    layer.colormap, layer.opacity = "viridis", 0.5
+    before = list(case.layers)
+    widget.base.value = "nats"
+    assert compute(qtbot, widget) == layer
+    assert list(case.layers) == before
+    np.testing.assert_allclose(layer.contrast_limits, (0, np.log(4)))
+    assert layer.metadata[METADATA_KEY]["base"] == "e"
+    assert (layer.colormap.name, layer.opacity) == ("viridis", 0.5)
+    case.layers.remove(layer)
+    assert compute(qtbot, widget).name == "case probabilities entropy"
+
+
+def test_foreground_only(qtbot, case, open_widget):
+    widget = open_widget()
+    widget.foreground_only.value = True
+    layer = compute(qtbot, widget)
+    background = np.asarray(case.layers["case"].data) == 0
+    assert (layer.data[background] == 0).all()
+    assert (layer.data[~background] > 0).any()
+    assert "Total entropy in the foreground" in widget.result.value
+
+
+def test_progress_and_cancel(qtbot, case, open_widget, slow):
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: widget.progress.native.isVisible())
+    assert "Computing entropy of 'case probabilities'" in widget.result.value
+    assert not button(widget, "Compute").isEnabled()
+    started = time.perf_counter()
+    click(qtbot, widget, "Cancel")
+    qtbot.waitUntil(lambda: not folding(), timeout=5000)
+    assert time.perf_counter() - started < 2
+    assert widget.result.value == "Cancelled."
+    assert not widget.progress.native.isVisible()
+    qtbot.wait(100)
+    assert "case probabilities entropy" not in case.layers
+    slow.set()
+    assert compute(qtbot, widget) is not None
+
+
+def folding():
+    return [one for one in threading.enumerate() if one.name.startswith("fold")]
+
+
+def test_progress_moves(qtbot, viewer, open_widget, rng):
+    values = np.tile(softmax(rng, (3, 16, 128, 128)), (1, 8, 1, 1))
+    viewer.add_image(values, name="p")
+    widget = open_widget()
+    seen = []
+    widget.progress.changed.connect(seen.append)
+    compute(qtbot, widget)
+    assert max(seen) > 0
+
+
+def test_layer_removed_meanwhile(qtbot, case, open_widget, slow, told):
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(folding()))
+    case.layers.remove("case probabilities")
+    slow.set()
+    qtbot.waitUntil(lambda: "was removed or changed" in widget.result.value)
+    assert [layer.name for layer in case.layers] == ["T1", "case"]
+    assert any("was removed or changed" in message for message in told())
+
+
+def test_data_replaced_meanwhile(qtbot, case, open_widget, slow):
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(folding()))
+    layer = case.layers["case probabilities"]
+    layer.data = np.array(layer.data)
+    slow.set()
+    qtbot.waitUntil(lambda: "was removed or changed" in widget.result.value)
+    assert "case probabilities entropy" not in case.layers
+
+
+def test_renamed_meanwhile(qtbot, case, open_widget, slow):
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(folding()))
+    case.layers["case probabilities"].name = "softmax"
+    slow.set()
+    qtbot.waitUntil(lambda: "softmax entropy" in case.layers)
+
+
+def test_dock_closed_meanwhile(qtbot, case, open_widget, slow):
+    """The map still comes: the viewer that asked for it is there."""
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(folding()))
+    case.window.remove_dock_widget("all")
+    slow.set()
+    qtbot.waitUntil(lambda: "case probabilities entropy" in case.layers)
+    widget.native.deleteLater()
+
+
+@pytest.mark.usefixtures("slow")
+def test_widget_destroyed_meanwhile(qtbot, case, open_widget):
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(folding()))
+    case.window.remove_dock_widget("all")
+    widget.native.deleteLater()
+    del widget
+    qtbot.waitUntil(lambda: not folding(), timeout=5000)
+    assert "case probabilities entropy" not in case.layers
+
+
+@pytest.mark.usefixtures("slow")
+def test_viewer_closed_meanwhile(qtbot, case, open_widget):
+    widget = open_widget()
+    click(qtbot, widget, "Compute")
+    qtbot.waitUntil(lambda: bool(folding()))
+    case.close()
+    qtbot.waitUntil(lambda: not folding(), timeout=5000)
+
+
+def test_an_unexpected_error_is_not_swallowed(qtbot, case, open_widget, monkeypatch):
+    def broken(self, block, buffers):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(_Run, "fold_block", broken)
+    widget = open_widget()
+    with qtbot.captureExceptions() as raised:
+        click(qtbot, widget, "Compute")
+        qtbot.waitUntil(lambda: bool(raised), timeout=5000)
+    assert "a bug" in str(raised[0][1])
+    assert button(widget, "Compute").isEnabled()
+
+
+def test_nothing_open(qtbot, open_widget, told):
+    widget = open_widget()
+    assert compute(qtbot, widget) is None
+    assert "No layer with class probabilities is chosen" in told()[0]
+
+
+def test_choices_follow_the_layers(qtbot, viewer, case_folder, open_widget):
+    widget = open_widget()
+    assert widget.probabilities.value is None
+    for name in ("case.npz", "T1.nii.gz"):
+        viewer.open(case_folder / name, plugin=PLUGIN)
+    assert widget.probabilities.value.name == "case probabilities"
+    assert widget.scan.value.name == "T1"
+    assert widget.segmentation.value is None
+    compute(qtbot, widget)
+    names = [str(layer) for layer in widget.probabilities.choices]
+    assert "case probabilities entropy" not in names
+    viewer.layers["T1"].name = "brain"
+    assert widget.scan.value.name == "brain"
+    viewer.layers.remove("brain")
+    assert widget.scan.value is None
+
+
+def test_a_pick_of_the_user_stays(viewer, case_folder, open_widget):
+    widget = open_widget()
+    viewer.open(case_folder / "case.npz", plugin=PLUGIN)
+    viewer.open(case_folder / "T1.nii.gz", plugin=PLUGIN)
+    widget.scan.native.setCurrentIndex(0)  # none
+    assert widget.scan.value is None
+    viewer.open(case_folder / "T1.nii.gz", plugin=PLUGIN)
+    assert widget.scan.value is None
+
+
+def test_layers_from_elsewhere_keep_their_transform(qtbot, viewer, open_widget, rng):
+    values = softmax(rng, (3, 5, 6, 7))
+    softmax_layer = viewer.add_image(
+        values,
+        name="net",
+        scale=(1, 2, 3, 4),
+        translate=(0, 5, 6, 7),
+        rotate=np.block(
+            [[np.ones((1, 1)), np.zeros((1, 3))], [np.zeros((3, 1)), ROTATION]]
+        ),
+        shear=(0, 0, 0, 0, 0, 0.3),
+        affine=np.diag([1, 2, 2, 2, 1]),
+        axis_labels=("c", "p", "q", "r"),
+    )
+    layer = compute(qtbot, open_widget())
+    for voxel in ((0, 0, 0), (4, 5, 6), (1, 3, 2)):
+        np.testing.assert_allclose(
+            layer.data_to_world(voxel), softmax_layer.data_to_world((0, *voxel))[1:]
+        )
+    assert layer.axis_labels == ("p", "q", "r")
+    np.testing.assert_allclose(layer.rotate, ROTATION, atol=1e-12)
+    np.testing.assert_allclose(layer.shear, (0, 0, 0.3))
+    np.testing.assert_allclose(layer.scale, (2, 3, 4))
+
+
+# Within the slice: napari warns of any other when it draws it.
+ROTATION = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_class_axis_anywhere(qtbot, viewer, open_widget, rng, axis):
+    values = np.moveaxis(softmax(rng, (5, 6, 7, 8)), 0, axis)
+    viewer.add_image(np.ascontiguousarray(values), scale=(1, 2, 3, 4), rgb=False)
+    layer = compute(qtbot, open_widget())
+    np.testing.assert_allclose(layer.data, bits(values, axis), atol=1e-6)
+    np.testing.assert_allclose(layer.scale, np.delete([1, 2, 3, 4], axis))
+
+
+def test_two_dimensions_beside_a_photograph(qtbot, viewer, open_widget, rng):
+    values = softmax(rng, (3, 40, 50))
+    photograph = rng.integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    viewer.add_image(photograph, name="photo", rgb=True)
+    viewer.add_image(values, name="softmax")
+    viewer.add_labels(values.argmax(axis=0), name="labels")
+    widget = open_widget()
+    assert widget.probabilities.value.name == "softmax"
+    assert widget.scan.value.name == "photo"
+    assert widget.segmentation.value.name == "labels"
+    layer = compute(qtbot, widget)
+    np.testing.assert_allclose(layer.data, bits(values), atol=1e-6)
+    assert layer.ndim == 2
+
+
+def test_classes_that_napari_took_for_colours(qtbot, viewer, open_widget, rng, told):
+    values = np.ascontiguousarray(np.moveaxis(softmax(rng, (3, 40, 50)), 0, -1))
+    viewer.add_image(values, name="net", rgb=True, scale=(2, 3))
+    layer = compute(qtbot, open_widget())
+    np.testing.assert_allclose(layer.data, bits(values, -1), atol=1e-6)
+    np.testing.assert_allclose(layer.scale, (2, 3))
+    assert "shows 'net' in colour; its last axis was read as 3 classes" in told()[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda p: p.argmax(axis=0), "look like a label map"),
+        (lambda p: np.log(p), "negative values"),
+        (lambda p: np.full_like(p, np.nan), "no values but 0, NaN"),
+        (lambda p: p * 7, "along no axis do the values sum to 1"),
+    ],
+)
+def test_what_is_no_softmax(qtbot, viewer, open_widget, rng, told, make, sentence):
+    values = make(softmax(rng, (4, 12, 13, 14)))
+    viewer.add_image(values, name="net", contrast_limits=(0, 1))
+    widget = open_widget()
+    widget.probabilities.value = viewer.layers["net"]
+    assert compute(qtbot, widget) is None
+    [message] = told()
+    assert sentence in message
+    assert widget.result.value == message
+    assert len(viewer.layers) == 1
+
+
+def test_one_negative_voxel(qtbot, viewer, open_widget, rng, told):
+    """In a place that the quick look at the layer does not see."""
+    values = softmax(rng, (4, 40, 41, 42))
+    values[0, 0, 0, 0] = -0.5
+    viewer.add_image(values, name="net", contrast_limits=(0, 1))
+    widget = open_widget()
+    assert compute(qtbot, widget) is None
+    assert "go down to -0.5" in told()[0]
+
+
+def test_voxels_without_data_are_counted(qtbot, viewer, open_widget, rng):
+    values = softmax(rng, (4, 12, 13, 14))
+    values[:, :2] = 0
+    values[1, 5, 5, 5] = np.nan
+    viewer.add_image(values, name="net", contrast_limits=(0, 1))
+    widget = open_widget()
+    layer = compute(qtbot, widget)
+    assert np.isfinite(layer.data).all()
+    assert f"Voxels without data: {2 * 13 * 14 + 1}" in widget.result.value
+
+
+def test_scan_of_another_shape(qtbot, viewer, open_widget, rng, told):
+    viewer.add_image(rng.random((9, 9, 9)), name="scan")
+    viewer.add_image(softmax(rng, (4, 6, 7, 8)), name="net")
+    widget = open_widget()
+    assert widget.scan.value is None
+    widget.scan.value = viewer.layers["scan"]
+    assert compute(qtbot, widget) is None
+    assert "'net' has 6 × 7 × 8 voxels and the scan 'scan' 9 × 9 × 9" in told()[0]
+
+
+def test_segmentation_on_other_voxels(qtbot, case, open_widget, told):
+    shifted = case.add_labels(
+        np.asarray(case.layers["case"].data),
+        name="shifted",
+        scale=case.layers["case"].scale,
+        translate=np.asarray(case.layers["case"].translate) + 5,
+        units="mm",
+    )
+    widget = open_widget()
+    assert widget.segmentation.value.name == "case"
+    widget.segmentation.value = shifted
+    layer = compute(qtbot, widget)
+    assert layer.metadata[METADATA_KEY]["foreground_from"] == "prediction"
+    assert "'shifted' lies on other voxels" in told()[0]
+
+
+def test_window_stays_alive(qtbot, viewer, open_widget, rng):
+    """The longest silence of a 5 ms timer while a large case is computed."""
+    values = softmax(rng, (8, 8, 128, 128)).astype(np.float16)
+    viewer.add_image(
+        np.tile(values, (1, 16, 1, 1)), contrast_limits=(0, 1), visible=False
+    )
+    widget = open_widget()
+    qtbot.wait(300)
+    ticks, added = [], []
+    viewer.layers.events.inserting.connect(lambda: added.append(time.perf_counter()))
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
+    timer.start(5)
+    compute(qtbot, widget)
+    timer.stop()
+    during = [tick for tick in ticks if tick < added[0]]
+    assert len(during) > 3
+    assert max(np.diff(during)) < 0.2  # generous: two cores, shared with others
+
+
+def test_three_dimensions_are_readable(qtbot, case, open_widget):
+    """Colours of the map show, and nothing saturates to white."""
+    widget = open_widget()
+    compute(qtbot, widget)
+    case.dims.ndisplay = 3
+    qtbot.wait(100)
+    pixels = case.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    assert (pixels.min(axis=-1) > 250).mean() < 0.02
+    assert np.ptp(pixels, axis=-1).max() > 80
+
+
+def test_no_warning_about_slicing_or_units(qtbot, case, open_widget, told):
+    compute(qtbot, open_widget())
+    for order in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
+        case.dims.order = order
+        qtbot.wait(20)
+    assert told() == []
+
+
+def test_preferences_are_the_defaults(qtbot, case, open_widget):
+    from napari_uncertainty.plugin.preferences import preferences
+
+    chosen = preferences()
+    before = chosen.model_dump()
+    try:
+        chosen.base, chosen.foreground_only = "normalised", True
+        chosen.transparent, chosen.colormap, chosen.colorbar = False, "magma", False
+        widget = open_widget()
+        layer = compute(qtbot, widget)
+    finally:
+        for name, value in before.items():
+            setattr(chosen, name, value)
+    assert widget.foreground_only.value
+    np.testing.assert_allclose(layer.contrast_limits, (0, 1))
+    assert layer.colormap.name == "magma"
+    assert not layer.colorbar.visible
+
+
+def test_in_the_measure_menu(viewer):
+    from napari._app_model import get_app_model
+    from napari._app_model.constants import MenuId
+
+    get_app_model()
+    items = get_app_model().menus.get_menu(MenuId.LAYERS_MEASURE)
+    assert any("napari-uncertainty" in str(item.command.id) for item in items)

@@ -1,0 +1,124 @@
+"""Which layer is what, without a window."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+
+from generated import OBLIQUE, softmax
+from napari_uncertainty import Grid, InputError, ProbabilityMap, Scan
+from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
+from napari_uncertainty.plugin.selection import (
+    check_scan_fits,
+    class_axis_of,
+    lies_on_map,
+    rank_scan,
+    rank_segmentation,
+    required_class_axis,
+    role_of,
+    same_case,
+    tilt_note,
+)
+
+
+@pytest.fixture
+def net(rng):
+    return Image(softmax(rng, (4, 6, 7, 8)), name="net")
+
+
+def test_roles(net, rng):
+    assert role_of(net) == "probabilities"
+    assert role_of(Image(rng.random((6, 7, 8)))) == "scan"
+    assert role_of(Labels(np.zeros((6, 7, 8), int))) == "segmentation"
+    assert (
+        role_of(Image(rng.random((6, 7)), metadata={METADATA_KEY: {"role": "map"}}))
+        == "map"
+    )
+    pyramid = Image([rng.random((64, 64)), rng.random((32, 32))], multiscale=True)
+    assert role_of(pyramid) is None
+    with pytest.raises(InputError, match="multiscale"):
+        required_class_axis(pyramid)
+
+
+def test_labels_that_became_an_image_are_a_scan(rng):
+    converted = Image(
+        rng.random((6, 7, 8)), metadata={METADATA_KEY: {"role": "segmentation"}}
+    )
+    assert role_of(converted) == "scan"
+
+
+def test_a_photograph_has_no_class_axis(rng):
+    photograph = Image(rng.integers(0, 255, (9, 9, 3)).astype(np.uint8), rgb=True)
+    assert class_axis_of(photograph) is None
+    with pytest.raises(InputError, match="colour image"):
+        required_class_axis(photograph)
+
+
+def test_recorded_axis_wins(net):
+    net.metadata = {METADATA_KEY: {"class_axis": 2}}
+    assert class_axis_of(net) == 2
+
+
+def test_scan_with_the_same_voxels_ranks_first(net, rng):
+    fits, other = Image(rng.random((6, 7, 8))), Image(rng.random((9, 9, 9)))
+    assert rank_scan(fits, net) == (True,)
+    assert rank_scan(other, net) is None  # no geometry to place it
+    assert rank_scan(other, None) == ()
+    check_scan_fits(net, (6, 7, 8), fits)
+    check_scan_fits(net, (6, 7, 8), None)
+    check_scan_fits(net, (6, 7, 8), Image(rng.random((3, 6, 7, 8))))  # over time
+    with pytest.raises(InputError, match="does not lie on the other"):
+        check_scan_fits(net, (6, 7, 8), other)
+
+
+def placed(affine, rng, shape=(6, 7, 8)):
+    scan = Scan(rng.random(shape), Grid(shape, affine), name="T1")
+    values = softmax(rng, (4, *shape))
+    net = ProbabilityMap(values, tuple("abcd"), Grid(shape, affine), name="net")
+    return [Image(data, **options) for data, options, _ in map(to_layer, (scan, net))]
+
+
+def test_crops_with_geometry_fit(rng):
+    scan, _ = placed(OBLIQUE, rng)
+    _, crop = placed(OBLIQUE, rng, (3, 4, 5))
+    check_scan_fits(crop, (3, 4, 5), scan)
+    assert rank_scan(scan, crop) == (False,)
+
+
+def test_different_tilts_are_told(rng):
+    scan, net = placed(OBLIQUE, rng)
+    _, upright = placed(np.eye(4), rng)
+    assert tilt_note(net, scan) is None
+    assert tilt_note(net, None) is None
+    assert "tilted by 20.0° against" in tilt_note(upright, scan)
+
+
+def test_segmentation_on_the_same_voxels(net):
+    labels = Labels(np.zeros((6, 7, 8), int))
+    assert lies_on_map(labels, net, 0)
+    assert rank_segmentation(labels, net) == (False,)
+    moved = Labels(np.zeros((6, 7, 8), int), translate=(0, 0, 1))
+    assert not lies_on_map(moved, net, 0)
+    stretched = Labels(np.zeros((6, 7, 8), int), scale=(1, 1, 1.1))
+    assert not lies_on_map(stretched, net, 0)
+    other = Labels(np.zeros((6, 7, 9), int))
+    assert rank_segmentation(other, net) is None
+
+
+def test_same_name_in_the_same_folder(net):
+    def sourced(path):
+        return Labels(np.zeros((2, 2), int), metadata={METADATA_KEY: {"source": path}})
+
+    net.metadata = {METADATA_KEY: {"source": "a/fold_0/case.npz"}}
+    assert same_case(sourced("a/fold_0/case.nii.gz"), net)
+    assert not same_case(sourced("a/fold_1/case.nii.gz"), net)
+    assert not same_case(sourced(""), net)
+
+
+def test_oblique_layers_are_read_alike(rng, tmp_path):
+    scan, net = placed(OBLIQUE, rng)
+    labels = Labels(
+        np.zeros(scan.data.shape, int), scale=scan.scale, translate=scan.translate
+    )
+    assert lies_on_map(labels, net, 0)
+    assert nib.aff2axcodes(OBLIQUE) == ("P", "I", "L")

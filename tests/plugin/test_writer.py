@@ -1,0 +1,92 @@
+"""Saving a map from the viewer, read back with nibabel alone."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+import napari_uncertainty as nu
+from generated import softmax
+from napari_uncertainty.case import iter_case
+from napari_uncertainty.plugin.map_layer import show_map
+
+PLUGIN = "napari-uncertainty"
+
+
+def mapped(viewer, layer, class_axis=0):
+    """The entropy layer of a probabilities layer, without a window."""
+    steps = iter_case(layer.data, class_axis=class_axis)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return show_map(
+                viewer, layer, class_axis, "entropy", end.value, None, False
+            )
+
+
+def test_lies_on_the_scan_bit_for_bit(case_folder):
+    viewer = ViewerModel()
+    [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
+    entropy = mapped(viewer, layer)
+    entropy.save(str(case_folder / "map.nii.gz"), plugin=PLUGIN)
+    written = nib.load(case_folder / "map.nii.gz")
+    labels = nib.load(case_folder / "case.nii.gz")
+    np.testing.assert_array_equal(written.affine, labels.affine)
+    assert written.shape == labels.shape
+    expected = nu.entropy(nu.read(case_folder / "case.npz"))
+    np.testing.assert_array_equal(np.asarray(written.dataobj), expected)
+    told = json.loads((case_folder / "map.json").read_text())
+    assert told["measure"] == "entropy"
+    assert told["unit"] == "bits"
+    assert told["class_names"] == ["background", "left", "right", "stem"]
+    assert told["source"].endswith("case.npz")
+    assert told["shape"] == [6, 7, 8]
+    np.testing.assert_array_equal(told["affine"], labels.affine)
+    assert told["statistics"]["no_data"] == 0
+    assert told["version"]
+    assert "made_from" not in told
+
+
+def test_place_unknown(tmp_path, rng):
+    viewer = ViewerModel()
+    layer = viewer.add_image(softmax(rng, (3, 4, 5, 6)), scale=(1, 2, 3, 4))
+    entropy = mapped(viewer, layer)
+    entropy.save(str(tmp_path / "map.nii.gz"), plugin=PLUGIN)
+    written = nib.load(tmp_path / "map.nii.gz")
+    np.testing.assert_array_equal(np.asarray(written.dataobj), entropy.data.T)
+    np.testing.assert_allclose(written.header.get_zooms(), (4, 3, 2))
+    assert written.header["sform_code"] == 0
+
+
+def test_other_images_are_not_maps(case_folder):
+    viewer = ViewerModel()
+    [scan] = viewer.open(case_folder / "T1.nii.gz", plugin=PLUGIN)
+    with pytest.raises(nu.InputError, match="'T1' is no uncertainty map"):
+        scan.save(str(case_folder / "copy.nii.gz"), plugin=PLUGIN)
+    assert not (case_folder / "copy.nii.gz").exists()
+
+
+def test_cropped_in_the_viewer(case_folder):
+    viewer = ViewerModel()
+    [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
+    entropy = mapped(viewer, layer)
+    entropy.data = entropy.data[1:]
+    with pytest.raises(nu.InputError, match="has other voxels than the image"):
+        entropy.save(str(case_folder / "map.nii.gz"), plugin=PLUGIN)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_same_file_whatever_the_layout(case_folder, axis):
+    """The layer's memory order does not reach the file."""
+    viewer = ViewerModel()
+    [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
+    layer.data = np.moveaxis(
+        np.ascontiguousarray(np.moveaxis(layer.data, 0, axis)), axis, 0
+    )
+    mapped(viewer, layer).save(str(case_folder / "map.nii.gz"), plugin=PLUGIN)
+    expected = nu.entropy(nu.read(case_folder / "case.npz"))
+    written = np.asarray(nib.load(case_folder / "map.nii.gz").dataobj)
+    np.testing.assert_array_equal(written, expected)
