@@ -135,7 +135,7 @@ def iter_fold(
             yield run.n_done / n_blocks
     finally:
         blocks.clear()  # closed early: nothing left to take up
-        wait(running)
+        pool.shutdown(wait=True)
     if run.n_done < n_blocks:
         return None
     return UncertaintyMaps(

@@ -67,7 +67,8 @@ class Grid:
     @property
     def zooms(self) -> npt.NDArray[np.float64]:
         """Voxel size in mm along each axis, shape (ndim,)."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)[: self.ndim]
+        zooms: npt.NDArray[np.float64] = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return zooms[: self.ndim]
 
     @property
     def axcodes(self) -> tuple[str, ...]:

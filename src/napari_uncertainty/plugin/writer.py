@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,19 @@ def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
     Raises
     ------
-    InputError
-        If the layer is no map, no longer fits its grid, or cannot be written. napari
-        shows the sentence.
+    OSError
+        If the layer is no map, no longer fits its grid, or cannot be written; napari
+        shows the sentence. (It takes a ValueError for "no such writer".)
     """
-    data = np.asarray(data)
+    try:
+        return [str(file) for file in _write(path, np.asarray(data), attributes)]
+    except InputError as error:
+        raise OSError(str(error)) from error
+
+
+def _write(
+    path: str, data: np.ndarray[Any, Any], attributes: dict[str, Any]
+) -> list[Path]:
     info = attributes.get("metadata", {}).get(METADATA_KEY, {})
     if info.get("role") != "map":
         raise InputError(
@@ -43,11 +52,7 @@ def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
                 "computed from, so it cannot be placed on the scan; compute it again."
             )
         provenance |= grid.to_dict()
-        files = write_map_files(path, space.to_core(data), provenance, grid=grid)
-    else:
-        # Place unknown: the viewer's z, y, x become NIfTI's x, y, z.
-        zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
-        files = write_map_files(
-            path, data.T, provenance, grid=None, zooms=zooms or None
-        )
-    return [str(file) for file in files]
+        return write_map_files(path, space.to_core(data), provenance, grid=grid)
+    # Place unknown: the viewer's z, y, x become NIfTI's x, y, z.
+    zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
+    return write_map_files(path, data.T, provenance, grid=None, zooms=zooms or None)
