@@ -66,7 +66,7 @@ clean:
 $(VENV)/.package: pyproject.toml napari.yaml | venv-module
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --editable '.[all,sample]'
+	$(BIN)/python -m pip install --editable '.[all]'
 	@touch $@
 
 $(VENV)/.group-%: $(VENV)/.package

@@ -25,7 +25,7 @@ from napari_uncertainty.io import open_volume
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.session import (
     compute,
-    look_at_segmentation,
+    look_at_case,
     open_case,
     save_picture,
 )
@@ -70,7 +70,7 @@ def picture_case(name: str, volumes: Iterable[Volume]) -> None:
     viewer.window.resize(*WINDOW)
     compute(viewer)
     dock = widened_dock(viewer)
-    look_at_segmentation(viewer)
+    look_at_case(viewer)
     save(f"{name}_window", settled(viewer).screenshot(canvas_only=False, flash=False))
     save(f"{name}_widget", grabbed(dock))
     with tempfile.TemporaryDirectory() as folder:

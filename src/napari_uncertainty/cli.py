@@ -137,14 +137,14 @@ def _show(volumes: Any, screenshot: Path | None) -> None:
 
     from .plugin.session import (
         compute,
-        look_at_segmentation,
+        look_at_case,
         open_case,
         save_picture,
     )
 
     viewer = open_case(volumes)
     layer = compute(viewer)
-    look_at_segmentation(viewer)
+    look_at_case(viewer)
     if screenshot is None:
         napari.run()
         return

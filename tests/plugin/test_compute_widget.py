@@ -345,7 +345,10 @@ def test_two_dimensions_beside_a_photograph(qtbot, viewer, open_widget, rng):
 def test_classes_that_napari_took_for_colours(qtbot, viewer, open_widget, rng, told):
     values = np.ascontiguousarray(np.moveaxis(softmax(rng, (3, 40, 50)), 0, -1))
     viewer.add_image(values, name="net", rgb=True, scale=(2, 3))
-    layer = compute(qtbot, open_widget())
+    viewer.add_labels(values.argmax(axis=-1), name="labels", scale=(2, 3))
+    widget = open_widget()
+    assert widget.segmentation.value.name == "labels"
+    layer = compute(qtbot, widget)
     np.testing.assert_allclose(layer.data, bits(values, -1), atol=1e-6)
     np.testing.assert_allclose(layer.scale, (2, 3))
     assert "shows 'net' in colour; its last axis was read as 3 classes" in told()[0]
@@ -448,6 +451,13 @@ def test_three_dimensions_are_readable(qtbot, case, open_widget):
     pixels = case.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
     assert (pixels.min(axis=-1) > 250).mean() < 0.02
     assert np.ptp(pixels, axis=-1).max() > 80
+
+
+def test_rolling_the_axes_skips_the_classes(qtbot, case, open_widget):
+    compute(qtbot, open_widget())
+    for _ in range(3):
+        case.dims.roll()
+        assert 0 not in case.dims.displayed
 
 
 def test_no_warning_about_slicing_or_units(qtbot, case, open_widget, told):

@@ -104,24 +104,28 @@ class ComputeWidget(Container[Widget]):
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.progress = ProgressBar(min=0, max=100, value=0)
         self.result = Label(value="")
-        form: Container[Widget] = Container()
-        # Added one by one: magicgui lines labels up when a widget is appended.
-        form.extend(
-            [
-                self.probabilities,
-                self.scan,
-                self.segmentation,
-                self.base,
-                self.foreground_only,
-            ]
-        )
         buttons = Container(
             widgets=[self.compute_button, self.cancel_button],
             layout="horizontal",
             labels=False,
         )
         super().__init__(
-            widgets=[form, buttons, self.progress, self.result], labels=False
+            widgets=[
+                # Names above the lists: layer names are long and docks are narrow.
+                Label(value="Probabilities"),
+                self.probabilities,
+                Label(value="Scan"),
+                self.scan,
+                Label(value="Segmentation"),
+                self.segmentation,
+                Label(value="Unit"),
+                self.base,
+                self.foreground_only,
+                buttons,
+                self.progress,
+                self.result,
+            ],
+            labels=False,
         )
         # Long sentences wrap instead of widening the dock.
         self.result.native.setWordWrap(True)

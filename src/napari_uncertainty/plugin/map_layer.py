@@ -93,7 +93,19 @@ def show_map(
         **options,
     )
     layer.colorbar.visible = chosen.colorbar
+    _keep_out_of_rolling(viewer, probabilities, class_axis)
     return layer
+
+
+def _keep_out_of_rolling(viewer: Any, probabilities: Image, class_axis: int) -> None:
+    """Let napari's button that changes the slicing direction skip the class axis.
+
+    A picture of classes against a spatial axis is of no use to anybody.
+    """
+    if probabilities.ndim == viewer.dims.ndim and not probabilities.rgb:
+        rollable = list(viewer.dims.rollable)
+        rollable[class_axis] = False
+        viewer.dims.rollable = tuple(rollable)
 
 
 def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | None:

@@ -15,8 +15,6 @@ from ..io.nifti import stem
 from ..probabilities import find_class_axis, require_class_axis, scale_of
 from .layers import layer_grid, layer_info
 
-Array = np.ndarray[Any, Any]
-
 #: Degrees; at 100 mm from the centre this moves a voxel by less than 0.1 mm.
 TILT_TOLERANCE = 0.05
 
@@ -142,13 +140,13 @@ def lies_on_map(segmentation: Labels, probabilities: Image, class_axis: int) -> 
     """Whether a segmentation has the voxels of the map, in the same places."""
     if segmentation.data.shape != map_shape(probabilities, class_axis):
         return False
-    first = np.zeros(segmentation.ndim)
-    last = np.array(segmentation.data.shape) - 1.0
+    # The channels of an image that napari shows as RGB are none of its axes.
+    axes = [] if probabilities.rgb else [class_axis]
     tolerance = PLACEMENT_TOLERANCE_VOXELS * float(np.min(np.abs(segmentation.scale)))
-    for corner in (first, last):
-        here = np.array(segmentation.data_to_world(corner))
-        there = np.array(probabilities.data_to_world(_with_axis(corner, class_axis)))
-        if not np.allclose(here, np.delete(there, class_axis), atol=tolerance, rtol=0):
+    for corner in (np.zeros(segmentation.ndim), np.array(segmentation.data.shape) - 1):
+        here = segmentation.data_to_world(corner)
+        there = probabilities.data_to_world(np.insert(corner, axes, 0.0))
+        if not np.allclose(here, np.delete(there, axes), atol=tolerance, rtol=0):
             return False
     return True
 
@@ -172,10 +170,6 @@ def _spatial_shape(scan: Image) -> tuple[int, ...]:
 def _same_voxels(scan: Image, shape: Sequence[int]) -> bool:
     """Whether the scan's last axes have this shape (time may stand before them)."""
     return _spatial_shape(scan)[-len(shape) :] == tuple(shape)
-
-
-def _with_axis(position: Array, axis: int) -> Array:
-    return np.insert(position, axis, 0.0)
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 
 from ..images import LabelMap, Scan
 from ..probabilities import ProbabilityMap
-from .layers import to_layer
+from .layers import layer_info, to_layer
 
 PLUGIN = "napari-uncertainty"
 
@@ -51,9 +51,9 @@ def compute(viewer: Any) -> Any:
     return outcome[0]
 
 
-def look_at_segmentation(viewer: Any) -> None:
-    """Go to the middle of the segmentation, if there is one, and fill the view."""
-    box = _segmented_box(viewer)
+def look_at_case(viewer: Any) -> None:
+    """Go to the middle of what is segmented, or uncertain, and fill the view."""
+    box = _box_of_interest(viewer)
     if box is None:
         return
     middle, size = box.mean(axis=0), np.ptp(box, axis=0)
@@ -83,21 +83,30 @@ def save_picture(viewer: Any, path: Path) -> None:
     imsave(str(path), np.concatenate(pictures, axis=1))
 
 
-def _segmented_box(viewer: Any) -> np.ndarray[Any, Any] | None:
-    """Two opposite corners of the segmented part, in world coordinates."""
-    for layer in viewer.layers:
+def _box_of_interest(viewer: Any) -> np.ndarray[Any, Any] | None:
+    """Two opposite corners, in world coordinates.
+
+    Of the foreground where there is a segmentation, else of where a map reaches half
+    its range.
+    """
+    for layer in sorted(viewer.layers, key=lambda one: not isinstance(one, Labels)):
         if isinstance(layer, Labels):
-            segmented = np.nonzero(np.asarray(layer.data))
-            if segmented[0].size:
-                corners = [[f(axis) for axis in segmented] for f in (np.min, np.max)]
-                return np.array([layer.data_to_world(corner) for corner in corners])
+            inside = np.asarray(layer.data) != 0
+        elif layer_info(layer).get("role") == "map":
+            inside = np.asarray(layer.data) > layer.contrast_limits[1] / 2
+        else:
+            continue
+        places = np.nonzero(inside)
+        if places[0].size:
+            corners = [[end(axis) for axis in places] for end in (np.min, np.max)]
+            return np.array([layer.data_to_world(corner) for corner in corners])
     return None
 
 
 def _canvas(viewer: Any) -> np.ndarray[Any, Any]:
     QApplication.processEvents()
     viewer.canvas.size = PICTURE_SIZE
-    look_at_segmentation(viewer)
+    look_at_case(viewer)
     picture: np.ndarray[Any, Any] = viewer.screenshot(
         size=PICTURE_SIZE, scale=1, canvas_only=True, flash=False
     )
