@@ -8,7 +8,7 @@ from napari_uncertainty.measures import (
     MEASURES,
     check_base,
     highest_entropy,
-    units_per_nat,
+    units_per_bit,
 )
 
 
@@ -24,7 +24,7 @@ def test_every_measure_states_its_source():
 def test_highest_entropy_of_eight_classes(base, highest):
     check_base(base)
     assert highest_entropy(base, 8) == highest
-    assert units_per_nat(base, 8) * math.log(8) == pytest.approx(highest)
+    assert units_per_bit(base, 8) * 3 == pytest.approx(highest)
 
 
 @pytest.mark.parametrize("base", [10, 2.0, "2", None, "bits"])

@@ -64,17 +64,17 @@ def check_base(base: object) -> None:
         raise ValueError(f'base is 2, "e" or "classes", not {base!r}.')
 
 
-def units_per_nat(base: Base, n_classes: int) -> float:
-    """Factor that turns entropy in nats into the unit of `base`.
+def units_per_bit(base: Base, n_classes: int) -> float:
+    """Factor that turns entropy in bits into the unit of `base`.
 
     With base ``"classes"`` the largest possible entropy, log `n_classes`, becomes 1.
     One class leaves nothing to be unsure of, and the factor is 0.
     """
-    if base == "e":
-        return 1.0
     if base == 2:
-        return 1.0 / math.log(2)
-    return 1.0 / math.log(n_classes) if n_classes > 1 else 0.0
+        return 1.0
+    if base == "e":
+        return math.log(2)
+    return 1.0 / math.log2(n_classes) if n_classes > 1 else 0.0
 
 
 def highest_entropy(base: Base, n_classes: int) -> float:
