@@ -36,10 +36,10 @@ from .probabilities import (
 
 Array = np.ndarray[Any, Any]
 
-# Voxels in a block: the five float32 buffers of one thread take 5 MB, which stays
-# near the processor. Smaller blocks fit closer caches, but then the threads spend more
-# time waiting for the interpreter lock between two calls of numpy than they gain.
-BLOCK_VOXELS = 1 << 18
+# Values in a block, over all classes. A thread's two buffers of this size take 8 MB in
+# float32, which stays near the processor. Smaller blocks fit closer caches, but then
+# threads wait more for the interpreter lock, which they need between calls of numpy.
+BLOCK_VALUES = 1 << 20
 
 # How often a running fold reports, and so how soon it notices a cancel, in seconds.
 REPORT_INTERVAL = 0.03
@@ -121,7 +121,7 @@ def iter_fold(
     refuse_label_map(values, 0)
     source, restore = in_memory_order(values)
     run = _Run.allocate(source, base, predict, cancel)
-    blocks = deque(tiles(source.shape[1:], BLOCK_VOXELS))
+    blocks = deque(tiles(source.shape[1:], run.block_voxels))
     n_blocks = len(blocks)
     threads = min(threads or available_processors(), n_blocks)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="fold")
@@ -223,12 +223,18 @@ class _Run:
             cancel=cancel,
         )
 
+    @property
+    def block_voxels(self) -> int:
+        """Voxels in a block."""
+        return max(1, BLOCK_VALUES // len(self.source))
+
     def work(self, blocks: deque[Block]) -> None:
         """Take blocks until none is left; run by every thread."""
         # float64 input is worth float64 arithmetic; all else fits float32.
         wide = self.source.dtype.kind == "f" and self.source.dtype.itemsize >= 8
         precision = np.dtype(np.float64 if wide else np.float32)
-        buffers = np.empty((5, BLOCK_VOXELS), precision)
+        # Values, their logarithms, and three rows that the classes are summed into.
+        buffers = np.empty((2 * len(self.source) + 3, self.block_voxels), precision)
         with np.errstate(all="ignore"):
             while not self.cancel.is_set():
                 try:
@@ -245,45 +251,55 @@ class _Run:
     def fold_block(self, block: Block, buffers: Array) -> float:
         """Fill one block; returns the largest deviation of its sums from 1."""
         out = self.entropy[block]
-        converted, logs, sums, products, best = (
-            row[: out.size].reshape(out.shape) for row in buffers
-        )
-        sums.fill(0)
-        products.fill(0)
-        tiny = np.finfo(buffers.dtype).tiny
-        for index, x in enumerate(self.source[(slice(None), *block)]):
-            if self.scale != 1:
-                x = np.divide(x, self.scale, out=converted, casting="same_kind")
-            elif x.dtype != buffers.dtype:
-                np.copyto(converted, x, casting="same_kind")
-                x = converted
-            if self.prediction is not None:
-                self.keep_best(index, x, best, self.prediction[block])
-            if _is_all(x, 0):
-                continue  # as most classes are in most places
-            sums += x
-            if _is_all(x, 1):
-                continue  # the background, far from everything: 1·log 1 is 0
-            # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken;
-            # to all that counts, adding tiny changes no bit. Negative values and NaN
-            # become NaN, infinity becomes infinity.
-            np.add(x, tiny, out=logs)
-            np.log2(logs, out=logs)
-            logs *= x
-            products += logs
+        n_classes = len(self.source)
+        rows = buffers[:, : out.size]
+        x = self.load(block, rows[:n_classes])
+        # Most classes are nowhere near: only those from the first to the last count.
+        high = x.max(axis=1)
+        live = [c for c in range(n_classes) if high[c] != 0 or x[c].min() != 0]
+        if not live:
+            out.fill(0)
+            self.no_data[block] = True
+            return 0.0
+        first, x = live[0], x[live[0] : live[-1] + 1]
+        if self.prediction is not None:
+            self.keep_best(first, x, rows[-1], self.prediction[block])
+        if len(x) == 1 and high[first] == x.min() == 1:
+            out.fill(0)  # far from everything, as most of a scan is
+            return 0.0
+        sums, products, logs = rows[-2], rows[-3], rows[n_classes : n_classes + len(x)]
+        np.add.reduce(x, axis=0, out=sums)
+        # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken; to all
+        # that counts, adding tiny changes no bit. Negative values and NaN become NaN,
+        # infinity becomes infinity.
+        np.add(x, np.finfo(x.dtype).tiny, out=logs)
+        np.log2(logs, out=logs)
+        np.einsum("cv,cv->v", x, logs, out=products)
         has_data = None if sums.min() > 0 else sums != 0
         deviation = _largest_deviation(sums, has_data)
         # Either may be NaN, which no comparison holds for.
         if not (deviation <= self.sum_tolerance and products.max() < np.inf):
             return self.fold_block_with_care(block, out)
         if has_data is not None:
-            np.logical_not(has_data, out=self.no_data[block])
+            self.no_data[block] = ~has_data.reshape(out.shape)
             sums[~has_data] = 1
         products /= sums
         np.log2(sums, out=sums)
         sums -= products
-        self.finish(sums, out)
+        self.finish(sums.reshape(out.shape), out)
         return deviation
+
+    def load(self, block: Block, buffer: Array) -> Array:
+        """Values of a block, shape (classes, voxels): a view if possible."""
+        x = self.source[(slice(None), *block)]
+        if x.dtype == buffer.dtype and self.scale == 1 and x[0].flags.c_contiguous:
+            return x.reshape(buffer.shape)
+        converted = buffer.reshape(x.shape)
+        if self.scale == 1:
+            np.copyto(converted, x, casting="same_kind")
+        else:
+            np.divide(x, self.scale, out=converted, casting="same_kind")
+        return buffer
 
     def fold_block_with_care(self, block: Block, out: Array) -> float:
         """The same in float64, normalised first: no cancellation, any scale, gaps."""
@@ -309,25 +325,21 @@ class _Run:
             self.prediction[block] = x.argmax(axis=0)
         return _largest_deviation(sums / self.scale, has_data)
 
-    def keep_best(self, index: int, x: Array, best: Array, labels: Array) -> None:
+    def keep_best(self, first: int, x: Array, best: Array, labels: Array) -> None:
         """Running maximum: the first of equal classes wins, as with argmax."""
-        if index == 0:
-            np.copyto(best, x)
-            labels.fill(0)
-            return
-        np.copyto(labels, index, where=x > best)
-        np.maximum(best, x, out=best)
+        winners = np.full(best.shape, first, labels.dtype)
+        np.copyto(best, x[0])
+        for label, row in enumerate(x[1:], first + 1):
+            np.copyto(winners, label, where=row > best)
+            np.maximum(best, row, out=best)
+        winners[best == 0] = 0  # no data
+        labels[...] = winners.reshape(labels.shape)
 
     def finish(self, bits: Array, out: Array) -> None:
         """Into the asked unit, and into the range that rounding may have left."""
         if self.factor != 1:
             bits *= self.factor
         np.clip(bits, 0, self.highest, out=out, casting="same_kind")
-
-
-def _is_all(x: Array, value: float) -> bool:
-    """Whether `x` is nothing but `value`; quick to say no."""
-    return bool(x.flat[0] == value and x.min() == value == x.max())
 
 
 def _largest_deviation(

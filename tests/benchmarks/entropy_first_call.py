@@ -4,8 +4,11 @@ Prints, for both, the time of the first call and the memory that it adds to the 
 and their ratio. Each run is a process of its own, because memory that a process has
 used before is quicker to use again. Needs Linux, for the memory.
 
-Without arguments the input is generated; a folder with an nnU-Net ``.npz`` can be
-named instead.
+Without arguments the input is generated; an nnU-Net ``.npz`` can be named instead.
+
+A virtual machine gives memory that it has used before quickly, other memory slowly.
+``--hold GB`` keeps that much occupied, and 2 GB more before each run, so that every run
+meets memory that was free for long, as the first run on a machine does.
 """
 
 from __future__ import annotations
@@ -71,10 +74,16 @@ def generated(shape: tuple[int, ...]) -> np.ndarray:
     return logits.astype(np.float32)
 
 
+def occupied(gigabytes: int) -> np.ndarray:
+    """So much memory, every page of it in use."""
+    return np.full((gigabytes, 1 << 27), 1.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("npz", nargs="?", type=Path, help="nnU-Net probabilities")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--hold", type=int, default=0, metavar="GB")
     arguments = parser.parse_args()
     if arguments.npz is None:
         values = generated((8, 256, 256, 256))
@@ -85,9 +94,12 @@ def main() -> None:
         file = Path(folder) / "softmax.npy"
         np.save(file, values)
         runs = {name: [] for name in FORMULAS}
+        held = [occupied(arguments.hold)]
         for _ in range(arguments.runs):  # in turn, so that both see the same machine
             for name in FORMULAS:
                 runs[name].append(measure(name, file))
+                if arguments.hold:
+                    held.append(occupied(2))
     output = values[0].nbytes
     print(f"shape {values.shape}, float32, output {output / 1e6:.0f} MB")
     for name, measured in runs.items():

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import nibabel as nib
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
@@ -422,24 +423,80 @@ def test_segmentation_on_other_voxels(qtbot, case, open_widget, told):
     assert "'shifted' lies on other voxels" in told()[0]
 
 
-def test_window_stays_alive(qtbot, viewer, open_widget, rng):
-    """The longest silence of a 5 ms timer while a large case is computed."""
-    values = softmax(rng, (8, 8, 128, 128)).astype(np.float16)
-    viewer.add_image(
-        np.tile(values, (1, 16, 1, 1)), contrast_limits=(0, 1), visible=False
-    )
-    widget = open_widget()
-    qtbot.wait(300)
+def longest_silence(qtbot, viewer, widget):
+    """Of a 5 ms timer, in seconds, from the click until the map is added."""
     ticks, added = [], []
+    qtbot.wait(300)
     viewer.layers.events.inserting.connect(lambda: added.append(time.perf_counter()))
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
     timer.start(5)
+    qtbot.wait(50)
     compute(qtbot, widget)
     timer.stop()
     during = [tick for tick in ticks if tick < added[0]]
-    assert len(during) > 3
-    assert max(np.diff(during)) < 0.2  # generous: two cores, shared with others
+    assert len(during) > 10
+    return max(np.diff(during))
+
+
+def test_window_stays_alive(qtbot, viewer, open_widget, rng):
+    values = softmax(rng, (8, 8, 128, 128)).astype(np.float16)
+    viewer.add_image(
+        np.tile(values, (1, 16, 1, 1)), contrast_limits=(0, 1), visible=False
+    )
+    # Generous: 50 ms are promised, on a machine that does nothing else.
+    assert longest_silence(qtbot, viewer, open_widget()) < 0.2
+
+
+@pytest.mark.shared_data
+def test_window_stays_alive_on_a_whole_scan(
+    qtbot, viewer, open_widget, shared_data, record_property
+):
+    folder = shared_data / "feta_sub-007"
+    for name in ("T1.nii.gz", "fold_0/sub-007.nii.gz", "fold_0/sub-007.npz"):
+        viewer.open(folder / name, plugin=PLUGIN)
+    silence = longest_silence(qtbot, viewer, open_widget())
+    record_property("longest silence in ms", round(1000 * silence, 1))
+    print(f"longest silence: {1000 * silence:.1f} ms")
+    assert silence < 0.2
+
+
+def test_three_dimensions_are_not_mirrored(qtbot, viewer, tmp_path, rng):
+    """A bright corner at the patient's left, front and top, in every view."""
+    data = rng.integers(0, 20, (40, 40, 40)).astype(np.int16)
+    data[:10, 30:, 30:] += 1000  # voxels run to R, A and S
+    nib.Nifti1Image(data, np.eye(4)).to_filename(tmp_path / "T1.nii.gz")
+    viewer.open(tmp_path / "T1.nii.gz", plugin=PLUGIN)
+    left, right, top, bottom = "left", "right", "top", "bottom"
+
+    def bright_side():
+        viewer.reset_view(reset_camera_angle=False)
+        qtbot.wait(50)
+        picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].mean(-1)
+        rows, columns = np.nonzero(picture > 0.8 * picture.max())
+        height, width = picture.shape
+        return (
+            left if columns.mean() < width / 2 else right,
+            top if rows.mean() < height / 2 else bottom,
+        )
+
+    corner = viewer.layers[0].data_to_world(np.argwhere(viewer.layers[0].data > 500)[0])
+    viewer.dims.set_point(range(3), corner)
+    for order in ((0, 1, 2), (1, 0, 2)):  # axial and coronal
+        viewer.dims.order = order
+        assert bright_side() == (right, top)
+    viewer.dims.order = (2, 0, 1)  # sagittal: anterior is on the left
+    assert bright_side() == (left, top)
+    viewer.dims.order = (0, 1, 2)
+    viewer.dims.ndisplay = 3  # from the feet, with the face up
+    assert bright_side() == (right, top)
+    camera = viewer.scene.camera
+    # From the front: looking to Posterior (y), Superior (-z) up.
+    camera.set_view_direction(view_direction=(0, 1, 0), up_direction=(-1, 0, 0))
+    assert bright_side() == (right, top)
+    # From behind, left and right change places.
+    camera.set_view_direction(view_direction=(0, -1, 0), up_direction=(-1, 0, 0))
+    assert bright_side() == (left, top)
 
 
 def test_three_dimensions_are_readable(qtbot, case, open_widget):

@@ -5,7 +5,6 @@ from itertools import permutations, product
 import nibabel as nib
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Layer
 from nibabel.orientations import inv_ornt_aff
 
@@ -57,20 +56,6 @@ def test_upright_world_is_minus_ras():
     )
     [place] = np.argwhere(corner == 4)
     assert tuple(layer.data_to_world(place)) == (0, 0, -1)
-
-
-def test_default_camera_shows_it_upright_and_unmirrored():
-    """Napari's y points down and x right; in 3D z points to the viewer."""
-    viewer = ViewerModel()
-    orientation = tuple(map(str, viewer.scene.camera.orientation))
-    assert orientation == ("towards", "down", "right")
-    # So posterior is down and the patient's left on the right; with inferior towards
-    # the viewer, who looks from the feet, that is a view without a mirror: the three
-    # directions towards, down and right are I, P, L, and L × P = I as right × down
-    # is away... from the determinant of both frames:
-    in_patient = np.array([[0, 0, -1], [0, -1, 0], [-1, 0, 0]])  # I, P, L in R, A, S
-    on_screen = np.array([[0, 0, 1], [0, -1, 0], [1, 0, 0]])  # right, up, towards
-    assert np.linalg.det(in_patient) == pytest.approx(np.linalg.det(on_screen))
 
 
 def test_tilt_is_taken_out_of_the_layer():
