@@ -450,8 +450,9 @@ def test_window_stays_alive(qtbot, viewer, open_widget, rng):
 
 @pytest.mark.shared_data
 def test_window_stays_alive_on_a_whole_scan(
-    qtbot, viewer, open_widget, shared_data, record_property
+    shared_data, qtbot, viewer, open_widget, record_property
 ):
+    # (The data come first: a viewer that a skip finds open is reported as leaked.)
     folder = shared_data / "feta_sub-007"
     for name in ("T1.nii.gz", "fold_0/sub-007.nii.gz", "fold_0/sub-007.npz"):
         viewer.open(folder / name, plugin=PLUGIN)
