@@ -1,6 +1,7 @@
 """The engine: progress, cancel, threads, blocks."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -60,6 +61,19 @@ def test_cancelled_in_the_middle(large):
             return self.looks > 3
 
     _, maps = run(iter_fold(large, threads=1, cancel=AfterThreeLooks()))
+    assert maps is None
+
+
+def test_cancel_is_quick(large):
+    many = np.tile(large, (8, 1, 1, 1)) / 8
+    cancel = threading.Event()
+    fold = iter_fold(many, threads=1, cancel=cancel)
+    next(fold)
+    cancel.set()
+    started = time.perf_counter()
+    _, maps = run(fold)
+    # 200 ms are promised; a busy machine may take longer to wake a thread.
+    assert time.perf_counter() - started < 1
     assert maps is None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,17 +59,19 @@ def view(
 ) -> None:
     """Open a case in napari with its entropy computed."""
     from .io import open_volume
+    from .plugin.display import require_display
 
-    _require_display()
+    require_display()
     _show([open_volume(file) for file in files], screenshot)
 
 
 @app.command()
 def demo(screenshot: Screenshot = None) -> None:
     """Open the sample, the MNI152 template, with its entropy computed."""
+    from .plugin.display import require_display
     from .sample import mni152_case
 
-    _require_display()
+    require_display()
     _show(mni152_case(), screenshot)
 
 
@@ -115,42 +116,10 @@ def _described(volume: Any) -> dict[str, Any]:
     }
 
 
-def _require_display() -> None:
-    """Refuse early where Qt would abort the process."""
-    try:
-        import qtpy.QtWidgets  # noqa: F401
-    except ImportError as error:  # qtpy's own errors are ImportErrors too
-        raise InputError(
-            f"A window needs Qt ({error}); install it with "
-            'pip install "napari-uncertainty[all]".'
-        ) from error
-    settings = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in settings):
-        raise InputError(
-            "There is no display. For a picture without one: xvfb-run -a "
-            '-s "-screen 0 1280x1024x24" napari-uncertainty … --screenshot FILE.png'
-        )
-
-
 def _show(volumes: Any, screenshot: Path | None) -> None:
-    import napari
+    """Open a viewer; where a picture is asked for, write it and close."""
+    from .plugin.session import run_case
 
-    from .plugin.session import (
-        compute,
-        look_at_case,
-        open_case,
-        save_picture,
-    )
-
-    viewer = open_case(volumes)
-    layer = compute(viewer)
-    look_at_case(viewer)
-    if screenshot is None:
-        napari.run()
-        return
-    if layer is not None:
-        save_picture(viewer, screenshot)
-    viewer.close()
-    if layer is None:
-        raise InputError("Nothing was computed, so there is no picture.")
-    typer.echo(screenshot.resolve())
+    picture = run_case(volumes, screenshot)
+    if picture is not None:
+        typer.echo(picture)

@@ -13,6 +13,7 @@ from napari.utils.io import imsave
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
+from ..errors import InputError
 from ..images import LabelMap, Scan
 from ..probabilities import ProbabilityMap
 from .layers import layer_info, to_layer
@@ -21,6 +22,32 @@ PLUGIN = "napari-uncertainty"
 
 #: Height and width in pixels of each view in a saved picture.
 PICTURE_SIZE = (800, 800)
+
+
+def run_case(
+    volumes: Iterable[Scan | LabelMap | ProbabilityMap], screenshot: Path | None = None
+) -> Path | None:
+    """Open a case, compute its map, and hand the window to the user.
+
+    With `screenshot`, write a picture there instead and close; returns its path.
+
+    Raises
+    ------
+    InputError
+        If a picture was asked for and nothing could be computed.
+    """
+    viewer = open_case(volumes)
+    layer = compute(viewer)
+    look_at_case(viewer)
+    if screenshot is None:
+        napari.run()
+        return None
+    if layer is not None:
+        save_picture(viewer, screenshot)
+    viewer.close()
+    if layer is None:
+        raise InputError("Nothing was computed, so there is no picture.")
+    return screenshot.resolve()
 
 
 def open_case(volumes: Iterable[Scan | LabelMap | ProbabilityMap]) -> Any:
