@@ -338,6 +338,10 @@ def test_two_dimensions_beside_a_photograph(qtbot, viewer, open_widget, rng):
     layer = compute(qtbot, widget)
     np.testing.assert_allclose(layer.data, bits(values), atol=1e-6)
     assert layer.ndim == 2
+    assert not viewer.layers["softmax"].visible  # it would cover the photograph
+    viewer.layers["softmax"].visible = True
+    compute(qtbot, widget)
+    assert viewer.layers["softmax"].visible  # the user wants to see it
 
 
 def test_classes_that_napari_took_for_colours(qtbot, viewer, open_widget, rng, told):

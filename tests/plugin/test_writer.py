@@ -22,9 +22,7 @@ def mapped(viewer, layer, class_axis=0):
         try:
             next(steps)
         except StopIteration as end:
-            return show_map(
-                viewer, layer, class_axis, "entropy", end.value, None, False
-            )
+            return show_map(viewer, layer, class_axis, "entropy", end.value)
 
 
 def test_lies_on_the_scan_bit_for_bit(case_folder):

@@ -42,6 +42,9 @@ from .work import Job
 
 MEASURE = "entropy"
 
+# Room for the longest line of the result, in pixels.
+MIN_WIDTH = 280
+
 
 @dataclass(frozen=True, eq=False)
 class _Request:
@@ -50,6 +53,7 @@ class _Request:
     probabilities: Image
     data: Any
     class_axis: int
+    scan: Image | None
     segmentation: Labels | None
     foreground_only: bool
     notes: list[str]
@@ -132,6 +136,7 @@ class ComputeWidget(Container[Widget]):
         self.result.native.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
+        self.min_width = MIN_WIDTH
         self.progress.visible = False
         self.compute_button.changed.connect(self._start)
         self.cancel_button.changed.connect(self._cancel)
@@ -191,6 +196,7 @@ class ComputeWidget(Container[Widget]):
             probabilities=layer,
             data=layer.data,
             class_axis=class_axis,
+            scan=self.scan.value,
             segmentation=segmentation,
             foreground_only=self.foreground_only.value,
             notes=[note for note in notes if note],
@@ -226,8 +232,9 @@ class ComputeWidget(Container[Widget]):
             request.class_axis,
             MEASURE,
             result,
-            request.segmentation,
-            request.foreground_only,
+            scan=request.scan,
+            segmentation=request.segmentation,
+            foreground_only=request.foreground_only,
         )
         if result.maps.sums_message:
             request.notes.append(result.maps.sums_message)

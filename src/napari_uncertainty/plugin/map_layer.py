@@ -57,10 +57,15 @@ def show_map(
     class_axis: int,
     measure: str,
     result: CaseResult,
-    segmentation: Labels | None,
-    foreground_only: bool,
+    *,
+    scan: Image | None = None,
+    segmentation: Labels | None = None,
+    foreground_only: bool = False,
 ) -> Image:
-    """Add the map to the viewer, or update the one that was made from this layer."""
+    """Add the map to the viewer, or update the one that was made from this layer.
+
+    A new map on a scan hides the probabilities, which would lie between the two.
+    """
     options = inherited_transform(probabilities, class_axis)
     options["contrast_limits"] = (
         0,
@@ -93,6 +98,8 @@ def show_map(
         **options,
     )
     layer.colorbar.visible = chosen.colorbar
+    if scan is not None:
+        probabilities.visible = False
     _keep_out_of_rolling(viewer, probabilities, class_axis)
     return layer
 
