@@ -1,6 +1,7 @@
 """What is stated about measures."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,13 @@ def test_every_measure_states_its_source():
         assert all((measure.title, measure.formula, measure.meaning, measure.source))
 
 
+def test_the_docs_say_the_same():
+    page = (Path(__file__).parents[1] / "docs" / "measures.md").read_text("utf-8")
+    for measure in MEASURES.values():
+        for text in (measure.name, measure.formula, measure.meaning, measure.source):
+            assert text in page
+
+
 @pytest.mark.parametrize(
     ("base", "highest"), [(2, 3.0), ("e", math.log(8)), ("classes", 1.0)]
 )
@@ -25,6 +33,21 @@ def test_highest_entropy_of_eight_classes(base, highest):
     check_base(base)
     assert highest_entropy(base, 8) == highest
     assert units_per_bit(base, 8) * 3 == pytest.approx(highest)
+
+
+@pytest.mark.parametrize(
+    ("name", "highest", "unit"),
+    [
+        ("entropy", 3, "bits"),
+        ("least_confidence", 7 / 8, ""),
+        ("margin", 1, ""),
+        ("gini", 7 / 8, ""),
+    ],
+)
+def test_range_and_unit(name, highest, unit):
+    assert MEASURES[name].highest(2, 8) == pytest.approx(highest)
+    assert MEASURES[name].highest(2, 1) == 0
+    assert MEASURES[name].unit(2) == unit
 
 
 @pytest.mark.parametrize("base", [10, 2.0, "2", None, "bits"])

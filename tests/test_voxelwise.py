@@ -201,6 +201,84 @@ def test_wrong_arguments(wrong, probabilities):
         nu.entropy(probabilities, **wrong)
 
 
+ALL = ("entropy", "least_confidence", "margin", "gini")
+
+
+def in_float64(probabilities):
+    """All measures, straight from their formulas."""
+    p = np.asarray(probabilities, np.float64)
+    p = p / p.sum(axis=0)
+    ranked = np.sort(np.concatenate([p, np.zeros_like(p[:1])]), axis=0)
+    return {
+        "entropy": reference(probabilities),
+        "least_confidence": 1 - ranked[-1],
+        "margin": 1 - (ranked[-1] - ranked[-2]),
+        "gini": 1 - (p**2).sum(axis=0),
+    }
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3, 8, 33])
+@pytest.mark.parametrize("sharpness", [0.1, 3, 30])
+def test_all_measures_in_one_pass(n_classes, sharpness, rng):
+    values = softmax(rng, (n_classes, 30, 40), sharpness)
+    maps = nu.uncertainty(values, ALL)
+    for name, expected in in_float64(values).items():
+        np.testing.assert_allclose(
+            maps[name], expected, atol=1e-6, rtol=5e-7, err_msg=name
+        )
+        highest = nu.MEASURES[name].highest(2, n_classes)
+        assert (maps[name] >= 0).all()
+        assert (maps[name] <= highest).all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_measure_alone_is_the_same(name, probabilities):
+    alone = nu.uncertainty(probabilities, (name,))
+    assert list(alone) == [name]
+    np.testing.assert_array_equal(alone[name], nu.uncertainty(probabilities, ALL)[name])
+
+
+def test_extremes_of_all_measures(rng):
+    one_hot = np.eye(5, dtype=np.float32)[:, rng.integers(0, 5, (9, 9))]
+    uniform = np.full((5, 4, 4), 0.2, np.float32)
+    for name, values in nu.uncertainty(one_hot, ALL).items():
+        assert (values == 0).all(), name
+    for name, values in nu.uncertainty(uniform, ALL).items():
+        highest = nu.MEASURES[name].highest(2, 5)
+        np.testing.assert_allclose(values, highest, rtol=3e-7, err_msg=name)
+
+
+def test_no_data_in_all_measures(probabilities):
+    values = probabilities.copy()
+    values[:, 0] = 0
+    values[1, 1, 1, 1] = np.nan
+    maps = nu.uncertainty(values, ALL)
+    for name, expected in in_float64(probabilities).items():
+        assert (maps[name][maps.no_data] == 0).all()
+        np.testing.assert_allclose(
+            maps[name][~maps.no_data], expected[~maps.no_data], atol=1e-6
+        )
+    assert maps.no_data.sum() == 7 * 8 + 1
+
+
+def test_a_volume_without_data():
+    maps = nu.uncertainty(np.zeros((3, 5, 5), np.float32), ALL)
+    assert maps.no_data.all()
+    assert all((values == 0).all() for values in maps.values())
+
+
+def test_classes_that_occur_nowhere(rng):
+    """The first and last ones are left out of the work, not of the result."""
+    values = np.zeros((9, 20, 20), np.float32)
+    values[3:6] = softmax(rng, (3, 20, 20))
+    values[:, 10:] = 0
+    values[4, 10:] = 1
+    maps = nu.uncertainty(values, ALL)
+    for name, expected in in_float64(values).items():
+        np.testing.assert_allclose(maps[name], expected, atol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(maps.prediction, values.argmax(axis=0))
+
+
 def test_unknown_measure(probabilities):
     with pytest.raises(ValueError, match="Unknown measure variance"):
         nu.uncertainty(probabilities, ("variance",))

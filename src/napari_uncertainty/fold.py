@@ -104,7 +104,7 @@ def iter_fold(
     _check_request(values, measures, base, kind)
     refuse_label_map(values, 0)
     source, restore = in_memory_order(values)
-    kernel = Kernel.allocate(source, base, predict)
+    kernel = Kernel.allocate(source, measures, base, predict)
     blocks = deque(tiles(source.shape[1:], kernel.block_voxels))
     n_blocks = len(blocks)
     deviations: list[float] = []
@@ -130,7 +130,7 @@ def iter_fold(
         return None
     prediction = kernel.prediction
     return UncertaintyMaps(
-        maps={"entropy": restore(kernel.entropy)},
+        maps={name: restore(kernel.maps[name]) for name in measures},
         no_data=restore(kernel.no_data),
         prediction=None if prediction is None else restore(prediction),
         n_classes=len(source),

@@ -1,15 +1,17 @@
 """The arithmetic of the fold, on one block of voxels.
 
-Entropy needs two sums over the classes of a voxel, S = Σ x and A = Σ x·log x::
+Each measure follows from a few numbers of a voxel, with S = Σ x over its classes and
+p = x / S: entropy from A = Σ x·log x,
 
-    H = log S - A / S        (x >= 0, 0·log 0 = 0)
+    H = log S - A / S        (x >= 0, 0·log 0 = 0),
 
-which is the entropy of the normalised probabilities x / S. Logarithms are to base 2,
-which numpy takes fastest.
+the Gini impurity from Σ x², least confidence and margin from the two largest x.
+Logarithms are to base 2, which numpy takes fastest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,15 @@ import numpy.typing as npt
 
 from .blocks import Block
 from .errors import InputError
-from .measures import Base, highest_entropy, units_per_bit
+from .measures import (
+    ENTROPY,
+    GINI,
+    LEAST_CONFIDENCE,
+    MARGIN,
+    MEASURES,
+    Base,
+    units_per_bit,
+)
 from .probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of
 
 Array = np.ndarray[Any, Any]
@@ -37,16 +47,16 @@ class Kernel:
     ----------
     source : ndarray, shape (classes, ...)
         Probabilities, spatial axes in memory order.
-    entropy : ndarray of float32
-        Filled block by block, like the next two.
+    maps : dict of str to ndarray of float32
+        One for each measure; filled block by block, like the next two.
     no_data : ndarray of bool
         True where the probabilities sum to 0 or are not finite.
     prediction : ndarray of unsigned int or None
         The most probable class; None where it is not asked for.
     factor : float
         From bits to the asked unit.
-    highest : float32
-        Largest possible entropy in that unit.
+    highest : dict of str to float32
+        Largest possible value of each measure.
     scale : float
         What the values of a voxel sum to; 1, or more for scaled integers.
     sum_tolerance : float
@@ -54,27 +64,32 @@ class Kernel:
     """
 
     source: Array
-    entropy: Array
+    maps: dict[str, Array]
     no_data: npt.NDArray[np.bool_]
     prediction: Array | None
     factor: float
-    highest: np.floating[Any]
+    highest: dict[str, np.floating[Any]]
     scale: float
     sum_tolerance: float
 
     @classmethod
-    def allocate(cls, source: Array, base: Base, predict: bool) -> Kernel:
+    def allocate(
+        cls, source: Array, measures: Sequence[str], base: Base, predict: bool
+    ) -> Kernel:
         """Make the arrays for one fold over `source`."""
         n_classes, shape = source.shape[0], source.shape[1:]
         label_type = np.min_scalar_type(max(n_classes - 1, 1))
         scale = scale_of(source, 0) or 1.0
         return cls(
             source=source,
-            entropy=np.empty(shape, np.float32),
+            maps={name: np.empty(shape, np.float32) for name in measures},
             no_data=np.zeros(shape, np.bool_),
             prediction=np.zeros(shape, label_type) if predict else None,
             factor=units_per_bit(base, n_classes),
-            highest=_float32_not_above(highest_entropy(base, n_classes)),
+            highest={
+                name: _float32_not_above(MEASURES[name].highest(base, n_classes))
+                for name in measures
+            },
             scale=scale,
             sum_tolerance=SUM_TOLERANCE if scale == 1 else n_classes / scale,
         )
@@ -87,52 +102,40 @@ class Kernel:
     def buffers(self) -> Array:
         """Memory for :meth:`fold_block`, a set for each thread.
 
-        Values, their logarithms, and three rows that the classes are summed into.
+        A row for each class, for S, and for what :meth:`_fill` needs.
         """
         # float64 input is worth float64 arithmetic; all else fits float32.
         wide = self.source.dtype.kind == "f" and self.source.dtype.itemsize >= 8
         precision = np.float64 if wide else np.float32
-        return np.empty((2 * len(self.source) + 3, self.block_voxels), precision)
+        return np.empty((2 * len(self.source) + 4, self.block_voxels), precision)
 
     def fold_block(self, block: Block, buffers: Array) -> float:
         """Fill one block; returns the largest deviation of its sums from 1."""
-        out = self.entropy[block]
-        n_classes = len(self.source)
-        rows = buffers[:, : out.size]
+        n_classes, n_voxels = len(self.source), self.no_data[block].size
+        rows = buffers[:, :n_voxels]
         x = self._load(block, rows[:n_classes])
         # Most classes are nowhere near: only those from the first to the last count.
         high = x.max(axis=1)
         live = [c for c in range(n_classes) if high[c] != 0 or x[c].min() != 0]
         if not live:
-            out.fill(0)
             self.no_data[block] = True
+            self._fill_certain(block, 0)
             return 0.0
         first, x = live[0], x[live[0] : live[-1] + 1]
-        if self.prediction is not None:
-            self._keep_best(first, x, rows[-1], self.prediction[block])
-        if len(x) == 1 and high[first] == x.min() == 1:
-            out.fill(0)  # far from everything, as most of a scan is
+        low = x.min()
+        if len(x) == 1 and low == high[first] == 1:
+            self._fill_certain(block, first)  # far from all else, as most of a scan is
             return 0.0
-        sums, products, logs = rows[-2], rows[-3], rows[n_classes : n_classes + len(x)]
-        np.add.reduce(x, axis=0, out=sums)
-        # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken; to all
-        # that counts, adding tiny changes no bit. Negative values and NaN become NaN,
-        # infinity becomes infinity.
-        np.add(x, np.finfo(x.dtype).tiny, out=logs)
-        np.log2(logs, out=logs)
-        np.einsum("cv,cv->v", x, logs, out=products)
+        sums = np.add.reduce(x, axis=0, out=rows[n_classes])
         has_data = None if sums.min() > 0 else sums != 0
         deviation = _largest_deviation(sums, has_data)
         # Either may be NaN, which no comparison holds for.
-        if not (deviation <= self.sum_tolerance and products.max() < np.inf):
-            return self._fold_with_care(block, out)
+        if not (low >= 0 and deviation <= self.sum_tolerance):
+            return self._fold_with_care(block)
         if has_data is not None:
-            self.no_data[block] = ~has_data.reshape(out.shape)
+            self.no_data[block] = ~has_data.reshape(self.no_data[block].shape)
             sums[~has_data] = 1
-        products /= sums
-        np.log2(sums, out=sums)
-        sums -= products
-        self._finish(sums.reshape(out.shape), out)
+        self._fill(block, first, x, sums, rows[n_classes + 1 :])
         return deviation
 
     def _load(self, block: Block, buffer: Array) -> Array:
@@ -147,9 +150,11 @@ class Kernel:
             np.divide(x, self.scale, out=converted, casting="same_kind")
         return buffer
 
-    def _fold_with_care(self, block: Block, out: Array) -> float:
+    def _fold_with_care(self, block: Block) -> float:
         """The same in float64, normalised first: no cancellation, any scale, gaps."""
+        shape = self.no_data[block].shape
         x = self.source[(slice(None), *block)].astype(np.float64)
+        x = x.reshape(len(x), -1)
         sums = x.sum(axis=0)
         has_data = np.isfinite(sums) & np.any(x != 0, axis=0)
         x[:, ~has_data] = 0
@@ -164,28 +169,78 @@ class Kernel:
         has_data &= sums > 0
         sums[~has_data] = 1
         x /= sums
-        logs = np.log2(np.maximum(x, np.finfo(np.float64).tiny))
-        self._finish(-(x * logs).sum(axis=0), out)
-        self.no_data[block] = ~has_data
-        if self.prediction is not None:
-            self.prediction[block] = x.argmax(axis=0)
+        self.no_data[block] = ~has_data.reshape(shape)
+        self._fill(block, 0, x, np.ones_like(sums), np.empty((len(x) + 3, x.shape[1])))
         return _largest_deviation(sums / self.scale, has_data)
 
-    def _keep_best(self, first: int, x: Array, best: Array, labels: Array) -> None:
-        """Running maximum: the first of equal classes wins, as with argmax."""
-        winners = np.full(best.shape, first, labels.dtype)
-        np.copyto(best, x[0])
-        for label, row in enumerate(x[1:], first + 1):
-            np.copyto(winners, label, where=row > best)
-            np.maximum(best, row, out=best)
-        winners[best == 0] = 0  # no data
-        labels[...] = winners.reshape(labels.shape)
+    def _fill_certain(self, block: Block, label: int) -> None:
+        """All measures are 0 where one class is certain, or nothing is known."""
+        for values in self.maps.values():
+            values[block] = 0
+        if self.prediction is not None:
+            self.prediction[block] = label
 
-    def _finish(self, bits: Array, out: Array) -> None:
-        """Into the asked unit, and into the range that rounding may have left."""
-        if self.factor != 1:
-            bits *= self.factor
-        np.clip(bits, 0, self.highest, out=out, casting="same_kind")
+    def _fill(
+        self, block: Block, first: int, x: Array, sums: Array, scratch: Array
+    ) -> None:
+        """Fill maps and prediction from values whose sums are known and not 0.
+
+        `x` begins with class `first`; `scratch` has a row for each of its classes
+        and three more.
+        """
+        result, best, second = scratch[-3:]
+        ranked = {LEAST_CONFIDENCE.name, MARGIN.name} & self.maps.keys()
+        if ranked or self.prediction is not None:
+            self._rank(block, first, x, best, second, result)
+        for name in self.maps:
+            if name == ENTROPY.name:
+                # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken;
+                # to all that counts, adding tiny changes no bit.
+                logs = np.add(x, np.finfo(x.dtype).tiny, out=scratch[: len(x)])
+                np.log2(logs, out=logs)
+                np.einsum("cv,cv->v", x, logs, out=result)
+                result /= sums
+                np.subtract(np.log2(sums, out=logs[0]), result, out=result)
+                if self.factor != 1:
+                    result *= self.factor
+            elif name == GINI.name:
+                np.einsum("cv,cv->v", x, x, out=result)
+                result /= sums
+                result /= sums
+                np.subtract(1, result, out=result)
+            else:
+                np.subtract(best, second if name == MARGIN.name else 0, out=result)
+                result /= sums
+                np.subtract(1, result, out=result)
+            out = self.maps[name][block]
+            flat = result.reshape(out.shape)
+            # Into the range that rounding may have left.
+            np.clip(flat, 0, self.highest[name], out=out, casting="same_kind")
+            np.copyto(out, 0, where=self.no_data[block])
+
+    def _rank(
+        self,
+        block: Block,
+        first: int,
+        x: Array,
+        best: Array,
+        second: Array,
+        lesser: Array,
+    ) -> None:
+        """The two largest values, and whose the largest is: the first of equals."""
+        winners = np.full(best.shape, first, np.min_scalar_type(first + len(x)))
+        np.copyto(best, x[0])
+        second.fill(0)
+        for label, row in enumerate(x[1:], first + 1):
+            if self.prediction is not None:
+                np.copyto(winners, label, where=row > best)
+            if MARGIN.name in self.maps:
+                np.minimum(best, row, out=lesser)
+                np.maximum(second, lesser, out=second)
+            np.maximum(best, row, out=best)
+        if self.prediction is not None:
+            winners[best == 0] = 0  # no data
+            self.prediction[block] = winners.reshape(self.prediction[block].shape)
 
 
 def _largest_deviation(

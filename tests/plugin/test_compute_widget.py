@@ -138,6 +138,25 @@ def test_second_click_updates_in_place(qtbot, case, open_widget):
     assert compute(qtbot, widget).name == "case probabilities entropy"
 
 
+def test_another_measure(qtbot, case, open_widget):
+    widget = open_widget()
+    entropy = compute(qtbot, widget)
+    widget.measure.value = "margin"
+    assert not widget.base.enabled
+    margin = compute(qtbot, widget)
+    assert margin.name == "case probabilities margin"
+    assert entropy in case.layers
+    ranked = np.sort(np.asarray(margin.data), axis=None)
+    assert ranked[0] >= 0
+    assert ranked[-1] <= 1
+    np.testing.assert_allclose(margin.contrast_limits, (0, 1))
+    assert f"Total margin: {margin.data.sum(dtype=float):,.1f}\n" in widget.result.value
+    assert margin.metadata[METADATA_KEY]["unit"] == ""
+    widget.measure.value = "entropy"
+    assert widget.base.enabled
+    assert compute(qtbot, widget) == entropy
+
+
 def test_foreground_only(qtbot, case, open_widget):
     widget = open_widget()
     widget.foreground_only.value = True

@@ -64,9 +64,11 @@ def write_map(
             "changed since it was computed, so it cannot be placed on the scan."
         )
     image = _nifti_image(np.asarray(values, dtype=np.float32), grid, zooms)
-    measure, unit = provenance.get("measure", "map"), provenance.get("unit", "")
+    measure, unit = provenance.get("measure", "map"), provenance.get("unit")
     image.header.set_intent("none", name=str(measure)[:15])
-    image.header["descrip"] = f"{measure} ({unit}), napari-uncertainty"[:79].encode()
+    image.header["descrip"] = (
+        f"{measure}{f' ({unit})' if unit else ''}, napari-uncertainty"[:79].encode()
+    )
     sidecar = path.with_name(stem(path) + ".json")
     text = json.dumps(dict(provenance), indent=2, ensure_ascii=False) + "\n"
     ending = next(end for end in SUFFIXES if path.name.lower().endswith(end))

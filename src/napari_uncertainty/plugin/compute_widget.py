@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QSizePolicy
 
 from ..case import CaseResult, iter_case
 from ..errors import InputError
+from ..measures import MEASURES
 from .layer_choice import LayerChoice
 from .map_layer import show_map
 from .preferences import BASE_BY_UNIT, preferences
@@ -40,8 +41,6 @@ from .selection import (
 )
 from .work import Job
 
-MEASURE = "entropy"
-
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
 
@@ -56,6 +55,7 @@ class _Request:
     scan: Image | None
     segmentation: Labels | None
     foreground_only: bool
+    measure: str
     notes: list[str]
 
     def is_current(self, viewer: Any) -> bool:
@@ -98,6 +98,13 @@ class ComputeWidget(Container[Widget]):
             offers=lambda layer: isinstance(layer, Labels),
             rank=lambda layer: rank_segmentation(layer, self.probabilities.value),
         )
+        self.measure = ComboBox(
+            choices=[
+                (one.title[0].upper() + one.title[1:], name)
+                for name, one in MEASURES.items()
+            ],
+            value="entropy",
+        )
         self.base = ComboBox(
             label="Unit", choices=list(BASE_BY_UNIT), value=defaults.base
         )
@@ -122,6 +129,8 @@ class ComputeWidget(Container[Widget]):
                 self.scan,
                 Label(value="Segmentation"),
                 self.segmentation,
+                Label(value="Measure"),
+                self.measure,
                 Label(value="Unit"),
                 self.base,
                 self.foreground_only,
@@ -141,6 +150,8 @@ class ComputeWidget(Container[Widget]):
         self.compute_button.changed.connect(self._start)
         self.cancel_button.changed.connect(self._cancel)
         self.probabilities.changed.connect(self._choose_companions)
+        self.measure.changed.connect(self._explain_measure)
+        self._explain_measure()
         # The window can go at any time, and takes the job with it.
         self.native.destroyed.connect(partial(_cancel_all, self._jobs))
         self.reset_choices()
@@ -149,6 +160,11 @@ class ComputeWidget(Container[Widget]):
         self.scan.reset_choices()
         self.segmentation.reset_choices()
 
+    def _explain_measure(self) -> None:
+        measure = MEASURES[self.measure.value]
+        self.measure.tooltip = f"{measure.meaning}\n{measure.formula}"
+        self.base.enabled = measure.has_base
+
     def _start(self) -> None:
         try:
             request = self._request()
@@ -156,7 +172,10 @@ class ComputeWidget(Container[Widget]):
             self._refuse(str(error))
             return
         self._set_running(True)
-        self.result.value = f"Computing {MEASURE} of '{request.probabilities.name}' …"
+        self.result.value = (
+            f"Computing {MEASURES[request.measure].title} of "
+            f"'{request.probabilities.name}' …"
+        )
         self._jobs[:] = [
             Job(
                 self._steps(request),
@@ -199,6 +218,7 @@ class ComputeWidget(Container[Widget]):
             scan=self.scan.value,
             segmentation=segmentation,
             foreground_only=self.foreground_only.value,
+            measure=self.measure.value,
             notes=[note for note in notes if note],
         )
 
@@ -207,7 +227,7 @@ class ComputeWidget(Container[Widget]):
         segmentation = request.segmentation
         return lambda cancel: iter_case(
             request.data,
-            measure=MEASURE,
+            measure=request.measure,
             class_axis=request.class_axis,
             base=BASE_BY_UNIT[self.base.value],
             segmentation=None if segmentation is None else segmentation.data,
@@ -221,16 +241,17 @@ class ComputeWidget(Container[Widget]):
     def _finish(self, request: _Request, result: CaseResult | None) -> None:
         assert result is not None  # a cancelled job reports nothing
         if not request.is_current(self._viewer):
+            title = MEASURES[request.measure].title
             self._refuse(
                 f"'{request.probabilities.name}' was removed or changed while its "
-                f"{MEASURE} was computed, so the result was dropped; compute again."
+                f"{title} was computed, so the result was dropped; compute again."
             )
             return
         layer = show_map(
             self._viewer,
             request.probabilities,
             request.class_axis,
-            MEASURE,
+            request.measure,
             result,
             scan=request.scan,
             segmentation=request.segmentation,
@@ -239,7 +260,9 @@ class ComputeWidget(Container[Widget]):
         if result.maps.sums_message:
             request.notes.append(result.maps.sums_message)
         self.result.value = "\n".join(
-            report_lines(result, request.segmentation, request.foreground_only)
+            report_lines(
+                result, request.measure, request.segmentation, request.foreground_only
+            )
             + request.notes
         )
         for note in request.notes:

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from napari.utils.transforms import CompositeAffine
 
 from ..case import CaseResult
-from ..measures import UNITS, highest_entropy
+from ..measures import MEASURES
 from .colors import transparent_where_certain
 from .layers import METADATA_KEY, layer_info
 from .preferences import preferences
@@ -70,7 +70,7 @@ def show_map(
     options["contrast_limits"] = (
         0,
         # One class leaves an empty range, which napari refuses.
-        highest_entropy(result.maps.base, result.maps.n_classes) or 1,
+        MEASURES[measure].highest(result.maps.base, result.maps.n_classes) or 1,
     )
     provenance = _provenance(
         probabilities, measure, result, segmentation, foreground_only
@@ -141,7 +141,7 @@ def _provenance(
         "role": "map",
         "measure": measure,
         "base": maps.base,
-        "unit": UNITS[maps.base],
+        "unit": MEASURES[measure].unit(maps.base),
         "kind": source.get("kind", "softmax"),
         "n_classes": maps.n_classes,
         "class_names": list(source.get("class_names", ())),
