@@ -53,7 +53,7 @@ bench: $(VENV)/.group-test xvfb
 		echo "== $$script"; $(xvfb) $(BIN)/python $$script || exit 1; \
 	done
 
-docs: $(VENV)/.package xvfb
+docs: $(VENV)/.group-docs xvfb
 	$(xvfb) $(BIN)/python docs/make_pictures.py
 
 clean:
