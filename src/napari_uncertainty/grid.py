@@ -104,11 +104,6 @@ class Grid:
         sine = np.linalg.norm(turn - turn.T) / np.sqrt(8)
         return float(np.degrees(np.arctan2(sine, (np.trace(turn) - 1) / 2)))
 
-    @property
-    def voxel_volume(self) -> float:
-        """Volume of one voxel in mm³ (area in mm² of a flat image's pixel)."""
-        return float(np.prod(self.zooms))
-
     def same_place(self, other: Grid) -> bool:
         """Whether both grids have the same shape and put every voxel in one place.
 

@@ -123,6 +123,22 @@ def test_main_job(qtbot, case, open_widget):
     assert not button(widget, "Cancel").isEnabled()
 
 
+def test_fields_are_read_on_the_main_thread(qtbot, case, open_widget, monkeypatch):
+    from napari_uncertainty.plugin import compute_widget
+
+    readers = []
+
+    class Watched(dict):
+        def __getitem__(self, unit):
+            readers.append(threading.current_thread())
+            return super().__getitem__(unit)
+
+    watched = Watched(compute_widget.BASE_BY_UNIT)
+    monkeypatch.setattr(compute_widget, "BASE_BY_UNIT", watched)
+    compute(qtbot, open_widget())
+    assert readers == [threading.main_thread()]
+
+
 def test_second_click_updates_in_place(qtbot, case, open_widget):
     widget = open_widget()
     layer = compute(qtbot, widget)

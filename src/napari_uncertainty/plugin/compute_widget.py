@@ -82,19 +82,16 @@ class ComputeWidget(Container[Widget]):
         defaults = preferences()
         self.probabilities = LayerChoice(
             napari_viewer,
-            label="Probabilities",
             offers=lambda layer: isinstance(layer, Image) and role_of(layer) != "map",
             rank=rank_probabilities,
         )
         self.scan = LayerChoice(
             napari_viewer,
-            label="Scan",
             offers=lambda layer: role_of(layer) == "scan",
             rank=lambda layer: rank_scan(layer, self.probabilities.value),
         )
         self.segmentation = LayerChoice(
             napari_viewer,
-            label="Segmentation",
             offers=lambda layer: isinstance(layer, Labels),
             rank=lambda layer: rank_segmentation(layer, self.probabilities.value),
         )
@@ -105,9 +102,7 @@ class ComputeWidget(Container[Widget]):
             ],
             value="entropy",
         )
-        self.base = ComboBox(
-            label="Unit", choices=list(BASE_BY_UNIT), value=defaults.base
-        )
+        self.base = ComboBox(choices=list(BASE_BY_UNIT), value=defaults.base)
         self.foreground_only = CheckBox(
             text="Foreground only", value=defaults.foreground_only
         )
@@ -122,17 +117,12 @@ class ComputeWidget(Container[Widget]):
         )
         super().__init__(
             widgets=[
-                # Names above the lists: layer names are long and docks are narrow.
-                Label(value="Probabilities"),
-                self.probabilities,
-                Label(value="Scan"),
-                self.scan,
-                Label(value="Segmentation"),
-                self.segmentation,
-                Label(value="Measure"),
-                self.measure,
-                Label(value="Unit"),
-                self.base,
+                # Titles above the lists: layer names are long and docks are narrow.
+                *_titled("Probabilities", self.probabilities),
+                *_titled("Scan", self.scan),
+                *_titled("Segmentation", self.segmentation),
+                *_titled("Measure", self.measure),
+                *_titled("Unit", self.base),
                 self.foreground_only,
                 buttons,
                 self.progress,
@@ -223,16 +213,19 @@ class ComputeWidget(Container[Widget]):
         )
 
     def _steps(self, request: _Request) -> Callable[..., Any]:
-        """The work for the thread: arrays and plain values only."""
+        """The work for the thread, which gets arrays and plain values only.
+
+        Everything is taken from layers and fields here, on the main thread.
+        """
         segmentation = request.segmentation
-        return lambda cancel: iter_case(
+        return partial(
+            iter_case,
             request.data,
             measure=request.measure,
             class_axis=request.class_axis,
             base=BASE_BY_UNIT[self.base.value],
             segmentation=None if segmentation is None else segmentation.data,
             foreground_only=request.foreground_only,
-            cancel=cancel,
         )
 
     def _show_progress(self, share: float) -> None:
@@ -285,6 +278,10 @@ class ComputeWidget(Container[Widget]):
         self.cancel_button.enabled = running
         self.progress.visible = running
         self.progress.value = 0
+
+
+def _titled(title: str, widget: Widget) -> tuple[Label, Widget]:
+    return Label(value=title), widget
 
 
 def _cancel_all(jobs: list[Job[Any]]) -> None:

@@ -23,8 +23,6 @@ class LayerChoice(ComboBox):
     rank : callable
         How well a layer fits, as a tuple, larger is better; None for a layer that is
         never chosen without the user. Of equals the layer added last wins.
-    label : str
-        Text beside the list.
     """
 
     def __init__(
@@ -33,14 +31,13 @@ class LayerChoice(ComboBox):
         *,
         offers: Callable[[Any], bool],
         rank: Rank,
-        label: str,
     ) -> None:
         self._viewer = viewer
         self._rank = rank
         self._offers = offers
         self._picked = False
         self._current: Layer | None = None
-        super().__init__(choices=self._offered, nullable=True, value=None, label=label)
+        super().__init__(choices=self._offered, nullable=True, value=None)
         self.changed.connect(self._note_pick)
 
     def _offered(self, _widget: Any = None) -> list[Layer]:

@@ -135,7 +135,6 @@ def _scan_layer(scan: Scan) -> LayerData:
 
 
 def _labels_layer(labels: LabelMap) -> LayerData:
-    highest = int(labels.data.max(initial=0))
     options = _placed("segmentation", labels)
     options |= {
         "name": labels.name,
@@ -147,11 +146,7 @@ def _labels_layer(labels: LabelMap) -> LayerData:
             "index": list(labels.class_names),
             "name": list(labels.class_names.values()),
         }
-        options["metadata"][METADATA_KEY]["class_names"] = {
-            label: name
-            for label, name in labels.class_names.items()
-            if label <= highest
-        }
+        options["metadata"][METADATA_KEY]["class_names"] = dict(labels.class_names)
     return ScanSpace.of(labels.grid).from_core(labels.data), options, "labels"
 
 

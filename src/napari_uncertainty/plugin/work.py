@@ -15,7 +15,7 @@ from napari.qt.threading import create_worker
 from ..errors import InputError
 
 Result = TypeVar("Result")
-Steps = Callable[[threading.Event], Generator[float, None, Result]]
+Steps = Callable[..., Generator[float, None, Result]]
 
 
 class Job(Generic[Result]):
@@ -24,8 +24,9 @@ class Job(Generic[Result]):
     Parameters
     ----------
     steps : callable
-        Called on the thread with a `threading.Event`; gives a generator that yields
-        the share done, stops soon after the event is set, and returns the result.
+        Called on the thread with a `threading.Event` as `cancel`; gives a generator
+        that yields the share done, stops soon after the event is set, and returns the
+        result.
     on_progress : callable
         Gets the share done, 0 to 1.
     on_end : callable
@@ -52,7 +53,7 @@ class Job(Generic[Result]):
             # The worker would take a RuntimeError for its own end and never report
             # back, so errors travel as values.
             try:
-                return (yield from steps(cancelled)), None
+                return (yield from steps(cancel=cancelled)), None
             except Exception as error:  # noqa: BLE001
                 return None, error
 
