@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from generated import softmax
 from napari_uncertainty.blocks import in_memory_order, tiles
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.fold import available_processors, iter_fold
+from napari_uncertainty.fold import iter_fold
 
 
 def run(fold):
@@ -118,7 +118,3 @@ def test_memory_order_is_undone(order, steps):
     source, restore = in_memory_order(view)
     assert list(source.strides) == sorted(source.strides, reverse=True)
     np.testing.assert_array_equal(restore(source[1]), view[1])
-
-
-def test_processors_are_those_this_process_may_use():
-    assert available_processors() >= 1

@@ -6,7 +6,6 @@ leave the arithmetic to :mod:`.kernel`; numpy releases the interpreter lock mean
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from .blocks import Block, in_memory_order, tiles
 from .errors import InputError
 from .kernel import Kernel
+from .limits import available_processors
 from .measures import MEASURES, Base, check_base
 from .probabilities import ProbabilityMap, refuse_label_map
 
@@ -138,13 +138,6 @@ def iter_fold(
         largest_sum_deviation=max(deviations),
         sum_tolerance=kernel.sum_tolerance,
     )
-
-
-def available_processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def _take_blocks(

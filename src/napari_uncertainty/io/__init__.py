@@ -65,3 +65,8 @@ def read(path: str | PathLike[str]) -> ProbabilityMap:
         f"{Path(path).name} looks like {found}, not like class probabilities (one "
         "value between 0 and 1 for each class, summing to 1)."
     )
+
+
+def open_probabilities(path: str | PathLike[str]) -> ProbabilityMap:
+    """Open class probabilities for one pass over them, as the engine makes it."""
+    return read(path)

@@ -14,9 +14,9 @@ from nibabel.spatialimages import HeaderDataError
 from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap, Scan, looks_like_labels
+from ..limits import check_fits_memory
 from ..probabilities import ProbabilityMap, find_class_axis
 from .dataset_json import class_names_for, label_names_beside
-from .memory import check_fits_memory
 
 Array = np.ndarray[Any, Any]
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
+from ..limits import check_fits_memory
 from ..probabilities import ProbabilityMap
 from .dataset_json import class_names_for, file_ending_beside
-from .memory import check_fits_memory
 from .nifti import SUFFIXES, load, stem
 
 Array = np.ndarray[Any, Any]
