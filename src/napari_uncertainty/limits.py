@@ -40,7 +40,7 @@ def available_memory() -> int:
             limit, used = _number(folder / limit_name), _number(folder / used_name)
             if limit is not None and used is not None:
                 free.append(max(0, int(limit - used) + _reclaimable(folder)))
-    return min(free)
+    return int(min(free))
 
 
 def check_fits_memory(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -49,11 +49,16 @@ def check_fits_memory(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) 
     The header of a small compressed file can promise any size.
     """
     needed = math.prod(int(n) for n in shape) * dtype.itemsize
+    check_room(path, needed, f"{' × '.join(map(str, shape))} values")
+
+
+def check_room(path: Path, needed: int, purpose: str) -> None:
+    """Raise InputError where so many bytes are not free; says what they are for."""
     free = available_memory()
     if needed > free:
         raise InputError(
-            f"{path.name} needs {needed / 1e9:.1f} GB of memory for its "
-            f"{' × '.join(map(str, shape))} values, and {free / 1e9:.1f} GB are free."
+            f"{path.name} needs {needed / 1e9:.1f} GB of memory for its {purpose}, and "
+            f"{free / 1e9:.1f} GB are free."
         )
 
 

@@ -25,8 +25,9 @@ class ProbabilityMap:
 
     Attributes
     ----------
-    values : ndarray, shape (classes, i, j[, k])
-        Probabilities, class axis first, then the file's own axis order.
+    values : array of shape (classes, i, j[, k])
+        Probabilities, class axis first, then the file's own axis order: an ndarray, or
+        a `StoredValues` of which only the header was read.
     class_names : tuple of str
         One name for each class.
     grid : Grid or None
@@ -41,7 +42,7 @@ class ProbabilityMap:
         What to call the case.
     """
 
-    values: np.ndarray[Any, Any]
+    values: Any
     class_names: tuple[str, ...]
     grid: Grid | None = None
     kind: str = "softmax"
@@ -67,7 +68,7 @@ def numbered_class_names(n_classes: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(n_classes))
 
 
-def find_class_axis(array: np.ndarray[Any, Any]) -> int | None:
+def find_class_axis(array: Any) -> int | None:
     """Axis along which the values of (nearly) all voxels sum to 1, or None.
 
     Looks at a coarse sample. Voxels without data (all zero, or not finite) do not
@@ -80,35 +81,50 @@ def find_class_axis(array: np.ndarray[Any, Any]) -> int | None:
     return None
 
 
-def scale_of(array: np.ndarray[Any, Any], class_axis: int) -> float | None:
+def scale_of(array: Any, class_axis: int) -> float | None:
     """What (nearly) all voxels sum to: 1, or the scale of probabilities in integers.
 
     None where the sums agree on nothing. Looks at a coarse sample. Whole numbers that
     sum to the same value of at least 100, up to one unit for each class, are
     probabilities that were multiplied and rounded to save space, to 255 say.
     """
-    lines = _lines_along(array, class_axis)
+    lines = lines_along(array, class_axis)
     if lines.dtype.kind not in "buif":
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         sums = lines.sum(axis=class_axis, dtype=np.float64)
+    if lines.min() < -SUM_TOLERANCE:
+        return None
+    whole = lines.dtype.kind in "ui" or bool((lines == np.rint(lines)).all())
+    return scale_of_sums(sums, lines.shape[class_axis], whole)
+
+
+def scale_of_sums(
+    sums: np.ndarray[Any, Any], n_classes: int, whole: bool
+) -> float | None:
+    """As :func:`scale_of`, from the sums of some voxels.
+
+    Parameters
+    ----------
+    sums : ndarray
+        Of values in float64. Voxels without data do not count.
+    n_classes : int
+        How many values went into each.
+    whole : bool
+        Whether these were whole numbers.
+    """
     sums = sums[np.isfinite(sums) & (sums != 0)]
-    if sums.size == 0 or lines.min() < -SUM_TOLERANCE:
+    if sums.size == 0:
         return None
     if _nearly_all(np.abs(sums - 1) <= SUM_TOLERANCE):
         return 1.0
     scale = float(np.median(sums))
-    whole = lines.dtype.kind in "ui" or bool((lines == np.rint(lines)).all())
-    if (
-        whole
-        and scale >= 100
-        and _nearly_all(np.abs(sums - scale) <= lines.shape[class_axis])
-    ):
+    if whole and scale >= 100 and _nearly_all(np.abs(sums - scale) <= n_classes):
         return scale
     return None
 
 
-def require_class_axis(array: np.ndarray[Any, Any], name: str) -> int:
+def require_class_axis(array: Any, name: str) -> int:
     """The class axis of `array`, or an InputError that says why it has none."""
     axis = find_class_axis(array)
     if axis is not None:
@@ -116,7 +132,7 @@ def require_class_axis(array: np.ndarray[Any, Any], name: str) -> int:
     if array.ndim < 2:
         raise InputError(f"'{name}' has no class axis and voxels, only one axis.")
     refuse_label_map(array, 0)
-    lines = _lines_along(array, 0)
+    lines = lines_along(array, 0)
     lowest = lines[np.isfinite(lines)].min(initial=0.0)
     if lowest < -NEGATIVE_TOLERANCE:
         raise InputError(
@@ -131,9 +147,9 @@ def require_class_axis(array: np.ndarray[Any, Any], name: str) -> int:
     )
 
 
-def refuse_label_map(array: np.ndarray[Any, Any], class_axis: int) -> None:
+def refuse_label_map(array: Any, class_axis: int) -> None:
     """Raise InputError where `array` holds whole numbers that are no probabilities."""
-    lines = _lines_along(array, class_axis)
+    lines = lines_along(array, class_axis)
     if lines.dtype.kind not in "biuf":
         raise InputError(
             f"Values of type {lines.dtype} are no probabilities; real numbers are."
@@ -142,22 +158,43 @@ def refuse_label_map(array: np.ndarray[Any, Any], class_axis: int) -> None:
         return
     # Floating-point numbers as large as this are all whole.
     if 0 < float(lines.max(initial=0)) < 2**24 and scale_of(array, class_axis) is None:
-        raise InputError(
-            "These are whole numbers that do not add up over the classes, so they "
-            "look like a label map or a scan; choose the network's softmax output."
-        )
+        raise not_adding_up()
+
+
+def not_adding_up() -> InputError:
+    """The error for whole numbers that are no probabilities."""
+    return InputError(
+        "These are whole numbers that do not add up over the classes, so they "
+        "look like a label map or a scan; choose the network's softmax output."
+    )
 
 
 def _nearly_all(true: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
     return bool(true.mean() >= 0.99)
 
 
-def _lines_along(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
-    """Some 2000 whole lines along `axis`, evenly spread over the other axes."""
+def lines_along(array: Any, axis: int) -> np.ndarray[Any, Any]:
+    """Some 2000 whole lines along `axis`, evenly spread over the other axes.
+
+    Of a lazy array, over the chunk in the middle: the others would have to be computed.
+    """
     index = []
     places = max(1, round(2000 ** (1 / max(1, array.ndim - 1))))
     for other, length in enumerate(array.shape):
-        step = max(1, length // places)
-        whole = other == axis
-        index.append(slice(None) if whole else slice(step // 2, None, step))
+        if other == axis:
+            index.append(slice(None))
+            continue
+        start, stop = _middle_chunk(array, other) or (0, length)
+        step = max(1, (stop - start) // places)
+        index.append(slice(start + step // 2, stop, step))
     return np.asarray(array[tuple(index)])
+
+
+def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:
+    """Where the middle one of a dask array's chunks begins and ends along an axis."""
+    if not hasattr(array, "__dask_graph__"):
+        return None
+    lengths = array.chunks[axis]
+    middle = len(lengths) // 2
+    start = sum(lengths[:middle])
+    return start, start + lengths[middle]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .fold import UncertaintyMaps, iter_fold
+from .fold import UncertaintyMaps, fold_lazily, iter_fold
 from .measures import Base
 from .probabilities import ProbabilityMap
 
@@ -17,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 
 def entropy(
-    probabilities: npt.ArrayLike | ProbabilityMap,
+    probabilities: npt.ArrayLike | ProbabilityMap | str | PathLike[str],
     *,
     class_axis: int = 0,
     base: Base = 2,
@@ -27,9 +28,11 @@ def entropy(
 
     Parameters
     ----------
-    probabilities : array_like or ProbabilityMap
+    probabilities : array_like, ProbabilityMap or path-like
         Class probabilities, any real dtype and memory layout. Each voxel is divided
-        by its sum.
+        by its sum. A file (see :func:`napari_uncertainty.read`) is computed while it
+        is read; the map is in nibabel's order. Of a dask, zarr or HDF5 array the
+        result is a dask array, which is computed when it is needed.
     class_axis : int
         Axis that runs over the classes (of an array; a ProbabilityMap knows its own).
     base : 2, "e" or "classes"
@@ -39,7 +42,7 @@ def entropy(
 
     Returns
     -------
-    ndarray of float32
+    array of float32
         Between 0 (one class is certain) and log(number of classes), the class axis
         removed. Voxels without data (all zero, or not finite) are 0.
 
@@ -70,7 +73,7 @@ def entropy(
     >>> round(float(nu.entropy([0.9, 0.1])), 4)
     0.469
     """
-    fold = iter_fold(
+    maps = _fold(
         probabilities,
         ("entropy",),
         class_axis=class_axis,
@@ -78,11 +81,12 @@ def entropy(
         kind=kind,
         predict=False,
     )
-    return _exhaust(fold)["entropy"]
+    values: Array = maps["entropy"]
+    return values
 
 
 def uncertainty(
-    probabilities: npt.ArrayLike | ProbabilityMap,
+    probabilities: npt.ArrayLike | ProbabilityMap | str | PathLike[str],
     measures: Sequence[str] = ("entropy",),
     *,
     class_axis: int = 0,
@@ -95,7 +99,7 @@ def uncertainty(
 
     Parameters
     ----------
-    probabilities : array_like or ProbabilityMap
+    probabilities : array_like, ProbabilityMap or path-like
         Class probabilities.
     measures : sequence of str
         Names from :data:`napari_uncertainty.MEASURES`.
@@ -107,15 +111,23 @@ def uncertainty(
     UncertaintyMaps
         A mapping from measure name to map.
     """
-    return _exhaust(
-        iter_fold(probabilities, measures, class_axis=class_axis, base=base, kind=kind)
-    )
+    return _fold(probabilities, measures, class_axis=class_axis, base=base, kind=kind)
 
 
-def _exhaust(fold: Generator[float, None, UncertaintyMaps | None]) -> UncertaintyMaps:
+def _fold(
+    probabilities: Any, measures: Sequence[str], **options: Any
+) -> UncertaintyMaps:
+    if isinstance(probabilities, str | PathLike):
+        from .io import open_probabilities
+
+        probabilities = open_probabilities(probabilities)
+    lazy = fold_lazily(probabilities, measures, **options)
+    if lazy is not None:
+        return lazy
+    steps = iter_fold(probabilities, measures, **options)
     while True:
         try:
-            next(fold)
+            next(steps)
         except StopIteration as end:
             maps = end.value
             break

@@ -160,7 +160,7 @@ def test_header_that_promises_more_than_the_memory_holds(tmp_path):
     )
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("probabilities.npy", header.getvalue())
-    with pytest.raises(InputError, match="GB of memory"):
+    with pytest.raises(InputError, match="promises"):
         read(tmp_path / "a.npz")
 
 

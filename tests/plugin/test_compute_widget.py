@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QPushButton
 from scipy.special import entr
 
 from generated import softmax
-from napari_uncertainty.kernel import Kernel
+from napari_uncertainty.fold.arrays import ArrayFold
 from napari_uncertainty.plugin.layers import METADATA_KEY
 
 PLUGIN = "napari-uncertainty"
@@ -58,13 +58,13 @@ def told():
 def slow(monkeypatch):
     """Blocks that wait for the test, so that a run can be met in the middle."""
     go_on = threading.Event()
-    fold_block = Kernel.fold_block
+    fold_block = ArrayFold.fold_block
 
-    def waiting(self, block, buffers):
+    def waiting(self, *block):
         go_on.wait(3)  # long enough to act, short enough for a cancelled thread
-        return fold_block(self, block, buffers)
+        return fold_block(self, *block)
 
-    monkeypatch.setattr(Kernel, "fold_block", waiting)
+    monkeypatch.setattr(ArrayFold, "fold_block", waiting)
     yield go_on
     go_on.set()
 
@@ -277,10 +277,10 @@ def test_viewer_closed_meanwhile(qtbot, case, open_widget):
 
 
 def test_an_unexpected_error_is_not_swallowed(qtbot, case, open_widget, monkeypatch):
-    def broken(self, block, buffers):
+    def broken(self, *block):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Kernel, "fold_block", broken)
+    monkeypatch.setattr(ArrayFold, "fold_block", broken)
     widget = open_widget()
     with qtbot.captureExceptions() as raised:
         click(qtbot, widget, "Compute")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -25,18 +26,13 @@ def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
         If the file cannot be read or is of no known kind.
     """
     path = Path(path)
-    name = path.name.lower()
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
-    if name.endswith((".nii", ".nii.gz")):
+    if is_nifti(path):
         from .nifti import open_nifti
 
         return open_nifti(path)
-    if name.endswith(".npz"):
-        from .nnunet import read_npz
-
-        return read_npz(path)
-    raise InputError(f"{path.name} is neither NIfTI (.nii, .nii.gz) nor .npz.")
+    return read(path)
 
 
 def read(path: str | PathLike[str]) -> ProbabilityMap:
@@ -45,7 +41,8 @@ def read(path: str | PathLike[str]) -> ProbabilityMap:
     Parameters
     ----------
     path : path-like
-        A 4D NIfTI image with the class axis last, or an nnU-Net ``.npz``.
+        A 4D NIfTI image with the class axis last, an nnU-Net ``.npz``, or an array
+        (``.npy``) with the class axis first or last.
 
     Returns
     -------
@@ -57,16 +54,53 @@ def read(path: str | PathLike[str]) -> ProbabilityMap:
     InputError
         If the file cannot be read or does not hold probabilities.
     """
+    path = Path(path)
+    if not (path.is_file() and is_nifti(path)):
+        opened = open_probabilities(path)
+        return replace(opened, values=opened.values.load())
     volume = open_volume(path)
     if isinstance(volume, ProbabilityMap):
         return volume
     found = "a label map" if isinstance(volume, LabelMap) else "a scan"
     raise InputError(
-        f"{Path(path).name} looks like {found}, not like class probabilities (one "
-        "value between 0 and 1 for each class, summing to 1)."
+        f"{path.name} looks like {found}, not like class probabilities (one value "
+        "between 0 and 1 for each class, summing to 1)."
     )
 
 
 def open_probabilities(path: str | PathLike[str]) -> ProbabilityMap:
-    """Open class probabilities for one pass over them, as the engine makes it."""
-    return read(path)
+    """Open class probabilities without reading them yet.
+
+    Parameters and errors are those of :func:`read`; damage of the values, and a NIfTI
+    image that holds something else, show when the values are read.
+
+    Returns
+    -------
+    ProbabilityMap
+        Its values are a :class:`~napari_uncertainty.stored.StoredValues`, which the
+        engine takes from the file piece by piece.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    if is_nifti(path):
+        from .nifti import open_nifti_probabilities
+
+        return open_nifti_probabilities(path)
+    if name.endswith(".npz"):
+        from .nnunet import open_npz
+
+        return open_npz(path)
+    if name.endswith(".npy"):
+        from .npy import open_npy
+
+        return open_npy(path)
+    raise InputError(
+        f"{path.name} is neither NIfTI (.nii, .nii.gz) nor an array (.npz, .npy)."
+    )
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether the name is that of a NIfTI file."""
+    return path.name.lower().endswith((".nii", ".nii.gz"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zlib
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,7 +17,15 @@ from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap, Scan, looks_like_labels
 from ..limits import check_fits_memory
-from ..probabilities import ProbabilityMap, find_class_axis
+from ..probabilities import (
+    ProbabilityMap,
+    find_class_axis,
+    lines_along,
+    refuse_label_map,
+    scale_of,
+)
+from ..stored import StoredValues
+from .byte_sources import GZIP, PackedFile, PlainFile
 from .dataset_json import class_names_for, label_names_beside
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +48,8 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
     axis (time, echoes) is left at the end of a scan.
     """
     image = load(path)
-    data = _squeezed(_read_data(image, path))
+    data = _read_data(image, path)
+    data = data.reshape(_squeezed_shape(data.shape))
     grid = Grid(data.shape[:3], image.affine, image.header)
     if data.ndim == 4:
         values = np.moveaxis(data, -1, 0)
@@ -55,6 +66,53 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
     return Scan(data, grid, path, stem(path))
 
 
+def open_nifti_probabilities(path: Path) -> ProbabilityMap:
+    """Open a NIfTI image with the class axis last, by its header alone.
+
+    Raises
+    ------
+    InputError
+        If the header cannot be read or there is no further axis. Whether the values
+        are probabilities shows only when they are read.
+    """
+    image = load(path)
+    _check_header(image, path)
+    shape = _squeezed_shape(image.shape)
+    if len(shape) != 4:
+        raise InputError(
+            f"{path.name} has {len(shape)} axes: a scan or a label map, not class "
+            "probabilities (one value between 0 and 1 for each class, summing to 1)."
+        )
+    stored = image.get_data_dtype()
+    size = math.prod(shape) * stored.itemsize
+    offset = int(image.dataobj.offset)
+    gzipped = path.name.lower().endswith(".gz")
+    values = StoredValues(
+        path,
+        PackedFile(path, 0, path.stat().st_size, skip=offset, size=size, wbits=GZIP)
+        if gzipped
+        else PlainFile(path, offset, size),
+        file_shape=shape[::-1],
+        class_axis=0,
+        stored=stored,
+        slope=float(image.dataobj.slope),
+        inter=float(image.dataobj.inter),
+        declared=False,
+    )
+    if not gzipped:  # a look at some values costs nothing
+        some = lines_along(np.memmap(path, stored, "r", offset, shape[::-1]), 0)
+        refuse_label_map(values.scaled(some), 0)
+        scale = values.require_scale(scale_of(values.scaled(some), 0))
+        values = replace(values, scale=scale)
+    return ProbabilityMap(
+        values,
+        class_names_for(path, shape[-1]),
+        Grid(shape[:3], image.affine, image.header),
+        source=path,
+        name=stem(path),
+    )
+
+
 def load(path: Path) -> Any:
     """Open a NIfTI file (header only; the data follow when asked for)."""
     try:
@@ -68,14 +126,8 @@ def load(path: Path) -> Any:
 
 def _read_data(image: Any, path: Path) -> Array:
     """Voxel values: as stored where nothing is scaled, else float32."""
+    _check_header(image, path)
     stored = image.get_data_dtype()
-    if stored.names is not None or stored.kind not in "iuf":
-        raise InputError(
-            f"{path.name} stores colour or complex values; a scan, labels or "
-            "probabilities have one real number for each voxel."
-        )
-    if image.ndim < 2 or 0 in image.shape:
-        raise InputError(f"{path.name} has shape {image.shape}: no image to show.")
     scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
     in_memory = np.dtype(np.float32) if scaled else stored
     check_fits_memory(path, image.shape, in_memory)
@@ -89,12 +141,21 @@ def _read_data(image: Any, path: Path) -> Array:
     return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
 
 
-def _squeezed(data: Array) -> Array:
+def _check_header(image: Any, path: Path) -> None:
+    """Raise InputError where there is no image of real numbers."""
+    stored = image.get_data_dtype()
+    if stored.names is not None or stored.kind not in "iuf":
+        raise InputError(
+            f"{path.name} stores colour or complex values; a scan, labels or "
+            "probabilities have one real number for each voxel."
+        )
+    if image.ndim < 2 or 0 in image.shape:
+        raise InputError(f"{path.name} has shape {image.shape}: no image to show.")
+
+
+def _squeezed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Without axes of length 1 behind the third, as ITK writes vector images."""
-    if data.ndim > 3:
-        keep = data.shape[:3] + tuple(n for n in data.shape[3:] if n > 1)
-        data = data.reshape(keep)
-    return data
+    return shape[:3] + tuple(n for n in shape[3:] if n > 1)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generated import softmax
-from napari_uncertainty.blocks import in_memory_order, tiles
 from napari_uncertainty.errors import InputError
 from napari_uncertainty.fold import iter_fold
+from napari_uncertainty.fold.blocks import in_memory_order, tiles
 
 
 def run(fold):

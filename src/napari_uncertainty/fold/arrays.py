@@ -1,0 +1,166 @@
+"""Folding values that any part of can be taken at any time: blocks, on several threads.
+
+Each block is a set of voxels with all their classes, small enough to stay near the
+processor. Threads take blocks in turn; numpy releases the interpreter lock meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .blocks import tiles
+from .kernel import Kernel
+from .numbers import Folded, Results, Running
+from .threads import run_in_threads
+from .values import read_values, refuse_negative, sum_tolerance
+
+Array = np.ndarray[Any, Any]
+Buffers = tuple[Array, Running, Array]
+
+# Values in a block, over all classes. A thread's two buffers of this size take 8 MB in
+# float32, which stays near the processor. Smaller blocks fit closer caches, but then
+# threads wait more for the interpreter lock, which they need between calls of numpy.
+BLOCK_VALUES = 1 << 20
+
+
+def iter_fold_array(
+    source: Any,
+    kernel: Kernel,
+    *,
+    scale: float,
+    threads: int,
+    cancel: threading.Event,
+) -> Generator[float, None, Folded | None]:
+    """Fold `source`; yields the share done, returns None if it was cancelled.
+
+    Parameters
+    ----------
+    source : array_like, shape (classes, ...)
+        Taken block by block, each block once, from several threads.
+    kernel : Kernel
+        The arithmetic.
+    scale : float
+        What the values of a voxel should sum to.
+    threads : int
+        How many threads work.
+    cancel : threading.Event
+        Stops the fold.
+    """
+    results = kernel.results(source.shape[1:])
+    fold = ArrayFold(kernel, source.shape[0], scale)
+    blocks = deque(tiles(source.shape[1:], fold.block_voxels))
+    n_blocks, deviations = len(blocks), list[float]()
+
+    def take_blocks() -> None:
+        buffers = fold.buffers()
+        with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
+            while not cancel.is_set():
+                try:
+                    block = blocks.popleft()
+                except IndexError:
+                    return
+                raw = source[(slice(None), *block)]
+                deviations.append(fold.fold_block(raw, results[block], buffers))
+
+    yield from run_in_threads(
+        [take_blocks] * min(threads, n_blocks),
+        share=lambda: len(deviations) / n_blocks,
+        stop=blocks.clear,
+        cancel=cancel,
+    )
+    if len(deviations) < n_blocks:
+        return None
+    return Folded(results, max(deviations), fold.sum_tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFold:
+    """What all blocks of one fold share."""
+
+    kernel: Kernel
+    n_classes: int
+    scale: float
+
+    @property
+    def block_voxels(self) -> int:
+        """Voxels in a block."""
+        return max(1, BLOCK_VALUES // self.n_classes)
+
+    @property
+    def sum_tolerance(self) -> float:
+        """By how much rounding may move the sums from 1."""
+        return sum_tolerance(self.scale, self.n_classes)
+
+    def buffers(self) -> Buffers:
+        """Memory for :meth:`fold_block`, a set for each thread."""
+        voxels = self.block_voxels
+        return (
+            np.empty((2 * self.n_classes + 1, voxels), self.kernel.precision),
+            self.kernel.running(voxels),
+            np.empty((2, voxels), self.kernel.sum_type),
+        )
+
+    def fold_block(self, raw: Array, results: Results, buffers: Buffers) -> float:
+        """Fold values of shape (classes, ...) into `results`, of shape (...).
+
+        Returns the largest deviation of their sums from 1.
+        """
+        n_classes, n_voxels = len(raw), results.no_data.size
+        rows, running, spare = (
+            buffers[0][:, :n_voxels],
+            buffers[1][:n_voxels],
+            buffers[2][:, :n_voxels],
+        )
+        x = self._load(raw, rows[:n_classes])
+        # Most classes are nowhere near: only those from the first to the last count.
+        high = x.max(axis=1)
+        live = [c for c in range(n_classes) if high[c] != 0 or x[c].min() != 0]
+        if not live:
+            results.no_data[...] = True
+            return 0.0
+        first, x = live[0], x[live[0] : live[-1] + 1]
+        low = x.min()
+        if len(x) == 1 and low == high[first] == 1:
+            # Far from all else, as most of a scan is. What stays 0 is not touched.
+            if first and results.prediction is not None:
+                results.prediction[...] = first
+            return 0.0
+        if low >= 0:  # not so for NaN either
+            self.kernel.add(running, first, x, rows[n_classes:], fresh=True)
+            deviation = self.kernel.finish(running, results, spare)
+            if deviation <= self.sum_tolerance:
+                return deviation
+        return self._fold_with_care(raw, results)
+
+    def _load(self, raw: Array, buffer: Array) -> Array:
+        """Values of a block, shape (classes, voxels): a view if possible."""
+        if raw.dtype == buffer.dtype and self.scale == 1 and raw[0].flags.c_contiguous:
+            return raw.reshape(buffer.shape)
+        read_values(raw, buffer.reshape(raw.shape), self.scale)
+        return buffer
+
+    def _fold_with_care(self, raw: Array, results: Results) -> float:
+        """The same in float64, normalised first: no cancellation, any scale, gaps."""
+        results.no_data[...] = False
+        x = np.array(raw, np.float64).reshape(len(raw), -1)
+        x[:, ~np.isfinite(x.sum(axis=0))] = 0
+        refuse_negative(x)
+        np.maximum(x, 0, out=x)
+        sums = x.sum(axis=0)
+        has_data = sums > 0
+        x /= np.where(has_data, sums, 1)
+        kernel = self.kernel.in_float64()
+        running = kernel.running(x.shape[1])
+        scratch = np.empty((len(x) + 2, x.shape[1]))
+        kernel.add(running, 0, x, scratch, fresh=True)
+        kernel.finish(running, results, scratch)
+        if not has_data.any():
+            return 0.0
+        sums = sums[has_data] / self.scale
+        return float(max(sums.max() - 1, 1 - sums.min()))

@@ -1,0 +1,147 @@
+"""Folding classes that follow each other: only running numbers of each voxel stay."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from ..probabilities import not_adding_up, scale_of_sums
+from ..stored import StoredValues
+from .arrays import BLOCK_VALUES
+from .blocks import tiles
+from .kernel import Kernel
+from .numbers import Folded, Results
+from .threads import run_in_threads
+from .values import (
+    bits,
+    divisor_of,
+    is_plain,
+    read_values,
+    refuse_negative,
+    sum_tolerance,
+)
+
+Array = np.ndarray[Any, Any]
+
+# Voxels that are added at once: their running numbers stay near the processor.
+RUN_VOXELS = 1 << 17
+
+
+class ByClass:
+    """One class after the other: running numbers of all voxels.
+
+    Parameters
+    ----------
+    stored : StoredValues
+        What comes; whole classes one after the other.
+    kernel : Kernel
+        The arithmetic.
+    """
+
+    piece_values = BLOCK_VALUES
+
+    def __init__(self, stored: StoredValues, kernel: Kernel) -> None:
+        rounds, _, row = stored.layout
+        self._stored = stored
+        self._kernel = kernel
+        self._done = 0
+        self._running = kernel.running(rounds * row)
+        self._scratch = np.empty((3, RUN_VOXELS), kernel.precision)
+        # What small integers are divided by; what they sum to shows only at the end.
+        self._divisor = divisor_of(stored.dtype)
+        # Which runs of voxels hold anything but 0 and 1.
+        self._open = np.zeros(-(-rounds * row // RUN_VOXELS) + 1, np.bool_)
+
+    def add(self, piece: Array) -> None:
+        """Add the next piece of the file to the running numbers of its voxels."""
+        _, n_classes, row = self._stored.layout
+        while len(piece):
+            rounds, place = divmod(self._done, n_classes * row)
+            label, voxel = divmod(place, row)
+            start = rounds * row + voxel
+            length = min(len(piece), row - voxel, RUN_VOXELS - start % RUN_VOXELS)
+            self._add_run(label, start, piece[:length])
+            self._done += length
+            piece = piece[length:]
+
+    def _add_run(self, label: int, start: int, raw: Array) -> None:
+        high = bits(raw).max()
+        if high == 0:
+            return
+        x, scratch = self._scratch[0, : len(raw)], self._scratch[1:, : len(raw)]
+        if raw.dtype == x.dtype and self._divisor == 1:
+            x = raw
+        else:
+            read_values(raw, x, self._divisor)
+        if not is_plain(raw):
+            refuse_negative(x)
+            x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
+        certain = bool(x[0] == 1 and high == bits(raw).min())
+        if not certain:
+            self._open[start // RUN_VOXELS] = True
+        running = self._running[start : start + len(raw)]
+        self._kernel.add(running, label, x[None], scratch, binary=certain)
+
+    def finish(
+        self, threads: int, cancel: threading.Event
+    ) -> Generator[float, None, Folded | None]:
+        """Turn the running numbers into maps, in their place where they fit."""
+        running, n_voxels = self._running, len(self._running.sums)
+        scale = self._require_scale()
+        results = self._kernel.results_in_place(running)
+        blocks = deque(tiles((n_voxels,), RUN_VOXELS))
+        n_blocks, deviations = len(blocks), list[float]()
+
+        def take_blocks() -> None:
+            scratch = np.empty((2, RUN_VOXELS), self._kernel.sum_type)
+            with np.errstate(all="ignore"):
+                while not cancel.is_set():
+                    try:
+                        block = blocks.popleft()
+                    except IndexError:
+                        return
+                    part = results[block]
+                    deviations.append(self._finish_run(block, part, scratch, scale))
+
+        yield from run_in_threads(
+            [take_blocks] * min(threads, n_blocks),
+            share=lambda: 0.95 + 0.05 * len(deviations) / n_blocks,
+            stop=blocks.clear,
+            cancel=cancel,
+        )
+        if len(deviations) < n_blocks:
+            return None
+        tolerance = sum_tolerance(scale, self._stored.shape[0])
+        return Folded(results, max(deviations), tolerance)
+
+    def _finish_run(
+        self, block: Any, results: Results, scratch: Array, scale: float
+    ) -> float:
+        running = self._running[block]
+        n_voxels = len(running.sums)
+        unit_sum = scale / self._divisor
+        if (
+            not self._open[block[0].start // RUN_VOXELS]
+            and running.sums.min() == running.sums.max() == unit_sum == 1
+        ):
+            for values in results.maps.values():
+                if values.any():
+                    values[...] = 0
+            return 0.0
+        return self._kernel.finish(running, results, scratch[:, :n_voxels], unit_sum)
+
+    def _require_scale(self) -> float:
+        """What the values of a voxel sum to, now that all sums are known."""
+        sums = self._running.sums
+        sample = sums[:: max(1, len(sums) // 100_003)] * np.float64(self._divisor)
+        whole = self._stored.dtype.kind in "ui" or bool(
+            (sample == np.rint(sample)).all()
+        )
+        scale = scale_of_sums(sample, self._stored.shape[0], whole)
+        if scale is None and whole and sample.any():
+            raise not_adding_up()
+        return self._stored.require_scale(scale)

@@ -1,0 +1,319 @@
+"""The arithmetic of the fold: running numbers of a voxel, and what follows from them.
+
+Each measure follows from a few numbers of a voxel, with S = Σ x over its classes and
+p = x / S: entropy from A = Σ x·log x,
+
+    H = log S - A / S        (x >= 0, 0·log 0 = 0),
+
+the Gini impurity from Σ x², least confidence and margin from the two largest x. So
+classes can be added in groups, in their order, and be forgotten. Logarithms are to
+base 2, which numpy takes fastest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..measures import (
+    ENTROPY,
+    GINI,
+    LEAST_CONFIDENCE,
+    MARGIN,
+    MEASURES,
+    Base,
+    units_per_bit,
+)
+from .numbers import Results, Running
+
+Array = np.ndarray[Any, Any]
+
+# So many classes can be added in float32 without losing a digit.
+FEW = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """How running numbers grow, and how maps follow from them.
+
+    Attributes
+    ----------
+    measures : tuple of str
+        Names of the asked measures.
+    predict : bool
+        Whether the most probable class is asked for.
+    factor : float
+        From bits to the asked unit.
+    highest : dict of str to float32
+        Largest possible value of each measure.
+    label_type : dtype
+        Of the prediction: the smallest that holds all classes.
+    precision : dtype
+        Of what is done with each value.
+    sum_type : dtype
+        Of Σ x and Σ x·log x. Rounding of one after the other would grow with the
+        number of classes, so many of them are added in float64.
+    """
+
+    measures: tuple[str, ...]
+    predict: bool
+    factor: float
+    highest: dict[str, np.floating[Any]]
+    label_type: np.dtype[Any]
+    precision: np.dtype[Any]
+    sum_type: np.dtype[Any]
+
+    @classmethod
+    def of(
+        cls,
+        measures: Sequence[str],
+        base: Base,
+        n_classes: int,
+        predict: bool,
+        dtype: np.dtype[Any],
+    ) -> Kernel:
+        """Kernel for values of type `dtype`."""
+        # float64 input is worth float64 arithmetic, and large integers need it; all
+        # else fits float32.
+        narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+        precision = np.dtype(np.float32 if narrow else np.float64)
+        return cls(
+            measures=tuple(measures),
+            predict=predict,
+            factor=units_per_bit(base, n_classes),
+            highest={
+                name: _float32_not_above(MEASURES[name].highest(base, n_classes))
+                for name in measures
+            },
+            label_type=np.min_scalar_type(max(n_classes - 1, 1)),
+            precision=precision,
+            sum_type=precision if n_classes <= FEW else np.dtype(np.float64),
+        )
+
+    @property
+    def bytes_per_voxel(self) -> int:
+        """Memory for running numbers and results, results in place where they fit."""
+        one = self.running(1)
+        results = self.results_in_place(one)
+        arrays = {
+            id(numbers): numbers.nbytes
+            for numbers in (*vars(one).values(), *results.maps.values())
+            if numbers is not None
+        }
+        return int(sum(arrays.values())) + results.no_data.nbytes
+
+    def in_float64(self) -> Kernel:
+        """The same measures with more digits."""
+        double = np.dtype(np.float64)
+        return replace(self, precision=double, sum_type=double)
+
+    def results(
+        self, shape: tuple[int, ...], zeros: Callable[..., Array] = np.zeros
+    ) -> Results:
+        """Arrays to fill, all 0: what stays 0 costs no memory yet."""
+        return Results(
+            {name: zeros(shape, np.float32) for name in self.measures},
+            zeros(shape, np.bool_),
+            zeros(shape, self.label_type) if self.predict else None,
+        )
+
+    def running(self, voxels: int) -> Running:
+        """Running numbers of voxels that have seen no class yet."""
+
+        def zeros(asked: bool, dtype: Any = self.precision) -> Any:
+            return np.zeros(voxels, dtype) if asked else None
+
+        measures = self.measures
+        ranked = self.predict or {LEAST_CONFIDENCE.name, MARGIN.name} & {*measures}
+        return Running(
+            sums=zeros(True, self.sum_type),
+            logs=zeros(ENTROPY.name in measures, self.sum_type),
+            squares=zeros(GINI.name in measures),
+            best=zeros(bool(ranked)),
+            second=zeros(MARGIN.name in measures),
+            winner=zeros(self.predict, self.label_type),
+        )
+
+    def results_in_place(self, running: Running) -> Results:
+        """Results in the memory of the numbers they follow from, where they fit."""
+        voxels = running.sums.shape
+        free = {
+            GINI.name: running.squares,
+            MARGIN.name: running.second,
+            LEAST_CONFIDENCE.name: running.best,
+            ENTROPY.name: running.logs,
+        }
+        if LEAST_CONFIDENCE.name not in self.measures and self.sum_type != np.float32:
+            free[ENTROPY.name] = running.best
+
+        def place(name: str) -> Array:
+            numbers = free[name]
+            fits = numbers is not None and numbers.dtype == np.float32
+            return numbers if fits else np.zeros(voxels, np.float32)
+
+        return Results(
+            {name: place(name) for name in self.measures},
+            np.zeros(voxels, np.bool_),
+            running.winner,
+        )
+
+    def add(
+        self,
+        running: Running,
+        first: int,
+        x: Array,
+        scratch: Array,
+        *,
+        fresh: bool = False,
+        binary: bool = False,
+    ) -> None:
+        """Add a group of consecutive classes.
+
+        Parameters
+        ----------
+        running : Running
+            Of the same voxels; changed in place.
+        first : int
+            Number of the first class of the group.
+        x : ndarray, shape (classes of the group, voxels)
+            Values >= 0 in the kernel's precision; those that are not finite spoil
+            their voxel's sum, by which :meth:`finish` knows them.
+        scratch : ndarray, shape (at least classes of the group + 1, voxels)
+            Overwritten.
+        fresh : bool
+            Nothing was added so far, and what `running` holds is overwritten.
+        binary : bool
+            All values are 0 or 1, whose x·log x is 0.
+        """
+        if len(x) > FEW:
+            for start in range(0, len(x), FEW):
+                group = x[start : start + FEW]
+                self.add(running, first + start, group, scratch, fresh=fresh)
+                fresh = False
+            return
+        terms, total = scratch[: len(x)], scratch[len(x)]
+        one = len(x) == 1
+        sums = x[0] if one else np.add.reduce(x, axis=0, out=total)
+        _grow(running.sums, sums, fresh)
+        if running.logs is not None and not binary:
+            # 0·log(tiny) is 0, so zeros add exactly nothing and no log(0) is taken;
+            # to all that counts, adding tiny changes no bit.
+            np.add(x, np.finfo(x.dtype).tiny, out=terms)
+            np.log2(terms, out=terms)
+            if one:
+                np.multiply(x[0], terms[0], out=total)
+            else:
+                np.einsum("cv,cv->v", x, terms, out=total)
+            _grow(running.logs, total, fresh)
+        if running.squares is not None:
+            np.einsum("cv,cv->v", x, x, out=total)
+            _grow(running.squares, total, fresh)
+        if running.best is not None:
+            self._rank(running, first, x, total, fresh)
+
+    def _rank(
+        self, running: Running, first: int, x: Array, lesser: Array, fresh: bool
+    ) -> None:
+        """The two largest values, and whose the largest is: the first of equals."""
+        best, second, winner = running.best, running.second, running.winner
+        assert best is not None
+        rows = list(enumerate(x, first))
+        if fresh:
+            label, row = rows.pop(0)
+            np.copyto(best, row)
+            if second is not None:
+                second.fill(0)
+            if winner is not None:
+                winner.fill(label)
+        for label, row in rows:
+            if winner is not None:
+                # Labels rise, so the larger one is the later one; without a branch,
+                # which a masked copy would take wrongly again and again.
+                np.maximum(winner, (row > best) * winner.dtype.type(label), out=winner)
+            if second is not None:
+                np.minimum(best, row, out=lesser)
+                np.maximum(second, lesser, out=second)
+            np.maximum(best, row, out=best)
+
+    def finish(
+        self, running: Running, results: Results, scratch: Array, unit_sum: float = 1.0
+    ) -> float:
+        """Fill the results once all classes were added; `running` is used up.
+
+        Parameters
+        ----------
+        running : Running
+            A map of `results` may lie in its memory: see :meth:`results_in_place`.
+        results : Results
+            Overwritten.
+        scratch : ndarray of `sum_type`, shape (at least 2, voxels)
+            Overwritten.
+        unit_sum : float
+            What the sums should be.
+
+        Returns
+        -------
+        float
+            Largest deviation of the sums from `unit_sum`, as a share of it.
+        """
+        sums, (result, spare) = running.sums, scratch[:2]
+        lowest, highest = float(sums.min()), float(sums.max())
+        has_data = None
+        if not (lowest > 0 and highest < np.inf):  # NaN too
+            has_data = np.isfinite(sums) & (sums > 0)
+            sums[~has_data] = 1
+            lowest = float(sums.min(where=has_data, initial=np.inf))
+            highest = float(sums.max(where=has_data, initial=0))
+        if running.logs is not None and highest > np.finfo(sums.dtype).max / 1e3:
+            # Σ x·log x may have overflown where Σ x did not.
+            finite = np.isfinite(running.logs)
+            has_data = finite if has_data is None else has_data & finite
+        if has_data is not None:
+            results.no_data[...] = ~has_data.reshape(results.no_data.shape)
+        if results.prediction is not None:
+            assert running.winner is not None
+            results.prediction[...] = running.winner.reshape(results.prediction.shape)
+        # Margin before what may take the place of `best`.
+        for name in sorted(results.maps, key=MARGIN.name.__ne__):
+            if name == ENTROPY.name:
+                np.divide(running.logs, sums, out=result)
+                np.subtract(np.log2(sums, out=spare), result, out=result)
+                if self.factor != 1:
+                    result *= self.factor
+            elif name == GINI.name:
+                np.divide(running.squares, sums, out=result)
+                result /= sums
+                np.subtract(1, result, out=result)
+            else:
+                lesser = running.second if name == MARGIN.name else np.float32(0)
+                np.subtract(running.best, lesser, out=result)
+                result /= sums
+                np.subtract(1, result, out=result)
+            # Into the range that rounding may have left.
+            out = results.maps[name]
+            flat = result.reshape(out.shape)
+            np.clip(flat, 0, self.highest[name], out=out, casting="same_kind")
+        if has_data is not None:
+            for values in (*results.maps.values(), results.prediction):
+                if values is not None:
+                    np.copyto(values, 0, where=results.no_data)
+        if lowest > highest:  # no data at all
+            return 0.0
+        return max(highest / unit_sum - 1, 1 - lowest / unit_sum)
+
+
+def _grow(numbers: Array, more: Array, fresh: bool) -> None:
+    if fresh:
+        np.copyto(numbers, more)
+    else:
+        np.add(numbers, more, out=numbers)
+
+
+def _float32_not_above(value: float) -> np.floating[Any]:
+    """The largest float32 that does not exceed `value`."""
+    rounded = np.float32(value)
+    below = np.nextafter(rounded, np.float32(0))
+    return below if float(rounded) > value else rounded

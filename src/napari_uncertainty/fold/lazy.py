@@ -1,0 +1,235 @@
+"""Folding dask arrays chunk by chunk, lazily or into memory.
+
+Each chunk of voxels passes through the class chunks in their order, and only its
+running numbers go from one to the next. So no more than a few chunks are in memory,
+whatever the size of the whole, and each chunk is computed once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, product
+from typing import Any
+
+import numpy as np
+
+from ..measures import Base
+from ..probabilities import refuse_label_map, scale_of
+from .arrays import BLOCK_VALUES
+from .kernel import Kernel
+from .maps import UncertaintyMaps
+from .numbers import Folded, Results, Running
+from .room import roomy_zeros
+from .threads import run_in_threads
+from .values import divisor_of, is_plain, read_values, refuse_negative, sum_tolerance
+
+Array = np.ndarray[Any, Any]
+Place = tuple[slice, ...]
+
+
+class _StoppedError(Exception):
+    """Ends the computation of a dask graph early."""
+
+
+def as_dask(values: Any) -> Any:
+    """The dask array that `values` are, or wrap (zarr, HDF5); None for any others."""
+    if hasattr(values, "__dask_graph__"):
+        return values
+    if hasattr(values, "chunks") and not isinstance(values, np.ndarray):
+        import dask.array as da
+
+        return da.from_array(values)
+    return None
+
+
+def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
+    """Maps as dask arrays, of which nothing is computed yet.
+
+    Parameters
+    ----------
+    values : dask array, shape (classes, ...)
+        Probabilities. Of whole numbers some are looked at now, to know what they sum
+        to.
+    kernel : Kernel
+        The arithmetic.
+    base : 2, "e" or "classes"
+        What the kernel was made for.
+    """
+    scale, divisor = _scale(values), divisor_of(values.dtype)
+    rows = len(kernel.measures) + 3
+
+    def finish(running: Running, place: Place) -> Array:
+        shape = tuple(part.stop - part.start for part in place)
+        results = kernel.results(shape)
+        deviation = _finish(kernel, running, results, scale / divisor)
+        stack = np.zeros((rows, *shape), np.float32)
+        for row, one in zip(stack, results.maps.values(), strict=False):
+            row[...] = one
+        stack[-3] = deviation
+        stack[-2] = results.no_data
+        if results.prediction is not None:
+            stack[-1] = results.prediction
+        return stack
+
+    stack = _per_chunk(
+        values, kernel, finish, chunks=((rows,), *values.chunks[1:]), dtype=np.float32
+    )
+    return UncertaintyMaps(
+        maps={name: stack[row] for row, name in enumerate(kernel.measures)},
+        no_data=stack[-2].astype(np.bool_),
+        prediction=stack[-1].astype(kernel.label_type) if kernel.predict else None,
+        n_classes=values.shape[0],
+        base=base,
+        largest_sum_deviation=stack[-3].max(),
+        sum_tolerance=sum_tolerance(scale, values.shape[0]),
+    )
+
+
+def iter_fold_dask(
+    values: Any, kernel: Kernel, *, threads: int, cancel: threading.Event
+) -> Generator[float, None, Folded | None]:
+    """Compute all chunks; yields the share done, returns None if it was cancelled.
+
+    Where the maps do not fit into memory they lie in a temporary file.
+    """
+    scale, divisor = _scale(values), divisor_of(values.dtype)
+    results = kernel.results(values.shape[1:], roomy_zeros)
+    n_chunks = int(np.prod(values.numblocks[1:], dtype=int))
+    deviations: list[float] = []
+    stopped = threading.Event()
+
+    def finish(running: Running, place: Place) -> Array:
+        deviation = _finish(kernel, running, results[place], scale / divisor)
+        deviations.append(deviation)
+        return np.full((1,) * values.ndim, deviation)
+
+    def go_on() -> None:
+        if cancel.is_set() or stopped.is_set():
+            raise _StoppedError
+
+    graph = _per_chunk(
+        values,
+        kernel,
+        finish,
+        chunks=((1,), *((1,) * n for n in values.numblocks[1:])),
+        dtype=np.float64,
+        go_on=go_on,
+    )
+
+    def compute() -> None:
+        with ThreadPoolExecutor(threads, thread_name_prefix="fold") as pool:
+            try:
+                graph.compute(scheduler="threads", pool=pool)
+            except _StoppedError:
+                return
+
+    yield from run_in_threads(
+        [compute],
+        share=lambda: len(deviations) / n_chunks,
+        stop=stopped.set,
+        cancel=cancel,
+    )
+    if len(deviations) < n_chunks:
+        return None
+    return Folded(results, max(deviations), sum_tolerance(scale, values.shape[0]))
+
+
+def _per_chunk(
+    values: Any,
+    kernel: Kernel,
+    finish: Callable[[Running, Place], Array],
+    *,
+    chunks: tuple[tuple[int, ...], ...],
+    dtype: Any,
+    go_on: Callable[[], None] = lambda: None,
+) -> Any:
+    """What `finish` gives for the running numbers of each chunk of voxels.
+
+    Parameters
+    ----------
+    values, kernel
+        What is folded, and how.
+    finish : callable
+        Gets the running numbers and the place of the chunk.
+    chunks, dtype
+        Of the result, one chunk for each of these.
+    go_on : callable
+        Called before each chunk; may raise.
+    """
+    import dask.array as da
+    from dask.base import tokenize
+    from dask.highlevelgraph import HighLevelGraph
+
+    divisor = divisor_of(values.dtype)
+
+    def add(running: Running | None, chunk: Array, first: int) -> Running:
+        go_on()
+        return _add(kernel, running, np.asarray(chunk), first, divisor)
+
+    def finished(running: Running, place: Place) -> Array:
+        return finish(running, place)
+
+    token = tokenize(values.name, kernel.measures, kernel.factor, id(finish))
+    starts = [[0, *accumulate(lengths)] for lengths in values.chunks]
+    graph: dict[Any, Any] = {}
+    for index in product(*(range(n) for n in values.numblocks[1:])):
+        place = tuple(
+            slice(axis[at], axis[at + 1])
+            for axis, at in zip(starts[1:], index, strict=True)
+        )
+        running: Any = None
+        for at in range(values.numblocks[0]):
+            chunk = (values.name, at, *index)
+            key = (f"running-{token}", at, *index)
+            graph[key] = (add, running, chunk, starts[0][at])
+            running = key
+        graph[(f"uncertainty-{token}", 0, *index)] = (finished, running, place)
+    name = f"uncertainty-{token}"
+    return da.Array(
+        HighLevelGraph.from_collections(name, graph, dependencies=[values]),
+        name,
+        chunks,
+        meta=np.empty((0,) * values.ndim, dtype),
+    )
+
+
+def _add(
+    kernel: Kernel, before: Running | None, chunk: Array, first: int, divisor: float
+) -> Running:
+    """Running numbers with one more chunk; those before stay as they are."""
+    n_classes = len(chunk)
+    x = chunk.reshape(n_classes, -1)
+    n_voxels = x.shape[1]
+    running = kernel.running(n_voxels) if before is None else before.copy()
+    step = max(1, min(n_voxels, BLOCK_VALUES // n_classes))
+    buffers = np.empty((2 * n_classes + 1, step), kernel.precision)
+    with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
+        for start in range(0, n_voxels, step):
+            raw = x[:, start : start + step]
+            rows = buffers[:, : raw.shape[1]]
+            block = read_values(raw, rows[:n_classes], divisor)
+            if not is_plain(raw):
+                refuse_negative(block)
+                np.maximum(block, 0, where=np.isfinite(block), out=block)
+            part, scratch = running[start : start + step], rows[n_classes:]
+            kernel.add(part, first, block, scratch, fresh=before is None)
+    return running
+
+
+def _finish(
+    kernel: Kernel, running: Running, results: Results, unit_sum: float
+) -> float:
+    running = running.copy()  # finishing uses them up
+    scratch = np.empty((2, len(running.sums)), kernel.sum_type)
+    with np.errstate(all="ignore"):
+        return kernel.finish(running, results, scratch, unit_sum)
+
+
+def _scale(values: Any) -> float:
+    """What the values of a voxel sum to; whole numbers are looked at for it."""
+    if values.dtype.kind == "f":
+        return 1.0
+    refuse_label_map(values, 0)
+    return scale_of(values, 0) or 1.0

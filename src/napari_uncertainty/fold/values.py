@@ -1,0 +1,79 @@
+"""Values as the kernel wants them: in its precision, and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
+
+Array = np.ndarray[Any, Any]
+
+
+def read_values(raw: Array, out: Array, divisor: float = 1.0) -> Array:
+    """Convert values to the type of `out`, which is filled and returned.
+
+    Parameters
+    ----------
+    raw : ndarray
+        Any real type, shape of `out`.
+    out : ndarray of float32 or float64
+        Overwritten.
+    divisor : float
+        What to divide by.
+    """
+    if divisor != 1:
+        return np.divide(raw, divisor, out=out, casting="same_kind")
+    if raw.dtype == np.float16 and out.dtype == np.float32 and is_plain(raw):
+        # numpy converts halves one by one. All at once: their bits, moved to where
+        # float32 has them, are the value but for the difference of the exponents'
+        # biases.
+        np.left_shift(raw.view(np.uint16), 13, out=out.view(np.uint32), dtype=np.uint32)
+        return np.multiply(out, np.float32(2.0**112), out=out)
+    np.copyto(out, raw, casting="same_kind")
+    return out
+
+
+def is_plain(raw: Array) -> bool:
+    """Whether all values are finite and neither negative nor -0.
+
+    The bits of such floating-point numbers, taken for whole ones, are in the same
+    order as they are, and below those of infinity.
+    """
+    if raw.dtype.kind != "f":
+        return bool(raw.min() >= 0)
+    if not raw.dtype.isnative:
+        return bool(np.isfinite(raw).all() and not np.signbit(raw).any())
+    return bool(bits(raw).max() < bits(np.full(1, np.inf, raw.dtype))[0])
+
+
+def bits(raw: Array) -> Array:
+    """The bits of numbers as unsigned ones: quick to look through."""
+    return raw.view(f"u{raw.dtype.itemsize}")
+
+
+def refuse_negative(x: Array) -> None:
+    """Raise InputError where values are below what rounding explains."""
+    lowest = float(x.min(where=np.isfinite(x), initial=0))
+    if lowest < -NEGATIVE_TOLERANCE:
+        raise InputError(
+            f"Probabilities cannot be negative, these go down to {lowest:.3g}; "
+            "if they are logits, apply a softmax first."
+        )
+
+
+def divisor_of(dtype: np.dtype[Any]) -> float:
+    """What small whole numbers are divided by before it is known what they sum to."""
+    small = dtype.kind in "ui" and dtype.itemsize <= 2
+    return float(np.iinfo(dtype).max) if small else 1.0
+
+
+def sum_tolerance(scale: float, n_classes: int) -> float:
+    """By how much rounding may move the sums of `n_classes` values, as a share.
+
+    Probabilities that were multiplied by `scale` and stored as whole numbers may be
+    off by one unit for each class.
+    """
+    return SUM_TOLERANCE if scale == 1 else n_classes / scale

@@ -1,0 +1,65 @@
+"""The place in space of an array file: that of the NIfTI image it belongs to."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+from pathlib import Path
+
+from ..errors import InputError
+from ..grid import Grid
+from .dataset_json import file_ending_beside
+from .nifti import SUFFIXES, load, stem
+
+
+def find_geometry(
+    path: Path, shape: tuple[int, ...]
+) -> tuple[Grid | None, Path | None]:
+    """The grid of the segmentation of the same name, else of a likely neighbour.
+
+    A neighbour is a NIfTI image in the same folder that has the shape of the
+    probabilities and shares the first words of the name. Several of them have to
+    agree on where the voxels are, or none is taken.
+    """
+    twin = path.with_name(path.stem + file_ending_beside(path))
+    if twin.is_file() and twin.name.lower().endswith(SUFFIXES):
+        grid = _grid_of(twin)
+        if grid.shape != shape:
+            raise InputError(
+                f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} "
+                f"beside it {' × '.join(map(str, grid.shape))}; they do not belong "
+                "together."
+            )
+        return grid, twin
+    candidates: dict[Path, Grid] = {}
+    for neighbour in sorted(path.parent.iterdir()):
+        if neighbour.name.lower().endswith(SUFFIXES) and _shared_words(path, neighbour):
+            try:
+                grid = _grid_of(neighbour)
+            except InputError:
+                continue  # a damaged neighbour is no reason to refuse this file
+            if grid.shape == shape:
+                candidates[neighbour] = grid
+    if not candidates:
+        return None, None
+    most = max(_shared_words(path, neighbour) for neighbour in candidates)
+    best = {
+        neighbour: grid
+        for neighbour, grid in candidates.items()
+        if _shared_words(path, neighbour) == most
+    }
+    source, grid = next(iter(best.items()))
+    if all(grid.same_place(other) for other in best.values()):
+        return grid, source
+    return None, None
+
+
+def _shared_words(first: Path, second: Path) -> int:
+    """How many words the two names begin with in common."""
+    words = (re.split(r"[^A-Za-z0-9]+", stem(path)) for path in (first, second))
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*words))))  # noqa: B905
+
+
+def _grid_of(path: Path) -> Grid:
+    image = load(path)
+    return Grid(image.shape, image.affine, image.header)

@@ -1,0 +1,206 @@
+"""Class probabilities in a file, of which only the header was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from .errors import InputError
+from .limits import check_fits_memory
+
+Array = np.ndarray[Any, Any]
+
+
+class Bytes(Protocol):
+    """Bytes that can be had from the first to the last, once for each call."""
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Pieces of `size` bytes, the last one maybe shorter.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, was changed, or ends too early.
+        """
+
+
+@runtime_checkable
+class PlainBytes(Bytes, Protocol):
+    """Bytes of which any part can be had at any time, from any thread."""
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredValues:
+    """Probabilities as a file stores them; made by :mod:`.io`, folded by :mod:`.fold`.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    bytes : Bytes or PlainBytes
+        Its values, without any header.
+    file_shape : tuple of int
+        Length of each axis, the slowest first.
+    class_axis : int
+        Which of these runs over the classes.
+    stored : dtype
+        Type of the values in the file, with its byte order.
+    slope, inter : float
+        The values are slope · stored + inter, taken in float64.
+    reverse : bool
+        Whether the spatial axes are nibabel's in reversed order.
+    scale : float
+        What the values of a voxel sum to, where that was looked at.
+    declared : bool
+        Whether the file says that these are probabilities; otherwise their sums have
+        to show it.
+    """
+
+    path: Path
+    bytes: Bytes
+    file_shape: tuple[int, ...]
+    class_axis: int
+    stored: np.dtype[Any]
+    slope: float = 1.0
+    inter: float = 0.0
+    reverse: bool = True
+    scale: float = 1.0
+    declared: bool = True
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Classes first, then the spatial axes in nibabel's order."""
+        n_classes = self.file_shape[self.class_axis]
+        spatial = self._spatial_shape
+        return (n_classes, *(spatial[::-1] if self.reverse else spatial))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.file_shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.file_shape)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values once they are read."""
+        if (self.slope, self.inter) != (1, 0):
+            return np.dtype(np.float32)
+        return self.stored.newbyteorder("=")
+
+    @cached_property
+    def layout(self) -> tuple[int, int, int]:
+        """How often the classes come round, how many, and values of each in a row."""
+        before = self.file_shape[: self.class_axis]
+        after = self.file_shape[self.class_axis + 1 :]
+        return math.prod(before), self.file_shape[self.class_axis], math.prod(after)
+
+    def pieces(self, values: int) -> Iterator[Array]:
+        """All values in the order of the file, so many at a time (the last fewer)."""
+        for piece in self.bytes.pieces(values * self.stored.itemsize):
+            yield self.scaled(np.frombuffer(piece, self.stored))
+
+    def load(self) -> Array:
+        """All values, classes first, then the spatial axes in nibabel's order."""
+        check_fits_memory(self.path, self.file_shape, self.dtype)
+        values = np.empty(self.size, self.dtype)
+        start = 0
+        for piece in self.pieces(1 << 20):
+            values[start : start + len(piece)] = piece
+            start += len(piece)
+        in_file_order = values.reshape(self.file_shape)
+        return self._in_core_order(np.moveaxis(in_file_order, self.class_axis, 0))
+
+    def require_scale(self, scale: float | None) -> float:
+        """What the values of a voxel sum to, given what nearly all sums agree on.
+
+        Raises
+        ------
+        InputError
+            If they agree on nothing and the file does not say what they are.
+        """
+        if scale is None and not self.declared:
+            raise InputError(
+                f"{self.path.name} does not look like class probabilities: along its "
+                "last axis the values do not sum to 1. Choose the network's softmax "
+                "output."
+            )
+        return scale or 1.0
+
+    def restore(self, voxels: Array) -> Array:
+        """View of an array of all voxels, in the file's order, in nibabel's."""
+        view: Array = self._in_core_order(voxels.reshape(1, *self._spatial_shape))[0]
+        return view
+
+    @property
+    def _spatial_shape(self) -> tuple[int, ...]:
+        axis = self.class_axis
+        return self.file_shape[:axis] + self.file_shape[axis + 1 :]
+
+    def _in_core_order(self, values: Array) -> Array:
+        if not self.reverse:
+            return values
+        return values.transpose(0, *range(values.ndim - 1, 0, -1))
+
+    def scaled(self, raw: Array) -> Array:
+        """Values from stored ones."""
+        if (self.slope, self.inter) == (1, 0):
+            return raw
+        scaled: Array = raw * np.float64(self.slope) + np.float64(self.inter)
+        return scaled.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredBlocks:
+    """Plainly stored values as an array, shape (classes, rounds, row); see `layout`.
+
+    Only whole classes of blocks can be taken: some voxels of one row, or whole rows
+    of some rounds.
+    """
+
+    values: StoredValues
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Classes, rounds, voxels in a row."""
+        rounds, classes, row = self.values.layout
+        return classes, rounds, row
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.values.dtype
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        values = self.values
+        n_rounds, n_classes, row = values.layout
+        first, last, _ = block[1].indices(n_rounds)
+        start, stop, _ = block[2].indices(row)
+        if (start, stop) == (0, row):
+            raw = self._read(first * n_classes * row, (last - first, n_classes, row))
+            return raw.transpose(1, 0, 2)
+        parts = [
+            self._read(((first * n_classes) + label) * row + start, (1, stop - start))
+            for label in range(n_classes)
+        ]
+        return np.stack(parts)
+
+    def _read(self, start: int, shape: tuple[int, ...]) -> Array:
+        raw = np.empty(shape, self.values.stored)
+        assert isinstance(self.values.bytes, PlainBytes)
+        self.values.bytes.read_into(
+            start * raw.dtype.itemsize, raw.reshape(-1).view(np.uint8).data
+        )
+        return self.values.scaled(raw)
