@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .fold import UncertaintyMaps, iter_fold
 from .measures import Base
 from .probabilities import ProbabilityMap
-from .statistics import MapStatistics, map_statistics
+from .statistics import MapStatistics, map_statistics, slabs
 
 Array = np.ndarray[Any, Any]
 
@@ -74,13 +74,10 @@ def iter_case(
     if maps is None:
         return None
     labels = maps.prediction if segmentation is None else segmentation
-    assert labels is not None
-    foreground = labels != 0
     values = maps[measure]
     if foreground_only:
-        np.copyto(values, 0, where=~foreground)
+        for slab in slabs(values):
+            np.copyto(values[slab], 0, where=np.asarray(labels[slab]) == 0)
     return CaseResult(
-        values,
-        map_statistics(values, maps.no_data, foreground, foreground_only),
-        maps,
+        values, map_statistics(values, maps.no_data, labels, foreground_only), maps
     )

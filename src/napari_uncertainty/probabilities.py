@@ -75,6 +75,8 @@ def find_class_axis(array: Any) -> int | None:
     vote; an axis of length 1 is no class axis. Whole numbers may sum to a larger
     scale, see :func:`scale_of`.
     """
+    if _is_lazy(array) and not _may_be_probabilities(array):
+        return None
     for axis in range(array.ndim):
         if array.shape[axis] > 1 and array.size and scale_of(array, axis) is not None:
             return axis
@@ -190,9 +192,28 @@ def lines_along(array: Any, axis: int) -> np.ndarray[Any, Any]:
     return np.asarray(array[tuple(index)])
 
 
+def _is_lazy(array: Any) -> bool:
+    return hasattr(array, "__dask_graph__")
+
+
+def _may_be_probabilities(array: Any) -> bool:
+    """Whether the chunk in the middle holds values that probabilities may have.
+
+    Along a class axis many chunks may have to be computed; most images need not be
+    looked at so closely.
+    """
+    middle = [_middle_chunk(array, axis) for axis in range(array.ndim)]
+    values = np.asarray(array[tuple(slice(*chunk) for chunk in middle if chunk)])
+    if values.dtype.kind != "f":
+        return values.dtype.kind in "bui"
+    values = values[np.isfinite(values)]
+    lowest, highest = values.min(initial=0), values.max(initial=0)
+    return bool(lowest >= -SUM_TOLERANCE and highest <= 1 + SUM_TOLERANCE)
+
+
 def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:
     """Where the middle one of a dask array's chunks begins and ends along an axis."""
-    if not hasattr(array, "__dask_graph__"):
+    if not _is_lazy(array):
         return None
     lengths = array.chunks[axis]
     middle = len(lengths) // 2

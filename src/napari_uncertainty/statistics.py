@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+# Voxels that are looked at together, so that masks stay small beside the map.
+SLAB_VOXELS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class MapStatistics:
 def map_statistics(
     values: np.ndarray[Any, Any],
     no_data: np.ndarray[Any, np.dtype[np.bool_]],
-    foreground: np.ndarray[Any, np.dtype[np.bool_]],
+    foreground: Any,
     foreground_only: bool = False,
 ) -> MapStatistics:
     """Sum up a map in float64.
@@ -54,21 +58,32 @@ def map_statistics(
     ----------
     values : ndarray
         The map; 0 at no-data voxels, which therefore add nothing to the total.
-    no_data, foreground : ndarray of bool, shape of `values`
-        Voxels without data, and voxels that are not background.
+    no_data : ndarray of bool, shape of `values`
+        Voxels without data.
+    foreground : array, shape of `values`
+        Not 0 (or False) at voxels that are not background: a mask, or labels.
     foreground_only : bool
         Leave the background out of all numbers.
     """
-    n_no_data = int(np.count_nonzero(no_data))
-    inside = foreground & ~no_data if n_no_data else foreground
-    n_inside = int(np.count_nonzero(inside))
-    inside_total = float(values.sum(dtype=np.float64, where=inside))
+    n_no_data = n_inside = 0
+    total = inside_total = maximum = inside_maximum = 0.0
+    for slab in slabs(values):
+        part, missing = values[slab], no_data[slab]
+        inside = np.asarray(foreground[slab]) != 0
+        n_missing = int(np.count_nonzero(missing))
+        if n_missing:
+            inside &= ~missing
+        n_no_data += n_missing
+        n_inside += int(np.count_nonzero(inside))
+        total += float(part.sum(dtype=np.float64))
+        inside_total += float(part.sum(dtype=np.float64, where=inside))
+        maximum = max(maximum, float(part.max(initial=0.0)))
+        if foreground_only:
+            here = float(part.max(initial=0.0, where=inside))
+            inside_maximum = max(inside_maximum, here)
+    voxels = values.size - n_no_data
     if foreground_only:
-        voxels, total = n_inside, inside_total
-        maximum = float(values.max(initial=0.0, where=inside))
-    else:
-        voxels, total = values.size - n_no_data, float(values.sum(dtype=np.float64))
-        maximum = float(values.max(initial=0.0))
+        voxels, total, maximum = n_inside, inside_total, inside_maximum
     return MapStatistics(
         voxels=voxels,
         no_data=n_no_data,
@@ -78,3 +93,15 @@ def map_statistics(
         foreground_voxels=n_inside,
         foreground_mean=inside_total / n_inside if n_inside else 0.0,
     )
+
+
+def slabs(values: np.ndarray[Any, Any]) -> Iterator[tuple[slice, ...]]:
+    """Slices that cut an array into pieces that lie together in memory."""
+    if values.ndim == 0:
+        yield ()
+        return
+    axis = int(np.argmax(np.abs(values.strides)))
+    length = values.shape[axis]
+    step = max(1, SLAB_VOXELS * length // max(1, values.size))
+    for start in range(0, length, step):
+        yield (*(slice(None),) * axis, slice(start, start + step))

@@ -27,7 +27,7 @@ from .lazy import as_dask, iter_fold_dask, lazy_maps
 from .maps import UncertaintyMaps
 from .streams import iter_fold_stream
 
-__all__ = ["UncertaintyMaps", "fold_lazily", "iter_fold"]
+__all__ = ["UncertaintyMaps", "as_dask", "fold_lazily", "iter_fold"]
 
 
 def iter_fold(

@@ -44,12 +44,16 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def sums_message(self) -> str | None:
-        """What to tell about sums that rounding does not explain; None if it does."""
-        if self.largest_sum_deviation <= self.sum_tolerance:
+        """What to tell about sums that rounding does not explain; None if it does.
+
+        Of dask arrays it has to be computed.
+        """
+        deviation = float(self.largest_sum_deviation)
+        if deviation <= self.sum_tolerance:
             return None
         return (
             "The probabilities of a voxel should sum to 1, these differ by up to "
-            f"{self.largest_sum_deviation:.3g}; each voxel was divided by its sum. "
+            f"{deviation:.3g}; each voxel was divided by its sum. "
             "Check that they are a softmax, not independent channels or scores."
         )
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels
 
 from ..errors import InputError
+from ..fold import as_dask
 from ..grid import PLACEMENT_TOLERANCE_VOXELS
 from ..io.nifti import stem
 from ..probabilities import find_class_axis, require_class_axis, scale_of
 from .layers import layer_grid, layer_info
+
+# What was found in layers of lazy arrays, with the data that it was found in.
+_lazy_axes: WeakKeyDictionary[Image, tuple[Any, int | None]] = WeakKeyDictionary()
 
 #: Degrees; at 100 mm from the centre this moves a voxel by less than 0.1 mm.
 TILT_TOLERANCE = 0.05
@@ -33,7 +38,7 @@ def role_of(layer: Any) -> str | None:
     recorded = layer_info(layer).get("role")
     if recorded in ("scan", "probabilities", "map"):
         return str(recorded)
-    if isinstance(layer.data, np.ndarray) and class_axis_of(layer) is not None:
+    if class_axis_of(layer) is not None:
         return "probabilities"
     return "scan"
 
@@ -49,8 +54,20 @@ def class_axis_of(layer: Image) -> int | None:
     if layer.rgb:
         # A photograph's height and width cannot be meant.
         channels = layer.data.ndim - 1
-        return channels if scale_of(layer.data, channels) is not None else None
-    return find_class_axis(layer.data)
+        data = _sliceable(layer)
+        return channels if scale_of(data, channels) is not None else None
+    return _found_class_axis(layer)
+
+
+def _found_class_axis(layer: Image) -> int | None:
+    """The class axis by the values; of a lazy array, they are looked at only once."""
+    if as_dask(layer.data) is None:
+        return find_class_axis(layer.data)
+    data, axis = _lazy_axes.get(layer, (None, None))
+    if data is not layer.data:
+        axis = find_class_axis(_sliceable(layer))
+        _lazy_axes[layer] = layer.data, axis
+    return axis
 
 
 def required_class_axis(layer: Image) -> int:
@@ -65,7 +82,12 @@ def required_class_axis(layer: Image) -> int:
             "network's softmax output."
         )
     axis = class_axis_of(layer)
-    return require_class_axis(layer.data, layer.name) if axis is None else axis
+    return require_class_axis(_sliceable(layer), layer.name) if axis is None else axis
+
+
+def _sliceable(layer: Image) -> Any:
+    lazy = as_dask(layer.data)
+    return layer.data if lazy is None else lazy
 
 
 def rank_probabilities(layer: Image) -> tuple[Any, ...] | None:

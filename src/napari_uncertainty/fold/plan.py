@@ -1,0 +1,158 @@
+"""What a fold has to keep for the measures that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from ..measures import (
+    ENTROPY,
+    GINI,
+    LEAST_CONFIDENCE,
+    MARGIN,
+    MEASURES,
+    Base,
+    units_per_bit,
+)
+from .numbers import Results, Running
+
+Array = np.ndarray[Any, Any]
+
+# So many classes can be added in float32 without losing a digit.
+FEW = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is asked, and the memory that it takes.
+
+    Attributes
+    ----------
+    measures : tuple of str
+        Names of the asked measures.
+    predict : bool
+        Whether the most probable class is asked for.
+    factor : float
+        From bits to the asked unit.
+    highest : dict of str to float32
+        Largest possible value of each measure.
+    label_type : dtype
+        Of the prediction: the smallest that holds all classes.
+    precision : dtype
+        Of what is done with each value.
+    sum_type : dtype
+        Of Σ x and Σ x·log x. Rounding of one after the other would grow with the
+        number of classes, so many of them are added in float64.
+    """
+
+    measures: tuple[str, ...]
+    predict: bool
+    factor: float
+    highest: dict[str, np.floating[Any]]
+    label_type: np.dtype[Any]
+    precision: np.dtype[Any]
+    sum_type: np.dtype[Any]
+
+    @classmethod
+    def of(
+        cls,
+        measures: Sequence[str],
+        base: Base,
+        n_classes: int,
+        predict: bool,
+        dtype: np.dtype[Any],
+    ) -> Self:
+        """Plan for values of type `dtype`."""
+        # float64 input is worth float64 arithmetic, and large integers need it; all
+        # else fits float32.
+        narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+        precision = np.dtype(np.float32 if narrow else np.float64)
+        return cls(
+            measures=tuple(measures),
+            predict=predict,
+            factor=units_per_bit(base, n_classes),
+            highest={
+                name: _float32_not_above(MEASURES[name].highest(base, n_classes))
+                for name in measures
+            },
+            label_type=np.min_scalar_type(max(n_classes - 1, 1)),
+            precision=precision,
+            sum_type=precision if n_classes <= FEW else np.dtype(np.float64),
+        )
+
+    @property
+    def bytes_per_voxel(self) -> int:
+        """Memory for running numbers and results, results in place where they fit."""
+        one = self.running(1)
+        results = self.results_in_place(one)
+        arrays = {
+            id(numbers): numbers.nbytes
+            for numbers in (*vars(one).values(), *results.maps.values())
+            if numbers is not None
+        }
+        return int(sum(arrays.values())) + results.no_data.nbytes
+
+    def in_float64(self) -> Self:
+        """The same measures with more digits."""
+        double = np.dtype(np.float64)
+        return replace(self, precision=double, sum_type=double)
+
+    def results(
+        self, shape: tuple[int, ...], zeros: Callable[..., Array] = np.zeros
+    ) -> Results:
+        """Arrays to fill, all 0: what stays 0 costs no memory yet."""
+        return Results(
+            {name: zeros(shape, np.float32) for name in self.measures},
+            zeros(shape, np.bool_),
+            zeros(shape, self.label_type) if self.predict else None,
+        )
+
+    def running(self, voxels: int) -> Running:
+        """Running numbers of voxels that have seen no class yet."""
+
+        def zeros(asked: bool, dtype: Any = self.precision) -> Any:
+            return np.zeros(voxels, dtype) if asked else None
+
+        measures = self.measures
+        ranked = self.predict or {LEAST_CONFIDENCE.name, MARGIN.name} & {*measures}
+        return Running(
+            sums=zeros(True, self.sum_type),
+            logs=zeros(ENTROPY.name in measures, self.sum_type),
+            squares=zeros(GINI.name in measures),
+            best=zeros(bool(ranked)),
+            second=zeros(MARGIN.name in measures),
+            winner=zeros(self.predict, self.label_type),
+        )
+
+    def results_in_place(self, running: Running) -> Results:
+        """Results in the memory of the numbers they follow from, where they fit."""
+        voxels = running.sums.shape
+        free = {
+            GINI.name: running.squares,
+            MARGIN.name: running.second,
+            LEAST_CONFIDENCE.name: running.best,
+            ENTROPY.name: running.logs,
+        }
+        if LEAST_CONFIDENCE.name not in self.measures and self.sum_type != np.float32:
+            free[ENTROPY.name] = running.best
+
+        def place(name: str) -> Array:
+            numbers = free[name]
+            fits = numbers is not None and numbers.dtype == np.float32
+            return numbers if fits else np.zeros(voxels, np.float32)
+
+        return Results(
+            {name: place(name) for name in self.measures},
+            np.zeros(voxels, np.bool_),
+            running.winner,
+        )
+
+
+def _float32_not_above(value: float) -> np.floating[Any]:
+    """The largest float32 that does not exceed `value`."""
+    rounded = np.float32(value)
+    below = np.nextafter(rounded, np.float32(0))
+    return below if float(rounded) > value else rounded

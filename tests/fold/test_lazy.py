@@ -1,0 +1,153 @@
+"""Dask and zarr arrays: lazy in, lazy out, and computed into memory or a file."""
+
+import threading
+import time
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+
+import napari_uncertainty as nu
+from generated import softmax
+from napari_uncertainty import InputError
+from napari_uncertainty.fold import iter_fold, room
+
+
+@pytest.fixture
+def values(rng):
+    return softmax(rng, (5, 12, 13, 14))
+
+
+def run(fold):
+    shares = []
+    while True:
+        try:
+            shares.append(next(fold))
+        except StopIteration as end:
+            return shares, end.value
+
+
+def test_nothing_is_computed_until_it_is_needed(values):
+    made = []
+
+    def watch(block):
+        made.append(block.shape)
+        return block
+
+    source = da.from_array(values, (2, 6, 7, 7)).map_blocks(watch, meta=values[:0])
+    maps = nu.uncertainty(source, ("entropy", "margin"))
+    assert made == []
+    assert maps["margin"].shape == values.shape[1:]
+    assert maps["margin"].dtype == np.float32
+    assert maps.prediction.dtype == np.uint8
+    assert maps.no_data.dtype == bool
+    maps["entropy"][0, 0, 0].compute()
+    assert len(made) == 3  # the class chunks of one chunk of voxels
+
+
+def test_zarr_gives_dask(values):
+    stored = zarr.create_array({}, shape=values.shape, chunks=(1, 6, 7, 7), dtype="f4")
+    stored[:] = values
+    lazy = nu.entropy(stored)
+    assert isinstance(lazy, da.Array)
+    np.testing.assert_allclose(lazy, nu.entropy(values), atol=1e-6)
+
+
+def test_several_results_share_the_work(values):
+    source = da.from_array(values, (5, 6, 7, 7))
+    maps = nu.uncertainty(source, ("entropy", "gini"))
+    entropy, gini = dask.compute(maps["entropy"], maps["gini"])
+    np.testing.assert_allclose(entropy, nu.entropy(values), atol=1e-6)
+    np.testing.assert_allclose(
+        gini, nu.uncertainty(values, ("gini",))["gini"], atol=1e-6
+    )
+
+
+def test_whole_numbers(values):
+    stored = np.rint(values * 255).astype(np.uint8)
+    lazy = nu.uncertainty(da.from_array(stored, (3, 6, 7, 7)))
+    np.testing.assert_allclose(lazy["entropy"], nu.entropy(stored), atol=1e-6)
+    assert lazy.sum_tolerance == pytest.approx(5 / 255)
+    assert lazy.sums_message is None
+
+
+def test_label_maps_are_refused(rng):
+    labels = da.from_array(rng.integers(0, 9, (3, 8, 8, 8), dtype=np.uint8), 4)
+    with pytest.raises(InputError, match="look like a label map"):
+        nu.entropy(labels)
+
+
+def test_voxels_without_data(values):
+    values[:, 0] = 0
+    values[2, 1, 1, 1] = np.nan
+    maps = nu.uncertainty(da.from_array(values, (2, 5, 5, 5)))
+    expected = np.zeros(values.shape[1:], bool)
+    expected[0] = expected[1, 1, 1] = True
+    np.testing.assert_array_equal(maps.no_data, expected)
+    assert not maps["entropy"].compute()[expected].any()
+
+
+def test_negative_values_are_refused(values):
+    values[1, 2, 3, 4] = -1
+    with pytest.raises(InputError, match="cannot be negative"):
+        nu.entropy(da.from_array(values, (2, 5, 5, 5))).compute()
+    with pytest.raises(InputError, match="cannot be negative"):
+        run(iter_fold(da.from_array(values, (2, 5, 5, 5))))
+
+
+def test_sums_that_are_not_1_are_known_once_computed(values):
+    maps = nu.uncertainty(da.from_array(values * 3, (2, 5, 5, 5)))
+    assert float(maps.largest_sum_deviation) == pytest.approx(2, abs=1e-5)
+    assert "differ by up to 2" in maps.sums_message
+
+
+def test_computed_step_by_step(values):
+    shares, maps = run(iter_fold(da.from_array(values, (2, 5, 5, 5)), threads=2))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert type(maps["entropy"]) is np.ndarray
+    np.testing.assert_allclose(maps["entropy"], nu.entropy(values), atol=1e-6)
+
+
+def test_cancelled_between_chunks(values):
+    cancel, made = threading.Event(), []
+
+    def slow(block):
+        made.append(1)
+        time.sleep(0.05)
+        return block
+
+    source = da.from_array(values, (5, 2, 2, 2)).map_blocks(slow, meta=values[:0])
+    fold = iter_fold(source, cancel=cancel)
+    next(fold)
+    cancel.set()
+    started = time.perf_counter()
+    _, maps = run(fold)
+    assert maps is None
+    assert time.perf_counter() - started < 1  # a chunk or two
+    assert len(made) < 30
+
+
+def test_maps_that_do_not_fit_into_memory_lie_in_a_file(values, monkeypatch, tmp_path):
+    monkeypatch.setattr(room, "available_memory", lambda: 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _, maps = run(iter_fold(da.from_array(values, (2, 5, 5, 5))))
+    assert isinstance(maps["entropy"].base, np.memmap)
+    np.testing.assert_allclose(maps["entropy"], nu.entropy(values), atol=1e-6)
+
+
+def test_no_room_at_all(values, monkeypatch, tmp_path):
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room, "available_memory", lambda: 1000)
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(InputError, match=r"No space left on device.*TMPDIR"):
+        run(iter_fold(da.from_array(values, (2, 5, 5, 5))))
+
+
+def test_empty_dimensions():
+    with pytest.raises(InputError, match="holds no voxels"):
+        nu.entropy(da.zeros((3, 0, 4)))
