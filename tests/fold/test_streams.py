@@ -32,6 +32,7 @@ def pieces(request, monkeypatch):
         monkeypatch.setattr(streams, "BLOCK_VALUES", 100)
         monkeypatch.setattr(by_class.ByClass, "piece_values", 100)
         monkeypatch.setattr(by_class, "RUN_VOXELS", 64)
+        monkeypatch.setattr("napari_uncertainty.fold.values.GRAIN", 16)
     return request.param
 
 

@@ -48,8 +48,9 @@ def test_an_image_beside_tells_the_order(
     path = save(tmp_path / "a.npy", array, twin=(6, 7, 8))
     read = nu.read(path)
     np.testing.assert_array_equal(read.values, values)
-    np.testing.assert_array_equal(read.grid.affine, nib.load(path.with_suffix(".nii.gz")).affine)  # fmt: skip
-    assert read.geometry_source == path.with_suffix(".nii.gz")
+    twin = path.with_suffix(".nii.gz")
+    np.testing.assert_array_equal(read.grid.affine, nib.load(twin).affine)
+    assert read.geometry_source == twin
     np.testing.assert_allclose(nu.entropy(path), nu.entropy(values), atol=1e-6)
 
 

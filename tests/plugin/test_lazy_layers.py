@@ -118,7 +118,7 @@ def test_choosing_layers_looks_at_few_chunks(viewer, widget):
 
 @pytest.fixture
 def sixty_gigabytes():
-    """8 classes of 1232³ voxels in float32, in chunks of 67 MB that are made on demand."""
+    """8 classes of 1232³ voxels, in chunks of 67 MB that are made on demand."""
     lengths = (128,) * 9 + (80,)
     array, made = counted(((8,), lengths, lengths, lengths), certain)
     assert array.nbytes > 59e9

@@ -17,11 +17,11 @@ from .kernel import Kernel
 from .numbers import Folded, Results
 from .threads import run_in_threads
 from .values import (
-    bits,
     divisor_of,
     is_plain,
     read_values,
     refuse_negative,
+    stretches,
     sum_tolerance,
 )
 
@@ -62,29 +62,30 @@ class ByClass:
         while len(piece):
             rounds, place = divmod(self._done, n_classes * row)
             label, voxel = divmod(place, row)
-            start = rounds * row + voxel
-            length = min(len(piece), row - voxel, RUN_VOXELS - start % RUN_VOXELS)
-            self._add_run(label, start, piece[:length])
+            length = min(len(piece), row - voxel)
+            self._add_voxels(label, rounds * row + voxel, piece[:length])
             self._done += length
             piece = piece[length:]
 
-    def _add_run(self, label: int, start: int, raw: Array) -> None:
-        high = bits(raw).max()
-        if high == 0:
-            return
-        x, scratch = self._scratch[0, : len(raw)], self._scratch[1:, : len(raw)]
-        if raw.dtype == x.dtype and self._divisor == 1:
-            x = raw
-        else:
-            read_values(raw, x, self._divisor)
-        if not is_plain(raw):
-            refuse_negative(x)
-            x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
-        certain = bool(x[0] == 1 and high == bits(raw).min())
-        if not certain:
-            self._open[start // RUN_VOXELS] = True
-        running = self._running[start : start + len(raw)]
-        self._kernel.add(running, label, x[None], scratch, binary=certain)
+    def _add_voxels(self, label: int, first: int, raw: Array) -> None:
+        for start, stop, certain in stretches(raw, self._divisor, RUN_VOXELS):
+            part = raw[start:stop]
+            x, scratch = self._scratch[0, : len(part)], self._scratch[1:, : len(part)]
+            if part.dtype == x.dtype and self._divisor == 1:
+                x = part
+            else:
+                read_values(part, x, self._divisor)
+            if not is_plain(part):
+                refuse_negative(x)
+                x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
+            place = slice(first + start, first + stop)
+            running = self._running[place]
+            self._kernel.add(running, label, x[None], scratch, binary=certain)
+            if not certain:
+                blocks = slice(
+                    place.start // RUN_VOXELS, (place.stop - 1) // RUN_VOXELS + 1
+                )
+                self._open[blocks] = True
 
     def finish(
         self, threads: int, cancel: threading.Event

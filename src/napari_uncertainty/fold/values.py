@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from ..errors import InputError
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 
 Array = np.ndarray[Any, Any]
+
+# Values that are looked at together to see whether they matter.
+GRAIN = 1 << 12
 
 
 def read_values(raw: Array, out: Array, divisor: float = 1.0) -> Array:
@@ -30,7 +35,9 @@ def read_values(raw: Array, out: Array, divisor: float = 1.0) -> Array:
         # numpy converts halves one by one. All at once: their bits, moved to where
         # float32 has them, are the value but for the difference of the exponents'
         # biases.
-        np.left_shift(raw.view(np.uint16), 13, out=out.view(np.uint32), dtype=np.uint32)
+        moved = out.view(np.uint32)
+        np.copyto(moved, raw.view(np.uint16))
+        np.left_shift(moved, 13, out=moved)
         return np.multiply(out, np.float32(2.0**112), out=out)
     np.copyto(out, raw, casting="same_kind")
     return out
@@ -62,6 +69,36 @@ def refuse_negative(x: Array) -> None:
             f"Probabilities cannot be negative, these go down to {lowest:.3g}; "
             "if they are logits, apply a softmax first."
         )
+
+
+def stretches(raw: Array, one: float, longest: int) -> Iterator[tuple[int, int, bool]]:
+    """Where values are that are not 0, as start, stop, and whether all of them are 1.
+
+    Most of a class is 0, and most of the background 1. Looked at in grains of some
+    thousand values.
+
+    Parameters
+    ----------
+    raw : ndarray
+        One axis.
+    one : float
+        What stands for 1.
+    longest : int
+        Longer stretches are given in parts.
+    """
+    starts = np.arange(0, len(raw), GRAIN)
+    high = np.maximum.reduceat(bits(raw), starts)
+    only_one = bits(np.full(1, one, raw.dtype))[0]
+    states = (high != 0).astype(np.int8)
+    if (high == only_one).any():
+        low = np.minimum.reduceat(bits(raw), starts)
+        states += (high == only_one) & (low == only_one)
+    edges = [0, *(np.flatnonzero(np.diff(states)) + 1), len(states)]
+    for first, last in pairwise(edges):
+        if states[first]:
+            stop = min(last * GRAIN, len(raw))
+            for start in range(first * GRAIN, stop, longest):
+                yield start, min(start + longest, stop), bool(states[first] == 2)
 
 
 def divisor_of(dtype: np.dtype[Any]) -> float:
