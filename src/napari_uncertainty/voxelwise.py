@@ -23,6 +23,7 @@ def entropy(
     class_axis: int = 0,
     base: Base = 2,
     kind: str = "softmax",
+    threads: int | None = None,
 ) -> Array:
     """Shannon entropy of the class probabilities, voxel by voxel.
 
@@ -39,6 +40,9 @@ def entropy(
         Bits, nats, or the share of the largest possible entropy (0 to 1).
     kind : "softmax"
         What the values are; for now the values of one voxel have to sum to 1.
+    threads : int or None
+        How many threads compute; by default as many as there are processors that this
+        process may use. A dask result is computed as dask is told to.
 
     Returns
     -------
@@ -79,6 +83,7 @@ def entropy(
         class_axis=class_axis,
         base=base,
         kind=kind,
+        threads=threads,
         predict=False,
     )
     values: Array = maps["entropy"]
@@ -92,6 +97,7 @@ def uncertainty(
     class_axis: int = 0,
     base: Base = 2,
     kind: str = "softmax",
+    threads: int | None = None,
 ) -> UncertaintyMaps:
     """All asked measures, the prediction and the no-data mask, in one pass.
 
@@ -103,7 +109,7 @@ def uncertainty(
         Class probabilities.
     measures : sequence of str
         Names from :data:`napari_uncertainty.MEASURES`.
-    class_axis, base, kind
+    class_axis, base, kind, threads
         As for :func:`entropy`.
 
     Returns
@@ -111,11 +117,18 @@ def uncertainty(
     UncertaintyMaps
         A mapping from measure name to map.
     """
-    return _fold(probabilities, measures, class_axis=class_axis, base=base, kind=kind)
+    return _fold(
+        probabilities,
+        measures,
+        class_axis=class_axis,
+        base=base,
+        kind=kind,
+        threads=threads,
+    )
 
 
 def _fold(
-    probabilities: Any, measures: Sequence[str], **options: Any
+    probabilities: Any, measures: Sequence[str], *, threads: int | None, **options: Any
 ) -> UncertaintyMaps:
     if isinstance(probabilities, str | PathLike):
         from .io import open_probabilities
@@ -124,7 +137,7 @@ def _fold(
     lazy = fold_lazily(probabilities, measures, **options)
     if lazy is not None:
         return lazy
-    steps = iter_fold(probabilities, measures, **options)
+    steps = iter_fold(probabilities, measures, threads=threads, **options)
     while True:
         try:
             next(steps)

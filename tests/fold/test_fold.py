@@ -44,6 +44,14 @@ def test_thread_count_changes_nothing(large):
     np.testing.assert_array_equal(maps[0], maps[2])
 
 
+def test_thread_count_is_settable(large):
+    import napari_uncertainty as nu
+
+    np.testing.assert_array_equal(nu.entropy(large, threads=1), nu.entropy(large))
+    with pytest.raises(ValueError, match="At least 1 thread"):
+        nu.entropy(large, threads=0)
+
+
 def test_cancelled_before_the_first_block(large):
     cancel = threading.Event()
     cancel.set()

@@ -50,6 +50,8 @@ def iter_fold(
 
     Lazy arrays are computed here, the maps into memory or a temporary file.
     """
+    if threads is not None and threads < 1:
+        raise ValueError(f"At least 1 thread has to compute, not {threads}.")
     values = _class_first(probabilities, class_axis)
     kernel = _kernel(values, measures, base, kind, predict)
     options: Any = {

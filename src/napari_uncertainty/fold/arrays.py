@@ -7,17 +7,16 @@ processor. Threads take blocks in turn; numpy releases the interpreter lock mean
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .blocks import tiles
+from .blocks import Block, tiles
 from .kernel import Kernel
 from .numbers import Folded, Results, Running
-from .threads import run_in_threads
+from .threads import take_in_turn
 from .values import read_values, refuse_negative, sum_tolerance
 
 Array = np.ndarray[Any, Any]
@@ -54,27 +53,20 @@ def iter_fold_array(
     """
     results = kernel.results(source.shape[1:])
     fold = ArrayFold(kernel, source.shape[0], scale)
-    blocks = deque(tiles(source.shape[1:], fold.block_voxels))
-    n_blocks, deviations = len(blocks), list[float]()
 
-    def take_blocks() -> None:
+    def begin() -> Callable[[Block], float]:
         buffers = fold.buffers()
-        with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
-            while not cancel.is_set():
-                try:
-                    block = blocks.popleft()
-                except IndexError:
-                    return
-                raw = source[(slice(None), *block)]
-                deviations.append(fold.fold_block(raw, results[block], buffers))
+        return lambda block: fold.fold_block(
+            source[(slice(None), *block)], results[block], buffers
+        )
 
-    yield from run_in_threads(
-        [take_blocks] * min(threads, n_blocks),
-        share=lambda: len(deviations) / n_blocks,
-        stop=blocks.clear,
+    deviations = yield from take_in_turn(
+        tiles(source.shape[1:], fold.block_voxels),
+        begin,
+        threads=threads,
         cancel=cancel,
     )
-    if len(deviations) < n_blocks:
+    if deviations is None:
         return None
     return Folded(results, max(deviations), fold.sum_tolerance)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ import numpy as np
 from ..probabilities import not_adding_up, scale_of_sums
 from ..stored import StoredValues
 from .arrays import BLOCK_VALUES
-from .blocks import tiles
+from .blocks import Block, tiles
 from .kernel import Kernel
 from .numbers import Folded, Results
-from .threads import run_in_threads
+from .threads import take_in_turn
 from .values import (
     divisor_of,
     is_plain,
@@ -60,10 +59,10 @@ class ByClass:
         """Add the next piece of the file to the running numbers of its voxels."""
         _, n_classes, row = self._stored.layout
         while len(piece):
-            rounds, place = divmod(self._done, n_classes * row)
+            before, place = divmod(self._done, n_classes * row)
             label, voxel = divmod(place, row)
             length = min(len(piece), row - voxel)
-            self._add_voxels(label, rounds * row + voxel, piece[:length])
+            self._add_voxels(label, before * row + voxel, piece[:length])
             self._done += length
             piece = piece[length:]
 
@@ -91,40 +90,30 @@ class ByClass:
         self, threads: int, cancel: threading.Event
     ) -> Generator[float, None, Folded | None]:
         """Turn the running numbers into maps, in their place where they fit."""
-        running, n_voxels = self._running, len(self._running.sums)
         scale = self._require_scale()
-        results = self._kernel.results_in_place(running)
-        blocks = deque(tiles((n_voxels,), RUN_VOXELS))
-        n_blocks, deviations = len(blocks), list[float]()
+        results = self._kernel.results_in_place(self._running)
 
-        def take_blocks() -> None:
+        def begin() -> Callable[[Block], float]:
             scratch = np.empty((2, RUN_VOXELS), self._kernel.sum_type)
-            with np.errstate(all="ignore"):
-                while not cancel.is_set():
-                    try:
-                        block = blocks.popleft()
-                    except IndexError:
-                        return
-                    part = results[block]
-                    deviations.append(self._finish_run(block, part, scratch, scale))
+            return lambda block: self._finish_run(
+                block, results[block], scratch, scale / self._divisor
+            )
 
-        yield from run_in_threads(
-            [take_blocks] * min(threads, n_blocks),
-            share=lambda: 0.95 + 0.05 * len(deviations) / n_blocks,
-            stop=blocks.clear,
+        deviations = yield from take_in_turn(
+            tiles(self._running.sums.shape, RUN_VOXELS),
+            begin,
+            threads=threads,
             cancel=cancel,
         )
-        if len(deviations) < n_blocks:
+        if deviations is None:
             return None
         tolerance = sum_tolerance(scale, self._stored.shape[0])
         return Folded(results, max(deviations), tolerance)
 
     def _finish_run(
-        self, block: Any, results: Results, scratch: Array, scale: float
+        self, block: Block, results: Results, scratch: Array, unit_sum: float
     ) -> float:
         running = self._running[block]
-        n_voxels = len(running.sums)
-        unit_sum = scale / self._divisor
         if (
             not self._open[block[0].start // RUN_VOXELS]
             and running.sums.min() == running.sums.max() == unit_sum == 1
@@ -133,7 +122,8 @@ class ByClass:
                 if values.any():
                     values[...] = 0
             return 0.0
-        return self._kernel.finish(running, results, scratch[:, :n_voxels], unit_sum)
+        scratch = scratch[:, : len(running.sums)]
+        return self._kernel.finish(running, results, scratch, unit_sum)
 
     def _require_scale(self) -> float:
         """What the values of a voxel sum to, now that all sums are known."""

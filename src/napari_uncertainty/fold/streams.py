@@ -97,7 +97,12 @@ def iter_fold_stream(
         raise refused[0]
     if cancel.is_set() or done < stored.size:
         return None
-    return (yield from fold.finish(threads, cancel))
+    finish = fold.finish(threads, cancel)
+    while True:
+        try:
+            yield 0.95 + 0.05 * next(finish)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
 class ByVoxel:

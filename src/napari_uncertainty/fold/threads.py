@@ -3,11 +3,59 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import numpy as np
+
+from .blocks import Block
 
 # How often a running fold reports, and so how soon it notices a cancel, in seconds.
 REPORT_INTERVAL = 0.03
+
+
+def take_in_turn(
+    blocks: Iterable[Block],
+    begin: Callable[[], Callable[[Block], float]],
+    *,
+    threads: int,
+    cancel: threading.Event,
+) -> Generator[float, None, list[float] | None]:
+    """Work on `blocks`, each once, in threads that take them in turn.
+
+    Parameters
+    ----------
+    blocks : iterable
+        What there is to do, at least one.
+    begin : callable
+        Called in each thread; gives the function that works on one block. Its results
+        are collected.
+    threads : int
+        How many threads, at most.
+    cancel : threading.Event
+        Stops after the blocks at hand; the result is then None.
+    """
+    left = deque(blocks)
+    n_blocks, results = len(left), list[float]()
+
+    def take() -> None:
+        work = begin()
+        with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
+            while not cancel.is_set():
+                try:
+                    block = left.popleft()
+                except IndexError:
+                    return
+                results.append(work(block))
+
+    yield from run_in_threads(
+        [take] * min(threads, n_blocks),
+        share=lambda: len(results) / n_blocks,
+        stop=left.clear,
+        cancel=cancel,
+    )
+    return results if len(results) == n_blocks else None
 
 
 def run_in_threads(
