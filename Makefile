@@ -24,7 +24,7 @@ help:
 	@echo 'make demo   open the demo in napari (without a display: picture it in demo.png)'
 	@echo 'make test   run the tests; ARGS="-k entropy" goes to pytest'
 	@echo 'make lint   check style, types, layers and the manifest'
-	@echo 'make bench  run the benchmarks'
+	@echo 'make bench  run the benchmarks; writes docs/benchmarks.md'
 	@echo 'make docs   make the pictures of the documentation'
 	@echo 'make clean  remove the virtual environment and everything built'
 	@echo 'PYTHON=... chooses the interpreter, VENV=... the place of the environment.'
@@ -48,10 +48,8 @@ lint: $(VENV)/.group-lint
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari.yaml
 
-bench: $(VENV)/.group-test xvfb
-	@for script in $(sort $(wildcard tests/benchmarks/*.py)); do \
-		echo "== $$script"; $(xvfb) $(BIN)/python $$script || exit 1; \
-	done
+bench: $(VENV)/.group-bench
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.group-docs xvfb
 	$(xvfb) $(BIN)/python docs/make_pictures.py

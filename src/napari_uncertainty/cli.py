@@ -1,15 +1,22 @@
-"""The command line: ``napari-uncertainty info``, ``view`` and ``demo``."""
+"""The command line: ``napari-uncertainty map``, ``info``, ``view`` and ``demo``."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .errors import InputError
+from .measures import MEASURES, UNITS
+
+if TYPE_CHECKING:
+    from .batch.run import Execute
+    from .batch.summary import Row
 
 app = typer.Typer(
     name="napari-uncertainty",
@@ -26,6 +33,17 @@ Screenshot = Annotated[
     ),
 ]
 
+# What can be chosen, for typer to check and to list.
+MeasureName = Enum("MeasureName", {name: name for name in MEASURES})  # type: ignore[misc]
+
+
+class BaseName(Enum):
+    """Bases of the logarithm as words, for typer."""
+
+    BITS = "2"
+    NATS = "e"
+    NORMALISED = "classes"
+
 
 def main() -> None:
     """Run the command line; a refused input is one sentence and exit status 1."""
@@ -34,6 +52,92 @@ def main() -> None:
     except InputError as error:
         print(f"napari-uncertainty: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+@app.command("map")
+def map_cases(
+    probabilities: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PROBABILITIES",
+            help="Files, folders to search, patterns in quotes: .npz, .npy, 4D NIfTI.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the maps.")
+    ],
+    measure: Annotated[
+        list[MeasureName] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"{', '.join(MEASURES)}; give it again for a map of each. By default "
+            "entropy.",
+            show_default=False,
+        ),
+    ] = None,
+    base: Annotated[
+        BaseName, typer.Option(help="Of the logarithm: bits, nats or normalised.")
+    ] = BaseName.BITS,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes, one case each; by default one case at a time, on all "
+            "processors.",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Compute finished cases anew.")
+    ] = False,
+) -> None:
+    """Write the uncertainty maps of many cases, and a summary of them.
+
+    Cases whose maps are there already are left as they are. Exit status: 0 all
+    written, 1 some failed, 2 wrong usage.
+    """
+    if jobs is not None and scheduler is not None:
+        raise typer.BadParameter("--jobs and --scheduler exclude each other.")
+    from .batch.case import Task
+    from .batch.inputs import find_inputs
+    from .batch.names import case_names
+    from .batch.run import run_batch
+    from .progress import TerminalWatcher
+
+    measures = tuple(dict.fromkeys(one.value for one in measure or ())) or ("entropy",)
+    folder = output.absolute()
+    with TerminalWatcher() as watcher:
+        try:
+            try:
+                sources = find_inputs(probabilities, folder)
+            except InputError as error:
+                raise typer.BadParameter(str(error)) from error
+            rows = run_batch(
+                [
+                    Task(case, str(source), str(folder), measures, _base(base.value))
+                    for case, source in zip(
+                        case_names(sources, measures), sources, strict=True
+                    )
+                ],
+                folder,
+                _executor(jobs, scheduler),
+                watcher,
+                overwrite=overwrite,
+            )
+        except KeyboardInterrupt:
+            watcher.note(
+                f"stopped after {watcher.done} of {watcher.total} cases; run the same "
+                "command again to go on"
+            )
+            raise typer.Exit(130) from None
+    typer.echo(_outcome(rows, watcher.found, output))
+    if any(row.status == "failed" for row in rows):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -73,6 +177,37 @@ def demo(screenshot: Screenshot = None) -> None:
 
     require_display()
     _show(mni152_case(), screenshot)
+
+
+def _base(name: str) -> Any:
+    """The base of that name: ``2`` is a number, the others are words."""
+    return next(base for base in UNITS if str(base) == name)
+
+
+def _executor(jobs: int | None, scheduler: str | None) -> Execute:
+    if scheduler is not None:
+        from .batch.cluster import on_cluster
+
+        return lambda tasks: on_cluster(tasks, scheduler)
+    if jobs is not None and jobs > 1:
+        from .batch.processes import in_processes
+
+        return lambda tasks: in_processes(tasks, jobs)
+    from .batch.here import in_this_process
+
+    return in_this_process
+
+
+def _outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
+    from .batch.summary import FILE_NAME
+
+    failed = sum(row.status == "failed" for row in rows)
+    written = len(rows) - failed
+    now = f" ({written - found} now, {found} had been there)" if found else ""
+    return (
+        f"{written} of {len(rows)} cases written to {folder}{now}"
+        f"{f', {failed} failed' if failed else ''}; see {folder / FILE_NAME}"
+    )
 
 
 def _described(volume: Any) -> dict[str, Any]:

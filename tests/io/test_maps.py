@@ -102,11 +102,10 @@ def test_a_failed_write_leaves_the_old_file(values, tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def full_disk(image, file):
-        with open(file, "wb") as half:
-            half.write(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(nib.Nifti1Image, "to_filename", full_disk)
+    monkeypatch.setattr(nib.Nifti1Image, "to_stream", full_disk)
     with pytest.raises(InputError, match="No space left on device"):
         write_map(path, 2 * values, {}, grid=None)
     assert path.read_bytes() == before
@@ -114,3 +113,24 @@ def test_a_failed_write_leaves_the_old_file(values, tmp_path, monkeypatch):
         "map.json",
         "map.nii.gz",
     ]
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_the_same_map_is_the_same_file(values, tmp_path, monkeypatch, ending):
+    """Whatever the time and the folder."""
+    written = []
+    for name, now in (("a", 1e9), ("b", 1.5e9)):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        files = write_map(
+            tmp_path / name / f"map{ending}", values, PROVENANCE, grid=None
+        )
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]
+
+
+def test_names_that_are_no_utf8(values, tmp_path):
+    """JSON escapes what a file name holds and UTF-8 does not."""
+    told = {"source": "caf\udce9.npz"}
+    _, sidecar = write_map(tmp_path / "map.nii", values, told, grid=None)
+    assert json.loads(sidecar.read_text(encoding="utf-8")) == told

@@ -70,11 +70,12 @@ class ByClass:
         for start, stop, certain in stretches(raw, self._divisor, RUN_VOXELS):
             part = raw[start:stop]
             x, scratch = self._scratch[0, : len(part)], self._scratch[1:, : len(part)]
+            plain = is_plain(part)
             if part.dtype == x.dtype and self._divisor == 1:
                 x = part
             else:
-                read_values(part, x, self._divisor)
-            if not is_plain(part):
+                read_values(part, x, self._divisor, plain)
+            if not plain:
                 refuse_negative(x)
                 x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
             place = slice(first + start, first + stop)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Any
 
@@ -47,32 +48,33 @@ def iter_fold_stream(
     _, n_classes, row = stored.layout
     by_class = n_classes * row > BLOCK_VALUES
     fold = ByClass(stored, kernel) if by_class else ByVoxel(stored, kernel)
-    stopped, ended = threading.Event(), threading.Event()
-    pieces: Queue[Array] = Queue(PIECES_WAITING)
+    stopped = threading.Event()
+    pieces: Queue[Array | None] = Queue(PIECES_WAITING)
     done = 0
     refused: list[InputError] = []
 
+    def hand_over(piece: Array | None) -> None:
+        while not stopped.is_set():
+            with suppress(Full):
+                pieces.put(piece, timeout=PATIENCE)
+                return
+
     def unpack() -> None:
-        try:
-            for piece in stored.pieces(fold.piece_values):
-                while not stopped.is_set():
-                    try:
-                        pieces.put(piece, timeout=PATIENCE)
-                        break
-                    except Full:
-                        continue
-                if stopped.is_set():
-                    return
-        finally:
-            ended.set()
+        for piece in stored.pieces(fold.piece_values):
+            if stopped.is_set():
+                return
+            hand_over(piece)
+        hand_over(None)  # that was all
 
     def arriving() -> Iterator[Array]:
         while not stopped.is_set():
             try:
-                yield pieces.get(timeout=PATIENCE)
+                piece = pieces.get(timeout=PATIENCE)
             except Empty:
-                if ended.is_set() and pieces.empty():
-                    return
+                continue
+            if piece is None:
+                return
+            yield piece
 
     def add() -> None:
         nonlocal done

@@ -17,7 +17,9 @@ Array = np.ndarray[Any, Any]
 GRAIN = 1 << 12
 
 
-def read_values(raw: Array, out: Array, divisor: float = 1.0) -> Array:
+def read_values(
+    raw: Array, out: Array, divisor: float = 1.0, plain: bool | None = None
+) -> Array:
     """Convert values to the type of `out`, which is filled and returned.
 
     Parameters
@@ -28,10 +30,13 @@ def read_values(raw: Array, out: Array, divisor: float = 1.0) -> Array:
         Overwritten.
     divisor : float
         What to divide by.
+    plain : bool or None
+        What :func:`is_plain` says of `raw`, where it was asked.
     """
     if divisor != 1:
         return np.divide(raw, divisor, out=out, casting="same_kind")
-    if raw.dtype == np.float16 and out.dtype == np.float32 and is_plain(raw):
+    halves = raw.dtype == np.float16 and out.dtype == np.float32
+    if halves and (is_plain(raw) if plain is None else plain):
         # numpy converts halves one by one. All at once: their bits, moved to where
         # float32 has them, are the value but for the difference of the exponents'
         # biases.

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..grid import Grid
 from .dataset_json import file_ending_beside
+from .maps import is_map
 from .nifti import SUFFIXES, load, stem
 
 
@@ -19,7 +20,8 @@ def find_geometry(
 
     A neighbour is a NIfTI image in the same folder that has the shape of the
     probabilities and shares the first words of the name. Several of them have to
-    agree on where the voxels are, or none is taken.
+    agree on where the voxels are, or none is taken. Maps that were written here do not
+    count: their place came from elsewhere, if they have one.
     """
     twin = path.with_name(path.stem + file_ending_beside(path))
     if twin.is_file() and twin.name.lower().endswith(SUFFIXES):
@@ -35,10 +37,11 @@ def find_geometry(
     for neighbour in sorted(path.parent.iterdir()):
         if neighbour.name.lower().endswith(SUFFIXES) and _shared_words(path, neighbour):
             try:
-                grid = _grid_of(neighbour)
+                image = load(neighbour)
+                grid = Grid(image.shape, image.affine, image.header)
             except InputError:
                 continue  # a damaged neighbour is no reason to refuse this file
-            if grid.shape == shape:
+            if grid.shape == shape and not is_map(image):
                 candidates[neighbour] = grid
     if not candidates:
         return None, None

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
+from .atomic import write_whole
 from .nifti import SUFFIXES, stem
+
+# Ends the description in the header of every map.
+_MADE_HERE = "napari-uncertainty"
+
+#: gzip's level for .nii.gz, the one that nibabel takes.
+COMPRESSION = 1
 
 
 def write_map(
@@ -27,7 +34,9 @@ def write_map(
 ) -> list[Path]:
     """Write a map as float32 NIfTI and what it is as JSON of the same name.
 
-    Both files are written under a temporary name and renamed when complete.
+    Both files are written under a temporary name and renamed when both are complete,
+    the JSON last: where it is, the map is whole. The same arguments give the same
+    bytes, whenever and wherever they are written.
 
     Parameters
     ----------
@@ -66,17 +75,35 @@ def write_map(
     image = _nifti_image(np.asarray(values, dtype=np.float32), grid, zooms)
     measure, unit = provenance.get("measure", "map"), provenance.get("unit")
     image.header.set_intent("none", name=str(measure)[:15])
-    image.header["descrip"] = (
-        f"{measure}{f' ({unit})' if unit else ''}, napari-uncertainty"[:79].encode()
-    )
+    description = f"{measure}{f' ({unit})' if unit else ''}, {_MADE_HERE}"
+    image.header["descrip"] = description[:79].encode()
     sidecar = path.with_name(stem(path) + ".json")
+    # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
     text = json.dumps(dict(provenance), indent=2, ensure_ascii=False) + "\n"
-    ending = next(end for end in SUFFIXES if path.name.lower().endswith(end))
-    _write_complete(path, ending, image.to_filename)
-    _write_complete(
-        sidecar, ".json", lambda file: Path(file).write_text(text, encoding="utf-8")
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_image = _write_gzip if path.name.lower().endswith(".gz") else _write_plain
+    write_whole(
+        [
+            (path, lambda file: write_image(image, file)),
+            (sidecar, lambda file: file.write(encoded)),
+        ]
     )
     return [path, sidecar]
+
+
+def is_map(image: Any) -> bool:
+    """Whether a NIfTI image, opened by nibabel, is a map that this program wrote."""
+    return bytes(image.header["descrip"].item()).endswith(_MADE_HERE.encode())
+
+
+def _write_plain(image: Any, file: BinaryIO) -> None:
+    image.to_stream(file)
+
+
+def _write_gzip(image: Any, file: BinaryIO) -> None:
+    """Without time and file name in gzip's header: the same map is the same file."""
+    with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as compressed:
+        image.to_stream(compressed)
 
 
 def _nifti_image(
@@ -100,19 +127,3 @@ def _nifti_image(
     if header is None:
         image.header.set_xyzt_units("mm")
     return image
-
-
-def _write_complete(path: Path, ending: str, write: Callable[[str], object]) -> None:
-    """Write under a temporary name in the same folder, then rename."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}{ending}")
-    try:
-        try:
-            write(str(temporary))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}); choose another "
-            "folder or make room."
-        ) from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from napari.layers import Image, Labels
@@ -12,6 +10,7 @@ from napari.utils.transforms import CompositeAffine
 
 from ..case import CaseResult
 from ..measures import MEASURES
+from ..provenance import provenance
 from .colors import transparent_where_certain
 from .layers import METADATA_KEY, layer_info
 from .preferences import preferences
@@ -72,15 +71,13 @@ def show_map(
         # One class leaves an empty range, which napari refuses.
         MEASURES[measure].highest(result.maps.base, result.maps.n_classes) or 1,
     )
-    provenance = _provenance(
-        probabilities, measure, result, segmentation, foreground_only
-    )
+    origin = _origin(probabilities, measure, result, segmentation, foreground_only)
     layer = _map_made_from(viewer, probabilities, measure)
     if layer is not None:
         layer.data = result.values
         for name, value in options.items():
             setattr(layer, name, value)
-        layer.metadata = {**layer.metadata, METADATA_KEY: provenance}
+        layer.metadata = {**layer.metadata, METADATA_KEY: origin}
         return layer
     chosen = preferences()
     layer = viewer.add_image(
@@ -94,7 +91,7 @@ def show_map(
         # otherwise hide the map, or turn white where colours are added.
         blending="translucent_no_depth",
         rendering="mip",
-        metadata={METADATA_KEY: provenance},
+        metadata={METADATA_KEY: origin},
         **options,
     )
     layer.colorbar.visible = chosen.colorbar
@@ -127,7 +124,7 @@ def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | N
     return None
 
 
-def _provenance(
+def _origin(
     probabilities: Image,
     measure: str,
     result: CaseResult,
@@ -135,23 +132,20 @@ def _provenance(
     foreground_only: bool,
 ) -> dict[str, Any]:
     """What the map is and where it comes from; goes into the JSON of a saved map."""
-    source = layer_info(probabilities)
-    maps = result.maps
+    known = layer_info(probabilities)
     return {
         "role": "map",
-        "measure": measure,
-        "base": maps.base,
-        "unit": MEASURES[measure].unit(maps.base),
-        "kind": source.get("kind", "softmax"),
-        "n_classes": maps.n_classes,
-        "class_names": list(source.get("class_names", ())),
-        "foreground_only": foreground_only,
-        "foreground_from": "prediction" if segmentation is None else segmentation.name,
-        "largest_sum_deviation": maps.largest_sum_deviation,
-        "statistics": asdict(result.statistics),
-        "probabilities": probabilities.name,
-        "source": source.get("source") or str(probabilities.source.path or ""),
-        "geometry_source": source.get("geometry_source", ""),
-        "version": version("napari-uncertainty"),
+        **provenance(
+            measure,
+            result.maps,
+            result.statistics,
+            probabilities=probabilities.name,
+            source=known.get("source") or probabilities.source.path,
+            geometry_source=known.get("geometry_source"),
+            class_names=known.get("class_names", ()),
+            kind=known.get("kind", "softmax"),
+            foreground_only=foreground_only,
+            foreground_from="prediction" if segmentation is None else segmentation.name,
+        ),
         "made_from": probabilities.unique_id,
-    } | {name: source[name] for name in ("grid", "affine") if name in source}
+    } | {name: known[name] for name in ("grid", "affine") if name in known}

@@ -1,0 +1,226 @@
+"""One case of many: what is asked for, whether it is done already, and doing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..measures import Base
+from .summary import Row
+
+NO_PLACE = "No file beside it gives its place in space, so the map has none."
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to compute; small, for it travels to other processes and machines.
+
+    Attributes
+    ----------
+    case : str
+        Name of the case, with which the names of its files begin.
+    source : str
+        Absolute path of the probabilities.
+    output : str
+        Absolute path of the folder for the maps, which exists.
+    measures : tuple of str
+        One map each; the summary has the numbers of the first.
+    base : 2, "e" or "classes"
+        Base of the logarithm.
+    version : str
+        Version of napari-uncertainty that asks.
+    """
+
+    case: str
+    source: str
+    output: str
+    measures: tuple[str, ...] = ("entropy",)
+    base: Base = 2
+    version: str = version("napari-uncertainty")
+
+    def file(self, measure: str, ending: str) -> Path:
+        """Where a map (``.nii.gz``) or what it is (``.json``) is written."""
+        return Path(self.output, f"{self.case}_{measure}{ending}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """How much of a case that is being computed is done, 0 to 1."""
+
+    case: str
+    share: float
+
+
+def finished(task: Task) -> Row | None:
+    """The row of a case whose maps are there, made from these inputs as asked; or None.
+
+    The JSON is written last and holds size and time of each file that was read.
+    """
+    told: list[dict[str, Any]] = []
+    for measure in task.measures:
+        try:
+            told.append(json.loads(task.file(measure, ".json").read_text("utf-8")))
+            asked = {"measure": measure, "base": task.base, "version": task.version}
+            if (
+                not task.file(measure, ".nii.gz").is_file()
+                or any(told[-1][key] != value for key, value in asked.items())
+                or not _unchanged(told[-1]["inputs"], Path(task.source))
+            ):
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # not there, or written by something else
+    return _row(task.case, told[0])
+
+
+def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, Row]:
+    """Compute and write one case; yields the share done, returns its row.
+
+    Whatever is wrong with a case becomes a failed row: the others go on. Closing the
+    generator stops it, and leaves nothing behind.
+    """
+    try:
+        return (yield from _iter_maps(task, threads))
+    except InputError as error:
+        message = str(error)
+    except MemoryError as error:
+        message = f"It needs more memory than is free ({error or 'out of memory'})."
+    except OSError as error:
+        at = Path(error.filename or task.source)
+        message = f"{at} cannot be read ({error.strerror or error})."
+    except Exception as error:  # noqa: BLE001  named on stderr and in the summary
+        message = f"unexpected: {type(error).__name__}: {error}; please report this."
+    return failed(task, message)
+
+
+def run_task(task: Task, threads: int | None = None) -> Row:
+    """Compute and write one case in one go, as :func:`iter_task` does."""
+    with closing(iter_task(task, threads)) as steps:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                row: Row = end.value
+                return row
+
+
+def failed(task: Task, message: str) -> Row:
+    """Row of a case that failed, for the reason that the message tells."""
+    if any(task.file(measure, ".nii.gz").exists() for measure in task.measures):
+        message += " What lies there under its name was written before."
+    return Row(task.case, "failed", message=" ".join(message.split()))
+
+
+def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
+    from ..fold import iter_fold
+    from ..io import open_probabilities
+    from ..io.maps import write_map
+    from ..provenance import provenance
+    from ..statistics import map_statistics
+
+    source = Path(task.source)
+    if source.is_dir():
+        raise InputError(f"The folder {source} cannot be searched.")
+    # Taken before the files are read: a change while they are is then noticed, too.
+    inputs = [_state(path) for path in _files_of(source)]
+    for measure in task.measures:
+        _check_replaceable(task.file(measure, ".nii.gz"))
+    probabilities = open_probabilities(source)
+    if probabilities.geometry_source is not None:
+        state = _state(probabilities.geometry_source)
+        inputs += [] if state in inputs else [state]
+    grid = probabilities.grid
+    maps = yield from iter_fold(
+        probabilities, task.measures, base=task.base, threads=threads
+    )
+    assert maps is not None
+    assert maps.prediction is not None
+    foreground = maps.prediction != 0
+    told: list[dict[str, Any]] = []
+    for measure in task.measures:
+        told.append(
+            provenance(
+                measure,
+                maps,
+                map_statistics(maps[measure], maps.no_data, foreground),
+                probabilities=probabilities.name,
+                source=source,
+                geometry_source=probabilities.geometry_source,
+                class_names=probabilities.class_names,
+                kind=probabilities.kind,
+                notes=() if grid else (NO_PLACE,),
+            )
+            | {"inputs": inputs}
+            | (grid.to_dict() if grid else {})
+        )
+        file = task.file(measure, ".nii.gz")
+        write_map(file, maps[measure], told[-1], grid=grid)
+    return _row(task.case, told[0])
+
+
+def _row(case: str, told: Mapping[str, Any]) -> Row:
+    """The row of a case from what the JSON of its first map says."""
+    numbers = told["statistics"]
+    return Row(
+        case,
+        "written",
+        classes=told["n_classes"],
+        voxels=numbers["voxels"],
+        no_data=numbers["no_data"],
+        total=numbers["total"],
+        mean=numbers["mean"],
+        max=numbers["maximum"],
+        foreground_mean=numbers["foreground_mean"],
+        message=" ".join(told["notes"]),
+    )
+
+
+def _files_of(source: Path) -> list[Path]:
+    """The probabilities, and the files by whose names others belong to them."""
+    from ..io.nifti import SUFFIXES, stem
+
+    beside = [source.with_name("dataset.json")]
+    if not source.name.lower().endswith(SUFFIXES):
+        beside += [source.with_name(stem(source) + ending) for ending in SUFFIXES]
+    return [source, *(path for path in beside if path.is_file())]
+
+
+def _state(path: Path) -> dict[str, Any]:
+    state = path.stat()
+    return {"path": str(path), "size": state.st_size, "mtime_ns": state.st_mtime_ns}
+
+
+def _unchanged(inputs: list[dict[str, Any]], source: Path) -> bool:
+    """Whether the files that were read are as they were, and none has been added."""
+    paths = [Path(state["path"]) for state in inputs]
+    return (
+        paths[:1] == [source]
+        and set(_files_of(source)) <= set(paths)
+        and [_state(path) for path in paths] == inputs
+    )
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to write over an image that this program did not make."""
+    from ..io.maps import is_map
+    from ..io.nifti import load
+
+    try:
+        if path.stat().st_size == 0:
+            return
+    except FileNotFoundError:
+        return
+    try:
+        ours = is_map(load(path))
+    except InputError:
+        ours = False
+    if not ours:
+        raise InputError(
+            f"{path} is there already and is no map of napari-uncertainty; choose "
+            "another folder, or take it away."
+        )

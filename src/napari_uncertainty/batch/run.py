@@ -1,0 +1,93 @@
+"""A run over many cases: what is done already, computing the rest, the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+from ..io.atomic import check_writable, remove_leftovers
+from .case import Step, Task, finished
+from .summary import FILE_NAME, Row, write_summary
+
+#: Computes tasks: rows as the cases end, steps and notes for a person in between.
+#: Closing the generator stops the run.
+Execute = Callable[[Sequence[Task]], Generator[Step | Row | str, None, None]]
+
+
+class Watcher(Protocol):
+    """What wants to know how a run goes."""
+
+    def begin(self, total: int, found: int) -> None:
+        """Told once: the number of cases, and how many are there already."""
+
+    def step(self, step: Step) -> None:
+        """Told while a case is computed."""
+
+    def note(self, text: str) -> None:
+        """Told what a person should know."""
+
+    def ended(self, row: Row) -> None:
+        """Told when a case was written, or has failed."""
+
+
+def run_batch(
+    tasks: Sequence[Task],
+    output: Path,
+    execute: Execute,
+    watcher: Watcher,
+    *,
+    overwrite: bool = False,
+) -> list[Row]:
+    """Compute what is not there yet, and write the summary.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The cases, all of which write to `output`.
+    output : Path
+        The folder; made where it does not exist.
+    execute : callable
+        Who computes, such as :func:`.here.in_this_process`.
+    watcher : Watcher
+        Told how it goes.
+    overwrite : bool
+        Compute everything anew.
+
+    Returns
+    -------
+    list of Row
+        One for each task; those that were there already are first.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to, before anything is computed, or if `execute`
+        cannot begin.
+    """
+    check_writable(output)
+    try:
+        rows: list[Row] = []
+        left: list[Task] = []
+        for task in tasks:
+            row = None if overwrite else finished(task)
+            if row is None:
+                left.append(task)
+            else:
+                rows.append(row)
+        watcher.begin(len(tasks), len(rows))
+        if left:
+            with closing(execute(left)) as events:
+                for event in events:
+                    if isinstance(event, Row):
+                        rows.append(event)
+                        watcher.ended(event)
+                    elif isinstance(event, Step):
+                        watcher.step(event)
+                    else:
+                        watcher.note(event)
+        write_summary(output / FILE_NAME, rows)
+        return rows
+    finally:
+        remove_leftovers(output)

@@ -1,0 +1,79 @@
+"""``summary.tsv``: a row for each case, those to look at first on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from ..io.atomic import write_whole
+
+FILE_NAME = "summary.tsv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one case; the fields are the columns of the summary.
+
+    Attributes
+    ----------
+    case : str
+        Its name.
+    status : "written" or "failed"
+        Whether its maps are in the folder.
+    classes : int or None
+        Number of classes; None, as all numbers, for a failed case.
+    voxels, no_data : int or None
+        Voxels with data, and without.
+    total, mean, max, foreground_mean : float or None
+        Numbers of the first measure that was asked for, in its unit.
+    message : str
+        Why it failed, or what a person should know of a written case.
+    """
+
+    case: str
+    status: Literal["written", "failed"]
+    classes: int | None = None
+    voxels: int | None = None
+    no_data: int | None = None
+    total: float | None = None
+    mean: float | None = None
+    max: float | None = None
+    foreground_mean: float | None = None
+    message: str = ""
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Failed cases first, then those that are least certain in the foreground."""
+    return sorted(
+        rows,
+        key=lambda row: (
+            row.status != "failed",
+            -(row.foreground_mean or 0.0),
+            row.case,
+        ),
+    )
+
+
+def write_summary(path: Path, rows: Iterable[Row]) -> None:
+    """Write the rows in their order, tab-separated, numbers with all their digits.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    names = [field.name for field in fields(Row)]
+    lines = ["\t".join(names)]
+    for row in in_order(rows):
+        values = (getattr(row, name) for name in names)
+        lines.append("\t".join("" if v is None else _cell(v) for v in values))
+    text = "\n".join(lines) + "\n"
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_whole([(path, lambda file: file.write(encoded))])
+
+
+def _cell(value: str | int | float) -> str:
+    """Text without a tab or line break; a number so that it reads back the same."""
+    return " ".join(value.split()) if isinstance(value, str) else repr(value)

@@ -1,0 +1,140 @@
+"""Files that appear under their name complete, or not at all."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from ..errors import InputError
+
+Write = Callable[[BinaryIO], object]
+
+_TEMPORARY = re.compile(
+    r"\.napari-uncertainty-(?P<host>.*)-(?P<pid>\d+)-[0-9a-f]{32}\.part"
+)
+
+# On another machine no process can be looked up; there, so many seconds without a
+# change mean that nobody writes any more.
+_ABANDONED = 3600.0
+
+
+def write_whole(files: Sequence[tuple[Path, Write]]) -> None:
+    """Write files that belong together, the last of which vouches for the others.
+
+    All are written under hidden temporary names in their folders, and renamed when all
+    of them are complete, the last one at the end. An older last file is removed before
+    the first rename, so that it never stands beside a new one of the others.
+
+    All but the last are on the disk (``fsync``, some 10 ms) before they get their
+    names, since a rename can outlive a power failure that the data do not. The last
+    one then is whole or empty, and tells by that what the others are worth.
+
+    Parameters
+    ----------
+    files : sequence of (Path, callable)
+        What writes each file, given a binary file to write to.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written; the old ones are then still there.
+    """
+    paths = [path for path, _ in files]
+    temporary = [_temporary_beside(path) for path in paths]
+    try:
+        try:
+            for unfinished, (_, write) in zip(temporary, files, strict=True):
+                with unfinished.open("wb") as file:
+                    write(file)
+                    if unfinished is not temporary[-1]:
+                        file.flush()
+                        os.fsync(file.fileno())
+            if len(paths) > 1:
+                paths[-1].unlink(missing_ok=True)
+            for finished, path in zip(temporary, paths, strict=True):
+                finished.replace(path)
+        finally:
+            for left in temporary:
+                left.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{paths[0]} cannot be written ({error.strerror or error}); choose another "
+            "folder or make room."
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder where it does not exist, and try to write in it.
+
+    Raises
+    ------
+    InputError
+        If that does not work.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        attempt = _temporary_beside(folder / "any")
+        try:
+            attempt.touch(exist_ok=False)
+        finally:
+            attempt.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be written to the folder {folder} "
+            f"({error.strerror or error}); choose another one."
+        ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files whose process was killed while it wrote them.
+
+    To be called while this process itself writes nothing to the folder.
+    """
+    for file in folder.glob(".napari-uncertainty-*.part"):
+        try:
+            if _abandoned(file, folder):
+                file.unlink()
+        except OSError:  # gone meanwhile, or another user's: harmless, and hidden
+            continue
+
+
+def _temporary_beside(path: Path) -> Path:
+    # A process of another machine may share the folder, and its number mean nothing.
+    owner = f"{platform.node()}-{os.getpid()}"
+    return path.with_name(f".napari-uncertainty-{owner}-{uuid.uuid4().hex}.part")
+
+
+def _abandoned(file: Path, folder: Path) -> bool:
+    name = _TEMPORARY.fullmatch(file.name)
+    if name is None:
+        return False
+    changed = file.stat().st_mtime
+    if name["host"] != platform.node():
+        return changed < _now_in(folder) - _ABANDONED
+    process = int(name["pid"])
+    if process == os.getpid():
+        return True
+    try:
+        # A younger process only has the number of the one that wrote the file.
+        return bool(psutil.Process(process).create_time() > changed + 1)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:
+        return False
+
+
+def _now_in(folder: Path) -> float:
+    """The time by the clock of the folder's file system, whichever machine has it."""
+    clock = _temporary_beside(folder / "any")
+    clock.touch()
+    try:
+        return clock.stat().st_mtime
+    finally:
+        clock.unlink(missing_ok=True)

@@ -1,0 +1,208 @@
+"""A real Dask scheduler and real workers on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from many_cases import (
+    PATIENCE,
+    contents,
+    maps_in,
+    run,
+    start,
+    wait_until,
+    write_case,
+)
+from napari_uncertainty import InputError
+from napari_uncertainty.batch.case import Task
+from napari_uncertainty.batch.cluster import KILLED, on_cluster, run_on_worker
+
+pytest.importorskip("distributed")
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "SIGSTOP"), reason="stops and kills processes"
+)
+
+# Runs before a worker's first task: the case named so kills its worker, as the system
+# does when memory is short.
+DEADLY = """
+import os
+from napari_uncertainty.batch import case, cluster
+
+cluster.run_task = lambda task, threads: (
+    os._exit(9) if task.case == "deadly" else case.run_task(task, threads)
+)
+"""
+
+
+@contextmanager
+def dask(*arguments, **environment):
+    """A program of Dask in a process group of its own, killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def scheduler(folder, **environment):
+    """A scheduler; gives the file by which its workers find it."""
+    file = folder / "scheduler.json"
+    options = ("--port", 0, "--dashboard-address", "127.0.0.1:0")
+    with dask(
+        *("scheduler", "--host", "127.0.0.1", *options, "--scheduler-file", file),
+        **environment,
+    ):
+        wait_until(lambda: address(file), "the scheduler runs")
+        yield file
+
+
+@contextmanager
+def worker(file, *options):
+    """A worker of one thread, which has told the scheduler that it is there."""
+    before = len(workers(file))
+    options = ("--nthreads", 1, "--local-directory", file.parent, *options)
+    with dask(
+        *("worker", "--scheduler-file", file, "--host", "127.0.0.1", *options),
+        *("--dashboard-address", "127.0.0.1:0"),
+    ) as process:
+        wait_until(lambda: len(workers(file)) > before, "the worker runs")
+        yield process
+
+
+def address(file):
+    try:
+        return json.loads(file.read_text())["address"]
+    except (OSError, ValueError):
+        return None
+
+
+def workers(file):
+    from distributed import Client
+
+    with Client(address(file), timeout=PATIENCE, set_as_default=False) as client:
+        return client.nthreads()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A scheduler and a worker, for the tests that leave them alive."""
+    with (
+        scheduler(tmp_path_factory.mktemp("scheduler")) as file,
+        worker(file, "--no-nanny") as first,
+    ):
+        yield file, first
+
+
+def test_the_same_files_and_a_killed_worker_loses_no_case(
+    forty, uninterrupted, shared, tmp_path
+):
+    """Both workers first; then one that hangs and is killed while it has cases."""
+    file, _ = shared
+    arguments = (forty, "--scheduler", address(file))
+    with worker(file, "--no-nanny") as second:
+        status, out, err = run(*arguments, "-o", tmp_path / "both")
+        assert status == 1, err
+        assert out.startswith("37 of 40 cases written")
+        assert sorted(line.split(":")[1] for line in err.splitlines()) == [
+            " sub-003",
+            " sub-011",
+            " sub-020",
+        ]
+        assert contents(tmp_path / "both") == contents(uninterrupted.folder)
+
+        os.kill(second.pid, signal.SIGSTOP)
+        with start(*arguments, "-o", tmp_path / "one") as process:
+            wait_until(lambda: len(maps_in(tmp_path / "one")) > 3, "maps come")
+            os.kill(second.pid, signal.SIGKILL)
+            out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, err
+    assert out.startswith("37 of 40 cases written")
+    assert contents(tmp_path / "one") == contents(uninterrupted.folder)
+
+    # What is there needs nobody: the broken ones alone are tried again.
+    status, out, err = run(*arguments, "-o", tmp_path / "one")
+    assert status == 1
+    assert "(0 now, 37 had been there), 3 failed" in out
+
+
+def test_ctrl_c_takes_the_cases_back(forty, uninterrupted, shared, tmp_path):
+    file, only = shared
+    arguments = (forty, "--scheduler", address(file), "-o", tmp_path / "out")
+    with start(*arguments) as process:
+        wait_until(lambda: len(maps_in(tmp_path / "out")) > 3, "maps come")
+        os.kill(only.pid, signal.SIGSTOP)  # not done before it is stopped
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    assert "stopped after " in err.splitlines()[-1]
+    assert "Traceback" not in err
+    os.kill(only.pid, signal.SIGCONT)
+    status, _, err = run(*arguments)
+    assert status == 1, err
+    assert contents(tmp_path / "out") == contents(uninterrupted.folder)
+
+
+def test_the_case_that_kills_its_workers_is_the_one_that_fails(tmp_path, rng):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    names = ("a", "deadly", "z")
+    tasks = [
+        Task(name, str(write_case(tmp_path / "in", name, rng)), str(tmp_path / "out"))
+        for name in names
+    ]
+    allowed = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with (
+        scheduler(tmp_path, **allowed) as file,
+        worker(file, "--preload", tmp_path / "deadly.py"),
+    ):
+        rows = {row.case: row for row in on_cluster(tasks, address(file))}
+    assert [rows[name].status for name in names] == ["written", "failed", "written"]
+    assert rows["deadly"].message == KILLED
+
+
+def test_a_lost_scheduler_is_a_message_for_each_case(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr("napari_uncertainty.batch.cluster.ANSWER", 2)
+    monkeypatch.setattr("napari_uncertainty.batch.cluster.LOOK", 0.2)
+    path = write_case(tmp_path / "in", "a", rng)
+    told = []
+    with scheduler(tmp_path) as file:
+        # Without a worker nothing begins.
+        events = on_cluster([Task("a", str(path), str(tmp_path))], address(file))
+        told.append(next(events))
+    told += events
+    assert told[0].startswith("The cluster has no worker at the moment")
+    assert told[1].status == "failed"
+    assert "connection to the scheduler was lost" in told[1].message
+
+
+@pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "nonsense", "foo://a:1"])
+def test_no_scheduler(where, monkeypatch):
+    monkeypatch.setattr("napari_uncertainty.batch.cluster.ANSWER", 0.5)
+    with pytest.raises(InputError, match="No Dask scheduler answers"):
+        list(on_cluster([], where))
+
+
+def test_without_dask(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install .napari-uncertainty\[distrib"):
+        list(on_cluster([], "tcp://127.0.0.1:9"))
+
+
+def test_a_worker_of_another_version(tmp_path):
+    row = run_on_worker(Task("a", "a.npz", str(tmp_path), version="0.0.1"))
+    assert row.status == "failed"
+    assert "this is 0.0.1; install the same version" in row.message

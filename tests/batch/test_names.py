@@ -1,0 +1,83 @@
+"""One name for each case."""
+
+from pathlib import Path
+
+import pytest
+
+from napari_uncertainty.batch.names import case_names
+
+
+def names(*paths, measures=("entropy",)):
+    return case_names([Path("/data", path) for path in paths], measures)
+
+
+def test_the_name_of_the_file():
+    assert names("sub-007.npz", "a.b.nii.gz", "c.NII", "d.npy") == [
+        "sub-007",
+        "a.b",
+        "c",
+        "d",
+    ]
+
+
+def test_folders_tell_apart():
+    assert names("fold_0/sub-007.npz", "fold_1/sub-007.npz", "fold_1/sub-8.npz") == [
+        "fold_0_sub-007",
+        "fold_1_sub-007",
+        "sub-8",
+    ]
+
+
+def test_only_folders_that_differ():
+    assert names("a/validation/s.npz", "b/validation/s.npz") == ["a_s", "b_s"]
+    assert names("a/x/s.npz", "b/x/s.npz", "b/y/s.npz") == ["a_x_s", "b_x_s", "b_y_s"]
+
+
+def test_a_file_beside_the_folders():
+    assert names("fold_0/s.npz", "s.npz") == ["fold_0_s", "data_s"]
+
+
+def test_endings_within_a_folder():
+    assert names("s.nii.gz", "s.npy", "s.npz") == ["s_nii_gz", "s_npy", "s_npz"]
+    assert names("a/s.npy", "a/s.npz", "b/s.npz") == ["a_s_npy", "a_s_npz", "b_s"]
+
+
+def test_unique_whatever_the_case():
+    assert names("Sub.npz", "sub.npz") == ["Sub_npz", "sub_npz_2"]
+    # The same letters, composed and not.
+    first, second = names("é.npz", "e\u0301.npz")
+    assert first != second
+
+
+def test_a_name_that_another_one_makes():
+    assert names("a/s.npz", "a_s.npz", "b/s.npz") == ["a_s", "a_s_2", "b_s"]
+
+
+def test_file_names_that_another_measure_makes():
+    measures = ("predictive_entropy", "entropy")
+    assert names("s.npz", "s_predictive.npz", measures=measures) == [
+        "s",
+        "s_predictive_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ('a:b*c?"d"<e>|f', "a_b_c__d__e__f"),
+        ("tab\tand\nline", "tab_and_line"),
+        ("...", "case"),
+        (" . x . ", "x"),
+        ("caf\udce9", "caf_"),
+        ("größe", "größe"),
+        ("ß" * 300, "ß" * 90),
+    ],
+)
+def test_valid_file_names(stem, name):
+    assert names(f"{stem}.npz") == [name]
+
+
+def test_long_names_stay_different():
+    first, second = names(f"{'x' * 300}1.npz", f"{'x' * 300}2.npz")
+    assert first != second
+    assert max(len(first), len(second)) < 200

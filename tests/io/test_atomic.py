@@ -1,0 +1,142 @@
+"""Files that appear whole or not at all, and what a killed process leaves."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from napari_uncertainty import InputError
+from napari_uncertainty.io.atomic import (
+    check_writable,
+    remove_leftovers,
+    write_whole,
+)
+
+NUMBER = "0" * 32
+
+
+def leftover(folder, host, process, age=0.0):
+    file = folder / f".napari-uncertainty-{host}-{process}-{NUMBER}.part"
+    file.write_bytes(b"half")
+    changed = file.stat().st_mtime - age
+    os.utime(file, (changed, changed))
+    return file
+
+
+def ended_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_the_last_file_vouches_for_the_others(tmp_path):
+    """It is never beside a newer one of the others, whenever the process is killed."""
+    image, told = tmp_path / "map.nii", tmp_path / "map.json"
+    seen = []
+
+    def write(text):
+        def to(file):
+            seen.append((image.exists(), told.exists()))
+            file.write(text)
+
+        return to
+
+    write_whole([(image, write(b"1")), (told, write(b"2"))])
+    assert seen == [(False, False)] * 2
+    write_whole([(image, write(b"3")), (told, write(b"4"))])
+    assert (image.read_bytes(), told.read_bytes()) == (b"3", b"4")
+
+    class Killed(BaseException):
+        pass
+
+    def rename(self, target):
+        assert not told.exists()
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(image), "replace", rename)
+        with pytest.raises(Killed):
+            write_whole([(image, write(b"5")), (told, write(b"6"))])
+    assert list(tmp_path.iterdir()) == [image]
+
+
+def test_a_full_disk_leaves_the_old_files(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text("old")
+
+    def fill(file):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    whole = (tmp_path / "a", lambda file: file.write(b"new"))
+    with pytest.raises(InputError, match=r"a cannot be written \(No space left"):
+        write_whole([whole, (tmp_path / "b", fill)])
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "a": "old",
+        "b": "old",
+    }
+
+
+def test_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    image, told = tmp_path / "map.nii", tmp_path / "map.json"
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(
+        type(image), "replace", lambda self, target: synced.append(target)
+    )
+    write_whole(
+        [
+            (image, lambda file: file.write(b"1234")),
+            (told, lambda file: file.write(b"x")),
+        ]
+    )
+    assert synced == [4, image, told]
+
+
+def test_leftovers_of_dead_processes_are_removed(tmp_path):
+    here, dead = platform.node(), ended_process()
+    gone = [
+        leftover(tmp_path, here, dead),
+        leftover(tmp_path, here, os.getpid()),
+        leftover(tmp_path, "other-machine", os.getpid(), age=2 * 3600),
+        # An older process that had the number of one that lives.
+        leftover(tmp_path, here, os.getppid(), age=10 * 365 * 24 * 3600),
+    ]
+    kept = [
+        leftover(tmp_path, "other-machine", dead, age=60),
+        tmp_path / "mine.part",
+        tmp_path / ".napari-uncertainty-notes.part",
+    ]
+    kept[1].touch()
+    kept[2].touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE
+    ) as writing:
+        kept.append(leftover(tmp_path, here, writing.pid))
+        remove_leftovers(tmp_path)
+        writing.stdin.close()
+    assert not [file for file in gone if file.exists()]
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_folder_is_made(tmp_path):
+    check_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="Nothing can be written to the folder"):
+        check_writable(tmp_path / "file")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
+def test_a_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="Permission denied"):
+        check_writable(tmp_path)
+    tmp_path.chmod(0o700)

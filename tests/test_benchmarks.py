@@ -1,0 +1,83 @@
+"""The benchmarks run, and all contenders compute the same; times are not looked at."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_uncertainty as nu
+from benchmarks import generate
+from benchmarks.contenders import ARRAYS, CONTENDERS, FILES, LIMITS
+
+TESTS = Path(__file__).parent
+SHAPE = (5, 24, 20, 18)
+
+
+def test_quick_run_writes_page_and_plot(tmp_path):
+    page = TESTS.parent / "docs" / "benchmarks.md"
+    (tmp_path / page.name).write_text(page.read_text("utf-8"), "utf-8")
+    options = ["--quick", "--only", "engine", "article", "read", "zlib"]
+    options += ["--docs", str(tmp_path), "--results", str(tmp_path / "results.json")]
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *options],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert not [row for row in rows if "first" not in row]
+    written = (tmp_path / page.name).read_text("utf-8")
+    assert "## The window while computing" in written
+    assert "| napari-uncertainty |" in written
+    plotted = (tmp_path / "pictures" / "benchmarks.png").is_file()
+    assert plotted == (importlib.util.find_spec("matplotlib") is not None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("array", name) for name in ARRAYS if name not in LIMITS["array"]]
+    + [("file", name) for name in FILES if name not in LIMITS["file"]],
+)
+def test_contenders_agree(tmp_path, kind, name):
+    contender = CONTENDERS[kind][name]
+    try:
+        function = contender.prepare()
+    except ModuleNotFoundError as missing:
+        pytest.skip(f"{missing.name} is not installed")
+    array, file = tmp_path / "t.npy", tmp_path / "t.npz"
+    generate.write_npy(array, SHAPE, "float32")
+    generate.write_npz(file, SHAPE, "float32", level=1)
+    t = np.load(array)
+    bits = contender.unit * function(t if kind == "array" else file).sum(dtype=float)
+    assert bits == pytest.approx(nu.entropy(t).sum(dtype=float), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", [n for names in LIMITS.values() for n in names])
+def test_limits_see_everything(tmp_path, name):
+    kind = "array" if name in LIMITS["array"] else "file"
+    try:
+        function = CONTENDERS[kind][name].prepare()
+    except ModuleNotFoundError as missing:
+        pytest.skip(f"{missing.name} is not installed")
+    array, file = tmp_path / "t.npy", tmp_path / "t.npz"
+    generate.write_npy(array, SHAPE, "float16")
+    generate.write_npz(file, SHAPE, "float16", level=1)
+    if kind == "array":
+        assert function(np.load(array)) == np.load(array).max()
+    else:
+        assert function(file) == array.stat().st_size
+
+
+def test_generated_is_a_softmax_with_regions(tmp_path):
+    path = tmp_path / "t.npy"
+    generate.write_npy(path, (4, 40, 40, 40), "float32")
+    t = np.load(path)
+    np.testing.assert_allclose(t.sum(axis=0), 1, rtol=1e-6)
+    entropy = nu.entropy(t)
+    assert (entropy < 0.05).mean() > 0.6
+    assert entropy.max() > 0.8
