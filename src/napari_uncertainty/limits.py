@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from .errors import InputError
 
@@ -31,6 +30,8 @@ def available_processors() -> int:
 
 def available_memory() -> int:
     """Bytes that can still be had: by the machine, and within the container's limit."""
+    import psutil
+
     free = [psutil.virtual_memory().available]
     for folder in _control_groups("memory"):
         for limit_name, used_name in (

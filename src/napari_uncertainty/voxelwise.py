@@ -131,9 +131,9 @@ def _fold(
     probabilities: Any, measures: Sequence[str], *, threads: int | None, **options: Any
 ) -> UncertaintyMaps:
     if isinstance(probabilities, str | PathLike):
-        from .io import open_probabilities
+        from .io import open_values
 
-        probabilities = open_probabilities(probabilities)
+        probabilities = open_values(probabilities)
     lazy = fold_lazily(probabilities, measures, **options)
     if lazy is not None:
         return lazy

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import array_shapes
 
 import napari_uncertainty as nu
 from generated import softmax
-from napari_uncertainty.fold import arrays, by_class, iter_fold, streams
+from napari_uncertainty.fold import arrays, by_class, by_voxel, iter_fold, streams
 from napari_uncertainty.fold import values as values_module
 
 MEASURES = ("entropy", "least_confidence", "margin", "gini")
@@ -50,6 +50,7 @@ def small_pieces(blocks):
     patch = pytest.MonkeyPatch()
     patch.setattr(arrays, "BLOCK_VALUES", blocks)
     patch.setattr(streams, "BLOCK_VALUES", blocks)
+    patch.setattr(by_voxel, "BLOCK_VALUES", blocks)
     patch.setattr(by_class.ByClass, "piece_values", blocks)
     patch.setattr(by_class, "RUN_VOXELS", max(1, blocks // 3))
     patch.setattr(values_module, "GRAIN", max(1, blocks // 7))

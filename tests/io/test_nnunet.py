@@ -67,6 +67,37 @@ def test_neighbours_that_disagree_are_not_believed(case_folder):
     assert probabilities.geometry_source is None
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "image", "same"),
+    [
+        ("sub-007.npz", "sub-007_T1w.nii.gz", True),
+        ("m20_crop_probabilities.npz", "m20_T1_crop.nii.gz", True),
+        ("brain.npz", "brain_T1w.nii.gz", True),
+        ("sub-002.npz", "sub-001_T1w.nii.gz", False),
+        ("sub-anna.npz", "sub-otto_T1w.nii.gz", False),
+        ("site3_case_1.npz", "site3_case_2.nii.gz", False),
+        ("probabilities.npz", "T1w.nii.gz", False),
+    ],
+)
+def test_an_image_of_another_case_gives_no_place(
+    case_folder, probabilities, image, same
+):
+    (case_folder / "case.nii.gz").rename(case_folder / image)
+    (case_folder / "T1.nii.gz").unlink()
+    (case_folder / "case.npz").rename(case_folder / probabilities)
+    found = read(case_folder / probabilities)
+    assert (found.grid is not None) == same
+
+
+def test_an_image_without_a_place_gives_none(case_folder):
+    image = nib.load(case_folder / "T1.nii.gz")
+    nowhere = nib.Nifti1Image(np.asarray(image.dataobj), None)
+    assert nowhere.header["sform_code"] == nowhere.header["qform_code"] == 0
+    nowhere.to_filename(case_folder / "case_T1.nii.gz")
+    (case_folder / "case.nii.gz").unlink()
+    assert read(case_folder / "case.npz").grid is None
+
+
 def test_twin_of_another_shape(case_folder):
     nib.Nifti1Image(np.zeros((6, 7, 9)), np.eye(4)).to_filename(
         case_folder / "case.nii.gz"

@@ -109,6 +109,8 @@ def _class_first(probabilities: Any, class_axis: int) -> Any:
     """An ndarray, dask array or StoredValues, class axis first."""
     if isinstance(probabilities, ProbabilityMap):
         return probabilities.values
+    if isinstance(probabilities, StoredValues):
+        return probabilities
     chunked = as_dask(probabilities)
     values = np.asarray(probabilities) if chunked is None else chunked
     if not -values.ndim <= class_axis < values.ndim:

@@ -39,84 +39,55 @@ class ByClass:
         What comes; whole classes one after the other.
     kernel : Kernel
         The arithmetic.
+    threads : int
+        How many threads share the voxels.
     """
 
     piece_values = BLOCK_VALUES
 
-    def __init__(self, stored: StoredValues, kernel: Kernel) -> None:
+    def __init__(self, stored: StoredValues, kernel: Kernel, threads: int) -> None:
         rounds, _, row = stored.layout
-        self._stored = stored
-        self._kernel = kernel
-        self._done = 0
-        self._running = kernel.running(rounds * row)
-        self._scratch = np.empty((3, RUN_VOXELS), kernel.precision)
+        self.stored = stored
+        self.kernel = kernel
+        self.threads = threads
+        self.running = kernel.running(rounds * row)
         # What small integers are divided by; what they sum to shows only at the end.
-        self._divisor = divisor_of(stored.dtype)
+        self.divisor = divisor_of(stored.dtype)
         # Which runs of voxels hold anything but 0 and 1.
-        self._open = np.zeros(-(-rounds * row // RUN_VOXELS) + 1, np.bool_)
+        self.open = np.zeros(-(-rounds * row // RUN_VOXELS), np.bool_)
 
-    def add(self, piece: Array) -> None:
-        """Add the next piece of the file to the running numbers of its voxels."""
-        _, n_classes, row = self._stored.layout
-        while len(piece):
-            before, place = divmod(self._done, n_classes * row)
-            label, voxel = divmod(place, row)
-            length = min(len(piece), row - voxel)
-            self._add_voxels(label, before * row + voxel, piece[:length])
-            self._done += length
-            piece = piece[length:]
+    def share_of(self, worker: int) -> ClassShare:
+        """What one thread does."""
+        return ClassShare(self, worker)
 
-    def _add_voxels(self, label: int, first: int, raw: Array) -> None:
-        for start, stop, certain in stretches(raw, self._divisor, RUN_VOXELS):
-            part = raw[start:stop]
-            x, scratch = self._scratch[0, : len(part)], self._scratch[1:, : len(part)]
-            plain = is_plain(part)
-            if part.dtype == x.dtype and self._divisor == 1:
-                x = part
-            else:
-                read_values(part, x, self._divisor, plain)
-            if not plain:
-                refuse_negative(x)
-                x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
-            place = slice(first + start, first + stop)
-            running = self._running[place]
-            self._kernel.add(running, label, x[None], scratch, binary=certain)
-            if not certain:
-                blocks = slice(
-                    place.start // RUN_VOXELS, (place.stop - 1) // RUN_VOXELS + 1
-                )
-                self._open[blocks] = True
-
-    def finish(
-        self, threads: int, cancel: threading.Event
-    ) -> Generator[float, None, Folded | None]:
+    def finish(self, cancel: threading.Event) -> Generator[float, None, Folded | None]:
         """Turn the running numbers into maps, in their place where they fit."""
         scale = self._require_scale()
-        results = self._kernel.results_in_place(self._running)
+        results = self.kernel.results_in_place(self.running)
 
         def begin() -> Callable[[Block], float]:
-            scratch = np.empty((2, RUN_VOXELS), self._kernel.sum_type)
+            scratch = np.empty((2, RUN_VOXELS), self.kernel.sum_type)
             return lambda block: self._finish_run(
-                block, results[block], scratch, scale / self._divisor
+                block, results[block], scratch, scale / self.divisor
             )
 
         deviations = yield from take_in_turn(
-            tiles(self._running.sums.shape, RUN_VOXELS),
+            tiles(self.running.sums.shape, RUN_VOXELS),
             begin,
-            threads=threads,
+            threads=self.threads,
             cancel=cancel,
         )
         if deviations is None:
             return None
-        tolerance = sum_tolerance(scale, self._stored.shape[0])
+        tolerance = sum_tolerance(scale, self.stored.shape[0])
         return Folded(results, max(deviations), tolerance)
 
     def _finish_run(
         self, block: Block, results: Results, scratch: Array, unit_sum: float
     ) -> float:
-        running = self._running[block]
+        running = self.running[block]
         if (
-            not self._open[block[0].start // RUN_VOXELS]
+            not self.open[block[0].start // RUN_VOXELS]
             and running.sums.min() == running.sums.max() == unit_sum == 1
         ):
             for values in results.maps.values():
@@ -124,16 +95,66 @@ class ByClass:
                     values[...] = 0
             return 0.0
         scratch = scratch[:, : len(running.sums)]
-        return self._kernel.finish(running, results, scratch, unit_sum)
+        return self.kernel.finish(running, results, scratch, unit_sum)
 
     def _require_scale(self) -> float:
         """What the values of a voxel sum to, now that all sums are known."""
-        sums = self._running.sums
-        sample = sums[:: max(1, len(sums) // 100_003)] * np.float64(self._divisor)
-        whole = self._stored.dtype.kind in "ui" or bool(
+        sums = self.running.sums
+        sample = sums[:: max(1, len(sums) // 100_003)] * np.float64(self.divisor)
+        whole = self.stored.dtype.kind in "ui" or bool(
             (sample == np.rint(sample)).all()
         )
-        scale = scale_of_sums(sample, self._stored.shape[0], whole)
+        scale = scale_of_sums(sample, self.stored.shape[0], whole)
         if scale is None and whole and sample.any():
             raise not_adding_up()
-        return self._stored.require_scale(scale)
+        return self.stored.require_scale(scale)
+
+
+class ClassShare:
+    """One thread's part of the work; it is shown all pieces, in their order.
+
+    The runs of voxels are dealt out in turn, so that no two threads touch the same.
+    """
+
+    def __init__(self, fold: ByClass, worker: int) -> None:
+        self._all = fold
+        self._worker = worker
+        self._scratch = np.empty((3, RUN_VOXELS), fold.kernel.precision)
+
+    def add(self, start: int, piece: Array) -> None:
+        """Add a piece that begins with value number `start` of the file."""
+        _, n_classes, row = self._all.stored.layout
+        while len(piece):
+            before, place = divmod(start, n_classes * row)
+            label, voxel = divmod(place, row)
+            length = min(len(piece), row - voxel)
+            self._add_class(label, before * row + voxel, piece[:length])
+            start += length
+            piece = piece[length:]
+
+    def _add_class(self, label: int, first: int, raw: Array) -> None:
+        """Add values of one class, from voxel `first` on, to those that are mine."""
+        for start, stop, certain in stretches(raw, self._all.divisor):
+            place = first + start
+            while place < first + stop:
+                run = place // RUN_VOXELS
+                end = min(first + stop, (run + 1) * RUN_VOXELS)
+                if run % self._all.threads == self._worker:
+                    part = raw[place - first : end - first]
+                    self._add_run(label, slice(place, end), part, certain)
+                    self._all.open[run] |= not certain
+                place = end
+
+    def _add_run(self, label: int, place: slice, raw: Array, certain: bool) -> None:
+        fold = self._all
+        x, scratch = self._scratch[0, : len(raw)], self._scratch[1:, : len(raw)]
+        plain = is_plain(raw)
+        if raw.dtype == x.dtype and fold.divisor == 1:
+            x = raw
+        else:
+            read_values(raw, x, fold.divisor, plain)
+        if not plain:
+            refuse_negative(x)
+            x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
+        running = fold.running[place]
+        fold.kernel.add(running, label, x[None], scratch, binary=certain)

@@ -76,7 +76,7 @@ def refuse_negative(x: Array) -> None:
         )
 
 
-def stretches(raw: Array, one: float, longest: int) -> Iterator[tuple[int, int, bool]]:
+def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:
     """Where values are that are not 0, as start, stop, and whether all of them are 1.
 
     Most of a class is 0, and most of the background 1. Looked at in grains of some
@@ -88,8 +88,6 @@ def stretches(raw: Array, one: float, longest: int) -> Iterator[tuple[int, int, 
         One axis.
     one : float
         What stands for 1.
-    longest : int
-        Longer stretches are given in parts.
     """
     starts = np.arange(0, len(raw), GRAIN)
     high = np.maximum.reduceat(bits(raw), starts)
@@ -102,8 +100,7 @@ def stretches(raw: Array, one: float, longest: int) -> Iterator[tuple[int, int, 
     for first, last in pairwise(edges):
         if states[first]:
             stop = min(last * GRAIN, len(raw))
-            for start in range(first * GRAIN, stop, longest):
-                yield start, min(start + longest, stop), bool(states[first] == 2)
+            yield first * GRAIN, stop, bool(states[first] == 2)
 
 
 def divisor_of(dtype: np.dtype[Any]) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..images import LabelMap, Scan
 from ..probabilities import ProbabilityMap
+from ..stored import StoredValues
 
 
 def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
@@ -99,6 +100,20 @@ def open_probabilities(path: str | PathLike[str]) -> ProbabilityMap:
     raise InputError(
         f"{path.name} is neither NIfTI (.nii, .nii.gz) nor an array (.npz, .npy)."
     )
+
+
+def open_values(path: str | PathLike[str]) -> StoredValues:
+    """As :func:`open_probabilities`, the values alone: what lies beside is not read.
+
+    Only where it tells the order of the axes, as for ``.npy``.
+    """
+    path = Path(path)
+    if path.name.lower().endswith(".npz") and path.is_file():
+        from .nnunet import open_npz_values
+
+        return open_npz_values(path)
+    values: StoredValues = open_probabilities(path).values
+    return values
 
 
 def is_nifti(path: Path) -> bool:

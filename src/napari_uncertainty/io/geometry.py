@@ -19,9 +19,10 @@ def find_geometry(
     """The grid of the segmentation of the same name, else of a likely neighbour.
 
     A neighbour is a NIfTI image in the same folder that has the shape of the
-    probabilities and shares the first words of the name. Several of them have to
-    agree on where the voxels are, or none is taken. Maps that were written here do not
-    count: their place came from elsewhere, if they have one.
+    probabilities, says where its voxels are (sform or qform) and shares the first words
+    of the name, as far as these can tell one case from another. Several of them have
+    to agree on where the voxels are, or none is taken. Maps that were written here do
+    not count: their place came from elsewhere, if they have one.
     """
     twin = path.with_name(path.stem + file_ending_beside(path))
     if twin.is_file() and twin.name.lower().endswith(SUFFIXES):
@@ -35,13 +36,14 @@ def find_geometry(
         return grid, twin
     candidates: dict[Path, Grid] = {}
     for neighbour in sorted(path.parent.iterdir()):
-        if neighbour.name.lower().endswith(SUFFIXES) and _shared_words(path, neighbour):
+        if neighbour.name.lower().endswith(SUFFIXES) and _same_case(path, neighbour):
             try:
                 image = load(neighbour)
                 grid = Grid(image.shape, image.affine, image.header)
             except InputError:
                 continue  # a damaged neighbour is no reason to refuse this file
-            if grid.shape == shape and not is_map(image):
+            placed = image.header["sform_code"] or image.header["qform_code"]
+            if grid.shape == shape and placed and not is_map(image):
                 candidates[neighbour] = grid
     if not candidates:
         return None, None
@@ -57,10 +59,30 @@ def find_geometry(
     return None, None
 
 
+def _same_case(first: Path, second: Path) -> bool:
+    """Whether two names may be of one case.
+
+    They begin with the same words, at least one of which has a digit (``sub-007_T1w``,
+    ``m20_crop``) or which are all of one name (``brain``, ``brain_T1w``), and do not go
+    on with different numbers (``case_1``, ``case_2``).
+    """
+    words, others = _words(first), _words(second)
+    shared = _shared_words(first, second)
+    telling = any(re.search(r"\d", word) for word in words[:shared])
+    if not shared or not (telling or shared in (len(words), len(others))):
+        return False
+    rest = [*words[shared : shared + 1], *others[shared : shared + 1]]
+    return not (len(rest) == 2 and all(word.isdigit() for word in rest))
+
+
 def _shared_words(first: Path, second: Path) -> int:
     """How many words the two names begin with in common."""
-    words = (re.split(r"[^A-Za-z0-9]+", stem(path)) for path in (first, second))
-    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*words))))  # noqa: B905
+    pairs = zip(_words(first), _words(second), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
+def _words(path: Path) -> list[str]:
+    return re.split(r"[^A-Za-z0-9]+", stem(path))
 
 
 def _grid_of(path: Path) -> Grid:

@@ -20,7 +20,6 @@ from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
 from .byte_sources import RAW_DEFLATE, PackedFile, opened
 from .dataset_json import class_names_for
-from .geometry import find_geometry
 from .npy import ArrayHeader, read_header
 
 KEY = "probabilities"
@@ -31,15 +30,9 @@ WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
 
 def open_npz(path: Path) -> ProbabilityMap:
     """Open the probabilities, with geometry and class names from the files beside."""
-    header, values = _find_values(path)
-    stored = StoredValues(
-        path,
-        values,
-        file_shape=header.file_shape,
-        class_axis=header.file_axis(0),
-        stored=header.dtype,
-        reverse=not header.fortran_order,
-    )
+    from .geometry import find_geometry
+
+    stored = open_npz_values(path)
     grid, geometry_source = find_geometry(path, stored.shape[1:])
     return ProbabilityMap(
         stored,
@@ -48,6 +41,19 @@ def open_npz(path: Path) -> ProbabilityMap:
         source=path,
         geometry_source=geometry_source,
         name=path.stem,
+    )
+
+
+def open_npz_values(path: Path) -> StoredValues:
+    """Open the probabilities alone."""
+    header, values = _find_values(path)
+    return StoredValues(
+        path,
+        values,
+        file_shape=header.file_shape,
+        class_axis=header.file_axis(0),
+        stored=header.dtype,
+        reverse=not header.fortran_order,
     )
 
 

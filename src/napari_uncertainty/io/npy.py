@@ -17,7 +17,6 @@ from ..probabilities import ProbabilityMap, require_class_axis, scale_of
 from ..stored import StoredValues
 from .byte_sources import PlainFile, opened
 from .dataset_json import class_names_for
-from .geometry import find_geometry
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,8 @@ def open_npy(path: Path) -> ProbabilityMap:
     SimpleITK and nnU-Net, one with the class axis elsewhere in nibabel's (i, j, k); the
     shape of a NIfTI image of the same name overrules that.
     """
+    from .geometry import find_geometry
+
     try:
         with opened(path) as file:
             header = read_header(file, path)

@@ -1,0 +1,77 @@
+"""Folding files in which the classes of a voxel lie close together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from ..probabilities import refuse_label_map, scale_of
+from ..stored import StoredValues
+from .arrays import BLOCK_VALUES, ArrayFold
+from .kernel import Kernel
+from .numbers import Folded
+
+Array = np.ndarray[Any, Any]
+
+
+class ByVoxel:
+    """All classes of some voxels in each piece of the file, which is finished at once.
+
+    Parameters
+    ----------
+    stored : StoredValues
+        What comes.
+    kernel : Kernel
+        The arithmetic.
+    threads : int
+        How many threads take the pieces in turn.
+    """
+
+    def __init__(self, stored: StoredValues, kernel: Kernel, threads: int) -> None:
+        rounds, n_classes, row = stored.layout
+        self.stored = stored
+        self.kernel = kernel
+        self.threads = threads
+        self.results = kernel.results((rounds * row,))
+        self.folded: list[Folded] = []
+        self.piece_values = max(1, BLOCK_VALUES // (n_classes * row)) * n_classes * row
+
+    def share_of(self, worker: int) -> VoxelShare:
+        """What one thread does."""
+        return VoxelShare(self, worker)
+
+    def finish(self, cancel: threading.Event) -> Generator[float, None, Folded]:
+        """Give the results, which are complete."""
+        yield 1.0
+        largest = max(folded.deviation for folded in self.folded)
+        return self.folded[0]._replace(deviation=largest)
+
+
+class VoxelShare:
+    """One thread's part of the work; it is shown all pieces, in their order."""
+
+    def __init__(self, fold: ByVoxel, worker: int) -> None:
+        self._all = fold
+        self._worker = worker
+        self._fold: ArrayFold | None = None
+
+    def add(self, start: int, piece: Array) -> None:
+        """Finish the voxels of a piece that begins with value number `start`."""
+        _, n_classes, row = self._all.stored.layout
+        values = piece.reshape(-1, n_classes, row).swapaxes(0, 1)
+        if self._fold is None:  # the first piece shows every thread the same
+            refuse_label_map(values, 0)
+            scale = self._all.stored.require_scale(scale_of(values, 0))
+            self._fold = ArrayFold(self._all.kernel, n_classes, scale)
+            self._buffers = self._fold.buffers()
+        if start // self._all.piece_values % self._all.threads != self._worker:
+            return
+        first, n_voxels = start // n_classes, values[0].size
+        block = self._all.results[first : first + n_voxels]
+        deviation = self._fold.fold_block(values, block, self._buffers)
+        self._all.folded.append(
+            Folded(self._all.results, deviation, self._fold.sum_tolerance)
+        )
