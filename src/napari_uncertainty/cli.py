@@ -145,9 +145,11 @@ def info(
     file: Annotated[Path, typer.Argument(help="Scan, segmentation or probabilities.")],
 ) -> None:
     """Print what a file holds, as JSON."""
-    from .io import open_volume
+    from .io import is_nifti, open_probabilities, open_volume
 
-    typer.echo(json.dumps(_described(open_volume(file)), indent=2, ensure_ascii=False))
+    # Of what can only be probabilities, no more is loaded than has to be.
+    volume = open_volume(file) if is_nifti(file) else open_probabilities(file)
+    typer.echo(json.dumps(_described(volume), indent=2, ensure_ascii=False))
 
 
 @app.command()

@@ -184,23 +184,21 @@ class StoredBlocks:
         return self.values.dtype
 
     def __getitem__(self, block: tuple[Any, ...]) -> Array:
-        values = self.values
-        n_rounds, n_classes, row = values.layout
+        n_rounds, n_classes, row = self.values.layout
         first, last, _ = block[1].indices(n_rounds)
         start, stop, _ = block[2].indices(row)
         if (start, stop) == (0, row):
-            raw = self._read(first * n_classes * row, (last - first, n_classes, row))
-            return raw.transpose(1, 0, 2)
-        parts = [
-            self._read(((first * n_classes) + label) * row + start, (1, stop - start))
-            for label in range(n_classes)
-        ]
-        return np.stack(parts)
+            raw = np.empty((last - first, n_classes, row), self.values.stored)
+            self._read(first * n_classes * row, raw)
+            return self.values.scaled(raw).transpose(1, 0, 2)
+        raw = np.empty((n_classes, stop - start), self.values.stored)
+        for label, values in enumerate(raw):
+            self._read((first * n_classes + label) * row + start, values)
+        return self.values.scaled(raw)[:, np.newaxis]
 
-    def _read(self, start: int, shape: tuple[int, ...]) -> Array:
-        raw = np.empty(shape, self.values.stored)
+    def _read(self, start: int, out: Array) -> None:
+        """Fill `out` with the values from number `start` on."""
         assert isinstance(self.values.bytes, PlainBytes)
         self.values.bytes.read_into(
-            start * raw.dtype.itemsize, raw.reshape(-1).view(np.uint8).data
+            start * out.dtype.itemsize, out.reshape(-1).view(np.uint8).data
         )
-        return self.values.scaled(raw)

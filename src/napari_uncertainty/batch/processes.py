@@ -11,7 +11,6 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-import warnings
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -143,7 +142,6 @@ def _interrupt_held_back() -> Iterator[None]:
 def _serve(pipe: Connection, threads: int) -> None:
     """Compute what comes through the pipe until it closes; runs in the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore")
     try:
         while True:
             task: Task = pipe.recv()

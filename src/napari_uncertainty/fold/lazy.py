@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, product
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -73,8 +74,17 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
             stack[-1] = results.prediction
         return stack
 
+    from dask.base import tokenize
+
     stack = _per_chunk(
-        values, kernel, finish, chunks=((rows,), *values.chunks[1:]), dtype=np.float32
+        values,
+        kernel,
+        finish,
+        token=tokenize(
+            values.name, kernel.measures, kernel.factor, kernel.predict, scale
+        ),
+        chunks=((rows,), *values.chunks[1:]),
+        dtype=np.float32,
     )
     return UncertaintyMaps(
         maps={name: stack[row] for row, name in enumerate(kernel.measures)},
@@ -113,6 +123,7 @@ def iter_fold_dask(
         values,
         kernel,
         finish,
+        token=uuid4().hex,
         chunks=((1,), *((1,) * n for n in values.numblocks[1:])),
         dtype=np.float64,
         go_on=go_on,
@@ -141,6 +152,7 @@ def _per_chunk(
     kernel: Kernel,
     finish: Callable[[Running, Place], Array],
     *,
+    token: str,
     chunks: tuple[tuple[int, ...], ...],
     dtype: Any,
     go_on: Callable[[], None] = lambda: None,
@@ -153,13 +165,14 @@ def _per_chunk(
         What is folded, and how.
     finish : callable
         Gets the running numbers and the place of the chunk.
+    token : str
+        What tells this computation from others.
     chunks, dtype
         Of the result, one chunk for each of these.
     go_on : callable
         Called before each chunk; may raise.
     """
     import dask.array as da
-    from dask.base import tokenize
     from dask.highlevelgraph import HighLevelGraph
 
     divisor = divisor_of(values.dtype)
@@ -168,10 +181,7 @@ def _per_chunk(
         go_on()
         return _add(kernel, running, np.asarray(chunk), first, divisor)
 
-    def finished(running: Running, place: Place) -> Array:
-        return finish(running, place)
-
-    token = tokenize(values.name, kernel.measures, kernel.factor, id(finish))
+    name = f"uncertainty-{token}"
     starts = [[0, *accumulate(lengths)] for lengths in values.chunks]
     graph: dict[Any, Any] = {}
     for index in product(*(range(n) for n in values.numblocks[1:])):
@@ -185,8 +195,7 @@ def _per_chunk(
             key = (f"running-{token}", at, *index)
             graph[key] = (add, running, chunk, starts[0][at])
             running = key
-        graph[(f"uncertainty-{token}", 0, *index)] = (finished, running, place)
-    name = f"uncertainty-{token}"
+        graph[(name, 0, *index)] = (finish, running, place)
     return da.Array(
         HighLevelGraph.from_collections(name, graph, dependencies=[values]),
         name,

@@ -28,8 +28,9 @@ from .threads import run_in_threads
 
 Array = np.ndarray[Any, Any]
 
-# So many unpacked pieces may wait for being added.
-PIECES_WAITING = 4
+# So many unpacked pieces may wait for being added. More would not stay near the
+# processor until it is their turn.
+PIECES_WAITING = 2
 
 # Unpacking is never so quick that more threads than these had something to add.
 MOST_ADDING = 4
