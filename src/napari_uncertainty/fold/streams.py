@@ -77,11 +77,13 @@ def iter_fold_stream(
 
     def arriving(queue: Queue[Array | None]) -> Iterator[Array]:
         while not stopped.is_set():
-            with suppress(Empty):
+            try:
                 piece = queue.get(timeout=PATIENCE)
-                if piece is None:
-                    return
-                yield piece
+            except Empty:
+                continue
+            if piece is None:
+                return
+            yield piece
 
     def add(worker: int) -> None:
         share = fold.share_of(worker)
