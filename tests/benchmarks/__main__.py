@@ -1,7 +1,7 @@
 """``make bench``: measures, then writes the tables and the plot.
 
 Every figure comes from a fresh process, and the contenders take turns, so that all of
-them meet the same machine. The whole run takes about a quarter of an hour, 1.2 GB on
+them meet the same machine. The whole run takes about 20 minutes, 1.2 GB on
 disk and up to 12 GB of memory; contenders for which less is free are left out.
 """
 
