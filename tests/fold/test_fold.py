@@ -8,20 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from folding import run
 from generated import softmax
 from napari_uncertainty.errors import InputError
 from napari_uncertainty.fold import iter_fold
 from napari_uncertainty.fold.blocks import in_memory_order, tiles
-
-
-def run(fold):
-    """Everything that a fold yields, and what it returns."""
-    shares = []
-    while True:
-        try:
-            shares.append(next(fold))
-        except StopIteration as end:
-            return shares, end.value
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 import napari_uncertainty as nu
+from folding import run
 from generated import softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.fold import iter_fold, room
@@ -18,15 +19,6 @@ from napari_uncertainty.fold import iter_fold, room
 @pytest.fixture
 def values(rng):
     return softmax(rng, (5, 12, 13, 14))
-
-
-def run(fold):
-    shares = []
-    while True:
-        try:
-            shares.append(next(fold))
-        except StopIteration as end:
-            return shares, end.value
 
 
 def test_nothing_is_computed_until_it_is_needed(values):

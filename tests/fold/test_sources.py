@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
 import napari_uncertainty as nu
+from folding import run
 from generated import softmax
 from napari_uncertainty.fold import arrays, by_class, by_voxel, iter_fold, streams
 from napari_uncertainty.fold import values as values_module
@@ -105,19 +106,9 @@ def test_dask_arrays_of_any_chunks(values, data):
     assert all(isinstance(one, da.Array) for one in (*maps.values(), maps.no_data))
     assert_maps(maps, values)
     assert float(maps.largest_sum_deviation) < 1e-5
-    *_, computed = exhaust(iter_fold(lazy, MEASURES, class_axis=axis))
+    _, computed = run(iter_fold(lazy, MEASURES, class_axis=axis))
     assert_maps(computed, values)
     assert computed.largest_sum_deviation < 1e-5
-
-
-def exhaust(fold):
-    """All that a generator yields, and what it returns."""
-    while True:
-        try:
-            yield next(fold)
-        except StopIteration as end:
-            yield end.value
-            return
 
 
 FILES = ("deflated.npz", "stored.npz", "fortran.npz", "a.nii.gz", "a.nii",

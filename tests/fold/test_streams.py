@@ -12,6 +12,7 @@ import pytest
 import scipy.stats
 
 import napari_uncertainty as nu
+from folding import run
 from generated import softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.fold import by_class, iter_fold, streams
@@ -60,14 +61,6 @@ def save_nifti(tmp_path):
         return path
 
     return write
-
-
-def run(fold):
-    while True:
-        try:
-            next(fold)
-        except StopIteration as end:
-            return end.value
 
 
 def test_certain_voxels_are_exactly_zero(values, save):
@@ -187,14 +180,7 @@ def test_more_than_256_classes(rng, tmp_path):
 
 
 def test_progress_and_maps_in_place(values, save):
-    shares = []
-    fold = iter_fold(open_probabilities(save(values)))
-    while True:
-        try:
-            shares.append(next(fold))
-        except StopIteration as end:
-            maps = end.value
-            break
+    shares, maps = run(iter_fold(open_probabilities(save(values))))
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert maps["entropy"].shape == SHAPE[1:]
@@ -215,7 +201,7 @@ def test_cancelled_while_it_is_unpacked(values, save, monkeypatch):
     assert waiting.wait(5)
     cancel.set()
     started = time.perf_counter()
-    assert run(fold) is None
+    assert run(fold)[1] is None
     assert time.perf_counter() - started < 1  # 200 ms on a machine that is idle
 
 

@@ -1,4 +1,4 @@
-"""The place in space of an array file: that of the NIfTI image it belongs to."""
+"""What an array file lacks: a place in space, from the NIfTI beside it, and names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..grid import Grid
-from .dataset_json import file_ending_beside
+from ..probabilities import ProbabilityMap
+from ..stored import StoredValues
+from .dataset_json import class_names_for, file_ending_beside
 from .maps import is_map
 from .nifti import SUFFIXES, load, stem
 
@@ -57,6 +59,20 @@ def find_geometry(
     if all(grid.same_place(other) for other in best.values()):
         return grid, source
     return None, None
+
+
+def probability_map(
+    stored: StoredValues, grid: Grid | None, geometry_source: Path | None
+) -> ProbabilityMap:
+    """Probabilities of an array file, with its place and the names found beside it."""
+    return ProbabilityMap(
+        stored,
+        class_names_for(stored.path, stored.shape[0]),
+        grid,
+        source=stored.path,
+        geometry_source=geometry_source,
+        name=stored.path.stem,
+    )
 
 
 def _same_case(first: Path, second: Path) -> bool:

@@ -19,7 +19,6 @@ from ..errors import InputError
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
 from .byte_sources import RAW_DEFLATE, PackedFile, opened
-from .dataset_json import class_names_for
 from .npy import ArrayHeader, read_header
 
 KEY = "probabilities"
@@ -30,18 +29,11 @@ WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
 
 def open_npz(path: Path) -> ProbabilityMap:
     """Open the probabilities, with geometry and class names from the files beside."""
-    from .geometry import find_geometry
+    from .geometry import find_geometry, probability_map
 
     stored = open_npz_values(path)
     grid, geometry_source = find_geometry(path, stored.shape[1:])
-    return ProbabilityMap(
-        stored,
-        class_names_for(path, stored.shape[0]),
-        grid,
-        source=path,
-        geometry_source=geometry_source,
-        name=path.stem,
-    )
+    return probability_map(stored, grid, geometry_source)
 
 
 def open_npz_values(path: Path) -> StoredValues:
@@ -88,11 +80,6 @@ def _find_values(path: Path) -> tuple[ArrayHeader, PackedFile]:
             f"{path.name} cannot be read: it is damaged, cut short or no archive that "
             f"numpy wrote ({error})."
         ) from error
-    if len(header.shape) not in (3, 4) or 0 in header.shape:
-        raise InputError(
-            f"{path.name} holds an array of shape {header.shape}; probabilities have a "
-            "class axis and two or three spatial axes: (classes, z, y, x)."
-        )
     if entry.compress_type not in WBITS:
         raise InputError(
             f"{path.name} is compressed in a way that numpy does not use; save it with "

@@ -16,7 +16,6 @@ from ..errors import InputError
 from ..probabilities import ProbabilityMap, require_class_axis, scale_of
 from ..stored import StoredValues
 from .byte_sources import PlainFile, opened
-from .dataset_json import class_names_for
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class ArrayHeader:
 
 
 def read_header(file: Any, path: Path) -> ArrayHeader:
-    """Read type and shape, before a single value is."""
+    """Read type and shape, before a single value is; refuse what cannot be meant."""
     version = np.lib.format.read_magic(file)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -67,6 +66,11 @@ def read_header(file: Any, path: Path) -> ArrayHeader:
             f"{path.name} holds values of type {header.dtype}, not real numbers; "
             "Python objects are never loaded."
         )
+    if len(header.shape) not in (3, 4) or 0 in header.shape:
+        raise InputError(
+            f"{path.name} holds an array of shape {header.shape}; probabilities have a "
+            "class axis and two or three spatial axes."
+        )
     return header
 
 
@@ -77,7 +81,7 @@ def open_npy(path: Path) -> ProbabilityMap:
     SimpleITK and nnU-Net, one with the class axis elsewhere in nibabel's (i, j, k); the
     shape of a NIfTI image of the same name overrules that.
     """
-    from .geometry import find_geometry
+    from .geometry import find_geometry, probability_map
 
     try:
         with opened(path) as file:
@@ -89,11 +93,6 @@ def open_npy(path: Path) -> ProbabilityMap:
         raise InputError(
             f"{path.name} cannot be read: it is damaged or no array ({error})."
         ) from error
-    if len(header.shape) not in (3, 4) or 0 in header.shape:
-        raise InputError(
-            f"{path.name} holds an array of shape {header.shape}; probabilities have a "
-            "class axis and two or three spatial axes."
-        )
     plain = PlainFile(path, start, header.n_bytes)
     mapped: Any = np.memmap(path, header.dtype, "r", start, header.file_shape)
     if header.fortran_order:
@@ -124,11 +123,4 @@ def open_npy(path: Path) -> ProbabilityMap:
             break
     else:
         stored = likely
-    return ProbabilityMap(
-        stored,
-        class_names_for(path, stored.shape[0]),
-        grid,
-        source=path,
-        geometry_source=geometry_source,
-        name=path.stem,
-    )
+    return probability_map(stored, grid, geometry_source)
