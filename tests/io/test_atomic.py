@@ -121,6 +121,16 @@ def test_leftovers_of_dead_processes_are_removed(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lists no dead processes")
+def test_leftovers_of_a_dead_process_that_is_still_listed(tmp_path):
+    """As a killed one is until its parent, or a container's first process, asks."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        file = leftover(tmp_path, platform.node(), ended.pid)
+        remove_leftovers(tmp_path)
+        assert not file.exists()
+
+
 def test_a_folder_is_made(tmp_path):
     check_writable(tmp_path / "new" / "folder")
     assert list((tmp_path / "new" / "folder").iterdir()) == []

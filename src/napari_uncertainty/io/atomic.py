@@ -122,8 +122,13 @@ def _abandoned(file: Path, folder: Path) -> bool:
     if process == os.getpid():
         return True
     try:
-        # A younger process only has the number of the one that wrote the file.
-        return bool(psutil.Process(process).create_time() > changed + 1)
+        writer = psutil.Process(process)
+        # A dead one may be listed until somebody asks what became of it, which in a
+        # container may be never; a younger one only has the number of the writer.
+        return bool(
+            writer.status() == psutil.STATUS_ZOMBIE
+            or writer.create_time() > changed + 1
+        )
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:
