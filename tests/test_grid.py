@@ -49,7 +49,8 @@ def test_same_place_allows_for_rounding():
     shifted = grid.affine.copy()
     shifted[0, 3] += 0.1
     assert not grid.same_place(Grid(grid.shape, shifted))
-    assert grid.largest_offset(Grid(grid.shape, shifted)) == pytest.approx(0.1)
+    apart = grid.difference(Grid(grid.shape, shifted))
+    assert apart.origin_mm == pytest.approx(0.1)
     assert not grid.same_place(Grid((256, 256, 255), grid.affine))
 
 

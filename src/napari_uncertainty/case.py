@@ -1,4 +1,4 @@
-"""One case: from class probabilities to a map and the numbers that sum it up."""
+"""One case: from class probabilities to a map, its numbers and its checks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .fold import UncertaintyMaps, iter_fold
+from .comparison import Segmentation
+from .fold import UncertaintyMaps, as_dask, iter_fold
+from .grid import Grid
 from .measures import Base
 from .probabilities import ProbabilityMap
 from .statistics import MapStatistics, map_statistics, slabs
+from .steps import part
+from .trust import Case, Trust, iter_trust
 
 Array = np.ndarray[Any, Any]
+
+# How much of the work is the fold, where a comparison follows.
+FOLD_SHARE = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +37,14 @@ class CaseResult:
         Numbers of the map; with `foreground_only`, of the foreground alone.
     maps : UncertaintyMaps
         What the fold gave.
+    trust : Trust
+        What to know before it is believed.
     """
 
     values: Array
     statistics: MapStatistics
     maps: UncertaintyMaps
+    trust: Trust
 
 
 def iter_case(
@@ -43,7 +53,10 @@ def iter_case(
     measure: str = "entropy",
     class_axis: int = 0,
     base: Base = 2,
-    segmentation: Array | None = None,
+    name: str = "probabilities",
+    grid: Grid | None = None,
+    scan: tuple[str, Grid | None] | None = None,
+    segmentation: Segmentation | None = None,
     foreground_only: bool = False,
     cancel: threading.Event | None = None,
 ) -> Generator[float, None, CaseResult | None]:
@@ -55,9 +68,11 @@ def iter_case(
         As for :func:`napari_uncertainty.entropy`.
     measure : str
         Name of the measure.
-    segmentation : ndarray of int or None
-        Labels on the same grid, 0 for background, which say what is foreground;
-        without, the most probable class does (class 0 is background).
+    name, grid, scan
+        As for :class:`~napari_uncertainty.trust.Case`; the map does not depend on them.
+    segmentation : Segmentation or None
+        Labels that say what is foreground; without, or where it is unknown how they
+        lie on the probabilities, the most probable class does (class 0 is background).
     foreground_only : bool
         Leave the background out of the map and of the numbers.
     cancel : threading.Event or None
@@ -68,16 +83,32 @@ def iter_case(
     CaseResult or None
         None if it was cancelled.
     """
-    maps = yield from iter_fold(
+    fold = iter_fold(
         probabilities, (measure,), class_axis=class_axis, base=base, cancel=cancel
     )
+    maps = yield from part(fold, 0, 1 if segmentation is None else FOLD_SHARE)
     if maps is None:
         return None
-    labels = maps.prediction if segmentation is None else segmentation
+    case = Case(_class_first(probabilities, class_axis), name, grid, segmentation, scan)
+    trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
+    if trust is None:
+        return None
+    labels = maps.prediction if trust.foreground is None else trust.foreground
     values = maps[measure]
     if foreground_only:
         for slab in slabs(values):
             np.copyto(values[slab], 0, where=np.asarray(labels[slab]) == 0)
     return CaseResult(
-        values, map_statistics(values, maps.no_data, labels, foreground_only), maps
+        values,
+        map_statistics(values, maps.no_data, labels, foreground_only),
+        maps,
+        trust,
     )
+
+
+def _class_first(probabilities: Any, class_axis: int) -> Any:
+    if isinstance(probabilities, ProbabilityMap):
+        return probabilities.values
+    lazy = as_dask(probabilities)
+    array = np.asarray(probabilities) if lazy is None else lazy
+    return np.moveaxis(array, class_axis, 0)

@@ -92,6 +92,22 @@ def map_cases(
         str | None,
         typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster."),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Segmentation to compare with, or a folder with one of each case's "
+            "name. A case that it shows to lie otherwise fails.",
+            show_default=False,
+        ),
+    ] = None,
+    place: Annotated[
+        bool,
+        typer.Option(
+            "--place",
+            help="With --labels: put such a case where it agrees, if that is clear.",
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Compute finished cases anew.")
     ] = False,
@@ -103,10 +119,13 @@ def map_cases(
     """
     if jobs is not None and scheduler is not None:
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
+    if place and labels is None:
+        raise typer.BadParameter("--place needs --labels.")
     from .batch.case import Task
     from .batch.inputs import find_inputs
     from .batch.names import case_names
     from .batch.run import run_batch
+    from .batch.segmentations import find_segmentations
     from .progress import TerminalWatcher
 
     measures = tuple(dict.fromkeys(one.value for one in measure or ())) or ("entropy",)
@@ -115,13 +134,27 @@ def map_cases(
         try:
             try:
                 sources = find_inputs(probabilities, folder)
+                segmentations: list[Any] = [None] * len(sources)
+                if labels is not None:
+                    segmentations = find_segmentations(labels, sources)
             except InputError as error:
                 raise typer.BadParameter(str(error)) from error
             rows = run_batch(
                 [
-                    Task(case, str(source), str(folder), measures, _base(base.value))
-                    for case, source in zip(
-                        case_names(sources, measures), sources, strict=True
+                    Task(
+                        case,
+                        str(source),
+                        str(folder),
+                        measures,
+                        _base(base.value),
+                        str(segmentation) if segmentation else None,
+                        place,
+                    )
+                    for case, source, segmentation in zip(
+                        case_names(sources, measures),
+                        sources,
+                        segmentations,
+                        strict=True,
                     )
                 ],
                 folder,
@@ -143,13 +176,25 @@ def map_cases(
 @app.command()
 def info(
     file: Annotated[Path, typer.Argument(help="Scan, segmentation or probabilities.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SEG", help="Segmentation to check probabilities against."
+        ),
+    ] = None,
+    scan: Annotated[
+        Path | None,
+        typer.Option(metavar="SCAN", help="Scan to check probabilities against."),
+    ] = None,
 ) -> None:
-    """Print what a file holds, as JSON."""
+    """Print what a file holds and what is to be known of it, as JSON."""
+    from .description import describe
     from .io import is_nifti, open_probabilities, open_volume
 
     # Of what can only be probabilities, no more is loaded than has to be.
     volume = open_volume(file) if is_nifti(file) else open_probabilities(file)
-    typer.echo(json.dumps(_described(volume), indent=2, ensure_ascii=False))
+    described = describe(volume, labels, scan)
+    typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
 @app.command()
@@ -210,47 +255,6 @@ def _outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
         f"{written} of {len(rows)} cases written to {folder}{now}"
         f"{f', {failed} failed' if failed else ''}; see {folder / FILE_NAME}"
     )
-
-
-def _described(volume: Any) -> dict[str, Any]:
-    """What `info` prints of a scan, a label map or probabilities."""
-    import numpy as np
-
-    from .images import LabelMap
-    from .probabilities import ProbabilityMap
-    from .voxelwise import uncertainty
-
-    description: dict[str, Any] = {"file": str(volume.source)}
-    if isinstance(volume, ProbabilityMap):
-        maps = uncertainty(volume)
-        description |= {
-            "content": "probabilities",
-            "kind": volume.kind,
-            "classes": list(volume.class_names),
-            "dtype": str(volume.values.dtype),
-            "voxels": maps.no_data.size,
-            "no_data": int(np.count_nonzero(maps.no_data)),
-            "largest_sum_deviation": maps.largest_sum_deviation,
-            "geometry_source": str(volume.geometry_source or volume.source),
-        }
-    elif isinstance(volume, LabelMap):
-        description |= {
-            "content": "segmentation",
-            "dtype": str(volume.data.dtype),
-            "labels": {
-                int(label): volume.class_names.get(int(label), "")
-                for label in np.unique(volume.data)
-            },
-        }
-    else:
-        description |= {"content": "scan", "dtype": str(volume.data.dtype)}
-    if volume.grid is None:
-        return description | {"geometry_source": None}
-    return description | {
-        "orientation": "".join(volume.grid.axcodes),
-        "zooms_mm": volume.grid.zooms.tolist(),
-        **volume.grid.to_dict(),
-    }
 
 
 def _show(volumes: Any, screenshot: Path | None) -> None:

@@ -5,17 +5,53 @@ nibabel is imported where it is needed: it costs more than a whole map of entrop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .placement import Placement
+
+Matrix = npt.NDArray[np.float64]
 
 # Two affines of one study differ by the rounding of float32 quaternions (1e-7), real
 # misplacements by far more than this share of a voxel.
 PLACEMENT_TOLERANCE_VOXELS = 1e-2
+
+#: In mm. Nothing that is imaged has larger or smaller voxels, or lies farther away;
+#: headers with such numbers are broken.
+PLAUSIBLE_ZOOMS = (1e-5, 1e4)
+FARTHEST_ORIGIN = 1e6
+
+# Volume of the box that unit vectors along the axes span: 1 where they are at right
+# angles, and hardly anything where two of them nearly coincide.
+LEAST_INDEPENDENCE = 1e-3
+
+
+@dataclass(frozen=True)
+class GridDifference:
+    """How two grids differ, once the axes of both run to Right, Anterior, Superior.
+
+    Attributes
+    ----------
+    same_shape : bool
+        Whether they have equally many voxels along each axis.
+    zooms_mm : float
+        Largest difference between their voxel sizes.
+    origin_mm : float
+        Distance between their first voxels.
+    direction_mm : float
+        How far the directions of their axes take the last voxel of an axis apart.
+    """
+
+    same_shape: bool
+    zooms_mm: float
+    origin_mm: float
+    direction_mm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +72,7 @@ class Grid:
     Raises
     ------
     InputError
-        If the affine is singular or not finite.
+        If the affine is singular, not finite, or has absurd numbers.
 
     References
     ----------
@@ -44,18 +80,14 @@ class Grid:
     """
 
     shape: tuple[int, ...]
-    affine: npt.NDArray[np.float64]
+    affine: Matrix
     nifti_header: Any = None
 
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4):
             raise InputError(f"An affine has shape (4, 4), not {affine.shape}.")
-        if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-            raise InputError(
-                "The affine in the header is singular, so the image has no place in "
-                "space; repair the header (sform or qform) first."
-            )
+        _check_affine(affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         object.__setattr__(self, "affine", affine)
 
@@ -65,9 +97,9 @@ class Grid:
         return len(self.shape)
 
     @property
-    def zooms(self) -> npt.NDArray[np.float64]:
+    def zooms(self) -> Matrix:
         """Voxel size in mm along each axis, shape (ndim,)."""
-        zooms: npt.NDArray[np.float64] = np.linalg.norm(self.affine[:3, :3], axis=0)
+        zooms: Matrix = np.linalg.norm(self.affine[:3, :3], axis=0)
         return zooms[: self.ndim]
 
     @property
@@ -78,31 +110,105 @@ class Grid:
         return tuple(aff2axcodes(self.affine))[: self.ndim]
 
     @property
-    def directions(self) -> npt.NDArray[np.float64]:
+    def directions(self) -> Matrix:
         """The grid's own axes nearest to Right, Anterior and Superior, shape (3, 3).
 
-        Columns are unit vectors in RAS+. It is the identity for an upright image, a
-        rotation for a tilted one (of a sheared affine: the nearest rotation, by polar
-        decomposition), whatever the order and direction of the voxel axes.
+        Columns are unit vectors in RAS+, whatever the order and direction of the voxel
+        axes: the identity for an upright image, a rotation for a tilted one, and not at
+        right angles for a sheared one.
         """
-        from nibabel.orientations import io_orientation
+        axes = self._canonical()[1][:3, :3]
+        directions: Matrix = axes / np.linalg.norm(axes, axis=0)
+        return directions
 
-        canonical = np.zeros((3, 3))
-        columns = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
-        for column, (axis, flip) in zip(
-            columns.T, io_orientation(self.affine), strict=True
-        ):
-            canonical[:, int(axis)] = column * flip
-        u, _, vt = np.linalg.svd(canonical)
-        rotation: npt.NDArray[np.float64] = u @ vt
-        return rotation
+    @property
+    def shear(self) -> float:
+        """By how many degrees the angle between two axes differs from 90, at most."""
+        cosines = np.abs(np.triu(self.directions.T @ self.directions, 1))
+        return float(np.degrees(np.arcsin(min(1.0, cosines.max()))))
 
     def tilt_against(self, other: Grid) -> float:
-        """Angle in degrees by which the two grids' own axes are turned."""
-        turn = self.directions.T @ other.directions
-        # From the antisymmetric part: exact for small angles, where arccos is not.
-        sine = np.linalg.norm(turn - turn.T) / np.sqrt(8)
-        return float(np.degrees(np.arctan2(sine, (np.trace(turn) - 1) / 2)))
+        """Largest angle in degrees between corresponding axes of the two grids."""
+        # By the chord: exact for small angles, where arccos is not.
+        chords = np.linalg.norm(self.directions - other.directions, axis=0)
+        return float(np.degrees(2 * np.arcsin(np.clip(chords / 2, 0, 1)).max()))
+
+    def drift_along(self, other: Grid) -> float:
+        """How far voxels move, in mm, when shown along another grid's axes, at most.
+
+        0 where both grids have the same axes; larger, the more these differ and the
+        farther away the voxels are.
+        """
+        own, others = np.linalg.inv(self.directions), np.linalg.inv(other.directions)
+        corners = self.to_ras(self._corners())
+        return float(np.linalg.norm(corners @ (own - others).T, axis=1).max())
+
+    def difference(self, other: Grid) -> GridDifference:
+        """How the two grids differ, whatever the order of their axes."""
+        shape, here = self._canonical()
+        other_shape, there = other._canonical()
+        zooms = np.linalg.norm(here[:3, :3], axis=0)
+        other_zooms = np.linalg.norm(there[:3, :3], axis=0)
+        apart = np.linalg.norm(self.directions - other.directions, axis=0)
+        extent = zooms * (np.array(shape) - 1)
+        return GridDifference(
+            same_shape=shape == other_shape,
+            zooms_mm=float(np.abs(zooms - other_zooms).max()),
+            origin_mm=float(np.linalg.norm(here[:3, 3] - there[:3, 3])),
+            direction_mm=float((apart * extent).max()),
+        )
+
+    def placement_in(self, other: Grid) -> Placement | None:
+        """How the voxels lie on those of another grid; None where they do not.
+
+        A voxel may miss the other's centre by a hundredth of the voxel.
+        """
+        if self.ndim != other.ndim:
+            return None
+        between = np.linalg.inv(other.affine) @ self.affine
+        kept = [*range(self.ndim), 3]
+        if self.ndim == 2:
+            missing = np.abs(between[2, kept]) * [*self.shape, 1]
+            if missing.max() > PLACEMENT_TOLERANCE_VOXELS:
+                return None
+        return Placement.from_affine(
+            between[np.ix_(kept, kept)], self.shape, PLACEMENT_TOLERANCE_VOXELS
+        )
+
+    def overlaps(self, other: Grid) -> bool:
+        """Whether a box around this grid, along the other's axes, has its voxels."""
+        shape = other.shape + (1,) * (3 - other.ndim)
+        from_ras = np.linalg.inv(other.affine)
+        edges = self.to_ras(self._corners(beyond=0.5)) @ from_ras[:3, :3].T
+        edges += from_ras[:3, 3]
+        low, high = edges.min(axis=0), edges.max(axis=0)
+        return bool((high > -0.5).all() and (low < np.array(shape) - 0.5).all())
+
+    def box(self, offset: Sequence[int], shape: Sequence[int]) -> Grid:
+        """The grid of a box of voxels: where its first voxel is, and how many."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_ras(np.array([offset]))[0]
+        unchanged = not any(offset)
+        return Grid(
+            tuple(shape), self.affine if unchanged else affine, self.nifti_header
+        )
+
+    def along(self, other: Grid) -> Grid:
+        """A grid with another one's directions that covers this one, voxels as large.
+
+        Its own axes run to Right, Anterior and Superior.
+        """
+        directions = other.directions
+        zooms = np.linalg.norm(self._canonical()[1][:3, :3], axis=0)
+        edges = self.to_ras(self._corners(beyond=0.5)) @ np.linalg.inv(directions).T
+        low, high = edges.min(axis=0), edges.max(axis=0)
+        # Rounding must not add a layer of voxels that are outside.
+        shape = np.maximum(1, np.ceil((high - low) / zooms - 1e-6).astype(int))
+        first = (low + high - (shape - 1) * zooms) / 2
+        affine = np.eye(4)
+        affine[:3, :3] = directions * zooms
+        affine[:3, 3] = directions @ first
+        return Grid(tuple(shape), affine)
 
     def same_place(self, other: Grid) -> bool:
         """Whether both grids have the same shape and put every voxel in one place.
@@ -111,21 +217,55 @@ class Grid:
         """
         if self.shape != other.shape:
             return False
-        return self.largest_offset(other) <= PLACEMENT_TOLERANCE_VOXELS * float(
-            self.zooms.min()
-        )
+        return self.placement_in(other) == Placement.as_it_is(self.ndim)
 
-    def largest_offset(self, other: Grid) -> float:
-        """Largest distance in mm between equal voxel indices of the two grids."""
-        corners = np.stack(
-            np.meshgrid(*[(0, n - 1) for n in self.shape], indexing="ij"), axis=-1
-        ).reshape(-1, self.ndim)
-        homogeneous = np.zeros((len(corners), 4))
-        homogeneous[:, : self.ndim] = corners
-        homogeneous[:, 3] = 1
-        offsets = homogeneous @ (self.affine - other.affine).T
-        return float(np.linalg.norm(offsets[:, :3], axis=1).max())
+    def to_ras(self, voxels: npt.ArrayLike) -> Matrix:
+        """Places in RAS+ mm, shape (n, 3), of voxel indices, shape (n, ndim)."""
+        indices = np.asarray(voxels, np.float64)
+        columns = self.affine[:3, : self.ndim]
+        places: Matrix = indices @ columns.T + self.affine[:3, 3]
+        return places
 
     def to_dict(self) -> dict[str, Any]:
         """Shape and affine as plain lists, for JSON."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
+
+    def _canonical(self) -> tuple[tuple[int, ...], Matrix]:
+        """Shape, of three axes, and affine once the axes run nearest to R, A and S."""
+        from nibabel.orientations import inv_ornt_aff, io_orientation
+
+        orientation = io_orientation(self.affine)
+        shape = np.array(self.shape + (1,) * (3 - self.ndim))
+        affine: Matrix = self.affine @ inv_ornt_aff(orientation, shape)
+        order = np.argsort(orientation[:, 0])
+        return tuple(int(n) for n in shape[order]), affine
+
+    def _corners(self, beyond: float = 0.0) -> Matrix:
+        ends = [(-beyond, length - 1 + beyond) for length in self.shape]
+        return np.array(list(product(*ends)), np.float64)
+
+
+def _check_affine(affine: Matrix) -> None:
+    axes = affine[:3, :3]
+    with np.errstate(all="ignore"):
+        zooms = np.linalg.norm(axes, axis=0)
+        independent = abs(np.linalg.det(axes / zooms)) if zooms.all() else 0.0
+    if not np.isfinite(affine).all() or not independent > LEAST_INDEPENDENCE:
+        raise InputError(
+            "The affine in the header is singular, so the image has no place in "
+            "space; repair the header (sform or qform) first."
+        )
+    if (affine[3] != (0, 0, 0, 1)).any():
+        raise InputError(
+            "The last row of the affine is not 0, 0, 0, 1, so it does not say where "
+            "voxels are; repair the header (sform or qform) first."
+        )
+    smallest, largest = PLAUSIBLE_ZOOMS
+    farthest = np.linalg.norm(affine[:3, 3])
+    if zooms.min() < smallest or zooms.max() > largest or farthest > FARTHEST_ORIGIN:
+        sizes = " × ".join(f"{size:.3g}" for size in zooms)
+        raise InputError(
+            f"The affine in the header is absurd (voxels of {sizes} mm, the first one "
+            f"{farthest:.3g} mm away from the origin); repair the header (sform or "
+            "qform) first."
+        )

@@ -97,7 +97,7 @@ def looks_like_labels(
         return True
     if data.size == 0 or data.dtype.kind not in "buif":
         return False
-    if not _whole_numbers(data):
+    if not are_whole_numbers(data):
         return False
     needed = 0.5
     if _LABEL_WORDS.search(name):
@@ -107,7 +107,7 @@ def looks_like_labels(
     return _patchiness(data, name) >= needed
 
 
-def _whole_numbers(data: np.ndarray[Any, Any]) -> bool:
+def are_whole_numbers(data: np.ndarray[Any, Any]) -> bool:
     """Whether all values are whole, not negative, and not too many for labels."""
     if data.dtype.kind == "f":
         sample = data[tuple(slice(None, None, max(1, n // 48)) for n in data.shape)]

@@ -40,6 +40,8 @@ class ProbabilityMap:
         The file that the grid comes from, where it is another one.
     name : str
         What to call the case.
+    place_note : str
+        Why there is no grid, where there is none.
     """
 
     values: Any
@@ -49,6 +51,7 @@ class ProbabilityMap:
     source: Path | None = None
     geometry_source: Path | None = None
     name: str = "untitled"
+    place_note: str = ""
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.values.shape[0]:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from os import PathLike
 from typing import Any
 
+from .checks import Check
 from .fold import UncertaintyMaps
 from .measures import MEASURES
 from .statistics import MapStatistics
@@ -29,6 +30,7 @@ def provenance(
     foreground_only: bool = False,
     foreground_from: str = "prediction",
     notes: Sequence[str] = (),
+    checks: Sequence[Check] = (),
 ) -> dict[str, Any]:
     """Keys and values for JSON; ``docs/formats.md`` says what each means.
 
@@ -48,6 +50,8 @@ def provenance(
         Whether the background was left out, and what said which voxels are not.
     notes : sequence of str
         What a person should know besides, in sentences.
+    checks : sequence of Check
+        What was looked at.
     """
     return {
         "measure": measure,
@@ -59,7 +63,8 @@ def provenance(
         "foreground_only": foreground_only,
         "foreground_from": foreground_from,
         "largest_sum_deviation": maps.largest_sum_deviation,
-        "notes": [note for note in (maps.sums_message, *notes) if note],
+        "notes": [note for note in dict.fromkeys((maps.sums_message, *notes)) if note],
+        "checks": [check.to_dict() for check in checks],
         "statistics": asdict(statistics),
         "probabilities": probabilities,
         "source": str(source or ""),

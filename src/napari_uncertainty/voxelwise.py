@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .fold import UncertaintyMaps, fold_lazily, iter_fold
 from .measures import Base
 from .probabilities import ProbabilityMap
+from .steps import run
 
 Array = np.ndarray[Any, Any]
 
@@ -138,14 +139,9 @@ def _fold(
     if lazy is not None:
         return lazy
     steps = iter_fold(probabilities, measures, threads=threads, **options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            maps = end.value
-            break
+    maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
     if maps.sums_message is not None:
         warnings.warn(maps.sums_message, UserWarning, stacklevel=3)
-    return maps  # type: ignore[no-any-return]
+    return maps

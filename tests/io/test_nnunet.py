@@ -99,11 +99,26 @@ def test_an_image_without_a_place_gives_none(case_folder):
 
 
 def test_twin_of_another_shape(case_folder):
-    nib.Nifti1Image(np.zeros((6, 7, 9)), np.eye(4)).to_filename(
+    nib.Nifti1Image(np.zeros((6, 7, 5)), np.eye(4)).to_filename(
         case_folder / "case.nii.gz"
     )
     with pytest.raises(InputError, match=r"6 × 7 × 8 voxels, case.nii.gz beside it"):
         read(case_folder / "case.npz")
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 9), (8, 7, 6), (20, 20, 20)])
+def test_a_crop_or_another_order_has_no_place(case_folder, shape):
+    """As nnU-Net v1 writes it; the segmentation can show where it belongs."""
+    nib.Nifti1Image(np.zeros(shape), np.eye(4)).to_filename(case_folder / "case.nii.gz")
+    probabilities = read(case_folder / "case.npz")
+    assert probabilities.grid is None
+    assert "Perhaps it is a crop" in probabilities.place_note
+
+
+def test_key_of_version_1(tmp_path):
+    values = np.full((2, 3, 4, 5), 0.5, np.float32)
+    np.savez(tmp_path / "a.npz", softmax=values)
+    assert read(tmp_path / "a.npz").values.shape == (2, 5, 4, 3)
 
 
 def test_two_dimensions(tmp_path):

@@ -55,7 +55,7 @@ def test_an_image_beside_tells_the_order(
 
 
 def test_an_image_beside_of_another_shape(tmp_path, values):
-    path = save(tmp_path / "a.npy", values, twin=(6, 7, 9))
+    path = save(tmp_path / "a.npy", values, twin=(6, 7, 5))
     with pytest.raises(InputError, match="do not belong together"):
         nu.read(path)
 

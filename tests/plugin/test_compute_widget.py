@@ -455,8 +455,16 @@ def test_segmentation_on_other_voxels(qtbot, case, open_widget, told):
     assert widget.segmentation.value.name == "case"
     widget.segmentation.value = shifted
     layer = compute(qtbot, widget)
-    assert layer.metadata[METADATA_KEY]["foreground_from"] == "prediction"
-    assert "'shifted' lies on other voxels" in told()[0]
+    assert layer.metadata[METADATA_KEY]["foreground_from"] == "shifted"
+    grid, agreement, _ = worst_checks(layer)
+    assert "Other voxels than those of 'shifted'" in grid
+    assert "as they lie, they do not belong together" in agreement
+    assert agreement in told()
+
+
+def worst_checks(layer):
+    checks = layer.metadata[METADATA_KEY]["checks"]
+    return sorted(one["sentence"] for one in checks if one["level"] != "green")
 
 
 def longest_silence(qtbot, viewer, widget):

@@ -51,7 +51,7 @@ def test_world_is_minus_ras_along_the_scans_own_axes(orientation, tilted):
 def test_upright_world_is_minus_ras():
     layer = layer_of(Scan(np.zeros((2, 2, 2)), Grid((2, 2, 2), np.eye(4))))
     # Voxel (1, 0, 0) lies 1 mm to the right, so at x = -1.
-    corner = ScanSpace.of(Grid((2, 2, 2), np.eye(4))).from_core(
+    corner = ScanSpace.of(Grid((2, 2, 2), np.eye(4))).turn.turn(
         np.arange(8).reshape(2, 2, 2)
     )
     [place] = np.argwhere(corner == 4)
@@ -85,9 +85,9 @@ def test_crop_stays_where_it_was():
 def test_no_copy_and_back(rng):
     data = rng.random((6, 7, 8))
     space = ScanSpace.of(Grid(data.shape, OBLIQUE))
-    view = space.from_core(data)
+    view = space.turn.turn(data)
     assert np.shares_memory(view, data)
-    np.testing.assert_array_equal(space.to_core(view), data)
+    np.testing.assert_array_equal(space.turn.turn_back(view), data)
 
 
 def test_units_and_axis_labels(rng):
@@ -127,7 +127,7 @@ def test_time_goes_first(rng):
     assert layer.axis_labels == ("time", "z", "y", "x")
     space = ScanSpace.of(Grid((6, 7, 8), OBLIQUE))
     np.testing.assert_array_equal(
-        space.to_core(np.asarray(layer.data)[1]), data[..., 1]
+        space.turn.turn_back(np.asarray(layer.data)[1]), data[..., 1]
     )
 
 
@@ -155,11 +155,12 @@ def test_flat_image_keeps_its_plane(plane, axis_labels):
     assert layer.ndim == 2
 
 
-def test_unknown_place_is_shown_in_voxels(rng):
+def test_unknown_place_is_shown_as_if_voxels_had_1_mm(rng):
     values = softmax(rng, (4, 6, 7, 8))
     layer = layer_of(ProbabilityMap(values, tuple("abcd")))
     assert layer.data.shape == (4, 8, 7, 6)
-    assert {str(unit) for unit in layer.units} == {"pixel"}
+    assert [str(unit) for unit in layer.units] == ["pixel"] + ["millimeter"] * 3
+    assert tuple(layer.scale) == (1, 1, 1, 1)
 
 
 def test_contrast_leaves_out_the_brightest(rng):

@@ -6,18 +6,16 @@ import pytest
 from napari.layers import Image, Labels
 
 from generated import OBLIQUE, softmax
-from napari_uncertainty import Grid, InputError, ProbabilityMap, Scan
+from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
 from napari_uncertainty.plugin.selection import (
     check_scan_fits,
     class_axis_of,
-    lies_on_map,
     rank_scan,
     rank_segmentation,
     required_class_axis,
     role_of,
     same_case,
-    tilt_note,
 )
 
 
@@ -85,24 +83,25 @@ def test_crops_with_geometry_fit(rng):
     assert rank_scan(scan, crop) == (False,)
 
 
-def test_different_tilts_are_told(rng):
-    scan, net = placed(OBLIQUE, rng)
-    _, upright = placed(np.eye(4), rng)
-    assert tilt_note(net, scan) is None
-    assert tilt_note(net, None) is None
-    assert "tilted by 20.0° against" in tilt_note(upright, scan)
-
-
 def test_segmentation_on_the_same_voxels(net):
     labels = Labels(np.zeros((6, 7, 8), int))
-    assert lies_on_map(labels, net, 0)
-    assert rank_segmentation(labels, net) == (False,)
-    moved = Labels(np.zeros((6, 7, 8), int), translate=(0, 0, 1))
-    assert not lies_on_map(moved, net, 0)
-    stretched = Labels(np.zeros((6, 7, 8), int), scale=(1, 1, 1.1))
-    assert not lies_on_map(stretched, net, 0)
+    assert rank_segmentation(labels, net) == (False, True)
     other = Labels(np.zeros((6, 7, 9), int))
     assert rank_segmentation(other, net) is None
+
+
+def test_segmentation_with_a_place(rng):
+    _, net = placed(OBLIQUE, rng)
+    ranks = []
+    for affine, shape in (
+        (OBLIQUE, (6, 7, 8)),
+        (OBLIQUE, (9, 9, 9)),
+        (OBLIQUE @ nib.affines.from_matvec(np.eye(3), (50, 0, 0)), (6, 7, 8)),
+    ):
+        volume = LabelMap(np.zeros(shape, int), Grid(shape, affine))
+        data, options, _ = to_layer(volume)
+        ranks.append(rank_segmentation(Labels(data, **options), net))
+    assert ranks == [(False, True), (False, False), None]
 
 
 def test_same_name_in_the_same_folder(net):
@@ -113,12 +112,3 @@ def test_same_name_in_the_same_folder(net):
     assert same_case(sourced("a/fold_0/case.nii.gz"), net)
     assert not same_case(sourced("a/fold_1/case.nii.gz"), net)
     assert not same_case(sourced(""), net)
-
-
-def test_oblique_layers_are_read_alike(rng, tmp_path):
-    scan, net = placed(OBLIQUE, rng)
-    labels = Labels(
-        np.zeros(scan.data.shape, int), scale=scan.scale, translate=scan.translate
-    )
-    assert lies_on_map(labels, net, 0)
-    assert nib.aff2axcodes(OBLIQUE) == ("P", "I", "L")

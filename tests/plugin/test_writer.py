@@ -9,20 +9,14 @@ from napari.components import ViewerModel
 
 import napari_uncertainty as nu
 from generated import softmax
-from napari_uncertainty.case import iter_case
-from napari_uncertainty.plugin.map_layer import show_map
+from in_viewer import compute
 
 PLUGIN = "napari-uncertainty"
 
 
-def mapped(viewer, layer, class_axis=0):
-    """The entropy layer of a probabilities layer, without a window."""
-    steps = iter_case(layer.data, class_axis=class_axis)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return show_map(viewer, layer, class_axis, "entropy", end.value)
+def mapped(viewer, layer):
+    """The entropy layer of a probabilities layer."""
+    return compute(viewer, layer)[0]
 
 
 def test_lies_on_the_scan_bit_for_bit(case_folder):

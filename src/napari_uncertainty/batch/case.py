@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..checks import worst_level
 from ..errors import InputError
 from ..measures import Base
+from ..steps import run
 from .summary import Row
-
-NO_PLACE = "No file beside it gives its place in space, so the map has none."
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Task:
         One map each; the summary has the numbers of the first.
     base : 2, "e" or "classes"
         Base of the logarithm.
+    labels : str or None
+        Absolute path of the segmentation to compare with.
+    place : bool
+        Put the map where the segmentation shows that it belongs.
     version : str
         Version of napari-uncertainty that asks.
     """
@@ -42,6 +46,8 @@ class Task:
     output: str
     measures: tuple[str, ...] = ("entropy",)
     base: Base = 2
+    labels: str | None = None
+    place: bool = False
     version: str = version("napari-uncertainty")
 
     def file(self, measure: str, ending: str) -> Path:
@@ -66,10 +72,16 @@ def finished(task: Task) -> Row | None:
     for measure in task.measures:
         try:
             told.append(json.loads(task.file(measure, ".json").read_text("utf-8")))
-            asked = {"measure": measure, "base": task.base, "version": task.version}
+            asked = {
+                "measure": measure,
+                "base": task.base,
+                "version": task.version,
+                "segmentation": task.labels,
+            }
             if (
                 not task.file(measure, ".nii.gz").is_file()
                 or any(told[-1][key] != value for key, value in asked.items())
+                or (told[-1]["placed"] is not None and not task.place)
                 or not _unchanged(told[-1]["inputs"], Path(task.source))
             ):
                 return None
@@ -101,12 +113,7 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
 def run_task(task: Task, threads: int | None = None) -> Row:
     """Compute and write one case in one go, as :func:`iter_task` does."""
     with closing(iter_task(task, threads)) as steps:
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                row: Row = end.value
-                return row
+        return run(steps)
 
 
 def failed(task: Task, message: str) -> Row:
@@ -117,11 +124,15 @@ def failed(task: Task, message: str) -> Row:
 
 
 def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
+    from ..comparison import Segmentation
     from ..fold import iter_fold
     from ..io import open_probabilities
     from ..io.maps import write_map
+    from ..io.nifti import open_segmentation
     from ..provenance import provenance
     from ..statistics import map_statistics
+    from ..trust import Case, iter_trust
+    from .placing import placed
 
     source = Path(task.source)
     if source.is_dir():
@@ -131,35 +142,49 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
     for measure in task.measures:
         _check_replaceable(task.file(measure, ".nii.gz"))
     probabilities = open_probabilities(source)
-    if probabilities.geometry_source is not None:
-        state = _state(probabilities.geometry_source)
-        inputs += [] if state in inputs else [state]
-    grid = probabilities.grid
+    for further in (probabilities.geometry_source, task.labels):
+        if further is not None and Path(further).is_file():
+            state = _state(Path(further))
+            inputs += [] if state in inputs else [state]
     maps = yield from iter_fold(
         probabilities, task.measures, base=task.base, threads=threads
     )
-    assert maps is not None
-    assert maps.prediction is not None
-    foreground = maps.prediction != 0
+    assert maps is not None  # nothing cancels it
+    labels = None if task.labels is None else open_segmentation(Path(task.labels))
+    case = Case(
+        probabilities.values,
+        probabilities.name,
+        probabilities.grid,
+        None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
+    )
+    trust = yield from iter_trust(case, maps)
+    assert trust is not None
+    where = placed(probabilities, maps, trust, labels, task.place)
     told: list[dict[str, Any]] = []
     for measure in task.measures:
+        values = where.turned(maps[measure])
         told.append(
             provenance(
                 measure,
                 maps,
-                map_statistics(maps[measure], maps.no_data, foreground),
+                map_statistics(values, where.turned(maps.no_data), where.foreground),
                 probabilities=probabilities.name,
                 source=source,
-                geometry_source=probabilities.geometry_source,
+                geometry_source=where.geometry_source,
                 class_names=probabilities.class_names,
                 kind=probabilities.kind,
-                notes=() if grid else (NO_PLACE,),
+                foreground_from=Path(task.labels).name if task.labels else "prediction",
+                notes=where.notes,
+                checks=where.checks,
             )
-            | {"inputs": inputs}
-            | (grid.to_dict() if grid else {})
+            | {
+                "segmentation": task.labels,
+                "placed": where.placement and where.placement.describe(),
+                "inputs": inputs,
+            }
+            | (where.grid.to_dict() if where.grid else {})
         )
-        file = task.file(measure, ".nii.gz")
-        write_map(file, maps[measure], told[-1], grid=grid)
+        write_map(task.file(measure, ".nii.gz"), values, told[-1], grid=where.grid)
     return _row(task.case, told[0])
 
 
@@ -177,6 +202,15 @@ def _row(case: str, told: Mapping[str, Any]) -> Row:
         max=numbers["maximum"],
         foreground_mean=numbers["foreground_mean"],
         message=" ".join(told["notes"]),
+        agreement=next(
+            (
+                one.get("foreground")
+                for one in told["checks"]
+                if one["name"] == "agreement"
+            ),
+            None,
+        ),
+        checks=worst_level([one["level"] for one in told["checks"]]),
     )
 
 

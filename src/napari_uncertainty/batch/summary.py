@@ -30,6 +30,11 @@ class Row:
         Numbers of the first measure that was asked for, in its unit.
     message : str
         Why it failed, or what a person should know of a written case.
+    agreement : float or None
+        Share of the foreground in which the most probable class is that of the
+        segmentation; None where there is none to compare with.
+    checks : str
+        The worst level of the checks: green, amber or red; empty for a failed case.
     """
 
     case: str
@@ -42,6 +47,8 @@ class Row:
     max: float | None = None
     foreground_mean: float | None = None
     message: str = ""
+    agreement: float | None = None
+    checks: str = ""
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import takewhile
+from dataclasses import dataclass
+from itertools import permutations, takewhile
 from pathlib import Path
 
 from ..errors import InputError
@@ -15,10 +16,31 @@ from .maps import is_map
 from .nifti import SUFFIXES, load, stem
 
 
-def find_geometry(
-    path: Path, shape: tuple[int, ...]
-) -> tuple[Grid | None, Path | None]:
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A place in space that was looked for.
+
+    Attributes
+    ----------
+    grid : Grid or None
+        The place; None where none was found.
+    source : Path or None
+        The file that gives it.
+    note : str
+        Why none was found.
+    """
+
+    grid: Grid | None = None
+    source: Path | None = None
+    note: str = ""
+
+
+def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
     """The grid of the segmentation of the same name, else of a likely neighbour.
+
+    A segmentation of the same name that has more voxels, or the same along other axes,
+    gives no place: the probabilities may be a crop, as nnU-Net v1 writes it, or stored
+    in another order. One that has room for them in no orientation is an error.
 
     A neighbour is a NIfTI image in the same folder that has the shape of the
     probabilities, says where its voxels are (sform or qform) and shares the first words
@@ -28,14 +50,7 @@ def find_geometry(
     """
     twin = path.with_name(path.stem + file_ending_beside(path))
     if twin.is_file() and twin.name.lower().endswith(SUFFIXES):
-        grid = _grid_of(twin)
-        if grid.shape != shape:
-            raise InputError(
-                f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} "
-                f"beside it {' × '.join(map(str, grid.shape))}; they do not belong "
-                "together."
-            )
-        return grid, twin
+        return _place_of_twin(path, shape, twin)
     candidates: dict[Path, Grid] = {}
     for neighbour in sorted(path.parent.iterdir()):
         if neighbour.name.lower().endswith(SUFFIXES) and _same_case(path, neighbour):
@@ -48,7 +63,10 @@ def find_geometry(
             if grid.shape == shape and placed and not is_map(image):
                 candidates[neighbour] = grid
     if not candidates:
-        return None, None
+        return Place(
+            note=f"No NIfTI image of the same name and shape lies beside {path.name}, "
+            "so its place in space is unknown."
+        )
     most = max(_shared_words(path, neighbour) for neighbour in candidates)
     best = {
         neighbour: grid
@@ -57,21 +75,43 @@ def find_geometry(
     }
     source, grid = next(iter(best.items()))
     if all(grid.same_place(other) for other in best.values()):
-        return grid, source
-    return None, None
+        return Place(grid, source)
+    return Place(
+        note=f"The NIfTI images beside {path.name} disagree on where the voxels are, "
+        "so its place in space is unknown."
+    )
 
 
-def probability_map(
-    stored: StoredValues, grid: Grid | None, geometry_source: Path | None
-) -> ProbabilityMap:
+def probability_map(stored: StoredValues, place: Place) -> ProbabilityMap:
     """Probabilities of an array file, with its place and the names found beside it."""
     return ProbabilityMap(
         stored,
         class_names_for(stored.path, stored.shape[0]),
-        grid,
+        place.grid,
         source=stored.path,
-        geometry_source=geometry_source,
+        geometry_source=place.source,
         name=stored.path.stem,
+        place_note=place.note,
+    )
+
+
+def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
+    grid = _grid_of(twin)
+    if grid.shape == shape:
+        return Place(grid, twin)
+    told = (
+        f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} beside it "
+        f"{' × '.join(map(str, grid.shape))}"
+    )
+    fits = len(shape) == grid.ndim and any(
+        all(length <= room for length, room in zip(turned, grid.shape, strict=True))
+        for turned in permutations(shape)
+    )
+    if not fits:
+        raise InputError(f"{told}; they do not belong together.")
+    return Place(
+        note=f"{told}, so its place in space is unknown. Perhaps it is a crop, or its "
+        "axes are in another order; a comparison with the segmentation can find out."
     )
 
 

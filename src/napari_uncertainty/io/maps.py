@@ -74,7 +74,8 @@ def write_map(
         )
     image = _nifti_image(np.asarray(values, dtype=np.float32), grid, zooms)
     measure, unit = provenance.get("measure", "map"), provenance.get("unit")
-    image.header.set_intent("none", name=str(measure)[:15])
+    # NIFTI_INTENT_ESTIMATE: each value estimates what the name says (nifti1.h).
+    image.header.set_intent("estimate", name=str(measure)[:15])
     description = f"{measure}{f' ({unit})' if unit else ''}, {_MADE_HERE}"
     image.header["descrip"] = description[:79].encode()
     sidecar = path.with_name(stem(path) + ".json")
@@ -106,6 +107,15 @@ def _write_gzip(image: Any, file: BinaryIO) -> None:
         image.to_stream(compressed)
 
 
+def _place_crop(image: Any, affine: np.ndarray[Any, Any]) -> None:
+    """Give a box of an image its own origin, and leave the codes as they were."""
+    sform, qform = int(image.header["sform_code"]), int(image.header["qform_code"])
+    # Without any code there would be no way to say where the box is.
+    image.set_sform(affine, sform if sform or qform else 1)
+    if qform:
+        image.set_qform(affine, qform)
+
+
 def _nifti_image(
     values: np.ndarray[Any, Any], grid: Grid | None, zooms: Sequence[float] | None
 ) -> Any:
@@ -123,6 +133,8 @@ def _nifti_image(
         header.set_slope_inter(1, 0)
         header["cal_min"] = header["cal_max"] = 0
     image = image_class(values, grid.affine, header)
+    if header is not None and (grid.affine != header.get_best_affine()).any():
+        _place_crop(image, grid.affine)
     image.set_data_dtype(np.float32)
     if header is None:
         image.header.set_xyzt_units("mm")

@@ -15,7 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
 from ..grid import Grid
-from ..images import LabelMap, Scan, looks_like_labels
+from ..images import LabelMap, Scan, are_whole_numbers, looks_like_labels
 from ..limits import check_fits_memory
 from ..probabilities import (
     ProbabilityMap,
@@ -64,6 +64,27 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
         labels = data if data.dtype.kind in "iu" else data.astype(np.int32)
         return LabelMap(labels, grid, label_names_beside(path), path, stem(path))
     return Scan(data, grid, path, stem(path))
+
+
+def open_segmentation(path: Path) -> LabelMap:
+    """Read a NIfTI image as labels, whatever it looks like.
+
+    Raises
+    ------
+    InputError
+        If there is none, or its values are no labels.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no segmentation {path}.")
+    volume = open_nifti(path)
+    if isinstance(volume, LabelMap):
+        return volume
+    if isinstance(volume, Scan) and are_whole_numbers(volume.data):
+        labels = volume.data.astype(np.int32)
+        return LabelMap(labels, volume.grid, {}, path, volume.name)
+    raise InputError(
+        f"{path.name} is no segmentation, which has one whole number for each voxel."
+    )
 
 
 def open_nifti_probabilities(path: Path) -> ProbabilityMap:

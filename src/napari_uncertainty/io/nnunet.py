@@ -23,6 +23,9 @@ from .npy import ArrayHeader, read_header
 
 KEY = "probabilities"
 
+#: nnU-Net version 1 called it so.
+OLD_KEY = "softmax"
+
 # Of a zip archive's entries, these two are what numpy writes.
 WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
 
@@ -32,8 +35,7 @@ def open_npz(path: Path) -> ProbabilityMap:
     from .geometry import find_geometry, probability_map
 
     stored = open_npz_values(path)
-    grid, geometry_source = find_geometry(path, stored.shape[1:])
-    return probability_map(stored, grid, geometry_source)
+    return probability_map(stored, find_geometry(path, stored.shape[1:]))
 
 
 def open_npz_values(path: Path) -> StoredValues:
@@ -59,13 +61,14 @@ def _find_values(path: Path) -> tuple[ArrayHeader, PackedFile]:
                 )
             with zipfile.ZipFile(file) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
-                if KEY not in names:
+                key = next((one for one in (KEY, OLD_KEY) if one in names), None)
+                if key is None:
                     raise InputError(
                         f"{path.name} holds {_listed(names)}, not an array "
                         f'"{KEY}" as nnU-Net writes it (predict with '
                         "--save_probabilities)."
                     )
-                entry = archive.infolist()[names.index(KEY)]
+                entry = archive.infolist()[names.index(key)]
                 with archive.open(entry) as member:
                     header = read_header(member, path)
                     skip = member.tell()

@@ -112,15 +112,8 @@ def open_npy(path: Path) -> ProbabilityMap:
         )
         for backwards in (class_axis == 0, class_axis != 0)
     )
-    stored, grid, geometry_source = likely, None, None
     for stored in (likely, other):
-        try:
-            grid, geometry_source = find_geometry(path, stored.shape[1:])
-        except InputError:
-            if stored is other:
-                raise
-        if grid is not None:
-            break
-    else:
-        stored = likely
-    return probability_map(stored, grid, geometry_source)
+        place = find_geometry(path, stored.shape[1:])
+        if place.grid is not None:
+            return probability_map(stored, place)
+    return probability_map(likely, place)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,51 +15,26 @@ from magicgui.widgets import (
     Widget,
 )
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_error, show_info, show_warning
 from psygnal import Signal
-from qtpy.QtWidgets import QSizePolicy
 
-from ..case import CaseResult, iter_case
+from ..case import CaseResult
 from ..errors import InputError
 from ..measures import MEASURES
+from .alignment import align
+from .check_list import CheckList, wrapped
 from .layer_choice import LayerChoice
 from .map_layer import show_map
+from .offers import offer_of
+from .pointer import Pointer
 from .preferences import BASE_BY_UNIT, preferences
 from .report import report_lines
-from .selection import (
-    check_scan_fits,
-    lies_on_map,
-    map_shape,
-    rank_probabilities,
-    rank_scan,
-    rank_segmentation,
-    required_class_axis,
-    role_of,
-    tilt_note,
-)
+from .request import Request
+from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
 from .work import Job
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
-
-
-@dataclass(frozen=True, eq=False)
-class _Request:
-    """What was asked for when Compute was clicked."""
-
-    probabilities: Image
-    data: Any
-    class_axis: int
-    scan: Image | None
-    segmentation: Labels | None
-    foreground_only: bool
-    measure: str
-    notes: list[str]
-
-    def is_current(self, viewer: Any) -> bool:
-        """Whether the layer is still there and still holds the same data."""
-        layer = self.probabilities
-        return layer in viewer.layers and layer.data is self.data
 
 
 class ComputeWidget(Container[Widget]):
@@ -109,7 +82,9 @@ class ComputeWidget(Container[Widget]):
         self.compute_button = PushButton(text="Compute")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.progress = ProgressBar(min=0, max=100, value=0)
-        self.result = Label(value="")
+        self.result = wrapped(Label(value=""))
+        self.checks = CheckList()
+        self.pointer = wrapped(Label(value=""))
         buttons = Container(
             widgets=[self.compute_button, self.cancel_button],
             layout="horizontal",
@@ -127,13 +102,10 @@ class ComputeWidget(Container[Widget]):
                 buttons,
                 self.progress,
                 self.result,
+                self.checks,
+                self.pointer,
             ],
             labels=False,
-        )
-        # Long sentences wrap instead of widening the dock.
-        self.result.native.setWordWrap(True)
-        self.result.native.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
         self.min_width = MIN_WIDTH
         self.progress.visible = False
@@ -144,6 +116,9 @@ class ComputeWidget(Container[Widget]):
         self._explain_measure()
         # The window can go at any time, and takes the job with it.
         self.native.destroyed.connect(partial(_cancel_all, self._jobs))
+        self.checks.moved.connect(self._start)
+        watch = Pointer(napari_viewer, lambda: self.scan.value, self._tell_pointer)
+        self.native.destroyed.connect(watch.stop)
         self.reset_choices()
 
     def _choose_companions(self) -> None:
@@ -161,14 +136,16 @@ class ComputeWidget(Container[Widget]):
         except InputError as error:
             self._refuse(str(error))
             return
+        align(self._viewer)
         self._set_running(True)
+        self.checks.clear()
         self.result.value = (
             f"Computing {MEASURES[request.measure].title} of "
             f"'{request.probabilities.name}' …"
         )
         self._jobs[:] = [
             Job(
-                self._steps(request),
+                request.steps(self._viewer),
                 on_progress=self._show_progress,
                 on_end=partial(self._set_running, False),
                 on_result=partial(self._finish, request),
@@ -176,62 +153,22 @@ class ComputeWidget(Container[Widget]):
             )
         ]
 
-    def _request(self) -> _Request:
-        layer = self.probabilities.value
-        if layer is None:
-            raise InputError(
-                "No layer with class probabilities is chosen; open the network's "
-                "softmax and choose it under Probabilities."
-            )
-        class_axis = required_class_axis(layer)
-        shape = map_shape(layer, class_axis)
-        check_scan_fits(layer, shape, self.scan.value)
-        notes = [tilt_note(layer, self.scan.value)]
-        if layer.rgb:
-            notes.append(
-                f"napari shows '{layer.name}' in colour; its last axis was read as "
-                f"{layer.data.shape[-1]} classes."
-            )
-        segmentation = self.segmentation.value
-        if segmentation is not None and not lies_on_map(
-            segmentation, layer, class_axis
-        ):
-            notes.append(
-                f"'{segmentation.name}' lies on other voxels than the probabilities; "
-                "the most probable class says what is foreground."
-            )
-            segmentation = None
-        return _Request(
-            probabilities=layer,
-            data=layer.data,
-            class_axis=class_axis,
-            scan=self.scan.value,
-            segmentation=segmentation,
+    def _request(self) -> Request:
+        """What is chosen: taken from layers and fields here, on the main thread."""
+        return Request.of(
+            self._viewer,
+            self.probabilities.value,
+            self.scan.value,
+            self.segmentation.value,
             foreground_only=self.foreground_only.value,
             measure=self.measure.value,
-            notes=[note for note in notes if note],
-        )
-
-    def _steps(self, request: _Request) -> Callable[..., Any]:
-        """The work for the thread, which gets arrays and plain values only.
-
-        Everything is taken from layers and fields here, on the main thread.
-        """
-        segmentation = request.segmentation
-        return partial(
-            iter_case,
-            request.data,
-            measure=request.measure,
-            class_axis=request.class_axis,
             base=BASE_BY_UNIT[self.base.value],
-            segmentation=None if segmentation is None else segmentation.data,
-            foreground_only=request.foreground_only,
         )
 
     def _show_progress(self, share: float) -> None:
         self.progress.value = round(100 * share)
 
-    def _finish(self, request: _Request, result: CaseResult | None) -> None:
+    def _finish(self, request: Request, result: CaseResult | None) -> None:
         assert result is not None  # a cancelled job reports nothing
         if not request.is_current(self._viewer):
             title = MEASURES[request.measure].title
@@ -240,32 +177,26 @@ class ComputeWidget(Container[Widget]):
                 f"{title} was computed, so the result was dropped; compute again."
             )
             return
-        layer = show_map(
-            self._viewer,
-            request.probabilities,
-            request.class_axis,
-            request.measure,
-            result,
-            scan=request.scan,
-            segmentation=request.segmentation,
-            foreground_only=request.foreground_only,
-        )
-        if result.maps.sums_message:
-            request.notes.append(result.maps.sums_message)
-        self.result.value = "\n".join(
-            report_lines(
-                result, request.measure, request.segmentation, request.foreground_only
-            )
-            + request.notes
-        )
+        layer = show_map(self._viewer, request, result)
+        align(self._viewer)
+        self.result.value = "\n".join([*report_lines(result, request), *request.notes])
+        offer = offer_of(request, result)
+        checks = result.trust.checks
+        self.checks.show_checks(checks, offer, request.probabilities)
         for note in request.notes:
-            show_warning(note)
+            show_info(note)
+        for check in checks:
+            if check.level == "red":
+                show_warning(check.sentence)
         self.computed.emit(layer)
 
     def _refuse(self, sentence: str) -> None:
         self.result.value = sentence
         show_error(sentence)
         self.computed.emit(None)
+
+    def _tell_pointer(self, text: str) -> None:
+        self.pointer.value = text
 
     def _cancel(self) -> None:
         _cancel_all(self._jobs)

@@ -26,6 +26,7 @@ from nibabel.orientations import (
 
 from ..grid import Grid
 from ..images import LabelMap, Scan
+from ..placement import Placement
 from ..probabilities import ProbabilityMap
 from .colors import label_colormap
 
@@ -44,18 +45,15 @@ class ScanSpace:
 
     Attributes
     ----------
-    order : tuple of int
-        The grid's axes in the order in which the viewer has them.
-    flips : tuple of slice
-        Direction of each, in the viewer's order.
+    turn : Placement
+        Order and direction of the grid's axes in the viewer.
     scale, translate : tuple of float
         Voxel size and position of the first voxel in mm, in the viewer's order.
     axis_labels : tuple of str
         Two or three of z, y, x.
     """
 
-    order: tuple[int, ...]
-    flips: tuple[slice, ...]
+    turn: Placement
     scale: tuple[float, ...]
     translate: tuple[float, ...]
     axis_labels: tuple[str, ...]
@@ -69,33 +67,36 @@ class ScanSpace:
         )
         affine = grid.affine @ inv_ornt_aff(orientation, shape)
         zooms = np.linalg.norm(affine[:3, :3], axis=0)
-        # Columns: the scan's own Inferior, Posterior and Left.
-        origin = -grid.directions[:, ::-1].T @ affine[:3, 3]
+        first = to_world(grid, affine[:3, 3])
         order = [int(axis) for axis in np.argsort(orientation[:, 0])]
         present = [place for place, axis in enumerate(order) if axis < grid.ndim]
         return cls(
-            order=tuple(order[place] for place in present),
-            flips=tuple(
-                slice(None, None, int(orientation[order[place], 1]))
-                for place in present
+            Placement(
+                tuple(order[place] for place in present),
+                tuple(int(orientation[order[place], 1]) for place in present),
+                (0,) * len(present),
             ),
             scale=tuple(float(zooms[place]) for place in present),
-            translate=tuple(float(origin[place]) for place in present),
+            translate=tuple(float(first[place]) for place in present),
             axis_labels=tuple(SCAN_SPACE_AXES[place] for place in present),
         )
 
-    def from_core(self, array: Array) -> Array:
-        """View of a core array in the viewer's order; leading axes stay in front."""
-        leading = array.ndim - len(self.order)
-        order = (*range(leading), *(axis + leading for axis in self.order))
-        flips = (*(slice(None),) * leading, *self.flips)
-        view: Array = array.transpose(order)[flips]
-        return view
 
-    def to_core(self, array: Array) -> Array:
-        """View of a viewer's array (no leading axes) in the grid's own order."""
-        view: Array = array[self.flips].transpose(np.argsort(self.order))
-        return view
+def to_world(along: Grid, ras: Any) -> Array:
+    """Scan space (z, y, x) of places in RAS mm, shape (..., 3).
+
+    Along a grid's own axes, which need not be at right angles: a shear is taken out
+    like a tilt, so that boxes of one image stay where they were in it.
+    """
+    own = np.asarray(ras) @ np.linalg.inv(along.directions).T
+    world: Array = -own[..., ::-1]
+    return world
+
+
+def to_ras(along: Grid, world: Any) -> Array:
+    """Places in RAS mm of scan space (z, y, x), shape (..., 3)."""
+    ras: Array = -np.asarray(world)[..., ::-1] @ along.directions.T
+    return ras
 
 
 def to_layer(volume: Scan | LabelMap | ProbabilityMap) -> LayerData:
@@ -119,6 +120,11 @@ def layer_grid(layer: Any) -> Grid | None:
     return grid if isinstance(grid, Grid) else None
 
 
+def reversed_axes(ndim: int) -> Placement:
+    """(x, y, z) as (z, y, x)."""
+    return Placement(tuple(range(ndim))[::-1], (1,) * ndim, (0,) * ndim)
+
+
 def _scan_layer(scan: Scan) -> LayerData:
     further = scan.data.ndim - scan.grid.ndim
     data = np.moveaxis(scan.data, range(scan.grid.ndim, scan.data.ndim), range(further))
@@ -131,7 +137,7 @@ def _scan_layer(scan: Scan) -> LayerData:
         "rendering": "attenuated_mip",
         "attenuation": 0.1,
     }
-    return ScanSpace.of(scan.grid).from_core(data), options, "image"
+    return ScanSpace.of(scan.grid).turn.turn(data), options, "image"
 
 
 def _labels_layer(labels: LabelMap) -> LayerData:
@@ -147,22 +153,23 @@ def _labels_layer(labels: LabelMap) -> LayerData:
             "name": list(labels.class_names.values()),
         }
         options["metadata"][METADATA_KEY]["class_names"] = dict(labels.class_names)
-    return ScanSpace.of(labels.grid).from_core(labels.data), options, "labels"
+    return ScanSpace.of(labels.grid).turn.turn(labels.data), options, "labels"
 
 
 def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
     grid = probabilities.grid
     n_spatial = probabilities.values.ndim - 1
     if grid is None:
-        # Nothing is known of its place: the file's own z, y, x, in voxels.
-        data = probabilities.values.transpose(0, *range(n_spatial, 0, -1))
-        axis_labels = SCAN_SPACE_AXES[-n_spatial:]
-        options: dict[str, Any] = {"axis_labels": ("class", *axis_labels)}
-        options["metadata"] = {
-            METADATA_KEY: _provenance("probabilities", probabilities)
+        # Nothing is known of its place: the file's own z, y, x, as if voxels were 1 mm
+        # large. In voxels it could not be shown beside a scan in mm.
+        data = reversed_axes(n_spatial).turn(probabilities.values)
+        options: dict[str, Any] = {
+            "axis_labels": ("class", *SCAN_SPACE_AXES[-n_spatial:]),
+            "units": ("pixel", *("mm",) * n_spatial),
+            "metadata": {METADATA_KEY: _provenance("probabilities", probabilities)},
         }
     else:
-        data = ScanSpace.of(grid).from_core(probabilities.values)
+        data = ScanSpace.of(grid).turn.turn(probabilities.values)
         options = _placed("probabilities", probabilities, ("class",))
     options["metadata"][METADATA_KEY] |= {
         "class_names": list(probabilities.class_names),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image
 from napari.utils.transforms import CompositeAffine
 
 from ..case import CaseResult
@@ -14,6 +14,7 @@ from ..provenance import provenance
 from .colors import transparent_where_certain
 from .layers import METADATA_KEY, layer_info
 from .preferences import preferences
+from .request import Request
 
 #: Transform attributes of a layer that a map takes over, the class axis left out.
 TRANSFORM = (
@@ -50,38 +51,30 @@ def inherited_transform(layer: Image, class_axis: int) -> dict[str, Any]:
     }
 
 
-def show_map(
-    viewer: Any,
-    probabilities: Image,
-    class_axis: int,
-    measure: str,
-    result: CaseResult,
-    *,
-    scan: Image | None = None,
-    segmentation: Labels | None = None,
-    foreground_only: bool = False,
-) -> Image:
+def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     """Add the map to the viewer, or update the one that was made from this layer.
 
     A new map on a scan hides the probabilities, which would lie between the two.
     """
+    probabilities, class_axis = request.probabilities, request.class_axis
+    measure, values = request.measure, request.source.turn.turn(result.values)
     options = inherited_transform(probabilities, class_axis)
     options["contrast_limits"] = (
         0,
         # One class leaves an empty range, which napari refuses.
         MEASURES[measure].highest(result.maps.base, result.maps.n_classes) or 1,
     )
-    origin = _origin(probabilities, measure, result, segmentation, foreground_only)
+    origin = _origin(request, result)
     layer = _map_made_from(viewer, probabilities, measure)
     if layer is not None:
-        layer.data = result.values
+        layer.data = values
         for name, value in options.items():
             setattr(layer, name, value)
         layer.metadata = {**layer.metadata, METADATA_KEY: origin}
         return layer
     chosen = preferences()
     layer = viewer.add_image(
-        result.values,
+        values,
         name=f"{probabilities.name} {measure}",
         colormap=transparent_where_certain(chosen.colormap)
         if chosen.transparent
@@ -95,7 +88,7 @@ def show_map(
         **options,
     )
     layer.colorbar.visible = chosen.colorbar
-    if scan is not None:
+    if request.scan is not None:
         probabilities.visible = False
     _keep_out_of_rolling(viewer, probabilities, class_axis)
     return layer
@@ -124,19 +117,17 @@ def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | N
     return None
 
 
-def _origin(
-    probabilities: Image,
-    measure: str,
-    result: CaseResult,
-    segmentation: Labels | None,
-    foreground_only: bool,
-) -> dict[str, Any]:
+def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
     """What the map is and where it comes from; goes into the JSON of a saved map."""
+    probabilities = request.probabilities
     known = layer_info(probabilities)
+    foreground_from = "prediction"
+    if request.segmentation is not None and result.trust.foreground is not None:
+        foreground_from = request.segmentation.name
     return {
         "role": "map",
         **provenance(
-            measure,
+            request.measure,
             result.maps,
             result.statistics,
             probabilities=probabilities.name,
@@ -144,8 +135,9 @@ def _origin(
             geometry_source=known.get("geometry_source"),
             class_names=known.get("class_names", ()),
             kind=known.get("kind", "softmax"),
-            foreground_only=foreground_only,
-            foreground_from="prediction" if segmentation is None else segmentation.name,
+            foreground_only=request.foreground_only,
+            foreground_from=foreground_from,
+            checks=result.trust.checks,
         ),
         "made_from": probabilities.unique_id,
     } | {name: known[name] for name in ("grid", "affine") if name in known}

@@ -35,11 +35,19 @@ def read_layers(path: str | list[str]) -> LayerTuples:
             show_error(str(error))
             continue
         if isinstance(volume, ProbabilityMap) and volume.grid is None:
-            assert volume.source is not None
-            show_info(
-                f"No NIfTI image of the same name and shape lies beside "
-                f"{volume.source.name}, so its place in space is unknown: it is shown "
-                "in voxels."
-            )
+            show_info(f"{volume.place_note} It is shown in voxels.")
+    _align_soon()
     # napari takes this for "read, but nothing to add".
     return layers or [(None,)]
+
+
+def _align_soon() -> None:
+    """Once napari has added the layers: what is tilted is resampled."""
+    from napari import current_viewer
+    from qtpy.QtCore import QTimer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        from .alignment import align
+
+        QTimer.singleShot(0, lambda: align(viewer))

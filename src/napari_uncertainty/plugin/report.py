@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..case import CaseResult
 from ..measures import MEASURES
+from .request import Request
 
 
-def report_lines(
-    result: CaseResult,
-    measure: str,
-    segmentation: Any | None,
-    foreground_only: bool,
-) -> list[str]:
+def report_lines(result: CaseResult, request: Request) -> list[str]:
     """Total, means, maximum and no-data voxels, a line each."""
     numbers = result.statistics
-    title = MEASURES[measure].title
-    unit = f" {MEASURES[measure].unit(result.maps.base)}".rstrip()
-    where = (
-        "the most probable class" if segmentation is None else f"'{segmentation.name}'"
-    )
+    measure = MEASURES[request.measure]
+    title, unit = measure.title, f" {measure.unit(result.maps.base)}".rstrip()
+    where = "the most probable class"
+    if request.segmentation is not None and result.trust.foreground is not None:
+        where = f"'{request.segmentation.name}'"
     total = f"{numbers.total:,.1f}{unit}"
     mean = f"{numbers.foreground_mean:.4g}{unit}"
-    if foreground_only:
+    if request.foreground_only:
         lines = [f"Total {title} in the foreground: {total}", f"Mean: {mean}"]
     else:
         lines = [

@@ -7,21 +7,17 @@ from pathlib import PurePath
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from napari.layers import Image, Labels
 
 from ..errors import InputError
 from ..fold import as_dask
-from ..grid import PLACEMENT_TOLERANCE_VOXELS
 from ..io.nifti import stem
 from ..probabilities import find_class_axis, require_class_axis, scale_of
 from .layers import layer_grid, layer_info
+from .sources import source_of
 
 # What was found in layers of lazy arrays, with the data that it was found in.
 _lazy_axes: WeakKeyDictionary[Image, tuple[Any, int | None]] = WeakKeyDictionary()
-
-#: Degrees; at 100 mm from the centre this moves a voxel by less than 0.1 mm.
-TILT_TOLERANCE = 0.05
 
 
 def role_of(layer: Any) -> str | None:
@@ -109,27 +105,21 @@ def rank_scan(layer: Image, probabilities: Image | None) -> tuple[Any, ...] | No
 def rank_segmentation(
     layer: Labels, probabilities: Image | None
 ) -> tuple[Any, ...] | None:
-    """A segmentation on the voxels of the probabilities; best of the same case."""
+    """A segmentation; best that of the same name, then one with the same voxels."""
     if probabilities is None:
         return ()
     axis = class_axis_of(probabilities)
-    if axis is None or not lies_on_map(layer, probabilities, axis):
+    if axis is None:
         return None
-    return (same_case(layer, probabilities),)
-
-
-def tilt_note(probabilities: Image, scan: Image | None) -> str | None:
-    """What to tell where two images are tilted differently; None where they are not."""
-    if scan is None:
-        return None
-    here, there = layer_grid(probabilities), layer_grid(scan)
-    if here is None or there is None or here.tilt_against(there) < TILT_TOLERANCE:
-        return None
-    return (
-        f"'{scan.name}' is tilted by {here.tilt_against(there):.1f}° against "
-        f"'{probabilities.name}'; both are shown along their own axes, so they do not "
-        "coincide exactly."
-    )
+    same = same_case(layer, probabilities)
+    fits = layer.data.shape == map_shape(probabilities, axis)
+    axes = layer_grid(probabilities) or layer_grid(layer)
+    here = source_of(layer, axes=axes).grid
+    there = source_of(probabilities, axis, axes).grid
+    if here is not None and there is not None:
+        fits = here.same_place(there)
+        return (same, fits) if here.overlaps(there) else None
+    return (same, fits) if same or fits else None
 
 
 def map_shape(layer: Image, class_axis: int) -> tuple[int, ...]:
@@ -144,33 +134,16 @@ def check_scan_fits(
 ) -> None:
     """Raise InputError where scan and probabilities cannot lie on each other.
 
-    Other shapes are fine where both know their place in space (a crop, other voxel
-    sizes).
+    Other shapes are fine where the scan says where it is: the probabilities may be a
+    crop, or have other voxels, or get their place from it.
     """
-    if scan is None or _same_voxels(scan, shape):
-        return
-    if layer_grid(probabilities) is not None and layer_grid(scan) is not None:
+    if scan is None or _same_voxels(scan, shape) or layer_grid(scan) is not None:
         return
     raise InputError(
         f"'{probabilities.name}' has {_times(shape)} voxels and the scan "
         f"'{scan.name}' {_times(_spatial_shape(scan))}, so one does not lie on the "
         "other; choose the scan that was segmented, or none."
     )
-
-
-def lies_on_map(segmentation: Labels, probabilities: Image, class_axis: int) -> bool:
-    """Whether a segmentation has the voxels of the map, in the same places."""
-    if segmentation.data.shape != map_shape(probabilities, class_axis):
-        return False
-    # The channels of an image that napari shows as RGB are none of its axes.
-    axes = [] if probabilities.rgb else [class_axis]
-    tolerance = PLACEMENT_TOLERANCE_VOXELS * float(np.min(np.abs(segmentation.scale)))
-    for corner in (np.zeros(segmentation.ndim), np.array(segmentation.data.shape) - 1):
-        here = segmentation.data_to_world(corner)
-        there = probabilities.data_to_world(np.insert(corner, axes, 0.0))
-        if not np.allclose(here, np.delete(there, axes), atol=tolerance, rtol=0):
-            return False
-    return True
 
 
 def same_case(layer: Any, probabilities: Any) -> bool:

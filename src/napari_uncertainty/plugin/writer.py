@@ -11,9 +11,10 @@ from ..errors import InputError
 from ..grid import Grid
 from ..io.maps import write_map as write_map_files
 from .layers import METADATA_KEY, ScanSpace
+from .sources import ORIGINAL, SHOWN_GRID
 
 # Known in the running viewer only, or written by other means.
-_NOT_FOR_JSON = ("grid", "made_from", "role")
+_NOT_FOR_JSON = ("grid", "made_from", "role", ORIGINAL, SHOWN_GRID)
 
 
 def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -45,14 +46,16 @@ def _write(
         name: value for name, value in info.items() if name not in _NOT_FOR_JSON
     }
     if isinstance(grid, Grid):
-        space = ScanSpace.of(grid)
-        if data.shape != tuple(grid.shape[axis] for axis in space.order):
+        turn = ScanSpace.of(grid).turn
+        if ORIGINAL in info:  # what is shown is resampled onto another scan's axes
+            data = turn.turn(np.asarray(info[ORIGINAL]))
+        if data.shape != turn.turned_shape(grid.shape):
             raise InputError(
                 f"'{attributes.get('name')}' has other voxels than the image it was "
                 "computed from, so it cannot be placed on the scan; compute it again."
             )
         provenance |= grid.to_dict()
-        return write_map_files(path, space.to_core(data), provenance, grid=grid)
+        return write_map_files(path, turn.turn_back(data), provenance, grid=grid)
     # Place unknown: the viewer's z, y, x become NIfTI's x, y, z.
     zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
     return write_map_files(path, data.T, provenance, grid=None, zooms=zooms or None)

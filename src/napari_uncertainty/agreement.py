@@ -1,0 +1,165 @@
+"""How well a predicted segmentation agrees with a given one, voxel by voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .placement import Placement
+
+Array = np.ndarray[Any, Any]
+Box = tuple[slice, ...]
+
+# Voxels that are compared together, so that masks stay small.
+SLAB_VOXELS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Share of voxels that have the same class in both, 0 to 1.
+
+    Attributes
+    ----------
+    overall : float
+        Of all voxels of the segmentation.
+    foreground : float
+        Of those that are foreground in one of the two, or both: the Jaccard index [1]_
+        with the classes told apart. 1 where neither has any.
+
+    References
+    ----------
+    .. [1] P. Jaccard, The distribution of the flora in the alpine zone, New
+       Phytologist 11 (1912), 37-50, doi:10.1111/j.1469-8137.1912.tb05611.x
+    """
+
+    overall: float
+    foreground: float
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A prediction and a segmentation, ready to be compared in any placement.
+
+    Attributes
+    ----------
+    prediction : ndarray of unsigned int
+        Most probable class of each voxel, 0 is background.
+    labels : ndarray of unsigned int
+        The segmentation, in the numbers of the classes.
+    prediction_box, labels_box : tuple of slice
+        The smallest boxes that hold all that is not background.
+    foreground : tuple of int
+        How many voxels these are, in the prediction and in the segmentation.
+    """
+
+    prediction: Array
+    labels: Array
+    prediction_box: Box
+    labels_box: Box
+    foreground: tuple[int, int]
+
+    @classmethod
+    def of(cls, prediction: Array, labels: Array) -> Comparison:
+        """Look for the foreground of both, once."""
+        boxes = box_of(prediction), box_of(labels)
+        counts = (
+            int(np.count_nonzero(prediction[boxes[0]])),
+            int(np.count_nonzero(labels[boxes[1]])),
+        )
+        return cls(prediction, labels, *boxes, counts)
+
+    def agreement(self, placement: Placement) -> Agreement:
+        """Exact agreement with the prediction in this placement.
+
+        Where the prediction has no voxel it counts as background, and predicted
+        foreground outside of the segmentation counts as wrong.
+        """
+        turned = placement.turn(self.prediction)
+        here, there = placement.overlap(self.prediction.shape, self.labels.shape)
+        there = tuple(
+            slice(max(a.start, b.start), max(a.start, b.start, min(a.stop, b.stop)))
+            for a, b in zip(there, self.labels_box, strict=True)
+        )
+        here = tuple(
+            slice(part.start - offset, part.stop - offset)
+            for part, offset in zip(there, placement.offset, strict=True)
+        )
+        same = both = 0
+        for predicted, given in _slabs(turned[here], self.labels[there]):
+            inside = given != 0
+            same += int(np.count_nonzero((predicted == given) & inside))
+            both += int(np.count_nonzero(inside & (predicted != 0)))
+        union = sum(self.foreground) - both
+        # What is neither predicted nor given as foreground is background in both.
+        lost = self.foreground[0] - self._foreground_inside(turned, placement)
+        background = self.labels.size - (union - lost)
+        return Agreement(
+            overall=(background + same) / self.labels.size if self.labels.size else 1.0,
+            foreground=same / union if union else 1.0,
+        )
+
+    def _foreground_inside(self, turned: Array, placement: Placement) -> int:
+        """Predicted foreground that lies within the segmentation's volume."""
+        here, _ = placement.overlap(self.prediction.shape, self.labels.shape)
+        shape = placement.turned_shape(self.prediction.shape)
+        if here == tuple(slice(0, length) for length in shape):
+            return self.foreground[0]
+        return int(np.count_nonzero(turned[here]))
+
+
+def as_classes(labels: Array, n_classes: int) -> Array:
+    """A segmentation in the numbers of the classes, 0 to C - 1.
+
+    Labels that are class numbers stay. Other numbers, as atlases have them, stand for
+    the classes in their order where there are as many of them as classes.
+
+    Raises
+    ------
+    InputError
+        If the numbers cannot be told to be classes.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "biu":
+        raise InputError(
+            f"Labels of type {labels.dtype} cannot be compared; whole numbers can."
+        )
+    if labels.size == 0 or (labels.min() >= 0 and labels.max() < n_classes):
+        return labels
+    found = np.unique(labels)
+    if len(found) == n_classes:
+        return np.searchsorted(found, labels).astype(np.uint16)
+    listed = ", ".join(map(str, found[:6])) + (" …" if len(found) > 6 else "")
+    raise InputError(
+        f"The segmentation has the labels {listed}, which are not the {n_classes} "
+        "classes of the probabilities, so the two cannot be compared."
+    )
+
+
+def box_of(labels: Array) -> Box:
+    """The smallest box that holds all labels but 0; empty where there are none."""
+    inside = labels != 0
+    box = []
+    for axis in range(labels.ndim):
+        others = tuple(other for other in range(labels.ndim) if other != axis)
+        places = np.flatnonzero(inside.any(axis=others))
+        box.append(
+            slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
+        )
+    return tuple(box)
+
+
+def _slabs(first: Array, second: Array) -> Iterator[tuple[Array, Array]]:
+    """Equal pieces of two arrays of one shape."""
+    if first.size == 0:
+        return
+    # Along the slowest axis of the first, so that a piece lies together.
+    axis = int(np.argmax(np.abs(first.strides)))
+    length = first.shape[axis]
+    step = max(1, SLAB_VOXELS * length // first.size)
+    for start in range(0, length, step):
+        piece = (*(slice(None),) * axis, slice(start, start + step))
+        yield first[piece], second[piece]

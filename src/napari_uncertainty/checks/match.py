@@ -1,0 +1,114 @@
+"""Checks of whether probabilities and a segmentation belong together, and which way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..orientation import BELONGS, Candidate, Search
+from . import Check, Level, percent
+
+#: Share of the foreground that agrees where the segmentation was made from the
+#: probabilities, give or take what clean-up afterwards changes.
+AGREES = 0.95
+
+
+def check_agreement(
+    search: Search, name: str, axcodes: Sequence[str] | None
+) -> list[Check]:
+    """Whether the most probable class and a segmentation belong together.
+
+    Parameters
+    ----------
+    search : Search
+        What was found.
+    name : str
+        Of the segmentation.
+    axcodes : sequence of str or None
+        Anatomical directions of its axes, where they are known.
+    """
+    return [_agreement(search, name), _orientation(search, name, axcodes)]
+
+
+def _agreement(search: Search, name: str) -> Check:
+    if search.as_loaded is None:
+        sentence = (
+            f"As loaded, the probabilities cannot be compared with '{name}': their "
+            "place in it is unknown."
+        )
+        return Check("agreement", "amber", sentence)
+    agreement = search.as_loaded.agreement
+    numbers = {"overall": agreement.overall, "foreground": agreement.foreground}
+    level: Level = "amber"
+    if agreement.foreground >= AGREES:
+        level, comment = "green", ""
+    elif agreement.foreground >= BELONGS:
+        comment = "; their own segmentation would agree in nearly all"
+    else:
+        level, comment = "red", "; as they lie, they do not belong together"
+    sentence = (
+        f"The most probable class agrees with '{name}' in "
+        f"{percent(agreement.overall)} of all voxels and in "
+        f"{percent(agreement.foreground)} of the foreground{comment}."
+    )
+    return Check("agreement", level, sentence, numbers)
+
+
+def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Check:
+    best = search.best
+    if best is None:
+        sentence = f"In no orientation do the probabilities fit into '{name}'."
+        return Check("orientation", "red", sentence)
+    numbers: dict[str, Any] = {
+        "best": best.placement.describe(),
+        "best_foreground": best.agreement.foreground,
+    }
+    if not best.belongs:
+        sentence = (
+            f"In no orientation do more than {percent(best.agreement.foreground)} of "
+            f"the foreground agree: the probabilities and '{name}' are of different "
+            "images, or their classes differ."
+        )
+        return Check("orientation", "red", sentence, numbers)
+    if search.ties:
+        return _tie(search, best, axcodes, numbers)
+    if search.better is None:
+        sentence = "No other order or direction of the axes agrees as well."
+        return Check("orientation", "green", sentence, numbers)
+    found = f"{best.placement.describe()} {percent(best.agreement.foreground)}"
+    if search.as_loaded is None:
+        sentence = (
+            f"They agree with '{name}' when placed so: {found} of the foreground."
+        )
+        return Check("orientation", "amber", sentence, numbers)
+    sentence = (
+        "Another orientation agrees far better: as loaded "
+        f"{percent(search.as_loaded.agreement.foreground)} of the foreground, {found}."
+    )
+    return Check("orientation", "red", sentence, numbers)
+
+
+def _tie(
+    search: Search,
+    best: Candidate,
+    axcodes: Sequence[str] | None,
+    numbers: dict[str, Any],
+) -> Check:
+    tie = search.ties[0]
+    turned = tie.placement.relative_to(best.placement).describe(axcodes)
+    numbers["ties"] = [
+        {
+            "placement": one.placement.describe(),
+            "foreground": one.agreement.foreground,
+        }
+        for one in search.ties
+    ]
+    where = "as loaded" if best == search.as_loaded else best.placement.describe()
+    return Check(
+        "orientation",
+        "amber" if search.better is None else "red",
+        f"The data cannot decide the orientation: {where} "
+        f"{percent(best.agreement.foreground)} of the foreground agree, and {turned} "
+        f"{percent(tie.agreement.foreground)}.",
+        numbers,
+    )

@@ -1,0 +1,135 @@
+"""Checks of where probabilities lie: against other images, and by their header."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..grid import Grid
+from . import Check
+
+
+def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> Check:
+    """Whether the probabilities lie where a scan or segmentation lies.
+
+    Parameters
+    ----------
+    name : str
+        What the other image is called.
+    role : str
+        ``"scan"`` or ``"segmentation"``.
+    grid, other : Grid or None
+        Of the probabilities, and of the other image; None where it is unknown.
+    """
+    key = f"{role}_grid"
+    if grid is None or other is None:
+        unknown = "the probabilities" if grid is None else f"'{name}'"
+        sentence = f"The place in space of {unknown} is unknown."
+        return Check(key, "amber", sentence)
+    apart = grid.difference(other)
+    numbers: dict[str, Any] = {
+        "same_shape": apart.same_shape,
+        "zooms_mm": apart.zooms_mm,
+        "origin_mm": apart.origin_mm,
+        "direction_mm": apart.direction_mm,
+    }
+    deviations = (
+        f"voxel size {_mm(apart.zooms_mm)}, origin {_mm(apart.origin_mm)}, direction "
+        f"{_mm(apart.direction_mm)} apart"
+    )
+    placement = grid.placement_in(other)
+    if placement is not None:
+        inside = all(
+            offset >= 0 and offset + length <= room
+            for offset, length, room in zip(
+                placement.offset,
+                placement.turned_shape(grid.shape),
+                other.shape,
+                strict=True,
+            )
+        )
+        if apart.same_shape and inside:
+            return Check(
+                key,
+                "green",
+                f"The voxels are those of '{name}' ({deviations}).",
+                numbers,
+            )
+        if inside:
+            numbers["offset"] = list(placement.offset)
+            return Check(
+                key,
+                "green",
+                f"A crop that lies voxel on voxel in '{name}', from its voxel "
+                f"({', '.join(map(str, placement.offset))}) on.",
+                numbers,
+            )
+    if not grid.overlaps(other):
+        return Check(
+            key,
+            "red",
+            f"The probabilities and '{name}' do not overlap in space ({deviations}).",
+            numbers,
+        )
+    shape = "" if apart.same_shape else "another shape, "
+    return Check(
+        key, "amber", f"Other voxels than those of '{name}': {shape}{deviations}.",
+        numbers,
+    )  # fmt: skip
+
+
+def check_header(name: str, grid: Grid | None) -> list[Check]:
+    """What is odd about the place that a header gives; nothing where nothing is."""
+    if grid is None:
+        return []
+    checks = []
+    if grid.shear > 0.1:
+        sentence = (
+            f"'{name}' is sheared by {grid.shear:.1f}°. It is shown along its own "
+            "axes, so angles are not true."
+        )
+        checks.append(Check("header", "amber", sentence, {"shear_degrees": grid.shear}))
+    header = grid.nifti_header
+    if header is None:
+        return checks
+    codes = {kind: int(header[f"{kind}_code"]) for kind in ("sform", "qform")}
+    if not any(codes.values()):
+        sentence = (
+            f"The header of '{name}' does not say where it lies (sform and qform code "
+            "are 0). As nibabel does, its first axis is taken to run to the left, the "
+            "second to the front and the third up, around the origin."
+        )
+        checks.append(Check("header", "amber", sentence, codes))
+    elif all(codes.values()):
+        moved = _sform_against_qform(header, grid.shape)
+        if moved is None or moved > 0.1 * float(grid.zooms.min()):
+            how = (
+                "the qform cannot be used"
+                if moved is None
+                else f"sform and qform put voxels up to {_mm(moved)} apart"
+            )
+            sentence = f"In the header of '{name}' {how}; the sform counts."
+            checks.append(
+                Check("header", "amber", sentence, codes | {"qform_mm": moved})
+            )
+    return checks
+
+
+def _mm(distance: float) -> str:
+    return f"{distance:.3g} mm" if distance >= 1e-3 else "0 mm"
+
+
+def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
+    """How far apart the two put a voxel, in mm; None where the qform is no use."""
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        sform, qform = (
+            Grid(shape, header.get_sform()),
+            Grid(shape, header.get_qform()),
+        )
+    except (HeaderDataError, ValueError):
+        return None
+    ends = np.array(list(np.ndindex(*(2,) * len(shape)))) * (np.array(shape) - 1)
+    return float(np.linalg.norm(sform.to_ras(ends) - qform.to_ras(ends), axis=1).max())

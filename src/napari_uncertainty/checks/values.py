@@ -1,0 +1,126 @@
+"""Checks of the probabilities themselves: sums, voxels without data, precision."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..fold import UncertaintyMaps
+from ..fold.values import divisor_of
+from ..probabilities import lines_along, scale_of
+from ..stored import StoredValues
+from . import Check, Level, percent
+
+#: Entropy in bits that rounding may take from a voxel without being told as a loss.
+SMALL_LOSS = 0.01
+
+
+def check_sums(maps: UncertaintyMaps) -> Check:
+    """Whether the values are a softmax."""
+    deviation = float(maps.largest_sum_deviation)
+    numbers = {"kind": "softmax", "largest_sum_deviation": deviation}
+    if maps.sums_message is None:
+        sentence = (
+            "Softmax: the values of each voxel sum to 1 (largest deviation "
+            f"{deviation:.2g})."
+        )
+        return Check("sums", "green", sentence, numbers)
+    level: Level = "amber" if deviation <= 0.1 else "red"
+    return Check("sums", level, maps.sums_message, numbers)
+
+
+def check_no_data(maps: UncertaintyMaps) -> Check:
+    """Whether all voxels have probabilities."""
+    count, voxels = int(np.count_nonzero(maps.no_data)), maps.no_data.size
+    numbers = {"no_data": count, "voxels": voxels}
+    if count == 0:
+        return Check("no_data", "green", "All voxels have data.", numbers)
+    if count == voxels:
+        return Check("no_data", "red", "No voxel has data.", numbers)
+    return Check(
+        "no_data",
+        "amber",
+        f"{count:,} voxels ({percent(count / voxels)}) have no data: their values are "
+        "all 0, or not finite. They are left out.",
+        numbers,
+    )
+
+
+def check_precision(values: Any, n_classes: int) -> Check:
+    """What the storage of the probabilities takes from the entropy.
+
+    Parameters
+    ----------
+    values : array or StoredValues
+        The probabilities, class axis first.
+    n_classes : int
+        How many classes there are.
+
+    Notes
+    -----
+    Values that are stored in steps q lose every class below q / 2. At most, C - 1
+    classes of q / 2 each are lost beside a certain one: (C - 1) h(q / 2) +
+    h(1 - (C - 1) q / 2) bits, where h(p) = -p log2 p. A float16 is off by 2^-11 of
+    itself, which moves the entropy H by up to 2^-11 (H + log2 e): the differential of
+    h is -(log2 p + log2 e) dp.
+    """
+    step = _step(values)
+    name = str(values.stored if isinstance(values, StoredValues) else values.dtype)
+    numbers: dict[str, Any] = {"dtype": name, "step": step}
+    if step == 1:
+        return Check(
+            "precision",
+            "red",
+            "Only 0 and 1 occur: these are labels, not probabilities, and show no "
+            "uncertainty.",
+            numbers,
+        )
+    if step is not None:
+        lost = min((n_classes - 1) * step / 2, 1 - 1 / n_classes)
+        each = lost / max(1, n_classes - 1)
+        loss = (n_classes - 1) * _h(each) + _h(1 - lost)
+        sentence = f"Stored in steps of {_step_name(step)}"
+    elif name.endswith("f2") or name == "float16":
+        loss = 2**-11 * (math.log2(n_classes) + math.log2(math.e))
+        sentence = "Stored as float16"
+    else:
+        return Check("precision", "green", f"Stored as {name}.", numbers)
+    numbers["entropy_loss_bits"] = loss
+    return Check(
+        "precision",
+        "green" if loss <= SMALL_LOSS else "amber",
+        f"{sentence}, which can cost up to {loss:.2g} bit of a voxel's entropy.",
+        numbers,
+    )
+
+
+def _step(values: Any) -> float | None:
+    """The step in which values are stored, as a share of 1; None for floats."""
+    if isinstance(values, StoredValues):
+        if values.stored.kind == "f":
+            return None
+        return abs(values.slope) / values.scale
+    if hasattr(values, "__dask_graph__"):  # to look at values is to compute them
+        divisor = divisor_of(values.dtype)
+        return None if divisor == 1 else 1 / divisor
+    some = lines_along(values, 0).astype(np.float64)
+    scale = scale_of(values, 0) or 1.0
+    found = np.unique(some[np.isfinite(some)]) / scale
+    if len(found) < 2:
+        return None
+    step = float(np.diff(found).min())
+    steps = found / step
+    # Smaller steps than 16 bits have are those of floating-point numbers.
+    if step < 0.9 / 65535 or np.abs(steps - np.rint(steps)).max() > 0.05:
+        return None
+    return 1 / round(1 / step) if step < 1 else 1.0
+
+
+def _step_name(step: float) -> str:
+    return f"1/{round(1 / step):,}" if step < 1 else f"{step:g}"
+
+
+def _h(p: float) -> float:
+    return -p * math.log2(p) if p > 0 else 0.0

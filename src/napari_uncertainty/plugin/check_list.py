@@ -1,0 +1,93 @@
+"""Checks as a short list, and the offer that may follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from magicgui.widgets import ComboBox, Container, Label, PushButton, Widget
+from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy
+
+from ..checks import Check
+from .offers import Offer, apply, can_undo, undo
+
+# Signs besides colours, for those who do not see them; both read on dark and light.
+_SIGNS = {"green": ("✓", "#2fa84f"), "amber": ("▲", "#e0900b"), "red": ("✗", "#e5484d")}
+
+_WORST_FIRST = ("red", "amber", "green")
+
+
+class CheckList(Container[Widget]):
+    """What was checked, the worst first, with buttons to move the probabilities."""
+
+    #: Emitted after probabilities were moved, or moved back.
+    moved = Signal()
+
+    def __init__(self) -> None:
+        self._offer: Offer | None = None
+        self._layer: Any = None
+        self.list = wrapped(Label(value=""))
+        self.list.native.setTextFormat(Qt.TextFormat.RichText)
+        self.reason = wrapped(Label(value=""))
+        self.choice: ComboBox = ComboBox(choices=[])
+        self.apply_button = PushButton(text="Apply this placement")
+        self.undo_button = PushButton(text="Undo placement")
+        super().__init__(
+            widgets=[
+                self.list,
+                self.reason,
+                self.choice,
+                self.apply_button,
+                self.undo_button,
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.apply_button.changed.connect(self._apply)
+        self.undo_button.changed.connect(self._undo)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.show_checks((), None, None)
+
+    def show_checks(
+        self, checks: Sequence[Check], offer: Offer | None, layer: Any
+    ) -> None:
+        """Show what was found for a layer of probabilities, and what can be done."""
+        self._offer, self._layer = offer, layer
+        ranked = sorted(checks, key=lambda one: _WORST_FIRST.index(one.level))
+        self.list.value = "".join(map(_line, ranked))
+        self.choice.choices = list(offer.choices) if offer else []
+        self.reason.value = offer.sentence if offer else ""
+        self.list.visible = bool(checks)
+        self.reason.visible = offer is not None and bool(offer.sentence)
+        self.choice.visible = self.apply_button.visible = offer is not None
+        self.undo_button.visible = can_undo(layer)
+
+    def _apply(self) -> None:
+        assert self._offer is not None
+        apply(self._offer, self.choice.value)
+        self.moved.emit()
+
+    def _undo(self) -> None:
+        undo(self._layer)
+        self.moved.emit()
+
+
+def wrapped(label: Label) -> Label:
+    """A label whose long sentences wrap instead of widening the dock."""
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def _line(check: Check) -> str:
+    sign, colour = _SIGNS[check.level]
+    return (
+        f'<p style="margin: 2px 0"><span style="color: {colour}">{sign}</span> '
+        f"{escape(check.sentence)}</p>"
+    )

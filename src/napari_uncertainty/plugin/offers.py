@@ -1,0 +1,191 @@
+"""Another place for probabilities, offered where the evidence is for it.
+
+Nothing is moved without the user, and what was moved can be moved back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.transforms import CompositeAffine
+
+from ..case import CaseResult
+from ..placement import Placement
+from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info, reversed_axes
+from .map_layer import TRANSFORM
+from .request import Request
+from .sources import source_of
+
+Array = np.ndarray[Any, Any]
+
+# In a layer's metadata: its data, transform and metadata before it was moved.
+BEFORE = "before_placing"
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """Where a layer of probabilities may belong.
+
+    Attributes
+    ----------
+    probabilities : Image
+        The layer.
+    class_axis : int
+        Of its data.
+    onto : Image or Labels
+        The layer whose voxels it would lie on.
+    choices : dict of str to Placement
+        What each is called.
+    sentence : str
+        Why, for a person; empty where the checks say so already.
+    """
+
+    probabilities: Image
+    class_axis: int
+    onto: Image | Labels
+    choices: Mapping[str, Placement]
+    sentence: str = ""
+
+
+def offer_of(request: Request, result: CaseResult) -> Offer | None:
+    """What the evidence speaks for, or where the scan could put the probabilities."""
+    layer, search = request.probabilities, result.trust.search
+    if layer.rgb:
+        return None
+    if search is not None and search.better is not None:
+        assert request.segmentation is not None
+        # Of equals the user may know which is right.
+        found = (search.better, *search.ties)
+        choices = {one.placement.describe(): one.placement for one in found}
+        return Offer(layer, request.class_axis, request.segmentation, choices)
+    scan = request.scan
+    if request.source.grid is not None or scan is None or layer_grid(scan) is None:
+        return None
+    fitting = _fitting(request, scan)
+    if not fitting:
+        return None
+    return Offer(
+        layer,
+        request.class_axis,
+        scan,
+        fitting,
+        f"'{layer.name}' does not say where it lies. If it was made from "
+        f"'{scan.name}', it can take its place:",
+    )
+
+
+def apply(offer: Offer, choice: str) -> None:
+    """Move the layer; raises nothing that the layer's removal could cause."""
+    layer, placement = offer.probabilities, offer.choices[choice]
+    before = {
+        "data": layer.data,
+        "metadata": dict(layer.metadata),
+        **{name: getattr(layer, name) for name in TRANSFORM},
+    }
+    values = source_of(layer, offer.class_axis).values
+    turned = placement.turn(values)
+    grid = layer_grid(offer.onto)
+    info = {**layer_info(layer), "role": "probabilities", "class_axis": 0}
+    if grid is not None:
+        box = grid.box(placement.offset, turned.shape[1:])
+        space = ScanSpace.of(box)
+        data, transform = space.turn.turn(turned), _in_scan_space(space)
+        info |= {"grid": box, "affine": box.affine, "placed": choice}
+        info["geometry_source"] = layer_info(offer.onto).get("source", "")
+    else:
+        data, transform = turned, _box_transform(offer.onto, placement.offset)
+        info["placed"] = choice
+    info[BEFORE] = before
+    _set(layer, data, transform, {**layer.metadata, METADATA_KEY: info})
+
+
+def can_undo(layer: Any) -> bool:
+    """Whether a layer was moved by an offer."""
+    return layer is not None and BEFORE in layer_info(layer)
+
+
+def undo(layer: Image) -> None:
+    """Put a layer back where it was before an offer was applied."""
+    before = layer_info(layer)[BEFORE]
+    transform = {name: before[name] for name in TRANSFORM}
+    _set(layer, before["data"], transform, before["metadata"])
+
+
+def _fitting(request: Request, scan: Image) -> dict[str, Placement]:
+    """Orders of the axes in which the probabilities have the scan's voxels."""
+    source, target = request.source, source_of(scan)
+    shape = tuple(source.values.shape[1:])
+    grid = layer_grid(scan)
+    assert grid is not None
+    if len(shape) != grid.ndim:
+        return {}
+    plain, backwards = Placement.as_it_is(grid.ndim), reversed_axes(grid.ndim)
+    if source.is_as_shown:  # the layer of another source
+        named = {
+            "as it is shown": target.turn.inverse(),
+            "its axes are z, y, x of the file": backwards,
+            "its axes are x, y, z of the file": plain,
+        }
+    else:  # an array file
+        named = {
+            "its axes are z, y, x, as nnU-Net writes": plain,
+            "its axes are x, y, z, as nibabel reads": backwards,
+        }
+    fitting: dict[str, Placement] = {}
+    for name, placement in named.items():
+        if (
+            placement.turned_shape(shape) == grid.shape
+            and placement not in fitting.values()
+        ):
+            fitting[name] = placement
+    return fitting
+
+
+def _in_scan_space(space: ScanSpace) -> dict[str, Any]:
+    n = len(space.scale) + 1
+    return {
+        "scale": (1.0, *space.scale),
+        "translate": (0.0, *space.translate),
+        "rotate": np.eye(n),
+        "shear": np.zeros(n * (n - 1) // 2),
+        "affine": np.eye(n + 1),
+        "units": ("pixel", *("mm",) * len(space.scale)),
+        "axis_labels": ("class", *space.axis_labels),
+    }
+
+
+def _box_transform(onto: Any, offset: tuple[int, ...]) -> dict[str, Any]:
+    """The transform of a layer, a class axis in front, from one of its voxels on."""
+    n = onto.ndim
+    inner = CompositeAffine(
+        scale=onto.scale, translate=onto.translate, rotate=onto.rotate,
+        shear=onto.shear, ndim=n,
+    )  # fmt: skip
+    moved = inner.translate + inner.linear_matrix @ np.array(offset)
+    rotate, affine = np.eye(n + 1), np.eye(n + 2)
+    rotate[1:, 1:], affine[1:, 1:] = onto.rotate, onto.affine.affine_matrix
+    # An upper triangle, row by row: nothing is sheared along the class axis.
+    return {
+        "scale": (1.0, *onto.scale),
+        "translate": (0.0, *moved),
+        "rotate": rotate,
+        "shear": (*np.zeros(n), *onto.shear),
+        "affine": affine,
+        "units": ("pixel", *onto.units),
+        "axis_labels": ("class", *onto.axis_labels),
+    }
+
+
+def _set(
+    layer: Image, data: Any, transform: Mapping[str, Any], metadata: dict[str, Any]
+) -> None:
+    limits = layer.contrast_limits
+    layer.data = data
+    for name in TRANSFORM:
+        setattr(layer, name, transform[name])
+    layer.metadata = metadata
+    layer.contrast_limits = limits

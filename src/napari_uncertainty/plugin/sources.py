@@ -1,0 +1,153 @@
+"""What a layer holds, in the order and place of its file, as far as they are known.
+
+What is measured, compared and written comes from here, and not from what is shown: a
+layer may be shown resampled onto another image's axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from ..errors import InputError
+from ..fold import as_dask
+from ..grid import Grid
+from ..placement import Placement
+from .layers import ScanSpace, layer_grid, layer_info, reversed_axes
+
+Array = np.ndarray[Any, Any]
+
+#: In a layer's metadata: values on the layer's own grid, in core order, where it is
+#: shown resampled, and the grid that it is shown on.
+ORIGINAL = "original"
+SHOWN_GRID = "shown_grid"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a layer holds.
+
+    Attributes
+    ----------
+    values : array
+        In core order where the layer was read by this plugin, else in the order that
+        the layer has; with a class axis in front if one was named.
+    turn : Placement
+        From that order to the viewer's.
+    grid : Grid or None
+        Where the voxels are; None where that is unknown.
+    anatomical : bool
+        Whether the grid is a patient's. A layer that knows no patient has one that
+        compares with others in the same viewer only.
+    """
+
+    values: Any
+    turn: Placement
+    grid: Grid | None
+    anatomical: bool = True
+
+    @property
+    def is_as_shown(self) -> bool:
+        """Whether the values are in the viewer's order."""
+        return self.turn == Placement.as_it_is(len(self.turn.order))
+
+
+def source_of(
+    layer: Image | Labels, class_axis: int | None = None, axes: Grid | None = None
+) -> Source:
+    """What a layer holds.
+
+    Parameters
+    ----------
+    layer : Image or Labels
+        Its data may have any number of axes.
+    class_axis : int or None
+        Of the layer's data, if it holds probabilities.
+    axes : Grid or None
+        Whose own axes the viewer shows, for layers that know no patient.
+    """
+    info = layer_info(layer)
+    grid = layer_grid(layer)
+    if ORIGINAL in info and grid is not None:
+        return Source(info[ORIGINAL], ScanSpace.of(grid).turn, grid)
+    lazy = as_dask(layer.data)
+    data = layer.data if lazy is None else lazy
+    if class_axis is None and isinstance(layer, Image) and layer.rgb:
+        data = data[..., 0]  # colours have one place
+    if class_axis is not None:
+        data = np.moveaxis(data, class_axis, 0)
+    shape = data.shape if class_axis is None else data.shape[1:]
+    if grid is not None and len(shape) >= grid.ndim:
+        turn = ScanSpace.of(grid).turn
+        if shape[-grid.ndim :] == turn.turned_shape(grid.shape):
+            return Source(turn.turn_back(data), turn, grid)
+    if grid is None and info.get("role") == "probabilities" and len(shape) <= 3:
+        turn = reversed_axes(len(shape))
+        return Source(turn.turn_back(data), turn, None)
+    turn = Placement.as_it_is(len(shape))
+    return Source(
+        data, turn, _seen_grid(layer, class_axis, shape, axes), axes is not None
+    )
+
+
+def axes_of(layers: Iterable[Any]) -> Grid | None:
+    """Whose own axes a viewer shows: those of the first scan, or else placed layer."""
+    placed = [(layer, grid) for layer in layers if (grid := shown_grid(layer))]
+    placed.sort(key=lambda pair: layer_info(pair[0]).get("role") != "scan")
+    return placed[0][1] if placed else None
+
+
+def shown_grid(layer: Any) -> Grid | None:
+    """The grid of a placed layer as it is shown, perhaps resampled."""
+    grid = layer_info(layer).get(SHOWN_GRID, layer_grid(layer))
+    return grid if isinstance(grid, Grid) else None
+
+
+def _seen_grid(
+    layer: Image | Labels,
+    class_axis: int | None,
+    shape: tuple[int, ...],
+    axes: Grid | None,
+) -> Grid | None:
+    """Where another source put a layer, as seen in the viewer; None if nowhere.
+
+    In RAS mm, if the viewer's world is the scan space of `axes`. Beside images that
+    know their place, a layer that nobody has put anywhere has none.
+    """
+    n = len(shape)
+    if n not in (2, 3) or (axes is not None and _has_default_place(layer)):
+        return None
+    # The channels of an image that napari shows as RGB are none of its axes.
+    spatial = [axis for axis in range(layer.ndim) if axis != class_axis]
+    at = np.array([layer.data_to_world(point) for point in _origin_and_units(layer)])
+    at = at[:, spatial]
+    world = np.zeros((n + 1, 3))
+    world[:, 3 - n :] = np.vstack([at[0], at[1:][spatial] - at[0]])
+    rotation = np.eye(3) if axes is None else axes.directions
+    ras = -world[:, ::-1] @ rotation.T
+    affine = np.eye(4)
+    affine[:3, 3] = ras[0]
+    affine[:3, :n] = ras[1:].T
+    if n == 2:
+        affine[:3, 2] = rotation[:, 2]
+    try:
+        return Grid(shape, affine)
+    except InputError:  # squeezed flat, say
+        return None
+
+
+def _has_default_place(layer: Image | Labels) -> bool:
+    """Whether nobody said where a layer is."""
+    points = _origin_and_units(layer)
+    here = np.array([layer.data_to_world(point) for point in points])
+    return np.array_equal(here, points) and all(
+        str(unit) == "pixel" for unit in layer.units
+    )
+
+
+def _origin_and_units(layer: Image | Labels) -> Array:
+    return np.vstack([np.zeros(layer.ndim), np.eye(layer.ndim)])

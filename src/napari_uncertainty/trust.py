@@ -1,0 +1,99 @@
+"""All checks of a case, from its maps to the images it is shown with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from .checks import Check
+from .checks.place import check_grid, check_header
+from .checks.values import check_no_data, check_precision, check_sums
+from .comparison import Compared, Segmentation, iter_compare
+from .fold import UncertaintyMaps
+from .grid import Grid
+from .orientation import Search
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What maps were made from, and what belongs to it.
+
+    Attributes
+    ----------
+    values : array or StoredValues
+        The probabilities, class axis first.
+    name : str
+        What to call them.
+    grid : Grid or None
+        Where they lie; None where that is unknown.
+    segmentation : Segmentation or None
+        What to compare the most probable class with.
+    scan : tuple of (str, Grid or None) or None
+        Name of the scan, and where it lies.
+    """
+
+    values: Any
+    name: str = "probabilities"
+    grid: Grid | None = None
+    segmentation: Segmentation | None = None
+    scan: tuple[str, Grid | None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """What was found.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        All that was looked at.
+    compared : Compared or None
+        What came of the comparison with the segmentation.
+    """
+
+    checks: tuple[Check, ...]
+    compared: Compared | None = None
+
+    @property
+    def foreground(self) -> Any:
+        """Labels on the voxels of the maps; None where only the prediction can tell."""
+        return None if self.compared is None else self.compared.foreground
+
+    @property
+    def search(self) -> Search | None:
+        """Placements in the segmentation; None where none were sought."""
+        return None if self.compared is None else self.compared.search
+
+
+def iter_trust(
+    case: Case, maps: UncertaintyMaps, cancel: threading.Event | None = None
+) -> Generator[float, None, Trust | None]:
+    """Look at a case; yields the share done, returns None if cancelled."""
+    checks = [
+        check_sums(maps),
+        check_no_data(maps),
+        check_precision(case.values, maps.n_classes),
+    ]
+    headers = {case.name: case.grid}
+    compared = None
+    if case.segmentation is not None:
+        name, grid = case.segmentation.name, case.segmentation.grid
+        compared = yield from iter_compare(
+            maps.prediction, maps.n_classes, case.grid, case.segmentation, cancel
+        )
+        if compared is None:
+            return None
+        checks += [
+            *compared.checks,
+            check_grid(name, "segmentation", case.grid, grid),
+        ]
+        headers[name] = grid
+    if case.scan is not None:
+        name, grid = case.scan
+        checks.append(check_grid(name, "scan", case.grid, grid))
+        headers[name] = grid
+    for name, grid in headers.items():
+        checks += check_header(name, grid)
+    return Trust(tuple(checks), compared)

@@ -1,0 +1,24 @@
+"""What the compute widget does, without a window."""
+
+from napari_uncertainty.plugin.map_layer import show_map
+from napari_uncertainty.plugin.request import Request
+from napari_uncertainty.steps import run
+
+
+def request(viewer, layer, scan=None, segmentation=None, measure="entropy"):
+    return Request.of(
+        viewer,
+        layer,
+        scan,
+        segmentation,
+        foreground_only=False,
+        measure=measure,
+        base=2,
+    )
+
+
+def compute(viewer, layer, scan=None, segmentation=None):
+    """The map layer, and the result it was made from."""
+    asked = request(viewer, layer, scan, segmentation)
+    result = run(asked.steps(viewer)())
+    return show_map(viewer, asked, result), result
