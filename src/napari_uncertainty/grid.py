@@ -219,6 +219,15 @@ class Grid:
             return False
         return self.placement_in(other) == Placement.as_it_is(self.ndim)
 
+    def same_voxels(self, other: Grid) -> bool:
+        """As :meth:`same_place`, whatever the order and direction of the axes."""
+        placement = self.placement_in(other)
+        return (
+            placement is not None
+            and placement.turned_shape(self.shape) == other.shape
+            and not any(placement.offset)
+        )
+
     def to_ras(self, voxels: npt.ArrayLike) -> Matrix:
         """Places in RAS+ mm, shape (n, 3), of voxel indices, shape (n, ndim)."""
         indices = np.asarray(voxels, np.float64)

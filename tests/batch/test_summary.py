@@ -53,6 +53,8 @@ def test_columns_and_digits(tmp_path):
         "max",
         "foreground_mean",
         "message",
+        "agreement",
+        "checks",
     ]
     assert [one["status"] for one in read] == ["failed", "written"]
     assert read[0]["total"] == read[0]["classes"] == ""

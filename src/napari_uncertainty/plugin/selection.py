@@ -112,13 +112,17 @@ def rank_segmentation(
     if axis is None:
         return None
     same = same_case(layer, probabilities)
-    fits = layer.data.shape == map_shape(probabilities, axis)
     axes = layer_grid(probabilities) or layer_grid(layer)
     here = source_of(layer, axes=axes).grid
     there = source_of(probabilities, axis, axes).grid
+    fits = layer.data.shape == map_shape(probabilities, axis)
     if here is not None and there is not None:
-        fits = here.same_place(there)
-        return (same, fits) if here.overlaps(there) else None
+        if not here.overlaps(there):
+            return None
+        by_files = (
+            layer_grid(layer) is not None and layer_grid(probabilities) is not None
+        )
+        return (same, here.same_voxels(there)) if by_files or fits else None
     return (same, fits) if same or fits else None
 
 
