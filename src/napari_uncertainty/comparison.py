@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,12 +62,16 @@ class Compared:
     checks : tuple of Check
         Agreement and orientation.
     search : Search or None
-        Placements of the prediction in the segmentation; None where none was sought.
+        Placements of the prediction in `onto`; None where none were sought.
+    onto : Segmentation
+        The segmentation as it was compared: taken at the voxels of the prediction,
+        where it has others.
     """
 
     foreground: Array | None
     checks: tuple[Check, ...]
     search: Search | None
+    onto: Segmentation
 
 
 def iter_compare(
@@ -93,32 +97,43 @@ def iter_compare(
     cancel : threading.Event or None
         Set it to stop.
     """
-    labels: Array | None = segmentation.labels
     placement = _claimed(prediction.shape, grid, segmentation)
+    onto = segmentation
     if placement is None and grid is not None and segmentation.grid is not None:
         labels = yield from iter_resample(
             segmentation.labels, segmentation.grid, grid, nearest=True, cancel=cancel
         )
+        if labels is None:
+            return None
+        onto = replace(segmentation, labels=labels, grid=grid)
         placement = Placement.as_it_is(prediction.ndim)
-        segmentation = Segmentation(labels, grid, segmentation.name)  # type: ignore[arg-type]
-    if labels is None:
-        return None
     foreground = None
     if placement is not None:
-        foreground = on_prediction(labels, placement, prediction.shape)
+        foreground = on_prediction(onto.labels, placement, prediction.shape)
     try:
-        comparison = Comparison.of(prediction, as_classes(labels, n_classes))
+        comparison = Comparison.of(prediction, as_classes(onto.labels, n_classes))
     except InputError as error:
-        return Compared(foreground, (Check("agreement", "red", str(error)),), None)
-    if prediction.ndim > 3 or labels.ndim != prediction.ndim:
-        return _without_search(comparison, placement, foreground, segmentation.name)
+        return Compared(
+            foreground, (Check("agreement", "red", str(error)),), None, onto
+        )
+    if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
+        return _without_search(comparison, placement, foreground, onto)
     search = yield from iter_search(comparison, placement, cancel)
     if search is None:
         return None
-    known = segmentation.anatomical and segmentation.grid is not None
-    axcodes = segmentation.grid.axcodes if known else None  # type: ignore[union-attr]
-    checks = check_agreement(search, segmentation.name, axcodes)
-    return Compared(foreground, tuple(checks), search)
+    if onto is not segmentation and not (search.best and search.best.belongs):
+        # Perhaps the voxels are the same, and only the headers put them elsewhere.
+        labels = as_classes(segmentation.labels, n_classes)
+        voxels = Comparison.of(prediction, labels)
+        further = yield from iter_search(voxels, None, cancel)
+        if further is None:
+            return None
+        if further.best is not None and further.best.belongs:
+            search, onto = Search(search.as_loaded, further.ranked), segmentation
+    known = onto.anatomical and onto.grid is not None
+    axcodes = onto.grid.axcodes if known else None  # type: ignore[union-attr]
+    checks = check_agreement(search, onto.name, axcodes)
+    return Compared(foreground, tuple(checks), search, onto)
 
 
 def _claimed(
@@ -145,11 +160,15 @@ def on_prediction(labels: Array, placement: Placement, shape: tuple[int, ...]) -
 
 
 def _without_search(
-    comparison: Comparison, placement: Placement | None, foreground: Any, name: str
+    comparison: Comparison,
+    placement: Placement | None,
+    foreground: Any,
+    onto: Segmentation,
 ) -> Compared:
     """With further axes, such as time, nothing is turned."""
     found = None
     if placement is not None:
         found = Candidate(placement, comparison.agreement(placement))
     search = Search(found, () if found is None else (found,))
-    return Compared(foreground, tuple(check_agreement(search, name, None)[:1]), None)
+    checks = check_agreement(search, onto.name, None)[:1]
+    return Compared(foreground, tuple(checks), None, onto)

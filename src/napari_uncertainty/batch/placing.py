@@ -75,8 +75,9 @@ def placed(
     search = trust.search
     if search is not None and search.better is not None:
         assert segmentation is not None
+        assert trust.compared is not None
         _require_clear(search, trust.checks, place)
-        return _where_it_agrees(search, maps, trust.checks, segmentation)
+        return _where_it_agrees(search, maps, trust, segmentation)
     notes = [one.sentence for one in trust.checks if one.level != "green"]
     if probabilities.grid is None:
         notes.insert(0, probabilities.place_note)
@@ -102,14 +103,17 @@ def _require_clear(search: Search, checks: Sequence[Check], place: bool) -> None
 def _where_it_agrees(
     search: Search,
     maps: UncertaintyMaps,
-    checks: Sequence[Check],
+    trust: Trust,
     segmentation: LabelMap,
 ) -> Placed:
     """On the voxels of the segmentation; what was checked is looked at anew."""
     assert search.better is not None
+    assert trust.compared is not None
+    onto = trust.compared.onto
+    assert onto.grid is not None
     placement = search.better.placement
     shape = placement.turned_shape(maps.prediction.shape)
-    grid = segmentation.grid.box(placement.offset, shape)
+    grid = onto.grid.box(placement.offset, shape)
     shift = Placement.as_it_is(len(shape)).shifted(placement.offset)
     anew = [
         *check_agreement(
@@ -121,11 +125,11 @@ def _where_it_agrees(
     note = (
         f"Placed by its agreement with '{segmentation.name}': {placement.describe()}."
     )
-    checks = [*(one for one in checks if one.name not in replaced), *anew]
+    checks = [*(one for one in trust.checks if one.name not in replaced), *anew]
     return Placed(
         grid,
         segmentation.source,
-        on_prediction(segmentation.data, shift, shape),
+        on_prediction(onto.labels, shift, shape),
         tuple(checks),
         (note, *(one.sentence for one in checks if one.level != "green")),
         placement,

@@ -14,6 +14,7 @@ from napari.layers import Image, Labels
 from napari.utils.transforms import CompositeAffine
 
 from ..case import CaseResult
+from ..grid import Grid
 from ..placement import Placement
 from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info, reversed_axes
 from .map_layer import TRANSFORM
@@ -37,7 +38,9 @@ class Offer:
     class_axis : int
         Of its data.
     onto : Image or Labels
-        The layer whose voxels it would lie on.
+        The layer whose place it would share.
+    grid : Grid or None
+        The voxels that it would lie on; None where these are just the layer's.
     choices : dict of str to Placement
         What each is called.
     sentence : str
@@ -47,21 +50,31 @@ class Offer:
     probabilities: Image
     class_axis: int
     onto: Image | Labels
+    grid: Grid | None
     choices: Mapping[str, Placement]
     sentence: str = ""
 
 
 def offer_of(request: Request, result: CaseResult) -> Offer | None:
     """What the evidence speaks for, or where the scan could put the probabilities."""
-    layer, search = request.probabilities, result.trust.search
+    layer, trust = request.probabilities, result.trust
     if layer.rgb:
         return None
+    search = trust.search
     if search is not None and search.better is not None:
         assert request.segmentation is not None
         # Of equals the user may know which is right.
         found = (search.better, *search.ties)
         choices = {one.placement.describe(): one.placement for one in found}
-        return Offer(layer, request.class_axis, request.segmentation, choices)
+        assert trust.compared is not None
+        grid = trust.compared.onto.grid
+        return Offer(
+            layer,
+            request.class_axis,
+            request.segmentation,
+            grid if layer_grid(request.segmentation) is not None else None,
+            choices,
+        )
     scan = request.scan
     if request.source.grid is not None or scan is None or layer_grid(scan) is None:
         return None
@@ -72,6 +85,7 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
         layer,
         request.class_axis,
         scan,
+        layer_grid(scan),
         fitting,
         f"'{layer.name}' does not say where it lies. If it was made from "
         f"'{scan.name}', it can take its place:",
@@ -88,10 +102,9 @@ def apply(offer: Offer, choice: str) -> None:
     }
     values = source_of(layer, offer.class_axis).values
     turned = placement.turn(values)
-    grid = layer_grid(offer.onto)
     info = {**layer_info(layer), "role": "probabilities", "class_axis": 0}
-    if grid is not None:
-        box = grid.box(placement.offset, turned.shape[1:])
+    if offer.grid is not None:
+        box = offer.grid.box(placement.offset, turned.shape[1:])
         space = ScanSpace.of(box)
         data, transform = space.turn.turn(turned), _in_scan_space(space)
         info |= {"grid": box, "affine": box.affine, "placed": choice}
