@@ -175,7 +175,7 @@ class Placement:
             parts.append(f"{' and '.join(names)} {plural} flipped")
         if any(self.offset):
             parts.append(f"at voxel ({', '.join(map(str, self.offset))})")
-        return ", ".join(parts) or "as loaded"
+        return ", ".join(parts) or "voxel on voxel"
 
 
 def all_orientations(ndim: int) -> Iterator[Placement]:
