@@ -41,6 +41,15 @@ def no_thread_left():
 
 
 @pytest.fixture
+def told():
+    """What napari has told the user since the test began."""
+    from napari.utils.notifications import notification_manager
+
+    before = len(notification_manager.records)
+    return lambda: [str(note.message) for note in notification_manager.records[before:]]
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(20260101)
 

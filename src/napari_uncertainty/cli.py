@@ -96,8 +96,8 @@ def map_cases(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Segmentation to compare with, or a folder with one of each case's "
-            "name. A case that it shows to lie otherwise fails.",
+            help="Segmentation to compare with, or a folder with one named like each "
+            "input. A case that it shows to lie otherwise fails.",
             show_default=False,
         ),
     ] = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,16 +38,16 @@ class Segmentation:
         What to call it.
     anatomical : bool
         Whether the grid is that of a patient, so that its axes run to right or left.
-    claimed : Placement or None
-        How the prediction lies in it where no grids tell; None where that is unknown
-        or, if the shapes are equal, voxel on voxel.
+    claimed : Placement, "voxel on voxel" or None
+        How the prediction lies in it where no grids tell: by default voxel on voxel,
+        if the shapes are equal; None where it is unknown.
     """
 
     labels: Array
     grid: Grid | None = None
     name: str = "segmentation"
     anatomical: bool = True
-    claimed: Placement | None = None
+    claimed: Placement | Literal["voxel on voxel"] | None = "voxel on voxel"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +142,11 @@ def _claimed(
     """How the files say that the prediction lies in the segmentation."""
     if grid is not None and segmentation.grid is not None:
         return grid.placement_in(segmentation.grid)
-    if segmentation.claimed is not None:
+    if segmentation.claimed != "voxel on voxel":
         return segmentation.claimed
-    if shape == segmentation.labels.shape:
-        return Placement.as_it_is(len(shape))
-    return None
+    return (
+        Placement.as_it_is(len(shape)) if shape == segmentation.labels.shape else None
+    )
 
 
 def on_prediction(labels: Array, placement: Placement, shape: tuple[int, ...]) -> Array:

@@ -52,7 +52,10 @@ def describe(
     else:
         description |= {"content": "scan", "dtype": str(volume.data.dtype)}
     if volume.grid is None:
-        return description | {"geometry_source": None}
+        description["geometry_source"] = None
+        if isinstance(volume, ProbabilityMap):
+            description["place_note"] = volume.place_note
+        return description
     if not isinstance(volume, ProbabilityMap):
         from .checks.place import check_header
 
@@ -69,7 +72,7 @@ def _probabilities(
     volume: ProbabilityMap, labels: Path | None, scan: Path | None
 ) -> dict[str, Any]:
     from .comparison import Segmentation
-    from .io.nifti import open_segmentation
+    from .io.nifti import open_segmentation, stem
     from .steps import run
     from .trust import Case, iter_trust
     from .voxelwise import uncertainty
@@ -84,7 +87,7 @@ def _probabilities(
         volume.name,
         volume.grid,
         segmentation,
-        None if scan is None else (scan.name, _grid_of(scan)),
+        None if scan is None else (stem(scan), _grid_of(scan)),
     )
     trust = run(iter_trust(case, maps))
     assert trust is not None  # nothing cancels it

@@ -6,7 +6,6 @@ import time
 import nibabel as nib
 import numpy as np
 import pytest
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QPushButton
 from scipy.special import entr
@@ -46,12 +45,6 @@ def case(viewer, case_folder):
         units="mm",
     )
     return viewer
-
-
-@pytest.fixture
-def told():
-    before = len(notification_manager.records)
-    return lambda: [str(note.message) for note in notification_manager.records[before:]]
 
 
 @pytest.fixture

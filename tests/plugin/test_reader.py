@@ -14,13 +14,6 @@ from napari_uncertainty.plugin.reader import get_reader, read_layers
 PLUGIN = "napari-uncertainty"
 
 
-@pytest.fixture
-def told():
-    """Messages that reached the user."""
-    before = len(notification_manager.records)
-    return lambda: [str(note.message) for note in notification_manager.records[before:]]
-
-
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "A.NII.GZ", "a.npz"])
 def test_files_it_reads(name):
     assert get_reader(name) is read_layers

@@ -81,7 +81,7 @@ def finished(task: Task) -> Row | None:
             if (
                 not task.file(measure, ".nii.gz").is_file()
                 or any(told[-1][key] != value for key, value in asked.items())
-                or (told[-1]["placed"] is not None and not task.place)
+                or _placed_otherwise(told[-1], task.place)
                 or not _unchanged(told[-1]["inputs"], Path(task.source))
             ):
                 return None
@@ -119,7 +119,7 @@ def run_task(task: Task, threads: int | None = None) -> Row:
 def failed(task: Task, message: str) -> Row:
     """Row of a case that failed, for the reason that the message tells."""
     if any(task.file(measure, ".nii.gz").exists() for measure in task.measures):
-        message += " What lies there under its name was written before."
+        message += " Its map in the output folder was written before."
     return Row(task.case, "failed", message=" ".join(message.split()))
 
 
@@ -146,11 +146,11 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
         if further is not None and Path(further).is_file():
             state = _state(Path(further))
             inputs += [] if state in inputs else [state]
+    labels = None if task.labels is None else open_segmentation(Path(task.labels))
     maps = yield from iter_fold(
         probabilities, task.measures, base=task.base, threads=threads
     )
     assert maps is not None  # nothing cancels it
-    labels = None if task.labels is None else open_segmentation(Path(task.labels))
     case = Case(
         probabilities.values,
         probabilities.name,
@@ -173,7 +173,7 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
                 geometry_source=where.geometry_source,
                 class_names=probabilities.class_names,
                 kind=probabilities.kind,
-                foreground_from=Path(task.labels).name if task.labels else "prediction",
+                foreground_from=where.foreground_from,
                 notes=where.notes,
                 checks=where.checks,
             )
@@ -212,6 +212,18 @@ def _row(case: str, told: Mapping[str, Any]) -> Row:
         ),
         checks=worst_level([one["level"] for one in told["checks"]]),
     )
+
+
+def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
+    """Whether --place was given then and not now, or now and could make a change.
+
+    It could where the place is unknown and the segmentation can tell it; one that puts
+    the case elsewhere had made it fail.
+    """
+    if told["placed"] is not None:
+        return not place
+    [level] = [c["level"] for c in told["checks"] if c["name"] == "orientation"] or [""]
+    return place and "affine" not in told and level in ("green", "amber")
 
 
 def _files_of(source: Path) -> list[Path]:

@@ -11,18 +11,21 @@ import numpy as np
 
 from ..checks import Check
 from ..checks.match import check_agreement
-from ..checks.place import check_grid
+from ..checks.place import check_grid, check_header
 from ..comparison import on_prediction
 from ..errors import InputError
 from ..fold import UncertaintyMaps
 from ..grid import Grid
 from ..images import LabelMap
-from ..orientation import Search
+from ..orientation import Candidate, Search
 from ..placement import Placement
 from ..probabilities import ProbabilityMap
 from ..trust import Trust
 
 Array = np.ndarray[Any, Any]
+
+# Names of the checks that another place makes anew.
+_ABOUT_THE_PLACE = ("agreement", "orientation", "segmentation_grid", "header")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +37,11 @@ class Placed:
     grid : Grid or None
         Where their voxels are.
     geometry_source : Path or None
-        The file that says so.
+        The file that says so, where it is not that of the probabilities.
     foreground : ndarray
         Not 0 where there is foreground, on these voxels.
+    foreground_from : str
+        File name of the segmentation that says so, or ``"prediction"``.
     checks : tuple of Check
         What was looked at.
     notes : tuple of str
@@ -48,6 +53,7 @@ class Placed:
     grid: Grid | None
     geometry_source: Path | None
     foreground: Array
+    foreground_from: str
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
     placement: Placement | None = None
@@ -72,19 +78,30 @@ def placed(
         If the evidence says that the probabilities lie otherwise, and they are not to
         be placed, or it is not clear how.
     """
-    search = trust.search
-    if search is not None and search.better is not None:
-        assert segmentation is not None
-        assert trust.compared is not None
-        _require_clear(search, trust.checks, place)
-        return _where_it_agrees(search, maps, trust, segmentation)
-    notes = [one.sentence for one in trust.checks if one.level != "green"]
-    if probabilities.grid is None:
+    if segmentation is not None and trust.search is not None:
+        best = trust.search.best
+        # Equal shapes suggest how it lies, but where it lies only the evidence tells.
+        to_be_placed = place and probabilities.grid is None
+        if best is not None and (
+            trust.search.better is not None or (to_be_placed and best.belongs)
+        ):
+            _require_clear(trust.search, trust.checks, place)
+            return _where_it_agrees(best, probabilities, maps, trust, segmentation)
+    unknown = probabilities.grid is None
+    notes = [
+        one.sentence
+        for one in trust.checks
+        # That the place is unknown is said once, with the reason.
+        if one.level != "green" and not (unknown and one.name == "segmentation_grid")
+    ]
+    if unknown:
         notes.insert(0, probabilities.place_note)
+    by_labels = segmentation is not None and trust.foreground is not None
     return Placed(
         probabilities.grid,
         probabilities.geometry_source,
-        maps.prediction if trust.foreground is None else trust.foreground,
+        trust.foreground if by_labels else maps.prediction,
+        _file_name(segmentation) if by_labels else "prediction",
         trust.checks,
         tuple(notes),
     )
@@ -93,44 +110,55 @@ def placed(
 def _require_clear(search: Search, checks: Sequence[Check], place: bool) -> None:
     [told] = [one.sentence for one in checks if one.name == "orientation"]
     if search.ties:
-        raise InputError(f"{told} So no map was written.")
+        raise InputError(f"{told} No map was written.")
     if not place:
         raise InputError(
-            f"{told} So no map was written; --place puts it where it agrees."
+            f"{told} No map was written; with --place it is put where it agrees."
         )
 
 
 def _where_it_agrees(
-    search: Search,
+    best: Candidate,
+    probabilities: ProbabilityMap,
     maps: UncertaintyMaps,
     trust: Trust,
     segmentation: LabelMap,
 ) -> Placed:
     """On the voxels of the segmentation; what was checked is looked at anew."""
-    assert search.better is not None
     assert trust.compared is not None
+    assert trust.search is not None
     onto = trust.compared.onto
     assert onto.grid is not None
-    placement = search.better.placement
+    placement = best.placement
     shape = placement.turned_shape(maps.prediction.shape)
     grid = onto.grid.box(placement.offset, shape)
     shift = Placement.as_it_is(len(shape)).shifted(placement.offset)
-    anew = [
+    # Where the segmentation was taken at other voxels, these are the probabilities'.
+    own = onto.grid is segmentation.grid
+    checks = [one for one in trust.checks if one.name not in _ABOUT_THE_PLACE]
+    checks += [
         *check_agreement(
-            Search(search.better, search.ranked), segmentation.name, grid.axcodes
+            Search(best, trust.search.ranked), segmentation.name, grid.axcodes
         ),
         check_grid(segmentation.name, "segmentation", grid, segmentation.grid),
+        *([] if own else check_header(probabilities.name, grid)),
+        *check_header(segmentation.name, segmentation.grid),
     ]
-    replaced = {one.name for one in anew}
     note = (
         f"Placed by its agreement with '{segmentation.name}': {placement.describe()}."
     )
-    checks = [*(one for one in trust.checks if one.name not in replaced), *anew]
     return Placed(
         grid,
-        segmentation.source,
+        segmentation.source if own else probabilities.geometry_source,
         on_prediction(onto.labels, shift, shape),
+        _file_name(segmentation),
         tuple(checks),
         (note, *(one.sentence for one in checks if one.level != "green")),
         placement,
     )
+
+
+def _file_name(segmentation: LabelMap | None) -> str:
+    assert segmentation is not None
+    assert segmentation.source is not None
+    return segmentation.source.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +21,12 @@ def find_segmentations(given: Path, sources: Sequence[Path]) -> list[Path]:
     InputError
         If there is neither such a file nor such a folder.
     """
-    if given.is_dir():
-        return [_named_like(source, given.absolute()) for source in sources]
-    if not given.is_file():
+    path = Path(os.path.abspath(given))
+    if path.is_dir():
+        return [_named_like(source, path) for source in sources]
+    if not path.is_file():
         raise InputError(f"There is no segmentation and no folder {given}.")
-    return [given.absolute()] * len(sources)
+    return [path] * len(sources)
 
 
 def _named_like(source: Path, folder: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..orientation import BELONGS, Candidate, Search
+from ..placement import Placement
 from . import Check, Level, percent
 
 #: Share of the foreground that agrees where the segmentation was made from the
@@ -75,15 +76,16 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
     if search.better is None:
         sentence = "No other order or direction of the axes agrees as well."
         return Check("orientation", "green", sentence, numbers)
-    found = f"{best.placement.describe()} {percent(best.agreement.foreground)}"
+    turned, agrees = best.placement.describe(), percent(best.agreement.foreground)
     if search.as_loaded is None:
         sentence = (
-            f"They agree with '{name}' when placed so: {found} of the foreground."
+            f"Where they agree with '{name}': {turned} ({agrees} of the foreground)."
         )
         return Check("orientation", "amber", sentence, numbers)
     sentence = (
         "Another orientation agrees far better: as loaded "
-        f"{percent(search.as_loaded.agreement.foreground)} of the foreground, {found}."
+        f"{percent(search.as_loaded.agreement.foreground)} of the foreground; "
+        f"{turned}: {agrees}."
     )
     return Check("orientation", "red", sentence, numbers)
 
@@ -95,7 +97,11 @@ def _tie(
     numbers: dict[str, Any],
 ) -> Check:
     tie = search.ties[0]
-    turned = tie.placement.relative_to(best.placement).describe(axcodes)
+    relative = tie.placement.relative_to(best.placement)
+    if relative == Placement.as_it_is(len(relative.order)):  # but for a shift
+        turned = tie.placement.describe()
+    else:
+        turned = relative.describe(axcodes)
     numbers["ties"] = [
         {
             "placement": one.placement.describe(),

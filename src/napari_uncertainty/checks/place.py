@@ -35,8 +35,8 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
         "direction_mm": apart.direction_mm,
     }
     deviations = (
-        f"voxel size {_mm(apart.zooms_mm)}, origin {_mm(apart.origin_mm)}, direction "
-        f"{_mm(apart.direction_mm)} apart"
+        f"voxel size differs by {_mm(apart.zooms_mm)}, origin by "
+        f"{_mm(apart.origin_mm)}, direction by {_mm(apart.direction_mm)}"
     )
     placement = grid.placement_in(other)
     if placement is not None:

@@ -16,6 +16,9 @@ from . import Check, Level, percent
 #: Entropy in bits that rounding may take from a voxel without being told as a loss.
 SMALL_LOSS = 0.01
 
+# Fewer different values than this show no step.
+FEWEST_VALUES = 10
+
 
 def check_sums(maps: UncertaintyMaps) -> Check:
     """Whether the values are a softmax."""
@@ -105,17 +108,21 @@ def _step(values: Any) -> float | None:
     if hasattr(values, "__dask_graph__"):  # to look at values is to compute them
         divisor = divisor_of(values.dtype)
         return None if divisor == 1 else 1 / divisor
-    some = lines_along(values, 0).astype(np.float64)
     scale = scale_of(values, 0) or 1.0
+    if values.dtype.kind in "ui":
+        return 1 / scale
+    some = lines_along(values, 0).astype(np.float64)
     found = np.unique(some[np.isfinite(some)]) / scale
-    if len(found) < 2:
+    if len(found) == 2 and (found == (0, 1)).all():
+        return 1.0
+    if len(found) < FEWEST_VALUES:  # made up, or all but certain: no telling
         return None
     step = float(np.diff(found).min())
     steps = found / step
     # Smaller steps than 16 bits have are those of floating-point numbers.
     if step < 0.9 / 65535 or np.abs(steps - np.rint(steps)).max() > 0.05:
         return None
-    return 1 / round(1 / step) if step < 1 else 1.0
+    return 1 / round(1 / step)
 
 
 def _step_name(step: float) -> str:

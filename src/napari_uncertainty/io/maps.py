@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
 from ..grid import Grid
@@ -107,13 +109,20 @@ def _write_gzip(image: Any, file: BinaryIO) -> None:
         image.to_stream(compressed)
 
 
-def _place_crop(image: Any, affine: np.ndarray[Any, Any]) -> None:
-    """Give a box of an image its own origin, and leave the codes as they were."""
-    sform, qform = int(image.header["sform_code"]), int(image.header["qform_code"])
-    # Without any code there would be no way to say where the box is.
-    image.set_sform(affine, sform if sform or qform else 1)
+def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
+    """Give a box of voxels its own origin; codes and axes stay as they were."""
+    sform, qform = int(header["sform_code"]), int(header["qform_code"])
+    first = np.linalg.inv(header.get_best_affine()) @ affine[:, 3]
+    if sform or not qform:
+        # Without any code there would be no way to say where the box is: 2 is
+        # NIFTI_XFORM_ALIGNED_ANAT, with the image that the box is part of.
+        header.set_sform(affine, sform or 2)
     if qform:
-        image.set_qform(affine, qform)
+        # By the qform's own axes, which are not the sform's where the two disagree.
+        with suppress(HeaderDataError, ValueError):  # it is no rotation, and not used
+            moved = header.get_qform() @ first
+            for name, value in zip("xyz", moved, strict=False):
+                header[f"qoffset_{name}"] = value
 
 
 def _nifti_image(
@@ -132,9 +141,10 @@ def _nifti_image(
         header.extensions.clear()  # they describe the source, not this map
         header.set_slope_inter(1, 0)
         header["cal_min"] = header["cal_max"] = 0
+        # Before nibabel sees another affine, for it would set other codes.
+        if (grid.affine != header.get_best_affine()).any():
+            _move_origin(header, grid.affine)
     image = image_class(values, grid.affine, header)
-    if header is not None and (grid.affine != header.get_best_affine()).any():
-        _place_crop(image, grid.affine)
     image.set_data_dtype(np.float32)
     if header is None:
         image.header.set_xyzt_units("mm")

@@ -79,7 +79,11 @@ def open_segmentation(path: Path) -> LabelMap:
     volume = open_nifti(path)
     if isinstance(volume, LabelMap):
         return volume
-    if isinstance(volume, Scan) and are_whole_numbers(volume.data):
+    if (
+        isinstance(volume, Scan)
+        and volume.data.ndim <= 3
+        and are_whole_numbers(volume.data)
+    ):
         labels = volume.data.astype(np.int32)
         return LabelMap(labels, volume.grid, {}, path, volume.name)
     raise InputError(

@@ -112,8 +112,9 @@ def open_npy(path: Path) -> ProbabilityMap:
         )
         for backwards in (class_axis == 0, class_axis != 0)
     )
-    for stored in (likely, other):
-        place = find_geometry(path, stored.shape[1:])
-        if place.grid is not None:
-            return probability_map(stored, place)
+    place = find_geometry(path, likely.shape[1:])
+    if place.grid is None:
+        otherwise = find_geometry(path, other.shape[1:])
+        if otherwise.grid is not None:
+            return probability_map(other, otherwise)
     return probability_map(likely, place)

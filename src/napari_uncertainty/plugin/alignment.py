@@ -21,7 +21,7 @@ from napari.utils.notifications import show_error, show_info
 from ..grid import Grid
 from ..resampling import iter_resample
 from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info
-from .sources import ORIGINAL, SHOWN_GRID, axes_of, shown_grid, source_of
+from .sources import ORIGINAL, SHOWN_GRID, leader_of, shown_grid, source_of
 from .work import Job
 
 Array = np.ndarray[Any, Any]
@@ -38,9 +38,11 @@ def align(viewer: Any) -> None:
     Probabilities stay along their own axes: they are hidden below their map, which is
     aligned, and as large as all classes together.
     """
-    axes = axes_of(viewer.layers)
-    if axes is None:
+    leader = leader_of(viewer.layers)
+    if leader is None:
         return
+    axes = shown_grid(leader)
+    assert axes is not None
     for layer in viewer.layers:
         grid, shown = layer_grid(layer), shown_grid(layer)
         if (
@@ -55,7 +57,7 @@ def align(viewer: Any) -> None:
         if _coincide(grid, axes):
             _show(layer, source_of(layer).values, grid)
         else:
-            _resample(viewer, layer, grid, axes)
+            _resample(viewer, layer, grid, axes, leader.name)
 
 
 def tilted(grid: Grid, axes: Grid) -> bool:
@@ -67,7 +69,7 @@ def _coincide(grid: Grid, axes: Grid) -> bool:
     return grid.drift_along(axes) <= SHOWN_TOLERANCE_VOXELS * float(grid.zooms.min())
 
 
-def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid) -> None:
+def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> None:
     """Start it; the layer is hidden meanwhile, for it would lie."""
     original, data = source_of(layer).values, layer.data
     leading = original.ndim - grid.ndim  # of a scan over time
@@ -93,8 +95,8 @@ def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid) -> None:
         _show(layer, values, grid, target, original)
         how = "nearest voxels" if labels else "linear interpolation"
         show_info(
-            f"'{layer.name}' is tilted by {grid.tilt_against(axes):.1f}° against the "
-            f"scan, so it is shown resampled onto the scan's axes ({how}). What is "
+            f"'{layer.name}' is tilted by {grid.tilt_against(axes):.1f}° against "
+            f"'{name}', so it is shown resampled onto its axes ({how}). What is "
             "measured and saved is the original."
         )
 

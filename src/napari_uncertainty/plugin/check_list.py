@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, Label, PushButton, Widget
+from magicgui.widgets import ComboBox, Container, Label, PushButton, TextEdit, Widget
 from psygnal import Signal
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QFrame, QSizePolicy
 
 from ..checks import Check
 from .offers import Offer, apply, can_undo, undo
 
 # Signs besides colours, for those who do not see them; both read on dark and light.
 _SIGNS = {"green": ("✓", "#2fa84f"), "amber": ("▲", "#e0900b"), "red": ("✗", "#e5484d")}
+
+# Room for the worst few, in pixels.
+LIST_HEIGHT = 110
 
 _WORST_FIRST = ("red", "amber", "green")
 
@@ -29,23 +31,30 @@ class CheckList(Container[Widget]):
     def __init__(self) -> None:
         self._offer: Offer | None = None
         self._layer: Any = None
-        self.list = wrapped(Label(value=""))
-        self.list.native.setTextFormat(Qt.TextFormat.RichText)
+        # Takes the room where the dock is high, and scrolls where it is low.
+        self.list = TextEdit(value="")
+        self.list.read_only = True
+        self.list.min_height = LIST_HEIGHT
+        self.list.native.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.native.setStyleSheet("background: transparent")
         self.reason = wrapped(Label(value=""))
         self.choice: ComboBox = ComboBox(choices=[])
         self.apply_button = PushButton(text="Apply this placement")
         self.undo_button = PushButton(text="Undo placement")
         super().__init__(
             widgets=[
-                self.list,
                 self.reason,
                 self.choice,
                 self.apply_button,
                 self.undo_button,
+                self.list,
             ],
             labels=False,
         )
         self.margins = (0, 0, 0, 0)
+        self.native.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
+        )
         self.apply_button.changed.connect(self._apply)
         self.undo_button.changed.connect(self._undo)
         self.clear()
@@ -60,12 +69,14 @@ class CheckList(Container[Widget]):
         """Show what was found for a layer of probabilities, and what can be done."""
         self._offer, self._layer = offer, layer
         ranked = sorted(checks, key=lambda one: _WORST_FIRST.index(one.level))
-        self.list.value = "".join(map(_line, ranked))
+        # Scan and segmentation may tell the same.
+        lines = dict.fromkeys(map(_line, ranked))
+        self.list.native.setHtml("".join(lines))
         self.choice.choices = list(offer.choices) if offer else []
         self.reason.value = offer.sentence if offer else ""
         self.list.visible = bool(checks)
-        self.reason.visible = offer is not None and bool(offer.sentence)
-        self.choice.visible = self.apply_button.visible = offer is not None
+        for widget in (self.reason, self.choice, self.apply_button):
+            widget.visible = offer is not None
         self.undo_button.visible = can_undo(layer)
 
     def _apply(self) -> None:
@@ -89,5 +100,6 @@ def _line(check: Check) -> str:
     sign, colour = _SIGNS[check.level]
     return (
         f'<p style="margin: 2px 0"><span style="color: {colour}">{sign}</span> '
-        f"{escape(check.sentence)}</p>"
+        f"{escape(check.sentence).replace(' %', '&nbsp;%').replace(' mm', '&nbsp;mm')}"
+        "</p>"
     )

@@ -116,9 +116,12 @@ class ComputeWidget(Container[Widget]):
         self._explain_measure()
         # The window can go at any time, and takes the job with it.
         self.native.destroyed.connect(partial(_cancel_all, self._jobs))
-        self.checks.moved.connect(self._start)
-        watch = Pointer(napari_viewer, lambda: self.scan.value, self._tell_pointer)
-        self.native.destroyed.connect(watch.stop)
+        self.checks.moved.connect(self._start_anew)
+        # Kept here, for napari's events hold their listeners weakly.
+        self._watch = Pointer(
+            napari_viewer, lambda: self.scan.value, self._tell_pointer
+        )
+        self.native.destroyed.connect(partial(Pointer.stop, self._watch))
         self.reset_choices()
 
     def _choose_companions(self) -> None:
@@ -129,6 +132,11 @@ class ComputeWidget(Container[Widget]):
         measure = MEASURES[self.measure.value]
         self.measure.tooltip = f"{measure.meaning}\n{measure.formula}"
         self.base.enabled = measure.has_base
+
+    def _start_anew(self) -> None:
+        """After the probabilities were moved other layers may fit."""
+        self._choose_companions()
+        self._start()
 
     def _start(self) -> None:
         try:

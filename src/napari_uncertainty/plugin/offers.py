@@ -44,7 +44,7 @@ class Offer:
     choices : dict of str to Placement
         What each is called.
     sentence : str
-        Why, for a person; empty where the checks say so already.
+        Why, for a person.
     """
 
     probabilities: Image
@@ -52,7 +52,7 @@ class Offer:
     onto: Image | Labels
     grid: Grid | None
     choices: Mapping[str, Placement]
-    sentence: str = ""
+    sentence: str
 
 
 def offer_of(request: Request, result: CaseResult) -> Offer | None:
@@ -74,6 +74,7 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
             request.segmentation,
             grid if layer_grid(request.segmentation) is not None else None,
             choices,
+            f"Where '{layer.name}' and '{request.segmentation.name}' agree better:",
         )
     scan = request.scan
     if request.source.grid is not None or scan is None or layer_grid(scan) is None:

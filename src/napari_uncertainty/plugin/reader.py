@@ -35,7 +35,7 @@ def read_layers(path: str | list[str]) -> LayerTuples:
             show_error(str(error))
             continue
         if isinstance(volume, ProbabilityMap) and volume.grid is None:
-            show_info(f"{volume.place_note} It is shown in voxels.")
+            show_info(f"{volume.place_note} It is shown in voxels of 1 mm.")
     _align_soon()
     # napari takes this for "read, but nothing to add".
     return layers or [(None,)]

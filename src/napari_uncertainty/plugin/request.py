@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..grid import Grid
 from ..measures import Base
 from .alignment import tilted
 from .selection import check_scan_fits, map_shape, required_class_axis
-from .sources import Source, axes_of, source_of
+from .sources import Source, axes_of, leader_of, source_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +86,14 @@ class Request:
                 f"napari shows '{probabilities.name}' in colour; its last axis was "
                 f"read as {probabilities.data.shape[-1]} classes."
             )
-        axes = axes_of(viewer.layers)
+        leader, axes = leader_of(viewer.layers), axes_of(viewer.layers)
         source = source_of(probabilities, class_axis, axes)
         if source.grid is not None and axes is not None and tilted(source.grid, axes):
             notes.append(
                 f"'{probabilities.name}' is tilted by "
-                f"{source.grid.tilt_against(axes):.1f}° against the scan; its map is "
-                "shown resampled onto the scan's axes, the probabilities stay along "
-                "their own."
+                f"{source.grid.tilt_against(axes):.1f}° against '{leader.name}'. Its "
+                "map is shown resampled onto the axes of that scan; the probabilities "
+                "themselves are shown along their own."
             )
         return cls(
             probabilities=probabilities,
@@ -133,17 +133,14 @@ class Request:
             return None
         source = source_of(self.segmentation, axes=axes)
         shape = tuple(self.source.values.shape[1:])
-        claimed = None
-        # Of two that do not say where they are, the viewer shows voxel on voxel.
-        if shape == self.segmentation.data.shape and self.source.is_as_shown:
-            claimed = source.turn.inverse()
-        return Segmentation(
-            source.values,
-            source.grid,
-            self.segmentation.name,
-            source.anatomical,
-            claimed,
+        plain = Segmentation(
+            source.values, source.grid, self.segmentation.name, source.anatomical
         )
+        if not self.source.is_as_shown:
+            return plain
+        # The viewer shows voxel on voxel, whatever the order in a file.
+        shown = shape == self.segmentation.data.shape
+        return replace(plain, claimed=source.turn.inverse() if shown else None)
 
 
 def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:

@@ -97,8 +97,9 @@ def rank_scan(layer: Image, probabilities: Image | None) -> tuple[Any, ...] | No
         return ()
     axis = class_axis_of(probabilities)
     fits = axis is not None and _same_voxels(layer, map_shape(probabilities, axis))
-    # Without geometry, another shape cannot belong to it.
-    placed = layer_grid(layer) is not None and layer_grid(probabilities) is not None
+    # Another shape belongs to it only if files say where both are, or may find out.
+    read = layer_info(probabilities).get("role") == "probabilities"
+    placed = layer_grid(layer) is not None and read
     return (fits,) if fits or placed else None
 
 

@@ -94,11 +94,20 @@ def source_of(
     )
 
 
+def leader_of(layers: Iterable[Any]) -> Any:
+    """The layer whose own axes a viewer shows: the first scan, or else placed layer.
+
+    None where no layer knows its place.
+    """
+    placed = [layer for layer in layers if shown_grid(layer) is not None]
+    placed.sort(key=lambda layer: layer_info(layer).get("role") != "scan")
+    return placed[0] if placed else None
+
+
 def axes_of(layers: Iterable[Any]) -> Grid | None:
-    """Whose own axes a viewer shows: those of the first scan, or else placed layer."""
-    placed = [(layer, grid) for layer in layers if (grid := shown_grid(layer))]
-    placed.sort(key=lambda pair: layer_info(pair[0]).get("role") != "scan")
-    return placed[0][1] if placed else None
+    """The grid of that layer, as it is shown."""
+    leader = leader_of(layers)
+    return None if leader is None else shown_grid(leader)
 
 
 def shown_grid(layer: Any) -> Grid | None:

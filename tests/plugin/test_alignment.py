@@ -1,0 +1,214 @@
+"""Two tilts in one viewer: what is seen coincides, what is measured is the original."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine, from_matvec
+from scipy.ndimage import center_of_mass
+
+from in_viewer import compute
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin.alignment import align
+from napari_uncertainty.plugin.layers import layer_info, to_layer
+from napari_uncertainty.plugin.pointer import ras_at, voxel_at
+from napari_uncertainty.plugin.sources import ORIGINAL, shown_grid, source_of
+
+PLUGIN = "napari-uncertainty"
+
+# Where a ball of 6 mm sits in the patient, far from the origin.
+BALL = np.array([30.0, -44.0, 61.0])
+
+
+def turn(degrees, axis):
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix = np.eye(3)
+    first, second = (one for one in range(3) if one != axis)
+    matrix[[first, first, second, second], [first, second, first, second]] = c, -s, s, c
+    return matrix
+
+
+UPRIGHT = from_matvec(np.eye(3), BALL - 20)
+TILTED = from_matvec(turn(11.5, 0), BALL - turn(11.5, 0) @ [20, 20, 20])
+# Other axes, another voxel size, tilted about two axes.
+OBLIQUE = from_matvec(
+    turn(35, 0) @ turn(20, 2) @ np.array([[0, -2.0, 0], [1.5, 0, 0], [0, 0, -1.2]]),
+    BALL,
+)
+OBLIQUE[:3, 3] -= OBLIQUE[:3, :3] @ [14, 10, 17]
+SHEARED = from_matvec(np.array([[1, 0.2, 0], [0, 1, 0], [0, 0.1, 1]]), BALL)
+SHEARED[:3, 3] -= SHEARED[:3, :3] @ [20, 20, 20]
+SHAPES = {id(UPRIGHT): (41, 41, 41), id(TILTED): (41, 41, 41)}
+SHAPES |= {id(OBLIQUE): (29, 21, 35), id(SHEARED): (41, 41, 41)}
+
+
+def ball(affine):
+    """1 in the middle of the ball, 0.5 at its edge, 0 outside."""
+    shape = SHAPES[id(affine)]
+    voxels = np.stack(np.indices(shape), axis=-1)
+    distance = np.linalg.norm(apply_affine(affine, voxels) - BALL, axis=-1)
+    return np.clip(1 - distance / 12, 0, 1).astype(np.float32)
+
+
+def scan(affine, name):
+    data = 1000 * ball(affine)
+    return Scan(data, Grid(data.shape, affine), name=name)
+
+
+def labels(affine, name="labels"):
+    data = (ball(affine) > 0.5).astype(np.uint8)
+    return LabelMap(data, Grid(data.shape, affine), name=name)
+
+
+def probabilities(affine, name="net"):
+    inside = np.clip(1.7 * ball(affine) + 0.05, 0, 0.95)
+    values = np.stack([1 - inside, inside])
+    grid = Grid(values.shape[1:], affine)
+    return ProbabilityMap(values, ("out", "in"), grid, name=name)
+
+
+def add(viewer, volume):
+    data, options, kind = to_layer(volume)
+    return getattr(viewer, f"add_{kind}")(data, **options)
+
+
+def centre(layer):
+    """Centre of what the layer shows, in the viewer's world."""
+    data = np.asarray(layer.data, float)
+    return np.array(layer.data_to_world(center_of_mass(data)))
+
+
+def settled(qtbot, *layers):
+    qtbot.waitUntil(lambda: all(ORIGINAL in layer_info(one) for one in layers))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(UPRIGHT, TILTED), (TILTED, OBLIQUE), (UPRIGHT, SHEARED), (OBLIQUE, UPRIGHT)],
+)
+def test_what_is_seen_coincides(qtbot, viewer, first, second, told):
+    t1 = add(viewer, scan(first, "T1"))
+    t2, seg = add(viewer, scan(second, "T2")), add(viewer, labels(second))
+    align(viewer)
+    settled(qtbot, t2, seg)
+    half = np.array(t1.scale) / 2
+    for layer in (t2, seg):
+        assert (np.abs(centre(layer) - centre(t1)) < half).all()
+        assert (np.abs(np.array(layer.rotate) - np.eye(3)) < 1e-12).all()
+        assert layer.visible
+    # The pointer tells the same place in the patient, and voxels of their own files.
+    for layer in (t1, t2, seg):
+        ras = ras_at(layer, centre(t1))
+        np.testing.assert_allclose(ras, BALL, atol=half.max())
+        found = voxel_at(source_of(layer).grid, ras)
+        assert (
+            np.linalg.norm(apply_affine(source_of(layer).grid.affine, found) - ras) < 2
+        )
+    assert set(np.unique(seg.data)) <= {0, 1}
+    assert not seg.editable
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
+        viewer.dims.order = order
+        qtbot.wait(20)
+    assert sum("resampled onto its axes" in message for message in told()) == 2
+    assert not [one for one in told() if "Non-orthogonal" in one or "Incons" in one]
+
+
+def test_the_original_is_measured_and_written(qtbot, viewer, tmp_path):
+    t1, net = add(viewer, scan(TILTED, "T1")), add(viewer, probabilities(OBLIQUE))
+    seg = add(viewer, labels(OBLIQUE))
+    alone, result = compute(viewer, net, None, seg)
+    expected = np.asarray(source_of(alone).values)
+    align(viewer)
+    settled(qtbot, alone, seg)
+    assert (np.abs(centre(alone) - centre(t1)) < np.array(t1.scale) / 2).all()
+    again, other = compute(viewer, net, t1, seg)
+    assert other.statistics == result.statistics
+    assert ORIGINAL not in layer_info(again)  # new, and not resampled yet
+    align(viewer)
+    settled(qtbot, again)
+    assert again.data.shape == shown_grid(again).shape[::-1]
+    again.save(str(tmp_path / "map.nii.gz"), plugin=PLUGIN)
+    written = nib.load(tmp_path / "map.nii.gz")
+    np.testing.assert_allclose(written.affine, OBLIQUE, atol=1e-6)
+    np.testing.assert_array_equal(np.asarray(written.dataobj), expected)
+    assert "original" not in (tmp_path / "map.json").read_text()
+
+
+def test_a_scan_added_last_leads(qtbot, viewer):
+    seg = add(viewer, labels(TILTED))
+    align(viewer)
+    t1 = add(viewer, scan(UPRIGHT, "T1"))
+    align(viewer)
+    settled(qtbot, seg)
+    assert ORIGINAL not in layer_info(t1)
+    # Without it, the segmentation keeps the axes that it has.
+    viewer.layers.remove(t1)
+    align(viewer)
+    qtbot.wait(50)
+    assert ORIGINAL in layer_info(seg)
+    # A scan of its own tilt puts the segmentation back as it was.
+    add(viewer, scan(TILTED, "T1"))
+    align(viewer)
+    qtbot.waitUntil(lambda: ORIGINAL not in layer_info(seg))
+    np.testing.assert_array_equal(
+        source_of(seg).values, (ball(TILTED) > 0.5).astype(np.uint8)
+    )
+    assert seg.editable
+
+
+def test_files_are_aligned_when_opened(qtbot, viewer, tmp_path, rng):
+    for name, affine in (("T1", UPRIGHT), ("T2", TILTED)):
+        noise = rng.random(SHAPES[id(affine)])
+        data = (1000 * ball(affine) + noise).astype(np.float32)
+        nib.Nifti1Image(data, affine).to_filename(tmp_path / f"{name}.nii.gz")
+    viewer.open([tmp_path / "T1.nii.gz", tmp_path / "T2.nii.gz"], plugin=PLUGIN)
+    settled(qtbot, viewer.layers["T2"])
+
+
+def test_one_study_is_left_alone(viewer):
+    """Rounding is no tilt, and neither is another voxel size or a crop."""
+    grid = Grid((256, 256, 256), from_matvec(0.47 * turn(11.5, 0), (-40, 60, 20)))
+    data = np.zeros((4, 5, 6), np.float32)
+    rounding = np.vstack([np.full((3, 4), 3e-8), np.zeros(4)])
+    affines = [grid.affine, grid.affine + rounding]
+    affines.append(grid.affine @ np.diag([2, 3, 4, 1]))
+    affines.append(grid.box((30, 40, 50), (4, 5, 6)).affine.astype(np.float32))
+    for number, affine in enumerate(affines):
+        add(viewer, Scan(data, Grid(data.shape, affine), name=str(number)))
+    align(viewer)
+    assert all(layer.visible for layer in viewer.layers)
+    assert not any(ORIGINAL in layer_info(layer) for layer in viewer.layers)
+
+
+def test_removed_or_closed_meanwhile(qtbot, viewer):
+    add(viewer, scan(UPRIGHT, "T1"))
+    t2 = add(viewer, scan(TILTED, "T2"))
+    watching = len(viewer.layers.events.removed.callbacks)
+    align(viewer)
+    assert not t2.visible  # along its own axes it would lie
+    assert len(viewer.layers.events.removed.callbacks) == watching + 1
+    viewer.layers.remove(t2)
+    assert len(viewer.layers.events.removed.callbacks) == watching
+    t3 = add(viewer, scan(TILTED, "T3"))
+    align(viewer)
+    viewer.layers.remove(t3)
+    viewer.layers.append(t3)
+    align(viewer)
+    settled(qtbot, t3)
+
+
+def test_a_scan_over_time(qtbot, viewer):
+    add(viewer, scan(UPRIGHT, "T1"))
+    data = np.stack([1000 * ball(TILTED), 500 * ball(TILTED)], axis=-1)
+    bold = add(viewer, Scan(data, Grid(data.shape[:3], TILTED), name="bold"))
+    align(viewer)
+    settled(qtbot, bold)
+    assert bold.data.shape[0] == 2
+    np.testing.assert_allclose(bold.data[1], bold.data[0] / 2, atol=1e-3)
+    np.testing.assert_array_equal(
+        np.asarray(source_of(bold).values)[1], 500 * ball(TILTED)
+    )

@@ -1,0 +1,177 @@
+"""Layers of scripts and other readers: any order of axes, with a place or without."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+from scipy.special import entr
+
+from generated import OBLIQUE, softmax
+from in_viewer import compute, request
+from napari_uncertainty import Grid, LabelMap, Scan
+from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.selection import class_axis_of
+from napari_uncertainty.plugin.sources import axes_of, source_of
+
+
+def bits(values, axis):
+    return entr(np.asarray(values, float)).sum(axis=axis) / np.log(2)
+
+
+def add(viewer, volume):
+    data, options, kind = to_layer(volume)
+    return getattr(viewer, f"add_{kind}")(data, **options)
+
+
+def levels(result, *names):
+    return [one.level for one in result.trust.checks if one.name in names]
+
+
+@pytest.mark.parametrize("class_axis", [0, 1, 2, 3])
+@pytest.mark.parametrize("scale", [None, (2.0, 3.0, 4.0)])
+def test_class_axis_anywhere_with_and_without_scale(rng, class_axis, scale):
+    values = np.moveaxis(softmax(rng, (5, 6, 7, 8)), 0, class_axis)
+    transform = {}
+    if scale is not None:
+        transform = {
+            "scale": np.insert(scale, class_axis, 1.0),
+            "translate": np.insert((5.0, 6.0, 7.0), class_axis, 0.0),
+        }
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.ascontiguousarray(values), rgb=False, **transform)
+    assert class_axis_of(layer) == class_axis
+    entropy, _ = compute(viewer, layer)
+    np.testing.assert_allclose(entropy.data, bits(values, class_axis), atol=1e-6)
+    np.testing.assert_array_equal(entropy.scale, scale or (1, 1, 1))
+    np.testing.assert_array_equal(entropy.translate, (5, 6, 7) if scale else (0, 0, 0))
+
+
+@pytest.mark.parametrize("class_axis", [0, 1, 4])
+def test_time_is_kept(rng, class_axis):
+    values = np.moveaxis(softmax(rng, (3, 2, 6, 7, 8)), 0, class_axis)
+    labels = values.argmax(axis=class_axis)
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.ascontiguousarray(values), rgb=False)
+    segmentation = viewer.add_labels(labels)
+    entropy, result = compute(viewer, layer, None, segmentation)
+    assert entropy.data.shape == (2, 6, 7, 8)
+    np.testing.assert_allclose(entropy.data, bits(values, class_axis), atol=1e-6)
+    assert levels(result, "agreement") == ["green"]
+    assert result.trust.search is None
+
+
+def test_seen_together_is_compared_together(rng):
+    """Labels of a script that lie elsewhere are compared where they are seen."""
+    values = softmax(rng, (4, 10, 11, 12))
+    labels = values.argmax(axis=0)
+    viewer = ViewerModel()
+    layer = viewer.add_image(values, scale=(1, 2, 2, 2))
+    here = viewer.add_labels(labels, scale=(2, 2, 2))
+    shifted = viewer.add_labels(labels, scale=(2, 2, 2), translate=(4, 0, 0))
+    part = viewer.add_labels(labels[2:], scale=(2, 2, 2), translate=(4, 0, 0))
+    for segmentation, level in ((here, "green"), (shifted, "red")):
+        _, result = compute(viewer, layer, None, segmentation)
+        assert levels(result, "agreement") == [level]
+    _, result = compute(viewer, layer, None, part)
+    agreement = result.trust.search.as_loaded.agreement
+    inside = labels[2:] > 0
+    assert agreement.overall == 1
+    # What is predicted beside the labels counts as wrong.
+    assert agreement.foreground == inside.sum() / (labels > 0).sum()
+
+
+def test_a_script_s_layer_on_the_same_place_as_a_file(rng):
+    """Given the scan layer's own scale and translate, it is placed like the scan."""
+    shape = (8, 9, 10)
+    data = rng.random(shape).astype(np.float32)
+    labels = np.zeros(shape, np.uint8)
+    labels[2:6, 2:7, 1:5], labels[2:5, 2:5, 5:9] = 1, 2
+    viewer = ViewerModel()
+    scan = add(viewer, Scan(data, Grid(shape, OBLIQUE), name="T1"))
+    segmentation = add(viewer, LabelMap(labels, Grid(shape, OBLIQUE), name="seg"))
+    values = np.full((3, *shape), 0.1, np.float32)
+    np.put_along_axis(values, labels[None].astype(int), 0.8, axis=0)
+    turn = source_of(scan).turn
+    layer = viewer.add_image(
+        turn.turn(values),
+        scale=(1, *scan.scale),
+        translate=(0, *scan.translate),
+        units=("pixel", *scan.units),
+    )
+    source = source_of(layer, 0, axes_of(viewer.layers))
+    assert source.grid.same_voxels(Grid(shape, OBLIQUE))
+    for voxel in ((0, 0, 0), (3, 4, 5)):
+        there = source.grid.to_ras([voxel])[0]
+        world = layer.data_to_world((0, *voxel))[1:]
+        directions = Grid(shape, OBLIQUE).directions
+        np.testing.assert_allclose(there, -directions @ world[::-1], atol=1e-9)
+    _, result = compute(viewer, layer, scan, segmentation)
+    names = ("agreement", "orientation", "scan_grid", "segmentation_grid")
+    assert levels(result, *names) == ["green"] * 4
+
+
+def test_beside_a_file_an_unplaced_layer_has_no_place(rng):
+    viewer = ViewerModel()
+    scan = add(viewer, Scan(rng.random((6, 7, 8)), Grid((6, 7, 8), OBLIQUE)))
+    layer = viewer.add_image(softmax(rng, (4, 6, 7, 8)))
+    assert request(viewer, layer, scan).source.grid is None
+    _, result = compute(viewer, layer, scan)
+    [check] = [one for one in result.trust.checks if one.name == "scan_grid"]
+    assert check.level == "amber"
+    assert "place in space of the probabilities is unknown" in check.sentence
+
+
+def test_two_dimensions(tmp_path, rng):
+    """A flat NIfTI, one with a single slice, and a layer of a script."""
+    labels = np.zeros((20, 24), np.uint8)
+    labels[2:12, 3:20], labels[14:19, 3:9] = 1, 2
+    values = np.full((20, 24, 3), 0.1, np.float32)
+    np.put_along_axis(values, labels[..., None].astype(int), 0.8, axis=-1)
+    expected = bits(values, -1)
+    for name, single in (("flat", ()), ("slice", (1,))):
+        shape = (20, 24, *single)
+        nib.Nifti1Image(labels.reshape(shape), OBLIQUE).to_filename(
+            tmp_path / f"{name}.nii.gz"
+        )
+        np.savez(
+            tmp_path / f"{name}.npz",
+            probabilities=values.reshape(*shape, 3).transpose(*range(len(shape) + 1))
+            [...].T,
+        )  # fmt: skip
+        viewer = ViewerModel()
+        segmentation, layer = (
+            viewer.open(tmp_path / f"{name}{ending}", plugin="napari-uncertainty")[0]
+            for ending in (".nii.gz", ".npz")
+        )
+        assert layer.ndim == len(shape) + 1
+        entropy, result = compute(viewer, layer, None, segmentation)
+        assert {one.level for one in result.trust.checks} == {"green"}
+        entropy.save(str(tmp_path / "map.nii.gz"), plugin="napari-uncertainty")
+        written = nib.load(tmp_path / "map.nii.gz")
+        np.testing.assert_allclose(
+            written.get_fdata().reshape(20, 24), expected, atol=1e-6
+        )
+        np.testing.assert_allclose(written.affine, OBLIQUE, atol=1e-6)
+
+
+def test_colours_as_classes(rng):
+    values = np.ascontiguousarray(np.moveaxis(softmax(rng, (3, 20, 24)), 0, -1))
+    viewer = ViewerModel()
+    layer = viewer.add_image(values, rgb=True, scale=(2, 3), translate=(4, 5))
+    labels = viewer.add_labels(values.argmax(-1), scale=(2, 3), translate=(4, 5))
+    source = source_of(layer, 2)
+    assert source.values.shape == (3, 20, 24)
+    assert source.grid.same_voxels(source_of(labels).grid)
+    _, result = compute(viewer, layer, None, labels)
+    assert levels(result, "agreement", "segmentation_grid") == ["green", "green"]
+
+
+def test_a_layer_that_was_cropped_in_the_viewer_has_its_own_place(rng):
+    """Its data no longer fit the file's grid, so that cannot be used."""
+    data, options, _ = to_layer(Scan(rng.random((6, 7, 8)), Grid((6, 7, 8), OBLIQUE)))
+    layer = Image(data, **options)
+    assert source_of(layer).grid.same_place(Grid((6, 7, 8), OBLIQUE))
+    layer.data = np.asarray(layer.data)[1:]
+    cropped = source_of(layer, axes=Grid((6, 7, 8), OBLIQUE)).grid
+    assert cropped.shape == layer.data.shape
