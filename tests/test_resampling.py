@@ -70,7 +70,7 @@ def test_interpolation_is_scipys_at_all_places(rng):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint16, bool])
 def test_labels_are_those_of_the_nearest_voxel(rng, dtype):
-    labels = rng.integers(0, 2 if dtype == bool else 100, SHAPE).astype(dtype)
+    labels = rng.integers(0, 2 if dtype is bool else 100, SHAPE).astype(dtype)
     shape = (12, 13, 14)
     expected, undecided = nearest_voxels(labels, OBLIQUE, TILTED, shape)
     found = resampled(labels, OBLIQUE, TILTED, shape, nearest=True)
@@ -82,7 +82,7 @@ def test_labels_are_those_of_the_nearest_voxel(rng, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_labels_that_are_stored_as_floats_keep_their_numbers(dtype):
-    labels = (asymmetric(SHAPE) * 500).astype(dtype)
+    labels = (asymmetric(SHAPE) * 500.0).astype(dtype)
     found = resampled(labels, OBLIQUE, OBLIQUE, SHAPE, nearest=True)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, labels)
@@ -133,7 +133,7 @@ def test_any_type_is_interpolated_in_float32(rng, dtype):
 
 
 def test_labels_of_foreign_byte_order_are_taken():
-    labels = (asymmetric(SHAPE) * 300).astype(">i2")
+    labels = (asymmetric(SHAPE) * 300.0).astype(">i2")
     found = resampled(labels, OBLIQUE, OBLIQUE, SHAPE, nearest=True)
     np.testing.assert_array_equal(found, labels.astype(int))
 

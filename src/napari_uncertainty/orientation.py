@@ -125,14 +125,7 @@ def iter_search(
     fitting = [
         one
         for one in all_orientations(comparison.prediction.ndim)
-        if all(
-            length <= room
-            for length, room in zip(
-                one.turned_shape(comparison.prediction.shape),
-                comparison.labels.shape,
-                strict=True,
-            )
-        )
+        if _fits(comparison, one)
     ]
     scored = _scored(sample, _with_shifts(comparison, fitting))
     yield 0.2
@@ -235,6 +228,15 @@ def _with_shifts(
             )
             offset.append(int(np.argmax(match)))
         yield one.shifted(offset)
+
+
+def _fits(comparison: Comparison, placement: Placement) -> bool:
+    """Whether there is room for the turned prediction; single planes stay unflipped."""
+    turned = placement.turned_shape(comparison.prediction.shape)
+    sides = zip(turned, placement.flips, comparison.labels.shape, strict=True)
+    return all(
+        length <= room and (length > 1 or flip == 1) for length, flip, room in sides
+    )
 
 
 def _fills(comparison: Comparison, placement: Placement) -> bool:

@@ -69,8 +69,9 @@ class Placement:
         order = np.abs(signs).argmax(axis=1)
         if sorted(order) != list(range(n)) or np.abs(signs).sum() != n:
             return None
-        flips = signs[range(n), order]
         last = np.array(shape)[order] - 1
+        # A single plane has no direction.
+        flips = np.where(last > 0, signs[range(n), order], 1)
         first = affine[:n, n] - np.where(flips < 0, last, 0)
         exact = cls(
             tuple(int(axis) for axis in order),

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from napari.utils.notifications import notification_manager
 
 from generated import OBLIQUE
 from napari_uncertainty.plugin.layers import METADATA_KEY

@@ -136,9 +136,8 @@ def test_two_dimensions(tmp_path, rng):
         )
         np.savez(
             tmp_path / f"{name}.npz",
-            probabilities=values.reshape(*shape, 3).transpose(*range(len(shape) + 1))
-            [...].T,
-        )  # fmt: skip
+            probabilities=values.reshape(*shape, 3).T,
+        )
         viewer = ViewerModel()
         segmentation, layer = (
             viewer.open(tmp_path / f"{name}{ending}", plugin="napari-uncertainty")[0]

@@ -1,0 +1,256 @@
+"""What is told about the probabilities themselves, against numpy and scipy."""
+
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from scipy.special import entr
+
+from generated import softmax
+from napari_uncertainty import uncertainty
+from napari_uncertainty.checks import Check, percent, worst_level
+from napari_uncertainty.checks.values import (
+    check_no_data,
+    check_precision,
+    check_sums,
+)
+from napari_uncertainty.stored import StoredValues
+
+SHAPE = (5, 6, 7)
+
+
+def entropy_in_bits(values):
+    """Of normalised probabilities, class axis first."""
+    shares = values.astype(np.float64)
+    shares /= shares.sum(axis=0)
+    return entr(shares).sum(axis=0) / np.log(2)
+
+
+def in_steps(values, scale, dtype=np.uint8):
+    return np.rint(values.astype(np.float64) * scale).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("factor", "level"),
+    [(1, "green"), (1.005, "green"), (1.05, "amber"), (0.92, "amber"), (1.5, "red")],
+)
+def test_sums_are_judged_by_their_largest_deviation(rng, factor, level):
+    values = softmax(rng, (4, *SHAPE)).astype(np.float64)
+    values /= values.sum(axis=0)
+    values[:, 1, 2, 3] *= factor
+    check = check_sums(uncertainty(values))
+    assert (check.name, check.level) == ("sums", level)
+    deviation = check.numbers["largest_sum_deviation"]
+    assert deviation == pytest.approx(abs(factor - 1), abs=1e-6)
+    if level != "green":
+        assert f"{abs(factor - 1):.3g}" in check.sentence
+
+
+def test_no_voxel_without_data(rng):
+    check = check_no_data(uncertainty(softmax(rng, (4, *SHAPE))))
+    assert check.level == "green"
+    assert check.numbers == {"no_data": 0, "voxels": 210}
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_some_voxels_without_data_are_counted(rng, value):
+    values = softmax(rng, (4, 20, 20, 20))
+    values[:, :10, :11, :12] = value
+    check = check_no_data(uncertainty(values))
+    assert check.level == "amber"
+    assert check.numbers == {"no_data": 1320, "voxels": 8000}
+    assert "1,320 voxels" in check.sentence
+    assert "16.5 %" in check.sentence
+
+
+def test_no_voxel_with_data():
+    check = check_no_data(uncertainty(np.zeros((3, 4, 5, 6), np.float32)))
+    assert check.level == "red"
+    assert check.numbers == {"no_data": 120, "voxels": 120}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4"])
+def test_floating_point_numbers_lose_nothing(rng, dtype):
+    check = check_precision(softmax(rng, (8, *SHAPE)).astype(dtype), 8)
+    assert (check.name, check.level) == ("precision", "green")
+    assert "entropy_loss_bits" not in check.numbers
+    assert check.numbers["step"] is None
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 8, 20])
+@pytest.mark.parametrize("sharpness", [0.5, 3, 10])
+def test_loss_to_uint8_is_within_what_is_told(rng, n_classes, sharpness):
+    values = softmax(rng, (n_classes, 12, 13, 14), sharpness).astype(np.float64)
+    stored = in_steps(values, 255)
+    lost = entropy_in_bits(values) - entropy_in_bits(stored)
+    told = check_precision(stored, n_classes)
+    assert told.numbers["step"] == pytest.approx(1 / 255)
+    assert lost.max() <= told.numbers["entropy_loss_bits"]
+    assert told.level == "amber"
+    assert "1/255" in told.sentence
+
+
+def test_loss_of_8_classes_to_uint8_is_told_as_some_tenths_of_a_bit(rng):
+    stored = in_steps(softmax(rng, (8, *SHAPE)), 255)
+    check = check_precision(stored, 8)
+    loss = check.numbers["entropy_loss_bits"]
+    assert 0.1 < loss < 0.4
+    assert f"{loss:.2g} bit" in check.sentence
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 8, 20])
+def test_told_loss_is_reached_by_classes_just_below_half_a_step(rng, n_classes):
+    below = 0.4999 / 255
+    worst = np.full(n_classes, below)
+    worst[0] = 1 - (n_classes - 1) * below
+    stored = in_steps(worst, 255)
+    assert np.count_nonzero(stored) == 1
+    told = check_precision(in_steps(softmax(rng, (n_classes, *SHAPE)), 255), n_classes)
+    assert told.numbers["entropy_loss_bits"] == pytest.approx(
+        entropy_in_bits(worst), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype", "level"),
+    [
+        (255, np.uint8, "amber"),
+        (100, np.uint8, "amber"),
+        (1000, np.int16, "amber"),
+        (65535, np.uint16, "green"),
+    ],
+)
+def test_step_is_that_of_what_the_values_sum_to(rng, scale, dtype, level):
+    values = softmax(rng, (4, 20, 20, 20))
+    check = check_precision(in_steps(values, scale, dtype), 4)
+    assert check.numbers["step"] == pytest.approx(1 / scale)
+    assert check.level == level
+    assert f"1/{scale:,}" in check.sentence
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_steps_are_seen_in_what_was_scaled_to_1_afterwards(rng, dtype):
+    """As nnU-Net's and others' post-processing of 8-bit images has it."""
+    values = softmax(rng, (4, 20, 20, 20))
+    stored = in_steps(values, 255)
+    whole = check_precision(stored, 4)
+    scaled = check_precision((stored / np.float64(255)).astype(dtype), 4)
+    assert scaled.level == "amber"
+    assert scaled.numbers["step"] == pytest.approx(1 / 255)
+    assert scaled.numbers["entropy_loss_bits"] == pytest.approx(
+        whole.numbers["entropy_loss_bits"]
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 8, 20])
+@pytest.mark.parametrize("sharpness", [0.5, 3, 10])
+def test_loss_to_float16_is_within_what_is_told_and_small(rng, n_classes, sharpness):
+    values = softmax(rng, (n_classes, 12, 13, 14), sharpness).astype(np.float64)
+    halves = values.astype(np.float16)
+    moved = np.abs(entropy_in_bits(values) - entropy_in_bits(halves)).max()
+    check = check_precision(halves, n_classes)
+    assert check.level == "green"
+    assert moved <= check.numbers["entropy_loss_bits"] < 0.01
+    assert "float16" in check.sentence
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool, np.float32, np.float16])
+def test_one_hot_labels_are_no_probabilities(rng, dtype):
+    labels = rng.integers(0, 4, SHAPE)
+    one_hot = (labels == np.arange(4).reshape(4, 1, 1, 1)).astype(dtype)
+    check = check_precision(one_hot, 4)
+    assert check.level == "red"
+    assert "Only 0 and 1" in check.sentence
+    assert check.numbers["step"] == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8])
+def test_probabilities_that_are_certain_nearly_everywhere_are_no_labels(rng, dtype):
+    """A network that is unsure only about a small lesion."""
+    values = np.zeros((2, 64, 64, 64), np.float32)
+    values[0] = 1
+    values[:, 20:23, 30:33, 40:43] = softmax(rng, (2, 3, 3, 3))
+    stored = in_steps(values, 255) if dtype == np.uint8 else values.astype(dtype)
+    assert check_precision(stored, 2).level != "red"
+
+
+def stored_in_a_file(dtype, **scaling):
+    return StoredValues(
+        Path("case.nii"), None, (4, 7, 6, 5), 0, np.dtype(dtype), **scaling
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (stored_in_a_file(np.uint8, scale=255), 1 / 255),
+        (stored_in_a_file(np.uint8, slope=1 / 255), 1 / 255),
+        (stored_in_a_file(np.int16, slope=2**-15), 2**-15),
+        (stored_in_a_file(np.uint16, slope=-1 / 1000, inter=1), 1 / 1000),
+    ],
+)
+def test_step_of_values_in_a_file_is_in_its_header(values, step):
+    check = check_precision(values, 4)
+    assert check.numbers["step"] == pytest.approx(step)
+    assert f"1/{round(1 / step):,}" in check.sentence
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f2"])
+def test_halves_in_a_file_are_told_as_such(dtype):
+    check = check_precision(stored_in_a_file(dtype), 4)
+    assert "float16" in check.sentence
+    assert 0 < check.numbers["entropy_loss_bits"] < 0.01
+
+
+def test_floats_in_a_file_lose_nothing():
+    check = check_precision(stored_in_a_file(np.float32), 4)
+    assert check.level == "green"
+    assert check.numbers == {"dtype": "float32", "step": None}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "step"),
+    [(np.uint8, 1 / 255), (np.uint16, 1 / 65535), (np.float32, None)],
+)
+def test_lazy_values_are_not_computed(dtype, step):
+    def never(block):
+        raise AssertionError("computed")
+
+    values = da.zeros((4, 6, 6, 6), dtype=dtype).map_blocks(never, dtype=dtype)
+    assert check_precision(values, 4).numbers["step"] == step
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.5, "50.0 %"),
+        (0.123456, "12.3 %"),
+        (0.9876, "98.8 %"),
+        (0.99123, "99.12 %"),
+        (0.00123, "0.12 %"),
+        (0.999999, "99.99 %"),
+        (1e-9, "0.01 %"),
+        (np.float64(1), "100 %"),
+    ],
+)
+def test_percent_is_100_or_0_only_where_it_is(share, shown):
+    assert percent(share) == shown
+
+
+def test_worst_level():
+    assert worst_level(["green", "red", "amber"]) == "red"
+    assert worst_level(["green", "amber"]) == "amber"
+    assert worst_level([]) == "green"
+
+
+def test_check_as_plain_values():
+    check = Check("sums", "amber", "Odd.", {"largest_sum_deviation": 0.5})
+    assert check.to_dict() == {
+        "name": "sums",
+        "level": "amber",
+        "sentence": "Odd.",
+        "largest_sum_deviation": 0.5,
+    }

@@ -1,0 +1,188 @@
+"""All checks of a case together; and steps, which all of this is made of."""
+
+import threading
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from generated import OBLIQUE
+from napari_uncertainty import Grid, uncertainty
+from napari_uncertainty.checks import worst_level
+from napari_uncertainty.comparison import Segmentation
+from napari_uncertainty.placement import Placement
+from napari_uncertainty.steps import part, run
+from napari_uncertainty.trust import Case, iter_trust
+from phantoms import asymmetric, disguised, softmax_of
+
+SHAPE = (16, 18, 20)
+GRID = Grid(SHAPE, OBLIQUE)
+ALWAYS = ["sums", "no_data", "precision"]
+
+
+@pytest.fixture
+def values():
+    return softmax_of(asymmetric(SHAPE)).astype(np.float32)
+
+
+def trust(values, *args, **options):
+    maps = uncertainty(values)
+    return run(iter_trust(Case(values, *args, **options), maps))
+
+
+def names(trust):
+    return [check.name for check in trust.checks]
+
+
+def random_softmax(rng, labels):
+    """The most probable class stays, the rest is chance: no steps to be seen."""
+    values = softmax_of(labels).astype(np.float64)
+    values *= rng.uniform(0.7, 1.3, values.shape)
+    return (values / values.sum(axis=0)).astype(np.float32)
+
+
+def test_probabilities_alone(rng):
+    found = trust(random_softmax(rng, asymmetric(SHAPE)))
+    assert names(found) == ALWAYS
+    assert worst_level(check.level for check in found.checks) == "green"
+    assert found.foreground is None
+    assert found.search is None
+
+
+def test_all_that_belongs_to_a_case_is_looked_at(rng):
+    labels = asymmetric(SHAPE)
+    found = trust(
+        random_softmax(rng, labels),
+        "case",
+        GRID,
+        Segmentation(labels, GRID, "seg"),
+        ("T1", GRID),
+    )
+    assert names(found) == [
+        *ALWAYS,
+        "agreement",
+        "orientation",
+        "segmentation_grid",
+        "scan_grid",
+    ]
+    assert worst_level(check.level for check in found.checks) == "green"
+    np.testing.assert_array_equal(found.foreground, labels)
+    assert found.search.best.placement == Placement.as_it_is(3)
+    assert found.compared.onto.name == "seg"
+
+
+def test_no_segmentation_of_a_scan(values):
+    found = trust(values, "case", None, None, ("T1", GRID))
+    assert names(found) == [*ALWAYS, "scan_grid"]
+    [check] = [check for check in found.checks if check.name == "scan_grid"]
+    assert check.level == "amber"
+
+
+def test_wrong_order_is_found_and_told_in_red():
+    labels = asymmetric((18, 18, 18))
+    grid = Grid(labels.shape, OBLIQUE)
+    values = softmax_of(disguised(labels, (2, 1, 0), (1, 1, 1)))
+    found = trust(values, "case", grid, Segmentation(labels, grid, "seg"))
+    told = {check.name: check.level for check in found.checks}
+    assert told["agreement"] == told["orientation"] == "red"
+    assert told["segmentation_grid"] == "green"
+    assert found.search.better.placement.order == (2, 1, 0)
+
+
+def without_codes(shape=SHAPE):
+    header = nib.Nifti1Header()
+    header.set_data_shape(shape)
+    return Grid(shape, header.get_best_affine(), header)
+
+
+@pytest.mark.parametrize(
+    "called", [("case", "seg", "T1"), ("case", "case", "case")], ids=str
+)
+def test_each_header_is_looked_at_whatever_the_files_are_called(values, called):
+    case, segmentation, scan = called
+    labels = asymmetric(SHAPE)
+    found = trust(
+        values,
+        case,
+        without_codes(),
+        Segmentation(labels, without_codes(), segmentation),
+        (scan, without_codes()),
+    )
+    headers = [check for check in found.checks if check.name == "header"]
+    assert len(headers) == 3
+    for name, check in zip(called, headers, strict=True):
+        assert f"'{name}'" in check.sentence
+
+
+def test_foreground_is_that_of_the_segmentation_on_the_maps_voxels(values):
+    labels = asymmetric(SHAPE)
+    turned = labels.transpose(2, 0, 1)
+    grid = Grid(turned.shape, OBLIQUE[:, [2, 0, 1, 3]])
+    found = trust(values, "case", GRID, Segmentation(turned, grid))
+    np.testing.assert_array_equal(found.foreground, labels)
+
+
+def test_foreground_of_an_unknown_place_is_left_to_the_prediction(values):
+    labels = asymmetric(SHAPE).transpose(2, 0, 1)
+    found = trust(values, "case", None, Segmentation(labels, None))
+    assert found.foreground is None
+    assert found.search.better.placement.order == (2, 0, 1)
+
+
+def test_cancelled(values):
+    labels, cancel = asymmetric(SHAPE), threading.Event()
+    case = Case(values, segmentation=Segmentation(labels))
+    cancel.set()
+    assert run(iter_trust(case, uncertainty(values), cancel)) is None
+
+
+def test_run_takes_all_steps_and_gives_the_result():
+    taken = []
+
+    def steps():
+        for share in (0.5, 1.0):
+            taken.append(share)
+            yield share
+        return "done"
+
+    assert run(steps()) == "done"
+    assert taken == [0.5, 1.0]
+
+
+def test_run_of_no_steps_gives_the_result():
+    def steps():
+        return "done"
+        yield
+
+    assert run(steps()) == "done"
+
+
+def test_part_is_a_share_of_more_work():
+    def steps():
+        yield from (0, 0.25, 1)
+        return "done"
+
+    shares = []
+
+    def more():
+        result = yield from part(steps(), 0.6, 0.8)
+        shares.append(result)
+
+    assert list(more()) == pytest.approx([0.6, 0.65, 0.8])
+    assert shares == ["done"]
+
+
+def test_part_that_is_closed_closes_its_steps():
+    closed = []
+
+    def steps():
+        try:
+            yield 0.5
+        finally:
+            closed.append(True)
+
+    outer = part(steps(), 0, 1)
+    next(outer)
+    outer.close()
+    del outer
+    assert closed == [True]
