@@ -40,6 +40,8 @@ COARSE_VOXELS = 600_000
 NEAR = 0.15
 # Of these at most, exactly.
 EXACT = 4
+# A whole that agrees in so much of the sample is not shifted.
+GOOD = 0.95
 # Shifts are refined for so many.
 REFINED = 8
 # In voxels, one after the other.
@@ -98,11 +100,16 @@ class Search:
 
     @property
     def ties(self) -> tuple[Candidate, ...]:
-        """Others that the data cannot tell from the best one, if there are any."""
+        """Other orientations that the data cannot tell from the best one."""
         best = self.best
         if best is None or not best.belongs:
             return ()
-        return tuple(one for one in self.ranked[1:] if not best.beats(one))
+        return tuple(
+            one
+            for one in self.ranked[1:]
+            if not best.beats(one)
+            and one.placement.shifted(best.placement.offset) != best.placement
+        )
 
 
 def iter_search(
@@ -133,7 +140,9 @@ def iter_search(
     for number, (score, placement) in enumerate(scored):
         if cancel is not None and cancel.is_set():
             return None
-        if number < REFINED and not _fills(comparison, placement):
+        # Where the whole agrees, in whichever orientation, there is nothing to shift.
+        whole = scored[0][0] >= GOOD and _fills(comparison, placement)
+        if number < REFINED and not whole:
             score, placement = sample.climb(placement, score)
             yield 0.2 + 0.4 * number / REFINED
         refined.append((score, placement))

@@ -454,7 +454,7 @@ def test_segmentation_on_other_voxels(qtbot, case, open_widget, told):
     )
     assert "as they lie, they do not belong together" in agreement["sentence"]
     # The voxels are the same, only not the place.
-    assert "Another orientation agrees far better" in orientation["sentence"]
+    assert "Another placement agrees far better" in orientation["sentence"]
     assert "Other voxels than those of 'shifted'" in grid["sentence"]
     assert agreement["sentence"] in told()
 

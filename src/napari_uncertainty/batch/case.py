@@ -119,7 +119,7 @@ def run_task(task: Task, threads: int | None = None) -> Row:
 def failed(task: Task, message: str) -> Row:
     """Row of a case that failed, for the reason that the message tells."""
     if any(task.file(measure, ".nii.gz").exists() for measure in task.measures):
-        message += " Its map in the output folder was written before."
+        message += " The map of this case in the output folder was written before."
     return Row(task.case, "failed", message=" ".join(message.split()))
 
 

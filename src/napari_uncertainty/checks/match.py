@@ -83,7 +83,7 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
         )
         return Check("orientation", "amber", sentence, numbers)
     sentence = (
-        "Another orientation agrees far better: as loaded "
+        "Another placement agrees far better: as loaded "
         f"{percent(search.as_loaded.agreement.foreground)} of the foreground; "
         f"{turned}: {agrees}."
     )
