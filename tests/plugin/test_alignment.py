@@ -81,11 +81,6 @@ def settled(qtbot, *layers):
     qtbot.waitUntil(lambda: all(ORIGINAL in layer_info(one) for one in layers))
 
 
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
-
-
 @pytest.mark.parametrize(
     ("first", "second"),
     [(UPRIGHT, TILTED), (TILTED, OBLIQUE), (UPRIGHT, SHEARED), (OBLIQUE, UPRIGHT)],

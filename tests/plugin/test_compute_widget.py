@@ -6,29 +6,15 @@ import time
 import nibabel as nib
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtCore import QTimer
 from scipy.special import entr
 
+from driving import button, click, compute
 from generated import softmax
 from napari_uncertainty.fold.arrays import ArrayFold
 from napari_uncertainty.plugin.layers import METADATA_KEY
 
 PLUGIN = "napari-uncertainty"
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
-
-
-@pytest.fixture
-def open_widget(viewer):
-    def opened():
-        _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
-        return widget
-
-    return opened
 
 
 @pytest.fixture
@@ -60,26 +46,6 @@ def slow(monkeypatch):
     monkeypatch.setattr(ArrayFold, "fold_block", waiting)
     yield go_on
     go_on.set()
-
-
-def button(widget, text):
-    [found] = [
-        one for one in widget.native.findChildren(QPushButton) if one.text() == text
-    ]
-    return found
-
-
-def click(qtbot, widget, text):
-    qtbot.mouseClick(button(widget, text), Qt.MouseButton.LeftButton)
-
-
-def compute(qtbot, widget):
-    ended = []
-    widget.computed.connect(ended.append)
-    click(qtbot, widget, "Compute")
-    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
-    widget.computed.disconnect(ended.append)
-    return ended[0]
 
 
 def bits(probabilities, axis=0):

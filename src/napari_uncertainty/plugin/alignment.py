@@ -78,7 +78,7 @@ def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> Non
     visible, layer.visible = layer.visible, False
 
     def removed(event: Any) -> None:
-        if event.value is layer:
+        if event.value == layer:  # one of them may be wrapped
             job.cancel()
             end()
 

@@ -38,7 +38,8 @@ class CheckList(Container[Widget]):
         self.list.native.setFrameShape(QFrame.Shape.NoFrame)
         self.list.native.setStyleSheet("background: transparent")
         self.reason = wrapped(Label(value=""))
-        self.choice: ComboBox = ComboBox(choices=[])
+        # A function, for napari asks for the choices anew whenever layers change.
+        self.choice: ComboBox = ComboBox(choices=self._choices)
         self.apply_button = PushButton(text="Apply this placement")
         self.undo_button = PushButton(text="Undo placement")
         super().__init__(
@@ -72,12 +73,15 @@ class CheckList(Container[Widget]):
         # Scan and segmentation may tell the same.
         lines = dict.fromkeys(map(_line, ranked))
         self.list.native.setHtml("".join(lines))
-        self.choice.choices = list(offer.choices) if offer else []
+        self.choice.reset_choices()
         self.reason.value = offer.sentence if offer else ""
         self.list.visible = bool(checks)
         for widget in (self.reason, self.choice, self.apply_button):
             widget.visible = offer is not None
         self.undo_button.visible = can_undo(layer)
+
+    def _choices(self, _widget: Any = None) -> list[str]:
+        return list(self._offer.choices) if self._offer else []
 
     def _apply(self) -> None:
         assert self._offer is not None

@@ -1,0 +1,25 @@
+"""What a user does with the widget in a window."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
+
+
+def button(widget, text):
+    [found] = [
+        one for one in widget.native.findChildren(QPushButton) if one.text() == text
+    ]
+    return found
+
+
+def click(qtbot, widget, text):
+    qtbot.mouseClick(button(widget, text), Qt.MouseButton.LeftButton)
+
+
+def compute(qtbot, widget, text="Compute"):
+    """Click, and wait for the map."""
+    ended = []
+    widget.computed.connect(ended.append)
+    click(qtbot, widget, text)
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    widget.computed.disconnect(ended.append)
+    return ended[0]

@@ -1,0 +1,154 @@
+"""Checks, offers and the pointer in a real window."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine
+from nibabel.orientations import inv_ornt_aff
+from qtpy.QtWidgets import QTextEdit
+
+from driving import compute
+from generated import OBLIQUE
+from napari_uncertainty.plugin.layers import layer_grid
+
+PLUGIN = "napari-uncertainty"
+SHAPE = (14, 16, 18)
+
+
+def write(folder, turned=lambda values: values, affine=OBLIQUE):
+    """A case whose probabilities, class first in nibabel's order, are turned."""
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:9, 2:6, 3:15] = 1
+    labels[2:6, 7:13, 3:9] = 2
+    labels[8:11, 8:14, 10:13] = 3
+    values = np.random.default_rng(3).random((4, *SHAPE)).astype(np.float32)
+    np.put_along_axis(values, labels[None].astype(int), 5, axis=0)
+    values /= values.sum(axis=0)
+    scan = np.random.default_rng(1).random(SHAPE).astype(np.float32)
+    nib.Nifti1Image(scan, affine).to_filename(folder / "T1.nii.gz")
+    nib.Nifti1Image(labels, affine).to_filename(folder / "case.nii.gz")
+    np.savez(folder / "case.npz", probabilities=turned(values).transpose(0, 3, 2, 1))
+    return values
+
+
+def opened(viewer, folder, names=("T1.nii.gz", "case.nii.gz", "case.npz")):
+    for name in names:
+        viewer.open(folder / name, plugin=PLUGIN)
+
+
+def listed(widget):
+    [shown] = widget.native.findChildren(QTextEdit)
+    assert shown.isVisible()
+    return shown.toPlainText().replace("\xa0", " ").splitlines()
+
+
+def test_all_is_well(qtbot, viewer, open_widget, tmp_path, told):
+    write(tmp_path)
+    opened(viewer, tmp_path)
+    widget = open_widget()
+    compute(qtbot, widget)
+    lines = listed(widget)
+    assert all(line.startswith("✓") for line in lines)
+    assert any("100 % of the foreground" in line for line in lines)
+    assert any(
+        "The voxels are those of 'T1' (voxel size differs by 0 mm" in line
+        for line in lines
+    )
+    assert not widget.checks.apply_button.visible
+    assert not widget.checks.undo_button.visible
+    assert told() == []
+
+
+def test_a_mirrored_softmax_is_told_and_mended(
+    qtbot, viewer, open_widget, tmp_path, told
+):
+    write(tmp_path, lambda values: values[:, :, ::-1])
+    opened(viewer, tmp_path)
+    widget = open_widget()
+    layer = compute(qtbot, widget)
+    wrong = np.array(layer.data)
+    red = [line for line in listed(widget) if line.startswith("✗")]
+    assert listed(widget)[: len(red)] == red  # the worst first
+    assert any("second axis flipped: 100 %" in line for line in red)
+    assert any("Another placement agrees far better" in message for message in told())
+    assert not widget.checks.undo_button.visible
+
+    assert compute(qtbot, widget, "Apply this placement") == layer
+    assert all(line.startswith("✓") for line in listed(widget))
+    # The second of the file's axes runs to Inferior, the viewer's first.
+    np.testing.assert_array_equal(layer.data, wrong[::-1])
+    assert not widget.checks.apply_button.visible
+
+    assert compute(qtbot, widget, "Undo placement") == layer
+    np.testing.assert_array_equal(layer.data, wrong)
+    assert any(line.startswith("✗") for line in listed(widget))
+
+
+def test_a_place_from_the_scan(qtbot, viewer, open_widget, tmp_path, told):
+    write(tmp_path)
+    (tmp_path / "case.nii.gz").unlink()
+    opened(viewer, tmp_path, ("T1.nii.gz", "case.npz"))
+    assert any("its place in space is unknown" in message for message in told())
+    widget = open_widget()
+    layer = compute(qtbot, widget)
+    assert layer_grid(layer) is None
+    assert "does not say where it lies" in widget.checks.reason.value
+    assert compute(qtbot, widget, "Apply this placement") == layer
+    assert layer_grid(layer).same_place(layer_grid(viewer.layers["T1"]))
+    np.testing.assert_allclose(layer.scale, viewer.layers["T1"].scale)
+    assert not any("Incons" in message or "orthog" in message for message in told())
+
+
+def test_where_the_pointer_is(qtbot, viewer, open_widget, tmp_path):
+    write(tmp_path)
+    opened(viewer, tmp_path)
+    listening = len(viewer.cursor.events.position.callbacks)
+    widget = open_widget()
+    assert len(viewer.cursor.events.position.callbacks) == listening + 1
+    compute(qtbot, widget)
+    t1 = viewer.layers["T1"]
+    for voxel in ((0, 0, 0), (3, 9, 11)):
+        right, anterior, superior = apply_affine(OBLIQUE, voxel)
+        grid = layer_grid(t1)
+        world = -(np.linalg.inv(grid.directions) @ [right, anterior, superior])[::-1]
+        viewer.layers.selection.active = t1
+        viewer.cursor.position = (0, *world)
+        assert widget.pointer.value == (
+            f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · voxel "
+            f"({', '.join(map(str, voxel))}) of 'T1'"
+        )
+    viewer.dims.ndisplay = 3
+    viewer.cursor.position = (0, 1, 2, 3)
+    assert widget.pointer.value == ""
+    viewer.window.remove_dock_widget("all")
+    widget.native.deleteLater()
+    qtbot.waitUntil(lambda: len(viewer.cursor.events.position.callbacks) == listening)
+
+
+@pytest.mark.parametrize("flips", [(1, 1, 1), (-1, 1, -1), (-1, -1, -1)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+def test_no_message_in_any_orientation(
+    qtbot, viewer, open_widget, tmp_path, told, order, flips
+):
+    orientation = np.stack([order, flips], axis=1)
+    write(tmp_path, affine=OBLIQUE @ inv_ornt_aff(orientation, SHAPE))
+    opened(viewer, tmp_path)
+    compute(qtbot, open_widget())
+    for plane in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
+        viewer.dims.order = plane
+        qtbot.wait(10)
+    viewer.dims.ndisplay = 3
+    qtbot.wait(10)
+    assert told() == []
+
+
+def test_layers_removed_before_a_placement_is_applied(
+    qtbot, viewer, open_widget, tmp_path
+):
+    write(tmp_path, lambda values: values[:, :, ::-1])
+    opened(viewer, tmp_path)
+    widget = open_widget()
+    compute(qtbot, widget)
+    viewer.layers.clear()
+    assert compute(qtbot, widget, "Apply this placement") is None
+    assert "No layer with class probabilities" in widget.result.value
