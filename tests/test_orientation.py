@@ -88,6 +88,22 @@ def test_a_crop_is_found_where_a_tenth_is_wrong(rng, box, order, flips):
     assert found.best.placement == Placement(order, flips, offset)
 
 
+@pytest.mark.parametrize(
+    ("shape", "box", "way"),
+    [
+        ((49, 50, 52), np.s_[7:38, 5:48, 6:35], ((1, 2, 0), (-1, -1, -1))),
+        ((56, 45, 24), np.s_[3:42, 11:45, 1:17], ((0, 2, 1), (1, -1, 1))),
+        ((27, 48, 33), np.s_[7:27, 4:34, 8:32], ((0, 2, 1), (-1, 1, -1))),
+    ],
+    ids=str,
+)
+def test_a_crop_is_found_where_no_shift_along_one_axis_alone_is_better(shape, box, way):
+    """Near its place there are others that only two axes together lead out of."""
+    labels = asymmetric(shape)
+    found = search(disguised(labels[box], *way), labels)
+    assert found.best.placement == Placement(*way, tuple(side.start for side in box))
+
+
 @pytest.mark.parametrize(("order", "flips"), FLAT_ORIENTATIONS, ids=str)
 @pytest.mark.parametrize("box", [None, (slice(1, 26), slice(3, 27))])
 def test_every_disguise_of_a_flat_image_is_found(box, order, flips):

@@ -89,27 +89,44 @@ def test_wrong_order_is_found_and_told_in_red():
     assert found.search.better.placement.order == (2, 1, 0)
 
 
-def without_codes(shape=SHAPE):
+def without_codes():
     header = nib.Nifti1Header()
-    header.set_data_shape(shape)
-    return Grid(shape, header.get_best_affine(), header)
+    header.set_data_shape(SHAPE)
+    return Grid(SHAPE, header.get_best_affine(), header)
+
+
+def sheared():
+    affine = np.eye(4)
+    affine[0, 2] = 0.5
+    return Grid(SHAPE, affine)
+
+
+def with_two_places():
+    header = nib.Nifti1Header()
+    header.set_sform(OBLIQUE, 1)
+    header.set_qform(np.eye(4), 1)
+    return Grid(SHAPE, header.get_best_affine(), header)
 
 
 @pytest.mark.parametrize(
     "called", [("case", "seg", "T1"), ("case", "case", "case")], ids=str
 )
-def test_each_header_is_looked_at_whatever_the_files_are_called(values, called):
+def test_each_header_is_looked_at_whatever_the_images_are_called(values, called):
     case, segmentation, scan = called
-    labels = asymmetric(SHAPE)
     found = trust(
         values,
         case,
         without_codes(),
-        Segmentation(labels, without_codes(), segmentation),
-        (scan, without_codes()),
+        Segmentation(asymmetric(SHAPE), sheared(), segmentation),
+        (scan, with_two_places()),
     )
     headers = [check for check in found.checks if check.name == "header"]
-    assert len(headers) == 3
+    told = [next(iter(check.numbers.items())) for check in headers]
+    assert told == [
+        ("sform", 0),
+        ("shear_degrees", pytest.approx(np.degrees(np.arctan(0.5)))),
+        ("sform", 1),
+    ]
     for name, check in zip(called, headers, strict=True):
         assert f"'{name}'" in check.sentence
 

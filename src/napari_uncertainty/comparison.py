@@ -20,6 +20,7 @@ from .grid import Grid
 from .orientation import Candidate, Search, iter_search
 from .placement import Placement
 from .resampling import iter_resample
+from .steps import part
 
 Array = np.ndarray[Any, Any]
 
@@ -97,12 +98,16 @@ def iter_compare(
     cancel : threading.Event or None
         Set it to stop.
     """
-    placement = _claimed(prediction.shape, grid, segmentation)
-    onto = segmentation
-    if placement is None and grid is not None and segmentation.grid is not None:
-        labels = yield from iter_resample(
+    segmentation, refused = _in_classes(segmentation, n_classes)
+    placement, onto = _claimed(prediction.shape, grid, segmentation), segmentation
+    elsewhere = placement is None and grid is not None and segmentation.grid is not None
+    if elsewhere:
+        assert grid is not None
+        assert segmentation.grid is not None
+        steps = iter_resample(
             segmentation.labels, segmentation.grid, grid, nearest=True, cancel=cancel
         )
+        labels = yield from part(steps, 0, 0.4)
         if labels is None:
             return None
         onto = replace(segmentation, labels=labels, grid=grid)
@@ -110,30 +115,59 @@ def iter_compare(
     foreground = None
     if placement is not None:
         foreground = on_prediction(onto.labels, placement, prediction.shape)
-    try:
-        comparison = Comparison.of(prediction, as_classes(onto.labels, n_classes))
-    except InputError as error:
-        return Compared(
-            foreground, (Check("agreement", "red", str(error)),), None, onto
-        )
+    if refused is not None:
+        return Compared(foreground, (refused,), None, onto)
+    comparison = Comparison.of(prediction, onto.labels)
     if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
         return _without_search(comparison, placement, foreground, onto)
-    search = yield from iter_search(comparison, placement, cancel)
+    search = yield from part(
+        iter_search(comparison, placement, cancel),
+        *((0.4, 0.7) if elsewhere else (0, 1)),
+    )
     if search is None:
         return None
-    if onto is not segmentation and not (search.best and search.best.belongs):
+    if elsewhere and not search.as_loaded_is_best:
         # Perhaps the voxels are the same, and only the headers put them elsewhere.
-        labels = as_classes(segmentation.labels, n_classes)
-        voxels = Comparison.of(prediction, labels)
-        further = yield from iter_search(voxels, None, cancel)
+        further = yield from part(
+            _iter_voxels(prediction, segmentation, cancel), 0.7, 1
+        )
         if further is None:
             return None
-        if further.best is not None and further.best.belongs:
-            search, onto = Search(search.as_loaded, further.ranked), segmentation
+        if further.beats(search):
+            search = Search(search.as_loaded, further.ranked)
+            onto = segmentation
     known = onto.anatomical and onto.grid is not None
     axcodes = onto.grid.axcodes if known else None  # type: ignore[union-attr]
     checks = check_agreement(search, onto.name, axcodes)
     return Compared(foreground, tuple(checks), search, onto)
+
+
+def _in_classes(
+    segmentation: Segmentation, n_classes: int
+) -> tuple[Segmentation, Check | None]:
+    """With the numbers of the classes for labels, or why that cannot be.
+
+    Before anything is left out of it, for atlas labels are told by their order.
+    """
+    grid = segmentation.grid
+    if grid is not None and segmentation.labels.ndim > grid.ndim:
+        # Over time: which moment the prediction is of is unknown.
+        segmentation = replace(segmentation, grid=None, claimed=None)
+    try:
+        classes = as_classes(segmentation.labels, n_classes)
+    except InputError as error:
+        return segmentation, Check("agreement", "red", str(error))
+    return replace(segmentation, labels=classes), None
+
+
+def _iter_voxels(
+    prediction: Array, segmentation: Segmentation, cancel: threading.Event | None
+) -> Generator[float, None, Search | None]:
+    """Search among the segmentation's own voxels, wherever the headers put them."""
+    if segmentation.labels.ndim != prediction.ndim:
+        return Search(None, ())
+    comparison = Comparison.of(prediction, segmentation.labels)
+    return (yield from iter_search(comparison, None, cancel))
 
 
 def _claimed(

@@ -259,6 +259,7 @@ def _check_affine(affine: Matrix) -> None:
     with np.errstate(all="ignore"):
         zooms = np.linalg.norm(axes, axis=0)
         independent = abs(np.linalg.det(axes / zooms)) if zooms.all() else 0.0
+        farthest = np.linalg.norm(affine[:3, 3])
     if not np.isfinite(affine).all() or not independent > LEAST_INDEPENDENCE:
         raise InputError(
             "The affine in the header is singular, so the image has no place in "
@@ -270,7 +271,6 @@ def _check_affine(affine: Matrix) -> None:
             "voxels are; repair the header (sform or qform) first."
         )
     smallest, largest = PLAUSIBLE_ZOOMS
-    farthest = np.linalg.norm(affine[:3, 3])
     if zooms.min() < smallest or zooms.max() > largest or farthest > FARTHEST_ORIGIN:
         sizes = " × ".join(f"{size:.3g}" for size in zooms)
         raise InputError(

@@ -67,7 +67,7 @@ class Placement:
         linear = affine[:n, :n]
         signs = np.rint(linear).astype(int)
         order = np.abs(signs).argmax(axis=1)
-        if sorted(order) != list(range(n)) or np.abs(signs).sum() != n:
+        if sorted(order) != list(range(n)) or (np.abs(signs).sum(axis=1) != 1).any():
             return None
         last = np.array(shape)[order] - 1
         # A single plane has no direction.

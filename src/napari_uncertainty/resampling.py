@@ -60,8 +60,10 @@ def iter_resample(
     done, total = 0, wanted[0] * max(1, int(np.prod(further)))
     for extra in np.ndindex(*further):
         volume = values[(..., *extra)]
-        if volume.dtype == np.float16 or volume.dtype == bool:
-            volume = volume.astype(np.float32 if not nearest else np.uint8)
+        if volume.dtype == np.float16:
+            volume = volume.astype(np.float32)
+        elif volume.dtype == bool:
+            volume = volume.view(np.uint8)
         for start in range(0, wanted[0], step):
             if cancel is not None and cancel.is_set():
                 return None

@@ -76,7 +76,7 @@ def iter_trust(
         check_no_data(maps),
         check_precision(case.values, maps.n_classes),
     ]
-    headers = {case.name: case.grid}
+    headers = [(case.name, case.grid)]
     compared = None
     if case.segmentation is not None:
         name, grid = case.segmentation.name, case.segmentation.grid
@@ -89,11 +89,11 @@ def iter_trust(
             *compared.checks,
             check_grid(name, "segmentation", case.grid, grid),
         ]
-        headers[name] = grid
+        headers.append((name, grid))
     if case.scan is not None:
         name, grid = case.scan
         checks.append(check_grid(name, "scan", case.grid, grid))
-        headers[name] = grid
-    for name, grid in headers.items():
-        checks += check_header(name, grid)
+        headers.append((name, grid))
+    for name, grid in headers:
+        checks += [one for one in check_header(name, grid) if one not in checks]
     return Trust(tuple(checks), compared)

@@ -335,3 +335,109 @@ def test_the_row_fits_the_summary(task, tmp_path):
     with (tmp_path / "summary.tsv").open(encoding="utf-8") as lines:
         [read] = csv.DictReader(lines, dialect="excel-tab")
     assert float(read["mean"]) == told(task)["statistics"]["mean"]
+
+
+@pytest.fixture
+def compared(task, source, tmp_path):
+    """A case that is compared with a copy of its own segmentation."""
+    labels = tmp_path / "labels.nii.gz"
+    labels.write_bytes(source.with_name("case.nii.gz").read_bytes())
+    return replace(task, labels=str(labels))
+
+
+def turn(source):
+    """Run the first axis of the probabilities, as nibabel has it, backwards."""
+    with np.load(source) as archive:
+        values = archive["probabilities"]
+    np.savez(source, probabilities=values[..., ::-1])
+
+
+def test_a_compared_case_says_with_what(compared, source):
+    row = run_task(compared)
+    with np.load(source) as archive:
+        predicted = archive["probabilities"].argmax(axis=0).T
+    given = np.asarray(nib.load(compared.labels).dataobj)
+    either = (predicted != 0) | (given != 0)
+    same = (predicted == given) & either
+    assert row.agreement == pytest.approx(same.sum() / either.sum(), abs=1e-12)
+    assert (row.status, row.checks, row.message) == ("written", "green", "")
+    said = told(compared)
+    assert (said["segmentation"], said["placed"]) == (compared.labels, None)
+    assert said["foreground_from"] == "labels.nii.gz"
+    names = [one["name"] for one in said["checks"]]
+    assert names == [
+        "sums", "no_data", "precision", "agreement", "orientation", "segmentation_grid",
+    ]  # fmt: skip
+    assert all({"name", "level", "sentence"} <= set(one) for one in said["checks"])
+    assert [one["path"] for one in said["inputs"]] == [
+        str(source),
+        str(source.with_name("case.nii.gz")),
+        compared.labels,
+    ]
+
+
+def test_a_compared_case_is_done_with_the_same_row(compared):
+    row = run_task(compared)
+    assert finished(compared) == row
+    # To be placed, had it lain otherwise, makes no difference.
+    assert finished(replace(compared, place=True)) == row
+
+
+def test_compared_with_others_or_nothing_is_not_done(compared, tmp_path):
+    run_task(compared)
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes((tmp_path / "labels.nii.gz").read_bytes())
+    assert finished(replace(compared, labels=None)) is None
+    assert finished(replace(compared, labels=str(other))) is None
+    run_task(replace(compared, labels=None))
+    assert finished(compared) is None
+
+
+def test_a_changed_segmentation_is_noticed(compared, tmp_path):
+    run_task(compared)
+    later(tmp_path / "labels.nii.gz")
+    assert finished(compared) is None
+    run_task(compared)
+    assert finished(compared) is not None
+    (tmp_path / "labels.nii.gz").unlink()
+    assert finished(compared) is None
+
+
+def test_placed_and_now_not_to_be_is_not_done(compared, source):
+    turn(source)
+    compared = replace(compared, place=True)
+    row = run_task(compared)
+    assert row.message.startswith("Placed by its agreement with 'labels'")
+    assert finished(compared) == row
+    assert finished(replace(compared, place=False)) is None
+
+
+def test_a_missing_segmentation(compared, tmp_path, monkeypatch):
+    def computed(*_, **__):
+        raise AssertionError("nothing has to be computed to know that")
+
+    (tmp_path / "labels.nii.gz").unlink()
+    monkeypatch.setattr("napari_uncertainty.fold.iter_fold", computed)
+    row = run_task(compared)
+    assert row.status == "failed"
+    assert row.message == f"There is no segmentation {compared.labels}."
+
+
+def test_all_maps_of_a_case_are_placed(compared, source):
+    turned = source.with_name("turned.npz")
+    turned.write_bytes(source.read_bytes())
+    turn(turned)
+    measures = ("entropy", "margin")
+    run_task(replace(compared, measures=measures))
+    expected = [
+        np.asarray(nib.load(compared.file(one, ".nii.gz")).dataobj) for one in measures
+    ]
+    placed = replace(
+        compared, case="turned", source=str(turned), measures=measures, place=True
+    )
+    row = run_task(placed)
+    assert row.status == "written", row.message
+    for measure, values in zip(measures, expected, strict=True):
+        written = nib.load(placed.file(measure, ".nii.gz"))
+        np.testing.assert_array_equal(np.asarray(written.dataobj), values)
+        assert told(placed, measure)["placed"] == "first axis flipped"

@@ -252,6 +252,136 @@ def test_wrong_usage(few, tmp_path, options, said):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--place"], "--place needs --labels."),
+        (["--labels", "nowhere"], "There is no segmentation and no folder nowhere."),
+        (["--labels", "nowhere", "--place"], "no folder nowhere."),
+    ],
+)
+def test_wrong_usage_of_a_segmentation(few, tmp_path, options, said):
+    output = tmp_path / "out"
+    status, out, err = run(few, "-o", output, *options, cwd=tmp_path)
+    assert (status, out) == (2, "")
+    # In a frame that breaks lines.
+    assert said in " ".join(err.replace("│", " ").split())
+    assert not output.exists()
+
+
+def mirror(path):
+    """Run the first axis of an input, as nibabel has it, backwards."""
+    with np.load(path) as archive:
+        values = archive["probabilities"]
+    np.savez_compressed(path, probabilities=values[..., ::-1])
+
+
+def test_compared_with_segmentations_of_the_same_names(few, tmp_path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for name in "ac":
+        (few / f"{name}.nii.gz").rename(labels / f"{name}.nii.gz")
+    mirror(few / "c.npz")
+    undisguised = nib.load(labels / "c.nii.gz")
+    output = tmp_path / "out"
+    words = (few, "-o", output, "--labels", labels)
+
+    # Only b has a file beside it, and nothing in the folder.
+    status, out, err = run(*words)
+    assert status == 1
+    assert out.startswith("1 of 3 cases written")
+    told = dict(line.split(": ", 2)[1:] for line in err.splitlines())
+    assert told["b"] == f"There is no segmentation {labels / 'b.nii.gz'}."
+    assert "as loaded" in told["c"]
+    assert told["c"].endswith("with --place it is put where it agrees.")
+    assert [file.name for file in maps_in(output)] == ["a_entropy.nii.gz"]
+    rows = {row["case"]: row for row in table(output)}
+    assert float(rows["a"]["agreement"]) > 0.99
+    assert rows["a"]["checks"] == "amber"
+    assert rows["a"]["message"].startswith("No NIfTI image of the same name")
+    assert (rows["c"]["agreement"], rows["c"]["checks"]) == ("", "")
+
+    # To be placed: c is new, and so is a, whose place was not known.
+    status, out, err = run(*words, "--place")
+    assert status == 1
+    assert out.startswith(f"2 of 3 cases written to {output}, 1 failed")
+    rows = {row["case"]: row for row in table(output)}
+    assert rows["b"]["status"] == "failed"
+    assert (rows["a"]["checks"], rows["c"]["checks"]) == ("green", "green")
+    assert rows["c"]["message"] == (
+        "Placed by its agreement with 'c': first axis flipped."
+    )
+    written = nib.load(output / "c_entropy.nii.gz")
+    np.testing.assert_array_equal(written.affine, undisguised.affine)
+    mirror(few / "c.npz")
+    np.testing.assert_array_equal(
+        np.asarray(written.dataobj), nu.entropy(nu.read(few / "c.npz"))
+    )
+    mirror(few / "c.npz")
+
+
+def test_a_comparison_is_not_made_twice(few, tmp_path, rng):
+    mirror(few / "b.npz")
+    output = tmp_path / "out"
+    words = (few, "-o", output, "--labels", few, "--place")
+    status, out, err = run(*words)
+    assert (status, err) == (0, "")
+    first = contents(output)
+    for labels in (few, few / ".." / few.name):
+        status, out, _ = run(few, "-o", output, "--labels", labels, "--place")
+        assert (status, "(0 now, 3 had been there)" in out) == (0, True)
+        assert contents(output) == first
+    later = few / "a.nii.gz"
+    state = later.stat()
+    os.utime(later, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    _, out, _ = run(*words)
+    assert "(1 now, 2 had been there)" in out
+    # Not to be placed any more: what was is not as asked for.
+    status, out, err = run(*words[:-1])
+    assert status == 1
+    assert "(0 now, 2 had been there), 1 failed" in out
+    assert err.startswith("napari-uncertainty: b: ")
+    assert "agrees far better: as loaded" in err
+    assert "The map of this case in the output folder was written before." in err
+    # Without a segmentation, all are others.
+    status, out, _ = run(few, "-o", output)
+    assert out.startswith("3 of 3 cases written")
+    assert "had been" not in out
+
+
+def test_processes_write_the_same_bytes(few, tmp_path):
+    mirror(few / "b.npz")
+    (few / "c.nii.gz").unlink()
+    options = ("--labels", few, "--place")
+    outs = [
+        run(few, "-o", tmp_path / folder, *options, *jobs)[0]
+        for folder, jobs in (("here", ()), ("there", ("--jobs", 2)))
+    ]
+    assert outs == [1, 1]  # c has no segmentation
+    here = contents(tmp_path / "here")
+    assert len(here) == 2 * 2 + 1
+    assert contents(tmp_path / "there") == here
+
+
+def test_one_segmentation_for_all(few, tmp_path):
+    """One network's output against the labels of another one's."""
+    status, _, err = run(few, "-o", tmp_path / "out", "--labels", few / "a.nii.gz")
+    assert (status, err) == (0, "")
+    rows = {row["case"]: row for row in table(tmp_path / "out")}
+    assert {name: row["checks"] for name, row in rows.items()} == {
+        "a": "green",
+        "b": "red",
+        "c": "red",
+    }
+    given = np.asarray(nib.load(few / "a.nii.gz").dataobj)
+    for name in "abc":
+        with np.load(few / f"{name}.npz") as archive:
+            predicted = archive["probabilities"].argmax(axis=0).T
+        either = (predicted != 0) | (given != 0)
+        share = ((predicted == given) & either).sum() / either.sum()
+        assert float(rows[name]["agreement"]) == pytest.approx(share, abs=1e-12)
+
+
 def test_no_folder_is_named(few):
     status, _, err = run(few)
     assert status == 2

@@ -44,7 +44,9 @@ def _agreement(search: Search, name: str) -> Check:
     if agreement.foreground >= AGREES:
         level, comment = "green", ""
     elif agreement.foreground >= BELONGS:
-        comment = "; their own segmentation would agree in nearly all"
+        comment = (
+            "; a segmentation made from these probabilities would agree in nearly all"
+        )
     else:
         level, comment = "red", "; as they lie, they do not belong together"
     sentence = (
@@ -79,7 +81,8 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
     turned, agrees = best.placement.describe(), percent(best.agreement.foreground)
     if search.as_loaded is None:
         sentence = (
-            f"Where they agree with '{name}': {turned} ({agrees} of the foreground)."
+            f"They agree with '{name}' in {agrees} of the foreground when placed so: "
+            f"{turned}."
         )
         return Check("orientation", "amber", sentence, numbers)
     sentence = (

@@ -114,13 +114,19 @@ def _step(values: Any) -> float | None:
     some = lines_along(values, 0).astype(np.float64)
     found = np.unique(some[np.isfinite(some)]) / scale
     if len(found) == 2 and (found == (0, 1)).all():
-        return 1.0
+        # Of the others the sample does not tell.
+        certain = all(
+            ((one == 0) | (one == scale) | ~np.isfinite(one)).all() for one in values
+        )
+        return 1.0 if certain else None
     if len(found) < FEWEST_VALUES:  # made up, or all but certain: no telling
         return None
     step = float(np.diff(found).min())
     steps = found / step
-    # Smaller steps than 16 bits have are those of floating-point numbers.
-    if step < 0.9 / 65535 or np.abs(steps - np.rint(steps)).max() > 0.05:
+    # Smaller steps than 16 bits have are those of floating-point numbers; halves have
+    # 11 bits.
+    smallest = 2**-11 if values.dtype == np.float16 else 0.9 / 65535
+    if step <= smallest or np.abs(steps - np.rint(steps)).max() > 0.05:
         return None
     return 1 / round(1 / step)
 

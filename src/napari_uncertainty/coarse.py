@@ -1,0 +1,192 @@
+"""A coarse look at all ways to lay a prediction on a segmentation.
+
+Each order and direction of the axes whose shape fits is scored on a sample of the
+segmentation's foreground. Where the prediction is a cropped box, its shift is first
+estimated from the number of voxels of each class in each plane, and then refined.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from .agreement import Comparison
+from .placement import Placement, all_orientations
+
+Array = np.ndarray[Any, Any]
+
+# Voxels of the sample.
+SAMPLE = 20_000
+# Of the grid that the sample is taken from.
+COARSE_VOXELS = 600_000
+
+# So much, in the sample, may separate a candidate from the best: more than chance and
+# voxels outside of the segmentation's foreground make up for.
+NEAR = 0.15
+# Of these at most, exactly.
+EXACT = 4
+# A whole that agrees in so much of the sample is not shifted.
+GOOD = 0.95
+# Shifts are refined for so many.
+REFINED = 8
+# In voxels, one after the other; up to two also across the axes.
+STEPS = (8, 4, 2, 1)
+ACROSS = 2
+
+
+def iter_likely(
+    comparison: Comparison, cancel: threading.Event | None = None
+) -> Generator[float, None, list[Placement] | None]:
+    """The placements that come near the best, the best first, a few at most.
+
+    Yields the share done, and returns None if cancelled.
+    """
+    sample = Sample.of(comparison)
+    orientations = all_orientations(comparison.prediction.ndim)
+    fitting = [one for one in orientations if _fits(comparison, one)]
+    shifted = _with_shifts(comparison, fitting)
+    scored = [(sample.score(one), one) for one in shifted]
+    scored.sort(key=_score, reverse=True)
+    yield 0.3
+    refined = []
+    for number, (score, placement) in enumerate(scored):
+        if cancel is not None and cancel.is_set():
+            return None
+        # Where the whole agrees, in whichever orientation, there is nothing to shift.
+        whole = scored[0][0] >= GOOD and _fills(comparison, placement)
+        if number < REFINED and not whole:
+            score, placement = sample.climb(placement, score)
+            yield 0.3 + 0.7 * number / REFINED
+        refined.append((score, placement))
+    refined.sort(key=_score, reverse=True)
+    return [one for score, one in refined[:EXACT] if score >= refined[0][0] - NEAR]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Foreground voxels of the segmentation, and the prediction to look them up in."""
+
+    prediction: Array
+    voxels: Array  # shape (axes, n)
+    classes: Array  # shape (n,)
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> Sample:
+        box = comparison.labels_box
+        part = comparison.labels[box]
+        steps = _steps(part)
+        coarse = part[tuple(slice(None, None, step) for step in steps)]
+        found = np.array(np.nonzero(coarse))
+        found = found[:, :: max(1, found.shape[1] // SAMPLE)]
+        starts = np.array([[side.start] for side in box])
+        return cls(
+            comparison.prediction,
+            found * np.array(steps)[:, np.newaxis] + starts,
+            coarse[tuple(found)],
+        )
+
+    def score(self, placement: Placement) -> float:
+        """Share of the sample whose class is predicted."""
+        if not self.classes.size:
+            return 0.0
+        shape = placement.turned_shape(self.prediction.shape)
+        turned = self.voxels - np.array(placement.offset)[:, np.newaxis]
+        limits = np.array(shape)[:, np.newaxis]
+        inside = ((turned >= 0) & (turned < limits)).all(axis=0)
+        index = tuple(axis[inside] for axis in turned)
+        same = placement.turn(self.prediction)[index] == self.classes[inside]
+        return float(np.count_nonzero(same)) / self.classes.size
+
+    def climb(self, placement: Placement, score: float) -> tuple[float, Placement]:
+        """Shift the box, step by step, as long as that makes it better."""
+        every = np.array(list(product((-1, 0, 1), repeat=len(placement.offset))))
+        axes = np.abs(every).sum(axis=1)
+        along, across = every[axes == 1], every[axes > 1]
+        for step in STEPS:
+            better: tuple[float, Placement] | None = score, placement
+            while better is not None:
+                score, placement = better
+                better = self._better(placement, score, step * along)
+                # Across only where no axis leads on: these are three times as many.
+                if better is None and step <= ACROSS:
+                    better = self._better(placement, score, step * across)
+        return score, placement
+
+    def _better(
+        self, placement: Placement, score: float, moves: Array
+    ) -> tuple[float, Placement] | None:
+        """The best of some moves; None where all are worse or there are none."""
+        offsets = (np.array(placement.offset) + moves).tolist()
+        tried = [placement.shifted(offset) for offset in offsets]
+        best = max(((self.score(one), one) for one in tried), key=_score, default=None)
+        return best if best is not None and best[0] > score else None
+
+
+def _with_shifts(
+    comparison: Comparison, orientations: Iterable[Placement]
+) -> Iterable[Placement]:
+    """Each orientation with the shift at which the planes hold the same classes."""
+    predicted = _profiles(comparison.prediction)
+    given = _profiles(comparison.labels)
+    for one in orientations:
+        if _fills(comparison, one):
+            yield one
+            continue
+        offset = []
+        for target, (axis, flip) in enumerate(zip(one.order, one.flips, strict=True)):
+            here, there = predicted[axis][:, ::flip], given[target]
+            n = max(len(here), len(there))
+            match = sum(
+                np.correlate(there[label], here[label], "valid")
+                for label in range(min(n, len(here), len(there)))
+            )
+            offset.append(int(np.argmax(match)))
+        yield one.shifted(offset)
+
+
+def _fits(comparison: Comparison, placement: Placement) -> bool:
+    """Whether there is room for the turned prediction; single planes stay unflipped."""
+    turned = placement.turned_shape(comparison.prediction.shape)
+    sides = zip(turned, placement.flips, comparison.labels.shape, strict=True)
+    return all(
+        length <= room and (length > 1 or flip == 1) for length, flip, room in sides
+    )
+
+
+def _fills(comparison: Comparison, placement: Placement) -> bool:
+    """Whether the turned prediction has the segmentation's shape, so no shift."""
+    turned = placement.turned_shape(comparison.prediction.shape)
+    return turned == tuple(comparison.labels.shape)
+
+
+def _profiles(labels: Array) -> list[Array]:
+    """For each axis: how many voxels of each class but 0 each plane has, a sample."""
+    n_classes = int(labels.max(initial=0)) + 1
+    profiles = []
+    for axis, length in enumerate(labels.shape):
+        steps = _steps(labels)
+        steps[axis] = 1
+        coarse = np.moveaxis(
+            labels[tuple(slice(None, None, step) for step in steps)], axis, 0
+        ).reshape(length, -1)
+        planes = np.arange(length)[:, np.newaxis] * n_classes
+        counts = np.bincount(
+            (coarse + planes).ravel(), minlength=length * n_classes
+        ).reshape(length, n_classes)
+        profiles.append(counts.T[1:].astype(np.float64))
+    return profiles
+
+
+def _steps(labels: Array) -> list[int]:
+    """Steps along the axes that leave about `COARSE_VOXELS`; short axes stay whole."""
+    step = max(1, round((labels.size / COARSE_VOXELS) ** (1 / max(1, labels.ndim))))
+    return [step if length >= 16 * step else 1 for length in labels.shape]
+
+
+def _score(scored: tuple[float, Placement]) -> float:
+    return scored[0]
