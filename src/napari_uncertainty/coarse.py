@@ -77,6 +77,7 @@ class Sample:
 
     @classmethod
     def of(cls, comparison: Comparison) -> Sample:
+        """Some voxels, evenly spread over the foreground."""
         box = comparison.labels_box
         part = comparison.labels[box]
         steps = _steps(part)
