@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -109,7 +110,7 @@ class Grid:
 
         return tuple(aff2axcodes(self.affine))[: self.ndim]
 
-    @property
+    @cached_property
     def directions(self) -> Matrix:
         """The grid's own axes nearest to Right, Anterior and Superior, shape (3, 3).
 
@@ -117,7 +118,7 @@ class Grid:
         axes: the identity for an upright image, a rotation for a tilted one, and not at
         right angles for a sheared one.
         """
-        axes = self._canonical()[1][:3, :3]
+        axes = self._canonical[1][:3, :3]
         directions: Matrix = axes / np.linalg.norm(axes, axis=0)
         return directions
 
@@ -145,8 +146,8 @@ class Grid:
 
     def difference(self, other: Grid) -> GridDifference:
         """How the two grids differ, whatever the order of their axes."""
-        shape, here = self._canonical()
-        other_shape, there = other._canonical()
+        shape, here = self._canonical
+        other_shape, there = other._canonical
         zooms = np.linalg.norm(here[:3, :3], axis=0)
         other_zooms = np.linalg.norm(there[:3, :3], axis=0)
         apart = np.linalg.norm(self.directions - other.directions, axis=0)
@@ -199,7 +200,7 @@ class Grid:
         Its own axes run to Right, Anterior and Superior.
         """
         directions = other.directions
-        zooms = np.linalg.norm(self._canonical()[1][:3, :3], axis=0)
+        zooms = np.linalg.norm(self._canonical[1][:3, :3], axis=0)
         edges = self.to_ras(self._corners(beyond=0.5)) @ np.linalg.inv(directions).T
         low, high = edges.min(axis=0), edges.max(axis=0)
         # Rounding must not add a layer of voxels that are outside.
@@ -239,6 +240,7 @@ class Grid:
         """Shape and affine as plain lists, for JSON."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
+    @cached_property
     def _canonical(self) -> tuple[tuple[int, ...], Matrix]:
         """Shape, of three axes, and affine once the axes run nearest to R, A and S."""
         from nibabel.orientations import inv_ornt_aff, io_orientation
