@@ -400,9 +400,9 @@ def test_a_tie_is_refused(case, place):
     case.write(turned(case.values, (1, 0, 2)))
     row = case.run(place=place)
     assert row.status == "failed"
-    assert row.message.startswith("The data cannot decide the orientation: ")
+    assert row.message.startswith("Two placements agree equally well")
     # The third axis of the grid runs to the left.
-    assert "mirrored left–right 100 %" in row.message
+    assert "mirrored left–right (100 %)" in row.message
     assert row.message.endswith(" No map was written.")
     assert contents(case.folder / "out") == {}
 
@@ -413,7 +413,8 @@ def test_a_tie_with_what_the_files_say_is_told(case):
     case.write(case.values)
     row = case.run()
     assert (row.status, row.checks) == ("written", "amber")
-    assert row.message.startswith("The data cannot decide the orientation: as loaded")
+    assert row.message.startswith("As loaded, 100 % of the foreground agree; mirrored")
+    assert "The data cannot decide which is right." in row.message
     assert case.told["placed"] is None
     assert_lies_on(case.map, nib.load(case.segmentation), case.values)
 
@@ -424,7 +425,8 @@ def test_a_tie_of_what_has_no_place_is_refused_as_well(case):
     assert case.run(place=False).status == "written"
     row = case.run()
     assert row.status == "failed"
-    assert row.message.startswith("The data cannot decide the orientation: as loaded")
+    assert row.message.startswith("As loaded, 100 % of the foreground agree; mirrored")
+    assert "The data cannot decide which is right." in row.message
 
 
 def test_of_another_image(case):

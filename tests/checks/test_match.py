@@ -76,11 +76,20 @@ def test_tie_is_told_in_the_patients_directions():
     loaded, tie = candidate(0.987), candidate(0.985, MIRRORED)
     _, orientation = checks(loaded, loaded, tie)
     assert orientation.level == "amber"
-    for told in ("as loaded", "98.7 %", "98.5 %", "mirrored left–right"):
+    for told in ("As loaded", "98.7 %", "98.5 %", "mirrored left–right"):
         assert told in orientation.sentence
     assert orientation.numbers["ties"] == [
         {"placement": "first axis flipped", "foreground": 0.985}
     ]
+
+
+def test_a_tie_that_is_slightly_better_is_told_beside_what_is_loaded():
+    loaded, tie = candidate(0.985), candidate(0.987, MIRRORED)
+    _, orientation = checks(loaded, tie, loaded)
+    assert orientation.level == "amber"
+    assert orientation.sentence.startswith(
+        "As loaded, 98.5 % of the foreground agree; mirrored left–right, 98.7 % would."
+    )
 
 
 def test_tie_of_an_unknown_patient_is_told_by_the_axes():
@@ -95,7 +104,7 @@ def test_tie_is_told_relative_to_the_best():
     best = candidate(0.98, REVERSED)
     tie = candidate(0.98, Placement((2, 1, 0), (1, 1, -1), (0, 0, 0)))
     _, orientation = checks(candidate(0.1), best, tie, axcodes="PIR")
-    assert "axes reversed 98.0 %" in orientation.sentence
+    assert "axes reversed (98.0 %)" in orientation.sentence
     assert "mirrored left–right" in orientation.sentence
     # As loaded is certainly wrong, whichever of the two is right.
     assert orientation.level == "red"

@@ -68,8 +68,8 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
     }
     if not best.belongs:
         sentence = (
-            f"In no orientation do more than {percent(best.agreement.foreground)} of "
-            f"the foreground agree: the probabilities and '{name}' are of different "
+            f"In no orientation do more than {_share(best)} of the foreground "
+            f"agree: the probabilities and '{name}' are of different "
             "images, or their classes differ."
         )
         return Check("orientation", "red", sentence, numbers)
@@ -78,7 +78,7 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
     if search.better is None:
         sentence = "No other order or direction of the axes agrees as well."
         return Check("orientation", "green", sentence, numbers)
-    turned, agrees = best.placement.describe(), percent(best.agreement.foreground)
+    turned, agrees = best.placement.describe(), _share(best)
     if search.as_loaded is None:
         sentence = (
             f"They agree with '{name}' in {agrees} of the foreground when placed so: "
@@ -87,8 +87,7 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
         return Check("orientation", "amber", sentence, numbers)
     sentence = (
         "Another placement agrees far better: as loaded "
-        f"{percent(search.as_loaded.agreement.foreground)} of the foreground; "
-        f"{turned}: {agrees}."
+        f"{_share(search.as_loaded)} of the foreground; {turned}: {agrees}."
     )
     return Check("orientation", "red", sentence, numbers)
 
@@ -99,12 +98,6 @@ def _tie(
     axcodes: Sequence[str] | None,
     numbers: dict[str, Any],
 ) -> Check:
-    tie = search.ties[0]
-    relative = tie.placement.relative_to(best.placement)
-    if relative == Placement.as_it_is(len(relative.order)):  # but for a shift
-        turned = tie.placement.describe()
-    else:
-        turned = relative.describe(axcodes)
     numbers["ties"] = [
         {
             "placement": one.placement.describe(),
@@ -112,12 +105,37 @@ def _tie(
         }
         for one in search.ties
     ]
-    where = "as loaded" if best == search.as_loaded else best.placement.describe()
-    return Check(
-        "orientation",
-        "amber" if search.better is None else "red",
-        f"The data cannot decide the orientation: {where} "
-        f"{percent(best.agreement.foreground)} of the foreground agree, and {turned} "
-        f"{percent(tie.agreement.foreground)}.",
-        numbers,
+    loaded = search.as_loaded
+    if search.better is None and loaded is not None:
+        others = [one for one in (best, *search.ties) if _turned(one, loaded)]
+        sentence = (
+            f"As loaded, {_share(loaded)} of the foreground agree; "
+            f"{_turn(others[0], loaded, axcodes)}, {_share(others[0])} would. The data "
+            "cannot decide which is right."
+        )
+        return Check("orientation", "amber", sentence, numbers)
+    tie = search.ties[0]
+    only = (
+        f"As loaded, only {_share(loaded)} of the foreground agree. " if loaded else ""
     )
+    sentence = (
+        f"{only}Two placements agree equally well, and the data cannot decide "
+        "between them: "
+        f"{best.placement.describe()} ({_share(best)}), and that "
+        f"{_turn(tie, best, axcodes)} ({_share(tie)})."
+    )
+    return Check("orientation", "red" if loaded else "amber", sentence, numbers)
+
+
+def _turned(one: Candidate, other: Candidate) -> bool:
+    """Whether the axes of one run otherwise than those of another."""
+    relative = one.placement.relative_to(other.placement)
+    return relative != Placement.as_it_is(len(relative.order))
+
+
+def _turn(one: Candidate, other: Candidate, axcodes: Sequence[str] | None) -> str:
+    return one.placement.relative_to(other.placement).describe(axcodes)
+
+
+def _share(candidate: Candidate) -> str:
+    return percent(candidate.agreement.foreground)
