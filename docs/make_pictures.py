@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget
 
+from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
 from napari_uncertainty.io import open_volume
+from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.session import (
     compute,
@@ -30,7 +33,9 @@ from napari_uncertainty.plugin.session import (
     save_picture,
 )
 from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.resampling import iter_resample
 from napari_uncertainty.sample import mni152_case
+from napari_uncertainty.steps import run
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -62,6 +67,8 @@ def main() -> None:
     if folder is not None:
         picture_case("feta", fetal_case(folder, 1))
         picture_errors("feta", folder)
+        picture_mirrored("feta", folder)
+        picture_tilts("feta", folder)
 
 
 def picture_case(name: str, volumes: Iterable[Volume]) -> None:
@@ -130,6 +137,47 @@ def picture_errors(name: str, folder: Path) -> None:
         viewer.close()
     gap = np.full((GAP, *rows[0].shape[1:]), 128, np.uint8)
     save(f"{name}_errors", np.vstack([rows[0], gap, rows[1]]))
+
+
+def picture_mirrored(name: str, folder: Path) -> None:
+    """What the widget says of a softmax that was mirrored on purpose."""
+    scan, segmentation, probabilities = fetal_case(folder, 1)
+    mirrored = replace(probabilities, values=probabilities.values[:, ::-1])
+    viewer = open_case((scan, segmentation, mirrored))
+    viewer.window.resize(*WINDOW)
+    compute(viewer)
+    widened_dock(viewer)
+    look_at_case(viewer)
+    window = settled(viewer).screenshot(canvas_only=False, flash=False)
+    save(f"{name}_mirrored", window)
+    viewer.close()
+
+
+def picture_tilts(name: str, folder: Path) -> None:
+    """A scan and an upright copy of it in one viewer, in a checkerboard."""
+    scan, segmentation, _ = fetal_case(folder, 1)
+    upright = scan.grid.along(Grid(scan.grid.shape, np.eye(4)))
+    values = run(iter_resample(scan.data, scan.grid, upright))
+    viewer = open_case((scan, segmentation, Scan(values, upright, name="upright")))
+    align(viewer)
+    copy = viewer.layers["upright"]
+    while copy.data.shape == values.shape[::-1]:
+        settled(viewer)
+    copy.colormap = "inferno"
+    viewer.layers.move(viewer.layers.index(copy), len(viewer.layers))
+    viewer.layers.move(viewer.layers.index(viewer.layers[segmentation.name]), 1)
+    viewer.layers[1].visible = False
+    panels = []
+    for plane in VIEWS:
+        pair = []
+        for visible in (False, True):
+            copy.visible = visible
+            pair.append(view(viewer, *VIEWS[plane], plane))
+        rows, columns = np.indices((PANEL, PANEL)) // (PANEL // 6)
+        squares = ((rows + columns) % 2).astype(bool)[..., np.newaxis]
+        panels.append(np.where(squares, *pair))
+    save(f"{name}_tilts", side_by_side(panels))
+    viewer.close()
 
 
 def fetal_case(folder: Path, fold: int) -> tuple[Scan, LabelMap, ProbabilityMap]:

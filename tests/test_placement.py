@@ -219,7 +219,7 @@ def test_shifted_keeps_the_axes_and_holds_plain_numbers():
             (-1, 1, 1),
             (0, 0, 0),
             "RAS",
-            "axes reversed, mirrored left–right",
+            "axes reversed, first axis flipped",
         ),
         ((0, 1, 2), (1, 1, 1), (4, 0, -2), None, "at voxel (4, 0, -2)"),
         (
@@ -229,7 +229,7 @@ def test_shifted_keeps_the_axes_and_holds_plain_numbers():
             None,
             "axes in the order j, k, i, third axis flipped, at voxel (4, 0, -2)",
         ),
-        ((1, 0), (-1, 1), (0, 0), "LP", "axes reversed, mirrored left–right"),
+        ((1, 0), (-1, 1), (0, 0), "LP", "axes reversed, first axis flipped"),
     ],
 )
 def test_described_in_words(order, flips, offset, axcodes, sentence):

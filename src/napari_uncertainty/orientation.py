@@ -7,7 +7,7 @@ evaluated exactly.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from .agreement import Agreement, Comparison
@@ -81,6 +81,25 @@ class Search:
         if self.as_loaded is None or best.beats(self.as_loaded):
             return best
         return None
+
+    def describe(self, one: Candidate, axcodes: Sequence[str] | None = None) -> str:
+        """A placement in words, as seen from what is loaded.
+
+        Parameters
+        ----------
+        one : Candidate
+            One of those found.
+        axcodes : sequence of str or None
+            Anatomical directions of the segmentation's axes, where they are known.
+        """
+        loaded = self.as_loaded
+        start = Placement.as_it_is(len(one.placement.order))
+        if loaded is not None:
+            start = loaded.placement
+        relative = one.placement.relative_to(start)
+        if one.placement.offset != start.offset:
+            relative = relative.shifted(one.placement.offset)
+        return relative.describe(axcodes)
 
     def beats(self, other: Search) -> bool:
         """Whether the best one here belongs, and the data decide for it."""

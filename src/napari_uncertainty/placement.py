@@ -154,7 +154,8 @@ class Placement:
         Parameters
         ----------
         axcodes : sequence of str or None
-            Anatomical direction of each axis of the target, for "mirrored left–right".
+            Anatomical direction of each axis of the target, for "mirrored left–right"
+            where the order stays.
         """
         n = len(self.order)
         parts = []
@@ -164,7 +165,7 @@ class Placement:
         elif turned:
             parts.append(f"axes in the order {', '.join('ijk'[a] for a in self.order)}")
         flipped = [axis for axis, flip in enumerate(self.flips) if flip < 0]
-        if flipped and axcodes is not None:
+        if flipped and axcodes is not None and not turned:
             names = [
                 next(name for pair, name in _MIRRORED.items() if axcodes[axis] in pair)
                 for axis in flipped

@@ -181,7 +181,7 @@ def test_another_orientation_fails_and_names_both_numbers(case):
     assert row.status == "failed"
     as_loaded = 100 * jaccard(case.labels[::-1], case.labels)
     assert f"as loaded {as_loaded:.1f} % of the foreground" in row.message
-    assert re.search(r"first axis flipped:? \(?100 %", row.message)
+    assert re.search(r"mirrored front–back:? \(?100 %", row.message)
     assert row.message.endswith(
         "No map was written; with --place it is put where it agrees."
     )

@@ -68,7 +68,7 @@ def test_a_mirrored_softmax_is_told_and_mended(
     wrong = np.array(layer.data)
     red = [line for line in listed(widget) if line.startswith("✗")]
     assert listed(widget)[: len(red)] == red  # the worst first
-    assert any("second axis flipped: 100 %" in line for line in red)
+    assert any("mirrored top–bottom: 100 %" in line for line in red)
     assert any("Another placement agrees far better" in message for message in told())
     assert not widget.checks.undo_button.visible
 

@@ -209,8 +209,8 @@ def test_a_tie_offers_both(tmp_path):
     onto, layer = opened(viewer, tmp_path, "case.nii.gz", "case.npz")
     offer = offered(viewer, layer, None, onto)
     assert set(offer.choices) == {
-        "second axis flipped",
-        "first and second axes flipped",
+        "mirrored front–back",
+        "mirrored left–right and front–back",
     }
 
 

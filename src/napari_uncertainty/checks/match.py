@@ -78,7 +78,7 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
     if search.better is None:
         sentence = "No other order or direction of the axes agrees as well."
         return Check("orientation", "green", sentence, numbers)
-    turned, agrees = best.placement.describe(), _share(best)
+    turned, agrees = search.describe(best, axcodes), _share(best)
     if search.as_loaded is None:
         sentence = (
             f"They agree with '{name}' in {agrees} of the foreground when placed so: "
@@ -121,7 +121,7 @@ def _tie(
     sentence = (
         f"{only}Two placements agree equally well, and the data cannot decide "
         "between them: "
-        f"{best.placement.describe()} ({_share(best)}), and that "
+        f"{search.describe(best, axcodes)} ({_share(best)}), and that "
         f"{_turn(tie, best, axcodes)} ({_share(tie)})."
     )
     return Check("orientation", "red" if loaded else "amber", sentence, numbers)

@@ -63,16 +63,17 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
     search = trust.search
     if search is not None and search.better is not None:
         assert request.segmentation is not None
+        assert trust.compared is not None
         # Of equals the user may know which is right.
         found = (search.better, *search.ties)
-        choices = {one.placement.describe(): one.placement for one in found}
-        assert trust.compared is not None
-        grid = trust.compared.onto.grid
+        onto = trust.compared.onto
+        axcodes = onto.grid.axcodes if onto.anatomical and onto.grid else None
+        choices = {search.describe(one, axcodes): one.placement for one in found}
         return Offer(
             layer,
             request.class_axis,
             request.segmentation,
-            grid if layer_grid(request.segmentation) is not None else None,
+            onto.grid if layer_grid(request.segmentation) is not None else None,
             choices,
             f"Where '{layer.name}' and '{request.segmentation.name}' agree better:",
         )
