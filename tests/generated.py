@@ -20,3 +20,12 @@ def softmax(rng, shape, sharpness=3.0):
     logits = sharpness * rng.standard_normal(shape)
     exponentials = np.exp(logits - logits.max(axis=0))
     return (exponentials / exponentials.sum(axis=0)).astype(np.float32)
+
+
+def turn(degrees, axis):
+    """A rotation about one of the patient's axes, shape (3, 3)."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix = np.eye(3)
+    first, second = (one for one in range(3) if one != axis)
+    matrix[[first, first, second, second], [first, second, first, second]] = c, -s, s, c
+    return matrix

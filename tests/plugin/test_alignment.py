@@ -6,6 +6,7 @@ import pytest
 from nibabel.affines import apply_affine, from_matvec
 from scipy.ndimage import center_of_mass
 
+from generated import turn
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
@@ -17,14 +18,6 @@ PLUGIN = "napari-uncertainty"
 
 # Where a ball of 6 mm sits in the patient, far from the origin.
 BALL = np.array([30.0, -44.0, 61.0])
-
-
-def turn(degrees, axis):
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    matrix = np.eye(3)
-    first, second = (one for one in range(3) if one != axis)
-    matrix[[first, first, second, second], [first, second, first, second]] = c, -s, s, c
-    return matrix
 
 
 UPRIGHT = from_matvec(np.eye(3), BALL - 20)
@@ -207,3 +200,16 @@ def test_a_scan_over_time(qtbot, viewer):
     np.testing.assert_array_equal(
         np.asarray(source_of(bold).values)[1], 500 * ball(TILTED)
     )
+
+
+def test_a_picture_waits_for_what_is_resampled(make_napari_viewer, monkeypatch):
+    """As `view SCAN SEGMENTATION PROBABILITIES --screenshot` does."""
+    from napari_uncertainty.plugin import session
+
+    monkeypatch.setattr(session.napari, "Viewer", lambda: make_napari_viewer(show=True))
+    volumes = (scan(UPRIGHT, "T1"), labels(TILTED), probabilities(TILTED))
+    viewer = session.open_case(volumes)
+    entropy = session.compute(viewer)
+    assert entropy.visible
+    assert ORIGINAL in layer_info(entropy)
+    assert viewer.layers["labels"].visible

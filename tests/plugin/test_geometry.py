@@ -11,6 +11,7 @@ from nibabel.affines import apply_affine, from_matvec
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 from scipy.special import entr
 
+from generated import turn
 from in_viewer import compute
 from napari_uncertainty.plugin.pointer import describe_pointer, ras_at, voxel_at
 from napari_uncertainty.plugin.reader import read_layers
@@ -25,14 +26,6 @@ ORIENTATIONS = [
 
 SHAPE = (9, 10, 11)
 MARK = (1, 2, 8)  # near the patient's left, back and top, nowhere near the middle
-
-
-def turn(degrees, axis):
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    matrix = np.eye(3)
-    first, second = (one for one in range(3) if one != axis)
-    matrix[[first, first, second, second], [first, second, first, second]] = c, -s, s, c
-    return matrix
 
 
 TILTS = {

@@ -60,6 +60,11 @@ def align(viewer: Any) -> None:
             _resample(viewer, layer, grid, axes, leader.name)
 
 
+def aligning(viewer: Any) -> bool:
+    """Whether a layer of this viewer is being resampled."""
+    return any(layer in _jobs for layer in viewer.layers)
+
+
 def tilted(grid: Grid, axes: Grid) -> bool:
     """Whether an image has to be resampled to be shown along these axes."""
     return not _coincide(grid, axes)

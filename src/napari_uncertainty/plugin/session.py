@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import napari
 import numpy as np
 from napari.layers import Labels
 from napari.utils.io import imsave
-from qtpy.QtCore import QEventLoop
+from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
 from ..errors import InputError
 from ..images import LabelMap, Scan
 from ..probabilities import ProbabilityMap
+from .alignment import aligning
 from .layers import layer_info, to_layer
 
 PLUGIN = "napari-uncertainty"
@@ -61,7 +62,10 @@ def open_case(volumes: Iterable[Scan | LabelMap | ProbabilityMap]) -> Any:
 
 
 def compute(viewer: Any) -> Any:
-    """Open *Compute uncertainty*, click Compute and wait; the map layer or None."""
+    """Open *Compute uncertainty*, click Compute and wait; the map layer or None.
+
+    It waits for what has to be resampled to be shown, too.
+    """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
     outcome: list[Any] = []
     loop = QEventLoop()
@@ -75,7 +79,22 @@ def compute(viewer: Any) -> Any:
     if not outcome:
         loop.exec()
     widget.computed.disconnect(ended)
+    _wait_while(lambda: aligning(viewer))
     return outcome[0]
+
+
+def _wait_while(busy: Callable[[], bool]) -> None:
+    """Let the window work until it is done."""
+    loop, timer = QEventLoop(), QTimer()
+
+    def look() -> None:
+        if not busy():
+            loop.quit()
+
+    timer.timeout.connect(look)
+    timer.start(20)
+    if busy():
+        loop.exec()
 
 
 def look_at_case(viewer: Any) -> None:
