@@ -81,3 +81,18 @@ def test_generated_is_a_softmax_with_regions(tmp_path):
     entropy = nu.entropy(t)
     assert (entropy < 0.05).mean() > 0.6
     assert entropy.max() > 0.8
+
+
+def test_search_is_measured(capsys, monkeypatch):
+    from benchmarks import search
+
+    monkeypatch.setattr(sys, "argv", ["search", "--size", "48", "--every", "24"])
+    search.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| the same image",
+        "| of another image",
+    ]
+    labels = search.generated(48)
+    assert set(np.unique(labels)) == set(range(8))
+    assert all((labels != np.flip(labels, axis)).any() for axis in range(3))
