@@ -10,9 +10,9 @@ from napari.components import ViewerModel
 
 import napari_uncertainty as nu
 from in_viewer import compute, request
-from napari_uncertainty.agreement import Comparison
-from napari_uncertainty.comparison import Segmentation, iter_compare
-from napari_uncertainty.orientation import iter_search
+from napari_uncertainty.matching.agreement import Comparison
+from napari_uncertainty.matching.comparison import Segmentation, iter_compare
+from napari_uncertainty.matching.orientation import iter_search
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.plugin.layers import layer_grid
 from napari_uncertainty.plugin.offers import apply, offer_of

@@ -9,7 +9,7 @@ import pytest
 from generated import OBLIQUE
 from napari_uncertainty import Grid, uncertainty
 from napari_uncertainty.checks import worst_level
-from napari_uncertainty.comparison import Segmentation
+from napari_uncertainty.matching.comparison import Segmentation
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.steps import part, run
 from napari_uncertainty.trust import Case, iter_trust

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .comparison import Segmentation
 from .fold import UncertaintyMaps, as_dask, iter_fold
 from .grid import Grid
+from .matching.comparison import Segmentation
 from .measures import Base
 from .probabilities import ProbabilityMap
 from .statistics import MapStatistics, map_statistics, slabs

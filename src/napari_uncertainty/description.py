@@ -71,8 +71,8 @@ def describe(
 def _probabilities(
     volume: ProbabilityMap, labels: Path | None, scan: Path | None
 ) -> dict[str, Any]:
-    from .comparison import Segmentation
     from .io.nifti import open_segmentation, stem
+    from .matching.comparison import Segmentation
     from .steps import run
     from .trust import Case, iter_trust
     from .voxelwise import uncertainty

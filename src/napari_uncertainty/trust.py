@@ -10,10 +10,10 @@ from typing import Any
 from .checks import Check
 from .checks.place import check_grid, check_header
 from .checks.values import check_no_data, check_precision, check_sums
-from .comparison import Compared, Segmentation, iter_compare
 from .fold import UncertaintyMaps
 from .grid import Grid
-from .orientation import Search
+from .matching.comparison import Compared, Segmentation, iter_compare
+from .matching.orientation import Search
 
 
 @dataclass(frozen=True, eq=False)

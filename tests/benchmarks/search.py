@@ -1,6 +1,6 @@
 """The orientation search against trying all 48 placements on all voxels with numpy.
 
-``PYTHONPATH=tests python -m benchmarks.search [--feta FOLDER]``, about a minute. The two
+``PYTHONPATH=tests python -m benchmarks.search [--feta FOLDER]``; a minute. The two
 take turns in one process, over some disguises of one prediction. Prints a table.
 """
 
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from napari_uncertainty.agreement import Comparison
 from napari_uncertainty.io import read
-from napari_uncertainty.orientation import iter_search
+from napari_uncertainty.matching.agreement import Comparison
+from napari_uncertainty.matching.orientation import iter_search
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.steps import run
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from napari_uncertainty.agreement import Agreement
 from napari_uncertainty.checks.match import check_agreement
-from napari_uncertainty.orientation import Candidate, Search
+from napari_uncertainty.matching.agreement import Agreement
+from napari_uncertainty.matching.orientation import Candidate, Search
 from napari_uncertainty.placement import Placement
 
 UPRIGHT = Placement.as_it_is(3)

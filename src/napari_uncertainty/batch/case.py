@@ -124,11 +124,11 @@ def failed(task: Task, message: str) -> Row:
 
 
 def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
-    from ..comparison import Segmentation
     from ..fold import iter_fold
     from ..io import open_probabilities
     from ..io.maps import write_map
     from ..io.nifti import open_segmentation
+    from ..matching.comparison import Segmentation
     from ..provenance import provenance
     from ..statistics import map_statistics
     from ..trust import Case, iter_trust

@@ -12,12 +12,12 @@ import numpy as np
 from ..checks import Check
 from ..checks.match import check_agreement
 from ..checks.place import check_grid, check_header
-from ..comparison import on_prediction
 from ..errors import InputError
 from ..fold import UncertaintyMaps
 from ..grid import Grid
 from ..images import LabelMap
-from ..orientation import Candidate, Search
+from ..matching.comparison import on_prediction
+from ..matching.orientation import Candidate, Search
 from ..placement import Placement
 from ..probabilities import ProbabilityMap
 from ..trust import Trust

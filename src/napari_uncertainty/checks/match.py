@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..orientation import BELONGS, Candidate, Search
+from ..matching.orientation import BELONGS, Candidate, Search
 from ..placement import Placement
 from . import Check, Level, percent
 

@@ -10,9 +10,9 @@ from typing import Any
 from napari.layers import Image, Labels
 
 from ..case import iter_case
-from ..comparison import Segmentation
 from ..errors import InputError
 from ..grid import Grid
+from ..matching.comparison import Segmentation
 from ..measures import Base
 from .alignment import tilted
 from .selection import check_scan_fits, map_shape, required_class_axis

@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from napari_uncertainty import coarse
-from napari_uncertainty.agreement import Agreement, Comparison
-from napari_uncertainty.orientation import Candidate, Search, iter_search
+from napari_uncertainty.matching import coarse
+from napari_uncertainty.matching.agreement import Agreement, Comparison
+from napari_uncertainty.matching.orientation import Candidate, Search, iter_search
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.steps import run
 from phantoms import (

@@ -12,15 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..checks import Check
+from ..checks.match import check_agreement
+from ..errors import InputError
+from ..grid import Grid
+from ..placement import Placement
+from ..resampling import iter_resample
+from ..steps import part
 from .agreement import Comparison, as_classes
-from .checks import Check
-from .checks.match import check_agreement
-from .errors import InputError
-from .grid import Grid
 from .orientation import Candidate, Search, iter_search
-from .placement import Placement
-from .resampling import iter_resample
-from .steps import part
 
 Array = np.ndarray[Any, Any]
 

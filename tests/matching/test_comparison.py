@@ -9,7 +9,11 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid
-from napari_uncertainty.comparison import Segmentation, iter_compare, on_prediction
+from napari_uncertainty.matching.comparison import (
+    Segmentation,
+    iter_compare,
+    on_prediction,
+)
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.steps import run
 from phantoms import (

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from ..placement import Placement
+from ..steps import part
 from .agreement import Agreement, Comparison
 from .coarse import iter_likely
-from .placement import Placement
-from .steps import part
 
 #: One placement is better than another only if it is so by half a percentage point,
 #: and by a quarter of what it leaves in disagreement. Else the data cannot decide.

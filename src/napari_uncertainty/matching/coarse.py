@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..placement import Placement, all_orientations
 from .agreement import Comparison
-from .placement import Placement, all_orientations
 
 Array = np.ndarray[Any, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError
-from .placement import Placement
+from ..errors import InputError
+from ..placement import Placement
 
 Array = np.ndarray[Any, Any]
 Box = tuple[slice, ...]

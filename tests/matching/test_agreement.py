@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_uncertainty import InputError, agreement
-from napari_uncertainty.agreement import Comparison, as_classes, box_of
+from napari_uncertainty import InputError
+from napari_uncertainty.matching import agreement
+from napari_uncertainty.matching.agreement import Comparison, as_classes, box_of
 from napari_uncertainty.placement import Placement
 from phantoms import (
     FLAT_ORIENTATIONS,
