@@ -9,6 +9,7 @@ from napari.layers import Labels
 import napari_uncertainty as nu
 from generated import OBLIQUE
 from in_viewer import compute, request
+from napari_uncertainty import InputError
 from napari_uncertainty.plugin.layers import layer_grid
 from napari_uncertainty.plugin.offers import apply, can_undo, offer_of, undo
 from napari_uncertainty.steps import run
@@ -212,6 +213,35 @@ def test_a_tie_offers_both(tmp_path):
         "mirrored front–back",
         "mirrored left–right and front–back",
     }
+
+
+def test_data_that_were_replaced_are_left_alone(folder):
+    save_npz(folder, softmax_of(blocks())[:, :, ::-1])
+    viewer = ViewerModel()
+    labels, layer = opened(viewer, folder, "case.nii.gz", "case.npz")
+    offer = offered(viewer, layer, None, labels)
+    [choice] = offer.choices
+    first, layer.data = layer.data, np.array(layer.data)
+    with pytest.raises(InputError, match="was changed since the checks were made"):
+        apply(offer, choice)
+    layer.data = first
+    apply(offer, choice)
+    assert can_undo(layer)
+    layer.data = np.array(layer.data)
+    assert not can_undo(layer)
+
+
+def test_nothing_is_offered_among_voxels_that_no_layer_has(rng):
+    """The labels of a script are coarser, so they were resampled to compare."""
+    labels = blocks()
+    viewer = ViewerModel()
+    layer = viewer.add_image(softmax_of(labels)[:, ::-1], scale=(1, 1, 1, 1))
+    coarse = viewer.add_labels(labels[::2], scale=(2, 1, 1))
+    asked = request(viewer, layer, None, coarse)
+    result = run(asked.steps(viewer)())
+    assert result.trust.compared.resampled
+    assert result.trust.search.better is not None
+    assert offer_of(asked, result) is None
 
 
 def test_nothing_is_offered_where_all_is_well(folder):

@@ -67,12 +67,15 @@ class Compared:
     onto : Segmentation
         The segmentation as it was compared: taken at the voxels of the prediction,
         where it has others.
+    resampled : bool
+        Whether it has.
     """
 
     foreground: Array | None
     checks: tuple[Check, ...]
     search: Search | None
     onto: Segmentation
+    resampled: bool = False
 
 
 def iter_compare(
@@ -139,7 +142,9 @@ def iter_compare(
     known = onto.anatomical and onto.grid is not None
     axcodes = onto.grid.axcodes if known else None  # type: ignore[union-attr]
     checks = check_agreement(search, onto.name, axcodes)
-    return Compared(foreground, tuple(checks), search, onto)
+    return Compared(
+        foreground, tuple(checks), search, onto, resampled=onto is not segmentation
+    )
 
 
 def _in_classes(

@@ -7,10 +7,12 @@ from html import escape
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container, Label, PushButton, TextEdit, Widget
+from napari.utils.notifications import show_error
 from psygnal import Signal
 from qtpy.QtWidgets import QFrame, QSizePolicy
 
 from ..checks import Check
+from ..errors import InputError
 from .offers import Offer, apply, can_undo, undo
 
 # Signs besides colours, for those who do not see them; both read on dark and light.
@@ -85,11 +87,16 @@ class CheckList(Container[Widget]):
 
     def _apply(self) -> None:
         assert self._offer is not None
-        apply(self._offer, self.choice.value)
+        try:
+            apply(self._offer, self.choice.value)
+        except InputError as error:
+            show_error(str(error))
+            return
         self.moved.emit()
 
     def _undo(self) -> None:
-        undo(self._layer)
+        if can_undo(self._layer):
+            undo(self._layer)
         self.moved.emit()
 
 

@@ -14,6 +14,7 @@ from napari.layers import Image, Labels
 from napari.utils.transforms import CompositeAffine
 
 from ..case import CaseResult
+from ..errors import InputError
 from ..grid import Grid
 from ..placement import Placement
 from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info, reversed_axes
@@ -35,6 +36,8 @@ class Offer:
     ----------
     probabilities : Image
         The layer.
+    data : array
+        What it held when the evidence was found.
     class_axis : int
         Of its data.
     onto : Image or Labels
@@ -48,6 +51,7 @@ class Offer:
     """
 
     probabilities: Image
+    data: Any
     class_axis: int
     onto: Image | Labels
     grid: Grid | None
@@ -66,14 +70,18 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
         assert trust.compared is not None
         # Of equals the user may know which is right.
         found = (search.better, *search.ties)
+        by_file = layer_grid(request.segmentation) is not None
+        if trust.compared.resampled and not by_file:
+            return None  # found among voxels that no layer has
         onto = trust.compared.onto
         axcodes = onto.grid.axcodes if onto.anatomical and onto.grid else None
         choices = {search.describe(one, axcodes): one.placement for one in found}
         return Offer(
             layer,
+            request.data,
             request.class_axis,
             request.segmentation,
-            onto.grid if layer_grid(request.segmentation) is not None else None,
+            onto.grid if by_file else None,
             choices,
             f"Where '{layer.name}' and '{request.segmentation.name}' agree better:",
         )
@@ -85,6 +93,7 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
         return None
     return Offer(
         layer,
+        request.data,
         request.class_axis,
         scan,
         layer_grid(scan),
@@ -95,8 +104,18 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
 
 
 def apply(offer: Offer, choice: str) -> None:
-    """Move the layer; raises nothing that the layer's removal could cause."""
+    """Move the layer.
+
+    Raises
+    ------
+    InputError
+        If its data were replaced since the offer was made.
+    """
     layer, placement = offer.probabilities, offer.choices[choice]
+    if layer.data is not offer.data:
+        raise InputError(
+            f"'{layer.name}' was changed since the checks were made; compute again."
+        )
     before = {
         "data": layer.data,
         "metadata": dict(layer.metadata),
@@ -114,13 +133,15 @@ def apply(offer: Offer, choice: str) -> None:
     else:
         data, transform = turned, _box_transform(offer.onto, placement.offset)
         info["placed"] = choice
-    info[BEFORE] = before
+    info[BEFORE] = {**before, "moved": data}
     _set(layer, data, transform, {**layer.metadata, METADATA_KEY: info})
 
 
 def can_undo(layer: Any) -> bool:
-    """Whether a layer was moved by an offer."""
-    return layer is not None and BEFORE in layer_info(layer)
+    """Whether a layer was moved by an offer, and still holds what was moved."""
+    if layer is None or BEFORE not in layer_info(layer):
+        return False
+    return bool(layer_info(layer)[BEFORE]["moved"] is layer.data)
 
 
 def undo(layer: Image) -> None:
