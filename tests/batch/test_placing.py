@@ -538,29 +538,3 @@ def test_a_disguised_crop_of_a_real_scan(shared_data, tmp_path):
     assert told["checks"][3]["foreground"] == pytest.approx(
         jaccard(predicted, cut), abs=1e-12
     )
-
-
-@pytest.mark.shared_data
-def test_a_mirrored_real_prediction(shared_data, tmp_path):
-    folder = shared_data / "feta_sub-007" / "fold_1"
-    with np.load(folder / "sub-007.npz") as archive:
-        values = archive["probabilities"]
-    source = tmp_path / "in"
-    source.mkdir()
-    shutil.copy(folder / "sub-007.nii.gz", source)
-    np.savez(source / "sub-007.npz", probabilities=values[..., ::-1])
-    words = (source, "-o", tmp_path / "out", "--labels", source)
-    status, _, err = run(*words)
-    assert status == 1
-    given = np.asarray(nib.load(folder / "sub-007.nii.gz").dataobj)
-    mirrored = 100 * jaccard(values.argmax(axis=0).T[::-1], given)
-    assert f"as loaded {mirrored:.2f} % of the foreground" in err
-    status, _, err = run(*words, "--place")
-    assert (status, err) == (0, "")
-    image = nib.load(tmp_path / "out" / "sub-007_entropy.nii.gz")
-    np.testing.assert_array_equal(
-        np.asarray(image.dataobj), nu.entropy(nu.read(folder / "sub-007.npz"))
-    )
-    np.testing.assert_array_equal(
-        image.affine, nib.load(folder / "sub-007.nii.gz").affine
-    )

@@ -3,6 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from nibabel.affines import apply_affine, from_matvec
 from scipy.ndimage import center_of_mass
 
@@ -59,6 +60,12 @@ def probabilities(affine, name="net"):
     return ProbabilityMap(values, ("out", "in"), grid, name=name)
 
 
+@pytest.fixture
+def model():
+    """A viewer without a window."""
+    return ViewerModel()
+
+
 def add(viewer, volume):
     data, options, kind = to_layer(volume)
     return getattr(viewer, f"add_{kind}")(data, **options)
@@ -105,18 +112,18 @@ def test_what_is_seen_coincides(qtbot, viewer, first, second, told):
     assert not [one for one in told() if "Non-orthogonal" in one or "Incons" in one]
 
 
-def test_the_original_is_measured_and_written(qtbot, viewer, tmp_path):
-    t1, net = add(viewer, scan(TILTED, "T1")), add(viewer, probabilities(OBLIQUE))
-    seg = add(viewer, labels(OBLIQUE))
-    alone, result = compute(viewer, net, None, seg)
+def test_the_original_is_measured_and_written(qtbot, model, tmp_path):
+    t1, net = add(model, scan(TILTED, "T1")), add(model, probabilities(OBLIQUE))
+    seg = add(model, labels(OBLIQUE))
+    alone, result = compute(model, net, None, seg)
     expected = np.asarray(source_of(alone).values)
-    align(viewer)
+    align(model)
     settled(qtbot, alone, seg)
     assert (np.abs(centre(alone) - centre(t1)) < np.array(t1.scale) / 2).all()
-    again, other = compute(viewer, net, t1, seg)
+    again, other = compute(model, net, t1, seg)
     assert other.statistics == result.statistics
     assert ORIGINAL not in layer_info(again)  # new, and not resampled yet
-    align(viewer)
+    align(model)
     settled(qtbot, again)
     assert again.data.shape == shown_grid(again).shape[::-1]
     again.save(str(tmp_path / "map.nii.gz"), plugin=PLUGIN)
@@ -126,21 +133,21 @@ def test_the_original_is_measured_and_written(qtbot, viewer, tmp_path):
     assert "original" not in (tmp_path / "map.json").read_text()
 
 
-def test_a_scan_added_last_leads(qtbot, viewer):
-    seg = add(viewer, labels(TILTED))
-    align(viewer)
-    t1 = add(viewer, scan(UPRIGHT, "T1"))
-    align(viewer)
+def test_a_scan_added_last_leads(qtbot, model):
+    seg = add(model, labels(TILTED))
+    align(model)
+    t1 = add(model, scan(UPRIGHT, "T1"))
+    align(model)
     settled(qtbot, seg)
     assert ORIGINAL not in layer_info(t1)
     # Without it, the segmentation keeps the axes that it has.
-    viewer.layers.remove(t1)
-    align(viewer)
+    model.layers.remove(t1)
+    align(model)
     qtbot.wait(50)
     assert ORIGINAL in layer_info(seg)
     # A scan of its own tilt puts the segmentation back as it was.
-    add(viewer, scan(TILTED, "T1"))
-    align(viewer)
+    add(model, scan(TILTED, "T1"))
+    align(model)
     qtbot.waitUntil(lambda: ORIGINAL not in layer_info(seg))
     np.testing.assert_array_equal(
         source_of(seg).values, (ball(TILTED) > 0.5).astype(np.uint8)
@@ -157,7 +164,7 @@ def test_files_are_aligned_when_opened(qtbot, viewer, tmp_path, rng):
     settled(qtbot, viewer.layers["T2"])
 
 
-def test_one_study_is_left_alone(viewer):
+def test_one_study_is_left_alone(model):
     """Rounding is no tilt, and neither is another voxel size or a crop."""
     grid = Grid((256, 256, 256), from_matvec(0.47 * turn(11.5, 0), (-40, 60, 20)))
     data = np.zeros((4, 5, 6), np.float32)
@@ -166,34 +173,34 @@ def test_one_study_is_left_alone(viewer):
     affines.append(grid.affine @ np.diag([2, 3, 4, 1]))
     affines.append(grid.box((30, 40, 50), (4, 5, 6)).affine.astype(np.float32))
     for number, affine in enumerate(affines):
-        add(viewer, Scan(data, Grid(data.shape, affine), name=str(number)))
-    align(viewer)
-    assert all(layer.visible for layer in viewer.layers)
-    assert not any(ORIGINAL in layer_info(layer) for layer in viewer.layers)
+        add(model, Scan(data, Grid(data.shape, affine), name=str(number)))
+    align(model)
+    assert all(layer.visible for layer in model.layers)
+    assert not any(ORIGINAL in layer_info(layer) for layer in model.layers)
 
 
-def test_removed_or_closed_meanwhile(qtbot, viewer):
-    add(viewer, scan(UPRIGHT, "T1"))
-    t2 = add(viewer, scan(TILTED, "T2"))
-    watching = len(viewer.layers.events.removed.callbacks)
-    align(viewer)
+def test_removed_or_closed_meanwhile(qtbot, model):
+    add(model, scan(UPRIGHT, "T1"))
+    t2 = add(model, scan(TILTED, "T2"))
+    watching = len(model.layers.events.removed.callbacks)
+    align(model)
     assert not t2.visible  # along its own axes it would lie
-    assert len(viewer.layers.events.removed.callbacks) == watching + 1
-    viewer.layers.remove(t2)
-    assert len(viewer.layers.events.removed.callbacks) == watching
-    t3 = add(viewer, scan(TILTED, "T3"))
-    align(viewer)
-    viewer.layers.remove(t3)
-    viewer.layers.append(t3)
-    align(viewer)
+    assert len(model.layers.events.removed.callbacks) == watching + 1
+    model.layers.remove(t2)
+    assert len(model.layers.events.removed.callbacks) == watching
+    t3 = add(model, scan(TILTED, "T3"))
+    align(model)
+    model.layers.remove(t3)
+    model.layers.append(t3)
+    align(model)
     settled(qtbot, t3)
 
 
-def test_a_scan_over_time(qtbot, viewer):
-    add(viewer, scan(UPRIGHT, "T1"))
+def test_a_scan_over_time(qtbot, model):
+    add(model, scan(UPRIGHT, "T1"))
     data = np.stack([1000 * ball(TILTED), 500 * ball(TILTED)], axis=-1)
-    bold = add(viewer, Scan(data, Grid(data.shape[:3], TILTED), name="bold"))
-    align(viewer)
+    bold = add(model, Scan(data, Grid(data.shape[:3], TILTED), name="bold"))
+    align(model)
     settled(qtbot, bold)
     assert bold.data.shape[0] == 2
     np.testing.assert_allclose(bold.data[1], bold.data[0] / 2, atol=1e-3)

@@ -72,10 +72,14 @@ class Shelf:
 
     def __init__(self, folder, *names):
         files = [str(folder / name) for name in names]
-        self.layers = [Layer.create(*one) for one in read_layers(files)]
+        # Unseen: to slice them takes longer than all else.
+        self.layers = [
+            Layer.create(data, {**options, "visible": False}, kind)
+            for data, options, kind in read_layers(files)
+        ]
 
     def add_image(self, data, **options):
-        self.layers.append(Image(data, **options))
+        self.layers.append(Image(data, visible=False, **options))
         return self.layers[-1]
 
 

@@ -9,10 +9,12 @@ from scipy.special import entr
 
 from generated import OBLIQUE, softmax
 from in_viewer import compute, request
-from napari_uncertainty import Grid, LabelMap, Scan
+from napari_uncertainty import Grid, InputError, LabelMap, Scan
 from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.report import report_lines
 from napari_uncertainty.plugin.selection import class_axis_of
 from napari_uncertainty.plugin.sources import axes_of, source_of
+from napari_uncertainty.steps import run
 
 
 def bits(values, axis):
@@ -174,3 +176,53 @@ def test_a_layer_that_was_cropped_in_the_viewer_has_its_own_place(rng):
     layer.data = np.asarray(layer.data)[1:]
     cropped = source_of(layer, axes=Grid((6, 7, 8), OBLIQUE)).grid
     assert cropped.shape == layer.data.shape
+
+
+# Within the slice: napari warns of any other when it draws it.
+ROTATION = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
+
+
+def test_the_whole_transform_is_inherited(rng):
+    rotate = np.eye(4)
+    rotate[1:, 1:] = ROTATION
+    viewer = ViewerModel()
+    layer = viewer.add_image(
+        softmax(rng, (3, 5, 6, 7)),
+        scale=(1, 2, 3, 4),
+        translate=(0, 5, 6, 7),
+        rotate=rotate,
+        shear=(0, 0, 0, 0, 0, 0.3),
+        affine=np.diag([1, 2, 2, 2, 1]),
+        axis_labels=("c", "p", "q", "r"),
+    )
+    entropy, _ = compute(viewer, layer)
+    for voxel in ((0, 0, 0), (4, 5, 6), (1, 3, 2)):
+        np.testing.assert_allclose(
+            entropy.data_to_world(voxel), layer.data_to_world((0, *voxel))[1:]
+        )
+    assert entropy.axis_labels == ("p", "q", "r")
+    np.testing.assert_allclose(entropy.rotate, ROTATION, atol=1e-12)
+    np.testing.assert_allclose(entropy.shear, (0, 0, 0.3))
+    np.testing.assert_allclose(entropy.scale, (2, 3, 4))
+
+
+def test_one_negative_voxel(rng):
+    """In a place that the quick look at the layer does not see."""
+    values = softmax(rng, (4, 40, 41, 42))
+    values[0, 0, 0, 0] = -0.5
+    viewer = ViewerModel()
+    layer = viewer.add_image(values, contrast_limits=(0, 1))
+    with pytest.raises(InputError, match=r"go down to -0\.5"):
+        compute(viewer, layer)
+
+
+def test_voxels_without_data_are_counted(rng):
+    values = softmax(rng, (4, 12, 13, 14))
+    values[:, :2] = 0
+    values[1, 5, 5, 5] = np.nan
+    viewer = ViewerModel()
+    layer = viewer.add_image(values, contrast_limits=(0, 1))
+    asked = request(viewer, layer)
+    result = run(asked.steps(viewer)())
+    assert np.isfinite(result.values).all()
+    assert f"Voxels without data: {2 * 13 * 14 + 1}" in report_lines(result, asked)
