@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import gc
 import os
 import tempfile
 import threading
@@ -16,6 +17,16 @@ from npe2 import PluginManager
 from generated import OBLIQUE, softmax
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish():
+    """Take what is loaded by now, all tests included, out of garbage collection.
+
+    napari collects garbage before and after each window to find what leaks, and would
+    look through all of it each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,14 @@ from nibabel.orientations import inv_ornt_aff
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.layers import METADATA_KEY, ScanSpace, to_layer
+from napari_uncertainty.plugin.layers import (
+    METADATA_KEY,
+    ScanSpace,
+    layer_grid,
+    to_layer,
+    to_ras,
+    to_world,
+)
 
 ORIENTATIONS = [
     np.stack([order, flips], axis=1)
@@ -67,11 +74,17 @@ def test_tilt_is_taken_out_of_the_layer():
     assert info["role"] == "scan"
 
 
-def test_crop_stays_where_it_was():
+SHEARED = OBLIQUE @ np.array(
+    [[1, 0.2, 0, 0], [0, 1, 0, 0], [0, 0.1, 1, 0], [0, 0, 0, 1]]
+)
+
+
+@pytest.mark.parametrize("affine", [OBLIQUE, SHEARED], ids=["tilted", "sheared"])
+def test_crop_stays_where_it_was(affine):
     data = np.random.default_rng(0).random((6, 7, 8))
-    crop = OBLIQUE.copy()
-    crop[:3, 3] = nib.affines.apply_affine(OBLIQUE, (2, 1, 3))
-    whole = layer_of(Scan(data, Grid(data.shape, OBLIQUE)))
+    crop = affine.copy()
+    crop[:3, 3] = nib.affines.apply_affine(affine, (2, 1, 3))
+    whole = layer_of(Scan(data, Grid(data.shape, affine)))
     part = data[2:5, 1:6, 3:7]
     cropped = layer_of(Scan(part, Grid(part.shape, crop)))
     for value in part.ravel()[::7]:
@@ -80,6 +93,21 @@ def test_crop_stays_where_it_was():
         np.testing.assert_allclose(
             whole.data_to_world(here), cropped.data_to_world(there), atol=1e-9
         )
+
+
+@pytest.mark.parametrize("affine", [OBLIQUE, SHEARED], ids=["tilted", "sheared"])
+def test_places_in_the_patient_and_in_the_viewer(affine):
+    """Back and forth, a shear included."""
+    layer = layer_of(Scan(np.zeros((6, 7, 8)), Grid((6, 7, 8), affine)))
+    turn = ScanSpace.of(Grid((6, 7, 8), affine)).turn
+    for voxel in ((0, 0, 0), (5, 6, 7), (2, 4, 1)):
+        marked = np.zeros((6, 7, 8))
+        marked[voxel] = 1
+        [place] = np.argwhere(turn.turn(marked))
+        ras = nib.affines.apply_affine(affine, voxel)
+        world = layer.data_to_world(place)
+        np.testing.assert_allclose(to_ras(layer_grid(layer), world), ras, atol=1e-9)
+        np.testing.assert_allclose(to_world(layer_grid(layer), ras), world, atol=1e-9)
 
 
 def test_no_copy_and_back(rng):
