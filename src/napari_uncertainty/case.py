@@ -56,6 +56,7 @@ def iter_case(
     name: str = "probabilities",
     grid: Grid | None = None,
     scan: tuple[str, Grid | None] | None = None,
+    placed: str = "",
     segmentation: Segmentation | None = None,
     foreground_only: bool = False,
     cancel: threading.Event | None = None,
@@ -68,7 +69,7 @@ def iter_case(
         As for :func:`napari_uncertainty.entropy`.
     measure : str
         Name of the measure.
-    name, grid, scan
+    name, grid, scan, placed
         As for :class:`~napari_uncertainty.trust.Case`; the map does not depend on them.
     segmentation : Segmentation or None
         Labels that say what is foreground; without, or where it is unknown how they
@@ -89,7 +90,8 @@ def iter_case(
     maps = yield from part(fold, 0, 1 if segmentation is None else FOLD_SHARE)
     if maps is None:
         return None
-    case = Case(_class_first(probabilities, class_axis), name, grid, segmentation, scan)
+    classes = _class_first(probabilities, class_axis)
+    case = Case(classes, name, grid, segmentation, scan, placed)
     trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
     if trust is None:
         return None

@@ -78,7 +78,7 @@ def find_class_axis(array: Any) -> int | None:
     vote; an axis of length 1 is no class axis. Whole numbers may sum to a larger
     scale, see :func:`scale_of`.
     """
-    if _is_lazy(array) and not _may_be_probabilities(array):
+    if is_lazy(array) and not _may_be_probabilities(array):
         return None
     for axis in range(array.ndim):
         if array.shape[axis] > 1 and array.size and scale_of(array, axis) is not None:
@@ -195,7 +195,8 @@ def lines_along(array: Any, axis: int) -> np.ndarray[Any, Any]:
     return np.asarray(array[tuple(index)])
 
 
-def _is_lazy(array: Any) -> bool:
+def is_lazy(array: Any) -> bool:
+    """Whether to look at values means to compute them: a dask array."""
     return hasattr(array, "__dask_graph__")
 
 
@@ -216,7 +217,7 @@ def _may_be_probabilities(array: Any) -> bool:
 
 def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:
     """Where the middle one of a dask array's chunks begins and ends along an axis."""
-    if not _is_lazy(array):
+    if not is_lazy(array):
         return None
     lengths = array.chunks[axis]
     middle = len(lengths) // 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .checks import Check
-from .checks.place import check_grid, check_header
+from .checks.place import check_grid, check_header, check_lent_place
 from .checks.values import check_no_data, check_precision, check_sums
 from .fold import UncertaintyMaps
 from .grid import Grid
@@ -32,6 +32,8 @@ class Case:
         What to compare the most probable class with.
     scan : tuple of (str, Grid or None) or None
         Name of the scan, and where it lies.
+    placed : str
+        How a person placed the probabilities; empty where they lie as loaded.
     """
 
     values: Any
@@ -39,6 +41,7 @@ class Case:
     grid: Grid | None = None
     segmentation: Segmentation | None = None
     scan: tuple[str, Grid | None] | None = None
+    placed: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,8 @@ def iter_trust(
         check_no_data(maps),
         check_precision(case.values, maps.n_classes),
     ]
+    if case.placed and case.segmentation is None:
+        checks.append(check_lent_place(case.placed))
     headers = [(case.name, case.grid)]
     compared = None
     if case.segmentation is not None:

@@ -1,5 +1,7 @@
 """Moving probabilities to where they belong, and back, without a window."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -129,14 +131,26 @@ def test_a_scan_lends_its_place(folder):
     ]
     assert "does not say where it lies" in offer.sentence
     apply(offer, "its axes are z, y, x, as nnU-Net writes")
-    entropy, _ = compute(viewer, layer, scan)
+    entropy, result = compute(viewer, layer, scan)
     np.testing.assert_array_equal(layer_grid(entropy).affine, layer_grid(scan).affine)
     np.testing.assert_allclose(entropy.scale, scan.scale)
+    # A grid that was lent agrees with its lender: that is no evidence.
+    [told] = [one for one in result.trust.checks if one.name == "place"]
+    assert told.level == "amber"
+    assert "its axes are z, y, x, as nnU-Net writes" in told.sentence
     np.testing.assert_allclose(entropy.translate, scan.translate)
     entropy.save(str(folder / "map.nii.gz"), plugin=PLUGIN)
     written = np.asarray(nib.load(folder / "map.nii.gz").dataobj)
     np.testing.assert_array_equal(written, nu.entropy(values))
+    assert (
+        "as nnU-Net writes" in json.loads((folder / "map.json").read_text())["placed"]
+    )
     undo(layer)
+    assert not [
+        one
+        for one in compute(viewer, layer, scan)[1].trust.checks
+        if one.name == "place"
+    ]
     apply(offer, "its axes are x, y, z, as nibabel reads")
     entropy, _ = compute(viewer, layer, scan)
     entropy.save(str(folder / "map.nii.gz"), plugin=PLUGIN)

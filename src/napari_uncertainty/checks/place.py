@@ -79,6 +79,23 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
     )  # fmt: skip
 
 
+def check_lent_place(placed: str) -> Check:
+    """What to tell of a place that a person chose, where nothing can confirm it.
+
+    Parameters
+    ----------
+    placed : str
+        How it was chosen.
+    """
+    return Check(
+        "place",
+        "amber",
+        f"The place was taken over ({placed}); only a comparison with a segmentation "
+        "can confirm it.",
+        {"placed": placed},
+    )
+
+
 def check_header(name: str, grid: Grid | None) -> list[Check]:
     """What is odd about the place that a header gives; nothing where nothing is."""
     if grid is None:

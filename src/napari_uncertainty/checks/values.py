@@ -9,7 +9,7 @@ import numpy as np
 
 from ..fold import UncertaintyMaps
 from ..fold.values import divisor_of
-from ..probabilities import lines_along, scale_of
+from ..probabilities import is_lazy, lines_along, scale_of
 from ..stored import StoredValues
 from . import Check, Level, percent
 
@@ -105,7 +105,7 @@ def _step(values: Any) -> float | None:
         if values.stored.kind == "f":
             return None
         return abs(values.slope) / values.scale
-    if hasattr(values, "__dask_graph__"):  # to look at values is to compute them
+    if is_lazy(values):  # to look at values is to compute them
         divisor = divisor_of(values.dtype)
         return None if divisor == 1 else 1 / divisor
     scale = scale_of(values, 0) or 1.0

@@ -139,5 +139,6 @@ def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
             foreground_from=foreground_from,
             checks=result.trust.checks,
         ),
+        "placed": known.get("placed"),
         "made_from": probabilities.unique_id,
     } | {name: known[name] for name in ("grid", "affine") if name in known}

@@ -123,16 +123,20 @@ def apply(offer: Offer, choice: str) -> None:
     }
     values = source_of(layer, offer.class_axis).values
     turned = placement.turn(values)
-    info = {**layer_info(layer), "role": "probabilities", "class_axis": 0}
+    info = {
+        **layer_info(layer),
+        "role": "probabilities",
+        "class_axis": 0,
+        "placed": choice,
+    }
     if offer.grid is not None:
         box = offer.grid.box(placement.offset, turned.shape[1:])
         space = ScanSpace.of(box)
         data, transform = space.turn.turn(turned), _in_scan_space(space)
-        info |= {"grid": box, "affine": box.affine, "placed": choice}
+        info |= {"grid": box, "affine": box.affine}
         info["geometry_source"] = layer_info(offer.onto).get("source", "")
     else:
         data, transform = turned, _box_transform(offer.onto, placement.offset)
-        info["placed"] = choice
     info[BEFORE] = {**before, "moved": data}
     _set(layer, data, transform, {**layer.metadata, METADATA_KEY: info})
 

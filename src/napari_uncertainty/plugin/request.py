@@ -15,6 +15,7 @@ from ..grid import Grid
 from ..matching.comparison import Segmentation
 from ..measures import Base
 from .alignment import tilted
+from .layers import layer_info
 from .selection import check_scan_fits, map_shape, required_class_axis
 from .sources import Source, axes_of, leader_of, source_of
 
@@ -124,6 +125,7 @@ class Request:
             name=self.probabilities.name,
             grid=self.source.grid,
             scan=None if self.scan is None else _placed_scan(self.scan, axes),
+            placed=layer_info(self.probabilities).get("placed", ""),
             segmentation=self._compared_with(axes),
             foreground_only=self.foreground_only,
         )
