@@ -96,3 +96,20 @@ def test_search_is_measured(capsys, monkeypatch):
     labels = search.generated(48)
     assert set(np.unique(labels)) == set(range(8))
     assert all((labels != np.flip(labels, axis)).any() for axis in range(3))
+
+
+def test_regions_are_measured(capsys, monkeypatch):
+    from benchmarks import regions
+
+    monkeypatch.setattr(sys, "argv", ["regions", "--size", "40", "--calls", "1"])
+    regions.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    names = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    values, labels = regions.generated(40)
+    assert names == list(regions.actions(values, labels))
+    assert set(np.unique(labels)) == set(range(8))
+    assert 0.2 < (labels != 0).mean() < 0.4
+    found = regions.of(values, labels)
+    for (label, part), numbers in regions.plain(values, labels).items():
+        assert numbers[0] == found.count(label, part)
+        assert numbers[1] == pytest.approx(found.total(label, part), rel=1e-12)

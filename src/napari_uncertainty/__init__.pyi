@@ -6,5 +6,6 @@ from .images import Scan as Scan
 from .io import read as read
 from .measures import MEASURES as MEASURES
 from .probabilities import ProbabilityMap as ProbabilityMap
+from .regions import summarize as summarize
 from .voxelwise import entropy as entropy
 from .voxelwise import uncertainty as uncertainty

@@ -96,8 +96,9 @@ def map_cases(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Segmentation to compare with, or a folder with one named like each "
-            "input. A case that it shows to lie otherwise fails.",
+            help="Segmentation to compare with and to sum up by, in "
+            "DIR/<case>_classes.tsv, or a folder with one named like each input. A "
+            "case that it shows to lie otherwise fails.",
             show_default=False,
         ),
     ] = None,

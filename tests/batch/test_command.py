@@ -359,7 +359,7 @@ def test_processes_write_the_same_bytes(few, tmp_path):
     ]
     assert outs == [1, 1]  # c has no segmentation
     here = contents(tmp_path / "here")
-    assert len(here) == 2 * 2 + 1
+    assert len(here) == 2 * 3 + 1  # map, JSON and table of each
     assert contents(tmp_path / "there") == here
 
 

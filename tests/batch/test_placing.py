@@ -449,6 +449,8 @@ def test_of_another_image_and_without_a_place(case):
     assert (row.status, row.agreement, row.checks) == ("written", None, "red")
     assert case.told["foreground_from"] == "prediction"
     assert row.message.count("unknown") == 2  # in space, and in the segmentation
+    assert "No table of the classes was written" in row.message
+    assert not (case.folder / "out" / "case_classes.tsv").exists()
     inside = entropy_of(case.values[:, 2:])[case.labels[2:] != 0]
     assert row.foreground_mean == pytest.approx(inside.mean(), rel=1e-5)
     assert finished(case.task()) == row

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checks import worst_level
 from ..errors import InputError
 from ..measures import Base
-from ..steps import run
+from ..steps import part, run
+from .states import files_of, state, unchanged
 from .summary import Row
+
+if TYPE_CHECKING:
+    from ..fold import UncertaintyMaps
+    from ..images import LabelMap
+    from ..probabilities import ProbabilityMap
+    from .placing import Placed
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Task:
     base : 2, "e" or "classes"
         Base of the logarithm.
     labels : str or None
-        Absolute path of the segmentation to compare with.
+        Absolute path of the segmentation to compare with, and to sum up by.
     place : bool
         Put the map where the segmentation shows that it belongs.
     version : str
@@ -54,6 +61,11 @@ class Task:
         """Where a map (``.nii.gz``) or what it is (``.json``) is written."""
         return Path(self.output, f"{self.case}_{measure}{ending}")
 
+    @property
+    def table(self) -> Path:
+        """Where the numbers of each class are written."""
+        return Path(self.output, f"{self.case}_classes.tsv")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -66,8 +78,11 @@ class Step:
 def finished(task: Task) -> Row | None:
     """The row of a case whose maps are there, made from these inputs as asked; or None.
 
-    The JSON is written last and holds size and time of each file that was read.
+    The JSON is written last and holds size and time of each file that was read, and the
+    checksum of the table that belongs to it.
     """
+    from .classes import is_there
+
     told: list[dict[str, Any]] = []
     for measure in task.measures:
         try:
@@ -82,7 +97,8 @@ def finished(task: Task) -> Row | None:
                 not task.file(measure, ".nii.gz").is_file()
                 or any(told[-1][key] != value for key, value in asked.items())
                 or _placed_otherwise(told[-1], task.place)
-                or not _unchanged(told[-1]["inputs"], Path(task.source))
+                or not unchanged(told[-1]["inputs"], Path(task.source))
+                or not is_there(told[-1]["classes"], Path(task.output))
             ):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
@@ -125,31 +141,15 @@ def failed(task: Task, message: str) -> Row:
 
 def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
     from ..fold import iter_fold
-    from ..io import open_probabilities
-    from ..io.maps import write_map
-    from ..io.nifti import open_segmentation
     from ..matching.comparison import Segmentation
-    from ..provenance import provenance
-    from ..statistics import map_statistics
     from ..trust import Case, iter_trust
+    from .classes import NO_TABLE, iter_table, write_table
     from .placing import placed
 
-    source = Path(task.source)
-    if source.is_dir():
-        raise InputError(f"The folder {source} cannot be searched.")
-    # Taken before the files are read: a change while they are is then noticed, too.
-    inputs = [_state(path) for path in _files_of(source)]
-    for measure in task.measures:
-        _check_replaceable(task.file(measure, ".nii.gz"))
-    probabilities = open_probabilities(source)
-    for further in (probabilities.geometry_source, task.labels):
-        if further is not None and Path(further).is_file():
-            state = _state(Path(further))
-            inputs += [] if state in inputs else [state]
-    labels = None if task.labels is None else open_segmentation(Path(task.labels))
-    maps = yield from iter_fold(
-        probabilities, task.measures, base=task.base, threads=threads
-    )
+    probabilities, labels, inputs = _opened(task)
+    fold_share, trust_share = (1.0, 1.0) if labels is None else (0.7, 0.85)
+    fold = iter_fold(probabilities, task.measures, base=task.base, threads=threads)
+    maps = yield from part(fold, 0, fold_share)
     assert maps is not None  # nothing cancels it
     case = Case(
         probabilities.values,
@@ -157,35 +157,81 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
         probabilities.grid,
         None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
     )
-    trust = yield from iter_trust(case, maps)
+    trust = yield from part(iter_trust(case, maps), fold_share, trust_share)
     assert trust is not None
     where = placed(probabilities, maps, trust, labels, task.place)
-    told: list[dict[str, Any]] = []
-    for measure in task.measures:
-        values = where.turned(maps[measure])
-        told.append(
-            provenance(
-                measure,
-                maps,
-                map_statistics(values, where.turned(maps.no_data), where.foreground),
-                probabilities=probabilities.name,
-                source=source,
-                geometry_source=where.geometry_source,
-                class_names=probabilities.class_names,
-                kind=probabilities.kind,
-                foreground_from=where.foreground_from,
-                notes=where.notes,
-                checks=where.checks,
-            )
-            | {
-                "segmentation": task.labels,
-                "placed": where.placement and where.placement.describe(),
-                "inputs": inputs,
-            }
-            | (where.grid.to_dict() if where.grid else {})
-        )
-        write_map(task.file(measure, ".nii.gz"), values, told[-1], grid=where.grid)
+    further: dict[str, Any] = {
+        "segmentation": task.labels,
+        "placed": where.placement and where.placement.describe(),
+        "classes": None,
+        "inputs": inputs,
+    }
+    if labels is not None and where.by_labels:
+        steps = iter_table(maps, where, labels, probabilities.class_names, threads)
+        table = yield from part(steps, trust_share, 1)
+        further["classes"] = write_table(task.table, table)
+    elif labels is not None:
+        where = replace(where, notes=(*where.notes, NO_TABLE))
+    told = [
+        _written(task, measure, maps, where, probabilities, further)
+        for measure in task.measures
+    ]
     return _row(task.case, told[0])
+
+
+def _opened(task: Task) -> tuple[ProbabilityMap, LabelMap | None, list[dict[str, Any]]]:
+    """Probabilities and segmentation, and the state of all files that they are in."""
+    from ..io import open_probabilities
+    from ..io.nifti import open_segmentation
+
+    source = Path(task.source)
+    if source.is_dir():
+        raise InputError(f"The folder {source} cannot be searched.")
+    # Taken before the files are read: a change while they are is then noticed, too.
+    inputs = [state(path) for path in files_of(source)]
+    for measure in task.measures:
+        _check_replaceable(task.file(measure, ".nii.gz"))
+    probabilities = open_probabilities(source)
+    for further in (probabilities.geometry_source, task.labels):
+        if further is not None and Path(further).is_file():
+            found = state(Path(further))
+            inputs += [] if found in inputs else [found]
+    labels = None if task.labels is None else open_segmentation(Path(task.labels))
+    return probabilities, labels, inputs
+
+
+def _written(
+    task: Task,
+    measure: str,
+    maps: UncertaintyMaps,
+    where: Placed,
+    probabilities: ProbabilityMap,
+    further: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write one map; gives what its JSON says."""
+    from ..io.maps import write_map
+    from ..provenance import provenance
+    from ..statistics import map_statistics
+
+    values = where.turned(maps[measure])
+    told = provenance(
+        measure,
+        maps,
+        map_statistics(values, where.turned(maps.no_data), where.foreground),
+        probabilities=probabilities.name,
+        source=Path(task.source),
+        geometry_source=where.geometry_source,
+        class_names=probabilities.class_names,
+        kind=probabilities.kind,
+        foreground_from=where.foreground_from,
+        notes=where.notes,
+        checks=where.checks,
+    )
+    told |= further
+    if where.grid is not None:
+        told |= where.grid.to_dict()
+    write_map(task.file(measure, ".nii.gz"), values, told, grid=where.grid)
+    return told
 
 
 def _row(case: str, told: Mapping[str, Any]) -> Row:
@@ -224,31 +270,6 @@ def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
         return not place
     [level] = [c["level"] for c in told["checks"] if c["name"] == "orientation"] or [""]
     return place and "affine" not in told and level in ("green", "amber")
-
-
-def _files_of(source: Path) -> list[Path]:
-    """The probabilities, and the files by whose names others belong to them."""
-    from ..io.nifti import SUFFIXES, stem
-
-    beside = [source.with_name("dataset.json")]
-    if not source.name.lower().endswith(SUFFIXES):
-        beside += [source.with_name(stem(source) + ending) for ending in SUFFIXES]
-    return [source, *(path for path in beside if path.is_file())]
-
-
-def _state(path: Path) -> dict[str, Any]:
-    state = path.stat()
-    return {"path": str(path), "size": state.st_size, "mtime_ns": state.st_mtime_ns}
-
-
-def _unchanged(inputs: list[dict[str, Any]], source: Path) -> bool:
-    """Whether the files that were read are as they were, and none has been added."""
-    paths = [Path(state["path"]) for state in inputs]
-    return (
-        paths[:1] == [source]
-        and set(_files_of(source)) <= set(paths)
-        and [_state(path) for path in paths] == inputs
-    )
 
 
 def _check_replaceable(path: Path) -> None:

@@ -24,6 +24,9 @@ from ..trust import Trust
 
 Array = np.ndarray[Any, Any]
 
+# Stands for a file name where the most probable class says what is foreground.
+PREDICTION = "prediction"
+
 # Names of the checks that another place makes anew.
 _ABOUT_THE_PLACE = ("agreement", "orientation", "segmentation_grid", "header")
 
@@ -57,6 +60,14 @@ class Placed:
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
     placement: Placement | None = None
+
+    @property
+    def by_labels(self) -> bool:
+        """Whether the foreground is the segmentation, and not the most probable class.
+
+        It holds the labels then, or the numbers of the classes that they stand for.
+        """
+        return self.foreground_from != PREDICTION
 
     def turned(self, values: Array) -> Array:
         """A map on the voxels that are written."""
@@ -101,7 +112,7 @@ def placed(
         probabilities.grid,
         probabilities.geometry_source,
         trust.foreground if by_labels else maps.prediction,
-        _file_name(segmentation) if by_labels else "prediction",
+        _file_name(segmentation) if by_labels else PREDICTION,
         trust.checks,
         tuple(notes),
     )

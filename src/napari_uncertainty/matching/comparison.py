@@ -147,6 +147,41 @@ def iter_compare(
     )
 
 
+def iter_labels_at(
+    shape: tuple[int, ...],
+    grid: Grid | None,
+    segmentation: Segmentation,
+    cancel: threading.Event | None = None,
+) -> Generator[float, None, Array | None]:
+    """The segmentation at the voxels of a map, with its own labels.
+
+    Yields the share done; returns None where it is not known how the one lies on the
+    other, or if it was cancelled.
+
+    Parameters
+    ----------
+    shape, grid : tuple of int, Grid or None
+        Of the map.
+    segmentation : Segmentation
+        Labels that lie on the map or overlap with it.
+    cancel : threading.Event or None
+        Set it to stop.
+    """
+    there = segmentation.grid
+    if there is not None and segmentation.labels.ndim > there.ndim:
+        return None  # over time
+    placement = _claimed(shape, grid, segmentation)
+    if placement is not None:
+        return on_prediction(segmentation.labels, placement, shape)
+    if grid is None or there is None:
+        return None
+    return (
+        yield from iter_resample(
+            segmentation.labels, there, grid, nearest=True, cancel=cancel
+        )
+    )
+
+
 def _in_classes(
     segmentation: Segmentation, n_classes: int
 ) -> tuple[Segmentation, Check | None]:

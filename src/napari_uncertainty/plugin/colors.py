@@ -31,8 +31,23 @@ def transparent_where_certain(name: str) -> Colormap:
     colours are those of the colour bar; adding the map's colours to the scan's would
     wash out both, in 3D to plain white.
     """
-    opaque = ensure_colormap(name)
-    share = np.linspace(0, 1, 256)
-    colors = opaque.map(share)
-    colors[:, 3] = np.clip(share / OPAQUE_FROM, 0, 1)
+    return faded(name, 0.0, OPAQUE_FROM)
+
+
+def faded(name: str, hidden_to: float, opaque_from: float) -> Colormap:
+    """A colormap that is invisible at its low end and opaque at its high end.
+
+    Parameters
+    ----------
+    name : str
+        A colormap that napari knows.
+    hidden_to, opaque_from : float
+        Shares (0 to 1) of its range: invisible up to the one, opaque from the other
+        on, and fading in between; equal ones make a sharp edge.
+    """
+    # Fine steps, for a threshold is one of them.
+    share = np.linspace(0, 1, 1024)
+    colors = ensure_colormap(name).map(share)
+    fading = max(opaque_from - hidden_to, 1e-6)
+    colors[:, 3] = np.clip((share - hidden_to) / fading, 0, 1)
     return Colormap(colors, name=f"{name} (transparent)")

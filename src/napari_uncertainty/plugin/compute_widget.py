@@ -14,7 +14,7 @@ from magicgui.widgets import (
     PushButton,
     Widget,
 )
-from napari.layers import Image, Labels
+from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from psygnal import Signal
 
@@ -65,7 +65,7 @@ class ComputeWidget(Container[Widget]):
         )
         self.segmentation = LayerChoice(
             napari_viewer,
-            offers=lambda layer: isinstance(layer, Labels),
+            offers=lambda layer: role_of(layer) == "segmentation",
             rank=lambda layer: rank_segmentation(layer, self.probabilities.value),
         )
         self.measure = ComboBox(

@@ -16,6 +16,11 @@ from .layers import METADATA_KEY, layer_info
 from .preferences import preferences
 from .request import Request
 
+#: Kept with a map: the most probable class, and which voxels have no data (None where
+#: all have), in the order in which the map is shown on its own voxels.
+PREDICTION = "prediction"
+NO_DATA = "no_data"
+
 #: Transform attributes of a layer that a map takes over, the class axis left out.
 TRANSFORM = (
     "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
@@ -120,7 +125,7 @@ def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | N
 def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
     """What the map is and where it comes from; goes into the JSON of a saved map."""
     probabilities = request.probabilities
-    known = layer_info(probabilities)
+    known, no_data = layer_info(probabilities), result.maps.no_data
     foreground_from = "prediction"
     if request.segmentation is not None and result.trust.foreground is not None:
         foreground_from = request.segmentation.name
@@ -141,4 +146,6 @@ def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
         ),
         "placed": known.get("placed"),
         "made_from": probabilities.unique_id,
+        PREDICTION: request.source.turn.turn(result.maps.prediction),
+        NO_DATA: request.source.turn.turn(no_data) if no_data.any() else None,
     } | {name: known[name] for name in ("grid", "affine") if name in known}

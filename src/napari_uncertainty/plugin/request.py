@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,12 +12,11 @@ from napari.layers import Image, Labels
 from ..case import iter_case
 from ..errors import InputError
 from ..grid import Grid
-from ..matching.comparison import Segmentation
 from ..measures import Base
 from .alignment import tilted
 from .layers import layer_info
 from .selection import check_scan_fits, map_shape, required_class_axis
-from .sources import Source, axes_of, leader_of, source_of
+from .sources import Source, axes_of, leader_of, segmentation_on, source_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,23 +125,13 @@ class Request:
             grid=self.source.grid,
             scan=None if self.scan is None else _placed_scan(self.scan, axes),
             placed=layer_info(self.probabilities).get("placed", ""),
-            segmentation=self._compared_with(axes),
+            segmentation=None
+            if self.segmentation is None
+            else segmentation_on(
+                self.segmentation, self.source, self.source.values.shape[1:], axes
+            ),
             foreground_only=self.foreground_only,
         )
-
-    def _compared_with(self, axes: Grid | None) -> Segmentation | None:
-        if self.segmentation is None:
-            return None
-        source = source_of(self.segmentation, axes=axes)
-        shape = tuple(self.source.values.shape[1:])
-        plain = Segmentation(
-            source.values, source.grid, self.segmentation.name, source.anatomical
-        )
-        if not self.source.is_as_shown:
-            return plain
-        # The viewer shows voxel on voxel, whatever the order in a file.
-        shown = shape == self.segmentation.data.shape
-        return replace(plain, claimed=source.turn.inverse() if shown else None)
 
 
 def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:

@@ -21,14 +21,14 @@ _lazy_axes: WeakKeyDictionary[Image, tuple[Any, int | None]] = WeakKeyDictionary
 
 
 def role_of(layer: Any) -> str | None:
-    """What a layer is: scan, segmentation, probabilities, map, or None.
+    """What a layer is: scan, segmentation, probabilities, map, highlight, or None.
 
     A label layer is a segmentation whatever it was read as (napari can convert one
     into the other). An image that another source made is taken for probabilities if
     its values sum to 1 along some axis.
     """
     if isinstance(layer, Labels):
-        return "segmentation"
+        return "highlight" if is_highlight(layer) else "segmentation"
     if not isinstance(layer, Image) or layer.multiscale:
         return None
     recorded = layer_info(layer).get("role")
@@ -125,6 +125,21 @@ def rank_segmentation(
         )
         return (same, here.same_voxels(there)) if by_files or fits else None
     return (same, fits) if same or fits else None
+
+
+def rank_for_map(layer: Labels, shown: Image) -> tuple[Any, ...] | None:
+    """A segmentation; best the one of the same case, then one with the same voxels."""
+    same = same_case(layer, shown)
+    here, there = layer_grid(layer), layer_grid(shown)
+    if here is not None and there is not None:
+        return (same, here.same_voxels(there)) if here.overlaps(there) else None
+    fits = layer.data.shape == shown.data.shape
+    return (same, fits) if fits else None
+
+
+def is_highlight(layer: Any) -> bool:
+    """Whether a layer only shows again what a segmentation has."""
+    return layer_info(layer).get("role") == "highlight"
 
 
 def map_shape(layer: Image, class_axis: int) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from ..images import LabelMap, Scan
 from ..probabilities import ProbabilityMap
 from .alignment import aligning
 from .layers import layer_info, to_layer
+from .selection import is_highlight
 
 PLUGIN = "napari-uncertainty"
 
@@ -135,7 +136,8 @@ def _box_of_interest(viewer: Any) -> np.ndarray[Any, Any] | None:
     Of the foreground where there is a segmentation, else of where a map reaches half
     its range.
     """
-    for layer in sorted(viewer.layers, key=lambda one: not isinstance(one, Labels)):
+    own = [layer for layer in viewer.layers if not is_highlight(layer)]
+    for layer in sorted(own, key=lambda one: not isinstance(one, Labels)):
         if isinstance(layer, Labels):
             inside = np.asarray(layer.data) != 0
         elif layer_info(layer).get("role") == "map":

@@ -6,8 +6,8 @@ layer may be shown resampled onto another image's axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from napari.layers import Image, Labels
 from ..errors import InputError
 from ..fold import as_dask
 from ..grid import Grid
+from ..matching.comparison import Segmentation
 from ..placement import Placement
-from .layers import ScanSpace, layer_grid, layer_info, reversed_axes
+from .layers import ScanSpace, layer_grid, layer_info, reversed_axes, to_world
 
 Array = np.ndarray[Any, Any]
 
@@ -92,6 +93,61 @@ def source_of(
     return Source(
         data, turn, _seen_grid(layer, class_axis, shape, axes), axes is not None
     )
+
+
+def segmentation_on(
+    layer: Labels, source: Source, shape: Sequence[int], axes: Grid | None
+) -> Segmentation:
+    """A segmentation, to be taken at the voxels of another layer.
+
+    Parameters
+    ----------
+    layer : Labels
+        The segmentation.
+    source, shape : Source, sequence of int
+        What the other layer holds, and the shape of that without classes.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+    """
+    own = source_of(layer, axes=axes)
+    plain = Segmentation(own.values, own.grid, layer.name, own.anatomical)
+    if not source.is_as_shown:
+        return plain
+    # The viewer shows voxel on voxel, whatever the order in a file.
+    shown = tuple(shape) == layer.data.shape
+    return replace(plain, claimed=own.turn.inverse() if shown else None)
+
+
+def voxel_to_world(layer: Image, source: Source, axes: Grid | None) -> Array:
+    """Affine from the voxels of a source to where the viewer shows them.
+
+    Parameters
+    ----------
+    layer : Image
+        A map, without further axes.
+    source : Source
+        What it holds.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+
+    Returns
+    -------
+    ndarray, shape (n + 1, n + 1)
+        From index in `source.values` to the last n of the viewer's axes.
+    """
+    n = len(source.turn.order)
+    if ORIGINAL in layer_info(layer) and source.grid is not None and axes is not None:
+        # Resampled onto these axes, it is shown on other voxels than it has.
+        points = np.vstack([np.zeros(n), np.eye(n)])
+        affine = source.grid.affine
+        at = to_world(axes, points @ affine[:3, :n].T + affine[:3, 3])[:, -n:]
+    else:
+        points = np.column_stack([_origin_and_units(layer), np.ones(n + 1)])
+        turned = points @ source.turn.affine(source.values.shape).T
+        at = np.array([layer.data_to_world(point) for point in turned[:, :n]])
+    affine = np.eye(n + 1)
+    affine[:n, :n], affine[:n, n] = (at[1:] - at[0]).T, at[0]
+    return affine
 
 
 def leader_of(layers: Iterable[Any]) -> Any:

@@ -11,10 +11,13 @@ from ..errors import InputError
 from ..grid import Grid
 from ..io.maps import write_map as write_map_files
 from .layers import METADATA_KEY, ScanSpace
+from .map_layer import NO_DATA, PREDICTION
 from .sources import ORIGINAL, SHOWN_GRID
 
 # Known in the running viewer only, or written by other means.
-_NOT_FOR_JSON = ("grid", "made_from", "role", ORIGINAL, SHOWN_GRID)
+_NOT_FOR_JSON = (
+    "grid", "made_from", "role", ORIGINAL, SHOWN_GRID, PREDICTION, NO_DATA,
+)  # fmt: skip
 
 
 def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

@@ -1,0 +1,1 @@
+"""The dock widget *Inspect uncertainty* and its parts."""

@@ -1,0 +1,180 @@
+"""How a map is shown: colours, range, threshold, transparency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import Colormap, ensure_colormap
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QWidget,
+)
+from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
+
+from ..colors import OPAQUE_FROM, faded
+
+Limits = tuple[float, float]
+
+#: Of even lightness from one end to the other, so that people who cannot tell red from
+#: green read them too; turbo and gray are offered for comparison with other programs.
+COLORMAPS = ("inferno", "magma", "plasma", "viridis", "turbo", "gray")
+
+# Surfaces have this colour where the map is not above the threshold.
+_BELOW = (0.45, 0.45, 0.45, 1.0)
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """How a map and its surfaces are shown.
+
+    Attributes
+    ----------
+    colormap : str
+        One of napari's.
+    threshold : float
+        Voxels above it are counted, and others may be hidden; in the unit of the map.
+    hide : bool
+        Whether those that are not above it are hidden.
+    fade : bool
+        Whether the map fades in where it begins to show, or is opaque at once.
+    limits : (float, float)
+        The values at the two ends of the colours.
+    """
+
+    colormap: str
+    threshold: float
+    hide: bool
+    fade: bool
+    limits: Limits
+
+    def share(self, value: float) -> float:
+        """Where a value is between the limits, 0 to 1."""
+        low, high = self.limits
+        return float(np.clip((value - low) / (high - low), 0, 1))
+
+    def of_map(self) -> Colormap:
+        """Colours of a map, transparent where it is to be hidden."""
+        hidden = self.share(self.threshold) if self.hide else 0.0
+        opaque = max(hidden, OPAQUE_FROM) if self.fade else hidden
+        return faded(self.colormap, hidden, opaque)
+
+    def of_surface(self, limits: Limits) -> Colormap:
+        """Colours of an opaque surface with these limits, grey below the threshold."""
+        share = np.linspace(0, 1, 1024)
+        colors = ensure_colormap(self.colormap).map(share)
+        values = limits[0] + share * (limits[1] - limits[0])
+        if self.hide:
+            colors[values <= self.threshold] = _BELOW
+        return Colormap(colors, name=f"{self.colormap} (opaque)")
+
+
+class AppearanceControls(QWidget):
+    """Colours, range, threshold and transparency of the inspected map."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._highest, self._unit = 1.0, ""
+        self.colormap = QComboBox()
+        self.colormap.addItems(COLORMAPS)
+        self.threshold = QLabeledDoubleSlider()
+        self.threshold.setDecimals(2)
+        self.hide_below = QCheckBox("Hide what is not above it")
+        self.left = QLabel()
+        self.left.setWordWrap(True)
+        self.fade = QCheckBox("Transparent where the model is certain")
+        self.range = QComboBox()
+        self.range.addItems(["Whole range of the measure", "Percentiles"])
+        self.range.setToolTip(
+            "With the whole range of the measure, colours mean the same in all cases."
+        )
+        self.percentiles = QLabeledDoubleRangeSlider()
+        self.percentiles.setRange(0, 100)
+        self.percentiles.setDecimals(1)
+        self.percentiles.setValue((2, 99.8))
+        self.percentiles.setEnabled(False)
+        # Without it the numbers hide each other where the handles meet.
+        self.percentiles.setToolTip("Of the foreground's voxels, in percent.")
+        layout = QFormLayout(self)
+        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
+        layout.addRow("Colormap", self.colormap)
+        layout.addRow("Threshold", self.threshold)
+        layout.addRow(self.left)
+        layout.addRow(self.hide_below)
+        layout.addRow(self.fade)
+        layout.addRow("Range of the colours", self.range)
+        layout.addRow("From and to percentile", self.percentiles)
+        self.colormap.currentTextChanged.connect(self._tell)
+        self.threshold.valueChanged.connect(self._tell)
+        self.hide_below.toggled.connect(self._tell)
+        self.fade.toggled.connect(self._tell)
+        self.range.currentIndexChanged.connect(self._choose_range)
+        self.percentiles.valueChanged.connect(self._tell)
+
+    def take_over(self, layer: Any, highest: float) -> None:
+        """Show how a map is shown now, without changing it."""
+        self.blockSignals(True)
+        self._highest = highest
+        self.threshold.setRange(0, highest)
+        name = layer.colormap.name.removesuffix(" (transparent)")
+        if self.colormap.findText(name) < 0:
+            self.colormap.addItem(name)
+        self.colormap.setCurrentText(name)
+        # As on the command line: half of what the measure can reach.
+        self.threshold.setValue(highest / 2)
+        self.hide_below.setChecked(False)
+        self.fade.setChecked(bool(layer.colormap.map([0.0])[0, 3] < 1))
+        whole = np.allclose(layer.contrast_limits, (0, highest))
+        self.range.setCurrentIndex(0 if whole else 1)
+        self.blockSignals(False)
+
+    def appearance(self, percentiles: Any = None) -> Appearance:
+        """What is chosen.
+
+        Parameters
+        ----------
+        percentiles : callable or None
+            Gives values of the map at these shares (0 to 1); None where there is none.
+        """
+        limits = (0.0, self._highest)
+        if self.range.currentIndex() == 1 and percentiles is not None:
+            limits = limits_at(percentiles, self.percentile_shares, limits)
+        return Appearance(
+            self.colormap.currentText(),
+            float(self.threshold.value()),
+            self.hide_below.isChecked(),
+            self.fade.isChecked(),
+            limits,
+        )
+
+    @property
+    def percentile_shares(self) -> tuple[float, float] | None:
+        """From where to where the colours go, as shares; None for the whole range."""
+        if self.range.currentIndex() == 0:
+            return None
+        low, high = self.percentiles.value()
+        return low / 100, high / 100
+
+    def _choose_range(self, index: int) -> None:
+        self.percentiles.setEnabled(index == 1)
+        self._tell()
+
+    def _tell(self, *_: Any) -> None:
+        self.changed.emit()
+
+
+def limits_at(
+    quantiles: Any, shares: tuple[float, float] | None, whole: Limits
+) -> Limits:
+    """Values at these shares of the voxels or vertices; `whole` where they are equal."""
+    if shares is None:
+        return whole
+    low, high = (float(value) for value in quantiles(shares))
+    return (low, high) if np.isfinite([low, high]).all() and high > low else whole

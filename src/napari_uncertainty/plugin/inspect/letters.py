@@ -1,0 +1,108 @@
+"""Letters at the edges of the view: which side of the patient is where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.components.overlays import TextOverlay
+
+from ..sources import leader_of
+from .listening import Listening
+
+Array = np.ndarray[Any, Any]
+
+#: Where z, y and x come from and run to.
+ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
+
+#: An axis is named where it makes up so much of a direction: up to about 65 degrees off.
+NAMED_FROM = 0.42
+
+_EDGES = {
+    "left": "middle_left",
+    "right": "middle_right",
+    "top": "top_center",
+    "bottom": "bottom_center",
+}
+
+
+class Letters:
+    """Overlays that say A, P, L, R, S or I at each edge, in 2D and as 3D turns.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown, as long as a layer knows its place in the patient.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._overlays = {
+            edge: TextOverlay(
+                position=position, font_size=14, box=False, gridded=True, visible=True
+            )
+            for edge, position in _EDGES.items()
+        }
+        for edge, overlay in self._overlays.items():
+            viewer.canvas.overlays[_key(edge)] = overlay
+        self.listening = Listening()
+        dims, layers = viewer.dims.events, viewer.layers.events
+        camera = viewer.scene.camera.events
+        for event in (
+            dims.order, dims.ndisplay, dims.ndim, layers.inserted, layers.removed,
+            camera.angles, camera.orientation,
+        ):  # fmt: skip
+            self.listening.to(event, self._update)
+        self._update()
+
+    def remove(self) -> None:
+        """Take them away."""
+        self.listening.stop()
+        for edge in self._overlays:
+            self._viewer.canvas.overlays.pop(_key(edge), None)
+
+    def _update(self, *_: Any) -> None:
+        texts = dict.fromkeys(_EDGES, "")
+        if leader_of(self._viewer.layers) is not None and self._viewer.dims.ndim > 1:
+            texts = letters_of(self._viewer)
+        for edge, overlay in self._overlays.items():
+            overlay.text = texts[edge]
+
+
+def letters_of(viewer: Any) -> dict[str, str]:
+    """What lies to the left, right, top and bottom of the view."""
+    right, down = _directions(viewer)
+    axes = [axis - viewer.dims.ndim + 3 for axis in viewer.dims.displayed]
+    return {
+        "left": _name(-right, axes),
+        "right": _name(right, axes),
+        "top": _name(-down, axes),
+        "bottom": _name(down, axes),
+    }
+
+
+def _directions(viewer: Any) -> tuple[Array, Array]:
+    """What points to the right and down, along the axes that are shown."""
+    camera = viewer.scene.camera
+    _, vertical, horizontal = camera.orientation
+    if viewer.dims.ndisplay == 2:
+        right = np.array([0.0, 1.0 if str(horizontal) == "right" else -1.0])
+        return right, np.array([1.0 if str(vertical) == "down" else -1.0, 0.0])
+    up = np.array(camera.up_direction)
+    right = np.cross(up, camera.view_direction)
+    # In the order z, y, x a cross product is left-handed.
+    return (right if str(camera.handedness) == "right" else -right), -up
+
+
+def _name(direction: Array, axes: list[int]) -> str:
+    """Letters of the axes that make up a direction, the most important first."""
+    letters = ""
+    for place in np.argsort(-np.abs(direction), kind="stable"):
+        axis = axes[place]
+        if abs(direction[place]) >= NAMED_FROM and 0 <= axis < 3:
+            letters += ENDS[axis][int(direction[place] > 0)]
+    return letters
+
+
+def _key(edge: str) -> str:
+    return f"napari-uncertainty {edge}"

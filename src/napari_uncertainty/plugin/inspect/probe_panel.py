@@ -1,0 +1,71 @@
+"""What the probe reads, in words and bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from .probability_bars import Bar, ProbabilityBars
+from .probe import Reading
+from .subject import Color, Subject
+
+HINT = "Point at the map to read it."
+
+_GRAY = (128, 128, 128)
+
+
+class ProbePanel(QWidget):
+    """Place and value under the pointer, and the class probabilities there."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.text = QLabel(HINT)
+        self.text.setWordWrap(True)
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())
+        self.bars = ProbabilityBars()
+        layout.addWidget(self.text)
+        layout.addWidget(self.bars)
+
+    def clear(self) -> None:
+        """Nothing is pointed at."""
+        self.text.setText(HINT)
+        self.bars.clear()
+
+    def show_reading(
+        self, reading: Reading | None, subject: Subject, colors: Mapping[int, Color]
+    ) -> None:
+        """What was read; None outside of the map."""
+        if reading is None:
+            self.clear()
+            return
+        self.text.setText(_words(reading, subject))
+        if reading.probabilities is None:
+            self.bars.clear()
+            return
+        order = np.argsort(-reading.probabilities, kind="stable")
+        self.bars.set_bars(
+            [
+                Bar(
+                    subject.class_names.get(int(index), f"class {index}"),
+                    float(reading.probabilities[index]),
+                    colors.get(int(index), _GRAY),
+                )
+                for index in order
+            ]
+        )
+
+
+def _words(reading: Reading, subject: Subject) -> str:
+    voxel = f"voxel ({', '.join(map(str, reading.voxel))})"
+    where = voxel
+    if reading.ras is not None:
+        # -0.04 is no -0.0.
+        right, anterior, superior = np.round(reading.ras, 1) + 0.0
+        where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · {voxel}"
+    name = subject.names.get(reading.label, f"label {reading.label}")
+    value = f"{subject.measure.title} {reading.value:.3f} {subject.unit}".rstrip()
+    return f"{where}\n{value} · {name}"

@@ -1,0 +1,104 @@
+"""Pictures of the view and surfaces as files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ...io.atomic import write_whole
+from ...io.surfaces import write_surface
+from ...surfaces import Mesh
+
+Array = np.ndarray[Any, Any]
+
+
+def picture(viewer: Any, width: int, height: int) -> Array:
+    """What the view shows, in another size: as much of it, with more or fewer pixels.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        In a window.
+    width, height : int
+        In pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 4)
+    """
+    camera = viewer.scene.camera
+    zoom, center = camera.zoom, camera.center
+    shown_height, shown_width = viewer.canvas.size
+    camera.zoom = zoom * min(width / shown_width, height / shown_height)
+    try:
+        shot: Array = viewer.screenshot(
+            size=(height, width), scale=1, canvas_only=True, flash=False
+        )
+    finally:
+        camera.zoom, camera.center = zoom, center
+    return shot
+
+
+def save_picture(path: Path, shot: Array) -> Path:
+    """Write a picture as PNG; returns its path.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    from imageio.v3 import imwrite
+
+    def write(file: BinaryIO) -> None:
+        imwrite(file, shot, extension=".png")
+
+    path = path if path.suffix.lower() == ".png" else Path(f"{path}.png")
+    write_whole([(path, write)])
+    return path
+
+
+def iter_save_surfaces(
+    path: Path,
+    surfaces: Sequence[tuple[str, Mesh, Array]],
+    measure: str,
+    unit: str,
+    cancel: threading.Event | None = None,
+) -> Generator[float, None, list[Path]]:
+    """Write surfaces, each into a file of its own if there are several.
+
+    Parameters
+    ----------
+    path : Path
+        With the ending of the format; of several, each gets its name added.
+    surfaces : sequence of (str, Mesh, ndarray)
+        Name, mesh in RAS mm, and colours of the vertices, shape (n, 4).
+    measure, unit : str
+        What the values are.
+    cancel : threading.Event or None
+        Set it to stop between two files.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written, or its ending is of no format.
+    """
+    written: list[Path] = []
+    for done, (name, mesh, colors) in enumerate(surfaces):
+        if cancel is not None and cancel.is_set():
+            break
+        file = path if len(surfaces) == 1 else _with_name(path, name)
+        written += write_surface(
+            file, mesh, name=name, measure=measure, unit=unit, colors=colors
+        )
+        yield (done + 1) / len(surfaces)
+    return written
+
+
+def _with_name(path: Path, name: str) -> Path:
+    plain = "".join(c if c.isalnum() else "-" for c in name)
+    stem, *endings = path.name.split(".")
+    return path.with_name(".".join([f"{stem}_{plain}", *endings]))

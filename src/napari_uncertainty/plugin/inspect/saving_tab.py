@@ -1,0 +1,117 @@
+"""Saving a picture of the view, and the surfaces."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...errors import InputError
+from ..work import Job
+from .saving import iter_save_surfaces, picture, save_picture
+from .stage import Stage
+
+PICTURE_SIZE = (1600, 1200)
+
+
+class SavingTab(QWidget):
+    """Buttons that save what is shown.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        What is pictured.
+    stage : Stage
+        Whose surfaces are saved.
+    """
+
+    def __init__(
+        self, viewer: Any, stage: Stage, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._stage = viewer, stage
+        self._jobs: list[Job[list[Path]]] = []
+        self.width_box, self.height_box = (_pixels(size) for size in PICTURE_SIZE)
+        self.picture_button = QPushButton("Save picture…")
+        self.surface_button = QPushButton("Save surfaces…")
+        size = QHBoxLayout()
+        for part in (self.width_box, QLabel("×"), self.height_box, QLabel("pixels")):
+            size.addWidget(part)
+        size.addStretch()
+        form = QFormLayout()
+        form.addRow("Size", size)
+        about = QLabel(
+            "Surfaces that are shown, in RAS mm: GIFTI (.surf.gii) with the values, for "
+            "neuroimaging programs; PLY with colours and values, for all others."
+        )
+        about.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.picture_button)
+        layout.addSpacing(12)
+        layout.addWidget(about)
+        layout.addWidget(self.surface_button)
+        layout.addStretch()
+        self.picture_button.clicked.connect(self._save_picture)
+        self.surface_button.clicked.connect(self._save_surfaces)
+
+    def _save_picture(self) -> None:
+        path = self._ask("Save picture", "view.png", "PNG (*.png)")
+        if path is None:
+            return
+        size = self.width_box.value(), self.height_box.value()
+        try:
+            written = save_picture(path, picture(self._viewer, *size))
+        except InputError as error:
+            show_error(str(error))
+            return
+        show_info(f"The picture is in {written}.")
+
+    def _save_surfaces(self) -> None:
+        surfaces = self._stage.shown_surfaces()
+        if not surfaces:
+            show_error(
+                "No surface with a place in the patient is shown; click Surface first."
+            )
+            return
+        path = self._ask(
+            "Save surfaces", "surface.surf.gii", "GIFTI (*.surf.gii *.gii);;PLY (*.ply)"
+        )
+        if path is None:
+            return
+        self._jobs[:] = [
+            Job(
+                partial(iter_save_surfaces, path, surfaces, *self._stage.measured),
+                on_progress=lambda share: None,
+                on_end=lambda: None,
+                on_result=_tell_written,
+                on_refused=show_error,
+            )
+        ]
+
+    def _ask(self, title: str, name: str, filters: str) -> Path | None:
+        path, _ = QFileDialog.getSaveFileName(self, title, name, filters)
+        return Path(path) if path else None
+
+
+def _tell_written(paths: list[Path]) -> None:
+    show_info("Saved: " + ", ".join(map(str, paths)))
+
+
+def _pixels(size: int) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(100, 10_000)
+    box.setValue(size)
+    return box

@@ -1,0 +1,320 @@
+"""What the view shows of a map: planes, panels, surfaces, glow, cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from ...surfaces import Mesh
+from ..selection import rank_for_map, role_of
+from .appearance import Appearance
+from .highlight import RING
+from .listening import Listening
+from .meshes import Enclosed, Meshes
+from .probe import pointed_at
+from .scenes import Scenes, is_context
+from .side_by_side import SideBySide
+from .subject import Findings, Subject
+from .surface_layers import SurfaceLayers, in_ras
+from .views import PRESETS, ViewButtons
+
+Array = np.ndarray[Any, Any]
+
+
+class Stage:
+    """Shows one map in the ways that its buttons offer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it is shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self.buttons = ViewButtons(viewer)
+        self.waiting = _Waiting()
+        self._scenes = Scenes(viewer)
+        self._panels = SideBySide(viewer)
+        self._subject: Subject | None = None
+        self._findings: Findings | None = None
+        self._meshes: Meshes | None = None
+        self._surfaces: SurfaceLayers | None = None
+        self._appearance: tuple[Any, Any] = (None, None)
+        self._chosen: tuple[int, ...] = ()
+        self._preset = ""
+        #: Called before the view goes to 3D.
+        self.before_3d: Callable[[], None] = lambda: None
+        self.buttons.scene_asked.connect(self.show_scene)
+        self.buttons.side_by_side_asked.connect(self.show_side_by_side)
+        self.buttons.opacity_changed.connect(self._show_again)
+        self.buttons.cut_moved.connect(self._move_cut)
+        self.waiting.cancel.clicked.connect(self._give_up)
+        self._listening = Listening()
+        self._listening.to(viewer.dims.events.ndisplay, self._other_display)
+        self._listening.to(viewer.canvas.grid.events.enabled, self._other_grid)
+
+    # -- what is shown --------------------------------------------------------
+
+    def set_subject(
+        self, subject: Subject, findings: Findings, appearance: Appearance
+    ) -> None:
+        """Another map, or other labels."""
+        self._drop_meshes()
+        self._subject, self._findings = subject, findings
+        self._appearance = appearance, None
+        in_3d = subject.source.values.ndim == 3
+        if in_3d:
+            self._meshes = Meshes(findings.labels, subject.source.values)
+            self._surfaces = SurfaceLayers(self._viewer, subject, self._meshes)
+        self.buttons.set_available(in_3d, len(self._panel_layers()) > 1)
+        self.buttons.set_box(self.corners())
+        if self._preset:
+            self.show_scene(self._preset)
+
+    def clear(self) -> None:
+        """Show no map any more."""
+        self._drop_meshes()
+        if self._preset in PRESETS:
+            self.show_scene("")
+        self._subject = self._findings = None
+        self.buttons.set_available(False, False)
+
+    def set_appearance(
+        self, appearance: Appearance, shares: tuple[float, float] | None
+    ) -> None:
+        """Other colours."""
+        self._appearance = appearance, shares
+        self._show_again()
+
+    def select(self, labels: Sequence[int]) -> None:
+        """Classes whose surfaces are shown; none for the whole foreground."""
+        if tuple(labels) != self._chosen:
+            self._chosen = tuple(labels)
+            if self._preset in ("Surface", "Cut-away"):
+                self.show_scene(self._preset)
+
+    def corners(self) -> Array | None:
+        """Two opposite corners of the foreground, in the world."""
+        if self._subject is None or self._findings is None:
+            return None
+        box = self._findings.box() or self._findings.box("whole")
+        if box is None:
+            return None
+        ends = np.array([self._subject.place(end) for end in zip(*box, strict=True)])
+        return np.sort(ends, axis=0)
+
+    def ring_size(self) -> float:
+        """Of a ring around a place, in the world."""
+        corners = self.corners()
+        return 10.0 if corners is None else RING * float(np.ptp(corners, axis=0).max())
+
+    def show_place(self, place: Array) -> None:
+        """Let a cut go through a place that is visited."""
+        if self._scenes.cut is not None and len(place) == 3:
+            axis, _ = self.buttons.cut()
+            self.buttons.show_cut_place(place[axis])
+            self._scenes.cut.move(axis, place[axis])
+
+    def pointed_at(self, position: Any, direction: Any) -> Array | None:
+        """The place under the pointer."""
+        return pointed_at(self._viewer, position, direction)
+
+    def shown_surfaces(self) -> list[tuple[str, Mesh, Array]]:
+        """Name, mesh in RAS mm and colours of each surface that is shown."""
+        if self._surfaces is None or self._subject is None:
+            return []
+        shown = []
+        for enclosed, layer in self._surfaces.shown(self._enclosed()):
+            mesh = in_ras(self._subject, self._meshes[enclosed])  # type: ignore[index]
+            if mesh is not None and layer.visible:
+                low, high = layer.contrast_limits
+                share = np.clip((mesh.values - low) / (high - low), 0, 1)
+                name = layer.name.rpartition(": ")[2]
+                shown.append((name, mesh, np.asarray(layer.colormap.map(share))))
+        return shown
+
+    @property
+    def measured(self) -> tuple[str, str]:
+        """What the map tells, and its unit."""
+        assert self._subject is not None
+        return self._subject.measure.title, self._subject.unit
+
+    # -- scenes ---------------------------------------------------------------
+
+    def show_scene(self, name: str) -> None:
+        """Surface, Glow or Cut-away; "3D" for the layers as they are; "" for 2D."""
+        self.waiting.stop()
+        self._hide_panels()
+        self._preset = name
+        if not name:
+            self._scenes.leave()
+            self.buttons.show_scene("")
+            return
+        if self._subject is None:
+            return
+        if name in ("Surface", "Cut-away") and not self._ready(name):
+            return
+        self.before_3d()
+        self._scenes.enter(self.corners())
+        scan, shown = self._scan(), self._subject.layer
+        if name == "Surface":
+            self._scenes.show_surface(scan, self._surface_layers())
+        elif name == "Glow":
+            self._scenes.show_glow(scan, shown)
+        elif name == "Cut-away":
+            layers = self._surface_layers()
+            self._scenes.show_cut(scan, shown, layers, *self.buttons.cut())
+            assert self._scenes.cut is not None
+            self._scenes.cut.on_moved = self.buttons.show_cut_place
+        else:
+            self._scenes.show_as_they_are()
+        self.buttons.show_scene(name)
+
+    def _ready(self, name: str) -> bool:
+        """Whether the meshes of a scene are there; else they are made, and it follows."""
+        assert self._meshes is not None
+        wanted = self._enclosed()
+        if self._meshes.has(wanted):
+            return True
+        self.waiting.start()
+        self._meshes.make(
+            wanted,
+            on_progress=self.waiting.show_share,
+            on_end=self.waiting.stop,
+            on_made=lambda: self.show_scene(name),
+            on_refused=self._refuse,
+        )
+        return False
+
+    def _enclosed(self) -> list[Enclosed]:
+        """A surface for each chosen class in a hull, or the whole foreground."""
+        return [*((label,) for label in self._chosen), None]
+
+    def _surface_layers(self) -> list[Any]:
+        assert self._surfaces is not None
+        assert self._subject is not None
+        return self._surfaces.show(
+            self._enclosed(),
+            self._subject.names,
+            *self._appearance,
+            opacity=float(self.buttons.opacity.value()),
+            shell=bool(self._chosen),
+            bar=self._preset != "Cut-away",
+        )
+
+    def _show_again(self, *_: Any) -> None:
+        """Surfaces in other colours."""
+        if self._preset in ("Surface", "Cut-away") and self._meshes is not None:
+            if self._meshes.has(self._enclosed()):
+                self._surface_layers()
+
+    def _move_cut(self, axis: int, at: float) -> None:
+        if self._scenes.cut is not None:
+            self._scenes.cut.move(axis, at)
+
+    def _scan(self) -> Any:
+        """The scan that belongs to the map; None where there is none."""
+        assert self._subject is not None
+        shown = self._subject.layer
+        ranked = [
+            (rank, layer)
+            for layer in self._viewer.layers
+            if is_context(layer)
+            and role_of(layer) == "scan"
+            and (rank := rank_for_map(layer, shown)) is not None
+        ]
+        return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
+
+    def _drop_meshes(self) -> None:
+        if self._meshes is not None:
+            self._meshes.cancel()
+        self.waiting.stop()
+        if self._surfaces is not None:
+            self._scenes.leave_cut()
+            self._surfaces.remove()
+        self._meshes = self._surfaces = None
+
+    def _give_up(self) -> None:
+        if self._meshes is not None:
+            self._meshes.cancel()
+        self.waiting.stop()
+        self._preset = "3D" if self._viewer.dims.ndisplay == 3 else ""
+        self.buttons.show_scene(self._preset)
+
+    def _refuse(self, sentence: str) -> None:
+        self._give_up()
+        show_error(sentence)
+
+    def _other_display(self, *_: Any) -> None:
+        """2D or 3D was chosen in the window itself."""
+        if self._viewer.dims.ndisplay == 2 and self._preset:
+            self.show_scene("")
+        elif self._viewer.dims.ndisplay == 3 and not self._preset:
+            self._preset = "3D"
+            self._scenes.enter(self.corners())
+            self.buttons.show_scene("3D")
+
+    # -- panels ---------------------------------------------------------------
+
+    def show_side_by_side(self, wanted: bool) -> None:
+        """Scan, segmentation and map next to each other, or back."""
+        if not wanted:
+            self._hide_panels()
+            return
+        if self._preset:
+            self.show_scene("")
+        self._panels.show(self._panel_layers(), self.corners())
+        self.buttons.show_side_by_side(True)
+
+    def _panel_layers(self) -> list[Any]:
+        if self._subject is None:
+            return []
+        panels = (self._scan(), self._subject.segmentation, self._subject.layer)
+        return [layer for layer in panels if layer is not None]
+
+    def _hide_panels(self) -> None:
+        self._panels.hide()
+        self.buttons.show_side_by_side(False)
+
+    def _other_grid(self, *_: Any) -> None:
+        """The grid was left in the window itself."""
+        if self._panels.shown and not self._viewer.canvas.grid.enabled:
+            self._hide_panels()
+
+    def stop(self) -> None:
+        """Call back no more, and make nothing more."""
+        self._listening.stop()
+        self.buttons.listening.stop()
+        self._scenes.stop()
+        if self._meshes is not None:
+            self._meshes.cancel()
+
+
+class _Waiting(QWidget):
+    """How far the meshes are, with a button to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._bar = QProgressBar()
+        self._bar.setFormat("Making surfaces … %p %")
+        self.cancel = QPushButton("Cancel")
+        layout.addWidget(self._bar, 1)
+        layout.addWidget(self.cancel)
+        self.stop()
+
+    def start(self) -> None:
+        self._bar.setValue(0)
+        self.setVisible(True)
+
+    def show_share(self, share: float) -> None:
+        self._bar.setValue(round(100 * share))
+
+    def stop(self) -> None:
+        self.setVisible(False)

@@ -1,0 +1,233 @@
+"""What is inspected: a map, and the labels that its voxels have."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from ...errors import InputError
+from ...grid import Grid
+from ...matching.comparison import Segmentation, iter_labels_at
+from ...measures import MEASURES, Measure
+from ...regions import Regions, iter_regions
+from ...steps import part
+from ..colors import label_colormap
+from ..layers import layer_info, to_ras
+from ..map_layer import NO_DATA, PREDICTION
+from ..sources import Source, axes_of, segmentation_on, source_of, voxel_to_world
+
+Array = np.ndarray[Any, Any]
+Color = tuple[int, int, int]
+
+# The background has no colour of its own.
+_GRAY: Color = (128, 128, 128)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A map layer, taken on the main thread; threads get its arrays.
+
+    Attributes
+    ----------
+    layer : Image
+        The map.
+    segmentation : Labels or None
+        What says which class a voxel has; without one, the most probable class does.
+    source : Source
+        Values of the map and their grid, in core order where the map has one.
+    labels : Segmentation
+        The labels, which may lie on other voxels.
+    no_data : ndarray of bool or None
+        Voxels without data; None where all have.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+    to_world : ndarray, shape (n + 1, n + 1)
+        From voxel of `source` to the viewer's last n axes.
+    names, class_names : dict of int to str
+        Names of labels, and of the classes of the probabilities.
+    """
+
+    layer: Image
+    segmentation: Labels | None
+    source: Source
+    labels: Segmentation
+    no_data: Array | None
+    axes: Grid | None
+    to_world: Array
+    names: Mapping[int, str]
+    class_names: Mapping[int, str]
+
+    @classmethod
+    def of(cls, viewer: Any, layer: Image, segmentation: Labels | None) -> Subject:
+        """What there is to inspect.
+
+        Raises
+        ------
+        InputError
+            If the map has more than three axes, or was replaced by hand.
+        """
+        axes = axes_of(viewer.layers)
+        source = source_of(layer, axes=axes)
+        if source.values.ndim > 3:
+            raise InputError(
+                f"'{layer.name}' has {source.values.ndim} axes; maps of two or three "
+                "can be inspected."
+            )
+        if segmentation is None:
+            labels = Segmentation(
+                _kept(layer, source, PREDICTION), source.grid, "most probable class"
+            )
+        else:
+            labels = segmentation_on(segmentation, source, source.values.shape, axes)
+        return cls(
+            layer,
+            segmentation,
+            source,
+            labels,
+            _kept(layer, source, NO_DATA),
+            axes,
+            voxel_to_world(layer, source, axes),
+            (names_of(segmentation) if segmentation is not None else {})
+            or names_of(layer),
+            names_of(layer),
+        )
+
+    @property
+    def measure(self) -> Measure:
+        """What the map tells."""
+        return MEASURES[layer_info(self.layer)["measure"]]
+
+    @property
+    def unit(self) -> str:
+        """Of the map; empty for plain probabilities."""
+        return str(layer_info(self.layer)["unit"])
+
+    @property
+    def highest(self) -> float:
+        """Largest value that the measure can take."""
+        info = layer_info(self.layer)
+        return self.measure.highest(info["base"], info["n_classes"]) or 1.0
+
+    def place(self, voxel: Iterable[float]) -> Array:
+        """World coordinates of a voxel, for the viewer's last axes."""
+        at: Array = (self.to_world @ (*voxel, 1.0))[:-1]
+        return at
+
+    def voxel(self, world: Array) -> tuple[int, ...] | None:
+        """The voxel at a place in the viewer; None outside of the map."""
+        n = len(self.to_world) - 1
+        if len(world) < n:
+            return None
+        at = np.linalg.inv(self.to_world) @ (*world[-n:], 1.0)
+        index = np.rint(at[:-1]).astype(int)
+        if (index < 0).any() or (index >= self.source.values.shape).any():
+            return None
+        return tuple(int(i) for i in index)
+
+    def ras(self, world: Array) -> Array | None:
+        """RAS mm of a place in the viewer, tilt included; None where no file tells."""
+        if self.axes is None or self.source.grid is None or len(world) < 3:
+            return None
+        return to_ras(self.axes, world[-3:])
+
+    def colors_of(self, labels: Iterable[int]) -> dict[int, Color]:
+        """Colours of labels as the segmentation shows them, 0 to 255."""
+        own = self.segmentation is not None
+        colormap = self.segmentation.colormap if own else label_colormap()
+        colors = {}
+        for label in labels:
+            red, green, blue, alpha = np.ravel(colormap.map(label))[:4]
+            rgb = (round(255 * c) for c in (float(red), float(green), float(blue)))
+            colors[label] = tuple(rgb) if alpha > 0 else _GRAY
+        return colors  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What was found in a map.
+
+    Attributes
+    ----------
+    labels : ndarray
+        At the voxels of the map.
+    regions : Regions
+        Numbers for each of them.
+    """
+
+    labels: Array
+    regions: Regions
+
+    def box(self, which: Any = "foreground") -> tuple[tuple[int, int], ...] | None:
+        """First and last voxel along each axis that have a label; None for none."""
+        ends = []
+        for axis in range(len(self.regions.shape)):
+            there = np.flatnonzero(self.regions.profile(axis, which, "count"))
+            if not len(there):
+                return None
+            ends.append((int(there[0]), int(there[-1])))
+        return tuple(ends)
+
+
+def iter_findings(
+    values: Any,
+    grid: Grid | None,
+    segmentation: Segmentation,
+    no_data: Array | None,
+    cancel: threading.Event | None = None,
+) -> Generator[float, None, Findings | None]:
+    """Look at a map; yields the share done, returns None if cancelled.
+
+    Raises
+    ------
+    InputError
+        If it is not known how the labels lie on the map.
+    """
+    values = np.asarray(values)
+    labels = yield from part(
+        iter_labels_at(values.shape, grid, segmentation, cancel), 0, 0.3
+    )
+    if cancel is not None and cancel.is_set():
+        return None
+    if labels is None:
+        raise InputError(
+            f"It is not known how '{segmentation.name}' lies on the map; choose "
+            "another segmentation, or none."
+        )
+    regions = yield from part(
+        iter_regions(values, labels, no_data, cancel=cancel), 0.3, 1
+    )
+    return None if regions is None else Findings(labels, regions)
+
+
+def names_of(layer: Any) -> dict[int, str]:
+    """Names of the labels or classes of a layer."""
+    names = layer_info(layer).get("class_names", ())
+    if isinstance(names, Mapping):
+        return {int(label): str(name) for label, name in names.items()}
+    if len(names):
+        return dict(enumerate(map(str, names)))
+    features = getattr(layer, "features", None)
+    if features is not None and {"index", "name"} <= set(features):
+        return {
+            int(label): str(name)
+            for label, name in zip(features["index"], features["name"], strict=True)
+        }
+    return {}
+
+
+def _kept(layer: Image, source: Source, what: str) -> Any:
+    """What was kept with a map, in the order of its values."""
+    kept = layer_info(layer).get(what)
+    if kept is None:
+        return None
+    kept = source.turn.turn_back(kept)
+    if kept.shape != source.values.shape:
+        raise InputError(
+            f"'{layer.name}' was replaced by hand; compute the map again to inspect it."
+        )
+    return kept

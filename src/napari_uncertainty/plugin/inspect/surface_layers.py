@@ -1,0 +1,236 @@
+"""Meshes as layers: where they are in the viewer, coloured like their map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import Colormap
+
+from ...surfaces import Mesh
+from ..layers import METADATA_KEY, layer_info
+from .appearance import Appearance, limits_at
+from .meshes import Enclosed, Meshes
+from .subject import Subject
+
+Array = np.ndarray[Any, Any]
+
+#: Opacity of the whole foreground around chosen classes.
+SHELL_OPACITY = 0.1
+
+NAMES = "names"
+
+_SHELL = Colormap(np.array([[0.75, 0.75, 0.75, 1.0]] * 2), name="shell")
+
+
+class SurfaceLayers:
+    """The surfaces of one map in a viewer.
+
+    Their data are world coordinates: napari cuts surfaces there, and not in the
+    coordinates of their data.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown.
+    subject : Subject
+        The map.
+    meshes : Meshes
+        Where its meshes come from.
+    """
+
+    def __init__(self, viewer: Any, subject: Subject, meshes: Meshes) -> None:
+        self._viewer, self._subject, self._meshes = viewer, subject, meshes
+        self._layers: dict[Enclosed, Any] = {}
+        self._names = SurfaceNames(viewer)
+
+    def show(
+        self,
+        enclosed: Sequence[Enclosed],
+        names: Mapping[int, str],
+        appearance: Appearance,
+        shares: tuple[float, float] | None,
+        opacity: float,
+        shell: bool,
+        bar: bool,
+    ) -> list[Any]:
+        """Layers of these meshes, in this order; others are taken away.
+
+        Parameters
+        ----------
+        enclosed : sequence
+            Labels that are enclosed by each.
+        names : mapping of int to str
+            Names of labels.
+        appearance, shares : Appearance, (float, float) or None
+            How the map is shown, and the shares of the vertices at the two ends of the
+            colours; None for the whole range.
+        opacity : float
+            Of the surfaces, 0 to 1.
+        shell : bool
+            Whether the last one is only a faint hull around the others.
+        bar : bool
+            Whether a colour bar is needed beside that of the map.
+        """
+        for one in [one for one in self._layers if one not in enclosed]:
+            self._remove(one)
+        layers = []
+        for place, one in enumerate(enclosed):
+            layer = self._layer(one, names)
+            is_shell = shell and place == len(enclosed) - 1
+            if is_shell:
+                look = {"opacity": SHELL_OPACITY, "blending": "translucent_no_depth"}
+                if layer.colormap.name != _SHELL.name:
+                    layer.colormap = _SHELL
+            else:
+                look = {"opacity": opacity, "blending": "translucent"}
+                self._color(one, layer, appearance, shares)
+            for name, value in look.items():
+                if getattr(layer, name) != value:
+                    setattr(layer, name, value)
+            # Of one range for all, the map has the colour bar.
+            alone = bar and place == 0
+            wanted = not is_shell and (alone or shares is not None)
+            if layer.colorbar.visible != wanted:
+                layer.colorbar.visible = wanted
+            layers.append(layer)
+        named = [(one, layer) for one, layer in zip(enclosed, layers, strict=True)]
+        layers += self._names.show(
+            [(_name(one, names), layer) for one, layer in named if one is not None]
+        )
+        return layers
+
+    def shown(self, enclosed: Sequence[Enclosed]) -> list[tuple[Enclosed, Any]]:
+        """Those of these surfaces that are layers."""
+        return [(one, self._layers[one]) for one in enclosed if one in self._layers]
+
+    def remove(self) -> None:
+        """Take all away."""
+        self._names.remove()
+        for one in list(self._layers):
+            self._remove(one)
+
+    def _layer(self, enclosed: Enclosed, names: Mapping[int, str]) -> Any:
+        layer = self._layers.get(enclosed)
+        if layer is not None and layer in self._viewer.layers:
+            return layer
+        mesh = self._meshes[enclosed].in_space(self._subject.to_world)
+        shown = self._subject.layer
+        active = self._viewer.layers.selection.active
+        layer = self._viewer.add_surface(
+            (mesh.vertices, mesh.faces, mesh.values),
+            name=f"{shown.name}: {_name(enclosed, names)}",
+            units=shown.units,
+            axis_labels=shown.axis_labels,
+            shading="smooth",
+            visible=False,
+            metadata={
+                METADATA_KEY: {
+                    "role": "surface",
+                    "made_from": shown.unique_id,
+                    "measure": layer_info(shown)["measure"],
+                    "unit": self._subject.unit,
+                }
+            },
+        )
+        if active is not None:
+            self._viewer.layers.selection.active = active
+        self._layers[enclosed] = layer
+        return layer
+
+    def _color(
+        self,
+        enclosed: Enclosed,
+        layer: Any,
+        appearance: Appearance,
+        shares: tuple[float, float] | None,
+    ) -> None:
+        values = self._meshes[enclosed].values
+        limits = limits_at(
+            lambda at: np.quantile(values, at), shares, appearance.limits
+        )
+        colormap = appearance.of_surface(limits)
+        if tuple(layer.contrast_limits) != limits:
+            layer.contrast_limits = limits
+        if not np.array_equal(layer.colormap.colors, colormap.colors):
+            layer.colormap = colormap
+
+    def _remove(self, enclosed: Enclosed) -> None:
+        layer = self._layers.pop(enclosed)
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+
+class SurfaceNames:
+    """Names of classes beside their surfaces.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Any = None
+        self._named: tuple[str, ...] = ()
+
+    def show(self, named: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Name these surfaces; gives the layer of the names, if there are any."""
+        names = tuple(name for name, _ in named)
+        if names == self._named and self._layer in self._viewer.layers:
+            return [self._layer]
+        self.remove()
+        if not named:
+            return []
+        self._named = names
+        active = self._viewer.layers.selection.active
+        around = np.concatenate([layer.data[0] for _, layer in named]).mean(axis=0)
+        places = [_outermost(layer.data[0], around) for _, layer in named]
+        self._layer = self._viewer.add_points(
+            np.array(places),
+            name=NAMES,
+            features={"name": list(names)},
+            text={
+                "string": "{name}",
+                "color": "white",
+                "size": 11,
+                "anchor": "center",
+                "blending": "translucent_no_depth",
+            },
+            size=0.01,
+            opacity=1.0,
+            units=named[0][1].units,
+            blending="translucent_no_depth",
+            visible=False,
+            metadata={METADATA_KEY: {"role": "names"}},
+        )
+        if active is not None:
+            self._viewer.layers.selection.active = active
+        return [self._layer]
+
+    def remove(self) -> None:
+        """Take them away."""
+        layer, self._layer, self._named = self._layer, None, ()
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+
+def _outermost(vertices: Array, middle: Array) -> Array:
+    """The place of a surface that is farthest to its side of the middle of all."""
+    outwards = vertices.mean(axis=0) - middle
+    place: Array = vertices[np.argmax(vertices @ outwards)]
+    return place
+
+
+def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
+    """A mesh in RAS mm; None where no file tells where the map is."""
+    grid = subject.source.grid
+    return None if grid is None or grid.ndim != 3 else mesh.in_space(grid.affine)
+
+
+def _name(enclosed: Enclosed, names: Mapping[int, str]) -> str:
+    if enclosed is None:
+        return "surface"
+    return ", ".join(names.get(label, f"label {label}") for label in enclosed)

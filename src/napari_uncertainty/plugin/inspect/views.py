@@ -1,0 +1,170 @@
+"""The buttons for planes, side by side and 3D, and what belongs to each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from .listening import Listening
+from .planes import PLANES, plane_of, show_plane
+from .scenes import CUTS
+
+PRESETS = ("Surface", "Glow", "Cut-away")
+
+_TIPS = {
+    "Surface": "The boundary of the selected classes, or of the whole foreground, "
+    "coloured by the uncertainty just around it.",
+    "Glow": "The largest uncertainty along each line of sight, before a faint scan.",
+    "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
+    "3D": "The layers in 3D as they are.",
+    "Side by side": "Scan, segmentation and uncertainty next to each other.",
+}
+
+
+class ViewButtons(QWidget):
+    """Which view is shown, and the sliders of surfaces and cuts.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose planes are shown.
+    """
+
+    #: A preset is asked for, or "3D", or "" to go back to 2D.
+    scene_asked = Signal(str)
+    side_by_side_asked = Signal(bool)
+    opacity_changed = Signal(float)
+    #: Axis of z, y, x and place in the world.
+    cut_moved = Signal(int, float)
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.buttons = {
+            name: QPushButton(name)
+            for name in (*PLANES, "3D", *PRESETS, "Side by side")
+        }
+        self._scene = ""
+        self.opacity = _slider(0.05, 1.0, 1.0)
+        self.cut_axis = QComboBox()
+        self.cut_axis.addItems(list(CUTS))
+        self.cut_place = _slider(0.0, 1.0, 0.5)
+        self._corners: np.ndarray[Any, Any] | None = None
+        self._lay_out()
+        for name, button in self.buttons.items():
+            button.setCheckable(True)
+            button.setToolTip(_TIPS.get(name, f"The {name.lower()} plane, upright."))
+            button.clicked.connect(lambda _on, name=name: self._clicked(name))
+        self.opacity.valueChanged.connect(self.opacity_changed)
+        self.cut_axis.currentTextChanged.connect(self._choose_cut)
+        self.cut_place.valueChanged.connect(self._tell_cut)
+        self.listening = Listening()
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            self.listening.to(event, self.update_buttons)
+        self.show_scene("")
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for column, name in enumerate((*PLANES, "3D")):
+            layout.addWidget(self.buttons[name], 0, column)
+        for column, name in enumerate(PRESETS):
+            layout.addWidget(self.buttons[name], 1, column)
+        layout.addWidget(self.buttons["Side by side"], 1, 3)
+        for column in range(4):
+            layout.setColumnStretch(column, 1)
+        self._opacity_label, self._cut_label = QLabel("Opacity"), QLabel("Cut")
+        layout.addWidget(self._opacity_label, 2, 0)
+        layout.addWidget(self.opacity, 2, 1, 1, 3)
+        layout.addWidget(self.cut_axis, 3, 0)
+        layout.addWidget(self.cut_place, 3, 1, 1, 3)
+
+    def set_box(self, corners: np.ndarray[Any, Any] | None) -> None:
+        """Where a cut can be: between two opposite corners, in the world (z, y, x)."""
+        self._corners = corners
+        self._choose_cut()
+
+    def cut(self) -> tuple[int, float]:
+        """Axis and place of the cut."""
+        return CUTS[self.cut_axis.currentText()], self._sign() * self.cut_place.value()
+
+    def show_cut_place(self, at: float) -> None:
+        """Follow a plane that was dragged."""
+        self.cut_place.blockSignals(True)
+        self.cut_place.setValue(self._sign() * at)
+        self.cut_place.blockSignals(False)
+
+    def show_scene(self, name: str) -> None:
+        """Which preset is shown; empty for none."""
+        self._scene = name
+        for widget in (self._opacity_label, self.opacity):
+            widget.setVisible(name in ("Surface", "Cut-away"))
+        for widget in (self.cut_axis, self.cut_place):
+            widget.setVisible(name == "Cut-away")
+        self.update_buttons()
+
+    def show_side_by_side(self, shown: bool) -> None:
+        """Whether the panels are shown."""
+        self.buttons["Side by side"].setChecked(shown)
+
+    def set_available(self, in_3d: bool, panels: bool) -> None:
+        """Which buttons make sense: for a flat image, or without a segmentation."""
+        for name in (*PLANES, "3D", *PRESETS):
+            self.buttons[name].setEnabled(in_3d)
+        self.buttons["Side by side"].setEnabled(panels)
+
+    def update_buttons(self, *_: Any) -> None:
+        """Press those buttons whose view is shown."""
+        plane = plane_of(self._viewer)
+        for name in PLANES:
+            self.buttons[name].setChecked(name == plane)
+        in_3d = self._viewer.dims.ndisplay == 3
+        self.buttons["3D"].setChecked(in_3d and self._scene not in PRESETS)
+        for name in PRESETS:
+            self.buttons[name].setChecked(in_3d and name == self._scene)
+
+    def _clicked(self, name: str) -> None:
+        if name == "Side by side":
+            self.side_by_side_asked.emit(self.buttons[name].isChecked())
+        elif name in PLANES:
+            self.scene_asked.emit("")
+            show_plane(self._viewer, name)
+        else:
+            self.scene_asked.emit(name)
+        self.update_buttons()
+
+    def _choose_cut(self, *_: Any) -> None:
+        if self._corners is None:
+            return
+        axis = CUTS[self.cut_axis.currentText()]
+        low, high = sorted(self._sign() * self._corners[:, axis])
+        self.cut_place.blockSignals(True)
+        self.cut_place.setRange(low, high)
+        self.cut_place.setValue((low + high) / 2)
+        self.cut_place.blockSignals(False)
+        self._tell_cut()
+
+    def _tell_cut(self, *_: Any) -> None:
+        self.cut_moved.emit(*self.cut())
+
+    def _sign(self) -> float:
+        """Sliders count in RAS mm, and the world runs the other way."""
+        return -1.0
+
+
+def _slider(low: float, high: float, value: float) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(low, high)
+    slider.setValue(value)
+    slider.setDecimals(2 if high <= 1 else 1)
+    return slider
