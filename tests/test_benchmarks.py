@@ -113,3 +113,18 @@ def test_regions_are_measured(capsys, monkeypatch):
     for (label, part), numbers in regions.plain(values, labels).items():
         assert numbers[0] == found.count(label, part)
         assert numbers[1] == pytest.approx(found.total(label, part), rel=1e-12)
+
+
+def test_surfaces_are_measured(capsys, monkeypatch):
+    from benchmarks import surfaces
+
+    monkeypatch.setattr(sys, "argv", ["surfaces", "--size", "48", "--calls", "1"])
+    surfaces.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    labels, values = surfaces.generated(48)
+    names = [row.split(" | ")[0].removeprefix("| generated, ") for row in rows]
+    assert names == list(surfaces.choices(labels))
+    assert set(np.unique(labels)) == set(range(4))
+    assert values.dtype == np.float32
+    shares = [float(row.split(" | ")[-1].rstrip("% |")) for row in rows]
+    np.testing.assert_allclose(shares, 100, atol=1)

@@ -14,9 +14,9 @@ Field = npt.NDArray[np.float32]
 Vertices = npt.NDArray[np.float32]
 Faces = npt.NDArray[np.int32]
 
-# Marching cubes keep all other threads waiting, the window too: for so many voxels 2 ms
-# where a smooth surface passes through, and 20 ms where there is surface everywhere.
-SLAB_VOXELS = 1 << 17
+# Marching cubes keep all other threads waiting, the window too: for so many voxels some
+# 2 ms where a smooth surface passes through, 20 ms where there is surface everywhere.
+SLAB_VOXELS = 1 << 16
 
 # The surface encloses the volume within this share of it, if a level that does is found
 # in so many attempts; most need one to three.
@@ -111,8 +111,7 @@ class _LevelSearch:
             share = min(max(float(share), 0.1), 0.9)  # or one end might never move
             self.level = self._low + share * (self._high - self._low)
         else:
-            # A little farther than it seems, to have the wanted level in between.
-            voxels = self._wanted * (self._wanted / max(volume, 1.0))
+            voxels = self._wanted * self._wanted / max(volume, 1.0)
             self.level = self._inside(self._exceeded_by(voxels))
 
     def _exceeded_by(self, voxels: float) -> float:

@@ -90,11 +90,11 @@ def mask_of(labels: np.ndarray, chosen: list[int] | None) -> np.ndarray:
 
 
 def plain(labels: np.ndarray, values: np.ndarray, chosen: list[int] | None) -> None:
-    """The same at level 0.5, within the same box, without averaging the values."""
+    """The same at half of the highest level, without averaging the values."""
     mask = mask_of(labels, chosen)
     box = find_objects(mask.astype(np.uint8))[0]
     field = gaussian_filter(np.pad(mask[box], 6).astype(np.float32), 1.2)
-    vertices = measure.marching_cubes(field, 0.5)[0]
+    vertices = measure.marching_cubes(field)[0]
     around = np.pad(maximum_filter(values[box], 3), 6, mode="edge")
     around[tuple(np.rint(vertices).astype(int).T)]
 

@@ -154,6 +154,14 @@ class AppearanceControls(QWidget):
             limits,
         )
 
+    def show_shares(self, foreground: float, whole: float, unit: str) -> None:
+        """Say how many voxels are above the threshold, as shares."""
+        above = f"{self.threshold.value():.2f} {unit}".rstrip()
+        self.left.setText(
+            f"{foreground:.1%} of the foreground's voxels and {whole:.1%} of all are "
+            f"above {above}."
+        )
+
     @property
     def percentile_shares(self) -> tuple[float, float] | None:
         """From where to where the colours go, as shares; None for the whole range."""
@@ -173,7 +181,7 @@ class AppearanceControls(QWidget):
 def limits_at(
     quantiles: Any, shares: tuple[float, float] | None, whole: Limits
 ) -> Limits:
-    """Values at these shares of the voxels or vertices; `whole` where they are equal."""
+    """Values at these shares of voxels or vertices; `whole` where they are equal."""
     if shares is None:
         return whole
     low, high = (float(value) for value in quantiles(shares))

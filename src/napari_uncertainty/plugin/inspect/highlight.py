@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from ..map_layer import PREDICTION, TRANSFORM
 from ..sources import ORIGINAL
 from .listening import Listening
 from .subject import Color, Subject
+
+Array = np.ndarray[Any, Any]
 
 CLASSES_NAME = "selected class"
 PLACE_NAME = "place"
@@ -123,7 +125,7 @@ class Ring:
         self._viewer = viewer
         self._layer: Any = None
 
-    def show(self, place: Sequence[float], size: float) -> None:
+    def show(self, place: Array, size: float) -> None:
         """Put the ring there; `size` in the viewer's unit."""
         if self._layer is not None and self._layer in self._viewer.layers:
             self._layer.data = np.array([place])

@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 #: Where z, y and x come from and run to.
 ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
 
-#: An axis is named where it makes up so much of a direction: up to about 65 degrees off.
+#: An axis is named where it makes up so much of a direction: within 65 degrees.
 NAMED_FROM = 0.42
 
 _EDGES = {

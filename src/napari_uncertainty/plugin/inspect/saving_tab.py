@@ -53,8 +53,8 @@ class SavingTab(QWidget):
         form = QFormLayout()
         form.addRow("Size", size)
         about = QLabel(
-            "Surfaces that are shown, in RAS mm: GIFTI (.surf.gii) with the values, for "
-            "neuroimaging programs; PLY with colours and values, for all others."
+            "Surfaces that are shown, in RAS mm: GIFTI (.surf.gii) with the values for "
+            "neuroimaging programs, PLY with colours and values for all others."
         )
         about.setWordWrap(True)
         layout = QVBoxLayout(self)

@@ -9,8 +9,9 @@ import numpy as np
 from napari.layers import Image, Surface
 from napari.utils.colormaps import Colormap
 
+from ..layers import layer_info
 from .changes import Changes, Wanted
-from .listening import Listening
+from .cut import Cut
 from .planes import fit
 
 Array = np.ndarray[Any, Any]
@@ -45,17 +46,12 @@ class Scenes:
         self._flat: tuple[Any, ...] | None = None
         self._seen: tuple[Any, ...] | None = None
         self.cut: Cut | None = None
+        #: Box to fill the view with, two corners in the world, shape (2, 3).
+        self.corners: Array | None = None
 
-    def enter(self, corners: Array | None) -> None:
-        """Go to 3D, from the left, the front and above at first.
-
-        Parameters
-        ----------
-        corners : ndarray, shape (2, 3), or None
-            Box to fill the view with, in world coordinates.
-        """
+    def enter(self) -> None:
+        """Go to 3D, from the left, the front and above at first."""
         viewer, camera = self._viewer, self._viewer.scene.camera
-        self.leave_cut()
         if self._flat is not None:
             return
         self._flat = camera.center, camera.zoom, viewer.dims.point
@@ -66,12 +62,14 @@ class Scenes:
             camera.center, camera.zoom, camera.angles = self._seen
             return
         camera.set_view_direction(view_direction=VIEW_DIRECTION, up_direction=UP)
-        if corners is not None:
-            camera.center = tuple(corners.mean(axis=0))
-            fit(viewer, corners)
+        if self.corners is not None:
+            camera.center = tuple(self.corners.mean(axis=0))
+            fit(viewer, self.corners)
 
     def show_as_they_are(self) -> None:
         """The layers as they were before."""
+        self.leave_cut()
+        self.enter()
         self._layers.undo()
 
     def leave(self) -> None:
@@ -100,12 +98,24 @@ class Scenes:
             wanted += _with(
                 scan, depiction="volume", rendering="mip", opacity=CONTEXT_OPACITY
             )
-        self._layers.become(wanted)
+        self._show(wanted)
         _stack(self._viewer.layers, surfaces, on_top=True)
 
-    def show_glow(self, scan: Any, shown: Any) -> None:
-        """The largest values of the map along each line of sight, and a faint scan."""
-        wanted = self._only([scan, shown])
+    def show_glow(
+        self, scan: Any, shown: Any, hulls: Sequence[Any], colormap: Colormap
+    ) -> None:
+        """The largest values of the map along each line of sight, and a faint scan.
+
+        Parameters
+        ----------
+        scan, shown : Image or None, Image
+            The scan, and the map.
+        hulls : sequence of Surface, and Points
+            Faint surfaces of classes, and their names.
+        colormap : Colormap
+            Of the map.
+        """
+        wanted = self._only([scan, shown, *hulls])
         look = {
             "depiction": "volume",
             "rendering": "mip",
@@ -113,36 +123,33 @@ class Scenes:
         }
         if scan is not None:
             wanted += _with(scan, opacity=CONTEXT_OPACITY, **look)
-        self._layers.become([*wanted, *_with(shown, interpolation3d="linear", **look)])
+        look |= {"interpolation3d": "linear", "colormap": colormap}
+        self._show([*wanted, *_with(shown, **look)])
 
     def show_cut(
-        self, scan: Any, shown: Any, surfaces: Sequence[Any], axis: int, at: float
+        self, planes: Sequence[Any], surfaces: Sequence[Any], axis: int, at: float
     ) -> None:
-        """Scan and map on a plane, and the surfaces behind it.
+        """Scan, segmentation and map on a plane, and the surfaces behind it.
 
         Parameters
         ----------
-        scan, shown : Image or None, Image
-            What is shown on the plane.
+        planes : sequence of Image, Labels or None
+            What is shown on the plane, the scan first; None for what there is not.
         surfaces : sequence of Surface, and Points
             What is cut open, in world coordinates, and its names.
         axis, at : int, float
             Across which of z, y and x, and where in the world.
         """
-        wanted = self._only([scan, shown, *surfaces])
-        planes = [layer for layer in (scan, shown) if layer is not None]
+        scan, planes = planes[0], [layer for layer in planes if layer is not None]
+        wanted = self._only([*planes, *surfaces])
         for layer in planes:
             layer.plane.thickness = 1
-            wanted += _with(
-                layer,
-                depiction="plane",
-                rendering="mip",
-                blending="translucent_no_depth",
-                opacity=1.0,
-            )
+            wanted += _with(layer, depiction="plane", blending="translucent_no_depth")
+            if isinstance(layer, Image):
+                wanted += _with(layer, rendering="mip", opacity=1.0)
         if scan is not None:
             wanted += _with(scan, colormap=_without_background(scan.colormap))
-        self._layers.become(wanted)
+        self._show(wanted)
         cut = [layer for layer in surfaces if isinstance(layer, Surface)]
         # Drawn first, or the plane would hide them.
         _stack(self._viewer.layers, cut, on_top=False)
@@ -159,88 +166,23 @@ class Scenes:
         if self.cut is not None:
             self.cut.listening.stop()
 
+    def _show(self, wanted: Sequence[Wanted]) -> None:
+        self.leave_cut()
+        if self._flat is None:
+            # Before, or all of them would become volumes first.
+            for owner, name, value in wanted:
+                if name == "visible" and not value:
+                    self._layers.set(owner, name, value)
+        self.enter()
+        self._layers.become(wanted)
+
     def _only(self, shown: Sequence[Any]) -> list[Wanted]:
-        return [(layer, "visible", layer in shown) for layer in self._viewer.layers]
-
-
-class Cut:
-    """A plane through scan, map and surfaces at once.
-
-    It is dragged in napari's way, with the Shift key, or moved by :meth:`move`. What is
-    in front of it is cut away, also when the camera goes to its other side.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Where it is shown.
-    planes, surfaces : sequence of Image, sequence of Surface
-        Layers that are shown on the plane, and that are cut by it.
-    axis, at : int, float
-        Across which of z, y and x, and where in the world.
-    """
-
-    def __init__(
-        self,
-        viewer: Any,
-        planes: Sequence[Any],
-        surfaces: Sequence[Any],
-        axis: int,
-        at: float,
-    ) -> None:
-        self._viewer, self._planes, self._surfaces = viewer, planes, surfaces
-        self.axis, self.at = axis, at
-        self._moving = False
-        self.on_moved: Any = None
-        self.listening = Listening()
-        self.listening.to(viewer.scene.camera.events.angles, self._turned)
-        for layer in planes:
-            self.listening.to(layer.plane.events.position, self._dragged)
-        self.move(axis, at)
-
-    def move(self, axis: int, at: float) -> None:
-        """Put the plane elsewhere: across this axis, at this place in the world."""
-        self.axis, self.at = axis, at
-        self._moving = True
-        for layer in self._planes:
-            if layer not in self._viewer.layers:
-                continue
-            place = np.mean(layer.extent.world, axis=0)[-3:]
-            place[axis] = at
-            world = np.array(self._viewer.dims.point)
-            world[-3:] = place
-            layer.plane.normal = tuple(np.eye(3)[axis])
-            layer.plane.position = tuple(layer.world_to_data(world[-layer.ndim :])[-3:])
-        self._moving = False
-        self._turned()
-
-    def stop(self) -> None:
-        """Let the surfaces be whole, and call back no more."""
-        self.listening.stop()
-        for surface in self._surfaces:
-            surface.experimental_clipping_planes = []
-
-    def _turned(self, *_: Any) -> None:
-        """Cut away what is between the camera and the plane."""
-        normal, position = np.zeros(3), np.zeros(3)
-        away = self._viewer.scene.camera.view_direction[self.axis]
-        normal[self.axis] = 1.0 if away >= 0 else -1.0
-        position[self.axis] = self.at
-        for surface in self._surfaces:
-            surface.experimental_clipping_planes = [
-                {"position": tuple(position), "normal": tuple(normal), "enabled": True}
-            ]
-
-    def _dragged(self, event: Any) -> None:
-        if self._moving:
-            return
-        for layer in self._planes:
-            if layer.plane is event.source or layer.plane == event.source:
-                data = np.zeros(layer.ndim)
-                data[-3:] = layer.plane.position
-                self.move(self.axis, float(layer.data_to_world(data)[-3:][self.axis]))
-                if self.on_moved is not None:
-                    self.on_moved(self.at)
-                return
+        layers = [
+            layer
+            for layer in self._viewer.layers
+            if layer_info(layer).get("role") != "place"
+        ]
+        return [(layer, "visible", layer in shown) for layer in layers]
 
 
 def is_context(layer: Any) -> bool:

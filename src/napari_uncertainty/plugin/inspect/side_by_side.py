@@ -55,14 +55,19 @@ class SideBySide:
                 # Nothing is below it that could show through.
                 changes.set(layer, "colormap", _opaque(layer.colormap))
         camera, grid = viewer.scene.camera, viewer.canvas.grid
-        changes.set(camera, "zoom", camera.zoom / len(panels))
         changes.set(grid, "stride", 1)
         changes.set(grid, "shape", (1, len(panels)))
         changes.set(grid, "spacing", 4.0)
         changes.set(grid, "enabled", True)
         if corners is not None:
+            middle = np.array(viewer.dims.point)
+            middle[-corners.shape[1] :] = corners.mean(axis=0)
+            center = tuple(middle[list(viewer.dims.displayed)])
+            changes.set(camera, "center", center)
+            zoom = camera.zoom
             fit(viewer, corners)
-        changes.set(camera, "zoom", camera.zoom)
+            fitting, camera.zoom = camera.zoom, zoom
+            changes.set(camera, "zoom", fitting)
         self.shown = True
 
     def hide(self) -> None:

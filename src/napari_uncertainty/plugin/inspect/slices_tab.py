@@ -15,7 +15,7 @@ from .subject import Findings, Subject
 # Slices that are shown on both sides of the foreground.
 MARGIN = 5
 
-#: Of scan space's z, y, x: the slices across them, and their lower and upper end in RAS.
+#: Of scan space's z, y, x: the slices across them, and both ends, upwards in RAS.
 _AXES = (
     ("Axial slices", "Inferior", "Superior"),
     ("Coronal slices", "Posterior", "Anterior"),
@@ -50,13 +50,11 @@ class SlicesTab(QWidget):
         self.listening = Listening()
         self.listening.to(viewer.dims.events.point, self._mark)
 
-    def set_subject(self, subject: Subject, findings: Findings) -> None:
-        """Another map, or other labels."""
+    def show_profiles(
+        self, subject: Subject, findings: Findings, labels: Sequence[int]
+    ) -> None:
+        """Profiles of these classes, or of none for the whole map."""
         self._subject, self._findings = subject, findings
-        self._show()
-
-    def select(self, labels: Sequence[int]) -> None:
-        """Of which classes the profiles are; of none, of the whole map."""
         self._which = tuple(labels)
         self._show()
 
@@ -70,11 +68,10 @@ class SlicesTab(QWidget):
         subject, findings = self._subject, self._findings
         if subject is None or findings is None:
             return
-        n = len(findings.regions.shape)
         names = [subject.names.get(la, f"label {la}") for la in self._which]
         self.of.setText(f"Of {', '.join(names) or 'all voxels'}")
         self.profiles.set_unit(subject.unit)
-        self._axes = list(range(3 - n, 3)) if n < 3 else [0, 1, 2]
+        self._axes = list(range(3 - len(findings.regions.shape), 3))
         self.profiles.set_profiles([self._profile(axis) for axis in self._axes])
         self._mark()
 

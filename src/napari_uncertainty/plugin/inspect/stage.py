@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from ...surfaces import Mesh
+from ..colors import faded
 from ..selection import rank_for_map, role_of
 from .appearance import Appearance
 from .highlight import RING
@@ -21,6 +21,7 @@ from .side_by_side import SideBySide
 from .subject import Findings, Subject
 from .surface_layers import SurfaceLayers, in_ras
 from .views import PRESETS, ViewButtons
+from .waiting import Waiting
 
 Array = np.ndarray[Any, Any]
 
@@ -37,7 +38,7 @@ class Stage:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self.buttons = ViewButtons(viewer)
-        self.waiting = _Waiting()
+        self.waiting = Waiting()
         self._scenes = Scenes(viewer)
         self._panels = SideBySide(viewer)
         self._subject: Subject | None = None
@@ -60,13 +61,10 @@ class Stage:
 
     # -- what is shown --------------------------------------------------------
 
-    def set_subject(
-        self, subject: Subject, findings: Findings, appearance: Appearance
-    ) -> None:
+    def set_subject(self, subject: Subject, findings: Findings) -> None:
         """Another map, or other labels."""
         self._drop_meshes()
         self._subject, self._findings = subject, findings
-        self._appearance = appearance, None
         in_3d = subject.source.values.ndim == 3
         if in_3d:
             self._meshes = Meshes(findings.labels, subject.source.values)
@@ -95,7 +93,7 @@ class Stage:
         """Classes whose surfaces are shown; none for the whole foreground."""
         if tuple(labels) != self._chosen:
             self._chosen = tuple(labels)
-            if self._preset in ("Surface", "Cut-away"):
+            if self._preset in PRESETS:
                 self.show_scene(self._preset)
 
     def corners(self) -> Array | None:
@@ -134,7 +132,7 @@ class Stage:
             if mesh is not None and layer.visible:
                 low, high = layer.contrast_limits
                 share = np.clip((mesh.values - low) / (high - low), 0, 1)
-                name = layer.name.rpartition(": ")[2]
+                name = layer.name.removesuffix(" surface")
                 shown.append((name, mesh, np.asarray(layer.colormap.map(share))))
         return shown
 
@@ -157,18 +155,20 @@ class Stage:
             return
         if self._subject is None:
             return
-        if name in ("Surface", "Cut-away") and not self._ready(name):
+        if self._with_surfaces(name) and not self._ready(name):
             return
         self.before_3d()
-        self._scenes.enter(self.corners())
+        self._scenes.corners = self.corners()
         scan, shown = self._scan(), self._subject.layer
         if name == "Surface":
             self._scenes.show_surface(scan, self._surface_layers())
         elif name == "Glow":
-            self._scenes.show_glow(scan, shown)
+            hulls = self._surface_layers() if self._with_surfaces(name) else []
+            self._scenes.show_glow(scan, shown, hulls, self._glow_colors())
         elif name == "Cut-away":
             layers = self._surface_layers()
-            self._scenes.show_cut(scan, shown, layers, *self.buttons.cut())
+            planes = [scan, self._subject.segmentation, shown]
+            self._scenes.show_cut(planes, layers, *self.buttons.cut())
             assert self._scenes.cut is not None
             self._scenes.cut.on_moved = self.buttons.show_cut_place
         else:
@@ -176,7 +176,7 @@ class Stage:
         self.buttons.show_scene(name)
 
     def _ready(self, name: str) -> bool:
-        """Whether the meshes of a scene are there; else they are made, and it follows."""
+        """Whether the meshes of a scene are made; else they are now, and it follows."""
         assert self._meshes is not None
         wanted = self._enclosed()
         if self._meshes.has(wanted):
@@ -191,6 +191,21 @@ class Stage:
         )
         return False
 
+    def _with_surfaces(self, name: str) -> bool:
+        """Whether a scene has surfaces; a glow only has hulls of chosen classes."""
+        return name in ("Surface", "Cut-away") or (
+            name == "Glow" and self._chosen != ()
+        )
+
+    def _glow_colors(self) -> Any:
+        """Colours of the map, visible only beyond what every boundary has."""
+        assert self._subject is not None
+        appearance, low = self._appearance[0], self._subject.undecided
+        if appearance.hide:
+            low = max(low, appearance.threshold)
+        share = appearance.share(low)
+        return faded(appearance.colormap, share if share < 1 else 0.5, 1.0)
+
     def _enclosed(self) -> list[Enclosed]:
         """A surface for each chosen class in a hull, or the whole foreground."""
         return [*((label,) for label in self._chosen), None]
@@ -204,14 +219,15 @@ class Stage:
             *self._appearance,
             opacity=float(self.buttons.opacity.value()),
             shell=bool(self._chosen),
-            bar=self._preset != "Cut-away",
+            bar=self._preset == "Surface",
+            faint=self._preset == "Glow",
         )
 
     def _show_again(self, *_: Any) -> None:
         """Surfaces in other colours."""
-        if self._preset in ("Surface", "Cut-away") and self._meshes is not None:
-            if self._meshes.has(self._enclosed()):
-                self._surface_layers()
+        shown = self._with_surfaces(self._preset) and self._meshes is not None
+        if shown and self._meshes.has(self._enclosed()):  # type: ignore[union-attr]
+            self._surface_layers()
 
     def _move_cut(self, axis: int, at: float) -> None:
         if self._scenes.cut is not None:
@@ -256,7 +272,8 @@ class Stage:
             self.show_scene("")
         elif self._viewer.dims.ndisplay == 3 and not self._preset:
             self._preset = "3D"
-            self._scenes.enter(self.corners())
+            self._scenes.corners = self.corners()
+            self._scenes.enter()
             self.buttons.show_scene("3D")
 
     # -- panels ---------------------------------------------------------------
@@ -293,28 +310,3 @@ class Stage:
         self._scenes.stop()
         if self._meshes is not None:
             self._meshes.cancel()
-
-
-class _Waiting(QWidget):
-    """How far the meshes are, with a button to stop."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._bar = QProgressBar()
-        self._bar.setFormat("Making surfaces … %p %")
-        self.cancel = QPushButton("Cancel")
-        layout.addWidget(self._bar, 1)
-        layout.addWidget(self.cancel)
-        self.stop()
-
-    def start(self) -> None:
-        self._bar.setValue(0)
-        self.setVisible(True)
-
-    def show_share(self, share: float) -> None:
-        self._bar.setValue(round(100 * share))
-
-    def stop(self) -> None:
-        self.setVisible(False)

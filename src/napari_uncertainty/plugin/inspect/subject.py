@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 from ...errors import InputError
 from ...grid import Grid
 from ...matching.comparison import Segmentation, iter_labels_at
-from ...measures import MEASURES, Measure
+from ...measures import MEASURES, Measure, units_per_bit
 from ...regions import Regions, iter_regions
 from ...steps import part
 from ..colors import label_colormap
@@ -113,6 +113,13 @@ class Subject:
         info = layer_info(self.layer)
         return self.measure.highest(info["base"], info["n_classes"]) or 1.0
 
+    @property
+    def undecided(self) -> float:
+        """The value where two classes are equally likely, as at every boundary."""
+        info = layer_info(self.layer)
+        factor = units_per_bit(info["base"], info["n_classes"])
+        return self.measure.highest(2, 2) * (factor if self.measure.has_base else 1.0)
+
     def place(self, voxel: Iterable[float]) -> Array:
         """World coordinates of a voxel, for the viewer's last axes."""
         at: Array = (self.to_world @ (*voxel, 1.0))[:-1]
@@ -137,8 +144,8 @@ class Subject:
 
     def colors_of(self, labels: Iterable[int]) -> dict[int, Color]:
         """Colours of labels as the segmentation shows them, 0 to 255."""
-        own = self.segmentation is not None
-        colormap = self.segmentation.colormap if own else label_colormap()
+        shown = self.segmentation
+        colormap = label_colormap() if shown is None else shown.colormap
         colors = {}
         for label in labels:
             red, green, blue, alpha = np.ravel(colormap.map(label))[:4]

@@ -13,13 +13,10 @@ from ..layers import METADATA_KEY, layer_info
 from .appearance import Appearance, limits_at
 from .meshes import Enclosed, Meshes
 from .subject import Subject
-
-Array = np.ndarray[Any, Any]
+from .surface_names import SurfaceNames
 
 #: Opacity of the whole foreground around chosen classes.
 SHELL_OPACITY = 0.1
-
-NAMES = "names"
 
 _SHELL = Colormap(np.array([[0.75, 0.75, 0.75, 1.0]] * 2), name="shell")
 
@@ -54,6 +51,7 @@ class SurfaceLayers:
         opacity: float,
         shell: bool,
         bar: bool,
+        faint: bool = False,
     ) -> list[Any]:
         """Layers of these meshes, in this order; others are taken away.
 
@@ -72,13 +70,15 @@ class SurfaceLayers:
             Whether the last one is only a faint hull around the others.
         bar : bool
             Whether a colour bar is needed beside that of the map.
+        faint : bool
+            Whether all are only faint hulls.
         """
         for one in [one for one in self._layers if one not in enclosed]:
             self._remove(one)
         layers = []
         for place, one in enumerate(enclosed):
             layer = self._layer(one, names)
-            is_shell = shell and place == len(enclosed) - 1
+            is_shell = faint or (shell and place == len(enclosed) - 1)
             if is_shell:
                 look = {"opacity": SHELL_OPACITY, "blending": "translucent_no_depth"}
                 if layer.colormap.name != _SHELL.name:
@@ -120,7 +120,7 @@ class SurfaceLayers:
         active = self._viewer.layers.selection.active
         layer = self._viewer.add_surface(
             (mesh.vertices, mesh.faces, mesh.values),
-            name=f"{shown.name}: {_name(enclosed, names)}",
+            name=f"{_name(enclosed, names)} surface",
             units=shown.units,
             axis_labels=shown.axis_labels,
             shading="smooth",
@@ -162,68 +162,6 @@ class SurfaceLayers:
             self._viewer.layers.remove(layer)
 
 
-class SurfaceNames:
-    """Names of classes beside their surfaces.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Where they are shown.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._layer: Any = None
-        self._named: tuple[str, ...] = ()
-
-    def show(self, named: Sequence[tuple[str, Any]]) -> list[Any]:
-        """Name these surfaces; gives the layer of the names, if there are any."""
-        names = tuple(name for name, _ in named)
-        if names == self._named and self._layer in self._viewer.layers:
-            return [self._layer]
-        self.remove()
-        if not named:
-            return []
-        self._named = names
-        active = self._viewer.layers.selection.active
-        around = np.concatenate([layer.data[0] for _, layer in named]).mean(axis=0)
-        places = [_outermost(layer.data[0], around) for _, layer in named]
-        self._layer = self._viewer.add_points(
-            np.array(places),
-            name=NAMES,
-            features={"name": list(names)},
-            text={
-                "string": "{name}",
-                "color": "white",
-                "size": 11,
-                "anchor": "center",
-                "blending": "translucent_no_depth",
-            },
-            size=0.01,
-            opacity=1.0,
-            units=named[0][1].units,
-            blending="translucent_no_depth",
-            visible=False,
-            metadata={METADATA_KEY: {"role": "names"}},
-        )
-        if active is not None:
-            self._viewer.layers.selection.active = active
-        return [self._layer]
-
-    def remove(self) -> None:
-        """Take them away."""
-        layer, self._layer, self._named = self._layer, None, ()
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
-
-
-def _outermost(vertices: Array, middle: Array) -> Array:
-    """The place of a surface that is farthest to its side of the middle of all."""
-    outwards = vertices.mean(axis=0) - middle
-    place: Array = vertices[np.argmax(vertices @ outwards)]
-    return place
-
-
 def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
     """A mesh in RAS mm; None where no file tells where the map is."""
     grid = subject.source.grid
@@ -232,5 +170,5 @@ def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
 
 def _name(enclosed: Enclosed, names: Mapping[int, str]) -> str:
     if enclosed is None:
-        return "surface"
+        return "foreground"
     return ", ".join(names.get(label, f"label {label}") for label in enclosed)

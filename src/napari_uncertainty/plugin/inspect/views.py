@@ -83,7 +83,7 @@ class ViewButtons(QWidget):
         layout.addWidget(self.buttons["Side by side"], 1, 3)
         for column in range(4):
             layout.setColumnStretch(column, 1)
-        self._opacity_label, self._cut_label = QLabel("Opacity"), QLabel("Cut")
+        self._opacity_label = QLabel("Opacity")
         layout.addWidget(self._opacity_label, 2, 0)
         layout.addWidget(self.opacity, 2, 1, 1, 3)
         layout.addWidget(self.cut_axis, 3, 0)
@@ -107,10 +107,11 @@ class ViewButtons(QWidget):
     def show_scene(self, name: str) -> None:
         """Which preset is shown; empty for none."""
         self._scene = name
-        for widget in (self._opacity_label, self.opacity):
-            widget.setVisible(name in ("Surface", "Cut-away"))
-        for widget in (self.cut_axis, self.cut_place):
-            widget.setVisible(name == "Cut-away")
+        surfaces, cut = name in ("Surface", "Cut-away"), name == "Cut-away"
+        self._opacity_label.setVisible(surfaces)
+        self.opacity.setVisible(surfaces)
+        self.cut_axis.setVisible(cut)
+        self.cut_place.setVisible(cut)
         self.update_buttons()
 
     def show_side_by_side(self, shown: bool) -> None:

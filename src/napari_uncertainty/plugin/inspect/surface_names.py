@@ -1,0 +1,76 @@
+"""Names of classes beside their surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..layers import METADATA_KEY
+
+Array = np.ndarray[Any, Any]
+
+NAMES = "names"
+
+
+class SurfaceNames:
+    """Names of classes beside their surfaces.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Any = None
+        self._named: tuple[str, ...] = ()
+
+    def show(self, named: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Name these surfaces; gives the layer of the names, if there are any."""
+        names = tuple(name for name, _ in named)
+        if names == self._named and self._layer in self._viewer.layers:
+            return [self._layer]
+        self.remove()
+        if not named:
+            return []
+        self._named = names
+        active = self._viewer.layers.selection.active
+        around = np.concatenate([layer.data[0] for _, layer in named]).mean(axis=0)
+        places = [_outermost(layer.data[0], around) for _, layer in named]
+        self._layer = self._viewer.add_points(
+            np.array(places),
+            name=NAMES,
+            features={"name": list(names)},
+            text={
+                "string": "{name}",
+                "color": "white",
+                "size": 11,
+                "anchor": "center",
+                "blending": "translucent_no_depth",
+            },
+            size=0.01,
+            opacity=1.0,
+            units=named[0][1].units,
+            blending="translucent_no_depth",
+            visible=False,
+            metadata={METADATA_KEY: {"role": "names"}},
+        )
+        if active is not None:
+            self._viewer.layers.selection.active = active
+        return [self._layer]
+
+    def remove(self) -> None:
+        """Take them away."""
+        layer, self._layer, self._named = self._layer, None, ()
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+
+def _outermost(vertices: Array, middle: Array) -> Array:
+    """The place of a surface that is farthest to its side of the middle of all."""
+    outwards = vertices.mean(axis=0) - middle
+    place: Array = vertices[np.argmax(vertices @ outwards)]
+    return place
