@@ -3,23 +3,39 @@
 ``make docs`` runs it on the sample. The pictures of the fetal brain need its files,
 which are not part of this repository: ``--feta FOLDER`` names a folder with T1.nii.gz,
 reference_segmentation.nii.gz, fold_0/sub-007.npz, fold_0/sub-007.nii.gz and the same of
-fold_1. Without it, the pictures of it that are there are left alone.
+fold_1. Without it, the pictures of it that are there are left alone. ``--inspect``
+makes only those of the widget *Inspect uncertainty*.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
+from picture_tools import (
+    GAP,
+    PICTURES,
+    WINDOW,
+    Array,
+    Volume,
+    captioned,
+    fetal_case,
+    grabbed,
+    save,
+    settled,
+    side_by_side,
+    widened,
+    without_space_below,
+)
+from pictures_inspect import picture_inspect
 from PIL import Image, ImageDraw, ImageFont
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QDockWidget
 
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
@@ -32,20 +48,11 @@ from napari_uncertainty.plugin.session import (
     open_case,
     save_picture,
 )
-from napari_uncertainty.probabilities import ProbabilityMap
 from napari_uncertainty.resampling import iter_resample
 from napari_uncertainty.sample import mni152_case
 from napari_uncertainty.steps import run
 
-PICTURES = Path(__file__).parent / "pictures"
-
-Volume = Scan | LabelMap | ProbabilityMap
-Array = np.ndarray[Any, Any]
-
-WINDOW = (1280, 820)
-DOCK_WIDTH = 365
 PANEL = 480  # height and width of one panel, in pixels
-GAP = 6  # between panels
 LEGEND_WIDTH = 170
 
 # Shown axes (vertical, horizontal) of scan space's z, y, x, which run to Inferior,
@@ -61,14 +68,20 @@ def main() -> None:
     """Make the pictures of the sample and, where there is one, of the fetal case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feta", type=Path, metavar="FOLDER")
-    folder = parser.parse_args().feta
+    parser.add_argument("--inspect", action="store_true")
+    arguments = parser.parse_args()
+    folder = arguments.feta
     PICTURES.mkdir(exist_ok=True)
-    picture_case("sample", mni152_case())
+    if not arguments.inspect:
+        picture_case("sample", mni152_case())
+        if folder is not None:
+            picture_case("feta", fetal_case(folder, 1))
+            picture_errors("feta", folder)
+            picture_mirrored("feta", folder)
+            picture_tilts("feta", folder)
+    picture_inspect("sample", mni152_case())
     if folder is not None:
-        picture_case("feta", fetal_case(folder, 1))
-        picture_errors("feta", folder)
-        picture_mirrored("feta", folder)
-        picture_tilts("feta", folder)
+        picture_inspect("feta", fetal_case(folder, 1))
 
 
 def picture_case(name: str, volumes: Iterable[Volume]) -> None:
@@ -79,7 +92,7 @@ def picture_case(name: str, volumes: Iterable[Volume]) -> None:
     dock = widened_dock(viewer)
     look_at_case(viewer)
     save(f"{name}_window", settled(viewer).screenshot(canvas_only=False, flash=False))
-    save(f"{name}_widget", grabbed(dock))
+    save(f"{name}_widget", without_space_below(grabbed(dock)))
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.png"
         save_picture(viewer, picture)
@@ -180,16 +193,6 @@ def picture_tilts(name: str, folder: Path) -> None:
     viewer.close()
 
 
-def fetal_case(folder: Path, fold: int) -> tuple[Scan, LabelMap, ProbabilityMap]:
-    """The fetal scan and what one network made of it."""
-    files = ("T1.nii.gz", f"fold_{fold}/sub-007.nii.gz", f"fold_{fold}/sub-007.npz")
-    scan, segmentation, probabilities = (open_volume(folder / file) for file in files)
-    assert isinstance(scan, Scan)
-    assert isinstance(segmentation, LabelMap)
-    assert isinstance(probabilities, ProbabilityMap)
-    return scan, segmentation, probabilities
-
-
 def view(viewer: Any, shown: tuple[int, int], edges: str, caption: str) -> Array:
     """One view through the middle of the segmentation, with its directions named."""
     segmentation = viewer.layers[1]
@@ -220,8 +223,7 @@ def with_letters(picture: Array, edges: str, caption: str) -> Array:
     places = ((14, height / 2), (width - 14, height / 2), (width / 2, 16))
     for letter, place in zip(edges, (*places, (width / 2, height - 16)), strict=True):
         draw.text(place, letter, "white", font, anchor="mm")
-    draw.text((10, height - 8), caption, "white", font, anchor="ls")
-    return np.asarray(image)
+    return captioned(np.asarray(image), caption)
 
 
 def legend(segmentation: Any) -> Array:
@@ -243,48 +245,9 @@ def legend(segmentation: Any) -> Array:
 
 
 def widened_dock(viewer: Any) -> QDockWidget:
-    """The widget's dock, wide enough for its title."""
+    """The dock of the only widget, wide enough for its title."""
     (widget,) = viewer.window.dock_widgets.values()
-    dock = widget.native
-    while not isinstance(dock, QDockWidget):
-        dock = dock.parent()
-    dock.window().resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
-    return dock
-
-
-def grabbed(dock: QDockWidget) -> Array:
-    """A picture of the dock, without the empty space below."""
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "dock.png"
-        dock.grab().save(str(picture))
-        pixels = np.asarray(Image.open(picture).convert("RGB"))
-    rows = np.nonzero((pixels != pixels[-4]).any(axis=(1, 2)))[0]
-    return pixels[: rows.max() + 12]
-
-
-def settled(viewer: Any) -> Any:
-    """The viewer, after everything that waits for the event loop has happened."""
-    for _ in range(3):
-        QApplication.processEvents()
-    return viewer
-
-
-def side_by_side(panels: Sequence[Array]) -> Array:
-    """Panels in a row, with a gap between them."""
-    gap = np.full((PANEL, GAP, 3), 128, np.uint8)
-    row = [part for panel in panels for part in (gap, panel)]
-    return np.hstack(row[1:])
-
-
-def save(name: str, pixels: Array, width: int | None = None) -> None:
-    """Write a picture as PNG, of the given width if there is one."""
-    image = Image.fromarray(pixels[..., :3])
-    if width is not None:
-        height = round(image.height * width / image.width)
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    path = PICTURES / f"{name}.png"
-    image.save(path, optimize=True)
-    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    return widened(widget.native)
 
 
 if __name__ == "__main__":

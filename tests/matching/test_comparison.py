@@ -12,6 +12,7 @@ from napari_uncertainty import Grid
 from napari_uncertainty.matching.comparison import (
     Segmentation,
     iter_compare,
+    iter_labels_at,
     on_prediction,
 )
 from napari_uncertainty.placement import Placement
@@ -393,3 +394,68 @@ def test_labels_on_a_flat_prediction_are_a_view(rng, order, flips):
     found = on_prediction(labels, Placement(order, flips, (0, 0)), shape)
     assert np.shares_memory(found, labels)
     np.testing.assert_array_equal(found, disguised(labels, order, flips))
+
+
+def labels_at(shape, grid, *args, **options):
+    return run(iter_labels_at(shape, grid, Segmentation(*args, **options)))
+
+
+@pytest.mark.parametrize(("order", "flips"), ORIENTATIONS, ids=str)
+def test_labels_at_the_voxels_of_a_map_in_any_order(rng, order, flips):
+    labels = rng.integers(0, 2**31, (5, 6, 7)).astype(np.int32)
+    orientation = np.array(list(zip(order, flips, strict=True)))
+    stored = apply_orientation(labels, orientation)
+    grid = Grid(stored.shape, AFFINE @ inv_ornt_aff(orientation, labels.shape))
+    found = labels_at(labels.shape, Grid(labels.shape, AFFINE), stored, grid)
+    np.testing.assert_array_equal(found, labels)
+    assert found.dtype == np.int32
+
+
+@pytest.mark.parametrize("shift", [(2, 3, 1), (-2, 1, -3), (50, 0, 0)])
+def test_labels_of_a_crop_are_background_beside_it(rng, shift):
+    labels = rng.integers(1, 200, (5, 6, 7)).astype(np.uint8)
+    shape, affine = (6, 5, 4), shifted(AFFINE, shift)
+    found = labels_at(shape, Grid(shape, affine), labels, Grid((5, 6, 7), AFFINE))
+    expected, _ = nearest_voxels(labels, AFFINE, np.round(affine, 9), shape)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_labels_at_the_voxels_of_another_tilt():
+    labels = asymmetric(SHAPE)
+    affine = tilted_affine()
+    shape = (14, 15, 16)
+    found = labels_at(shape, Grid(shape, affine), labels, GRID)
+    expected, undecided = nearest_voxels(labels, AFFINE, affine, shape)
+    np.testing.assert_array_equal(found[~undecided], expected[~undecided])
+    assert len(np.unique(found)) > 2
+
+
+def test_labels_without_a_place_lie_voxel_on_voxel(rng):
+    labels = rng.integers(0, 200, (5, 6, 7))
+    for grid in (None, Grid((5, 6, 7), AFFINE)):
+        found = labels_at((5, 6, 7), None, labels, grid)
+        np.testing.assert_array_equal(found, labels)
+        assert np.shares_memory(found, labels)
+    assert labels_at((5, 6, 8), None, labels) is None
+    assert labels_at((5, 6, 7), None, labels, claimed=None) is None
+
+
+def test_labels_over_time_are_at_no_voxel(rng):
+    labels = rng.integers(0, 200, (5, 6, 7, 2))
+    grid = Grid((5, 6, 7), AFFINE)
+    assert labels_at((5, 6, 7), grid, labels, grid) is None
+
+
+def test_labels_at_voxels_are_cancelled():
+    cancel = threading.Event()
+    steps = iter_labels_at(SHAPE, GRID, Segmentation(asymmetric(SHAPE), GRID), cancel)
+    cancel.set()
+    elsewhere = iter_labels_at(
+        SHAPE,
+        Grid(SHAPE, tilted_affine()),
+        Segmentation(asymmetric(SHAPE), GRID),
+        cancel,
+    )
+    assert run(elsewhere) is None
+    # Where they lie voxel on voxel there is nothing to wait for.
+    np.testing.assert_array_equal(run(steps), asymmetric(SHAPE))

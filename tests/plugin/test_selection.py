@@ -11,6 +11,7 @@ from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
 from napari_uncertainty.plugin.selection import (
     check_scan_fits,
     class_axis_of,
+    rank_for_map,
     rank_scan,
     rank_segmentation,
     required_class_axis,
@@ -112,3 +113,24 @@ def test_same_name_in_the_same_folder(net):
     assert same_case(sourced("a/fold_0/case.nii.gz"), net)
     assert not same_case(sourced("a/fold_1/case.nii.gz"), net)
     assert not same_case(sourced(""), net)
+
+
+def test_a_segmentation_for_a_map(rng):
+    """One of the same case is best, then one with the same voxels."""
+    scan, _ = placed(OBLIQUE, rng)
+
+    def segmentation(affine, shape=(6, 7, 8), source=""):
+        volume = LabelMap(np.zeros(shape, int), Grid(shape, affine), source=source)
+        data, options, _ = to_layer(volume)
+        return Labels(data, **options)
+
+    far = OBLIQUE @ nib.affines.from_matvec(np.eye(3), (50, 0, 0))
+    scan.metadata[METADATA_KEY]["source"] = "a/case.npz"
+    assert rank_for_map(segmentation(OBLIQUE), scan) == (False, True)
+    assert rank_for_map(segmentation(OBLIQUE, (9, 9, 9)), scan) == (False, False)
+    named = segmentation(OBLIQUE, (9, 9, 9), "a/case.nii.gz")
+    assert rank_for_map(named, scan) == (True, False)
+    assert rank_for_map(segmentation(far), scan) is None
+    # Where no file tells, the shape does.
+    assert rank_for_map(Labels(np.zeros(scan.data.shape, int)), scan) == (False, True)
+    assert rank_for_map(Labels(np.zeros((6, 7, 9), int)), scan) is None

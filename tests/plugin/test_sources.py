@@ -4,17 +4,27 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels
+from nibabel.affines import apply_affine
+from nibabel.orientations import inv_ornt_aff
 from scipy.special import entr
 
 from generated import OBLIQUE, softmax
 from in_viewer import compute, request
 from napari_uncertainty import Grid, InputError, LabelMap, Scan
-from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.matching.comparison import iter_labels_at
+from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
 from napari_uncertainty.plugin.report import report_lines
 from napari_uncertainty.plugin.selection import class_axis_of
-from napari_uncertainty.plugin.sources import axes_of, source_of
+from napari_uncertainty.plugin.sources import (
+    ORIGINAL,
+    axes_of,
+    segmentation_on,
+    source_of,
+    voxel_to_world,
+)
 from napari_uncertainty.steps import run
+from phantoms import ORIENTATIONS
 
 
 def bits(values, axis):
@@ -226,3 +236,83 @@ def test_voxels_without_data_are_counted(rng):
     result = run(asked.steps(viewer)())
     assert np.isfinite(result.values).all()
     assert f"Voxels without data: {2 * 13 * 14 + 1}" in report_lines(result, asked)
+
+
+@pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::3], ids=str)
+def test_voxels_are_where_the_viewer_shows_them(rng, order, flips):
+    shape = (4, 5, 6)
+    values = rng.permutation(120).reshape(shape)
+    orientation = np.array(list(zip(order, flips, strict=True)))
+    grid = Grid(shape, OBLIQUE @ inv_ornt_aff(orientation, shape))
+    data, options, _ = to_layer(Scan(values, grid))
+    layer = Image(data, **options)
+    affine = voxel_to_world(layer, source_of(layer), grid)
+    for voxel in np.ndindex(shape):
+        [shown] = np.argwhere(layer.data == values[voxel])
+        there = layer.data_to_world(shown)
+        np.testing.assert_allclose(apply_affine(affine, voxel), there, atol=1e-9)
+
+
+def test_voxels_of_a_layer_with_every_transform(rng):
+    layer = Image(
+        rng.random((5, 6, 7)),
+        scale=(2, 3, 4),
+        translate=(5, 6, 7),
+        rotate=ROTATION,
+        shear=(0, 0, 0.3),
+        affine=np.diag([1, 2, 2, 1]),
+    )
+    affine = voxel_to_world(layer, source_of(layer), None)
+    for voxel in ((0, 0, 0), (4, 5, 6), (1, 3, 2)):
+        np.testing.assert_allclose(
+            apply_affine(affine, voxel), layer.data_to_world(voxel)
+        )
+
+
+def test_voxels_of_a_flat_layer(rng):
+    layer = Image(rng.random((5, 6)), scale=(2, 3), translate=(4, 5))
+    affine = voxel_to_world(layer, source_of(layer), None)
+    np.testing.assert_array_equal(affine, [[2, 0, 4], [0, 3, 5], [0, 0, 1]])
+
+
+def test_voxels_of_a_layer_that_is_shown_resampled(rng):
+    """Along the axes of another scan, where the patient's places are."""
+    axes = Grid((9, 9, 9), np.diag([1.0, 1, 1, 1]))
+    data, options, _ = to_layer(Scan(rng.random((6, 7, 8)), Grid((6, 7, 8), OBLIQUE)))
+    layer = Image(data, **options)
+    source = source_of(layer)
+    info = layer.metadata[METADATA_KEY]
+    layer.metadata = {METADATA_KEY: info | {ORIGINAL: source.values}}
+    affine = voxel_to_world(layer, source_of(layer), axes)
+    for voxel in ((0, 0, 0), (5, 6, 7), (1, 3, 2)):
+        # Without a tilt of its own, the world is -(S, A, R).
+        ras = apply_affine(OBLIQUE, voxel)
+        np.testing.assert_allclose(apply_affine(affine, voxel), -ras[::-1])
+
+
+@pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::3], ids=str)
+def test_labels_of_a_file_lie_on_a_layer_as_they_are_shown(rng, order, flips):
+    """Whatever the order in the file, for a layer that knows no place."""
+    shape = (4, 5, 6)
+    labels = rng.integers(0, 200, shape).astype(np.uint8)
+    orientation = np.array(list(zip(order, flips, strict=True)))
+    grid = Grid(shape, OBLIQUE @ inv_ornt_aff(orientation, shape))
+    data, options, _ = to_layer(LabelMap(labels, grid))
+    shown, plain = Labels(data, **options), Image(rng.random(data.shape))
+    source = source_of(plain, axes=grid)
+    on = segmentation_on(shown, source, plain.data.shape, grid)
+    np.testing.assert_array_equal(
+        run(iter_labels_at(plain.data.shape, source.grid, on)), shown.data
+    )
+
+
+def test_labels_of_another_shape_lie_nowhere(rng):
+    data, options, _ = to_layer(
+        LabelMap(np.zeros((4, 5, 6), int), Grid((4, 5, 6), OBLIQUE))
+    )
+    plain = Image(rng.random((7, 7, 7)))
+    axes = Grid((4, 5, 6), OBLIQUE)
+    on = segmentation_on(
+        Labels(data, **options), source_of(plain, axes=axes), (7, 7, 7), axes
+    )
+    assert on.claimed is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -127,14 +127,26 @@ def rank_segmentation(
     return (same, fits) if same or fits else None
 
 
-def rank_for_map(layer: Labels, shown: Image) -> tuple[Any, ...] | None:
-    """A segmentation; best the one of the same case, then one with the same voxels."""
+def rank_for_map(layer: Labels | Image, shown: Image) -> tuple[Any, ...] | None:
+    """Best the layer of the same case, then one with the same voxels."""
     same = same_case(layer, shown)
     here, there = layer_grid(layer), layer_grid(shown)
     if here is not None and there is not None:
         return (same, here.same_voxels(there)) if here.overlaps(there) else None
     fits = layer.data.shape == shown.data.shape
     return (same, fits) if fits else None
+
+
+def scan_for_map(layers: Iterable[Any], shown: Image) -> Image | None:
+    """The scan that belongs to a map; of equals the first, None where there is none."""
+    ranked = [
+        (rank, layer)
+        for layer in layers
+        if role_of(layer) == "scan"
+        and not layer.rgb
+        and (rank := rank_for_map(layer, shown)) is not None
+    ]
+    return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
 
 
 def is_highlight(layer: Any) -> bool:

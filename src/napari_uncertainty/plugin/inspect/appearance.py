@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.utils.colormaps import Colormap, ensure_colormap
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, ensure_colormap
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -24,6 +25,9 @@ Limits = tuple[float, float]
 #: Of even lightness from one end to the other, so that people who cannot tell red from
 #: green read them too; turbo and gray are offered for comparison with other programs.
 COLORMAPS = ("inferno", "magma", "plasma", "viridis", "turbo", "gray")
+
+# What is added to the name of a colormap, here and by napari.
+_ADDED = re.compile(r"( \((transparent|opaque|glow|\d+)\))+$")
 
 # Surfaces have this colour where the map is not above the threshold.
 _BELOW = (0.45, 0.45, 0.45, 1.0)
@@ -61,8 +65,28 @@ class Appearance:
     def of_map(self) -> Colormap:
         """Colours of a map, transparent where it is to be hidden."""
         hidden = self.share(self.threshold) if self.hide else 0.0
-        opaque = max(hidden, OPAQUE_FROM) if self.fade else hidden
-        return faded(self.colormap, hidden, opaque)
+        if self.fade:
+            return faded(self.colormap, hidden, max(hidden, OPAQUE_FROM))
+        # An edge below all values leaves even those that are 0 opaque.
+        edge = hidden if self.hide else -1.0
+        return faded(self.colormap, edge, edge)
+
+    def of_glow(self, above: float) -> Colormap:
+        """Colours of a map that shows only what is above this, or the threshold."""
+        share = self.share(max(above, self.threshold) if self.hide else above)
+        glow = faded(self.colormap, share if share < 1 else 0.5, 1.0)
+        glow.name = f"{self.colormap} (glow)"
+        return glow
+
+    def put_on(self, layer: Any) -> None:
+        """Show a map like this, where it is not shown so."""
+        self.put_limits_on(layer)
+        put_colormap(layer, self.of_map())
+
+    def put_limits_on(self, layer: Any) -> None:
+        """Let the colours of a map go from where to where these go."""
+        if tuple(layer.contrast_limits) != self.limits:
+            layer.contrast_limits = self.limits
 
     def of_surface(self, limits: Limits) -> Colormap:
         """Colours of an opaque surface with these limits, grey below the threshold."""
@@ -81,7 +105,10 @@ class AppearanceControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._highest, self._unit = 1.0, ""
+        self._highest = 1.0
+        # What was chosen for each map, by the layer's id, and whose turn it is.
+        self._chosen: dict[Any, tuple[Any, ...]] = {}
+        self._of: Any = None
         self.colormap = QComboBox()
         self.colormap.addItems(COLORMAPS)
         self.threshold = QLabeledDoubleSlider()
@@ -119,20 +146,37 @@ class AppearanceControls(QWidget):
         self.percentiles.valueChanged.connect(self._tell)
 
     def take_over(self, layer: Any, highest: float) -> None:
-        """Show how a map is shown now, without changing it."""
+        """Show how a map is shown now, and the threshold that it had here before.
+
+        Colours stay on a map when another one is inspected, and when the widget is
+        closed; only the user puts them back.
+        """
         self.blockSignals(True)
-        self._highest = highest
+        self._highest, self._of = highest, layer.unique_id
         self.threshold.setRange(0, highest)
-        name = layer.colormap.name.removesuffix(" (transparent)")
+        name = _ADDED.sub("", layer.colormap.name)
         if self.colormap.findText(name) < 0:
             self.colormap.addItem(name)
         self.colormap.setCurrentText(name)
-        # As on the command line: half of what the measure can reach.
-        self.threshold.setValue(highest / 2)
-        self.hide_below.setChecked(False)
-        self.fade.setChecked(bool(layer.colormap.map([0.0])[0, 3] < 1))
-        whole = np.allclose(layer.contrast_limits, (0, highest))
-        self.range.setCurrentIndex(0 if whole else 1)
+        threshold, hide, fade, which, percentiles = self._chosen.get(
+            self._of, (*_seen(layer, highest), self.percentiles.value())
+        )
+        self.threshold.setValue(threshold)
+        self.hide_below.setChecked(hide)
+        self.fade.setChecked(fade)
+        self.range.setCurrentIndex(which)
+        self.percentiles.setValue(percentiles)
+        self.blockSignals(False)
+
+    def rescale(self, highest: float) -> None:
+        """The same map in another unit: the threshold keeps its share of the range."""
+        if highest == self._highest:
+            return
+        share = self.threshold.value() / self._highest
+        self.blockSignals(True)
+        self._highest = highest
+        self.threshold.setRange(0, highest)
+        self.threshold.setValue(share * highest)
         self.blockSignals(False)
 
     def appearance(self, percentiles: Any = None) -> Appearance:
@@ -157,10 +201,10 @@ class AppearanceControls(QWidget):
     def show_shares(self, foreground: float, whole: float, unit: str) -> None:
         """Say how many voxels are above the threshold, as shares."""
         above = f"{self.threshold.value():.2f} {unit}".rstrip()
-        self.left.setText(
-            f"{foreground:.1%} of the foreground's voxels and {whole:.1%} of all are "
-            f"above {above}."
-        )
+        of_foreground = f"{foreground:.1%} of the foreground's voxels and "
+        if np.isnan(foreground):  # there is none
+            of_foreground = ""
+        self.left.setText(f"{of_foreground}{whole:.1%} of all are above {above}.")
 
     @property
     def percentile_shares(self) -> tuple[float, float] | None:
@@ -175,7 +219,45 @@ class AppearanceControls(QWidget):
         self._tell()
 
     def _tell(self, *_: Any) -> None:
+        if self.signalsBlocked():
+            return
+        self._chosen[self._of] = (
+            self.threshold.value(),
+            self.hide_below.isChecked(),
+            self.fade.isChecked(),
+            self.range.currentIndex(),
+            self.percentiles.value(),
+        )
         self.changed.emit()
+
+
+def _seen(layer: Any, highest: float) -> tuple[float, bool, bool, int]:
+    """Threshold, whether it hides, whether the map fades in, and which range."""
+    alpha, limits = layer.colormap.colors[:, 3], layer.contrast_limits
+    hidden = int(np.argmax(alpha > 0))
+    fades = bool(((alpha > 0) & (alpha < 1)).any())
+    which = 0 if np.allclose(limits, (0, highest)) else 1
+    if hidden > 1:
+        share = (hidden - 1) / (len(alpha) - 1)
+        return limits[0] + share * (limits[1] - limits[0]), True, fades, which
+    # As on the command line: half of what the measure can reach.
+    return highest / 2, False, fades, which
+
+
+def put_colormap(layer: Any, colormap: Colormap) -> None:
+    """Let a layer have these colours, if it has not."""
+    if not np.array_equal(layer.colormap.colors, colormap.colors):
+        layer.colormap = instead(colormap)
+
+
+def instead(colormap: Colormap) -> Colormap:
+    """A colormap in the place of others of its name.
+
+    napari keeps every colormap that a layer ever had, and would offer each step of a
+    slider under a name of its own.
+    """
+    AVAILABLE_COLORMAPS.pop(colormap.name, None)
+    return colormap
 
 
 def limits_at(

@@ -34,7 +34,9 @@ class Changes:
             What to set it to.
         """
         now = getattr(owner, name)
-        before = self._made.get(_key(owner, name), (owner, now))[1]
+        _, before, after = self._made.get(_key(owner, name), (owner, now, now))
+        if not _same(now, after):
+            before = now  # somebody else has set it since
         # napari does a lot of work even where nothing changes.
         if not _same(now, value):
             setattr(owner, name, value)

@@ -82,7 +82,8 @@ class Cut:
         if self._moving:
             return
         for layer in self._planes:
-            if layer.plane is event.source or layer.plane == event.source:
+            # A plugin's widget sees a wrapper of it.
+            if getattr(layer.plane, "__wrapped__", layer.plane) is event.source:
                 data = np.zeros(layer.ndim)
                 data[-3:] = layer.plane.position
                 self.move(self.axis, float(layer.data_to_world(data)[-3:][self.axis]))

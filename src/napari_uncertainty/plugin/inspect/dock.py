@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
 
 class Docked(QWidget):
@@ -38,6 +38,15 @@ class Docked(QWidget):
                 self.stop()
             self._was_docked = self.parent() is not None
         return bool(super().event(event))
+
+
+def scrolled(tab: QWidget) -> QWidget:
+    """A tab that needs no height of its own, for the window would grow with it."""
+    area = QScrollArea()
+    area.setWidget(tab)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    return area
 
 
 def _tabify(dock: Any) -> None:

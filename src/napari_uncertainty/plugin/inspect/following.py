@@ -51,16 +51,16 @@ class Following(QObject):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer
+        self.subject: Subject | None = None
+        self.findings: Findings | None = None
         self.map = LayerChoice(
-            viewer, offers=lambda layer: role_of(layer) == "map", rank=lambda _: ()
+            viewer, offers=lambda layer: role_of(layer) == "map", rank=self._rank_map
         )
         self.segmentation = LayerChoice(
             viewer,
             offers=lambda layer: role_of(layer) == "segmentation",
             rank=self._rank_segmentation,
         )
-        self.subject: Subject | None = None
-        self.findings: Findings | None = None
         self._jobs: list[Job[Findings | None]] = []
         self._of_layers, self._of_viewer = Listening(), Listening()
         self._settle = QTimer(self)
@@ -143,6 +143,10 @@ class Following(QObject):
         if self.map.value is None or now != (self.map.value, self.segmentation.value):
             self.look()
 
+    def _rank_map(self, layer: Any) -> tuple[Any, ...]:
+        """The map that is inspected stays so, wherever it is in the layer list."""
+        return (self.subject is not None and self.subject.layer == layer,)
+
     def _rank_segmentation(self, layer: Any) -> tuple[Any, ...] | None:
         return None if self.map.value is None else rank_for_map(layer, self.map.value)
 
@@ -157,7 +161,10 @@ class Following(QObject):
             self._of_layers.to(event, self._settle_soon)
 
     def _found(self, findings: Findings | None) -> None:
-        assert findings is not None  # a cancelled job reports nothing
+        # A cancelled job reports nothing.
+        assert findings is not None
+        assert self.subject is not None
+        self.subject = self.subject.named_for(findings.regions.labels)
         self.findings = findings
         self.found.emit()
 

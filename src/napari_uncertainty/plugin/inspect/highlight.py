@@ -62,11 +62,10 @@ class Highlight:
         for label, rgb in colors.items():
             painted[label] = (*np.array(rgb) / 255, 1.0)
         colormap = DirectLabelColormap(color_dict=painted)
-        if self._layer is not None and self._layer in self._viewer.layers:
-            if self._layer.data is data:
-                self._layer.colormap = colormap
-                return
-            self._take_away()
+        if self._layer in self._viewer.layers and self._layer.data is data:
+            self._layer.colormap = colormap
+            return
+        self._take_away()
         active = self._viewer.layers.selection.active
         self._layer = self._viewer.add_labels(
             data,
@@ -82,6 +81,8 @@ class Highlight:
             self._viewer.layers.selection.active = active
         if shown is not None:
             self._of_labels.to(shown.events.labels_update, self._refresh)
+            # All that is told when a stroke is undone.
+            self._of_labels.to(shown.events.set_data, self._refresh)
 
     def remove(self) -> None:
         """Take the outlines away."""
@@ -132,7 +133,8 @@ class Ring:
             self._layer.size = size
             return
         active = self._viewer.layers.selection.active
-        units = getattr(active, "units", ())[-len(place) :]
+        # In other units than the layers, it would take theirs from the viewer.
+        units = (self._viewer.layers.units or ())[-len(place) :]
         self._layer = self._viewer.add_points(
             np.array([place]),
             name=PLACE_NAME,

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from napari.components.overlays import TextOverlay
 
-from ..sources import leader_of
+from ..layers import SCAN_SPACE_AXES, ScanSpace
+from ..sources import axes_of
 from .listening import Listening
 
 Array = np.ndarray[Any, Any]
 
 #: Where z, y and x come from and run to.
-ENDS = (("S", "I"), ("A", "P"), ("R", "L"))
+ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
 
 #: An axis is named where it makes up so much of a direction: within 65 degrees.
 NAMED_FROM = 0.42
@@ -63,7 +64,7 @@ class Letters:
 
     def _update(self, *_: Any) -> None:
         texts = dict.fromkeys(_EDGES, "")
-        if leader_of(self._viewer.layers) is not None and self._viewer.dims.ndim > 1:
+        if axes_of(self._viewer.layers) is not None and self._viewer.dims.ndim > 1:
             texts = letters_of(self._viewer)
         for edge, overlay in self._overlays.items():
             overlay.text = texts[edge]
@@ -72,7 +73,12 @@ class Letters:
 def letters_of(viewer: Any) -> dict[str, str]:
     """What lies to the left, right, top and bottom of the view."""
     right, down = _directions(viewer)
-    axes = [axis - viewer.dims.ndim + 3 for axis in viewer.dims.displayed]
+    grid = axes_of(viewer.layers)
+    names: tuple[str, ...] = SCAN_SPACE_AXES
+    if grid is not None and grid.ndim == 2:
+        names = ScanSpace.of(grid).axis_labels  # not all of them
+    named = dict(zip(range(-len(names), 0), names, strict=True))
+    axes = [named.get(axis - viewer.dims.ndim, "") for axis in viewer.dims.displayed]
     return {
         "left": _name(-right, axes),
         "right": _name(right, axes),
@@ -89,17 +95,17 @@ def _directions(viewer: Any) -> tuple[Array, Array]:
         right = np.array([0.0, 1.0 if str(horizontal) == "right" else -1.0])
         return right, np.array([1.0 if str(vertical) == "down" else -1.0, 0.0])
     up = np.array(camera.up_direction)
-    right = np.cross(up, camera.view_direction)
-    # In the order z, y, x a cross product is left-handed.
+    # By default z, y and x, in this order, are right-handed.
+    right = np.cross(camera.view_direction, up)
     return (right if str(camera.handedness) == "right" else -right), -up
 
 
-def _name(direction: Array, axes: list[int]) -> str:
+def _name(direction: Array, axes: list[str]) -> str:
     """Letters of the axes that make up a direction, the most important first."""
     letters = ""
     for place in np.argsort(-np.abs(direction), kind="stable"):
         axis = axes[place]
-        if abs(direction[place]) >= NAMED_FROM and 0 <= axis < 3:
+        if abs(direction[place]) >= NAMED_FROM and axis in ENDS:
             letters += ENDS[axis][int(direction[place] > 0)]
     return letters
 

@@ -15,9 +15,11 @@ from .subject import Subject
 
 Array = np.ndarray[Any, Any]
 
-# A surface is hit where one of its vertices is so near to the line of sight, in mm or
-# whatever the unit of the world is, as a share of the surface's size.
+# A surface is hit where one of its vertices is so near to the line of sight, as a share
+# of the surface's size, or of its longest edge: no place in a triangle is farther from
+# all of its corners.
 HIT = 0.012
+FARTHEST = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +33,11 @@ class Reading:
     voxel : tuple of int
         Of the map, in the order of its file where it has one.
     value : float
-        Of the map.
+        Of the map; NaN where it has no data.
     label : int
         Of the voxel.
     probabilities : ndarray or None
-        Of each class; None where they are not at hand.
+        Of each class, 1 together; None where they are not at hand.
     """
 
     ras: Array | None
@@ -88,23 +90,30 @@ def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
 
     napari looks at each triangle, which takes 30 ms for a brain.
     """
-    vertices = layer.data[0]
+    vertices, faces = layer.data[:2]
     if layer.opacity < 0.2:
         return None  # a hull that one looks through
     offset = vertices - start.astype(np.float32)
     depth = offset @ along.astype(np.float32)
     distance = np.einsum("ij,ij->i", offset, offset) - depth**2
-    near = (
-        distance
-        < (HIT * np.ptp(vertices[:: len(vertices) // 500 + 1], axis=0).max()) ** 2
-    )
+    reach = _reach(vertices, faces)
+    near = distance < reach**2
     for plane in layer.experimental_clipping_planes:
         near &= (vertices - np.float32(plane.position)) @ np.float32(plane.normal) >= 0
     found = np.flatnonzero(near)
     if not len(found):
         return None
-    hit: Array = vertices[found[np.argmin(depth[found])]].astype(float)
+    front = found[depth[found] < depth[found].min() + reach]
+    hit: Array = start + along * float(depth[front[np.argmin(distance[front])]])
     return hit
+
+
+def _reach(vertices: Array, faces: Array) -> float:
+    """How near to a line one of the vertices is where the line meets the surface."""
+    size = np.ptp(vertices[:: len(vertices) // 500 + 1], axis=0).max()
+    corners = vertices[faces[:: len(faces) // 200 + 1]]
+    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1)
+    return float(max(HIT * size, FARTHEST * edges.max()))
 
 
 def _plane_hit(layer: Any, start: Array, along: Array) -> Array | None:
@@ -145,12 +154,13 @@ class Probe:
         if voxel is None:
             return None
         ras = subject.ras(world)
+        no_data = subject.no_data is not None and bool(subject.no_data[voxel])
         return Reading(
             ras,
             voxel,
-            float(subject.source.values[voxel]),
+            np.nan if no_data else float(subject.source.values[voxel]),
             int(self._labels[voxel]),
-            self._probabilities(voxel),
+            None if no_data else self._probabilities(voxel),
         )
 
     def _probabilities(self, voxel: tuple[int, ...]) -> Array | None:
@@ -158,7 +168,8 @@ class Probe:
         if classes is None or classes.shape[1:] != self._subject.source.values.shape:
             return None
         found: Array = np.asarray(classes[(slice(None), *voxel)], dtype=np.float32)
-        return found
+        total = found.sum()  # 255, say, of probabilities in integers
+        return found / total if np.isfinite(total) and total > 0 else None
 
     def _class_first(self) -> Any:
         made_from = layer_info(self._subject.layer).get("made_from")

@@ -67,5 +67,7 @@ def _words(reading: Reading, subject: Subject) -> str:
         right, anterior, superior = np.round(reading.ras, 1) + 0.0
         where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · {voxel}"
     name = subject.names.get(reading.label, f"label {reading.label}")
+    if np.isnan(reading.value):
+        return f"{where}\nno data"
     value = f"{subject.measure.title} {reading.value:.3f} {subject.unit}".rstrip()
     return f"{where}\n{value} · {name}"

@@ -15,6 +15,8 @@ from ...surfaces import Mesh
 
 Array = np.ndarray[Any, Any]
 
+_ENDINGS = (".surf.gii", ".gii", ".ply")
+
 
 def picture(viewer: Any, width: int, height: int) -> Array:
     """What the view shows, in another size: as much of it, with more or fewer pixels.
@@ -44,7 +46,7 @@ def picture(viewer: Any, width: int, height: int) -> Array:
 
 
 def save_picture(path: Path, shot: Array) -> Path:
-    """Write a picture as PNG; returns its path.
+    """Write a picture as PNG; returns its path, see :func:`as_png`.
 
     Raises
     ------
@@ -56,9 +58,14 @@ def save_picture(path: Path, shot: Array) -> Path:
     def write(file: BinaryIO) -> None:
         imwrite(file, shot, extension=".png")
 
-    path = path if path.suffix.lower() == ".png" else Path(f"{path}.png")
+    path = as_png(path)
     write_whole([(path, write)])
     return path
+
+
+def as_png(path: Path) -> Path:
+    """The path with the ending of the format."""
+    return path if path.suffix.lower() == ".png" else Path(f"{path}.png")
 
 
 def iter_save_surfaces(
@@ -73,7 +80,7 @@ def iter_save_surfaces(
     Parameters
     ----------
     path : Path
-        With the ending of the format; of several, each gets its name added.
+        With the ending of the format; for several see :func:`files_for`.
     surfaces : sequence of (str, Mesh, ndarray)
         Name, mesh in RAS mm, and colours of the vertices, shape (n, 4).
     measure, unit : str
@@ -87,18 +94,34 @@ def iter_save_surfaces(
         If a file cannot be written, or its ending is of no format.
     """
     written: list[Path] = []
+    files = files_for(path, [name for name, _, _ in surfaces])
     for done, (name, mesh, colors) in enumerate(surfaces):
         if cancel is not None and cancel.is_set():
             break
-        file = path if len(surfaces) == 1 else _with_name(path, name)
         written += write_surface(
-            file, mesh, name=name, measure=measure, unit=unit, colors=colors
+            files[done], mesh, name=name, measure=measure, unit=unit, colors=colors
         )
         yield (done + 1) / len(surfaces)
     return written
 
 
-def _with_name(path: Path, name: str) -> Path:
-    plain = "".join(c if c.isalnum() else "-" for c in name)
-    stem, *endings = path.name.split(".")
-    return path.with_name(".".join([f"{stem}_{plain}", *endings]))
+def files_for(path: Path, names: Sequence[str]) -> list[Path]:
+    """The file of each surface: the path itself, or of several with their names."""
+    if len(names) == 1:
+        return [path]
+    ending = next((end for end in _ENDINGS if path.name.lower().endswith(end)), "")
+    stem = path.name[: len(path.name) - len(ending)]
+    ending = path.name[len(stem) :]
+    taken: set[str] = set()
+    files = []
+    for name in names:
+        plain = "".join(c if c.isalnum() else "-" for c in name)
+        numbered = (
+            plain,
+            *(f"{plain}-{number}" for number in range(2, len(names) + 1)),
+        )
+        # Some file systems do not tell large letters from small ones.
+        free = next(one for one in numbered if one.casefold() not in taken)
+        taken.add(free.casefold())
+        files.append(path.with_name(f"{stem}_{free}{ending}"))
+    return files

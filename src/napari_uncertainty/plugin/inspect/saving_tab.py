@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QMessageBox,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -20,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from ...errors import InputError
 from ..work import Job
-from .saving import iter_save_surfaces, picture, save_picture
+from .saving import as_png, files_for, iter_save_surfaces, picture, save_picture
 from .stage import Stage
 
 PICTURE_SIZE = (1600, 1200)
@@ -71,6 +72,8 @@ class SavingTab(QWidget):
         path = self._ask("Save picture", "view.png", "PNG (*.png)")
         if path is None:
             return
+        if not self._may_replace(path, [as_png(path)]):
+            return
         size = self.width_box.value(), self.height_box.value()
         try:
             written = save_picture(path, picture(self._viewer, *size))
@@ -89,7 +92,9 @@ class SavingTab(QWidget):
         path = self._ask(
             "Save surfaces", "surface.surf.gii", "GIFTI (*.surf.gii *.gii);;PLY (*.ply)"
         )
-        if path is None:
+        if path is None or not self._may_replace(
+            path, files_for(path, [name for name, _, _ in surfaces])
+        ):
             return
         self._jobs[:] = [
             Job(
@@ -104,6 +109,16 @@ class SavingTab(QWidget):
     def _ask(self, title: str, name: str, filters: str) -> Path | None:
         path, _ = QFileDialog.getSaveFileName(self, title, name, filters)
         return Path(path) if path else None
+
+    def _may_replace(self, asked: Path, files: list[Path]) -> bool:
+        """Ask about files that are there; the dialog has asked about one only."""
+        there = [file.name for file in files if file != asked and file.exists()]
+        if not there:
+            return True
+        answer = QMessageBox.question(
+            self, "Save", f"There already: {', '.join(there)}. Replace?"
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
 
 def _tell_written(paths: list[Path]) -> None:

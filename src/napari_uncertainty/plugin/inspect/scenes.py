@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image, Surface
@@ -12,6 +12,7 @@ from napari.utils.colormaps import Colormap
 from ..layers import layer_info
 from .changes import Changes, Wanted
 from .cut import Cut
+from .listening import Listening
 from .planes import fit
 
 Array = np.ndarray[Any, Any]
@@ -30,6 +31,21 @@ _NO_BACKGROUND = " (without background)"
 CUTS = {"Axial": 0, "Coronal": 1, "Sagittal": 2}
 
 
+class _Seen(NamedTuple):
+    """Camera and slices at some moment."""
+
+    center: tuple[float, ...]
+    zoom: float
+    angles: tuple[float, ...]
+    order: tuple[int, ...]
+    point: tuple[float, ...]
+
+    def place(self) -> tuple[float, ...]:
+        """World coordinates of the middle of a view in 2D."""
+        at = dict(zip(self.order[-2:], self.center[-2:], strict=True))
+        return tuple(at.get(axis, x) for axis, x in enumerate(self.point))[-3:]
+
+
 class Scenes:
     """What a viewer shows in 3D.
 
@@ -42,9 +58,20 @@ class Scenes:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._layers = Changes()
-        self._view = Changes()
-        self._flat: tuple[Any, ...] | None = None
-        self._seen: tuple[Any, ...] | None = None
+        # What to go back to, in 2D and in 3D, and what was the last in each.
+        self._flat: _Seen | None = None
+        self._solid: _Seen | None = None
+        self._last: dict[int, _Seen] = {}
+        self._listening = Listening()
+        # All the time: where its own button changes the display, napari moves both
+        # before it tells.
+        dims, camera = viewer.dims.events, viewer.scene.camera.events
+        for event in (
+            dims.ndim, dims.order, dims.point,
+            camera.center, camera.zoom, camera.angles,
+        ):  # fmt: skip
+            self._listening.to(event, self._remember)
+        self._remember()
         self.cut: Cut | None = None
         #: Box to fill the view with, two corners in the world, shape (2, 3).
         self.corners: Array | None = None
@@ -54,17 +81,21 @@ class Scenes:
         viewer, camera = self._viewer, self._viewer.scene.camera
         if self._flat is not None:
             return
-        self._flat = camera.center, camera.zoom, viewer.dims.point
+        if viewer.dims.ndisplay == 2:
+            self._remember()
+        self._flat = self._last.get(2) or self._last[3]
         # In another order of the axes the picture would be mirrored.
-        self._view.set(viewer.dims, "order", tuple(range(viewer.dims.ndim)))
+        viewer.dims.order = tuple(range(viewer.dims.ndim))
         viewer.dims.ndisplay = 3
-        if self._seen is not None:
-            camera.center, camera.zoom, camera.angles = self._seen
+        if self._solid is not None:
+            camera.center, camera.zoom, camera.angles = self._solid[:3]
             return
         camera.set_view_direction(view_direction=VIEW_DIRECTION, up_direction=UP)
         if self.corners is not None:
             camera.center = tuple(self.corners.mean(axis=0))
             fit(viewer, self.corners)
+        else:
+            camera.center = self._flat.place()
 
     def show_as_they_are(self) -> None:
         """The layers as they were before."""
@@ -74,22 +105,30 @@ class Scenes:
 
     def leave(self) -> None:
         """Back to 2D, with everything as it was."""
-        viewer, camera = self._viewer, self._viewer.scene.camera
         self.leave_cut()
+        if self._flat is not None:
+            self._return_from_3d(self._flat)
+        # Afterwards, or hidden layers would become volumes first.
         self._layers.undo()
-        if self._flat is None:
-            return
-        if viewer.dims.ndisplay == 3:
-            self._seen = camera.center, camera.zoom, camera.angles
-        center, zoom, point = self._flat
-        self._flat = None
-        viewer.dims.ndisplay = 2
-        self._view.undo()
-        camera.zoom = zoom
-        if viewer.dims.point == point:
-            camera.center = center
+
+    def _return_from_3d(self, flat: _Seen) -> None:
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        dims.ndisplay = 2
+        self._flat, self._solid = None, self._last[3]
+        if dims.order == tuple(range(dims.ndim)):
+            dims.order = _for_axes(flat.order, dims.ndim)
+        dims.point = self._solid.point
+        camera.zoom = flat.zoom
+        if dims.point[-3:] == flat.point[-3:]:
+            camera.center = flat.center
         else:  # somebody went to a place meanwhile
-            camera.center = tuple(viewer.dims.point[a] for a in viewer.dims.displayed)
+            camera.center = tuple(dims.point[axis] for axis in dims.displayed)
+
+    def _remember(self, *_: Any) -> None:
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        self._last[dims.ndisplay] = _Seen(
+            camera.center, camera.zoom, camera.angles, dims.order, dims.point
+        )
 
     def show_surface(self, scan: Any, surfaces: Sequence[Any]) -> None:
         """Surfaces before a faint scan."""
@@ -125,6 +164,7 @@ class Scenes:
             wanted += _with(scan, opacity=CONTEXT_OPACITY, **look)
         look |= {"interpolation3d": "linear", "colormap": colormap}
         self._show([*wanted, *_with(shown, **look)])
+        _stack(self._viewer.layers, hulls, on_top=True)
 
     def show_cut(
         self, planes: Sequence[Any], surfaces: Sequence[Any], axis: int, at: float
@@ -143,8 +183,8 @@ class Scenes:
         scan, planes = planes[0], [layer for layer in planes if layer is not None]
         wanted = self._only([*planes, *surfaces])
         for layer in planes:
-            layer.plane.thickness = 1
             wanted += _with(layer, depiction="plane", blending="translucent_no_depth")
+            wanted += _with(layer.plane, thickness=1)
             if isinstance(layer, Image):
                 wanted += _with(layer, rendering="mip", opacity=1.0)
         if scan is not None:
@@ -163,6 +203,7 @@ class Scenes:
 
     def stop(self) -> None:
         """Call back no more, and leave what is shown."""
+        self._listening.stop()
         if self.cut is not None:
             self.cut.listening.stop()
 
@@ -190,8 +231,14 @@ def is_context(layer: Any) -> bool:
     return isinstance(layer, Image) and not layer.rgb
 
 
-def _with(layer: Any, **attributes: Any) -> list[Wanted]:
-    return [(layer, name, value) for name, value in attributes.items()]
+def _with(owner: Any, **attributes: Any) -> list[Wanted]:
+    return [(owner, name, value) for name, value in attributes.items()]
+
+
+def _for_axes(order: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """An order of axes where leading ones came or went since."""
+    more = ndim - len(order)
+    return *range(more), *(axis + more for axis in order if axis + more >= 0)
 
 
 def _stack(layers: Any, moved: Sequence[Any], on_top: bool) -> None:

@@ -28,7 +28,9 @@ class SideBySide:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._changes = Changes()
+        # Order of the layers, before and after.
         self._order: list[Any] = []
+        self._arranged: list[Any] = []
         self.shown = False
 
     def show(self, panels: Sequence[Any], corners: Any = None) -> None:
@@ -45,6 +47,7 @@ class SideBySide:
         viewer, changes = self._viewer, self._changes
         self._order = list(viewer.layers)
         _arrange(viewer.layers, panels)
+        self._arranged = list(viewer.layers)
         for layer in viewer.layers:
             changes.set(layer, "visible", layer in panels)
         named = viewer.canvas.size[1] / len(panels) >= ROOM_FOR_NAMES
@@ -77,8 +80,10 @@ class SideBySide:
         self.shown = False
         self._changes.undo()
         layers = self._viewer.layers
-        _arrange(layers, [layer for layer in self._order if layer in layers])
-        self._order = []
+        left = [layer for layer in layers if layer in self._arranged]
+        if left == [layer for layer in self._arranged if layer in layers]:
+            _arrange(layers, [layer for layer in self._order if layer in layers])
+        self._order, self._arranged = [], []
 
 
 def _opaque(colormap: Colormap) -> Colormap:

@@ -96,7 +96,10 @@ class SlicesTab(QWidget):
             first, last = box[along]
             inside = slice(max(0, first - MARGIN), last + MARGIN + 1)
             at, values = at[inside], values[inside]
-        return Profile(_AXES[axis][0], -at, values, *_AXES[axis][1:])
+        title, *ends = _AXES[axis]
+        if self._subject.axes is None:  # of no patient
+            title, ends = f"Slices across {'zyx'[axis]}", ["Last", "First"]
+        return Profile(title, -at, values, *ends)
 
     def _mark(self, *_: Any) -> None:
         point = self._viewer.dims.point

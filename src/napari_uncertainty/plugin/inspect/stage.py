@@ -9,14 +9,12 @@ import numpy as np
 from napari.utils.notifications import show_error
 
 from ...surfaces import Mesh
-from ..colors import faded
-from ..selection import rank_for_map, role_of
-from .appearance import Appearance
+from ..selection import scan_for_map
+from .appearance import Appearance, instead
 from .highlight import RING
 from .listening import Listening
 from .meshes import Enclosed, Meshes
-from .probe import pointed_at
-from .scenes import Scenes, is_context
+from .scenes import Scenes
 from .side_by_side import SideBySide
 from .subject import Findings, Subject
 from .surface_layers import SurfaceLayers, in_ras
@@ -87,7 +85,11 @@ class Stage:
     ) -> None:
         """Other colours."""
         self._appearance = appearance, shares
-        self._show_again()
+        if self._preset == "Glow":  # which has colours of its own
+            self.show_scene("Glow")
+        else:
+            self._color_map()
+            self._show_again()
 
     def select(self, labels: Sequence[int]) -> None:
         """Classes whose surfaces are shown; none for the whole foreground."""
@@ -100,11 +102,7 @@ class Stage:
         """Two opposite corners of the foreground, in the world."""
         if self._subject is None or self._findings is None:
             return None
-        box = self._findings.box() or self._findings.box("whole")
-        if box is None:
-            return None
-        ends = np.array([self._subject.place(end) for end in zip(*box, strict=True)])
-        return np.sort(ends, axis=0)
+        return self._findings.corners(self._subject)
 
     def ring_size(self) -> float:
         """Of a ring around a place, in the world."""
@@ -118,18 +116,19 @@ class Stage:
             self.buttons.show_cut_place(place[axis])
             self._scenes.cut.move(axis, place[axis])
 
-    def pointed_at(self, position: Any, direction: Any) -> Array | None:
-        """The place under the pointer."""
-        return pointed_at(self._viewer, position, direction)
-
     def shown_surfaces(self) -> list[tuple[str, Mesh, Array]]:
         """Name, mesh in RAS mm and colours of each surface that is shown."""
-        if self._surfaces is None or self._subject is None:
+        # Without the axes of a patient there is no RAS.
+        if (
+            self._surfaces is None
+            or self._subject is None
+            or self._subject.axes is None
+        ):
             return []
         shown = []
         for enclosed, layer in self._surfaces.shown(self._enclosed()):
             mesh = in_ras(self._subject, self._meshes[enclosed])  # type: ignore[index]
-            if mesh is not None and layer.visible:
+            if mesh is not None and layer.visible and layer in self._viewer.layers:
                 low, high = layer.contrast_limits
                 share = np.clip((mesh.values - low) / (high - low), 0, 1)
                 name = layer.name.removesuffix(" surface")
@@ -146,11 +145,12 @@ class Stage:
 
     def show_scene(self, name: str) -> None:
         """Surface, Glow or Cut-away; "3D" for the layers as they are; "" for 2D."""
-        self.waiting.stop()
+        self._stop_making()
         self._hide_panels()
         self._preset = name
         if not name:
             self._scenes.leave()
+            self._color_map()
             self.buttons.show_scene("")
             return
         if self._subject is None:
@@ -164,7 +164,10 @@ class Stage:
             self._scenes.show_surface(scan, self._surface_layers())
         elif name == "Glow":
             hulls = self._surface_layers() if self._with_surfaces(name) else []
-            self._scenes.show_glow(scan, shown, hulls, self._glow_colors())
+            # Visible only beyond what every boundary has.
+            glow = self._appearance[0].of_glow(self._subject.undecided)
+            self._appearance[0].put_limits_on(shown)
+            self._scenes.show_glow(scan, shown, hulls, instead(glow))
         elif name == "Cut-away":
             layers = self._surface_layers()
             planes = [scan, self._subject.segmentation, shown]
@@ -173,6 +176,8 @@ class Stage:
             self._scenes.cut.on_moved = self.buttons.show_cut_place
         else:
             self._scenes.show_as_they_are()
+        if name != "Glow":
+            self._color_map()
         self.buttons.show_scene(name)
 
     def _ready(self, name: str) -> bool:
@@ -197,14 +202,9 @@ class Stage:
             name == "Glow" and self._chosen != ()
         )
 
-    def _glow_colors(self) -> Any:
-        """Colours of the map, visible only beyond what every boundary has."""
-        assert self._subject is not None
-        appearance, low = self._appearance[0], self._subject.undecided
-        if appearance.hide:
-            low = max(low, appearance.threshold)
-        share = appearance.share(low)
-        return faded(appearance.colormap, share if share < 1 else 0.5, 1.0)
+    def _color_map(self) -> None:
+        if self._subject is not None and self._appearance[0] is not None:
+            self._appearance[0].put_on(self._subject.layer)
 
     def _enclosed(self) -> list[Enclosed]:
         """A surface for each chosen class in a hull, or the whole foreground."""
@@ -236,31 +236,22 @@ class Stage:
     def _scan(self) -> Any:
         """The scan that belongs to the map; None where there is none."""
         assert self._subject is not None
-        shown = self._subject.layer
-        ranked = [
-            (rank, layer)
-            for layer in self._viewer.layers
-            if is_context(layer)
-            and role_of(layer) == "scan"
-            and (rank := rank_for_map(layer, shown)) is not None
-        ]
-        return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
+        return scan_for_map(self._viewer.layers, self._subject.layer)
 
-    def _drop_meshes(self) -> None:
+    def _stop_making(self) -> None:
         if self._meshes is not None:
             self._meshes.cancel()
         self.waiting.stop()
+
+    def _drop_meshes(self) -> None:
+        self._stop_making()
         if self._surfaces is not None:
             self._scenes.leave_cut()
             self._surfaces.remove()
         self._meshes = self._surfaces = None
 
     def _give_up(self) -> None:
-        if self._meshes is not None:
-            self._meshes.cancel()
-        self.waiting.stop()
-        self._preset = "3D" if self._viewer.dims.ndisplay == 3 else ""
-        self.buttons.show_scene(self._preset)
+        self.show_scene("3D" if self._viewer.dims.ndisplay == 3 else "")
 
     def _refuse(self, sentence: str) -> None:
         self._give_up()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,11 @@ class Subject:
         factor = units_per_bit(info["base"], info["n_classes"])
         return self.measure.highest(2, 2) * (factor if self.measure.has_base else 1.0)
 
+    def named_for(self, labels: Iterable[int]) -> Subject:
+        """The same without the names of classes where these labels are no classes."""
+        own = self.segmentation is None or names_of(self.segmentation)
+        return self if own or {*labels} <= {*self.names} else replace(self, names={})
+
     def place(self, voxel: Iterable[float]) -> Array:
         """World coordinates of a voxel, for the viewer's last axes."""
         at: Array = (self.to_world @ (*voxel, 1.0))[:-1]
@@ -169,6 +174,14 @@ class Findings:
     labels: Array
     regions: Regions
 
+    def corners(self, subject: Subject) -> Array | None:
+        """Two opposite corners of the foreground, in the world; None without voxels."""
+        box = self.box() or self.box("whole")
+        if box is None:
+            return None
+        ends = np.array([subject.place(end) for end in zip(*box, strict=True)])
+        return np.sort(ends, axis=0)
+
     def box(self, which: Any = "foreground") -> tuple[tuple[int, int], ...] | None:
         """First and last voxel along each axis that have a label; None for none."""
         ends = []
@@ -205,6 +218,7 @@ def iter_findings(
             f"It is not known how '{segmentation.name}' lies on the map; choose "
             "another segmentation, or none."
         )
+    labels = np.asarray(labels)  # which may be lazy
     regions = yield from part(
         iter_regions(values, labels, no_data, cancel=cancel), 0.3, 1
     )

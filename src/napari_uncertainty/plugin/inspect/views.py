@@ -91,6 +91,8 @@ class ViewButtons(QWidget):
 
     def set_box(self, corners: np.ndarray[Any, Any] | None) -> None:
         """Where a cut can be: between two opposite corners, in the world (z, y, x)."""
+        if np.array_equal(corners, self._corners):  # type: ignore[arg-type]
+            return
         self._corners = corners
         self._choose_cut()
 

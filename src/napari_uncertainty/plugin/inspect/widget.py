@@ -6,31 +6,26 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import (
     QFormLayout,
-    QFrame,
     QLabel,
     QProgressBar,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
-    QWidget,
 )
 
 from ...regions import Part, voxel_volume
-from .appearance import Appearance, AppearanceControls
+from .appearance import AppearanceControls
 from .class_table import ClassTable
-from .dock import Docked
+from .dock import Docked, scrolled
 from .following import Following
 from .highlight import Highlight, Ring
 from .letters import Letters
 from .listening import Listening
 from .numbers_tab import NumbersTab
 from .planes import go_to
-from .probe import Probe
+from .probe import Probe, pointed_at
 from .probe_panel import ProbePanel
 from .saving_tab import SavingTab
 from .slices_tab import SlicesTab
@@ -95,7 +90,7 @@ class InspectWidget(Docked):
             ("Display", self.appearance),
             ("Save", self.saving),
         ):
-            self._tab_of[title] = self.tabs.addTab(_scrolled(tab), title)
+            self._tab_of[title] = self.tabs.addTab(scrolled(tab), title)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.probe_panel)
 
@@ -112,17 +107,21 @@ class InspectWidget(Docked):
         self.classes.failed.connect(show_error)
         self.classes.saved.connect(_tell_saved)
         self.tabs.currentChanged.connect(self._show_tab)
+        self._listening.to(self._viewer.layers.events.renamed, self._name_classes)
         self._listening.to_mouse(self._viewer.mouse_move_callbacks, self._pointed)
         # The window can go at any time, and takes what runs with it.
-        self.destroyed.connect(partial(_end, self._parts_that_listen()))
+        self.destroyed.connect(partial(_end, *self._parts()))
 
     # -- another map ----------------------------------------------------------
 
     def _begin(self, another: bool) -> None:
         subject = self.following.subject
-        if another and subject is not None:
+        assert subject is not None
+        if another:
             self._forget()
             self.appearance.take_over(subject.layer, subject.highest)
+        else:
+            self.appearance.rescale(subject.highest)
         self.progress.setVisible(True)
 
     def _show_progress(self, share: float) -> None:
@@ -140,13 +139,17 @@ class InspectWidget(Docked):
         self.progress.setVisible(False)
         self._probe = Probe(self._viewer, subject, findings.labels)
         self._colors = subject.colors_of({*findings.regions.labels, *subject.names})
-        whose = "the most probable class"
-        if subject.segmentation is not None:
-            whose = f"'{subject.segmentation.name}'"
-        self.message.setText(f"Classes by {whose}")
+        self._name_classes()
         self.stage.set_subject(subject, findings)
         self._show_appearance()
         self._select()
+
+    def _name_classes(self, *_: Any) -> None:
+        """Say where the classes come from."""
+        if self._looked_at() is not None:
+            shown = self.following.subject.segmentation  # type: ignore[union-attr]
+            whose = "the most probable class" if shown is None else f"'{shown.name}'"
+            self.message.setText(f"Classes by {whose}")
 
     def _show_nothing(self, sentence: str) -> None:
         self.progress.setVisible(False)
@@ -174,7 +177,6 @@ class InspectWidget(Docked):
         appearance = self.appearance.appearance(
             partial(regions.quantiles, "foreground")
         )
-        _color(subject.layer, appearance)
         self.stage.set_appearance(appearance, self.appearance.percentile_shares)
         table = regions.table(
             class_names=subject.names,
@@ -236,14 +238,14 @@ class InspectWidget(Docked):
         self.stage.show_place(place)
         go_to(self._viewer, place)
         self._ring.show(place, self.stage.ring_size())
-        self._read(np.array(self._viewer.dims.point))
+        self._read(place)
 
     # -- the pointer ----------------------------------------------------------
 
     def _pointed(self, _viewer: Any, event: Any) -> None:
         if self._probe is None:
             return
-        place = self.stage.pointed_at(event.position, event.view_direction)
+        place = pointed_at(self._viewer, event.position, event.view_direction)
         if place is None:
             self.probe_panel.clear()
         else:
@@ -258,40 +260,23 @@ class InspectWidget(Docked):
     # -- the end --------------------------------------------------------------
 
     def stop(self) -> None:
-        """Call back no more; what is shown stays, but for letters and outlines."""
-        _end(self._parts_that_listen())
-        self._letters.remove()
-        self._highlight.remove()
+        """Call back no more; what is shown stays, but for letters and marks."""
+        _end(*self._parts())
 
-    def _parts_that_listen(self) -> tuple[Any, ...]:
+    def _parts(self) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Those that listen, and those that go with the widget."""
         return (
             self._listening, self.following, self.stage, self.slices.listening,
             self._letters.listening, self._highlight.listening,
-        )  # fmt: skip
-
-
-def _color(layer: Image, appearance: Appearance) -> None:
-    """Show a map like this, where it is not shown so."""
-    colormap = appearance.of_map()
-    if tuple(layer.contrast_limits) != appearance.limits:
-        layer.contrast_limits = appearance.limits
-    if not np.array_equal(layer.colormap.colors, colormap.colors):
-        layer.colormap = colormap
-
-
-def _scrolled(tab: QWidget) -> QWidget:
-    """A tab that needs no height of its own, for the window would grow with it."""
-    area = QScrollArea()
-    area.setWidget(tab)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    return area
+        ), (self._letters, self._highlight, self._ring)  # fmt: skip
 
 
 def _tell_saved(path: str) -> None:
     show_info(f"The table is in {path}.")
 
 
-def _end(parts: Sequence[Any], *_: Any) -> None:
-    for part in parts:
+def _end(listening: Sequence[Any], marks: Sequence[Any], *_: Any) -> None:
+    for part in listening:
         part.stop()
+    for part in marks:
+        part.remove()

@@ -1,0 +1,257 @@
+"""Threshold, colours and range of a map: what is told and what is seen."""
+
+import re
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, ensure_colormap
+
+from inspecting import add_case, compute_as, found_after, open_widget
+from napari_uncertainty.plugin.colors import transparent_where_certain
+from napari_uncertainty.plugin.inspect.appearance import (
+    Appearance,
+    AppearanceControls,
+    limits_at,
+)
+
+
+@pytest.fixture
+def viewer():
+    """Without a window."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def case(viewer, rng):
+    return add_case(viewer, rng)
+
+
+@pytest.fixture
+def widget(qtbot, case):
+    return open_widget(qtbot, case.viewer)
+
+
+def alpha_of(layer, values):
+    """What the map's own colormap makes of values."""
+    low, high = layer.contrast_limits
+    return layer.colormap.map(np.clip((np.asarray(values) - low) / (high - low), 0, 1))[
+        :, 3
+    ]
+
+
+def apart(threshold, layer):
+    """Values on either side, a step of the colours away from the threshold."""
+    step = np.ptp(layer.contrast_limits) / 1023
+    below = np.linspace(0, threshold - step, 50)
+    return below, np.linspace(threshold + step, layer.contrast_limits[1], 50)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.31, 1.0, 2.0])
+def test_shares_above_the_threshold(case, widget, threshold):
+    appearance = widget.appearance
+    appearance.threshold.setValue(threshold)
+    values, inside = case.entropy.astype(np.float32), case.labels > 0
+    assert appearance.left.text() == (
+        f"{np.mean(values[inside] > threshold):.1%} of the foreground's voxels and "
+        f"{np.mean(values > threshold):.1%} of all are above {threshold:.2f} bits."
+    )
+
+
+def test_the_threshold_is_half_of_what_there_can_be(widget):
+    assert widget.appearance.threshold.value() == 1.0
+    assert widget.appearance.threshold.maximum() == 2.0
+
+
+@pytest.mark.parametrize("fade", [True, False])
+def test_hides_what_is_not_above_the_threshold(case, widget, fade):
+    widget.appearance.fade.setChecked(fade)
+    widget.appearance.hide_below.setChecked(True)
+    for threshold in (0.4, 1.3):
+        widget.appearance.threshold.setValue(threshold)
+        below, above = apart(threshold, case.map)
+        assert (alpha_of(case.map, below) == 0).all()
+        assert (alpha_of(case.map, above) > 0).all()
+        if not fade:
+            assert (alpha_of(case.map, above) == 1).all()
+    widget.appearance.hide_below.setChecked(False)
+    assert (alpha_of(case.map, [0.4, 1.0, 2.0]) > 0).all()
+
+
+def test_fading(case, widget):
+    """From 0 at certainty to opaque at 60 % of the range; or opaque everywhere."""
+    share = np.linspace(0, 1, 21)
+    np.testing.assert_allclose(
+        alpha_of(case.map, 2 * share), np.minimum(share / 0.6, 1), atol=1e-3
+    )
+    widget.appearance.fade.setChecked(False)
+    assert (alpha_of(case.map, 2 * share) == 1).all()
+
+
+@pytest.mark.parametrize("name", ["viridis", "turbo"])
+def test_colours_are_those_of_the_colormap(case, widget, name):
+    widget.appearance.colormap.setCurrentText(name)
+    share = np.linspace(0, 1, 21)
+    expected = ensure_colormap(name).map(share)[:, :3]
+    np.testing.assert_allclose(case.map.colormap.map(share)[:, :3], expected, atol=0.01)
+
+
+def test_range_by_percentiles_of_the_foreground(case, widget):
+    appearance = widget.appearance
+    assert not appearance.percentiles.isEnabled()
+    appearance.range.setCurrentIndex(1)
+    inside = case.entropy[case.labels > 0]
+    for shares in ((2, 99.8), (10, 50)):
+        appearance.percentiles.setValue(shares)
+        np.testing.assert_allclose(
+            case.map.contrast_limits, np.percentile(inside, shares), rtol=1e-5
+        )
+    appearance.range.setCurrentIndex(0)
+    assert case.map.contrast_limits == [0, 2]
+
+
+def test_equal_percentiles_are_no_range(case, widget):
+    widget.appearance.range.setCurrentIndex(1)
+    widget.appearance.percentiles.setValue((50, 50))
+    assert case.map.contrast_limits == [0, 2]
+    assert limits_at(lambda shares: (np.nan, np.nan), (0, 1), (0, 2)) == (0, 2)
+
+
+def test_the_threshold_of_hidden_values_holds_for_any_range(case, widget):
+    widget.appearance.hide_below.setChecked(True)
+    widget.appearance.threshold.setValue(0.8)
+    widget.appearance.range.setCurrentIndex(1)
+    widget.appearance.percentiles.setValue((5, 80))
+    low, high = case.map.contrast_limits
+    below, above = apart(0.8, case.map)
+    assert low < 0.8 < high
+    assert (alpha_of(case.map, below) == 0).all()
+    assert (alpha_of(case.map, above) > 0).all()
+
+
+def test_table_and_numbers_follow_the_threshold(case, widget):
+    widget.tabs.setCurrentIndex(2)
+    widget.appearance.threshold.setValue(0.6)
+    values = case.entropy.astype(np.float32)
+    shares = widget.classes.model.table["share_above"]
+    expected = [np.mean(values[case.labels == label] > 0.6) for label in range(4)]
+    np.testing.assert_allclose(shares, expected)
+    cells = re.findall(r"([\d.]+%)</td></tr>", widget.numbers.summary.text())
+    inside = values[case.labels > 0]
+    assert cells == [f"{np.mean(v > 0.6):.1%}" for v in (values, inside)]
+    widget.numbers.threshold_moved.emit(1.5)
+    assert widget.appearance.threshold.value() == 1.5
+
+
+def test_nothing_changes_on_a_map_that_is_opened(qtbot, case):
+    before = case.map.colormap.colors.copy(), case.map.contrast_limits
+    open_widget(qtbot, case.viewer)
+    np.testing.assert_array_equal(case.map.colormap.colors, before[0])
+    assert case.map.contrast_limits == before[1]
+
+
+@pytest.mark.parametrize("colormap", ["inferno", "gray"])
+def test_an_opaque_map_stays_opaque(qtbot, case, colormap):
+    case.map.colormap = colormap
+    widget = open_widget(qtbot, case.viewer)
+    assert not widget.appearance.fade.isChecked()
+    assert widget.appearance.colormap.currentText() == colormap
+    assert (alpha_of(case.map, [0, 1, 2]) == 1).all()
+
+
+def test_another_map_has_its_own_display(qtbot, case):
+    """And the first one gets back what was chosen for it, in numbers and on screen."""
+    margin = compute_as(case.viewer, case.probabilities, measure="margin")
+    widget = open_widget(qtbot, case.viewer)
+    selection, appearance = case.viewer.layers.selection, widget.appearance
+    appearance.threshold.setValue(0.2)
+    appearance.hide_below.setChecked(True)
+    appearance.colormap.setCurrentText("viridis")
+    seen = margin.colormap.colors.copy()
+    found_after(qtbot, widget, setattr, selection, "active", case.map)
+    assert appearance.threshold.value() == 1.0
+    assert not appearance.hide_below.isChecked()
+    assert appearance.colormap.currentText() == "inferno"
+    appearance.range.setCurrentIndex(1)
+    np.testing.assert_array_equal(margin.colormap.colors, seen)
+    found_after(qtbot, widget, setattr, selection, "active", margin)
+    assert appearance.threshold.value() == 0.2
+    assert appearance.hide_below.isChecked()
+    assert appearance.colormap.currentText() == "viridis"
+    assert appearance.range.currentIndex() == 0
+    np.testing.assert_array_equal(margin.colormap.colors, seen)
+
+
+def test_opened_again_it_shows_what_is_hidden(qtbot, case, widget):
+    """The colours of a map stay; only the user puts them back."""
+    widget.appearance.hide_below.setChecked(True)
+    widget.appearance.threshold.setValue(0.7)
+    widget.stop()
+    seen = case.map.colormap.colors.copy()
+    again = open_widget(qtbot, case.viewer)
+    assert again.appearance.hide_below.isChecked()
+    assert again.appearance.threshold.value() == pytest.approx(0.7, abs=0.002)
+    np.testing.assert_allclose(case.map.colormap.colors, seen, atol=0.01)
+    again.appearance.hide_below.setChecked(False)
+    expected = transparent_where_certain("inferno").colors
+    np.testing.assert_allclose(case.map.colormap.colors, expected, atol=1e-6)
+
+
+def test_napari_is_not_filled_with_colormaps(case, widget):
+    """Of every step of a slider it would keep one, and offer it by name."""
+    widget.appearance.hide_below.setChecked(True)
+    known = len(AVAILABLE_COLORMAPS)
+    for threshold in (0.3, 0.5, 0.7):
+        widget.appearance.threshold.setValue(threshold)
+    assert len(AVAILABLE_COLORMAPS) == known
+    assert case.map.colormap.name == "inferno (transparent)"
+
+
+def glow(widget, case):
+    widget.stage.buttons.buttons["Glow"].click()
+    assert case.viewer.dims.ndisplay == 3
+
+
+def test_a_glow_is_only_what_no_boundary_has(case, widget):
+    """From where two classes are equally likely, or the threshold if that is higher."""
+    look = case.map.colormap.colors.copy()
+    glow(widget, case)
+    below, above = apart(1.0, case.map)
+    assert (alpha_of(case.map, below) == 0).all()
+    assert (alpha_of(case.map, above) > 0).all()
+    widget.appearance.hide_below.setChecked(True)
+    widget.appearance.threshold.setValue(1.4)
+    assert alpha_of(case.map, [1.39]) == 0
+    widget.appearance.threshold.setValue(0.6)
+    assert alpha_of(case.map, [0.99]) == 0
+    widget.stage.buttons.buttons["Axial"].click()
+    # What was chosen meanwhile is seen now.
+    assert alpha_of(case.map, [0.59]) == 0
+    assert alpha_of(case.map, [0.61]) > 0
+    widget.appearance.hide_below.setChecked(False)
+    np.testing.assert_allclose(case.map.colormap.colors, look, atol=1e-6)
+
+
+def test_a_colormap_of_the_user_is_offered(qtbot):
+    layer = Image(np.zeros((3, 3)), colormap="cividis", contrast_limits=(0, 1))
+    controls = AppearanceControls()
+    qtbot.addWidget(controls)
+    told = []
+    controls.changed.connect(lambda: told.append(1))
+    controls.take_over(layer, 1.0)
+    assert controls.appearance().colormap == "cividis"
+    assert told == []
+
+
+def test_surfaces_are_opaque_and_grey_where_the_map_is_hidden():
+    look = Appearance("inferno", 1.0, True, True, (0, 2))
+    share = np.linspace(0, 1, 1024)
+    colors = look.of_surface((0.5, 2.5)).map(share)
+    values = 0.5 + 2 * share
+    assert (colors[:, 3] == 1).all()
+    np.testing.assert_allclose(colors[values < 0.99, :3], 0.45)
+    expected = ensure_colormap("inferno").map(share)
+    np.testing.assert_allclose(
+        colors[values > 1.01], expected[values > 1.01], atol=1e-2
+    )

@@ -1,0 +1,463 @@
+"""The widget shows the numbers of the selected map, whatever happens to the layers."""
+
+import threading
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from nibabel.affines import from_matvec
+from nibabel.orientations import apply_orientation, inv_ornt_aff
+from scipy.ndimage import affine_transform
+
+from generated import OBLIQUE, softmax, turn
+from in_viewer import compute
+from inspecting import (
+    NAMES,
+    SHAPE,
+    add,
+    add_case,
+    bits,
+    check_table,
+    compute_as,
+    found_after,
+    network,
+    open_widget,
+    table_of,
+    wait_until_found,
+)
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin.alignment import align
+from napari_uncertainty.plugin.inspect import following as following_module
+from napari_uncertainty.plugin.inspect.following import NO_MAP
+from napari_uncertainty.plugin.inspect.widget import InspectWidget
+from napari_uncertainty.plugin.layers import layer_info
+from napari_uncertainty.plugin.sources import ORIGINAL
+from phantoms import asymmetric
+
+
+@pytest.fixture
+def viewer():
+    """Without a window."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def case(viewer, rng):
+    return add_case(viewer, rng)
+
+
+# -- numbers ------------------------------------------------------------------
+
+
+def test_without_a_map_one_sentence(qtbot, viewer):
+    widget = open_widget(qtbot, viewer)
+    assert widget.message.text() == NO_MAP
+    assert not widget.progress.isVisibleTo(widget)
+    assert table_is_empty(widget)
+
+
+def table_is_empty(widget):
+    return widget.classes.model.rowCount() == 0
+
+
+def test_numbers_are_those_of_the_segmentation(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    check_table(widget, case.entropy, case.labels)
+    assert list(table_of(widget)["name"]) == list(NAMES)
+    voxel_ml = abs(np.linalg.det(OBLIQUE[:3, :3])) / 1000
+    np.testing.assert_allclose(
+        table_of(widget)["volume_ml"], np.bincount(case.labels.ravel()) * voxel_ml
+    )
+    assert widget.message.text() == "Classes by 'case'"
+
+
+def test_without_a_segmentation_by_the_most_probable_class(qtbot, viewer, rng):
+    case = add_case(viewer, rng, segmentation=False)
+    widget = open_widget(qtbot, viewer)
+    assert widget.message.text() == "Classes by the most probable class"
+    check_table(widget, case.entropy, case.argmax)
+    alone = table_of(widget)
+    labels = LabelMap(case.argmax.astype(np.uint8), Grid(SHAPE, OBLIQUE), name="argmax")
+    found_after(qtbot, widget, add, viewer, labels)
+    assert widget.message.text() == "Classes by 'argmax'"
+    assert alone.equals(table_of(widget))
+
+
+MEASURES = {
+    ("entropy", 2): (bits, "bits"),
+    ("entropy", "e"): (lambda p: bits(p) * np.log(2), "nats"),
+    ("entropy", "classes"): (lambda p: bits(p) / np.log2(4), "normalised"),
+    ("least_confidence", 2): (lambda p: 1 - p.max(axis=0), ""),
+    ("margin", 2): (lambda p: 1 - np.diff(np.sort(p, axis=0)[-2:], axis=0)[0], ""),
+    ("gini", 2): (lambda p: 1 - (p.astype(float) ** 2).sum(axis=0), ""),
+}
+
+
+@pytest.mark.parametrize(("measure", "base"), MEASURES)
+def test_every_measure(qtbot, viewer, rng, measure, base):
+    values, unit = MEASURES[measure, base]
+    p = softmax(rng, (4, 8, 9, 10))
+    compute_as(viewer, viewer.add_image(p), measure=measure, base=base)
+    widget = open_widget(qtbot, viewer)
+    check_table(widget, values(p), p.argmax(axis=0))
+    assert widget.following.subject.unit == unit
+    evenly = np.full((4, 1), 0.25)
+    assert widget.following.subject.highest == pytest.approx(values(evenly)[0])
+    half = np.array([[0.5], [0.5], [0], [0]])
+    assert widget.following.subject.undecided == pytest.approx(values(half)[0])
+
+
+@pytest.mark.parametrize("placed", [True, False], ids=["with a place", "without"])
+@pytest.mark.parametrize("shape", [SHAPE, (20, 30)], ids=str)
+def test_layers_of_other_readers(qtbot, viewer, rng, placed, shape):
+    labels = asymmetric(shape)
+    p = network(labels, rng)
+    scale = (2.0, 3.0, 4.0)[: len(shape)] if placed else (1,) * len(shape)
+    net = viewer.add_image(p, scale=(1, *scale), name="net")
+    viewer.add_labels(labels, scale=scale, name="labels")
+    compute(viewer, net)
+    widget = open_widget(qtbot, viewer)
+    assert widget.message.text() == "Classes by 'labels'"
+    check_table(widget, bits(p), labels)
+
+
+def test_a_flat_image_has_no_planes_and_no_3d(qtbot, viewer, rng):
+    labels = asymmetric((20, 30))
+    net = viewer.add_image(network(labels, rng), name="net")
+    compute(viewer, net)
+    widget = open_widget(qtbot, viewer)
+    enabled = {
+        name for name, one in widget.stage.buttons.buttons.items() if one.isEnabled()
+    }
+    assert enabled == set()
+    assert table_of(widget)["volume_ml"].isna().all()
+    viewer.add_labels(labels, name="labels")
+    qtbot.waitUntil(widget.stage.buttons.buttons["Side by side"].isEnabled)
+
+
+def test_probabilities_without_a_place(qtbot, viewer, rng):
+    """As of an .npz without a NIfTI beside it."""
+    p = softmax(rng, (4, 8, 9, 10))
+    compute(viewer, add(viewer, ProbabilityMap(p, NAMES, name="net")))
+    widget = open_widget(qtbot, viewer)
+    check_table(widget, bits(p), p.argmax(axis=0))
+    assert list(table_of(widget)["name"]) == list(NAMES)
+
+
+def crop(labels):
+    return labels[2:10, 1:, 3:], OBLIQUE @ from_matvec(np.eye(3), (2, 1, 3))
+
+
+def finer(labels):
+    fine = asymmetric(tuple(2 * n for n in SHAPE))
+    return fine, OBLIQUE @ from_matvec(np.eye(3) / 2, (-0.2, -0.3, -0.1))
+
+
+def reordered(labels):
+    orientation = np.array([(2, -1), (0, 1), (1, -1)])
+    stored = np.ascontiguousarray(apply_orientation(labels, orientation))
+    return stored, OBLIQUE @ inv_ornt_aff(orientation, labels.shape)
+
+
+def tilted(labels):
+    other = asymmetric((16, 16, 16))
+    return other, OBLIQUE @ from_matvec(turn(14, 1), (-1.3, -2.1, 0.4))
+
+
+def aside(labels):
+    return labels, OBLIQUE @ from_matvec(np.eye(3), (4, -2, 0))
+
+
+@pytest.mark.parametrize("elsewhere", [crop, finer, reordered, tilted, aside])
+def test_a_segmentation_on_other_voxels(qtbot, viewer, rng, elsewhere):
+    case = add_case(viewer, rng, segmentation=False)
+    stored, affine = elsewhere(case.labels)
+    segmentation = add(
+        viewer, LabelMap(stored, Grid(stored.shape, affine), name="other")
+    )
+    to_stored = np.round(np.linalg.inv(affine) @ OBLIQUE, 9)
+    expected = affine_transform(
+        stored, to_stored[:3, :3], to_stored[:3, 3], SHAPE, order=0, mode="constant"
+    )
+    widget = open_widget(qtbot, viewer)
+    assert widget.following.subject.segmentation == segmentation
+    assert len(np.unique(expected)) == 4
+    check_table(widget, case.entropy, expected)
+
+
+def test_a_map_that_is_shown_resampled(qtbot, viewer, rng):
+    upright = Grid((30, 30, 30), from_matvec(np.eye(3), (0, 0, -40)))
+    add(viewer, Scan(rng.random((30, 30, 30)).astype(np.float32), upright, name="T1"))
+    case = add_case(viewer, rng, scan=False)
+    widget = open_widget(qtbot, viewer)
+    align(viewer)
+    qtbot.waitUntil(lambda: ORIGINAL in layer_info(case.map), timeout=10_000)
+    qtbot.waitUntil(lambda: ORIGINAL in layer_info(case.segmentation))
+    with qtbot.waitSignal(widget.following.found):
+        pass
+    check_table(widget, case.entropy, case.labels)
+    # Where it is shown, a voxel has the tilt between the two.
+    subject = widget.following.subject
+    for voxel in ((0, 0, 0), (3, 11, 7)):
+        ras = subject.ras(subject.place(voxel))
+        np.testing.assert_allclose(ras, (OBLIQUE @ (*voxel, 1))[:3], atol=1e-9)
+
+
+def test_voxels_without_data_are_in_no_class(qtbot, viewer, rng):
+    p = softmax(rng, (4, 8, 9, 10))
+    p[:, :2], p[1, 5, 5, 5] = 0, np.nan
+    compute(viewer, viewer.add_image(p, contrast_limits=(0, 1)))
+    widget = open_widget(qtbot, viewer)
+    there = np.isfinite(p).all(axis=0) & (p.sum(axis=0) > 0)
+    check_table(widget, bits(np.nan_to_num(p)), np.argmax(p, axis=0), there)
+    assert table_of(widget)["voxels"].sum() == there.sum()
+
+
+def test_labels_of_an_atlas(qtbot, viewer, rng):
+    """Large numbers, as of FreeSurfer."""
+    case = add_case(viewer, rng, segmentation=False)
+    atlas = np.array([0, 17, 1_000_012, 2**31 - 1], np.int32)[case.labels]
+    add(viewer, LabelMap(atlas, Grid(SHAPE, OBLIQUE), name="atlas"))
+    widget = open_widget(qtbot, viewer)
+    check_table(widget, case.entropy, atlas)
+    assert list(table_of(widget).index) == [0, 17, 1_000_012, 2**31 - 1]
+
+
+def test_lazy_labels(qtbot, viewer, rng):
+    from dask.array import from_array
+
+    labels = asymmetric(SHAPE)
+    p = network(labels, rng)
+    net = viewer.add_image(p, scale=(1, 2, 2, 2))
+    viewer.add_labels(from_array(labels, chunks=5), scale=(2, 2, 2))
+    compute(viewer, net)
+    widget = open_widget(qtbot, viewer)
+    check_table(widget, bits(p), labels)
+
+
+def test_foreground_only(qtbot, viewer, rng):
+    case = add_case(viewer, rng)
+    viewer.layers.remove(case.map)
+    compute_as(viewer, case.probabilities, case.segmentation, foreground_only=True)
+    widget = open_widget(qtbot, viewer)
+    check_table(widget, np.where(case.labels, case.entropy, 0), case.labels)
+
+
+# -- which map ----------------------------------------------------------------
+
+
+@pytest.fixture
+def two_maps(case):
+    """Entropy, and margin on top of it."""
+    return case, compute_as(case.viewer, case.probabilities, measure="margin")
+
+
+def test_follows_the_selected_map(qtbot, two_maps):
+    case, margin = two_maps
+    widget, selection = open_widget(qtbot, case.viewer), case.viewer.layers.selection
+    expected = {
+        case.map: case.entropy,
+        margin: 1 - np.diff(np.sort(case.p, axis=0)[-2:], axis=0)[0],
+    }
+    for layer in (case.map, margin, case.map):
+        selection.active = case.scan  # no map: nothing changes
+        found_after(qtbot, widget, setattr, selection, "active", layer)
+        assert widget.following.map.value == layer
+        check_table(widget, expected[layer], case.labels)
+        place = widget.following.subject.place((3, 4, 5))
+        widget._read(place)
+        number = f"{expected[layer][3, 4, 5]:.3f}"
+        assert number in widget.probe_panel.text.text()
+
+
+def test_a_map_is_chosen_in_the_list(qtbot, two_maps):
+    case, _ = two_maps
+    widget = open_widget(qtbot, case.viewer)
+    found_after(qtbot, widget, setattr, widget.following.map, "value", case.map)
+    check_table(widget, case.entropy, case.labels)
+
+
+def test_a_segmentation_chosen_by_hand_stays(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    halves = (case.labels // 2).astype(np.uint8)
+    other = add(case.viewer, LabelMap(halves, Grid(SHAPE, OBLIQUE), name="halves"))
+    choice = widget.following.segmentation
+    found_after(qtbot, widget, setattr, choice, "value", case.segmentation)
+    add(case.viewer, LabelMap(halves, Grid(SHAPE, OBLIQUE), name="more halves"))
+    found_after(qtbot, widget, compute, case.viewer, case.probabilities)
+    assert choice.value == case.segmentation
+    found_after(qtbot, widget, setattr, choice, "value", other)
+    check_table(widget, case.entropy, halves)
+    found_after(qtbot, widget, setattr, choice, "value", None)
+    check_table(widget, case.entropy, case.argmax)
+
+
+# -- other layers -------------------------------------------------------------
+
+
+def test_without_the_map_everything_is_gone(qtbot, case, told):
+    widget = open_widget(qtbot, case.viewer)
+    widget.classes.select([1])
+    widget._visit(1, "interior")
+    case.viewer.layers.remove(case.map)
+    assert widget.message.text() == NO_MAP
+    assert table_is_empty(widget)
+    names = [layer.name for layer in case.viewer.layers]
+    assert names == ["T1", "case", "net probabilities"]
+    assert told() == []
+
+
+def test_without_the_segmentation_the_most_probable_class(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    widget.classes.select([1])
+    found_after(qtbot, widget, case.viewer.layers.remove, case.segmentation)
+    check_table(widget, case.entropy, case.argmax)
+
+
+def test_one_map_of_two_is_removed(qtbot, two_maps):
+    case, margin = two_maps
+    widget = open_widget(qtbot, case.viewer)
+    found_after(qtbot, widget, case.viewer.layers.remove, margin)
+    check_table(widget, case.entropy, case.labels)
+
+
+def test_another_base_in_place(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    widget.appearance.threshold.setValue(0.5)
+    found_after(
+        qtbot,
+        widget,
+        lambda: compute_as(case.viewer, case.probabilities, base="e"),
+    )
+    assert case.map.contrast_limits == pytest.approx((0, np.log(4)))
+    assert widget.appearance.threshold.value() == pytest.approx(0.5 * np.log(2))
+    check_table(widget, case.entropy * np.log(2), case.labels)
+
+
+def test_other_probabilities_in_place(qtbot, case, rng):
+    widget = open_widget(qtbot, case.viewer)
+    p = network(case.labels, rng)
+    case.probabilities.data = np.moveaxis(
+        add(ViewerModel(), ProbabilityMap(p, NAMES, Grid(SHAPE, OBLIQUE))).data, 0, 0
+    )
+    found_after(qtbot, widget, compute, case.viewer, case.probabilities)
+    check_table(widget, bits(p), case.labels)
+
+
+def test_painted_labels(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    case.segmentation.selected_label = 2
+    found_after(qtbot, widget, case.segmentation.fill, (5, 5, 5), 2)
+    turned = np.asarray(case.segmentation.data)
+    assert not np.array_equal(np.bincount(turned.ravel()), [0])
+    assert list(table_of(widget)["voxels"]) == list(np.bincount(turned.ravel()))
+
+
+def test_replaced_labels(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    other = np.asarray(case.segmentation.data) // 2
+    found_after(qtbot, widget, setattr, case.segmentation, "data", other)
+    # Two have no voxel any more, but still a name.
+    counts = np.bincount(other.ravel(), minlength=4)
+    assert list(table_of(widget)["voxels"]) == list(counts)
+
+
+def test_a_map_of_another_shape(qtbot, case, told):
+    """Cropped by hand, it has another place, and its argmax is not known."""
+    widget = open_widget(qtbot, case.viewer)
+    with qtbot.waitSignal(widget.following.found):
+        case.map.data = np.asarray(case.map.data)[1:]
+    count = table_of(widget)["voxels"].sum()
+    assert count == case.map.data.size
+    case.viewer.layers.remove(case.segmentation)
+    assert "was replaced by hand" in widget.message.text()
+    assert table_is_empty(widget)
+    assert told() == []
+
+
+def test_renamed_layers(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    case.segmentation.name, case.map.name = "truth", "entropy"
+    assert widget.following.map.native.currentText() == "entropy"
+    assert widget.message.text() == "Classes by 'truth'"
+
+
+def test_reordered_layers(qtbot, two_maps):
+    """What is inspected stays, whatever the order."""
+    case, margin = two_maps
+    widget = open_widget(qtbot, case.viewer)
+    before = widget.following.findings
+    case.viewer.layers.move(4, 0)
+    qtbot.wait(350)
+    assert widget.following.map.value == margin
+    assert widget.following.findings is before
+
+
+def remove(layer, case):
+    case.viewer.layers.remove(layer)
+
+
+def rename(layer, case):
+    layer.name = "something else"
+
+
+def reorder(layer, case):
+    case.viewer.layers.move(case.viewer.layers.index(layer), 0)
+
+
+def replace(layer, case):
+    layer.data = np.array(layer.data)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Tables that wait for the test in the middle."""
+    go_on = threading.Event()
+    steps = following_module.iter_findings
+
+    def waiting(*args, cancel):
+        yield 0.1
+        while not go_on.wait(0.01):
+            if cancel.is_set():
+                return None
+        return (yield from steps(*args, cancel=cancel))
+
+    monkeypatch.setattr(following_module, "iter_findings", waiting)
+    yield go_on
+    go_on.set()
+
+
+@pytest.mark.parametrize("change", [rename, reorder, replace, remove])
+def test_changed_while_the_table_is_made(qtbot, case, slow, told, change):
+    widget = InspectWidget(case.viewer)
+    qtbot.addWidget(widget)
+    widget.following._settle.setInterval(10)
+    for name in ("probabilities", "scan", "segmentation", "map"):
+        slow.clear()
+        widget.following.look()
+        qtbot.wait(10)
+        change(getattr(case, name), case)
+        slow.set()
+        qtbot.wait(30)
+        if case.map not in case.viewer.layers:
+            assert table_is_empty(widget)
+            continue
+        wait_until_found(qtbot, widget)
+        by_argmax = case.segmentation not in case.viewer.layers
+        check_table(widget, case.entropy, case.argmax if by_argmax else case.labels)
+        assert not widget.progress.isVisibleTo(widget)
+    assert told() == []
+
+
+def test_two_viewers_do_not_disturb_each_other(qtbot, rng):
+    cases = [add_case(ViewerModel(), rng) for _ in range(2)]
+    widgets = [open_widget(qtbot, case.viewer) for case in cases]
+    widgets[0].classes.select([1, 2])
+    widgets[0].appearance.hide_below.setChecked(True)
+    widgets[0]._visit(1, "interior")
+    cases[0].viewer.layers.remove(cases[0].segmentation)
+    qtbot.wait(50)
+    check_table(widgets[1], cases[1].entropy, cases[1].labels)
+    assert widgets[1].classes.selected_labels == ()
+    assert len(cases[1].viewer.layers) == 4
+    assert not widgets[1].appearance.hide_below.isChecked()

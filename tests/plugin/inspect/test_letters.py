@@ -1,0 +1,144 @@
+"""Which side of the patient is where on the screen."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_uncertainty import Grid, Scan
+from napari_uncertainty.plugin.inspect.letters import Letters, letters_of
+from napari_uncertainty.plugin.inspect.planes import show_plane
+from napari_uncertainty.plugin.layers import to_layer
+
+EDGES = ("top", "bottom", "left", "right")
+EXPECTED = {"Axial": "APRL", "Coronal": "SIRL", "Sagittal": "SIAP"}
+UPRIGHT = np.diag([1.0, 1.5, 2.0, 1.0])
+OPPOSITE = dict(zip("RLAPSI", "LRPAIS", strict=True))
+
+#: From where somebody looks at the patient, what is up, and what is then to the right:
+#: known to everybody who has seen a patient.
+VIEWS = {
+    ("A", "S"): "L",
+    ("P", "S"): "R",
+    ("L", "S"): "P",
+    ("R", "S"): "A",
+    ("S", "A"): "R",
+    ("I", "A"): "L",
+}
+
+
+def shown(layer):
+    viewer = ViewerModel()
+    viewer.add_image(layer[0], **layer[1])
+    return viewer
+
+
+def scan(*further, affine=UPRIGHT, shape=(5, 6, 7)):
+    return to_layer(Scan(np.zeros((*shape, *further)), Grid(shape, affine)))
+
+
+def overlays(viewer):
+    """The texts by their places, only those of this plugin."""
+    return {
+        str(overlay.position): overlay.text
+        for key, overlay in viewer.canvas.overlays.items()
+        if key.startswith("napari-uncertainty")
+    }
+
+
+def world(letter):
+    """A direction of the patient in z, y, x: minus RAS, reversed."""
+    axis, sign = {"R": (0, 1), "A": (1, 1), "S": (2, 1)}.get(letter, (None, -1))
+    if axis is None:
+        return -world(OPPOSITE[letter])
+    ras = np.zeros(3)
+    ras[axis] = sign
+    return -ras[::-1]
+
+
+@pytest.mark.parametrize("further", [(), (2,)], ids=["3D", "with times"])
+def test_each_plane(further):
+    viewer = shown(scan(*further))
+    Letters(viewer)
+    for plane, letters in EXPECTED.items():
+        show_plane(viewer, plane)
+        assert "".join(letters_of(viewer)[edge] for edge in EDGES) == letters
+        assert overlays(viewer) == dict(
+            zip(
+                ("top_center", "bottom_center", "middle_left", "middle_right"),
+                letters,
+                strict=True,
+            )
+        )
+
+
+def test_turned_over_in_the_preferences():
+    viewer = shown(scan())
+    Letters(viewer)
+    viewer.scene.camera.orientation2d = ("up", "left")
+    assert overlays(viewer)["top_center"] == "P"
+    assert overlays(viewer)["middle_left"] == "L"
+
+
+@pytest.mark.parametrize("plane", EXPECTED)
+def test_flat_images_know_their_plane(plane):
+    """Whatever the two axes of the file are."""
+    across = {"Axial": 2, "Coronal": 1, "Sagittal": 0}[plane]
+    columns = [axis for axis in range(3) if axis != across] + [across]
+    affine = UPRIGHT[:, [*columns, 3]]
+    viewer = shown(scan(affine=affine, shape=(5, 6)))
+    assert "".join(letters_of(viewer)[edge] for edge in EDGES) == EXPECTED[plane]
+
+
+@pytest.mark.parametrize(("view", "right"), VIEWS.items(), ids=lambda v: "".join(v))
+def test_each_side_in_3d(view, right):
+    viewer = shown(scan())
+    Letters(viewer)
+    viewer.dims.ndisplay = 3
+    source, up = view
+    viewer.scene.camera.set_view_direction(
+        view_direction=-world(source), up_direction=world(up)
+    )
+    assert letters_of(viewer) == {
+        "right": right,
+        "left": OPPOSITE[right],
+        "top": up,
+        "bottom": OPPOSITE[up],
+    }
+    assert overlays(viewer)["middle_right"] == right
+
+
+def test_from_anywhere_in_3d():
+    """Letters name the directions that the camera projects to each edge."""
+    viewer = shown(scan())
+    viewer.dims.ndisplay = 3
+    rng = np.random.default_rng(4)
+    for angles in rng.uniform(-180, 180, (30, 3)):
+        viewer.scene.camera.angles = tuple(angles)
+        # In RAS, which is right-handed: forward × up is right.
+        forward, up = (
+            -np.array(getattr(viewer.scene.camera, name))[::-1]
+            for name in ("view_direction", "up_direction")
+        )
+        edges = {"top": up, "bottom": -up, "right": np.cross(forward, up)}
+        edges["left"] = -edges["right"]
+        letters = letters_of(viewer)
+        for edge, towards in edges.items():
+            along = {one: towards @ -world(one)[::-1] for one in OPPOSITE}
+            wanted = [one for one in OPPOSITE if along[one] >= 0.42]
+            wanted.sort(key=along.get, reverse=True)
+            assert letters[edge] == "".join(wanted)
+
+
+def test_none_without_a_place_in_the_patient():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((5, 6, 7)))
+    letters = Letters(viewer)
+    assert set(overlays(viewer).values()) == {""}
+    layer = scan()
+    viewer.add_image(layer[0], **layer[1])
+    assert overlays(viewer)["top_center"] == "A"
+    viewer.layers.pop()
+    assert set(overlays(viewer).values()) == {""}
+    letters.remove()
+    assert overlays(viewer) == {}
+    viewer.dims.ndisplay = 3  # nobody listens

@@ -1,0 +1,252 @@
+"""What is really drawn, pixel by pixel."""
+
+import nibabel as nib
+import numpy as np
+from napari.utils.colormaps import ensure_colormap
+from skimage.color import rgb2hsv
+
+from driving import compute
+from napari_uncertainty import Grid, Scan
+from napari_uncertainty.plugin.inspect.letters import letters_of
+from napari_uncertainty.plugin.inspect.scenes import Scenes
+from napari_uncertainty.plugin.layers import to_layer
+
+SIDE = 400
+SHAPE, RADIUS, VOXEL = (48, 48, 48), 19, 2.0
+
+
+def small_canvas(qtbot, viewer, side=SIDE):
+    """A canvas of a size that docks and windows do not change."""
+    viewer.window._qt_viewer.canvas.native.setFixedSize(side, side)
+    qtbot.waitUntil(lambda: tuple(viewer.canvas.size) == (side, side))
+
+
+def picture(viewer):
+    """Red, green and blue from 0 to 255, as signed numbers."""
+    shown = viewer.screenshot(canvas_only=True, flash=False)
+    return shown[..., :3].astype(int)
+
+
+# -- which side is which ------------------------------------------------------
+
+
+def marked_patient(viewer, n=31):
+    """Balls at the patient's left (red), front (green) and top (blue)."""
+    from_middle = np.moveaxis(np.indices((n,) * 3), 0, -1) - n // 2
+    affine = nib.affines.from_matvec(np.eye(3), (-(n // 2),) * 3)
+    for color, place in (
+        ("red", (-11, 0, 0)),
+        ("green", (0, 11, 0)),
+        ("blue", (0, 0, 11)),
+    ):
+        ball = np.linalg.norm(from_middle - place, axis=-1) < 3
+        scan = Scan(ball.astype(np.float32), Grid(ball.shape, affine), name=color)
+        data, options, _ = to_layer(scan)
+        options |= {"colormap": color, "contrast_limits": (0, 1), "rendering": "mip"}
+        viewer.add_image(data, **options, blending="additive")
+    return np.array([[-15.0] * 3, [15.0] * 3])
+
+
+def places_on_screen(viewer):
+    """Of each ball from the middle of the canvas, to the right and down, in pixels."""
+    shown = picture(viewer).astype(float)
+    rows, columns = np.indices(shown.shape[:2]) - (len(shown) - 1) / 2
+    return [
+        np.array([(at * shown[..., color]).sum() for at in (columns, rows)])
+        / shown[..., color].sum()
+        for color in range(3)
+    ]
+
+
+def test_the_picture_is_not_mirrored_and_the_letters_are_where_the_patient_is(
+    qtbot, viewer
+):
+    scenes = Scenes(viewer)
+    scenes.corners = marked_patient(viewer)
+    small_canvas(qtbot, viewer, 300)
+    scenes.show_as_they_are()
+    camera, edges = viewer.scene.camera, ("right", "left", "bottom", "top")
+    for view, up in (
+        (camera.view_direction, camera.up_direction),  # of our own choice
+        ((0, 1, 0), (-1, 0, 0)),
+        ((0.3, 0.4, 0.9), (0, -1, 0.2)),
+        ((0.2, -0.8, 0.6), (-1, 0, 0)),
+    ):
+        camera.set_view_direction(view_direction=view, up_direction=up)
+        places = places_on_screen(viewer)
+        letters = letters_of(viewer)
+        for letter, opposite, place in zip("LAS", "RPI", places, strict=True):
+            # The balls are equally far from the middle: what share is seen of that.
+            right, down = place / (11 * camera.zoom)
+            shares = dict(zip(edges, (right, -right, down, -down), strict=True))
+            for edge, share in shares.items():
+                if abs(abs(share) - 0.42) > 0.04:
+                    assert (letter in letters[edge]) == (share > 0.42), (view, edge)
+                    assert (opposite in letters[edge]) == (share < -0.42), (view, edge)
+        if view == (0, 1, 0):  # face to face, with the patient's left on the right
+            left, front, top = places
+            assert left[0] > 80
+            assert np.abs(front).max() < 5
+            assert top[1] < -80
+
+
+# -- the scenes ---------------------------------------------------------------
+
+
+def write(folder):
+    """A ball brain with a core at the patient's right, and where they blend."""
+    at = np.moveaxis(np.indices(SHAPE), 0, -1) - 23.5
+    inside = RADIUS - np.linalg.norm(at, axis=-1)
+    core = 9 - np.linalg.norm(at - (6, 0, 0), axis=-1)
+    sure, surer = np.clip(inside, -8, 8), np.clip(core, -8, 8)
+    logits = 0.7 * np.array([0 * sure, sure, sure + surer])
+    values = np.exp(logits) / np.exp(logits).sum(axis=0)
+    labels = values.argmax(axis=0).astype(np.uint8)
+    affine = nib.affines.from_matvec(VOXEL * np.eye(3), (-23.5 * VOXEL,) * 3)
+    scan = np.where(inside > 0, 700 + 100 * np.sin(5 * at.sum(axis=-1)), 0)
+    nib.Nifti1Image(scan.astype(np.float32), affine).to_filename(folder / "T1.nii.gz")
+    nib.Nifti1Image(labels, affine).to_filename(folder / "case.nii.gz")
+    values = values.astype(np.float32).transpose(0, 3, 2, 1)
+    np.savez(folder / "case.npz", probabilities=values)
+
+
+def inspected(qtbot, viewer, folder):
+    """The widget, when it has looked at the map that was computed."""
+    write(folder)
+    for name in ("T1.nii.gz", "case.nii.gz", "case.npz"):
+        viewer.open(folder / name, plugin="napari-uncertainty")
+    _, computing = viewer.window.add_plugin_dock_widget(
+        "napari-uncertainty", "Compute uncertainty"
+    )
+    compute(qtbot, computing)
+    _, widget = viewer.window.add_plugin_dock_widget(
+        "napari-uncertainty", "Inspect uncertainty"
+    )
+    qtbot.waitUntil(lambda: widget.following.findings is not None, timeout=20_000)
+    return widget
+
+
+def without_bar(shown):
+    """The colour bar, at the top on the right, has all the colours anyway."""
+    shown = shown.copy()
+    shown[:175, SIDE - 78 :] = 0
+    return shown
+
+
+def hue_and_chroma(shown):
+    """Of each pixel, in degrees and from 0 to 255."""
+    return (360 * rgb2hsv(shown / 255)[..., 0]).round(), np.ptp(shown, axis=-1)
+
+
+def in_colors_of_the_map(shown, low=0.3, high=0.95):
+    """Pixels whose hue the colormap has between these shares, whatever the shade."""
+    hue, chroma = hue_and_chroma(shown)
+    bar = np.asarray(ensure_colormap("inferno").map(np.linspace(low, high, 200)))
+    hues = np.unique(hue_and_chroma(255 * bar[None, :, :3])[0])
+    near = (hues[:, None] + np.arange(-5, 6)) % 360
+    return np.isin(hue % 360, near) & (chroma > 25)
+
+
+def gray(shown):
+    """Pixels without a colour that are neither black nor white, as a scan has."""
+    return (np.ptp(shown, axis=-1) < 10) & (shown.max(axis=-1) > 20) & ~white(shown)
+
+
+def white(shown):
+    return shown.min(axis=-1) > 250
+
+
+def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, tmp_path, told):
+    widget = inspected(qtbot, viewer, tmp_path)
+    small_canvas(qtbot, viewer)
+    viewer.fit_to_view()
+    stage = widget.stage
+
+    def show(name):
+        stage.buttons.buttons[name].click()
+        # By then meshes are made.
+        qtbot.waitUntil(
+            lambda: not stage.waiting.isVisible() and stage.buttons.buttons[name]
+            .isChecked(),
+            timeout=20_000,
+        )  # fmt: skip
+        pictures = []
+
+        def is_drawn_and_not_white():
+            # The panels of a grid get their sizes when they are drawn.
+            pictures.append(picture(viewer))
+            return white(pictures[-1]).mean() < 0.02
+
+        qtbot.wait(20)
+        qtbot.waitUntil(is_drawn_and_not_white)
+        shown = without_bar(pictures[-1])
+        assert in_colors_of_the_map(shown).sum() > 500, name
+        return shown
+
+    ball = np.pi * (RADIUS * VOXEL) ** 2
+
+    def ball_pixels():
+        return ball * viewer.scene.camera.zoom**2
+
+    before = picture(viewer)
+    # Without the yellow of a label.
+    seen = in_colors_of_the_map(without_bar(before), high=0.7).sum()
+    assert 0.3 * ball_pixels() < seen < 1.3 * ball_pixels()
+    # The pattern of the scan shows in the core, where the model is certain.
+    assert before[190:210, 130:180].std(axis=(0, 1)).min() > 5
+    assert white(before).mean() < 0.02
+
+    shown = show("Surface")
+    silhouette = shown.max(axis=-1) > 20
+    assert abs(silhouette.sum() / ball_pixels() - 1) < 0.15
+    assert in_colors_of_the_map(shown).sum() > 0.7 * ball_pixels()
+    # The ball is in the middle of the view.
+    np.testing.assert_allclose(
+        np.argwhere(silhouette).mean(axis=0), (SIDE / 2, SIDE / 2), atol=10
+    )
+
+    shown = show("Glow")
+    assert gray(shown).sum() > 0.2 * ball_pixels()
+
+    shown = show("Cut-away")
+    # From above one looks onto the plane: rings around the core, with the scan within.
+    assert gray(shown).sum() > 300
+    # The near half is cut away, and the far one below it is there.
+    above, below = np.s_[60:110, 150:250], np.s_[290:340, 150:250]
+    assert shown[above].max() < 10
+    assert in_colors_of_the_map(shown[below]).mean() > 0.95
+    camera = viewer.scene.camera
+    down, back, left = camera.view_direction
+    camera.set_view_direction((-down, back, left), up_direction=(-1, 0, 0))
+    shown = picture(viewer)
+    assert shown[below].max() < 10
+    assert in_colors_of_the_map(shown[above]).mean() > 0.95
+    camera.set_view_direction((down, back, left), up_direction=(-1, 0, 0))
+
+    widget.classes.select([2])
+    qtbot.waitUntil(lambda: not stage.waiting.isVisible(), timeout=20_000)
+    shown = show("Surface")
+    # The core at the patient's right, which is at the left as one looks from the left
+    # front, within a faint hull of the whole.
+    columns = np.argwhere(in_colors_of_the_map(shown))[:, 1]
+    assert columns.mean() < SIDE / 2 - 10
+    assert gray(shown).sum() > 0.3 * ball_pixels()
+    widget.classes.select([])
+
+    stage.buttons.buttons["Axial"].click()
+    np.testing.assert_array_equal(picture(viewer), before)
+
+    shown = show("Side by side")
+    scan, labels, uncertainty = np.array_split(shown, 3, axis=1)
+    assert gray(scan).sum() > 1000
+    assert in_colors_of_the_map(scan).sum() == 0
+    # Kelly's yellow around violet.
+    hue, _ = hue_and_chroma(labels)
+    assert (np.abs(hue - 48) < 5).sum() > 1000
+    assert (np.abs(hue - 289) < 5).sum() > 500
+    assert in_colors_of_the_map(uncertainty).sum() > 1000
+    assert gray(uncertainty).sum() < 300  # only letters
+
+    stage.buttons.buttons["Side by side"].click()
+    np.testing.assert_array_equal(picture(viewer), before)
+    assert told() == []

@@ -1,0 +1,370 @@
+"""Views in 3D, and back to 2D as it was."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
+from napari.utils.colormaps import Colormap
+
+from napari_uncertainty.plugin.inspect.planes import go_to, show_plane
+from napari_uncertainty.plugin.inspect.scenes import Scenes
+from napari_uncertainty.plugin.layers import METADATA_KEY
+
+SCENES = ("Surface", "Glow", "Cut-away")
+CORNERS = np.array([[-5.0, 10.0, 10.0], [16.0, 26.0, 24.0]])
+AXIS, AT = 1, 17.5
+GLOW = Colormap([[0, 0, 0, 0], [1, 0, 0, 1]], name="glow")
+LOOK = (
+    "visible", "opacity", "blending", "rendering", "depiction", "interpolation3d",
+    "colormap",
+)  # fmt: skip
+OWN_BUTTON, NAPARIS_BUTTON = "our button", "napari's button"
+
+
+class Case:
+    """Scan, segmentation and map on voxels of their own, and a surface."""
+
+    def __init__(self, wrapped=False):
+        self.viewer = viewer = ViewerModel()
+        self.scan = viewer.add_image(
+            np.random.default_rng(0).random((2, 10, 12, 14)),
+            name="scan",
+            scale=(1, 3, 2, 1.5),
+            translate=(0, -10, 5, 7),
+            rendering="attenuated_mip",
+            colormap="gray",
+        )
+        self.labels = viewer.add_labels(
+            np.ones((25, 20, 15), np.uint8), scale=(1, 1, 1), translate=(-8, 7, 9)
+        )
+        self.map = viewer.add_image(
+            np.ones((6, 7, 8)),
+            name="map",
+            scale=(3, 2, 1.5),
+            translate=(-4, 9, 10),
+            colormap="inferno",
+            blending="translucent_no_depth",
+        )
+        self.other = viewer.add_image(np.zeros((5, 5, 5)), name="other")
+        corners = np.array([[-4, 9, 10], [10, 20, 20], [-4, 20, 10.0]])
+        self.surface = viewer.add_surface((corners, np.array([[0, 1, 2]])))
+        self.surface.visible = False
+        self.users = [self.scan, self.labels, self.map, self.other]
+        self.seen = PublicOnlyProxy(viewer) if wrapped else viewer
+        self.scenes = Scenes(self.seen)
+        self.scenes.corners = CORNERS
+        show_plane(viewer, "Coronal")
+        viewer.dims.point = (1, 2.0, 15.0, 12.0)
+        viewer.scene.camera.center = (4.0, 11.0)
+        viewer.scene.camera.zoom = 7.5
+
+    def show(self, name):
+        """What the buttons do."""
+        scan, labels, shown, _, surface = (
+            self.seen.layers[one.name] if one in self.viewer.layers else None
+            for one in (*self.users, self.surface)
+        )
+        surfaces = [] if surface is None else [surface]
+        if name == "Surface":
+            self.scenes.show_surface(scan, surfaces)
+        elif name == "Glow":
+            self.scenes.show_glow(scan, shown, surfaces, GLOW)
+        elif name == "Cut-away":
+            self.scenes.show_cut([scan, labels, shown], surfaces, AXIS, AT)
+        else:
+            self.scenes.show_as_they_are()
+
+    def leave(self, way=OWN_BUTTON):
+        if way == NAPARIS_BUTTON:
+            self.viewer.dims.ndisplay = 2
+        self.scenes.leave()
+
+    def looks(self):
+        """How the layers look, by name and in their order."""
+        return [
+            (layer.name, {name: getattr(layer, name, None) for name in LOOK})
+            for layer in self.viewer.layers
+        ]
+
+    def view(self):
+        camera, dims = self.viewer.scene.camera, self.viewer.dims
+        return camera.center[-2:], camera.zoom, dims.order, dims.point, dims.ndisplay
+
+    def cut_at(self, layer):
+        """Where in the world the plane of a layer is, along the axis of its normal."""
+        axis = int(np.argmax(np.abs(layer.plane.normal)))
+        assert sorted(np.abs(layer.plane.normal)) == [0, 0, 1]
+        data = (*(0,) * (layer.ndim - 3), *layer.plane.position)
+        return axis, layer.data_to_world(data)[-3:][axis]
+
+
+@pytest.fixture
+def case():
+    return Case()
+
+
+@pytest.mark.parametrize(
+    ("names", "way"),
+    [
+        (("Surface",), OWN_BUTTON),
+        (("Glow",), NAPARIS_BUTTON),
+        (("Cut-away",), NAPARIS_BUTTON),
+        (("Glow", "3D"), OWN_BUTTON),
+        (SCENES, OWN_BUTTON),
+    ],
+)
+def test_back_in_2d_all_is_as_it_was(case, names, way):
+    looks, view = case.looks(), case.view()
+    thickness = case.map.plane.thickness = 3
+    for _ in range(2):
+        for name in names:
+            case.show(name)
+            assert case.viewer.dims.ndisplay == 3
+        if name != "3D":
+            assert case.looks() != looks
+        case.leave(way)
+        assert sorted(case.looks(), key=str) == sorted(looks, key=str)
+        assert case.view() == view
+        assert case.map.plane.thickness == thickness
+
+
+def test_there_and_back_by_naparis_own_button(case):
+    looks, view = case.looks(), case.view()
+    case.viewer.dims.ndisplay = 3
+    case.show("3D")
+    assert case.viewer.dims.order == (0, 1, 2, 3)
+    case.leave(NAPARIS_BUTTON)
+    assert (case.looks(), case.view()) == (looks, view)
+
+
+def test_what_each_scene_shows(case):
+    def visible():
+        return {layer for layer in case.viewer.layers if layer.visible}
+
+    case.show("Surface")
+    assert visible() == {case.scan, case.surface}
+    assert case.viewer.layers[-1] == case.surface
+    assert case.scan.opacity < 0.5
+    case.show("Glow")
+    assert visible() == {case.scan, case.map, case.surface}
+    assert case.viewer.layers[-1] == case.surface
+    assert case.map.colormap == GLOW
+    assert case.map.rendering == case.scan.rendering == "mip"
+    case.show("Cut-away")
+    assert visible() == {case.scan, case.labels, case.map, case.surface}
+    assert case.viewer.layers[0] == case.surface
+    assert {layer.depiction for layer in case.users[:3]} == {"plane"}
+    assert case.scan.colormap.map([0.0, 1.0])[:, 3].tolist() == [0, 1]
+    case.show("3D")
+    assert visible() == set(case.users)
+
+
+@pytest.mark.parametrize("names", [*permutations(SCENES)])
+def test_the_same_scene_whatever_was_shown_before(case, names):
+    """And coming from 2D, again after 2D, or twice."""
+    for name in names:
+        case.show(name)
+    case.show(names[-1])
+    case.leave()
+    for name in names:
+        case.show(name)
+    direct = Case()
+    direct.show(names[-1])
+    assert case.looks() == direct.looks()
+    assert case.view() == direct.view()
+    cuts = [bool(one.surface.experimental_clipping_planes) for one in (case, direct)]
+    assert cuts == [names[-1] == "Cut-away"] * 2
+
+
+def test_without_a_scan(case):
+    case.viewer.layers.remove(case.scan)
+    for name in SCENES:
+        case.show(name)
+    case.leave()
+    assert case.map.visible
+    assert case.viewer.dims.ndisplay == 2
+
+
+def test_what_the_user_changes_in_3d_is_kept(case):
+    case.show("Surface")
+    case.scan.opacity = 0.55
+    case.show("Cut-away")
+    case.map.blending = "additive"
+    case.show("Glow")
+    case.map.colormap = "viridis"
+    case.other.visible = True
+    case.show("Glow")
+    case.leave()
+    assert case.scan.opacity == 0.55
+    assert case.map.blending == "additive"
+    assert case.map.colormap.name == "viridis"
+    assert case.other.visible
+    assert case.scan.rendering == "attenuated_mip"
+    assert case.map.depiction == "volume"
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_removed_meanwhile(case, name):
+    """The plane that was shown is shown again, with one axis less."""
+    case.show(name)
+    case.viewer.layers.remove(case.scan)
+    case.viewer.layers.remove(case.surface)
+    case.viewer.scene.camera.angles = (1, 2, 3)
+    if case.scenes.cut is not None:
+        case.scenes.cut.move(0, 2.0)
+    case.leave()
+    assert case.viewer.dims.order == (1, 0, 2)
+    assert case.map.visible
+    assert case.map.colormap.name == "inferno"
+    center, zoom, _, point, _ = case.view()
+    assert (center, zoom, point) == ((4.0, 11.0), 7.5, (2.0, 15.0, 12.0))
+
+
+def test_all_removed_meanwhile(case):
+    case.show("Cut-away")
+    case.viewer.layers.clear()
+    case.leave()
+    assert case.viewer.dims.order == (0, 1)
+
+
+@pytest.mark.parametrize("way", [OWN_BUTTON, NAPARIS_BUTTON])
+def test_a_second_time_from_where_the_camera_was(case, way):
+    camera = case.viewer.scene.camera
+    case.show("Surface")
+    camera.angles, camera.zoom, camera.center = (10, 20, 30), 5.5, (1.0, 2.0, 3.0)
+    case.leave(way)
+    camera.center = (0.0, 0.0)
+    case.show("Glow")
+    np.testing.assert_allclose(camera.angles, (10, 20, 30))
+    assert (camera.zoom, camera.center) == (5.5, (1.0, 2.0, 3.0))
+
+
+def test_at_first_from_the_left_the_front_and_above(case):
+    case.show("Surface")
+    camera = case.viewer.scene.camera
+    inferior, posterior, left = camera.view_direction
+    assert inferior > 0.2
+    assert posterior > 0.2
+    assert left < -0.2
+    assert np.argmax(np.abs(camera.up_direction)) == 0
+    assert camera.up_direction[0] < 0
+    np.testing.assert_allclose(camera.center, CORNERS.mean(axis=0))
+
+
+def test_at_first_to_the_place_in_the_view_where_nothing_is_inspected(case):
+    case.scenes.corners = None
+    case.show("3D")
+    # Coronal: y is sliced, and the middle of the view was at z = 4 and x = 11.
+    assert case.viewer.scene.camera.center == (4.0, 15.0, 11.0)
+
+
+@pytest.mark.parametrize("way", [OWN_BUTTON, NAPARIS_BUTTON])
+def test_a_place_that_was_visited_meanwhile_is_shown(case, way):
+    case.show("Surface")
+    go_to(case.viewer, (5.0, 19.0, 16.0))
+    case.leave(way)
+    assert case.viewer.dims.point == (1, 5.0, 19.0, 16.0)
+    assert case.viewer.scene.camera.center[-2:] == (5.0, 16.0)
+    assert case.viewer.scene.camera.zoom == 7.5
+
+
+def test_the_ring_stays(case):
+    ring = case.viewer.add_points(
+        [[1, 12, 13]], metadata={METADATA_KEY: {"role": "place"}}
+    )
+    for name in SCENES:
+        case.show(name)
+        assert ring.visible
+
+
+def test_nothing_is_heard_after_the_end(case):
+    case.show("Cut-away")
+    case.scenes.stop()
+    planes = list(case.surface.experimental_clipping_planes)
+    case.viewer.scene.camera.set_view_direction((0.3, -0.9, 0.1))
+    case.map.plane.position = (1, 2, 3)
+    assert case.surface.experimental_clipping_planes == planes
+    assert case.cut_at(case.scan) == (AXIS, AT)
+    for event in ("center", "zoom", "angles"):
+        heard = getattr(case.viewer.scene.camera.events, event).callbacks
+        assert not any("_remember" in str(callback) for callback in heard)
+
+
+# -- the cut ------------------------------------------------------------------
+
+
+def assert_cut(case, axis, at):
+    """Through all layers at the same place; what is nearer is cut away."""
+    for layer in (case.scan, case.labels, case.map):
+        where = case.cut_at(layer)
+        assert where == (axis, pytest.approx(at))
+    [plane] = case.surface.experimental_clipping_planes
+    assert plane.enabled
+    assert plane.position[axis] == pytest.approx(at)
+    assert np.abs(plane.normal[axis]) == 1
+    # Along the line of sight, the kept side comes after the plane.
+    assert np.dot(plane.normal, case.viewer.scene.camera.view_direction) > 0
+
+
+def test_all_layers_are_cut_at_the_same_place(case):
+    case.show("Cut-away")
+    assert_cut(case, AXIS, AT)
+    for axis, at in ((0, -1.3), (2, 12.2), (1, 16.0)):
+        case.scenes.cut.move(axis, at)
+        assert_cut(case, axis, at)
+
+
+def test_the_near_side_is_cut_away_from_wherever_one_looks(case):
+    case.show("Cut-away")
+    normals = set()
+    rng = np.random.default_rng(1)
+    for place, angles in enumerate(rng.uniform(-180, 180, (24, 3))):
+        case.viewer.scene.camera.angles = tuple(angles)
+        assert_cut(case, case.scenes.cut.axis, case.scenes.cut.at)
+        [plane] = case.surface.experimental_clipping_planes
+        normals.add(tuple(plane.normal))
+        case.scenes.cut.move(place % 3, CORNERS.mean(axis=0)[place % 3])
+    assert len(normals) == 6
+
+
+@pytest.mark.parametrize("name", ["scan", "labels", "map"])
+def test_dragging_one_plane_moves_all(name):
+    case = Case(wrapped=True)
+    case.show("Cut-away")
+    told = []
+    case.scenes.cut.on_moved = told.append
+    dragged = getattr(case, name)
+    # As napari drags it: in voxels, along the normal and anywhere on the plane.
+    for step in (1, -0.5):
+        position = np.add(dragged.plane.position, (1, step, -2))
+        at = dragged.plane.position[1] + step
+        at = at * dragged.scale[-2] + dragged.translate[-2]
+        dragged.plane.position = tuple(position)
+        assert_cut(case, 1, at)
+        assert told[-1] == pytest.approx(at)
+
+
+def test_a_plane_that_meets_another_ones_numbers_is_told_from_it():
+    """Planes count as equal whose voxel numbers are, on whatever grids."""
+    case = Case(wrapped=True)
+    # Twice as large around the same place, so that both have the same middle.
+    case.map.scale, case.map.translate = (6, 4, 3), (-4, 9, 10)
+    case.labels.data = np.ones(case.map.data.shape, np.uint8)
+    case.labels.scale, case.labels.translate = (3, 2, 1.5), (-4, 9, 10)
+    case.show("Cut-away")
+    case.map.plane.position = case.labels.plane.position
+    assert_cut(case, 1, (AT - 9) / 2 * 4 + 9)
+
+
+def test_surfaces_are_whole_again(case):
+    case.show("Cut-away")
+    case.show("Surface")
+    assert not case.surface.experimental_clipping_planes
+    assert case.scenes.cut is None
+    case.viewer.scene.camera.set_view_direction((0.3, -0.9, 0.1))
+    assert not case.surface.experimental_clipping_planes
+    case.show("Cut-away")
+    case.leave()
+    assert not case.surface.experimental_clipping_planes

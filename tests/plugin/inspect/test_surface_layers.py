@@ -1,0 +1,222 @@
+"""Surfaces where the map is, in its colours."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils.colormaps import ensure_colormap
+from nibabel.affines import apply_affine, from_matvec
+from scipy.spatial import KDTree
+
+from generated import OBLIQUE, turn
+from in_viewer import compute
+from napari_uncertainty import Grid, ProbabilityMap
+from napari_uncertainty.plugin.inspect.appearance import Appearance
+from napari_uncertainty.plugin.inspect.meshes import Meshes
+from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.surface_layers import SurfaceLayers, in_ras
+from napari_uncertainty.plugin.layers import layer_info, to_layer
+from phantoms import asymmetric, softmax_of
+
+SHAPE = (18, 20, 22)
+#: Axes that run to Left, Superior and Posterior, turned twice.
+TURNED = turn(25, 0) @ turn(-10, 2)
+GRIDS = {
+    "upright": np.diag([1.0, 1.0, 1.0, 1.0]),
+    "tilted": OBLIQUE,
+    "flat voxels, turned and flipped": from_matvec(
+        TURNED @ np.array([[-0.8, 0, 0], [0, 0, -2.5], [0, 1.2, 0]]), (9, -30, 12)
+    ),
+}
+COLORS = Appearance("inferno", 0.5, hide=False, fade=True, limits=(0.0, 2.0))
+ENCLOSED = [(1,), (3,), None]
+NAMES = {1: "grey matter", 3: "stem"}
+
+
+def made(qtbot, affine):
+    """A case whose meshes are made, in a viewer."""
+    viewer = ViewerModel()
+    classes = asymmetric(SHAPE)
+    rng = np.random.default_rng(2)
+    values = softmax_of(classes) * rng.uniform(0.5, 1.5, (4, *SHAPE))
+    values = (values / values.sum(axis=0)).astype(np.float32)
+    case = ProbabilityMap(values, tuple("abcd"), Grid(SHAPE, affine), name="case")
+    data, options, _ = to_layer(case)
+    layer, _ = compute(viewer, viewer.add_image(data, **options))
+    subject = Subject.of(viewer, layer, None)
+    meshes = Meshes(classes, subject.source.values)
+    ended = []
+    meshes.make(
+        ENCLOSED,
+        on_progress=lambda share: None,
+        on_end=lambda: None,
+        on_made=lambda: ended.append(True),
+        on_refused=ended.append,
+    )
+    qtbot.waitUntil(lambda: ended == [True])
+    surfaces = SurfaceLayers(viewer, subject, meshes)
+    return SimpleNamespace(
+        viewer=viewer, map=layer, classes=classes, subject=subject, meshes=meshes,
+        surfaces=surfaces,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def case(qtbot):
+    return made(qtbot, OBLIQUE)
+
+
+def show(case, enclosed=ENCLOSED, appearance=COLORS, shares=None, **options):
+    options = {"opacity": 1.0, "shell": True, "bar": True} | options
+    return case.surfaces.show(enclosed, NAMES, appearance, shares, **options)
+
+
+def world_vertices(layer):
+    return np.array([layer.data_to_world(vertex) for vertex in layer.data[0]])
+
+
+def solid(vertices, faces):
+    """Volume, positive where the faces look outwards, and centre of mass."""
+    a, b, c = np.moveaxis(vertices[faces].astype(float), 1, 0)
+    volumes = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+    return volumes.sum(), volumes @ (a + b + c) / 4 / volumes.sum()
+
+
+@pytest.mark.parametrize("affine", GRIDS.values(), ids=GRIDS)
+def test_surfaces_are_where_the_classes_are(qtbot, affine):
+    case = made(qtbot, affine)
+    shown = show(case)[:3]
+    inside = {(1,): case.classes == 1, (3,): case.classes == 3, None: case.classes > 0}
+    for enclosed, layer in zip(ENCLOSED, shown, strict=True):
+        # Through the map's own layer: where napari shows the voxels of the class.
+        mask = case.subject.source.turn.turn(inside[enclosed])
+        voxels = np.array([case.map.data_to_world(at) for at in np.argwhere(mask)])
+        vertices, scale = world_vertices(layer), np.array(case.map.scale)
+        away, _ = KDTree(voxels / scale).query(vertices / scale)
+        assert away.max() < 1.5
+        volume, middle = solid(vertices, layer.data[1])
+        assert volume == pytest.approx(mask.sum() * np.prod(scale), rel=0.01)
+        off = (middle - voxels.mean(axis=0)) / scale
+        np.testing.assert_allclose(off, 0, atol=0.15)
+
+
+@pytest.mark.parametrize("affine", GRIDS.values(), ids=GRIDS)
+def test_surfaces_in_ras_are_where_the_file_has_the_voxels(qtbot, affine):
+    case = made(qtbot, affine)
+    mesh = case.meshes[1,]
+    ras = in_ras(case.subject, mesh)
+    voxels = mesh.vertices
+    np.testing.assert_allclose(
+        ras.vertices, apply_affine(affine, voxels), rtol=0, atol=1e-4
+    )
+    size = (case.classes == 1).sum() * np.abs(np.linalg.det(affine))
+    assert solid(ras.vertices, ras.faces)[0] == pytest.approx(size, rel=0.01)
+    np.testing.assert_array_equal(ras.values, mesh.values)
+    # What is shown is the same, without the tilt.
+    directions = Grid(SHAPE, affine).directions
+    [layer] = show(case, [(1,)], shell=False)[:1]
+    world = -(ras.vertices @ directions)[:, ::-1]
+    np.testing.assert_allclose(world_vertices(layer), world, atol=1e-3)
+
+
+def test_no_place_in_ras_without_a_file_that_tells():
+    subject = SimpleNamespace(source=SimpleNamespace(grid=None))
+    assert in_ras(subject, None) is None
+
+
+def test_layers_of_classes_that_are_not_chosen_any_more_are_taken_away(case):
+    before = list(case.viewer.layers)
+    active = case.viewer.layers.selection.active
+    first = show(case)
+    assert [layer.name for layer in first] == [
+        "grey matter surface", "stem surface", "foreground surface", "names",
+    ]  # fmt: skip
+    assert case.viewer.layers.selection.active == active
+    again = show(case)
+    assert [id(layer) for layer in again] == [id(layer) for layer in first]
+    stem, hull, names = show(case, [(3,), None])
+    assert (stem, hull) == (first[1], first[2])
+    assert list(case.viewer.layers) == [*before, stem, hull, names]
+    assert case.surfaces.shown(ENCLOSED) == [((3,), stem), (None, hull)]
+    [hull] = show(case, [None], shell=False)
+    assert list(case.viewer.layers) == [*before, hull]
+    case.surfaces.remove()
+    assert list(case.viewer.layers) == before
+
+
+def test_what_was_taken_away_by_hand_can_come_again(case):
+    for layer in show(case):
+        case.viewer.layers.remove(layer)
+    assert all(layer in case.viewer.layers for layer in show(case))
+
+
+def test_layers_say_what_they_are(case):
+    for layer in show(case)[:3]:
+        info = layer_info(layer)
+        assert (info["role"], info["measure"], info["unit"]) == (
+            "surface", "entropy", "bits",
+        )  # fmt: skip
+        assert info["made_from"] == case.map.unique_id
+        assert layer.units == case.map.units
+        assert not layer.visible  # until a scene shows it
+    assert case.viewer.layers.units is not None
+
+
+def test_the_hull_around_classes_is_faint(case):
+    first, second, hull = show(case, opacity=0.8)[:3]
+    assert first.opacity == second.opacity == 0.8
+    assert hull.opacity < 0.2
+    assert "no_depth" in hull.blending
+    colors = np.asarray(hull.colormap.map(np.linspace(0, 1, 9)))[:, :3]
+    assert (np.ptp(colors, axis=1) < 1e-6).all()
+    assert [one.colorbar.visible for one in (first, second, hull)] == [1, 0, 0]
+
+    [alone] = show(case, [None], shell=False, bar=False)
+    assert alone == hull
+    assert (alone.opacity, alone.blending) == (1.0, "translucent")
+    assert not alone.colorbar.visible
+    assert np.ptp(np.asarray(alone.colormap.map([0.7]))[:, :3]) > 0.3
+    assert {layer.opacity < 0.2 for layer in show(case, faint=True)[:3]} == {True}
+
+
+def test_names_are_beside_their_surfaces(case):
+    *surfaces, names = show(case)
+    assert list(names.features["name"]) == ["grey matter", "stem"]
+    assert list(names.text.values) == ["grey matter", "stem"]
+    places = np.array([names.data_to_world(place) for place in names.data])
+    middles = [world_vertices(layer).mean(axis=0) for layer in surfaces[:2]]
+    apart = middles[0] - middles[1]
+    for layer, place in zip(surfaces[:2], places, strict=True):
+        assert np.linalg.norm(world_vertices(layer) - place, axis=1).min() < 1e-4
+    # On opposite sides, so that they do not hide each other.
+    assert (places[0] - places[1]) @ apart > apart @ apart
+    assert list(show(case, [(3,), None])[-1].features["name"]) == ["stem"]
+    assert "names" not in [layer.name for layer in show(case, [None])]
+
+
+@pytest.mark.parametrize("limits", [(0.0, 2.0), (0.3, 1.2)])
+def test_a_value_has_the_colour_that_it_has_beside_the_map(case, limits):
+    appearance = Appearance("inferno", 0.5, hide=False, fade=True, limits=limits)
+    layer = show(case, appearance=appearance)[0]
+    case.map.colormap, case.map.contrast_limits = appearance.of_map(), limits
+    values = np.linspace(*limits, 37)
+    share = (values - limits[0]) / np.ptp(limits)
+    expected = ensure_colormap("inferno").map(share)[:, :3]
+    for one in (layer, case.map):
+        low, high = one.contrast_limits
+        colors = np.asarray(one.colormap.map((values - low) / (high - low)))
+        np.testing.assert_allclose(colors[:, :3], expected, atol=2 / 255)
+    low, high = layer.contrast_limits
+    drawn = np.asarray(layer.colormap.map((layer.data[2] - low) / (high - low)))
+    assert (drawn[:, 3] == 1).all()
+
+
+def test_percentiles_are_those_of_each_surfaces_vertices(case):
+    shares = (0.1, 0.75)
+    for layer in show(case, shares=shares)[:2]:
+        expected = np.quantile(layer.data[2], shares)
+        np.testing.assert_allclose(layer.contrast_limits, expected)
+        assert layer.colorbar.visible  # each has its own
+    whole = show(case)[0]
+    assert tuple(whole.contrast_limits) == COLORS.limits
