@@ -22,6 +22,7 @@ from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
 SHAPE = (12, 13, 14)
+SETTLE_MS = 20
 NAMES = ("background", "left", "right", "stem")
 
 
@@ -64,15 +65,15 @@ def add(viewer, volume):
     return getattr(viewer, f"add_{kind}")(data, **options)
 
 
-def add_case(viewer, rng, affine=OBLIQUE, shape=SHAPE, scan=True, segmentation=True):
-    """A scan, a segmentation, probabilities and their map, all on one grid."""
+def add_case(viewer, rng, affine=OBLIQUE, shape=SHAPE, scan=False, segmentation=True):
+    """A segmentation, probabilities and their map, perhaps a scan, all on one grid."""
     labels = asymmetric(shape)
     p, grid = network(labels, rng), Grid(shape, affine)
     image = 1000 * rng.random(shape).astype(np.float32)
     scan = add(viewer, Scan(image, grid, name="T1")) if scan else None
     named = dict(enumerate(NAMES))
     if segmentation:
-        segmentation = add(viewer, LabelMap(labels, grid, named, name="case"))
+        segmentation = add(viewer, LabelMap(labels.copy(), grid, named, name="case"))
     net = add(viewer, ProbabilityMap(p, NAMES, grid, name="net"))
     shown, _ = compute(viewer, net, scan)
     return Case(viewer, scan, segmentation or None, net, shown, p, labels, affine)
@@ -86,9 +87,13 @@ def compute_as(viewer, layer, segmentation=None, **asked):
 
 
 def open_widget(qtbot, viewer):
-    """Without a window, and after it has looked at the map."""
+    """Without a window, and after it has looked at the map.
+
+    It waits for further changes of a layer for less long than it does otherwise.
+    """
     widget = InspectWidget(viewer)
     qtbot.addWidget(widget)
+    widget.following._settle.setInterval(SETTLE_MS)
     if widget.following.map.value is not None:
         wait_until_found(qtbot, widget)
     return widget

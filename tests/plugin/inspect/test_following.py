@@ -1,6 +1,7 @@
 """The widget shows the numbers of the selected map, whatever happens to the layers."""
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from generated import OBLIQUE, softmax, turn
 from in_viewer import compute
 from inspecting import (
     NAMES,
+    SETTLE_MS,
     SHAPE,
     add,
     add_case,
@@ -30,7 +32,7 @@ from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect import following as following_module
 from napari_uncertainty.plugin.inspect.following import NO_MAP
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
-from napari_uncertainty.plugin.layers import layer_info
+from napari_uncertainty.plugin.layers import layer_info, to_layer
 from napari_uncertainty.plugin.sources import ORIGINAL
 from phantoms import asymmetric
 
@@ -43,7 +45,7 @@ def viewer():
 
 @pytest.fixture
 def case(viewer, rng):
-    return add_case(viewer, rng)
+    return add_case(viewer, rng, scan=True)
 
 
 # -- numbers ------------------------------------------------------------------
@@ -93,18 +95,21 @@ MEASURES = {
 }
 
 
-@pytest.mark.parametrize(("measure", "base"), MEASURES)
-def test_every_measure(qtbot, viewer, rng, measure, base):
-    values, unit = MEASURES[measure, base]
+def test_every_measure(qtbot, viewer, rng):
+    """As new maps, and in another base in place."""
     p = softmax(rng, (4, 8, 9, 10))
-    compute_as(viewer, viewer.add_image(p), measure=measure, base=base)
+    net = viewer.add_image(p)
     widget = open_widget(qtbot, viewer)
-    check_table(widget, values(p), p.argmax(axis=0))
-    assert widget.following.subject.unit == unit
-    evenly = np.full((4, 1), 0.25)
-    assert widget.following.subject.highest == pytest.approx(values(evenly)[0])
-    half = np.array([[0.5], [0.5], [0], [0]])
-    assert widget.following.subject.undecided == pytest.approx(values(half)[0])
+    for (measure, base), (values, unit) in MEASURES.items():
+        asked = partial(compute_as, viewer, net, measure=measure, base=base)
+        found_after(qtbot, widget, asked)
+        check_table(widget, values(p), p.argmax(axis=0))
+        subject = widget.following.subject
+        assert subject.unit == unit
+        evenly = np.full((4, 1), 0.25)
+        assert subject.highest == pytest.approx(values(evenly)[0])
+        half = np.array([[0.5], [0.5], [0], [0]])
+        assert subject.undecided == pytest.approx(values(half)[0])
 
 
 @pytest.mark.parametrize("placed", [True, False], ids=["with a place", "without"])
@@ -337,20 +342,29 @@ def test_another_base_in_place(qtbot, case):
 def test_other_probabilities_in_place(qtbot, case, rng):
     widget = open_widget(qtbot, case.viewer)
     p = network(case.labels, rng)
-    case.probabilities.data = np.moveaxis(
-        add(ViewerModel(), ProbabilityMap(p, NAMES, Grid(SHAPE, OBLIQUE))).data, 0, 0
-    )
+    other = ProbabilityMap(p, NAMES, Grid(SHAPE, OBLIQUE))
+    case.probabilities.data = to_layer(other)[0]
     found_after(qtbot, widget, compute, case.viewer, case.probabilities)
     check_table(widget, bits(p), case.labels)
 
 
 def test_painted_labels(qtbot, case):
     widget = open_widget(qtbot, case.viewer)
-    case.segmentation.selected_label = 2
     found_after(qtbot, widget, case.segmentation.fill, (5, 5, 5), 2)
-    turned = np.asarray(case.segmentation.data)
-    assert not np.array_equal(np.bincount(turned.ravel()), [0])
-    assert list(table_of(widget)["voxels"]) == list(np.bincount(turned.ravel()))
+    counts = np.bincount(np.asarray(case.segmentation.data).ravel())
+    assert list(counts) != list(np.bincount(case.labels.ravel()))
+    assert list(table_of(widget)["voxels"]) == list(counts)
+
+
+def test_a_brush_stroke_is_looked_at_once_it_is_drawn(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    found = []
+    widget.following.found.connect(lambda: found.append(1))
+    for column in range(5):
+        case.segmentation.paint((5, 5, column), 3)
+    qtbot.waitUntil(lambda: bool(found))
+    qtbot.wait(3 * SETTLE_MS)
+    assert found == [1]
 
 
 def test_replaced_labels(qtbot, case):
@@ -388,7 +402,7 @@ def test_reordered_layers(qtbot, two_maps):
     widget = open_widget(qtbot, case.viewer)
     before = widget.following.findings
     case.viewer.layers.move(4, 0)
-    qtbot.wait(350)
+    qtbot.wait(3 * SETTLE_MS)
     assert widget.following.map.value == margin
     assert widget.following.findings is before
 
@@ -459,5 +473,5 @@ def test_two_viewers_do_not_disturb_each_other(qtbot, rng):
     qtbot.wait(50)
     check_table(widgets[1], cases[1].entropy, cases[1].labels)
     assert widgets[1].classes.selected_labels == ()
-    assert len(cases[1].viewer.layers) == 4
+    assert len(cases[1].viewer.layers) == 3
     assert not widgets[1].appearance.hide_below.isChecked()

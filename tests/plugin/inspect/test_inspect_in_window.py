@@ -15,7 +15,6 @@ from inspecting import (
     table_of,
     wait_until_found,
 )
-from napari_uncertainty.plugin.inspect.highlight import CLASSES_NAME
 from napari_uncertainty.plugin.inspect.saving import picture
 
 SHAPE = (20, 21, 22)
@@ -23,17 +22,15 @@ SHAPE = (20, 21, 22)
 
 @pytest.fixture
 def case(viewer, rng):
-    return add_case(viewer, rng, OBLIQUE, SHAPE)
+    return add_case(viewer, rng, OBLIQUE, SHAPE, scan=True)
 
 
-@pytest.fixture
-def open_dock(viewer):
-    def opened():
-        return viewer.window.add_plugin_dock_widget(
-            "napari-uncertainty", "Inspect uncertainty"
-        )
-
-    return opened
+def open_dock(qtbot, viewer):
+    dock, widget = viewer.window.add_plugin_dock_widget(
+        "napari-uncertainty", "Inspect uncertainty"
+    )
+    wait_until_found(qtbot, widget)
+    return dock, widget
 
 
 def letters(viewer):
@@ -44,68 +41,46 @@ def idle():
     return QThreadPool.globalInstance().activeThreadCount() == 0
 
 
-def begin_surface(qtbot, widget):
-    widget.stage.buttons.buttons["Surface"].click()
-
-
-def surface(qtbot, widget):
-    show_scene(qtbot, widget, "Surface")
-
-
-def side_by_side(qtbot, widget):
-    widget.stage.buttons.buttons["Side by side"].click()
-
-
 def ours(viewer):
     """Callbacks of this package; napari has more for each part of the canvas."""
     return sum(callbacks(viewer, of="napari_uncertainty").values())
 
 
-def test_the_dock_is_closed_and_opened_again(qtbot, case, viewer, open_dock, told):
-    """Whatever goes on at that moment."""
-    layers = list(viewer.layers)
+def test_the_dock_is_closed_and_opened_again(qtbot, make_napari_viewer, rng, told):
+    """In the middle of what it does; at last the widget is deleted, by a script."""
+    case = add_case(make_napari_viewer(), rng, OBLIQUE, SHAPE)
+    viewer, layers = case.viewer, list(case.viewer.layers)
     assert ours(viewer) == 0
-    for doing in (side_by_side, begin_surface):
-        dock, widget = open_dock()
-        wait_until_found(qtbot, widget)
+    for view in ("Surface", "Axial"):
+        dock, widget = open_dock(qtbot, viewer)
         assert list(table_of(widget)["voxels"]) == list(np.bincount(case.labels.flat))
         assert len(letters(viewer)) == 4
         assert ours(viewer) > 10
         widget.classes.select([1])
         click_row(widget, 1)
-        doing(qtbot, widget)
-        dock.destroyOnClose()
+        widget.stage.buttons.buttons[view].click()
+        if view == "Axial":
+            with qtbot.waitSignal(widget.destroyed):
+                widget.deleteLater()
+        else:
+            dock.destroyOnClose()
         qtbot.waitUntil(idle)
         assert ours(viewer) == 0
         assert letters(viewer) == []
-        left = [layer.name for layer in viewer.layers if layer not in layers]
-        assert not [name for name in left if not name.endswith(("surface", "names"))]
-    assert told() == []
-
-
-@pytest.mark.parametrize("doing", [begin_surface, surface])
-def test_the_viewer_is_closed(qtbot, case, viewer, open_dock, told, doing):
-    _, widget = open_dock()
-    wait_until_found(qtbot, widget)
-    widget.classes.select([1])
-    doing(qtbot, widget)
-    viewer.close()
-    qtbot.waitUntil(idle)
-    assert told() == []
-
-
-def test_the_widget_is_deleted(qtbot, case, viewer, open_dock, told):
-    """By a script, without closing its dock."""
-    _, widget = open_dock()
-    wait_until_found(qtbot, widget)
-    widget.classes.select([1])
-    with qtbot.waitSignal(widget.destroyed):
-        widget.deleteLater()
-    assert ours(viewer) == 0
-    assert letters(viewer) == []
-    assert CLASSES_NAME not in viewer.layers
+        assert list(viewer.layers) == layers
     viewer.dims.ndisplay = 3
     viewer.layers.remove(case.map)
+    assert told() == []
+
+
+def test_the_viewer_is_closed(qtbot, case, viewer, told):
+    """In 3D, while more surfaces are made."""
+    _, widget = open_dock(qtbot, viewer)
+    show_scene(qtbot, widget, "Surface")
+    widget.classes.select([1])
+    assert widget.stage.waiting.isVisibleTo(widget)
+    viewer.close()
+    qtbot.waitUntil(idle)
     assert told() == []
 
 
@@ -125,10 +100,9 @@ def in_fields(shot):
 
 
 def test_a_picture_shows_what_the_view_shows(
-    qtbot, case, viewer, open_dock, tmp_path, monkeypatch, told
+    qtbot, case, viewer, tmp_path, monkeypatch, told
 ):
-    _, widget = open_dock()
-    wait_until_found(qtbot, widget)
+    _, widget = open_dock(qtbot, viewer)
     viewer.window.resize(900, 600)
     qtbot.wait(50)
     # Bar and letters have as many pixels in pictures of all sizes.

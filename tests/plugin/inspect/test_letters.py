@@ -58,25 +58,27 @@ def world(letter):
 @pytest.mark.parametrize("further", [(), (2,)], ids=["3D", "with times"])
 def test_each_plane(further):
     viewer = shown(scan(*further))
-    Letters(viewer)
-    for plane, letters in EXPECTED.items():
+    letters = Letters(viewer)
+    for plane, expected in EXPECTED.items():
         show_plane(viewer, plane)
-        assert "".join(letters_of(viewer)[edge] for edge in EDGES) == letters
+        assert "".join(letters_of(viewer)[edge] for edge in EDGES) == expected
         assert overlays(viewer) == dict(
             zip(
                 ("top_center", "bottom_center", "middle_left", "middle_right"),
-                letters,
+                expected,
                 strict=True,
             )
         )
+    letters.remove()
 
 
 def test_turned_over_in_the_preferences():
     viewer = shown(scan())
-    Letters(viewer)
+    letters = Letters(viewer)
     viewer.scene.camera.orientation2d = ("up", "left")
     assert overlays(viewer)["top_center"] == "P"
     assert overlays(viewer)["middle_left"] == "L"
+    letters.remove()
 
 
 @pytest.mark.parametrize("plane", EXPECTED)
@@ -92,7 +94,7 @@ def test_flat_images_know_their_plane(plane):
 @pytest.mark.parametrize(("view", "right"), VIEWS.items(), ids=lambda v: "".join(v))
 def test_each_side_in_3d(view, right):
     viewer = shown(scan())
-    Letters(viewer)
+    letters = Letters(viewer)
     viewer.dims.ndisplay = 3
     source, up = view
     viewer.scene.camera.set_view_direction(
@@ -105,6 +107,7 @@ def test_each_side_in_3d(view, right):
         "bottom": OPPOSITE[up],
     }
     assert overlays(viewer)["middle_right"] == right
+    letters.remove()
 
 
 def test_from_anywhere_in_3d():

@@ -23,9 +23,7 @@ from inspecting import (
     SHAPE,
     add,
     add_case,
-    bits,
     compute_as,
-    found_after,
     network,
     open_widget,
 )
@@ -327,20 +325,3 @@ def test_in_3d_without_a_surface_nothing_is_read(qtbot, balls):
     balls.viewer.dims.ndisplay = 3
     assert towards(balls, (1, 0, 0)) is None
     assert pointed_at(balls.viewer, (0.0, *balls.middle), None) is None
-
-
-def test_maps_of_another_measure_are_read(qtbot, balls):
-    found_after(
-        qtbot,
-        balls.widget,
-        lambda: compute_as(
-            balls.viewer, balls.viewer.layers["net probabilities"], measure="margin"
-        ),
-    )
-    balls.widget._read(balls.middle)
-    voxel = tuple(np.rint((np.array(BALLS) - 1) / 2).astype(int))
-    ranked = np.sort(balls.p[:, *voxel])
-    assert f"margin {1 - ranked[-1] + ranked[-2]:.3f}" in (
-        balls.widget.probe_panel.text.text()
-    )
-    assert bits(balls.p).shape == BALLS

@@ -18,7 +18,7 @@ class Case:
 
     def __init__(self):
         self.viewer = viewer = ViewerModel()
-        viewer.canvas.size = (600, 1200)
+        viewer.canvas.size = (600, 1800)
         self.map = viewer.add_image(
             np.ones((20, 20, 25)),
             name="map",

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 
-from ..colors import OPAQUE_FROM, faded
+from ..colors import OPAQUE_FROM, faded, transparent_where_certain
 
 Limits = tuple[float, float]
 
@@ -27,7 +27,8 @@ Limits = tuple[float, float]
 COLORMAPS = ("inferno", "magma", "plasma", "viridis", "turbo", "gray")
 
 # What is added to the name of a colormap, here and by napari.
-_ADDED = re.compile(r"( \((transparent|opaque|glow|\d+)\))+$")
+_ABOVE, _GLOW = " (above threshold)", " (glow)"
+_ADDED = re.compile(r"( \((transparent|opaque|above threshold|glow|\d+)\))+$")
 
 # Surfaces have this colour where the map is not above the threshold.
 _BELOW = (0.45, 0.45, 0.45, 1.0)
@@ -64,18 +65,23 @@ class Appearance:
 
     def of_map(self) -> Colormap:
         """Colours of a map, transparent where it is to be hidden."""
-        hidden = self.share(self.threshold) if self.hide else 0.0
-        if self.fade:
-            return faded(self.colormap, hidden, max(hidden, OPAQUE_FROM))
-        # An edge below all values leaves even those that are 0 opaque.
-        edge = hidden if self.hide else -1.0
-        return faded(self.colormap, edge, edge)
+        if not self.hide:
+            return (
+                transparent_where_certain(self.colormap)
+                if self.fade
+                else ensure_colormap(self.colormap)
+            )
+        hidden = self.share(self.threshold)
+        opaque = max(hidden, OPAQUE_FROM) if self.fade else hidden
+        above = faded(self.colormap, hidden, opaque)
+        above.name = f"{self.colormap}{_ABOVE}"
+        return above
 
     def of_glow(self, above: float) -> Colormap:
         """Colours of a map that shows only what is above this, or the threshold."""
         share = self.share(max(above, self.threshold) if self.hide else above)
         glow = faded(self.colormap, share if share < 1 else 0.5, 1.0)
-        glow.name = f"{self.colormap} (glow)"
+        glow.name = f"{self.colormap}{_GLOW}"
         return glow
 
     def put_on(self, layer: Any) -> None:
@@ -251,12 +257,13 @@ def put_colormap(layer: Any, colormap: Colormap) -> None:
 
 
 def instead(colormap: Colormap) -> Colormap:
-    """A colormap in the place of others of its name.
+    """A colormap in the place of one of its name with another threshold.
 
     napari keeps every colormap that a layer ever had, and would offer each step of a
     slider under a name of its own.
     """
-    AVAILABLE_COLORMAPS.pop(colormap.name, None)
+    if colormap.name.endswith((_ABOVE, _GLOW)):
+        AVAILABLE_COLORMAPS.pop(colormap.name, None)
     return colormap
 
 

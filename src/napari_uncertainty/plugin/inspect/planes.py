@@ -20,11 +20,14 @@ def show_plane(viewer: Any, name: str) -> None:
         return
     place = place_of_interest(viewer)
     viewer.dims.ndisplay = 2
+    zoom = viewer.scene.camera.zoom
     leading = viewer.dims.ndim - 3
     viewer.dims.order = (
         *range(leading),
         *(leading + axis for axis in PLANES[name]),
     )
+    # With another order napari fits the whole volume into the view.
+    viewer.scene.camera.zoom = zoom
     go_to(viewer, place)
 
 

@@ -13,7 +13,7 @@ from .changes import Changes
 from .planes import fit
 
 #: Narrower panels have no room for the names of their layers, in pixels.
-ROOM_FOR_NAMES = 320
+ROOM_FOR_NAMES = 560
 
 
 class SideBySide:

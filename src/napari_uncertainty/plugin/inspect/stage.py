@@ -86,10 +86,9 @@ class Stage:
         """Other colours."""
         self._appearance = appearance, shares
         if self._preset == "Glow":  # which has colours of its own
-            self.show_scene("Glow")
-        else:
-            self._color_map()
-            self._show_again()
+            return self.show_scene("Glow")
+        self._color_map()
+        return self._show_again()
 
     def select(self, labels: Sequence[int]) -> None:
         """Classes whose surfaces are shown; none for the whole foreground."""
@@ -159,12 +158,12 @@ class Stage:
             return
         self.before_3d()
         self._scenes.corners = self.corners()
-        scan, shown = self._scan(), self._subject.layer
+        shown = self._subject.layer
+        scan = scan_for_map(self._viewer.layers, shown)
         if name == "Surface":
             self._scenes.show_surface(scan, self._surface_layers())
         elif name == "Glow":
             hulls = self._surface_layers() if self._with_surfaces(name) else []
-            # Visible only beyond what every boundary has.
             glow = self._appearance[0].of_glow(self._subject.undecided)
             self._appearance[0].put_limits_on(shown)
             self._scenes.show_glow(scan, shown, hulls, instead(glow))
@@ -233,11 +232,6 @@ class Stage:
         if self._scenes.cut is not None:
             self._scenes.cut.move(axis, at)
 
-    def _scan(self) -> Any:
-        """The scan that belongs to the map; None where there is none."""
-        assert self._subject is not None
-        return scan_for_map(self._viewer.layers, self._subject.layer)
-
     def _stop_making(self) -> None:
         if self._meshes is not None:
             self._meshes.cancel()
@@ -282,7 +276,9 @@ class Stage:
     def _panel_layers(self) -> list[Any]:
         if self._subject is None:
             return []
-        panels = (self._scan(), self._subject.segmentation, self._subject.layer)
+        shown = self._subject.layer
+        scan = scan_for_map(self._viewer.layers, shown)
+        panels = (scan, self._subject.segmentation, shown)
         return [layer for layer in panels if layer is not None]
 
     def _hide_panels(self) -> None:

@@ -19,6 +19,9 @@ from .listening import Listening
 from .planes import PLANES, plane_of, show_plane
 from .scenes import CUTS
 
+# Sliders count in RAS mm, and the world of the viewer runs the other way.
+RAS = -1.0
+
 PRESETS = ("Surface", "Glow", "Cut-away")
 
 _TIPS = {
@@ -98,12 +101,12 @@ class ViewButtons(QWidget):
 
     def cut(self) -> tuple[int, float]:
         """Axis and place of the cut."""
-        return CUTS[self.cut_axis.currentText()], self._sign() * self.cut_place.value()
+        return CUTS[self.cut_axis.currentText()], RAS * self.cut_place.value()
 
     def show_cut_place(self, at: float) -> None:
         """Follow a plane that was dragged."""
         self.cut_place.blockSignals(True)
-        self.cut_place.setValue(self._sign() * at)
+        self.cut_place.setValue(RAS * at)
         self.cut_place.blockSignals(False)
 
     def show_scene(self, name: str) -> None:
@@ -150,19 +153,17 @@ class ViewButtons(QWidget):
         if self._corners is None:
             return
         axis = CUTS[self.cut_axis.currentText()]
-        low, high = sorted(self._sign() * self._corners[:, axis])
+        low, high = sorted(RAS * self._corners[:, axis])
         self.cut_place.blockSignals(True)
         self.cut_place.setRange(low, high)
-        self.cut_place.setValue((low + high) / 2)
+        # Through the place that the viewer is at, where it is inside.
+        at = RAS * self._viewer.dims.point[axis - 3]
+        self.cut_place.setValue(at if low <= at <= high else (low + high) / 2)
         self.cut_place.blockSignals(False)
         self._tell_cut()
 
     def _tell_cut(self, *_: Any) -> None:
         self.cut_moved.emit(*self.cut())
-
-    def _sign(self) -> float:
-        """Sliders count in RAS mm, and the world runs the other way."""
-        return -1.0
 
 
 def _slider(low: float, high: float, value: float) -> QLabeledDoubleSlider:
