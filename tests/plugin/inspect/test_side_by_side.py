@@ -108,7 +108,7 @@ def test_the_box_is_in_the_middle_of_each_panel_and_fills_it(case, plane):
     middle = CORNERS.mean(axis=0)
     assert camera.center[-2:] == (middle[down - 1], middle[right - 1])
     size = np.ptp(CORNERS, axis=0)[[down - 1, right - 1]] * camera.zoom
-    assert 0.8 < (size / (600, 400)).max() < 1
+    assert 0.8 < (size / (600, 600)).max() < 1
 
 
 def test_names_only_where_there_is_room(case):

@@ -27,8 +27,10 @@ Limits = tuple[float, float]
 COLORMAPS = ("inferno", "magma", "plasma", "viridis", "turbo", "gray")
 
 # What is added to the name of a colormap, here and by napari.
-_ABOVE, _GLOW = " (above threshold)", " (glow)"
-_ADDED = re.compile(r"( \((transparent|opaque|above threshold|glow|\d+)\))+$")
+_ABOVE, _GLOW, _SURFACE = " (above threshold)", " (glow)", " (surface)"
+#: Of a map that stands alone, side by side with others.
+PANEL = " (panel)"
+_ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
 
 # Surfaces have this colour where the map is not above the threshold.
 _BELOW = (0.45, 0.45, 0.45, 1.0)
@@ -101,7 +103,7 @@ class Appearance:
         values = limits[0] + share * (limits[1] - limits[0])
         if self.hide:
             colors[values <= self.threshold] = _BELOW
-        return Colormap(colors, name=f"{self.colormap} (opaque)")
+        return Colormap(colors, name=f"{self.colormap}{_SURFACE}")
 
 
 class AppearanceControls(QWidget):
@@ -262,7 +264,7 @@ def instead(colormap: Colormap) -> Colormap:
     napari keeps every colormap that a layer ever had, and would offer each step of a
     slider under a name of its own.
     """
-    if colormap.name.endswith((_ABOVE, _GLOW)):
+    if colormap.name.endswith((_ABOVE, _GLOW, _SURFACE, PANEL)):
         AVAILABLE_COLORMAPS.pop(colormap.name, None)
     return colormap
 

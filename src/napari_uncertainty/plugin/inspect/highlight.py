@@ -129,16 +129,20 @@ class Ring:
     def show(self, place: Array, size: float) -> None:
         """Put the ring there; `size` in the viewer's unit."""
         if self._layer is not None and self._layer in self._viewer.layers:
-            self._layer.data = np.array([place])
-            self._layer.size = size
+            step = float(self._layer.scale[0])
+            self._layer.data = np.array([place]) / step
+            self._layer.size = size / step
             return
         active = self._viewer.layers.selection.active
         # In other units than the layers, it would take theirs from the viewer.
         units = (self._viewer.layers.units or ())[-len(place) :]
+        # With smaller steps than the layers have, sliders would get them, too.
+        step = max(part.step for part in self._viewer.dims.range[-len(place) :])
         self._layer = self._viewer.add_points(
-            np.array([place]),
+            np.array([place]) / step,
             name=PLACE_NAME,
-            size=size,
+            scale=(step,) * len(place),
+            size=size / step,
             face_color="transparent",
             border_color="#00E5FF",
             border_width=0.08,

@@ -90,7 +90,8 @@ def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
 
     napari looks at each triangle, which takes 30 ms for a brain.
     """
-    vertices, faces = layer.data[:2]
+    vertices = layer.data[0] * np.float32(layer.scale)
+    faces = layer.data[1]
     if layer.opacity < 0.2:
         return None  # a hull that one looks through
     offset = vertices - start.astype(np.float32)

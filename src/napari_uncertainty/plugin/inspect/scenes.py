@@ -226,11 +226,6 @@ class Scenes:
         return [(layer, "visible", layer in shown) for layer in layers]
 
 
-def is_context(layer: Any) -> bool:
-    """Whether a layer can be shown behind others in 3D."""
-    return isinstance(layer, Image) and not layer.rgb
-
-
 def _with(owner: Any, **attributes: Any) -> list[Wanted]:
     return [(owner, name, value) for name, value in attributes.items()]
 

@@ -9,6 +9,7 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 
 from ..layers import layer_info
+from .appearance import PANEL, instead
 from .changes import Changes
 from .planes import fit
 
@@ -90,7 +91,8 @@ def _opaque(colormap: Colormap) -> Colormap:
     """The same colours without transparency; hidden ones stay hidden."""
     colors = np.array(colormap.colors)
     colors[colors[:, 3] > 0, 3] = 1.0
-    return Colormap(colors, name=colormap.name, controls=colormap.controls)
+    name = f"{colormap.name}{PANEL}"
+    return instead(Colormap(colors, name=name, controls=colormap.controls))
 
 
 def _arrange(layers: Any, wanted: Sequence[Any]) -> None:

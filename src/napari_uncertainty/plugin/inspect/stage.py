@@ -110,10 +110,11 @@ class Stage:
 
     def show_place(self, place: Array) -> None:
         """Let a cut go through a place that is visited."""
-        if self._scenes.cut is not None and len(place) == 3:
+        if len(place) == 3:
             axis, _ = self.buttons.cut()
             self.buttons.show_cut_place(place[axis])
-            self._scenes.cut.move(axis, place[axis])
+            if self._scenes.cut is not None:
+                self._scenes.cut.move(axis, place[axis])
 
     def shown_surfaces(self) -> list[tuple[str, Mesh, Array]]:
         """Name, mesh in RAS mm and colours of each surface that is shown."""
@@ -156,6 +157,8 @@ class Stage:
             return
         if self._with_surfaces(name) and not self._ready(name):
             return
+        if self._viewer.dims.ndisplay == 2:
+            self.buttons.cut_here()
         self.before_3d()
         self._scenes.corners = self.corners()
         shown = self._subject.layer
@@ -197,9 +200,8 @@ class Stage:
 
     def _with_surfaces(self, name: str) -> bool:
         """Whether a scene has surfaces; a glow only has hulls of chosen classes."""
-        return name in ("Surface", "Cut-away") or (
-            name == "Glow" and self._chosen != ()
-        )
+        glows = name == "Glow" and self._chosen != ()
+        return glows or name in ("Surface", "Cut-away")
 
     def _color_map(self) -> None:
         if self._subject is not None and self._appearance[0] is not None:

@@ -10,7 +10,7 @@ from napari.utils.colormaps import Colormap
 
 from ...surfaces import Mesh
 from ..layers import METADATA_KEY, layer_info
-from .appearance import Appearance, limits_at
+from .appearance import Appearance, limits_at, put_colormap
 from .meshes import Enclosed, Meshes
 from .subject import Subject
 from .surface_names import SurfaceNames
@@ -118,8 +118,12 @@ class SurfaceLayers:
         mesh = self._meshes[enclosed].in_space(self._subject.to_world)
         shown = self._subject.layer
         active = self._viewer.layers.selection.active
+        # As large a step as the map's, or the sliders would have steps of 1 mm. The
+        # same along all axes, for napari lights surfaces by their data.
+        step = float(max(shown.scale[-3:]))
         layer = self._viewer.add_surface(
-            (mesh.vertices, mesh.faces, mesh.values),
+            (mesh.vertices / np.float32(step), mesh.faces, mesh.values),
+            scale=(step,) * 3,
             name=f"{_name(enclosed, names)} surface",
             units=shown.units,
             axis_labels=shown.axis_labels,
@@ -153,8 +157,7 @@ class SurfaceLayers:
         colormap = appearance.of_surface(limits)
         if tuple(layer.contrast_limits) != limits:
             layer.contrast_limits = limits
-        if not np.array_equal(layer.colormap.colors, colormap.colors):
-            layer.colormap = colormap
+        put_colormap(layer, colormap)
 
     def _remove(self, enclosed: Enclosed) -> None:
         layer = self._layers.pop(enclosed)

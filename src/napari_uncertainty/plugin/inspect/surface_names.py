@@ -52,6 +52,7 @@ class SurfaceNames:
                 "blending": "translucent_no_depth",
             },
             size=0.01,
+            scale=named[0][1].scale,
             opacity=1.0,
             units=named[0][1].units,
             blending="translucent_no_depth",

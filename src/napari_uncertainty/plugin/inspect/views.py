@@ -69,7 +69,7 @@ class ViewButtons(QWidget):
             button.setToolTip(_TIPS.get(name, f"The {name.lower()} plane, upright."))
             button.clicked.connect(lambda _on, name=name: self._clicked(name))
         self.opacity.valueChanged.connect(self.opacity_changed)
-        self.cut_axis.currentTextChanged.connect(self._choose_cut)
+        self.cut_axis.currentTextChanged.connect(self.cut_here)
         self.cut_place.valueChanged.connect(self._tell_cut)
         self.listening = Listening()
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
@@ -97,7 +97,7 @@ class ViewButtons(QWidget):
         if np.array_equal(corners, self._corners):  # type: ignore[arg-type]
             return
         self._corners = corners
-        self._choose_cut()
+        self.cut_here()
 
     def cut(self) -> tuple[int, float]:
         """Axis and place of the cut."""
@@ -149,14 +149,15 @@ class ViewButtons(QWidget):
             self.scene_asked.emit(name)
         self.update_buttons()
 
-    def _choose_cut(self, *_: Any) -> None:
+    def cut_here(self, *_: Any) -> None:
+        """Cut through the place that the viewer is at."""
         if self._corners is None:
             return
         axis = CUTS[self.cut_axis.currentText()]
         low, high = sorted(RAS * self._corners[:, axis])
         self.cut_place.blockSignals(True)
         self.cut_place.setRange(low, high)
-        # Through the place that the viewer is at, where it is inside.
+        # Where that is outside, through the middle.
         at = RAS * self._viewer.dims.point[axis - 3]
         self.cut_place.setValue(at if low <= at <= high else (low + high) / 2)
         self.cut_place.blockSignals(False)
