@@ -38,8 +38,9 @@ demo: $(VENV)/.package xvfb
 	@echo 'No display: the picture is in $(CURDIR)/demo.png'
 endif
 
+# In two processes, each file in one of them: its tests may share a cluster or a folder.
 test: $(VENV)/.group-test xvfb
-	$(xvfb) $(BIN)/python -m pytest $(ARGS)
+	$(xvfb) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.group-lint
 	$(BIN)/ruff check

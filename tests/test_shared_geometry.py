@@ -78,7 +78,7 @@ def test_every_disguise_is_seen_through(
         assert search.best.agreement.foreground > 0.9999
         assert not search.ties
         assert all(search.best.beats(other) for other in search.ranked[1:])
-    record_property("longest search in s", round(longest, 2))
+    record_property("longest search in s", round(float(longest), 2))
     print(f"longest search: {longest:.2f} s")
     assert longest < 3
 

@@ -73,9 +73,13 @@ def background(widget: Any, calls: int) -> list[tuple[str, ...]]:
 
     meshes = [watched(mesh) for _ in range(calls)]
     vertices = f"{len(stage._meshes[None].vertices):,} vertices"
-    ratio = theirs / median(taken for taken, _ in tables)
-    note = f"{ratio:.1f} × as fast as numpy label by label"
-    return [cells("all numbers", tables, note), cells("surface", meshes, vertices)]
+    ours = median(taken for taken, _ in tables)
+    note = f"mean, median and 95 % only; {theirs / ours:.1f} × ours"
+    return [
+        cells("all numbers", tables, "in the background"),
+        ("numpy, label by label", f"{theirs:.2f} s", "", note),
+        cells("surface", meshes, f"in the background; {vertices}"),
+    ]
 
 
 def presets(widget: Any) -> list[tuple[str, ...]]:
@@ -106,7 +110,8 @@ def probe(widget: Any) -> tuple[str, ...]:
             widget.probe_panel.repaint()
 
         taken.append(seconds(move))
-    note = f"longest {1e3 * max(taken[5:]):.1f} ms"
+    within, longest = 1e3 * np.quantile(taken, (0.99, 1))
+    note = f"99 % within {within:.1f} ms, all within {longest:.0f} ms"
     return ("a move of the pointer", f"{1e3 * median(taken):.2f} ms", "", note)
 
 

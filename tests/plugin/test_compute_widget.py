@@ -399,7 +399,7 @@ def test_window_stays_alive_on_a_whole_scan(
     for name in ("T1.nii.gz", "fold_0/sub-007.nii.gz", "fold_0/sub-007.npz"):
         viewer.open(folder / name, plugin=PLUGIN)
     silence = longest_silence(qtbot, viewer, open_widget())
-    record_property("longest silence in ms", round(1000 * silence, 1))
+    record_property("longest silence in ms", round(1000 * float(silence), 1))
     print(f"longest silence: {1000 * silence:.1f} ms")
     assert silence < 0.2
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,15 @@ class Changes:
             now = getattr(owner, key[1])
             if _same(now, after) and not _same(now, before):
                 setattr(owner, key[1], before)
+
+
+@contextmanager
+def selection_kept(viewer: Any) -> Iterator[None]:
+    """Add layers without selecting them: the map that is inspected stays selected."""
+    active = viewer.layers.selection.active
+    yield
+    if active is not None:
+        viewer.layers.selection.active = active
 
 
 def _key(owner: Any, name: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from ..layers import METADATA_KEY, layer_info
 from ..map_layer import PREDICTION, TRANSFORM
 from ..sources import ORIGINAL
+from .changes import selection_kept
 from .listening import Listening
 from .subject import Color, Subject
 
@@ -66,19 +67,17 @@ class Highlight:
             self._layer.colormap = colormap
             return
         self._take_away()
-        active = self._viewer.layers.selection.active
-        self._layer = self._viewer.add_labels(
-            data,
-            name=CLASSES_NAME,
-            colormap=colormap,
-            opacity=1.0,
-            metadata={METADATA_KEY: {"role": "highlight"}},
-            **{name: getattr(like, name) for name in TRANSFORM},
-        )
+        with selection_kept(self._viewer):
+            self._layer = self._viewer.add_labels(
+                data,
+                name=CLASSES_NAME,
+                colormap=colormap,
+                opacity=1.0,
+                metadata={METADATA_KEY: {"role": "highlight"}},
+                **{name: getattr(like, name) for name in TRANSFORM},
+            )
         self._layer.contour = 2
         self._layer.editable = False
-        if active is not None:
-            self._viewer.layers.selection.active = active
         if shown is not None:
             self._of_labels.to(shown.events.labels_update, self._refresh)
             # All that is told when a stroke is undone.
@@ -133,28 +132,26 @@ class Ring:
             self._layer.data = np.array([place]) / step
             self._layer.size = size / step
             return
-        active = self._viewer.layers.selection.active
         # In other units than the layers, it would take theirs from the viewer.
         units = (self._viewer.layers.units or ())[-len(place) :]
         # With smaller steps than the layers have, sliders would get them, too.
         step = max(part.step for part in self._viewer.dims.range[-len(place) :])
-        self._layer = self._viewer.add_points(
-            np.array([place]) / step,
-            name=PLACE_NAME,
-            scale=(step,) * len(place),
-            size=size / step,
-            face_color="transparent",
-            border_color="#00E5FF",
-            border_width=0.08,
-            symbol="disc",
-            out_of_slice_display=False,
-            blending="translucent_no_depth",
-            units=units or None,
-            metadata={METADATA_KEY: {"role": "place"}},
-        )
+        with selection_kept(self._viewer):
+            self._layer = self._viewer.add_points(
+                np.array([place]) / step,
+                name=PLACE_NAME,
+                scale=(step,) * len(place),
+                size=size / step,
+                face_color="transparent",
+                border_color="#00E5FF",
+                border_width=0.08,
+                symbol="disc",
+                out_of_slice_display=False,
+                blending="translucent_no_depth",
+                units=units or None,
+                metadata={METADATA_KEY: {"role": "place"}},
+            )
         self._layer.editable = False
-        if active is not None:
-            self._viewer.layers.selection.active = active
 
     def remove(self) -> None:
         """Take it away."""

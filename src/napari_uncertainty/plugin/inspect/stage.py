@@ -278,9 +278,8 @@ class Stage:
     def _panel_layers(self) -> list[Any]:
         if self._subject is None:
             return []
-        shown = self._subject.layer
-        scan = scan_for_map(self._viewer.layers, shown)
-        panels = (scan, self._subject.segmentation, shown)
+        shown, layers = self._subject.layer, self._viewer.layers
+        panels = (scan_for_map(layers, shown), self._subject.segmentation, shown)
         return [layer for layer in panels if layer is not None]
 
     def _hide_panels(self) -> None:

@@ -11,6 +11,7 @@ from napari.utils.colormaps import Colormap
 from ...surfaces import Mesh
 from ..layers import METADATA_KEY, layer_info
 from .appearance import Appearance, limits_at, put_colormap
+from .changes import selection_kept
 from .meshes import Enclosed, Meshes
 from .subject import Subject
 from .surface_names import SurfaceNames
@@ -117,29 +118,27 @@ class SurfaceLayers:
             return layer
         mesh = self._meshes[enclosed].in_space(self._subject.to_world)
         shown = self._subject.layer
-        active = self._viewer.layers.selection.active
         # As large a step as the map's, or the sliders would have steps of 1 mm. The
         # same along all axes, for napari lights surfaces by their data.
         step = float(max(shown.scale[-3:]))
-        layer = self._viewer.add_surface(
-            (mesh.vertices / np.float32(step), mesh.faces, mesh.values),
-            scale=(step,) * 3,
-            name=f"{_name(enclosed, names)} surface",
-            units=shown.units,
-            axis_labels=shown.axis_labels,
-            shading="smooth",
-            visible=False,
-            metadata={
-                METADATA_KEY: {
-                    "role": "surface",
-                    "made_from": shown.unique_id,
-                    "measure": layer_info(shown)["measure"],
-                    "unit": self._subject.unit,
-                }
-            },
-        )
-        if active is not None:
-            self._viewer.layers.selection.active = active
+        with selection_kept(self._viewer):
+            layer = self._viewer.add_surface(
+                (mesh.vertices / np.float32(step), mesh.faces, mesh.values),
+                scale=(step,) * 3,
+                name=f"{_name(enclosed, names)} surface",
+                units=shown.units,
+                axis_labels=shown.axis_labels,
+                shading="smooth",
+                visible=False,
+                metadata={
+                    METADATA_KEY: {
+                        "role": "surface",
+                        "made_from": shown.unique_id,
+                        "measure": layer_info(shown)["measure"],
+                        "unit": self._subject.unit,
+                    }
+                },
+            )
         self._layers[enclosed] = layer
         return layer
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..layers import METADATA_KEY
+from .changes import selection_kept
 
 Array = np.ndarray[Any, Any]
 
@@ -37,30 +38,28 @@ class SurfaceNames:
         if not named:
             return []
         self._named = names
-        active = self._viewer.layers.selection.active
         around = np.concatenate([layer.data[0] for _, layer in named]).mean(axis=0)
         places = [_outermost(layer.data[0], around) for _, layer in named]
-        self._layer = self._viewer.add_points(
-            np.array(places),
-            name=NAMES,
-            features={"name": list(names)},
-            text={
-                "string": "{name}",
-                "color": "white",
-                "size": 11,
-                "anchor": "center",
-                "blending": "translucent_no_depth",
-            },
-            size=0.01,
-            scale=named[0][1].scale,
-            opacity=1.0,
-            units=named[0][1].units,
-            blending="translucent_no_depth",
-            visible=False,
-            metadata={METADATA_KEY: {"role": "names"}},
-        )
-        if active is not None:
-            self._viewer.layers.selection.active = active
+        with selection_kept(self._viewer):
+            self._layer = self._viewer.add_points(
+                np.array(places),
+                name=NAMES,
+                features={"name": list(names)},
+                text={
+                    "string": "{name}",
+                    "color": "white",
+                    "size": 11,
+                    "anchor": "center",
+                    "blending": "translucent_no_depth",
+                },
+                size=0.01,
+                scale=named[0][1].scale,
+                opacity=1.0,
+                units=named[0][1].units,
+                blending="translucent_no_depth",
+                visible=False,
+                metadata={METADATA_KEY: {"role": "names"}},
+            )
         return [self._layer]
 
     def remove(self) -> None:
