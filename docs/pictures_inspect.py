@@ -36,8 +36,8 @@ INNER = {
     "sample": ("white matter",),
     "feta": ("ventricles", "deep gray matter", "brainstem", "cerebellum"),
 }
-# Hulls in the glow; that of white matter would veil all that is behind it.
-HULLS = INNER | {"sample": ()}
+# Those whose hulls are shown in the glow; white matter has the colour of the glow.
+HULLS = INNER | {"sample": ("cerebrospinal fluid",)}
 # Two equally likely classes give 1 bit, as at every boundary.
 THRESHOLD = 1.2
 # Height or width of what planes show around a place, as a share of the foreground's.

@@ -147,7 +147,7 @@ def test_what_each_scene_shows(case):
     assert case.scan.opacity < 0.5
     case.show("Glow")
     assert visible() == {case.scan, case.map, case.surface}
-    assert case.viewer.layers[-1] == case.surface
+    assert case.viewer.layers[0] == case.surface  # it veils nothing
     assert case.map.colormap == GLOW
     assert case.map.rendering == case.scan.rendering == "mip"
     case.show("Cut-away")

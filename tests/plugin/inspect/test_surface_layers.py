@@ -177,7 +177,13 @@ def test_the_hull_around_classes_is_faint(case):
     assert (alone.opacity, alone.blending) == (1.0, "translucent")
     assert not alone.colorbar.visible
     assert np.ptp(np.asarray(alone.colormap.map([0.7]))[:, :3]) > 0.3
-    assert {layer.opacity < 0.2 for layer in show(case, faint=True)[:3]} == {True}
+    hulls = show(case, faint=True)[:3]
+    assert {layer.opacity < 0.2 for layer in hulls} == {True}
+    # Those of classes have the colours of the classes.
+    for label, hull in ((1, hulls[0]), (3, hulls[1])):
+        drawn = np.ravel(hull.colormap.map(0.5))[:3]
+        shown = np.array(case.subject.colors_of([label])[label]) / 255
+        np.testing.assert_allclose(drawn, shown, atol=1e-6)
 
 
 def test_names_are_beside_their_surfaces(case):
@@ -220,3 +226,11 @@ def test_percentiles_are_those_of_each_surfaces_vertices(case):
         assert layer.colorbar.visible  # each has its own
     whole = show(case)[0]
     assert tuple(whole.contrast_limits) == COLORS.limits
+
+
+def test_taken_away_while_they_are_taken_away(case):
+    """As when a viewer is closed: the first layer that goes ends the inspection."""
+    shown = show(case)
+    case.viewer.layers.events.removed.connect(lambda _: case.surfaces.remove())
+    case.surfaces.remove()
+    assert not {layer for layer in shown if layer in case.viewer.layers}

@@ -164,7 +164,11 @@ class Scenes:
             wanted += _with(scan, opacity=CONTEXT_OPACITY, **look)
         look |= {"interpolation3d": "linear", "colormap": colormap}
         self._show([*wanted, *_with(shown, **look)])
-        _stack(self._viewer.layers, hulls, on_top=True)
+        # Drawn first, or hulls would veil what glows behind them.
+        surfaces = [layer for layer in hulls if isinstance(layer, Surface)]
+        names = [layer for layer in hulls if layer not in surfaces]
+        _stack(self._viewer.layers, surfaces, on_top=False)
+        _stack(self._viewer.layers, names, on_top=True)
 
     def show_cut(
         self, planes: Sequence[Any], surfaces: Sequence[Any], axis: int, at: float

@@ -19,7 +19,7 @@ from .surface_names import SurfaceNames
 #: Opacity of the whole foreground around chosen classes.
 SHELL_OPACITY = 0.1
 
-_SHELL = Colormap(np.array([[0.75, 0.75, 0.75, 1.0]] * 2), name="shell")
+_GRAY = (190, 190, 190)
 
 
 class SurfaceLayers:
@@ -82,8 +82,9 @@ class SurfaceLayers:
             is_shell = faint or (shell and place == len(enclosed) - 1)
             if is_shell:
                 look = {"opacity": SHELL_OPACITY, "blending": "translucent_no_depth"}
-                if layer.colormap.name != _SHELL.name:
-                    layer.colormap = _SHELL
+                colormap = self._of_hull(one)
+                if layer.colormap.name != colormap.name:
+                    layer.colormap = colormap
             else:
                 look = {"opacity": opacity, "blending": "translucent"}
                 self._color(one, layer, appearance, shares)
@@ -142,6 +143,14 @@ class SurfaceLayers:
         self._layers[enclosed] = layer
         return layer
 
+    def _of_hull(self, enclosed: Enclosed) -> Colormap:
+        """One colour: that of the class, or gray for the whole foreground."""
+        color = _GRAY
+        if enclosed is not None and len(enclosed) == 1:
+            color = self._subject.colors_of(enclosed)[enclosed[0]]
+        colors = np.array([(*color, 255)] * 2) / 255
+        return Colormap(colors, name=f"hull #{bytes(color).hex()}")
+
     def _color(
         self,
         enclosed: Enclosed,
@@ -159,8 +168,9 @@ class SurfaceLayers:
         put_colormap(layer, colormap)
 
     def _remove(self, enclosed: Enclosed) -> None:
-        layer = self._layers.pop(enclosed)
-        if layer in self._viewer.layers:
+        # Taking one away can have others taken away, such as when a viewer is closed.
+        layer = self._layers.pop(enclosed, None)
+        if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
 
