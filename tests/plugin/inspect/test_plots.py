@@ -473,14 +473,12 @@ def test_a_closed_plot_follows_no_more(shown):
     assert widget.plots[1].foreground.name() == "#ffeedd"
 
 
-def test_colours_that_are_given_stay(shown):
+def test_a_title_and_its_colours(shown):
     plot = shown(Plot(left="Voxels"))
     plot.set_title("A & B")
-    plot.set_theme("#ffeedd", QColor("#221100"))
+    assert plot.plotItem.titleLabel.isVisible()
     plot.setPalette(themed("#112233", "#ddeeff"))
-    assert (plot.foreground.name(), plot.background.name()) == ("#ffeedd", "#221100")
-    assert "#221100" in drawn(plot)
-    plot.set_theme()
     assert (plot.foreground.name(), plot.background.name()) == ("#112233", "#ddeeff")
+    assert "#ddeeff" in drawn(plot)
     plot.set_title("")
     assert not plot.plotItem.titleLabel.isVisible()

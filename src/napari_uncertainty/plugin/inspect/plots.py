@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QWidget
 
 import pyqtgraph as pg  # isort: skip
 
-Color = QColor | str
 
 # Text in a plot, as a part of the size of text around it.
 TEXT_SIZE = 0.85
@@ -52,7 +51,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     _built = False
     _held = False
-    _given: tuple[Color | None, Color | None] = (None, None)
 
     def __init__(self, left: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent, axisItems={"left": _ValueAxis("left")})
@@ -93,13 +91,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """Colour behind everything."""
         assert self._colors is not None
         return self._colors[1]
-
-    def set_theme(
-        self, foreground: Color | None = None, background: Color | None = None
-    ) -> None:
-        """Use these colours from now on; without one, the window's."""
-        self._given = (foreground, background)
-        self._follow()
 
     def set_title(self, title: str) -> None:
         """Write this above the plot."""
@@ -170,10 +161,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return TEXT_SIZE * float(QFontInfo(self.font()).pointSizeF())
 
     def _follow(self) -> None:
-        foreground, background = self._given
+        palette = self.palette()
         colors = (
-            QColor(foreground or self.palette().color(QPalette.ColorRole.WindowText)),
-            QColor(background or self.palette().color(QPalette.ColorRole.Window)),
+            palette.color(QPalette.ColorRole.WindowText),
+            palette.color(QPalette.ColorRole.Window),
         )
         # One new theme brings several events.
         if colors == self._colors:

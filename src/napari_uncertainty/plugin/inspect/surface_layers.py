@@ -25,8 +25,8 @@ _GRAY = (190, 190, 190)
 class SurfaceLayers:
     """The surfaces of one map in a viewer.
 
-    Their data are world coordinates: napari cuts surfaces there, and not in the
-    coordinates of their data.
+    They are in world coordinates, but for a scale that is the same along all axes.
+    napari cuts surfaces in the world, and not in the coordinates of their data.
 
     Parameters
     ----------
