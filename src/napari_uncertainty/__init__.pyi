@@ -1,6 +1,7 @@
 from .errors import InputError as InputError
 from .fold import UncertaintyMaps as UncertaintyMaps
 from .grid import Grid as Grid
+from .hotspots import find_hotspots as find_hotspots
 from .images import LabelMap as LabelMap
 from .images import Scan as Scan
 from .io import read as read

@@ -38,7 +38,7 @@ def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
     )
     there, numbers = _numbered(np.ascontiguousarray(labels[wider]))
     keys = numbers[within] * numbers.dtype.type(2)
-    keys += _interior(numbers)[within]
+    keys += interior_of(numbers)[within]
     return there, keys
 
 
@@ -62,7 +62,7 @@ def _numbered(labels: Array) -> tuple[list[int], Array]:
     return there.tolist(), numbers.reshape(labels.shape)
 
 
-def _interior(numbers: Array) -> Array:
+def interior_of(numbers: Array) -> Array:
     """Whether the neighbours across all faces are equal; outside is no neighbour."""
     interior = np.ones(numbers.shape, bool)
     for axis in range(numbers.ndim):

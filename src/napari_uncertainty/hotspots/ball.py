@@ -1,0 +1,82 @@
+"""The voxels within a few millimetres of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..grid import Grid
+
+Array = np.ndarray[Any, Any]
+Box = tuple[slice, ...]
+
+# A voxel whose centre is on the sphere belongs to it, whichever way that was rounded.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """A ball in voxels: of any shape where these are not cubes.
+
+    Attributes
+    ----------
+    mask : ndarray of bool
+        Which voxels around the centre belong to it; each axis has an odd length, and
+        the centre is in the middle.
+    """
+
+    mask: Array
+
+    @classmethod
+    def of(cls, grid: Grid | None, ndim: int, radius_mm: float) -> Ball:
+        """All voxels whose centres are at most the radius away.
+
+        Parameters
+        ----------
+        grid : Grid or None
+            Voxel sizes and angles; without one, voxels are cubes of 1 mm.
+        ndim : int
+            Number of axes, 1 to 3.
+        radius_mm : float
+            In mm; of a ball that would hold one voxel only, too.
+
+        Raises
+        ------
+        InputError
+            If the radius is negative or not finite.
+        """
+        if not (np.isfinite(radius_mm) and radius_mm >= 0):
+            raise InputError(f"A radius of {radius_mm} mm is none; give one above 0.")
+        axes = np.eye(ndim) if grid is None else grid.affine[:3, :ndim]
+        # How far along its own axis the ball reaches is more than the radius where
+        # axes are not at right angles.
+        reach = radius_mm * np.linalg.norm(np.linalg.pinv(axes), axis=1)
+        halves = np.floor(reach * (1 + _ROUNDING)).astype(int)
+        ranges = [np.arange(-half, half + 1) for half in halves]
+        offsets = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
+        squared = np.einsum("...i,ij,...j", offsets, axes.T @ axes, offsets)
+        return cls(squared <= (radius_mm * (1 + _ROUNDING)) ** 2)
+
+    @property
+    def halves(self) -> tuple[int, ...]:
+        """How many voxels it reaches from its centre along each axis."""
+        return tuple(length // 2 for length in self.mask.shape)
+
+    def at(self, voxel: Sequence[int], shape: Sequence[int]) -> tuple[Box, Array]:
+        """The box around a voxel, as far as it is in the volume, and the ball in it.
+
+        Returns
+        -------
+        tuple of slice, ndarray of bool
+            ``values[box][mask]`` are the values in the ball.
+        """
+        box, part = [], []
+        for at, half, length in zip(voxel, self.halves, shape, strict=True):
+            start, stop = max(0, at - half), min(length, at + half + 1)
+            box.append(slice(start, stop))
+            part.append(slice(start - at + half, stop - at + half))
+        return tuple(box), self.mask[tuple(part)]

@@ -1,0 +1,128 @@
+"""Which balls hold most, one after the other.
+
+The greedy choice of the ball that holds most of what no ball before it holds. No other
+quick way is known to come closer: it covers at least 1 - 1/e of what the best choice of
+as many balls would [1]_, and its first n are the same however many are asked for.
+
+References
+----------
+.. [1] G. L. Nemhauser, L. A. Wolsey, M. L. Fisher, An analysis of approximations for
+   maximizing submodular set functions I, Mathematical Programming 14, 1978,
+   doi:10.1007/BF01588971
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .ball import Ball
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A centre, and how much is in its ball that was in none before."""
+
+    voxel: tuple[int, ...]
+    gained: int
+
+
+def iter_choices(
+    levels: Array,
+    allowed: Array,
+    ball: Ball,
+    apart: Ball,
+    count: int,
+    *,
+    threads: int,
+    cancel: threading.Event,
+) -> Generator[float, None, list[Choice] | None]:
+    """Choose centres; yields the share done, returns None if cancelled.
+
+    Of equals, the first in the order of the array is taken.
+
+    Parameters
+    ----------
+    levels : ndarray of int32, not negative
+        What is to be covered. It is used up: what the balls hold is 0 in the end.
+    allowed : ndarray of bool, same shape
+        Where a centre may be.
+    ball, apart : Ball
+        What a centre covers, and where no other one may be.
+    count : int
+        How many, at most; fewer where nothing is left.
+    threads : int
+        For the sums; the result does not depend on it.
+    cancel : threading.Event
+        Set it to stop.
+    """
+    sums = ball_sums(levels, ball, threads=threads)
+    sums[~allowed] = -1
+    free = allowed.copy()
+    chosen: list[Choice] = []
+    yield 0.5
+    while len(chosen) < count and not cancel.is_set():
+        voxel = tuple(int(i) for i in np.unravel_index(sums.argmax(), sums.shape))
+        gained = int(sums[voxel])
+        if gained <= 0:
+            break
+        chosen.append(Choice(voxel, gained))
+        box, inside = apart.at(voxel, sums.shape)
+        free[box][inside] = False
+        _cover(levels, sums, free, ball, voxel)
+        # Where another centre may not be is farther than the ball, if so asked.
+        sums[box][inside] = -1
+        yield 0.5 + 0.5 * len(chosen) / count
+    return None if cancel.is_set() else chosen
+
+
+def _cover(
+    levels: Array, sums: Array, free: Array, ball: Ball, voxel: tuple[int, ...]
+) -> None:
+    """Take what a ball holds out of the levels, and out of the sums around it."""
+    box, inside = ball.at(voxel, levels.shape)
+    around = tuple(
+        slice(max(0, one.start - half), min(length, one.stop + half))
+        for one, half, length in zip(box, ball.halves, levels.shape, strict=True)
+    )
+    taken = np.zeros([one.stop - one.start for one in around], np.int32)
+    within = tuple(
+        slice(one.start - wide.start, one.stop - wide.start)
+        for one, wide in zip(box, around, strict=True)
+    )
+    taken[within][inside] = levels[box][inside]
+    levels[box][inside] = 0
+    part = sums[around]
+    part -= ball_sums(taken, ball)
+    part[~free[around]] = -1
+
+
+def ball_sums(levels: Array, ball: Ball, *, threads: int = 1) -> Array:
+    """Sum over the ball around each voxel, int32; exact.
+
+    By Fourier transforms: rounding in float64 stays below one thousandth of a level for
+    any volume that fits into memory, so that the nearest whole number is the sum.
+    """
+    from scipy.fft import irfftn, next_fast_len, rfftn
+
+    axes = tuple(range(levels.ndim))
+    # With as many zeros behind as the ball reaches, nothing comes round from the end.
+    padded = [
+        next_fast_len(length + half, real=True)
+        for length, half in zip(levels.shape, ball.halves, strict=True)
+    ]
+    spectrum = rfftn(levels.astype(np.float64), padded, axes=axes, workers=threads)
+    kernel = np.zeros(padded)
+    kernel[tuple(slice(0, length) for length in ball.mask.shape)] = ball.mask
+    kernel = np.roll(kernel, [-half for half in ball.halves], axis=axes)
+    spectrum *= rfftn(kernel, axes=axes, workers=threads)
+    sums = irfftn(spectrum, padded, axes=axes, workers=threads, overwrite_x=True)
+    part = sums[tuple(slice(0, length) for length in levels.shape)]
+    whole: Array = np.rint(part, out=part).astype(np.int32, order="C")
+    return whole

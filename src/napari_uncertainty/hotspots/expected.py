@@ -1,0 +1,204 @@
+"""How likely each voxel is to be wrong, and which classes compete in a place.
+
+Of the members, each an opinion p_m of a voxel, the normalised geometric mean is taken,
+
+    q(c) = Π_m p_m(c)^(1/M) / Σ_k Π_m p_m(k)^(1/M),
+
+the logarithmic opinion pool [1]_: where members disagree, little is left for any class.
+The voxel, labelled l, is taken to be wrong with probability
+
+    max(1 - Σ_c q(c)², 1 - q(l)).
+
+The first is the probability that two independent opinions differ (Gini-Simpson index
+[2]_), as the network's label is no more certain than any other opinion; the second
+counts where the label is not what q says. ``docs/benchmarks.md`` compares with others.
+
+References
+----------
+.. [1] C. Genest, J. V. Zidek, Combining probability distributions, Statistical
+   Science 1(1), 1986, doi:10.1214/ss/1177013825
+.. [2] E. H. Simpson, Measurement of diversity, Nature 163, 1949, doi:10.1038/163688a0
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..stored import StoredValues
+from .ball import Box
+
+Array = np.ndarray[Any, Any]
+
+#: Gives of a volume the part that is looked at, as a view.
+View = Callable[[Any], Any]
+
+#: Steps between 0 and 1. With whole numbers, sums are exact whatever their order, so
+#: that no rounding decides which of two places comes first.
+LEVELS = 1 << 12
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """How likely the voxels of a box are to be wrong.
+
+    Attributes
+    ----------
+    levels : ndarray of int32
+        The probability times `LEVELS`, rounded; 0 without data.
+    labels : ndarray of int or None
+        What was taken to be right: the given labels, or the most probable class.
+    """
+
+    levels: Array
+    labels: Array | None
+
+
+def iter_expected(
+    members: Sequence[Any],
+    view: View,
+    labels: Array | None,
+    cancel: threading.Event,
+) -> Generator[float, None, Expected | None]:
+    """Probability that voxels are wrong; yields the share done, None if cancelled.
+
+    Parameters
+    ----------
+    members : sequence of array, shape (classes, ...)
+        Probabilities, which need not sum to 1; all of one shape.
+    view : callable
+        Gives of the volume of a class the part that is looked at.
+    labels : ndarray of int, shape of that part, or None
+        Class of each voxel; without, the most probable one.
+    cancel : threading.Event
+        Set it to stop.
+    """
+    n_classes = len_of(members[0])
+    sums: Array = np.zeros(0)
+    squares, of_label, chosen = sums, sums, sums
+    for label, volumes in enumerate(_class_by_class(members, view)):
+        if cancel.is_set():
+            return None
+        pooled = _pooled(volumes)
+        if label == 0:
+            sums, squares, of_label = (np.zeros_like(pooled) for _ in range(3))
+            chosen = np.zeros(pooled.shape, np.min_scalar_type(n_classes))
+        sums += pooled
+        taken = pooled > of_label if labels is None else labels == label
+        np.copyto(of_label, pooled, where=taken)
+        np.copyto(chosen, label, where=taken)
+        pooled *= pooled
+        squares += pooled
+        yield (label + 1) / n_classes
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares /= sums
+        np.maximum(squares, 0, out=squares)
+        # The larger of the two is 1 less the smaller of Σ q² and q(l).
+        np.minimum(squares, of_label, out=of_label)
+        of_label /= sums
+    np.subtract(1, of_label, out=of_label)
+    return Expected(to_levels(of_label), chosen if labels is None else labels)
+
+
+def to_levels(probabilities: Array) -> Array:
+    """Probabilities in whole steps, int32; what is not finite is 0."""
+    levels = np.nan_to_num(probabilities * np.float32(LEVELS), posinf=0, neginf=0)
+    np.clip(levels, 0, LEVELS, out=levels)
+    whole: Array = np.rint(levels, out=levels).astype(np.int32)
+    return whole
+
+
+def iter_sums_at(
+    members: Sequence[Any],
+    view: View,
+    weights: Sequence[tuple[Box, Array]],
+    cancel: threading.Event,
+) -> Generator[float, None, Array | None]:
+    """Weighted sums of each class in some places; yields the share done.
+
+    Parameters
+    ----------
+    members : sequence of array, shape (classes, ...)
+        Probabilities, of which the mean is taken.
+    view : callable
+        Gives of the volume of a class the part that is looked at.
+    weights : sequence of (tuple of slice, ndarray)
+        For each place a box in that part, and the weights in it.
+    cancel : threading.Event
+        Set it to stop.
+
+    Returns
+    -------
+    ndarray of float64, shape (places, classes), or None
+        None if it was cancelled.
+    """
+    n_classes = len_of(members[0])
+    sums = np.zeros((len(weights), n_classes))
+    for label, volumes in enumerate(_class_by_class(members, view)):
+        if cancel.is_set():
+            return None
+        for place, (box, weight) in enumerate(weights):
+            for volume in volumes:
+                values = np.asarray(volume[box], np.float64)
+                sums[place, label] += (np.nan_to_num(values) * weight).sum()
+        yield (label + 1) / n_classes
+    return sums
+
+
+def len_of(member: Any) -> int:
+    """Number of classes."""
+    return int(member.shape[0])
+
+
+def _pooled(volumes: Sequence[Array]) -> Array:
+    """Geometric mean, as float32; a copy, in C order whatever the layout.
+
+    Only operations that are rounded in the same way everywhere, wherever that goes.
+    """
+    if len(volumes) == 1:
+        return np.array(volumes[0], np.float32, order="C")
+    product = np.array(volumes[0], np.float64, order="C")
+    for volume in volumes[1:]:
+        product *= volume
+    np.maximum(product, 0, out=product)
+    if len(volumes) == 2:
+        np.sqrt(product, out=product)
+    else:
+        np.power(product, 1 / len(volumes), out=product)
+    return product.astype(np.float32)
+
+
+def _class_by_class(members: Sequence[Any], view: View) -> Iterator[tuple[Array, ...]]:
+    """The volumes of the first class in all members, then of the second, and so on."""
+    yield from zip(*(_volumes(member, view) for member in members), strict=True)
+
+
+def _volumes(member: Any, view: View) -> Iterator[Array]:
+    """One class after the other; of a file only one is in memory."""
+    if isinstance(member, StoredValues):
+        rounds, _, row = member.layout
+        if rounds == 1:
+            for volume in _stored_volumes(member, row):
+                yield view(volume)
+            return
+        member = member.load()
+    for label in range(len_of(member)):
+        yield np.asarray(view(member[label]))
+
+
+def _stored_volumes(stored: StoredValues, row: int) -> Iterator[Array]:
+    volume, filled = np.empty(row, stored.dtype), 0
+    for piece in stored.pieces(_PIECE):
+        while len(piece):
+            length = min(len(piece), row - filled)
+            volume[filled : filled + length] = piece[:length]
+            filled, piece = filled + length, piece[length:]
+            if filled == row:
+                yield stored.restore(volume)
+                filled = 0

@@ -1,0 +1,202 @@
+"""The parts of a search for places: what may be wrong, and what the places are like."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..matching.agreement import as_classes
+from ..steps import part
+from .ball import Ball, Box
+from .choice import Choice
+from .domain import Domain
+from .expected import LEVELS, iter_expected, iter_sums_at, len_of, to_levels
+from .found import Hotspot
+from .turned import Turned
+from .wanted import Wanted
+
+Array = np.ndarray[Any, Any]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What may be wrong.
+
+    Attributes
+    ----------
+    domain : Domain
+        Where it was looked.
+    levels : ndarray of int32
+        In the box of the domain: how likely each voxel is to be wrong, in `LEVELS`.
+    labels : ndarray or None
+        In the box: what may be wrong.
+    """
+
+    domain: Domain
+    levels: Array
+    labels: Array | None
+
+    @property
+    def box(self) -> Box:
+        """Of the domain."""
+        return self.domain.box
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is searched, all of it turned to Right, Anterior and Superior.
+
+    Attributes
+    ----------
+    turned : Turned
+        How.
+    values, labels, data : ndarray, or None
+        The map, the segmentation, and which voxels have data; see `iter_hotspots`.
+    members : sequence
+        Probabilities, as they are.
+    undecided, wanted, threads, cancel
+        As of `iter_hotspots`.
+    """
+
+    turned: Turned
+    values: Array
+    labels: Array | None
+    data: Array | None
+    members: Sequence[Any]
+    undecided: float
+    wanted: Wanted
+    threads: int
+    cancel: threading.Event
+
+    def iter_looked(self) -> Generator[float, None, Looked | None]:
+        """Find what may be wrong; yields the share done, None if cancelled."""
+        labels = self.labels
+        if labels is None and self.members:
+            steps = iter_expected(self.members, self.turned.view, None, self.cancel)
+            first = yield from part(steps, 0, 0.4)
+            if first is None:
+                return None
+            labels = first.labels
+        domain = Domain.of(
+            self.values.shape, labels, self.data, self.wanted, self.turned.ball,
+            self.threads,
+        )  # fmt: skip
+        yield 0.5
+        if self.members:
+            assert labels is not None
+            classes = as_classes(labels, len_of(self.members[0]))[domain.box]
+            view = self._view(domain.box)
+            steps = iter_expected(self.members, view, classes, self.cancel)
+            expected = yield from part(steps, 0.5, 1)
+            if expected is None:
+                return None
+            levels = expected.levels
+        else:
+            scale = np.float32(0.5 / self.undecided)
+            levels = to_levels(self.values[domain.box] * scale)
+        levels[~domain.voxels] = 0
+        return Looked(domain, levels, None if labels is None else labels[domain.box])
+
+    def iter_competing(
+        self, looked: Looked, choices: Sequence[Choice], ball: Ball
+    ) -> Generator[float, None, list[Pair | None] | None]:
+        """The two labels that compete in each place; yields the share done.
+
+        By the probability of each class, summed over the ball. The more a voxel is
+        likely to be wrong, the more it weighs: others say nothing of what competes.
+        Without probabilities, by the voxels of each label.
+        """
+        weights = []
+        for choice in choices:
+            box, mask = ball.at(choice.voxel, looked.levels.shape)
+            weights.append((box, looked.levels[box] * mask))
+        if not self.members:
+            return [_labels_in(looked.labels, *weight) for weight in weights]
+        sums = yield from iter_sums_at(
+            self.members, self._view(looked.box), weights, self.cancel
+        )
+        if sums is None:
+            return None
+        numbers = np.arange(sums.shape[1])
+        if self.labels is not None:
+            numbers = _numbers_of_classes(self.labels, len(numbers))
+        return [_two_largest(numbers, of_place) for of_place in sums]
+
+    def described(
+        self,
+        looked: Looked,
+        choices: Sequence[Choice],
+        pairs: Sequence[Pair | None],
+        ball: Ball,
+    ) -> tuple[Hotspot, ...]:
+        """The places with their numbers, the best first."""
+        total = max(1, int(looked.levels.sum(dtype=np.int64)))
+        whole = self.values if self.data is None else self.values[self.data]
+        map_total = float(whole.sum(dtype=np.float64)) or 1.0
+        fresh = np.ones(looked.levels.shape, bool)
+        places = []
+        for rank, (choice, pair) in enumerate(zip(choices, pairs, strict=True), 1):
+            box, mask = ball.at(choice.voxel, fresh.shape)
+            new = fresh[box] & mask
+            fresh[box][mask] = False
+            of_map = self.values[looked.box][box]
+            voxel = tuple(
+                at + one.start for at, one in zip(choice.voxel, looked.box, strict=True)
+            )
+            inside = self._values_in(ball, voxel)
+            own = self.turned.own_voxel(voxel)
+            gained = choice.gained
+            places.append(
+                Hotspot(
+                    rank,
+                    own,
+                    self.turned.ras(own),
+                    mass=gained / LEVELS,
+                    peak=float(inside.max()),
+                    mean=float(inside.mean(dtype=np.float64)),
+                    classes=pair,
+                    share=gained / total,
+                    map_share=float(of_map[new].sum(dtype=np.float64)) / map_total,
+                )
+            )
+        return tuple(places)
+
+    def _values_in(self, ball: Ball, voxel: Sequence[int]) -> Array:
+        """Of the map in a ball, where there are data."""
+        box, mask = ball.at(voxel, self.values.shape)
+        if self.data is not None:
+            mask = mask & self.data[box]
+        inside: Array = self.values[box][mask]
+        return inside
+
+    def _view(self, box: Box) -> Any:
+        return lambda volume: self.turned.view(volume)[box]
+
+
+def _numbers_of_classes(labels: Array, n_classes: int) -> Array:
+    """The label that each class has; see :func:`~.as_classes`."""
+    if labels.min() >= 0 and labels.max() < n_classes:
+        return np.arange(n_classes)
+    return np.unique(labels)
+
+
+def _labels_in(labels: Array | None, box: Box, weight: Array) -> Pair | None:
+    if labels is None:
+        return None
+    numbers, index = np.unique(labels[box], return_inverse=True)
+    sums = np.bincount(index.ravel(), weight.ravel())
+    return _two_largest(numbers, sums)
+
+
+def _two_largest(numbers: Array, sums: Array) -> Pair | None:
+    """The numbers of the two largest sums; None where only one is there at all."""
+    if np.count_nonzero(sums) < 2:
+        return None
+    # Stable, so that of equals the first comes first.
+    first, second = np.argsort(-sums, kind="stable")[:2]
+    return int(numbers[first]), int(numbers[second])
