@@ -95,6 +95,17 @@ def test_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     assert synced == [4, image, told]
 
 
+def test_the_last_one_on_the_disk_too(tmp_path, monkeypatch):
+    told = tmp_path / "review.json"
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(
+        type(told), "replace", lambda self, target: synced.append(target)
+    )
+    write_whole([(told, lambda file: file.write(b"123"))], sync=True)
+    assert synced == [3, told]
+
+
 def test_leftovers_of_dead_processes_are_removed(tmp_path):
     here, dead = platform.node(), ended_process()
     gone = [

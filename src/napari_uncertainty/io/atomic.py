@@ -25,7 +25,7 @@ _TEMPORARY = re.compile(
 _ABANDONED = 3600.0
 
 
-def write_whole(files: Sequence[tuple[Path, Write]]) -> None:
+def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> None:
     """Write files that belong together, the last of which vouches for the others.
 
     All are written under hidden temporary names in their folders, and renamed when all
@@ -40,6 +40,9 @@ def write_whole(files: Sequence[tuple[Path, Write]]) -> None:
     ----------
     files : sequence of (Path, callable)
         What writes each file, given a binary file to write to.
+    sync : bool
+        Whether the last one, too, is on the disk before it gets its name: for a file
+        that could not be made again.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def write_whole(files: Sequence[tuple[Path, Write]]) -> None:
             for unfinished, (_, write) in zip(temporary, files, strict=True):
                 with unfinished.open("wb") as file:
                     write(file)
-                    if unfinished is not temporary[-1]:
+                    if sync or unfinished is not temporary[-1]:
                         file.flush()
                         os.fsync(file.fileno())
             if len(paths) > 1:

@@ -1,0 +1,121 @@
+"""What a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..grid import Grid
+from ..hotspots import Hotspots
+from ..regions.table import unnamed
+from ..review import Stop
+from .colors import Color, label_color
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ReportCase:
+    """One case: the map, what it is shown on, its numbers and its hotspots.
+
+    Attributes
+    ----------
+    title : str
+        Name of the case.
+    values : ndarray, 2 or 3 dimensions
+        The map in core order (i, j, k).
+    grid : Grid or None
+        Where its voxels are. Without one, the planes are those of the array.
+    measure, unit : str
+        Name of the measure, as in ``MEASURES`` or for people; its unit may be empty.
+    highest : float
+        The largest value that there can be, in the unit.
+    labels, scan, no_data : ndarray or None
+        Segmentation (int), scan, and voxels without data (bool), shape of `values`.
+    names : mapping of int to str
+        Names of labels; the others are called *label 3* and so on.
+    colors : mapping of int to (red, green, blue), each 0 to 255
+        Colours of labels; the others have those of the viewer.
+    facts : sequence of (str, str)
+        Rows of the summary.
+    checks : sequence of mapping
+        As of :meth:`.Check.to_dict`.
+    table : DataFrame or None
+        Numbers of each class, as of :meth:`.Regions.table`.
+    hotspots : Hotspots
+        The places, and of which size they are.
+    stops : sequence of Stop
+        What was decided about each place, in the same order; empty where nobody
+        looked.
+    progress : str
+        How far the review is, as a sentence.
+    reviewed : bool
+        Whether there was a review; without one there are no verdicts in the report.
+    made : str
+        A date for the footer; empty for none.
+
+    Raises
+    ------
+    InputError
+        If the map has neither two nor three axes, or something on it has another
+        shape.
+    ValueError
+        If there are stops, but not one for each place.
+    """
+
+    title: str
+    values: Array
+    grid: Grid | None
+    measure: str
+    unit: str
+    highest: float
+    labels: Array | None
+    scan: Array | None
+    no_data: Array | None
+    names: Mapping[int, str]
+    colors: Mapping[int, Color]
+    facts: Sequence[tuple[str, str]]
+    checks: Sequence[Mapping[str, Any]]
+    table: pd.DataFrame | None
+    hotspots: Hotspots
+    stops: Sequence[Stop]
+    progress: str = ""
+    reviewed: bool = False
+    made: str = ""
+
+    def __post_init__(self) -> None:
+        if self.values.ndim not in (2, 3):
+            raise InputError(
+                f"A report shows maps of two or three axes, and this one has "
+                f"{self.values.ndim}; take a volume out of it first."
+            )
+        for name in ("labels", "scan", "no_data", "grid"):
+            other = getattr(self, name)
+            if other is not None and other.shape != self.values.shape:
+                raise InputError(
+                    f"The map has the shape {self.values.shape}, but what is given "
+                    f"as {name} has {other.shape}; bring both to the same voxels first."
+                )
+        places = len(self.hotspots.places)
+        if self.stops and len(self.stops) != places:
+            raise ValueError(f"{places} places, but {len(self.stops)} stops")
+
+    @property
+    def all_stops(self) -> tuple[Stop, ...]:
+        """The stops, open ones where none were given."""
+        return tuple(self.stops) or tuple(map(Stop, self.hotspots.places))
+
+    def name(self, label: int) -> str:
+        """What a label is called."""
+        return self.names.get(label) or unnamed(label)
+
+    def color(self, label: int) -> Color:
+        """What a label looks like."""
+        return self.colors.get(label) or label_color(label)

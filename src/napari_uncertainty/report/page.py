@@ -1,0 +1,250 @@
+"""The report as HTML: all its rows and pictures, put into the template."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..checks import percent
+from ..io.atomic import write_whole
+from ..measures import MEASURES, Measure
+from ..review import Stop
+from . import wording
+from .case import ReportCase
+from .colors import as_hex, map_palette
+from .pictures import Outline, Picture, Pictures
+from .png import data_uri, palette_png
+
+_TEMPLATE = "report.html.j2"
+
+# Signs and words besides colours, for those who do not see them.
+_LEVELS = {
+    "green": ("✓", "as it should be"),
+    "amber": ("▲", "to be known"),
+    "red": ("✗", "not to be trusted"),
+}
+_VERDICTS = {"open": "○", "fine": "✓", "fixed": "✎", "needs expert": "▲"}
+
+# Of the table of classes: what is shown, its header, and how its numbers are written.
+_COLUMNS = (
+    ("voxels", "Voxels", wording.count),
+    ("volume_ml", "Volume (mL)", wording.number),
+    ("mean", "Mean", wording.number),
+    ("median", "Median", wording.number),
+    ("p95", "95 %", wording.number),
+    ("boundary_mean", "Boundary mean", wording.number),
+    ("interior_mean", "Inside mean", wording.number),
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A stop as the template takes it, all numbers in words.
+
+    Attributes
+    ----------
+    rank : int
+        What the card is called by.
+    classes, verdict, sign, note : str
+        The classes that compete, the decision, a sign for it, and the person's words.
+    changed, mass, share, peak, mean, place, voxel : str
+        Numbers, without their units.
+    pictures : list of Picture
+        One for each plane.
+    shown : list of (str, str)
+        Colours and names of the classes that are outlined in them.
+    """
+
+    rank: int
+    classes: str
+    verdict: str
+    sign: str
+    note: str
+    changed: str
+    mass: str
+    share: str
+    peak: str
+    mean: str
+    place: str
+    voxel: str
+    pictures: list[Picture]
+    shown: list[tuple[str, str]]
+
+
+def iter_report(case: ReportCase) -> Generator[float, None, str]:
+    """Make the report of a case.
+
+    Parameters
+    ----------
+    case : ReportCase
+        What is in it. The same case gives the same text, whenever it is made.
+
+    Yields
+    ------
+    float
+        Share done, 0 to 1.
+
+    Returns
+    -------
+    str
+        HTML with its pictures inside, which loads nothing from elsewhere.
+    """
+    stops = case.all_stops
+    pictures = Pictures(case)
+    cards = []
+    for done, stop in enumerate(stops):
+        yield done / (len(stops) + 1)
+        cards.append(_card(case, stop, pictures.of(stop.hotspot)))
+    yield len(stops) / (len(stops) + 1)
+    html: str = _template().render(
+        case=case,
+        cards=cards,
+        checks=list(_checks(case)),
+        columns=_columns(case),
+        classes=list(_classes(case)),
+        hotspots_sentence=_hotspots_sentence(case),
+        notes=any(card.note for card in cards),
+        bar=data_uri(palette_png(np.arange(256, dtype=np.uint8)[None], map_palette())),
+        ticks=[wording.number(case.highest * share) for share in (0, 0.25, 0.5, 0.75)]
+        + [wording.in_unit(case.highest, case.unit)],
+        measure=_title(case),
+        known=_known(case),
+        version=version("napari-uncertainty"),
+    )
+    # File names that are no text, and what no HTML may hold.
+    return html.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def write_report(path: str | PathLike[str], html: str) -> None:
+    """Write a report; the file appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    content = html.encode("utf-8")
+    write_whole([(Path(path), lambda file: file.write(content))])
+
+
+def _template() -> Any:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    folder = files(__package__)
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
+        # Names, notes and file names may hold anything.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["mm"] = _mm
+    return environment.get_template(_TEMPLATE)
+
+
+def _mm(value: float) -> str:
+    """A length for SVG, as short as a hundredth of a voxel allows."""
+    return f"{value:.5g}"
+
+
+def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> Card:
+    place = stop.hotspot
+    return Card(
+        rank=stop.rank,
+        classes=place.competing(case.names) or f"Hotspot {stop.rank}",
+        verdict=_verdict(stop),
+        sign=_VERDICTS[stop.verdict],
+        note=stop.note,
+        changed=wording.count(stop.changed_voxels),
+        mass=wording.number(place.mass),
+        share=percent(place.share),
+        peak=wording.number(place.peak),
+        mean=wording.number(place.mean),
+        place=wording.ras_place(place.ras),
+        voxel=wording.voxel(place.voxel),
+        pictures=pictures,
+        shown=_legend(case, pictures),
+    )
+
+
+def _verdict(stop: Stop) -> str:
+    if stop.suggested:
+        return f"{stop.verdict}, not confirmed"
+    return "not seen" if stop.verdict == "open" and not stop.seen else stop.verdict
+
+
+def _legend(case: ReportCase, pictures: list[Picture]) -> list[tuple[str, str]]:
+    outlines: dict[int, Outline] = {
+        one.label: one for picture in pictures for one in picture.outlines
+    }
+    return [(outlines[label].color, case.name(label)) for label in sorted(outlines)]
+
+
+def _checks(case: ReportCase) -> Iterator[tuple[str, str, str, str]]:
+    """Level, its sign, its word and the sentence of each check, the worst first."""
+    order = list(_LEVELS)
+    for check in sorted(case.checks, key=lambda one: -order.index(one["level"])):
+        level = check["level"]
+        yield level, *_LEVELS[level], str(check["sentence"])
+
+
+def _columns(case: ReportCase) -> list[str]:
+    return [title for _, title, _ in _shown_columns(case)]
+
+
+def _shown_columns(case: ReportCase) -> list[tuple[str, str, Any]]:
+    """Those that say anything: flat images have no volumes."""
+    table = case.table
+    if table is None:
+        return []
+    known = [one for one in _COLUMNS if one[0] in table.columns]
+    return [one for one in known if not table[one[0]].isna().all() or not len(table)]
+
+
+def _classes(case: ReportCase) -> Iterator[tuple[str, str, list[str]]]:
+    """Colour (none for the background), name and numbers of each class."""
+    if case.table is None:
+        return
+    columns = _shown_columns(case)
+    row: Mapping[Any, Any]
+    for row in case.table.to_dict("records"):
+        label = int(row["label"])
+        color = as_hex(case.color(label)) if label else ""
+        numbers = [text(row[key]) for key, _, text in columns]
+        yield color, str(row["name"]), numbers
+
+
+def _hotspots_sentence(case: ReportCase) -> str:
+    hotspots = case.hotspots
+    if not hotspots.places:
+        return "No place stands out."
+    unit = "voxels" if case.grid is None else "mm"
+    held = sum(place.share for place in hotspots.places)
+    many = len(hotspots.places)
+    return (
+        f"{wording.count(many)} {'place' if many == 1 else 'places'}, each a ball with "
+        f"a radius of {wording.number(hotspots.radius_mm)} {unit}. Together they hold "
+        f"{percent(min(1.0, held))} of the {wording.number(hotspots.expected_errors)} "
+        "voxels that are expected to be wrong. Look at them in this order."
+    )
+
+
+def _known(case: ReportCase) -> Measure | None:
+    """The measure, whether it is given by its identifier or by its title."""
+    for measure in MEASURES.values():
+        if case.measure in (measure.name, measure.title):
+            return measure
+    return None
+
+
+def _title(case: ReportCase) -> str:
+    known = _known(case)
+    return case.measure if known is None else known.title

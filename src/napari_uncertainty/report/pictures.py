@@ -1,0 +1,172 @@
+"""The pictures of a hotspot: scan, map and outlines, to be laid on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..hotspots import Hotspot
+from .case import ReportCase
+from .colors import as_hex, map_palette
+from .outlines import outline
+from .planes import Cut, Plane, Upright
+from .png import data_uri, gray_png, palette_png
+
+Array = np.ndarray[Any, Any]
+
+# So many voxels along each axis tell what is dark and bright in a scan.
+_SAMPLED = 64
+
+# Few voxels are brighter (vessels, metal), and would make all others dark.
+_WINDOW = (0.5, 99.5)
+
+_BARS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A label's: its colour for CSS, and path data in voxels of the cut."""
+
+    label: int
+    color: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One plane through a hotspot; all lengths in mm, from the centre of its voxel.
+
+    Attributes
+    ----------
+    plane : Plane
+        Which, and what lies at its edges.
+    cut : Cut
+        Where scan and map are.
+    width : float
+        Of the picture, and its height.
+    scan, map : str
+        Addresses of the two; the first is empty where there is no scan.
+    outlines : tuple of Outline
+        Of the labels in it, ascending.
+    radii : tuple of float
+        Half axes of the ball's outline, along the diagonals.
+    bar : float
+        Length of the scale bar.
+    """
+
+    plane: Plane
+    cut: Cut
+    width: float
+    scan: str
+    map: str
+    outlines: tuple[Outline, ...]
+    radii: tuple[float, float]
+    bar: float
+
+
+class Pictures:
+    """Makes the pictures of a case.
+
+    Parameters
+    ----------
+    case : ReportCase
+        Its arrays are looked at as views, a small piece at a time.
+    """
+
+    def __init__(self, case: ReportCase) -> None:
+        self._case = case
+        self._upright = upright = Upright.of(case.grid, case.values.ndim)
+        self._width = upright.width(case.hotspots.radius_mm)
+        self._values, self._scan, self._labels, self._no_data = (
+            None if array is None else upright.turn.turn(array)
+            for array in (case.values, case.scan, case.labels, case.no_data)
+        )
+        self._window = None if case.scan is None else window_of(case.scan)
+        self._palette = map_palette()
+
+    def of(self, hotspot: Hotspot) -> list[Picture]:
+        """Three of a volume, one of a flat image."""
+        shape = self._case.values.shape
+        at = self._upright.voxel(hotspot.voxel, shape)
+        planes = self._upright.planes()
+        return [self._picture(plane, at) for plane in planes]
+
+    def _picture(self, plane: Plane, at: Sequence[int]) -> Picture:
+        assert self._values is not None
+        upright, width = self._upright, self._width
+        cut = upright.cut(plane, at, self._values.shape, width)
+        return Picture(
+            plane,
+            cut,
+            width,
+            self._scan_of(cut),
+            self._map_of(cut),
+            tuple(self._outlines_of(cut)),
+            upright.ellipse(plane, self._case.hotspots.radius_mm),
+            max((bar for bar in _BARS if bar <= width / 4), default=_BARS[0]),
+        )
+
+    def _scan_of(self, cut: Cut) -> str:
+        if self._scan is None or self._window is None:
+            return ""
+        low, high = self._window
+        piece = self._scan[cut.index].astype(np.float64)
+        gray = _as_bytes((piece - low) / (high - low))
+        return data_uri(gray_png(gray))
+
+    def _map_of(self, cut: Cut) -> str:
+        assert self._values is not None
+        piece = self._values[cut.index].astype(np.float64)
+        pixels = shades(piece, self._case.highest)
+        if self._no_data is not None:
+            pixels[self._no_data[cut.index].astype(bool)] = 0
+        return data_uri(palette_png(pixels, self._palette))
+
+    def _outlines_of(self, cut: Cut) -> list[Outline]:
+        if self._labels is None:
+            return []
+        piece = self._labels[cut.index]
+        return [
+            Outline(
+                int(label),
+                as_hex(self._case.color(int(label))),
+                outline(piece == label),
+            )
+            for label in np.unique(piece)
+            if label != 0
+        ]
+
+
+def shades(values: Array, highest: float) -> npt.NDArray[np.uint8]:
+    """Which of the 256 colours values have; the first, unseen, where there is none."""
+    return _as_bytes(values / highest if highest > 0 else np.zeros_like(values))
+
+
+def window_of(scan: Array) -> tuple[float, float]:
+    """What is black and what is white: from the scan's foreground.
+
+    That is all but the darkest value, which in most scans is the air around.
+    """
+    few = scan[tuple(slice(None, None, max(1, n // _SAMPLED)) for n in scan.shape)]
+    few = few[np.isfinite(few)].astype(np.float64)
+    if few.size == 0:
+        return 0.0, 1.0
+    foreground = few[few > few.min()]
+    if foreground.size == 0:
+        return float(few[0]), float(few[0]) + 1.0
+    low, high = (float(limit) for limit in np.percentile(foreground, _WINDOW))
+    # One value besides the background: that is white.
+    return (low, high) if high > low else (float(few.min()), high)
+
+
+def _as_bytes(shares: Array) -> npt.NDArray[np.uint8]:
+    """0 to 1 as 0 to 255; what is no number as 0."""
+    finite = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=0.0)
+    rounded: npt.NDArray[np.uint8] = np.rint(255 * np.clip(finite, 0, 1)).astype(
+        np.uint8
+    )
+    return rounded

@@ -1,0 +1,129 @@
+"""What a review is about: images, told by a digest of their content, and options."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..fold.blocks import tiles
+from ..grid import Grid
+
+Array = np.ndarray[Any, Any]
+
+# Values at a time. The digest depends on it, since each block of labels is hashed in
+# the smallest type that holds it.
+_BLOCK = 2**20
+
+_LABEL_TYPES = ("<u1", "<i2", "<i4", "<i8", "<u8")
+
+
+@dataclass(frozen=True)
+class ReviewedInput:
+    """An image that a review is about.
+
+    Attributes
+    ----------
+    role, name : str
+        What it is for, such as ``"map"`` or ``"segmentation"``, and what it is called.
+    path : Path or None
+        Its file, where it has one.
+    digest : str
+        Of its content, see :func:`.fingerprint`.
+    """
+
+    role: str
+    name: str
+    path: Path | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What, besides the images, determines the places and their order.
+
+    Attributes
+    ----------
+    radius_mm, separation_mm : float
+        Of each ball, and the least distance between two centres.
+    classes : tuple of int, or None
+        The labels that places are looked for at; None for all.
+    interior : bool
+        Whether voxels at the boundary of a label were left out.
+    networks : int
+        Of how many the probabilities were taken; 0 where only the map was.
+    """
+
+    radius_mm: float
+    separation_mm: float
+    classes: tuple[int, ...] | None
+    interior: bool
+    networks: int = 1
+
+    def __post_init__(self) -> None:
+        # Numbers may come from arrays, and go to JSON.
+        classes = None if self.classes is None else tuple(int(c) for c in self.classes)
+        object.__setattr__(self, "radius_mm", float(self.radius_mm))
+        object.__setattr__(self, "separation_mm", float(self.separation_mm))
+        object.__setattr__(self, "classes", classes)
+        object.__setattr__(self, "interior", bool(self.interior))
+        object.__setattr__(self, "networks", int(self.networks))
+
+
+def digests(inputs: Sequence[ReviewedInput]) -> list[tuple[str, str]]:
+    """Role and digest of each, in an order that does not depend on theirs."""
+    return sorted((one.role, one.digest) for one in inputs)
+
+
+def fingerprint(values: Array, grid: Grid | None) -> str:
+    """A digest that is the same for the same shape, values and place.
+
+    Neither the layout in memory matters, nor the type of labels, nor whether a map is
+    kept more precisely than in float32.
+
+    Parameters
+    ----------
+    values : ndarray of int, bool or float
+        Labels or a map, in core order; a view of any layout.
+    grid : Grid or None
+        Where they are; its affine counts in the precision of float32.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    labels = values.dtype.kind in "iub"
+    digest = hashlib.blake2b(digest_size=32)
+    digest.update(f"{'labels' if labels else 'map'} {values.shape} ".encode())
+    digest.update(b"nowhere" if grid is None else _place(grid))
+    for block in tiles(values.shape, _BLOCK):
+        part = values[block]
+        digest.update(_label_bytes(part) if labels else _map_bytes(part))
+    return digest.hexdigest()
+
+
+def _place(grid: Grid) -> bytes:
+    # Adding 0 makes −0 and 0 the same.
+    return (grid.affine.astype("<f4") + np.float32(0)).tobytes()
+
+
+def _label_bytes(part: Array) -> bytes:
+    """In the smallest type that holds them, and its name: a quarter of the work."""
+    least, largest = int(part.min()), int(part.max())
+    for name in _LABEL_TYPES:
+        limits = np.iinfo(name)
+        if limits.min <= least and largest <= limits.max:
+            break
+    return name.encode() + part.astype(name).tobytes(order="C")
+
+
+def _map_bytes(part: Array) -> bytes:
+    single = part.astype("<f4", order="C")
+    single += np.float32(0)
+    single[np.isnan(single)] = np.nan  # of which there are many, all shown alike
+    return single.tobytes()
