@@ -1,8 +1,8 @@
-"""Which map is inspected, and the numbers of it, as layers come, go and change."""
+"""Which map is looked at, and what is found in it, as layers come, go and change."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -10,9 +10,9 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from ...errors import InputError
 from ..layer_choice import LayerChoice
 from ..selection import rank_for_map, role_of
-from ..work import Job
+from ..work import Job, Steps
 from .listening import Listening
-from .subject import Findings, Subject, iter_findings
+from .subject import Finding, Subject
 
 NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
 
@@ -24,6 +24,10 @@ _MAP_EVENTS = ("data", "scale", "translate", "affine", "rotate")
 _LABEL_EVENTS = ("paint", "labels_update", "colormap", *_MAP_EVENTS)
 
 
+#: Takes a subject on the main thread; gives what looks at it in the background.
+LookAt = Callable[[Subject], Steps[Any]]
+
+
 class Following(QObject):
     """Follows the map that is selected in the layer list, and looks at it.
 
@@ -31,12 +35,16 @@ class Following(QObject):
     ----------
     viewer : napari.viewer.Viewer
         Whose maps are followed.
+    look_at : callable
+        Gives what finds something in a subject.
+    heed_labels : bool
+        Whether to look again when the labels of the segmentation change.
 
     Attributes
     ----------
     map, segmentation : LayerChoice
         What is chosen.
-    subject, findings : Subject or None, Findings or None
+    subject, findings : Subject or None, Finding or None
         What is looked at, and what was found in it.
     """
 
@@ -48,11 +56,15 @@ class Following(QObject):
     #: There is no map to look at, for the reason that the sentence tells.
     nothing = Signal(str)
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(
+        self, viewer: Any, look_at: LookAt, *, heed_labels: bool = True
+    ) -> None:
         super().__init__()
         self._viewer = viewer
+        self._look_at = look_at
+        self._heed_labels = heed_labels
         self.subject: Subject | None = None
-        self.findings: Findings | None = None
+        self.findings: Any = None
         self.map = LayerChoice(
             viewer, offers=lambda layer: role_of(layer) == "map", rank=self._rank_map
         )
@@ -61,7 +73,7 @@ class Following(QObject):
             offers=lambda layer: role_of(layer) == "segmentation",
             rank=self._rank_segmentation,
         )
-        self._jobs: list[Job[Findings | None]] = []
+        self._jobs: list[Job[Any]] = []
         self._of_layers, self._of_viewer = Listening(), Listening()
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -100,6 +112,7 @@ class Following(QObject):
         self._listen_to(layer, segmentation)
         try:
             subject = Subject.of(self._viewer, layer, segmentation)
+            steps = self._look_at(subject)
         except InputError as error:
             self._show_nothing(str(error))
             return
@@ -110,13 +123,7 @@ class Following(QObject):
         self.begun.emit(another)
         self._jobs.append(
             Job(
-                partial(
-                    iter_findings,
-                    subject.source.values,
-                    subject.source.grid,
-                    subject.labels,
-                    subject.no_data,
-                ),
+                steps,
                 on_progress=self.progress.emit,
                 on_end=self._jobs.clear,
                 on_result=self._found,
@@ -155,16 +162,16 @@ class Following(QObject):
 
     def _listen_to(self, layer: Any, segmentation: Any) -> None:
         heard = [getattr(layer.events, name) for name in _MAP_EVENTS]
-        if segmentation is not None:
+        if segmentation is not None and self._heed_labels:
             heard += [getattr(segmentation.events, name) for name in _LABEL_EVENTS]
         for event in heard:
             self._of_layers.to(event, self._settle_soon)
 
-    def _found(self, findings: Findings | None) -> None:
+    def _found(self, findings: Finding | None) -> None:
         # A cancelled job reports nothing.
         assert findings is not None
         assert self.subject is not None
-        self.subject = self.subject.named_for(findings.regions.labels)
+        self.subject = self.subject.named_for(findings.there)
         self.findings = findings
         self.found.emit()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -20,6 +21,7 @@ from ..colors import label_colormap
 from ..layers import layer_info, to_ras
 from ..map_layer import NO_DATA, PREDICTION
 from ..sources import Source, axes_of, segmentation_on, source_of, voxel_to_world
+from ..work import Steps
 
 Array = np.ndarray[Any, Any]
 Color = tuple[int, int, int]
@@ -159,6 +161,14 @@ class Subject:
         return colors  # type: ignore[return-value]
 
 
+class Finding(Protocol):
+    """Anything that is found in a map in the background."""
+
+    @property
+    def there(self) -> Iterable[int]:
+        """Which labels there are."""
+
+
 @dataclass(frozen=True, eq=False)
 class Findings:
     """What was found in a map.
@@ -173,6 +183,11 @@ class Findings:
 
     labels: Array
     regions: Regions
+
+    @property
+    def there(self) -> Iterable[int]:
+        """Which labels there are."""
+        return self.regions.labels
 
     def corners(self, subject: Subject) -> Array | None:
         """Two opposite corners of the foreground, in the world; None without voxels."""
@@ -191,6 +206,17 @@ class Findings:
                 return None
             ends.append((int(there[0]), int(there[-1])))
         return tuple(ends)
+
+
+def look_for_findings(subject: Subject) -> Steps[Findings | None]:
+    """What gives the numbers of a map."""
+    return partial(
+        iter_findings,
+        subject.source.values,
+        subject.source.grid,
+        subject.labels,
+        subject.no_data,
+    )
 
 
 def iter_findings(

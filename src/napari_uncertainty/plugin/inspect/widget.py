@@ -30,7 +30,7 @@ from .probe_panel import ProbePanel
 from .saving_tab import SavingTab
 from .slices_tab import SlicesTab
 from .stage import Stage
-from .subject import Color, Findings, Subject
+from .subject import Color, Findings, Subject, look_for_findings
 
 MIN_WIDTH = 360
 
@@ -49,7 +49,7 @@ class InspectWidget(Docked):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer = napari_viewer
-        self.following = Following(viewer)
+        self.following = Following(viewer, look_for_findings)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.progress = QProgressBar()

@@ -1,0 +1,241 @@
+"""Beginning a review in the background, or taking up one that was begun before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...grid import Grid
+from ...hotspots import Hotspots, Wanted, iter_hotspots
+from ...matching.comparison import Segmentation, iter_labels_at
+from ...review import (
+    Options,
+    ReviewedInput,
+    Session,
+    find_session,
+    fingerprint,
+    place_for,
+)
+from ...steps import part
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewed:
+    """An image that a review is about: what it is, and its content.
+
+    Attributes
+    ----------
+    role, name : str
+        ``"map"`` or ``"segmentation"``; what it is called.
+    path : Path or None
+        Its file.
+    values, grid : ndarray, Grid or None
+        Its content, in the order of the file.
+    """
+
+    role: str
+    name: str
+    path: Path | None
+    values: Array
+    grid: Grid | None
+
+    def told(self) -> ReviewedInput:
+        """By a digest of its content."""
+        digest = fingerprint(self.values, self.grid)
+        return ReviewedInput(self.role, self.name, self.path, digest)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a review is begun with, taken from layers on the main thread.
+
+    Attributes
+    ----------
+    case : str
+        What it is called.
+    map : Reviewed
+        The uncertainty map.
+    segmentation : Reviewed or None
+        The labels before any change.
+    labels : Segmentation
+        What may be wrong: these labels, or the most probable class.
+    no_data : ndarray or None
+        Voxels of the map without data.
+    members : tuple of ndarray
+        Probabilities on the voxels of the map, class axis first.
+    undecided : float
+        Value of the map where two classes are equally likely.
+    wanted : Wanted
+        Which places.
+    anatomical : bool
+        Whether the map's grid is a patient's.
+    names, unit : mapping of int to str, str
+        Of labels; of the map.
+    prefer : str
+        Where reviews are kept: ``"beside"`` the images or in the ``"user"``'s folder.
+    """
+
+    case: str
+    map: Reviewed
+    segmentation: Reviewed | None
+    labels: Segmentation
+    no_data: Array | None
+    members: tuple[Any, ...]
+    undecided: float
+    wanted: Wanted
+    anatomical: bool
+    names: Mapping[int, str]
+    unit: str
+    prefer: Any
+
+    @property
+    def options(self) -> Options:
+        """What determines the places besides the images."""
+        wanted = self.wanted
+        return Options(
+            wanted.radius_mm,
+            wanted.separation,
+            wanted.classes,
+            wanted.interior,
+            len(self.members),
+        )
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files that a review may be beside, the best first."""
+        inputs = (self.segmentation, self.map)
+        return [one.path for one in inputs if one is not None and one.path is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A review, and what it is of.
+
+    Attributes
+    ----------
+    session : Session
+        The review.
+    material : Material
+        What it was begun with.
+    hotspots : Hotspots
+        Its places.
+    there : tuple of int
+        Labels that some voxel has.
+    notes : tuple of str
+        What a person should know, in sentences.
+    resumed : bool
+        Whether it was begun before.
+    """
+
+    session: Session
+    material: Material
+    hotspots: Hotspots
+    there: Iterable[int]
+    notes: tuple[str, ...]
+    resumed: bool
+
+
+def iter_begin(
+    material: Material, cancel: threading.Event | None = None
+) -> Generator[float, None, Opened | None]:
+    """Find the places and the review; yields the share done, None if cancelled.
+
+    Raises
+    ------
+    InputError
+        If it is not known how the labels lie on the map, or there is no place worth a
+        look, or a new review can be written nowhere.
+    """
+    cancel = cancel or threading.Event()
+    values, grid = np.asarray(material.map.values), material.map.grid
+    labels = yield from part(
+        iter_labels_at(values.shape, grid, material.labels, cancel), 0, 0.1
+    )
+    if cancel.is_set():
+        return None
+    if labels is None:
+        raise InputError(
+            f"It is not known how '{material.labels.name}' lies on the map; choose "
+            "another segmentation, or none."
+        )
+    labels = np.asarray(labels)
+    steps = iter_hotspots(
+        values,
+        labels,
+        material.no_data,
+        members=material.members,
+        grid=grid,
+        undecided=material.undecided,
+        wanted=material.wanted,
+        cancel=cancel,
+    )
+    hotspots = yield from part(steps, 0.1, 0.8)
+    if hotspots is None:
+        return None
+    if not hotspots.places:
+        raise InputError("Nothing is uncertain here, so there is nothing to review.")
+    if not material.anatomical:
+        places = tuple(replace(place, ras=None) for place in hotspots.places)
+        hotspots = replace(hotspots, places=places)
+    images = [one for one in (material.map, material.segmentation) if one is not None]
+    inputs = []
+    for done, image in enumerate(images):
+        inputs.append(image.told())
+        yield 0.8 + 0.2 * (done + 1) / len(images)
+    # A review is not begun in a window that is gone.
+    if cancel.is_set():
+        return None
+    session, notes, resumed = _session(material, inputs, hotspots)
+    there = tuple(int(label) for label in _labels_in(labels))
+    return Opened(session, material, hotspots, there, notes, resumed)
+
+
+def _session(
+    material: Material, inputs: list[ReviewedInput], hotspots: Hotspots
+) -> tuple[Session, tuple[str, ...], bool]:
+    paths = material.paths
+    folders = list(dict.fromkeys(path.parent for path in paths))
+    found = find_session(inputs, material.options, material.case, folders)
+    notes = list(found.notes)
+    if found.path is not None:
+        try:
+            session = Session.open(found.path, register=True)
+            session.extend(hotspots)
+        except InputError as error:
+            # Read only, say, or of networks that were trained on since.
+            notes.append(f"{error} A new review begins.")
+        else:
+            return session, tuple(notes), True
+    path = place_for(
+        paths[0] if paths else None,
+        material.case,
+        inputs,
+        material.options,
+        prefer=material.prefer,
+    )
+    session = Session.begin(
+        path,
+        material.case,
+        inputs,
+        material.options,
+        hotspots,
+        material.names,
+        material.unit,
+    )
+    return session, tuple(notes), False
+
+
+def _labels_in(labels: Array) -> Array:
+    """Which labels there are; of small numbers without sorting."""
+    if labels.dtype.itemsize <= 2 and labels.dtype.kind in "bu":
+        there: Array = np.flatnonzero(np.bincount(labels.ravel(order="K")))
+        return there
+    return np.unique(labels)

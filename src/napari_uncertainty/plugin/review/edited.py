@@ -1,0 +1,107 @@
+"""The segmentation of a review: as it was when that was begun, and as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+
+from ...fold import as_dask
+from ...grid import Grid
+from ...hotspots import Ball, Hotspot
+from ...review import apply_runs, changed_voxels, restore
+from ..layers import METADATA_KEY, layer_info
+from ..sources import ORIGINAL, source_of
+
+Array = np.ndarray[Any, Any]
+
+#: In the metadata of a segmentation: its labels before anything was changed in a
+#: review, in the order of its file.
+REVIEWED = "reviewed"
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """Labels that can be changed in a viewer.
+
+    Attributes
+    ----------
+    layer : Labels
+        Which shows them.
+    original : ndarray
+        As they were, in the order of the file.
+    grid : Grid or None
+        Where their voxels are.
+    """
+
+    layer: Labels
+    original: Array
+    grid: Grid | None
+
+    @classmethod
+    def of(cls, layer: Labels, axes: Grid | None) -> Edited | None:
+        """Keep the labels as they are, unless a review has done so before.
+
+        None where changes could not be followed: the layer is shown resampled, its
+        labels are lazy, or it has more than three axes.
+        """
+        if ORIGINAL in layer_info(layer) or as_dask(layer.data) is not None:
+            return None
+        source = source_of(layer, axes=axes)
+        if source.values.ndim > 3:
+            return None
+        original = layer_info(layer).get(REVIEWED)
+        if original is None or original.shape != source.values.shape:
+            # Laid out like the labels themselves: so the two are compared quickest.
+            original = np.asarray(source.values).copy(order="K")
+            known = {**layer_info(layer), REVIEWED: original}
+            layer.metadata = {**layer.metadata, METADATA_KEY: known}
+        return cls(layer, original, source.grid)
+
+    @property
+    def current(self) -> Array:
+        """The labels as they are, in the order of the file; a view."""
+        return np.asarray(source_of(self.layer).values)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the layer still has as many voxels; somebody may replace its data."""
+        return self.current.shape == self.original.shape
+
+    def changed_in(
+        self, hotspot: Hotspot, radius_mm: float, map_grid: Grid | None
+    ) -> int:
+        """How many voxels of a place have another label than before."""
+        current = self.current
+        voxel = self._voxel(hotspot, map_grid)
+        if voxel is None or current.shape != self.original.shape:
+            return 0
+        ball = Ball.of(self.grid, current.ndim, radius_mm)
+        return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
+
+    def put(self, before: Array, runs: Array) -> None:
+        """Show the labels with these changes instead of those before.
+
+        Raises
+        ------
+        InputError
+            If the layer has other voxels, or cannot hold such labels.
+        """
+        current = self.current
+        restore(current, self.original, before)
+        apply_runs(current, runs)
+        self.layer.refresh()
+
+    def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
+        """Where the centre of a place is among the labels."""
+        if map_grid is None or self.grid is None:
+            same = len(hotspot.voxel) == self.original.ndim
+            return hotspot.voxel if same else None
+        place = map_grid.to_ras([hotspot.voxel])[0]
+        n = self.original.ndim
+        columns = np.linalg.pinv(self.grid.affine[:3, :n])
+        at = np.rint(columns @ (place - self.grid.affine[:3, 3])).astype(int)
+        inside = (at >= 0).all() and (at < self.original.shape).all()
+        return tuple(int(i) for i in at) if inside else None

@@ -1,0 +1,298 @@
+"""Rows of the table of stops: what each cell shows, means and is sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from enum import IntEnum
+from typing import Any
+
+from qtpy.QtCore import (  # type: ignore[attr-defined]
+    QAbstractTableModel,
+    QModelIndex,
+    Qt,
+    Signal,
+)
+from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
+
+from ...hotspots import Hotspot
+from ...review import Stop, Verdict
+from ..inspect.class_columns import number
+
+Color = tuple[int, int, int]
+
+#: Size of each of the two swatches of a row, and of the dot of a verdict.
+SWATCH_SIZE, DOT_SIZE = 10, 12
+
+# Seen on dark and on light; the words beside them say the same.
+_DOTS: Mapping[Verdict, Color] = {
+    "open": (140, 140, 140),
+    "fine": (60, 170, 90),
+    "fixed": (60, 135, 240),
+    "needs expert": (235, 135, 25),
+}
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+#: The columns, from left to right.
+Column = IntEnum("Column", "RANK CLASSES MASS PEAK MEAN PLACE VERDICT NOTE", start=0)
+
+#: Columns with nothing but a number in them.
+NUMBERS = (Column.RANK, Column.MASS, Column.PEAK, Column.MEAN)
+
+# Titles and what they mean.
+_HEADERS = (
+    ("#", "Rank, most wrong voxels first. Bold: nobody went there yet."),
+    ("Classes", "The two classes that compete here, the more probable one first."),
+    ("Errors", "Expected number of wrong voxels in the ball,\n"
+     "those left out that are in balls of better rank."),
+    ("Peak", "Largest uncertainty{unit} in the ball."),
+    ("Mean", "Mean uncertainty{unit} in the ball."),
+    ("Place", "Centre of the ball in mm to the right (R), anterior (A) and superior "
+     "(S);\nits voxel where it is not known where the map is.\n"
+     "Sorted from inferior to superior."),
+    ("Status", "What was decided: open, fine, fixed or needs expert.\n"
+     "In brackets: how many voxels of the ball have another label now.\n"
+     "fixed?: labels changed here, and nobody confirmed it yet."),
+    ("Note", "Your note. Double-click, or press F2, to write."),
+)  # fmt: skip
+
+
+class StopModel(QAbstractTableModel):
+    """Stops of a review, a row for each, in the order in which they were given."""
+
+    #: A rank and its new note, after it was edited here.
+    noted = Signal(int, str)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.stops: tuple[Stop, ...] = ()
+        self.names: Mapping[int, str] = {}
+        self.unit = ""
+        self.colors: Mapping[int, Color] = {}
+        self._icons: dict[Any, QIcon] = {}
+        self._bold = QFont()
+        self._bold.setBold(True)
+
+    def show(
+        self,
+        stops: Sequence[Stop],
+        names: Mapping[int, str],
+        unit: str,
+        colors: Mapping[int, Color],
+    ) -> None:
+        """Show other places, or the same with what was decided since.
+
+        Parameters
+        ----------
+        stops : sequence of Stop
+            A row for each; no two of one rank.
+        names : mapping of int to str
+            Of labels.
+        unit : str
+            Of the uncertainty; may be empty.
+        colors : mapping of int to (int, int, int)
+            Red, green and blue, 0 to 255, of labels.
+        """
+        before, look = self.stops, (self.names, self.unit, self.colors)
+        anew = [s.hotspot for s in stops] != [s.hotspot for s in before]
+        if anew:
+            self.beginResetModel()
+        self.stops = tuple(stops)
+        self.names, self.unit, self.colors = dict(names), unit, dict(colors)
+        if anew:
+            self.endResetModel()
+        elif look != (self.names, unit, self.colors):
+            self._tell_all()
+        else:
+            for row, stop in enumerate(before):
+                self._tell(row, stop, self.stops[row])
+
+    def text(self, stop: Stop, column: int) -> str:
+        """What a cell shows, on one line."""
+        spot = stop.hotspot
+        if column == Column.RANK:
+            return str(stop.rank)
+        if column == Column.CLASSES:
+            return spot.competing(self.names)
+        if column == Column.MASS:
+            return f"{spot.mass:.1f}"
+        if column in (Column.PEAK, Column.MEAN):
+            return number(spot.peak if column == Column.PEAK else spot.mean)
+        if column == Column.PLACE:
+            return place(spot)
+        return status(stop) if column == Column.VERDICT else " ".join(stop.note.split())
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Number of stops."""
+        return 0 if parent is not None and parent.isValid() else len(self.stops)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Number of columns."""
+        return 0 if parent is not None and parent.isValid() else len(Column)
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Notes can be edited."""
+        flags: Qt.ItemFlag = super().flags(index)
+        editable = index.isValid() and index.column() == Column.NOTE
+        return flags | Qt.ItemFlag.ItemIsEditable if editable else flags
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """What a cell shows."""
+        stop, column = self.stops[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(stop, column)
+        if role == Qt.ItemDataRole.EditRole:
+            return stop.note if column == Column.NOTE else self.text(stop, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if column in NUMBERS else _LEFT
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._icon(stop, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return stop.note if column == Column.NOTE and stop.note else self.tip(stop)
+        # Classes would be cut sooner.
+        marked = column in (Column.RANK, Column.VERDICT) and not stop.seen
+        return self._bold if marked and role == Qt.ItemDataRole.FontRole else None
+
+    def setData(
+        self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
+    ) -> bool:
+        """Take a note over, and tell of it if it is another."""
+        if role != Qt.ItemDataRole.EditRole or index.column() != Column.NOTE:
+            return False
+        row, note, stop = index.row(), str(value).strip(), self.stops[index.row()]
+        if note != stop.note:
+            noted = replace(stop, note=note)
+            self.stops = (*self.stops[:row], noted, *self.stops[row + 1 :])
+            self.dataChanged.emit(index, index)
+            self.noted.emit(stop.rank, note)
+        return True
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> Any:
+        """Titles, what they mean, and what the first click sorts by."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = Column(section)
+        title, tip = _HEADERS[column]
+        in_unit = self.unit and f"({self.unit})"
+        if role == Qt.ItemDataRole.DisplayRole:
+            measured = in_unit and column in (Column.PEAK, Column.MEAN)
+            return f"{title}\n{in_unit}" if measured else title
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tip.format(unit=in_unit and f" {in_unit}")
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if column in NUMBERS else _LEFT
+        if role == Qt.ItemDataRole.InitialSortOrderRole and column in NUMBERS[1:]:
+            return Qt.SortOrder.DescendingOrder
+        return None
+
+    def tip(self, stop: Stop) -> str:
+        """All about a stop, with what narrow columns cut or hide."""
+        spot, changed = stop.hotspot, _voxels(stop.changed_voxels)
+        unit = f" {self.unit}" if self.unit else ""
+        where = f"voxel {place(spot)}" if spot.ras is None else f"{place(spot)} mm"
+        return (
+            f"{stop.rank}: {spot.competing(self.names) or 'classes not known'}\n"
+            f"{spot.mass:.1f} wrong voxels expected, {100 * spot.share:.1f} % of all\n"
+            f"peak {number(spot.peak)}{unit}, mean {number(spot.mean)}{unit}\n{where}\n"
+            f"{stop.verdict}{'?' if stop.suggested else ''}"
+            + (f", {changed} of the ball changed" if stop.changed_voxels else "")
+            + ("" if stop.seen else ", not seen yet")
+        )
+
+    def _tell(self, row: int, old: Stop, new: Stop) -> None:
+        """Say which cells of a row have changed, and no others."""
+        columns = [Column.RANK] if old.seen != new.seen else []
+        if columns or status(old) != status(new):
+            columns.append(Column.VERDICT)
+        if old.note != new.note:
+            columns.append(Column.NOTE)
+        for column in columns:
+            at = self.index(row, column)
+            self.dataChanged.emit(at, at)
+
+    def _tell_all(self) -> None:
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(Column) - 1)
+        if self.stops:
+            last = self.index(len(self.stops) - 1, len(Column) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+
+    def _icon(self, stop: Stop, column: int) -> QIcon | None:
+        if column == Column.VERDICT:
+            return self._cached(
+                dot, stop.verdict, stop.suggested or stop.verdict == "open"
+            )
+        if column == Column.CLASSES and stop.hotspot.classes is not None:
+            return self._cached(swatches, *map(self.colors.get, stop.hotspot.classes))
+        return None
+
+    def _cached(self, draw: Callable[..., QIcon], *args: Any) -> QIcon:
+        if args not in self._icons:
+            self._icons[args] = draw(*args)
+        return self._icons[args]
+
+
+def status(stop: Stop) -> str:
+    """A verdict in words, such as ``fixed (132 voxels)``."""
+    words = f"{stop.verdict}{'?' if stop.suggested else ''}"
+    fixed = stop.verdict == "fixed" and stop.changed_voxels
+    return f"{words} ({_voxels(stop.changed_voxels)})" if fixed else words
+
+
+def place(spot: Hotspot) -> str:
+    """Where a hotspot is: RAS mm such as ``R 3.4 A 8.9 S −4.2``, or its voxel."""
+    if spot.ras is None:
+        return f"({', '.join(map(str, spot.voxel))})"
+    # -0.04 is no -0.0.
+    rounded = (round(mm, 1) + 0.0 for mm in spot.ras)
+    words = (f"{axis} {mm:.1f}" for axis, mm in zip("RAS", rounded, strict=True))
+    return " ".join(words).replace("-", "−")
+
+
+def swatches(*colors: Color | None) -> QIcon:
+    """Squares with a rim, one below the other; clear without a colour."""
+    step = SWATCH_SIZE + 1
+    pixmap, painter = _canvas(SWATCH_SIZE, step * len(colors))
+    painter.setPen(QColor(128, 128, 128))
+    for i, color in enumerate(colors):
+        if color is not None:
+            painter.setBrush(QColor(*color))
+            painter.drawRect(0, step * i, SWATCH_SIZE - 1, SWATCH_SIZE - 1)
+    return _icon(pixmap, painter)
+
+
+def dot(verdict: Verdict, hollow: bool) -> QIcon:
+    """The dot of a verdict; hollow where nobody decided it."""
+    pixmap, painter = _canvas(DOT_SIZE, DOT_SIZE)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    color = QColor(*_DOTS[verdict])
+    painter.setPen(QPen(color, 2))
+    painter.setBrush(QColor(0, 0, 0, 0) if hollow else color)
+    painter.drawEllipse(2, 2, DOT_SIZE - 4, DOT_SIZE - 4)
+    return _icon(pixmap, painter)
+
+
+def _canvas(width: int, height: int) -> tuple[QPixmap, QPainter]:
+    pixmap = QPixmap(width, height)
+    pixmap.fill(QColor(0, 0, 0, 0))
+    return pixmap, QPainter(pixmap)
+
+
+def _icon(pixmap: QPixmap, painter: QPainter) -> QIcon:
+    painter.end()
+    icon = QIcon()
+    # In a selected row, Qt would tint it.
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(pixmap, mode)
+    return icon
+
+
+def _voxels(count: int) -> str:
+    return "1 voxel" if count == 1 else f"{count:,} voxels"

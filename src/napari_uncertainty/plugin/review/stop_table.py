@@ -1,0 +1,297 @@
+"""Stops of a review as a table: filter, sort, go through, write notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from qtpy.QtCore import (  # type: ignore[attr-defined]
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import (
+    QApplication,
+    QHeaderView,
+    QLineEdit,
+    QStyledItemDelegate,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...review import Stop
+from .stop_filter import FilterRow, StopFilter
+from .stop_model import DOT_SIZE, SWATCH_SIZE, Color, Column, StopModel
+
+# What columns have room for, in their order. Classes and notes get what is left, too.
+_WIDEST = (
+    "000", "background ↔", "Errors ▾", "Peak ▾", "Mean ▾", "R −00.0 A −00.0",
+    "(000 voxels)", "a note",
+)  # fmt: skip
+
+# Shown where there is room, and some to spare for classes and notes; the first first.
+_OPTIONAL = (Column.PEAK, Column.MEAN, Column.PLACE)
+
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
+class StopTable(QWidget):
+    """Stops to filter, sort and go through; notes are written in their cells."""
+
+    #: A rank that the person moved to, or asked for once more.
+    picked = Signal(int)
+    #: A rank and its new note.
+    noted = Signal(int, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = StopModel(self)
+        self.order = StopFilter(self.model, self)
+        self.filters = FilterRow(self)
+        self.view = StopView(self.order, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.filters)
+        layout.addWidget(self.view, 1)
+        self._current: int | None = None
+        self._by_code = False
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.timeout.connect(self._settle)
+        selection = self.view.selectionModel()
+        assert selection is not None
+        self._selection = selection
+        selection.currentChanged.connect(self._moved)
+        self.view.visited.connect(self._visit_again)
+        self.model.noted.connect(self.noted)
+        self.filters.changed.connect(self._filter)
+
+    def show_stops(
+        self,
+        stops: Sequence[Stop],
+        names: Mapping[int, str],
+        unit: str,
+        colors: Mapping[int, Color],
+    ) -> None:
+        """Show stops as :meth:`.StopModel.show`; what the person chose stays.
+
+        That is order, filter, the current stop, and a note that is being written.
+        """
+        before = self._current_spot()
+        with self._quietly():
+            self.model.show(stops, names, unit, colors)
+            self.filters.offer_classes(self.model)
+            if self._current_spot() != before:
+                self._current = None  # another place has its rank now
+        self.view.fit()
+
+    def select(self, rank: int | None) -> None:
+        """Make a stop the current one and show it, without a signal; None for none.
+
+        It is shown even if the filter would hide it.
+        """
+        known = rank is not None and self.order.source_row(rank) is not None
+        self._current = rank if known else None
+        with self._quietly():
+            if self._current is not None:
+                self.order.keep(self._current)
+        self._settle_soon()
+        self._scroll()
+
+    @property
+    def current(self) -> int | None:
+        """Rank of the current stop, which a filter may hide; None for none."""
+        return self._current
+
+    def following(self, step: int) -> int | None:
+        """Rank of the next stop (+1) or the previous one (-1), as they are shown.
+
+        From the current one, even where a filter hides it; from the top if there is
+        none. None at the end.
+        """
+        return self.order.following(self._current, step)
+
+    def next_open(self) -> int | None:
+        """Rank of the next open stop as they are shown; after the last, from the top.
+
+        None if no other one that is shown is open.
+        """
+        return self.order.next_open(self._current)
+
+    # -- what the person does -------------------------------------------------
+
+    def _moved(self, index: QModelIndex, _before: QModelIndex) -> None:
+        rank = self.order.rank_at(index)
+        if self._by_code or rank is None or rank == self._current:
+            return
+        self._current = rank
+        self.order.keep(rank)
+        self._settle_soon()
+        self.picked.emit(rank)
+
+    def _visit_again(self, index: QModelIndex) -> None:
+        rank = self.order.rank_at(index)
+        if rank is not None:
+            self.picked.emit(rank)
+
+    def _filter(self) -> None:
+        with self._quietly():
+            self.order.show_only(*self.filters.chosen)
+        self._scroll()
+
+    # -- and what follows -----------------------------------------------------
+
+    def _settle_soon(self) -> None:
+        """Let go of the stop before, but not while the mouse is on the table.
+
+        Rows would move below it, and a double click would be on two of them.
+        """
+        pressed = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        self._settling.start(QApplication.doubleClickInterval() if pressed else 0)
+
+    def _settle(self) -> None:
+        with self._quietly():
+            self.order.let_go(self._current)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Change rows; the current stop stays selected, and no signal is sent."""
+        before, self._by_code = self._by_code, True
+        try:
+            yield
+            self._mark_current()
+        finally:
+            self._by_code = before
+
+    def _mark_current(self) -> None:
+        """Select the row of the current stop, if it is shown, and keep it."""
+        column = max(self.view.currentIndex().column(), 0)
+        index = self.order.index_of(self._current, column)
+        if self._current is None or not index.isValid():
+            self._selection.clear()
+            return
+        self.order.keep(self._current)
+        if self.view.currentIndex() != index or not self._selection.isSelected(index):
+            how = QItemSelectionModel.SelectionFlag
+            self._selection.setCurrentIndex(index, how.ClearAndSelect | how.Rows)
+
+    def _scroll(self) -> None:
+        """Bring the current stop into view, up and down only."""
+        index = self.order.index_of(self._current)
+        if index.isValid():
+            bar: Any = self.view.horizontalScrollBar()
+            before = bar.value()
+            self.view.scrollTo(index)
+            bar.setValue(before)
+
+    def _current_spot(self) -> Any:
+        row = self.order.source_row(self._current)
+        return None if row is None else self.model.stops[row].hotspot
+
+
+class StopView(QTableView):
+    """Rows of stops, with the keys that belong to them; others are the canvas's."""
+
+    #: The cell of a stop to go to once more.
+    visited = Signal(QModelIndex)
+
+    def __init__(self, order: StopFilter, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setModel(order)
+        self.setItemDelegate(_Cells(self))
+        self.setSelectionBehavior(self.SelectionBehavior.SelectRows)
+        self.setSelectionMode(self.SelectionMode.SingleSelection)
+        self.setEditTriggers(self.EditTrigger.DoubleClicked)
+        self.setHorizontalScrollMode(self.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollMode(self.ScrollMode.ScrollPerPixel)
+        self.setIconSize(QSize(DOT_SIZE, 2 * SWATCH_SIZE + 2))
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        header: Any = self.horizontalHeader()
+        header.setHighlightSections(False)
+        rows: Any = self.verticalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setSortingEnabled(True)
+        header.setSortIndicatorShown(False)  # the title has one that hides no text
+        self.sortByColumn(Column.RANK, Qt.SortOrder.AscendingOrder)
+        self.doubleClicked.connect(self._double_clicked)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Share another width among the columns."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.fit()
+
+    def fit(self) -> None:
+        """Give columns the width that they need; some are hidden where it is narrow."""
+        metrics, viewport = self.fontMetrics(), self.viewport()
+        space = metrics.averageCharWidth() + 2
+        widths = [metrics.horizontalAdvance(text) + space for text in _WIDEST]
+        for column in (Column.CLASSES, Column.VERDICT):
+            widths[column] += self.iconSize().width() + 4
+        left = 0 if viewport is None else viewport.width() - sum(widths)
+        for column in reversed(_OPTIONAL):
+            hidden = left < widths[Column.MASS] // 2
+            self.setColumnHidden(column, hidden)
+            left += widths[column] if hidden else 0
+        widths[Column.CLASSES] += max(left, 0) // 2
+        widths[Column.NOTE] += (max(left, 0) + 1) // 2
+        for section, width in enumerate(widths):
+            self.setColumnWidth(section, width)
+        rows: Any = self.verticalHeader()
+        rows.setDefaultSectionSize(2 * metrics.lineSpacing() + 4)
+
+    def event(self, event: Any) -> bool:
+        """Keep the keys of the table from menus that have the same ones."""
+        if event.type() == QEvent.Type.ShortcutOverride and (
+            event.key() in (*_ENTER, *_MOVES, Qt.Key.Key_F2)
+        ):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Move, go there again, write a note."""
+        index, note = self.currentIndex(), Column.NOTE
+        if self.state() == self.State.EditingState and not self.hasFocus():
+            super().keyPressEvent(event)  # what the editor leaves over
+        elif event.key() in _ENTER:
+            self.visited.emit(index)
+        elif event.key() == Qt.Key.Key_F2 and index.isValid():
+            self.setCurrentIndex(index.siblingAtColumn(note))
+            self.edit(self.currentIndex())
+        elif event.key() in _MOVES or event.matches(QKeySequence.StandardKey.Copy):
+            super().keyPressEvent(event)
+        else:
+            event.ignore()
+
+    def _double_clicked(self, index: QModelIndex) -> None:
+        if index.column() != Column.NOTE:
+            self.visited.emit(index)
+
+
+class _Cells(QStyledItemDelegate):
+    """Cells whose lines break between words that belong apart."""
+
+    def initStyleOption(self, option: Any, index: QModelIndex) -> None:
+        """Keep numbers with their words."""
+        super().initStyleOption(option, index)
+        if index.column() == Column.VERDICT:
+            option.text = option.text.replace(" voxel", "\N{NO-BREAK SPACE}voxel")
+        elif index.column() == Column.PLACE:
+            for axis in "RAS":
+                option.text = option.text.replace(f"{axis} ", f"{axis}\u00a0")
+
+    def setEditorData(self, editor: QWidget | None, index: QModelIndex) -> None:
+        """Show the note that there is, but not over what is being written."""
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)

@@ -1,0 +1,266 @@
+"""Buttons for the stop that is shown, and a line for its note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from ...review import Stop, Verdict
+from .stop_model import dot
+
+NO_STOP = "No stop is chosen."
+
+# Texts of buttons, and what they do.
+_TEXTS = {
+    "previous": ("Previous", "Go to the stop above."),
+    "next": ("Next", "Go to the stop below."),
+    "undo": ("Undo", "Take the last decision or note back."),
+    "fine": ("Fine", "Nothing is wrong here."),
+    "fixed": ("Fixed", "It was wrong, and the labels are corrected now."),
+    "needs expert": ("Needs expert", "Somebody else has to decide."),
+    "reopen": ("Reopen", "Take the verdict away: nothing is decided."),
+}
+
+# What each button has room for where the window is wide enough.
+_SHORT_KEY = " (K)"
+
+# Left and right of a button's text, and beside its icon, in pixels.
+_PADDING, _ICON_GAP = 4, 4
+
+_CONFIRM = "Labels changed here. Press to confirm that it is fixed."
+_NOTE = "Note"
+_NOTE_TIP = "What you want to say about this stop. Enter keeps it, Esc takes it back."
+
+
+class VerdictBar(QWidget):
+    """What to do with the current stop; no button takes the keys of the canvas."""
+
+    #: +1 for the next stop, -1 for the previous one.
+    moved = Signal(int)
+    #: A verdict; "open" to reopen.
+    judged = Signal(str)
+    undone = Signal()
+    #: The note of the stop that is shown, after it was changed.
+    noted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.shown: Stop | None = None
+        self._keys: Mapping[str, str] = {}
+        self.line = QElidingLabel()
+        self.line.setWordWrap(True)
+        self.line.setTextFormat(Qt.TextFormat.PlainText)
+        self.buttons = {name: _Button() for name in _TEXTS}
+        self.note = _Note()
+        for name in ("fine", "fixed", "needs expert"):
+            self.buttons[name].setCheckable(True)
+            self.buttons[name].setIcon(dot(name, False))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.line)
+        for names in (
+            ("previous", "next", "undo"),
+            ("fine", "fixed", "needs expert", "reopen"),
+        ):
+            row = QHBoxLayout()
+            row.setSpacing(2)
+            for name in names:
+                row.addWidget(self.buttons[name])
+            layout.addLayout(row)
+        layout.addWidget(self.note)
+        self._connect()
+        self._fit_line()
+        self.set_keys({})
+        self.show_stop(None, "")
+
+    def _connect(self) -> None:
+        verdicts: dict[str, Verdict] = {
+            "fine": "fine",
+            "fixed": "fixed",
+            "needs expert": "needs expert",
+            "reopen": "open",
+        }
+        for name, verdict in verdicts.items():
+            self.buttons[name].clicked.connect(partial(self._judge, verdict))
+        self.buttons["previous"].clicked.connect(partial(self._move, -1))
+        self.buttons["next"].clicked.connect(partial(self._move, +1))
+        self.buttons["undo"].clicked.connect(self._undo)
+        self.note.editingFinished.connect(self.commit_note)
+        self.note.left.connect(self._leave_note)
+
+    def set_keys(self, keys: Mapping[str, str]) -> None:
+        """Tell the keys of the buttons, which are bound elsewhere.
+
+        Parameters
+        ----------
+        keys : mapping of str to str
+            Key of each action: "previous", "next", "undo", "fine", "fixed", "needs
+            expert", "reopen" and "note". Those without a key may be missing.
+        """
+        self._keys = dict(keys)
+        hint = f"{_NOTE} ({keys['note']})" if "note" in keys else _NOTE
+        self.note.setPlaceholderText(f"{hint}…")
+        self.note.setToolTip(_NOTE_TIP)
+        self._name_buttons()
+
+    def show_stop(self, stop: Stop | None, where: str) -> None:
+        """Show a stop, or that there is none.
+
+        A note that is being written stays, unless another stop is shown.
+
+        Parameters
+        ----------
+        stop : Stop or None
+            The current one.
+        where : str
+            Which it is, in one line.
+        """
+        same = None not in (stop, self.shown) and stop.rank == self.shown.rank  # type: ignore[union-attr]
+        self.shown = stop
+        self.setEnabled(stop is not None)
+        self.line.setText(where or (NO_STOP if stop is None else ""))
+        self.line.setToolTip(where)
+        if not (same and self.note.isModified()):
+            note = "" if stop is None else stop.note
+            if self.note.text() != note:
+                self.note.setText(note)
+            self.note.setModified(False)
+        self._name_buttons()
+        self._check()
+
+    def changeEvent(self, event: Any) -> None:
+        """Keep room for two lines of text in any font, so that nothing jumps."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_line()
+
+    def edit_note(self) -> None:
+        """Let the person write a note."""
+        self.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.note.end(False)
+
+    def commit_note(self) -> None:
+        """Tell of a note that was changed; before another stop is gone to, at least."""
+        if self.shown is None or not self.note.isModified():
+            return
+        self.note.setModified(False)
+        note = self.note.text().strip()
+        if note != self.shown.note:
+            self.noted.emit(note)
+
+    def _fit_line(self) -> None:
+        self.line.setFixedHeight(2 * self.line.fontMetrics().lineSpacing() + 2)
+
+    def _leave_note(self) -> None:
+        """Give the keys back to the canvas; a note that was not kept is as before."""
+        self.note.setText("" if self.shown is None else self.shown.note)
+        self.note.clearFocus()
+
+    def _judge(self, verdict: Verdict, *_: Any) -> None:
+        # Which button is down follows from what is decided, not from the click.
+        self._check()
+        self.commit_note()
+        self.judged.emit(verdict)
+
+    def _move(self, step: int, *_: Any) -> None:
+        self.commit_note()
+        self.moved.emit(step)
+
+    def _undo(self, *_: Any) -> None:
+        self.commit_note()
+        self.undone.emit()
+
+    def _check(self) -> None:
+        verdict = "open" if self.shown is None else self.shown.verdict
+        for name, button in self.buttons.items():
+            if button.isCheckable():
+                button.setChecked(name == verdict)
+        self.buttons["reopen"].setEnabled(verdict != "open")
+
+    def _name_buttons(self) -> None:
+        suggested = self.shown is not None and self.shown.suggested
+        for name, (text, tip) in _TEXTS.items():
+            if name == "fixed" and suggested:
+                text, tip = f"{text}?", _CONFIRM
+            key = self._keys.get(name)
+            self.buttons[name].set_text(text, key)
+            self.buttons[name].setToolTip(f"{tip} Key: {key}" if key else tip)
+
+
+class _Button(QPushButton):
+    """A button that leaves out its key where it is narrow, and then more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: tuple[str, ...] = ("",)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_text(self, text: str, key: str | None) -> None:
+        """Show a text, with a key where there is room."""
+        self._texts = (f"{text} ({key})", text) if key else (text,)
+        self._fit()
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """Room for the text and a short key, whatever is shown of them."""
+        return self._hint(len(self._texts[-1]) + len(_SHORT_KEY))
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the text without a key."""
+        return self._hint(len(self._texts[-1]))
+
+    def _hint(self, letters: int) -> QSize:
+        """Size for the longest text that has no more letters."""
+        text = next(text for text in self._texts if len(text) <= letters)
+        width = self._margin() + self.fontMetrics().horizontalAdvance(text)
+        return QSize(width, super().sizeHint().height())
+
+    def resizeEvent(self, event: Any) -> None:
+        """Show what there is room for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show the longest text that there is room for, or a part of the shortest."""
+        metrics, room = self.fontMetrics(), self.width() - self._margin()
+        for text in self._texts:
+            if metrics.horizontalAdvance(text) <= room:
+                break
+        else:
+            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        self.setText(text)
+
+    def _margin(self) -> int:
+        """Width of all but the text."""
+        icon = 0 if self.icon().isNull() else self.iconSize().width() + _ICON_GAP
+        return icon + 2 * _PADDING
+
+
+class _Note(QLineEdit):
+    """A line that gives the keys back when it is done."""
+
+    #: By Esc.
+    left = Signal()
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Enter keeps the text, Esc does not; the canvas hears of neither."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            return
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.clearFocus()
+            event.accept()

@@ -1,0 +1,283 @@
+"""Going to a hotspot: the slices, the view, the mark and the label to paint with."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import QTimer
+
+from ...hotspots import Hotspot
+from ..inspect.listening import Listening
+from ..inspect.planes import PLANES, go_to, plane_of, show_plane
+from ..inspect.subject import Subject, names_of
+from .mark import Mark, world_per_mm
+
+Array = np.ndarray[Any, Any]
+
+# A ball that is smaller on the screen, in pixels, is too small to judge.
+LEAST_BALL = 24.0
+
+# How much is seen then, in mm: a fold of the cortex and what is around it.
+SEEN_MM = 60.0
+
+BACKGROUND = 0
+
+
+class _View(NamedTuple):
+    """What the zoom was left at, and what changes it without anybody zooming."""
+
+    axes: tuple[int, ...]
+    canvas: tuple[int, ...]
+    zoom: float
+
+
+class Visit:
+    """Shows one place after the other in a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        In 2D or in 3D.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._mark = Mark(viewer)
+        self._place: Array | None = None
+        self._left: _View | None = None
+        self._zoomed = False
+        self._unheard = False
+        self._listening = Listening()
+
+    def go_to(
+        self,
+        subject: Subject,
+        hotspot: Hotspot,
+        radius_mm: float,
+        activate: bool = False,
+    ) -> None:
+        """Put a hotspot into the middle of the view, and mark it.
+
+        The zoom stays, unless the ball would be too small to be judged and nobody has
+        zoomed since the visit began. Sliders of further axes, such as time or classes,
+        and the plane stay as well.
+
+        Parameters
+        ----------
+        subject : Subject
+            The map, and the segmentation that is corrected.
+        hotspot : Hotspot
+            A place of this map.
+        radius_mm : float
+            Of the ball.
+        activate : bool
+            Whether to select the segmentation in the layer list.
+        """
+        if self._place is None:
+            self._listen()
+        self._place = subject.place(hotspot.voxel)
+        mm = world_per_mm(subject)
+        self._center(self._place)
+        self._mark.show(self._place, 2 * radius_mm * mm)
+        self._zoom(2 * radius_mm * mm, SEEN_MM * mm)
+        if subject.segmentation is not None:
+            self._select(subject, hotspot, activate)
+
+    def flip_plane(self) -> None:
+        """Show the next plane through the place: axial, coronal, sagittal.
+
+        In 3D, look along the axis of the next one, with the patient as in the plane.
+        """
+        if self._viewer.dims.ndim < 3:
+            return
+        if self._viewer.dims.ndisplay == 3:
+            _look_along(self._viewer, _next(_looked_along(self._viewer)))
+        else:
+            self._note_zoom()
+            show_plane(self._viewer, _next(plane_of(self._viewer)))
+        if self._place is not None:
+            self._center(self._place)
+            self._left = self._view()
+
+    def leave(self) -> None:
+        """Take the mark away, and follow the viewer no longer."""
+        self._listening.stop()
+        self._mark.remove()
+        self._tell()
+        self._place = self._left = None
+        self._zoomed = False
+
+    def _listen(self) -> None:
+        dims = self._viewer.dims.events
+        self._listening.to(dims.ndisplay, self._tell_sliders)
+        for event in (dims.ndisplay, dims.order):
+            self._listening.to(event, self._note_zoom_soon)
+
+    # -- the place ------------------------------------------------------------
+
+    def _center(self, place: Array) -> None:
+        place, dims = _on_steps(self._viewer, place), self._viewer.dims
+        if dims.ndisplay == 3:
+            # napari would upload whole volumes anew, to show them just as before.
+            with dims.events.blocker_all():
+                go_to(self._viewer, place)
+            self._unheard = True
+        else:
+            go_to(self._viewer, place)
+
+    def _tell_sliders(self, *_: Any) -> None:
+        if self._viewer.dims.ndisplay == 2:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Let everybody know where the slices are, if they do not."""
+        dims = self._viewer.dims
+        if self._unheard:
+            self._unheard = False
+            dims.events.point(value=dims.point)
+            dims.events.current_step(value=dims.current_step)
+
+    # -- the zoom -------------------------------------------------------------
+
+    def _zoom(self, ball: float, seen: float) -> None:
+        """See a ball well, where nobody has chosen how much is seen; in the world."""
+        self._note_zoom()
+        camera = self._viewer.scene.camera
+        if not self._zoomed and ball * camera.zoom < LEAST_BALL:
+            room = min(self._viewer.canvas.viewbox_size(self._viewer.layers))
+            camera.zoom = float(room) / seen
+        self._left = self._view()
+
+    def _note_zoom_soon(self, *_: Any) -> None:
+        # Whoever shows other axes may set the zoom afterwards.
+        QTimer.singleShot(0, self._note_zoom)
+
+    def _note_zoom(self) -> None:
+        """Note whether somebody has zoomed since the last time."""
+        if self._left is None:
+            return
+        now, left = self._view(), self._left
+        same = bool(np.isclose(now.zoom, left.zoom, rtol=1e-3))
+        if now.axes != left.axes:
+            # napari fits all into the view with other axes, and may without a word
+            # have forgotten what was chosen.
+            self._zoomed = self._zoomed and same
+        elif now.canvas == left.canvas and not same:
+            self._zoomed = True
+        self._left = now
+
+    def _view(self) -> _View:
+        dims = self._viewer.dims
+        return _View(
+            (dims.ndisplay, *dims.order),
+            tuple(self._viewer.canvas.size),
+            float(self._viewer.scene.camera.zoom),
+        )
+
+    # -- the label ------------------------------------------------------------
+
+    def _select(self, subject: Subject, hotspot: Hotspot, activate: bool) -> None:
+        layer: Any = subject.segmentation
+        if layer not in self._viewer.layers:
+            return
+        label = label_to_paint(subject, hotspot)
+        if label is not None:
+            layer.selected_label = label
+        if activate:
+            self._viewer.layers.selection.active = layer
+
+
+def label_to_paint(subject: Subject, hotspot: Hotspot) -> int | None:
+    """The more probable of the competing classes, as a label of the segmentation.
+
+    The background is left out, for it would turn the brush into an eraser; napari's X
+    swaps the two. A class has the label of its name, if the segmentation has names and
+    one of them is the same, and else the label of its number.
+
+    Returns
+    -------
+    int or None
+        None where no class competes, or the segmentation cannot hold the label.
+    """
+    layer = subject.segmentation
+    if layer is None:
+        return None
+    for index in hotspot.classes or ():
+        if index != BACKGROUND:
+            label = _label_of(subject, layer, index)
+            return label if _can_hold(layer, label) else None
+    return None
+
+
+def where(subject: Subject, hotspot: Hotspot) -> str:
+    """A place in words: ``R 3.4, A 8.9, S -4.2 mm``, or its voxel where no file tells.
+
+    Parameters
+    ----------
+    subject : Subject
+        The map.
+    hotspot : Hotspot
+        A place of this map.
+    """
+    ras = hotspot.ras
+    if ras is None or not subject.source.anatomical:
+        return f"voxel ({', '.join(map(str, hotspot.voxel))})"
+    # -0.04 is no -0.0.
+    right, anterior, superior = np.round(ras, 1) + 0.0
+    return f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm"
+
+
+def _label_of(subject: Subject, layer: Labels, index: int) -> int:
+    name = subject.class_names.get(index)
+    named = [label for label, own in names_of(layer).items() if own == name]
+    return named[0] if len(named) == 1 else index
+
+
+def _can_hold(layer: Any, label: int) -> bool:
+    kind = np.dtype(layer.data.dtype)
+    if kind == np.bool_:
+        return 0 <= label <= 1
+    limits = np.iinfo(kind)
+    return int(limits.min) <= label <= int(limits.max)
+
+
+def _on_steps(viewer: Any, place: Array) -> Array:
+    """The nearest place where all sliders are on a step.
+
+    From any other one each slider would go there by itself, and napari would slice all
+    layers again each time.
+    """
+    ranges = np.array(viewer.dims.range)[-len(place) :]
+    start, _, step = ranges.T
+    nearest: Array = start + np.rint((place - start) / step) * step
+    return nearest
+
+
+# -- planes -------------------------------------------------------------------
+
+
+def _next(plane: str | None) -> str:
+    names = list(PLANES)
+    return names[0 if plane is None else (names.index(plane) + 1) % len(names)]
+
+
+def _directions(plane: str) -> tuple[Array, Array]:
+    """Where one looks to see a plane as it is in 2D, and what is up."""
+    _, down, right = PLANES[plane]
+    up, side = -np.eye(3)[down], np.eye(3)[right]
+    return np.cross(up, side), up
+
+
+def _look_along(viewer: Any, plane: str) -> None:
+    direction, up = _directions(plane)
+    viewer.scene.camera.set_view_direction(
+        tuple(map(float, direction)), tuple(map(float, up))
+    )
+
+
+def _looked_along(viewer: Any) -> str | None:
+    """The plane that is looked at from the front; None at an angle."""
+    now = np.array(viewer.scene.camera.view_direction)
+    return next((name for name in PLANES if now @ _directions(name)[0] > 0.999), None)

@@ -1,0 +1,240 @@
+"""Keys of a review: in the canvas, in the dock, and never somebody else's."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from app_model.types import KeyBinding
+from napari import layers
+from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
+from napari.utils.shortcuts import default_shortcuts
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_uncertainty.plugin.review.keys import KEYS, ReviewKeys
+
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+NONE = Qt.KeyboardModifier.NoModifier
+
+LAYERS = [
+    layers.Image, layers.Labels, layers.Points, layers.Shapes, layers.Surface,
+    layers.Tracks, layers.Vectors,
+]  # fmt: skip
+
+
+class Dock(QWidget):
+    """What a dock may hold."""
+
+    def __init__(self):
+        super().__init__()
+        layout = QVBoxLayout(self)
+        self.line, self.page, self.number = QLineEdit(), QPlainTextEdit(), QSpinBox()
+        self.button, self.table = QPushButton("Fine"), QTableWidget(2, 1)
+        for row, text in enumerate(("gray matter", "nucleus")):
+            self.table.setItem(row, 0, QTableWidgetItem(text))
+        for part in (self.line, self.page, self.number, self.button, self.table):
+            layout.addWidget(part)
+
+
+@pytest.fixture
+def done():
+    return Counter()
+
+
+@pytest.fixture
+def actions(done):
+    def action(name):
+        return lambda: done.update([name])
+
+    return {name: action(name) for name in KEYS}
+
+
+@pytest.fixture
+def dock(viewer):
+    dock = Dock()
+    viewer.window.add_dock_widget(dock)
+    return dock
+
+
+@pytest.fixture
+def keys(viewer, dock, actions):
+    # As a widget of a plugin gets it.
+    keys = ReviewKeys(PublicOnlyProxy(viewer), dock, actions)
+    yield keys
+    keys.stop()
+
+
+def press(qtbot, widget, key):
+    """A key as it is written on a button."""
+    modifier = SHIFT if key.startswith("Shift+") else NONE
+    qtbot.keyClick(widget, getattr(Qt.Key, f"Key_{key[-1]}"), modifier)
+
+
+def canvas_of(viewer):
+    return viewer.window._qt_viewer.canvas.native
+
+
+def binding(key):
+    return KeyBinding.from_str(key)
+
+
+# -- what is free -------------------------------------------------------------
+
+
+def test_none_of_the_keys_is_naparis():
+    taken = {str(key) for found in default_shortcuts.values() for key in found}
+    for kind in (ViewerModel, *LAYERS):
+        for base in kind.__mro__:
+            taken |= {str(key) for key in getattr(base, "class_keymap", {})}
+    assert {"V", "M", "Ctrl+Z"} <= taken  # it finds any
+    assert not taken & {str(binding(key)) for key in KEYS.values()}
+    assert len({*KEYS.values()}) == len(KEYS)
+
+
+def test_none_of_them_is_in_a_menu(viewer):
+    from qtpy.QtGui import QAction
+
+    window = viewer.window._qt_window
+    menus = {one.shortcut().toString() for one in window.findChildren(QAction)}
+    assert not menus & {*KEYS.values()}
+
+
+def test_what_others_have_bound_stays_theirs(qtbot, actions, done):
+    viewer, dock = ViewerModel(), QWidget()
+    qtbot.addWidget(dock)
+    points = viewer.add_points(np.zeros((1, 2)))
+    theirs = []
+    viewer.bind_key("n", theirs.append)
+    points.bind_key("Shift-N", theirs.append)
+    keys = ReviewKeys(viewer, dock, actions)
+    assert keys.available == {*KEYS} - {"next", "previous"}
+    assert keys.keys == {name: KEYS[name] for name in keys.available}
+    viewer.keymap[binding("N")](viewer)
+    assert len(theirs) == 1
+    viewer.keymap[binding("G")](viewer)
+    assert done == {"fine": 1}
+    keys.stop()
+    assert list(viewer.keymap) == [binding("N")]
+    assert list(points.keymap) == [binding("Shift+N")]
+
+
+def test_a_key_of_a_class_of_layers_is_not_taken(qtbot, actions, monkeypatch):
+    dock = QWidget()
+    qtbot.addWidget(dock)
+    monkeypatch.setitem(layers.Tracks.class_keymap, binding("Q"), print)
+    keys = ReviewKeys(ViewerModel(), dock, actions)
+    assert keys.available == {*KEYS} - {"needs expert"}
+
+
+def test_stopping_gives_back_what_is_ours_only(qtbot, actions):
+    viewer, dock = ViewerModel(), QWidget()
+    qtbot.addWidget(dock)
+    keys = ReviewKeys(viewer, dock, {"next": actions["next"], "fine": actions["fine"]})
+    assert keys.keys == {"next": "N", "fine": "G"}
+    viewer.bind_key("g", print, overwrite=True)
+    keys.stop()
+    assert viewer.keymap == {binding("G"): print}
+    assert not keys.keys
+    keys.stop()
+    again = ReviewKeys(viewer, dock, actions)
+    assert "next" in again.keys
+    assert "fine" not in again.keys
+
+
+# -- in a window --------------------------------------------------------------
+
+
+def image(viewer):
+    return viewer.add_image(np.zeros((4, 20, 20)))
+
+
+def labels(viewer):
+    layer = viewer.add_labels(np.zeros((4, 20, 20), int))
+    layer.mode = "paint"
+    return layer
+
+
+def points(viewer):
+    layer = viewer.add_points(np.zeros((1, 3)))
+    layer.mode = "select"
+    return layer
+
+
+@pytest.mark.parametrize("add", [image, labels, points])
+def test_in_the_canvas_they_act_and_napari_has_its_own(qtbot, viewer, keys, done, add):
+    layer = add(viewer)
+    assert viewer.layers.selection.active == layer
+    mode = layer.mode
+    canvas = canvas_of(viewer)
+    for name, key in keys.keys.items():
+        press(qtbot, canvas, key)
+        assert done == {name: 1}
+        done.clear()
+    assert layer.mode == mode
+    if add is labels:
+        press(qtbot, canvas, "M")
+        assert layer.selected_label == 1
+        press(qtbot, canvas, "E")
+        assert layer.mode == "erase"
+    if add is points:
+        press(qtbot, canvas, "P")
+        assert layer.mode == "add"
+    press(qtbot, canvas, "V")
+    assert not layer.visible
+    assert not done
+
+
+def test_in_the_dock_they_act_but_where_one_types(qtbot, viewer, dock, keys, done):
+    image(viewer)
+    viewer.window._qt_window.activateWindow()
+    qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
+    for part in (dock.button, dock.table, dock):
+        part.setFocus()
+        for name, key in keys.keys.items():
+            press(qtbot, part, key)
+            assert done == {name: 1}, (part, key)
+            done.clear()
+    for part in (dock.line, dock.page, dock.number):
+        part.setFocus()
+        for key in keys.keys.values():
+            press(qtbot, part, key)
+    assert not done
+    typed = "".join(key[-1] for key in keys.keys.values())
+    assert dock.line.text().upper() == typed
+    assert dock.page.toPlainText().upper() == typed
+
+
+def test_typing_into_a_cell_is_typing(qtbot, viewer, dock, keys, done):
+    viewer.window._qt_window.activateWindow()
+    qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
+    dock.table.setFocus()
+    dock.table.editItem(dock.table.item(0, 0))
+    editor = dock.table.findChild(QLineEdit)
+    qtbot.waitUntil(editor.hasFocus)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "hung")
+    assert editor.text() == "hung"
+    assert not done
+
+
+def test_after_stopping_no_key_acts(qtbot, viewer, dock, keys, done):
+    image(viewer)
+    keys.stop()
+    viewer.window._qt_window.activateWindow()
+    qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
+    for part in (canvas_of(viewer), dock.button):
+        part.setFocus()
+        for key in KEYS.values():
+            press(qtbot, part, key)
+    assert not done
+    assert not viewer.keymap

@@ -1,0 +1,133 @@
+"""The hotspots of a map as points."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils.colormaps.standardize_color import transform_color
+
+from inspecting import add_case
+from napari_uncertainty.hotspots import Hotspot
+from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.review.points import VERDICT_COLORS, HotspotPoints
+from napari_uncertainty.plugin.selection import role_of
+from napari_uncertainty.review.stop import VERDICTS, Stop
+
+VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11), (5, 5, 5)]
+CLASSES = [(1, 2), (0, 3), None, (3, 1)]
+
+
+@pytest.fixture
+def case(rng):
+    return add_case(ViewerModel(), rng)
+
+
+@pytest.fixture
+def subject(case):
+    return Subject.of(case.viewer, case.map, case.segmentation)
+
+
+@pytest.fixture
+def stops():
+    return [
+        Stop(
+            Hotspot(rank, voxel, None, 10.0 / rank, 1, 0.5, classes, 0.1, 0.1), verdict
+        )
+        for rank, (voxel, classes, verdict) in enumerate(
+            zip(VOXELS, CLASSES, VERDICTS, strict=True), start=1
+        )
+    ]
+
+
+def layer_of(case):
+    found = [one for one in case.viewer.layers if "hotspots" in one.name]
+    return found[0] if found else None
+
+
+def colors(layer):
+    return layer.border_color[:, :3]
+
+
+def expected(*verdicts):
+    return np.array([transform_color(VERDICT_COLORS[one])[0, :3] for one in verdicts])
+
+
+def test_every_hotspot_is_where_its_voxel_is(case, subject, stops):
+    before = case.viewer.dims.range, case.viewer.layers.selection.active
+    HotspotPoints(case.viewer).show(subject, stops, subject.names, 2.5)
+    layer = layer_of(case)
+    assert layer.name == f"{case.map.name} hotspots"
+    for point, voxel in zip(layer.data, VOXELS, strict=True):
+        # The map has these values in the order of the file.
+        at = np.rint(case.map.world_to_data(layer.data_to_world(point))).astype(int)
+        assert case.map.data[tuple(at)] == subject.source.values[voxel]
+    np.testing.assert_allclose(layer.size * layer.scale[-1], 5.0)
+    assert (case.viewer.dims.range, case.viewer.layers.selection.active) == before
+    assert not layer.editable
+    assert role_of(layer) is None
+
+
+def test_what_is_known_of_them_is_in_the_features(case, subject, stops):
+    HotspotPoints(case.viewer).show(subject, stops, subject.names, 2.5)
+    layer = layer_of(case)
+    assert layer.features["rank"].tolist() == [1, 2, 3, 4]
+    assert layer.features["classes"].tolist() == [
+        "left ↔ right", "background ↔ stem", "", "stem ↔ left",
+    ]  # fmt: skip
+    assert layer.features["verdict"].tolist() == list(VERDICTS)
+    np.testing.assert_allclose(layer.features["mass"], 10.0 / np.arange(1, 5))
+    assert list(layer.text.values) == ["1", "2", "3", "4"]
+
+
+def test_the_colours_tell_the_verdicts_and_follow_them(case, subject, stops):
+    points = HotspotPoints(case.viewer)
+    points.show(subject, stops, subject.names, 2.5)
+    layer = layer_of(case)
+    np.testing.assert_allclose(colors(layer), expected(*VERDICTS), atol=1e-6)
+    assert len(np.unique(colors(layer), axis=0)) == 4
+    points.update([replace(stop, verdict="fine") for stop in stops])
+    assert layer_of(case) is layer
+    np.testing.assert_allclose(colors(layer), expected(*["fine"] * 4), atol=1e-6)
+    assert layer.features["verdict"].tolist() == ["fine"] * 4
+    assert layer.features["rank"].tolist() == [1, 2, 3, 4]
+
+
+def test_voxels_are_seen_in_2d_and_balls_are_filled_in_3d(case, subject, stops):
+    points = HotspotPoints(case.viewer)
+    points.show(subject, stops, subject.names, 2.5)
+    layer = layer_of(case)
+    assert (layer.face_color[:, 3] == 0).all()
+    case.viewer.dims.ndisplay = 3
+    assert (layer.face_color[:, 3] > 0).all()
+    np.testing.assert_allclose(layer.face_color[:, :3], colors(layer))
+    points.update(stops[::-1])  # their verdicts
+    assert (layer.face_color[:, 3] > 0).all()
+    case.viewer.dims.ndisplay = 2
+    assert (layer.face_color[:, 3] == 0).all()
+
+
+def test_removal_by_hand_is_noticed(case, subject, stops):
+    told = []
+    points = HotspotPoints(case.viewer, on_removed=lambda: told.append(1))
+    points.show(subject, stops, subject.names, 2.5)
+    assert points.shown
+    case.viewer.layers.remove(layer_of(case))
+    assert not points.shown
+    assert told == [1]
+    points.update(stops)
+    case.viewer.dims.ndisplay = 3
+    points.show(subject, stops[:2], subject.names, 2.5)
+    assert len(layer_of(case).data) == 2
+    points.remove()
+    assert layer_of(case) is None
+    assert told == [1]  # this was not by hand
+
+
+def test_others_take_the_place_of_those_before(case, subject, stops):
+    points = HotspotPoints(case.viewer)
+    points.show(subject, stops, subject.names, 2.5)
+    points.show(subject, stops[:1], subject.names, 4.0)
+    np.testing.assert_allclose(layer_of(case).size * layer_of(case).scale[-1], 8.0)
+    points.show(subject, [], subject.names, 4.0)
+    assert layer_of(case) is None
