@@ -68,7 +68,7 @@ class Edited:
     @property
     def is_whole(self) -> bool:
         """Whether the layer still has as many voxels; somebody may replace its data."""
-        return self.current.shape == self.original.shape
+        return bool(self.current.shape == self.original.shape)
 
     def changed_in(
         self, hotspot: Hotspot, radius_mm: float, map_grid: Grid | None

@@ -1,0 +1,312 @@
+"""A review in the viewer: its session, what is decided, and labels that change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from ...errors import InputError
+from ...hotspots import Wanted
+from ...review import Refreshed, Session, Stop, Verdict
+from ..inspect.following import Following
+from ..inspect.listening import Listening
+from ..inspect.subject import Subject
+from ..sources import axes_of
+from ..work import Steps
+from .begin import Opened, iter_begin
+from .edited import Edited
+from .material import material_of
+
+# Labels change many times in a stroke.
+SETTLE_MS = 300
+
+# That somebody went to a place is written a little later; decisions are at once.
+SEEN_MS = 1000
+
+# How often to look for what other windows decided.
+LOOK_MS = 1000
+
+_LABEL_EVENTS = ("paint", "labels_update", "data", "set_data")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the person asked for.
+
+    Attributes
+    ----------
+    wanted : Wanted
+        Which places.
+    several : bool
+        Whether other networks count, too.
+    prefer : str
+        Where reviews are kept, see :func:`.place_for`.
+    """
+
+    wanted: Wanted
+    several: bool
+    prefer: str
+
+
+class Desk(QObject):
+    """One review at a time: of the map and the segmentation that are followed.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose maps are reviewed.
+    choices : callable
+        Gives what is asked for.
+
+    Attributes
+    ----------
+    following : Following
+        Which map and segmentation.
+    opened : Opened or None
+        The review.
+    edited : Edited or None
+        Its segmentation, where changes can be followed.
+    """
+
+    #: There is another review, or none any more.
+    reopened = Signal()
+    #: Something was decided, seen or counted; here or in another window.
+    changed = Signal()
+    #: What a person should know, and what went wrong, in a sentence.
+    told = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, viewer: Any, choices: Callable[[], Choices]) -> None:
+        super().__init__()
+        self._viewer, self._choices = viewer, choices
+        self.following = Following(viewer, self._look_at, heed_labels=False)
+        self.following.begun.connect(self._begin)
+        self.following.found.connect(self._open)
+        self.following.nothing.connect(self._leave)
+        self.opened: Opened | None = None
+        self.edited: Edited | None = None
+        self._of_labels = Listening()
+        self._settle = self._timer(SETTLE_MS, self.count)
+        self._seen = self._timer(SEEN_MS, self.save)
+        self._look = self._timer(LOOK_MS, self.refresh)
+        self._look.setSingleShot(False)
+
+    def _timer(self, interval: int, call: Callable[[], object]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(call)
+        return timer
+
+    @property
+    def session(self) -> Session | None:
+        """The review's session."""
+        return None if self.opened is None else self.opened.session
+
+    @property
+    def subject(self) -> Subject | None:
+        """The map under review."""
+        return None if self.opened is None else self.following.subject
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """What was decided; empty without a review."""
+        return () if self.session is None else self.session.review.stops
+
+    # -- decisions ------------------------------------------------------------
+
+    def see(self, rank: int) -> None:
+        """Note that somebody went there."""
+        if self.session is not None and not self.session.review.stop(rank).seen:
+            self.session.review.see(rank)
+            self._seen.start()
+            self.changed.emit()
+
+    def judge(self, rank: int, verdict: Verdict) -> None:
+        """Decide about a stop."""
+        if self.session is not None:
+            self._count_edits()
+            self.session.review.judge(rank, verdict)
+            self._decided()
+
+    def annotate(self, rank: int, note: str) -> None:
+        """Note what the person says about a stop."""
+        if self.session is not None:
+            self.session.review.annotate(rank, note)
+            self._decided()
+
+    def undo(self) -> int | None:
+        """Take the last decision or note back; gives its rank, None without any."""
+        if self.session is None:
+            return None
+        rank = self.session.review.undo()
+        if rank is not None:
+            self._decided()
+        return rank
+
+    def _decided(self) -> None:
+        self.save()
+        self.changed.emit()
+
+    def save(self) -> None:
+        """Write the session; what other windows decided meanwhile comes in."""
+        self._seen.stop()
+        if self.session is None:
+            return
+        before = self.session.runs
+        try:
+            news = self.session.save()
+        except InputError as error:
+            self.failed.emit(str(error))
+        else:
+            self._take_in(news, before)
+
+    def refresh(self) -> None:
+        """Take over what other windows decided."""
+        if self.session is None:
+            return
+        before = self.session.runs
+        try:
+            news = self.session.refresh()
+        except InputError as error:
+            self.failed.emit(str(error))
+        else:
+            self._take_in(news, before)
+
+    def _take_in(self, news: Refreshed | None, before: Any) -> None:
+        if news is None or self.session is None:
+            return
+        if news.labels:
+            self._put_labels(before)
+        if news.stops:
+            numbers = ", ".join(map(str, news.stops))
+            plural = "s" if len(news.stops) > 1 else ""
+            self.told.emit(f"Another window has changed stop{plural} {numbers}.")
+        self.changed.emit()
+
+    # -- labels that change ---------------------------------------------------
+
+    def count(self) -> None:
+        """Count changed voxels, and suggest that stops with some are fixed."""
+        if self._count_edits():
+            self._decided()
+
+    def _count_edits(self) -> bool:
+        """Whether anything is other than before."""
+        self._settle.stop()
+        session, edited = self.session, self.edited
+        if session is None or edited is None or self.opened is None:
+            return False
+        if not edited.is_whole:
+            self.failed.emit(
+                f"'{edited.layer.name}' has other voxels than when the review was "
+                "begun, so what was changed in it is not followed."
+            )
+            self._forget_labels()
+            return False
+        runs, stops = session.runs, session.review.stops
+        session.set_labels(edited.original, edited.current)
+        if len(runs) == len(session.runs) and (runs == session.runs).all():
+            return False
+        grid = self.opened.hotspots.grid
+        for stop in stops:
+            number = edited.changed_in(stop.hotspot, session.radius_mm, grid)
+            session.review.count(stop.rank, number)
+        return True
+
+    def _put_labels(self, before: Any) -> None:
+        """Show the changes of the session in the segmentation."""
+        if self.edited is None or self.session is None:
+            return
+        try:
+            self.edited.put(before, self.session.runs)
+        except InputError as error:
+            self.failed.emit(str(error))
+            self._forget_labels()
+
+    def _forget_labels(self) -> None:
+        self._of_labels.stop()
+        self.edited = None
+
+    # -- another review -------------------------------------------------------
+
+    def _look_at(self, subject: Subject) -> Steps[Opened | None]:
+        self.close()
+        layer = subject.segmentation
+        axes = axes_of(self._viewer.layers)
+        edited = None if layer is None else Edited.of(layer, axes)
+        choices = self._choices()
+        material = material_of(
+            self._viewer,
+            subject,
+            edited,
+            choices.wanted,
+            several=choices.several,
+            prefer=choices.prefer,
+        )
+        self.edited = edited
+        return partial(iter_begin, material)
+
+    def _open(self) -> None:
+        self.opened = opened = self.following.findings
+        for note in opened.notes:
+            self.told.emit(note)
+        if self.edited is not None:
+            self._take_up(opened)
+            for name in _LABEL_EVENTS:
+                event = getattr(self.edited.layer.events, name)
+                self._of_labels.to(event, self._edited_soon)
+        elif self.following.subject.segmentation is not None:  # type: ignore[union-attr]
+            self.told.emit(
+                "The segmentation is not shown on its own voxels, so changes to its "
+                "labels are not followed."
+            )
+        self._look.start()
+        self.reopened.emit()
+
+    def _take_up(self, opened: Opened) -> None:
+        """Show what was changed in the labels before this window was opened."""
+        session, edited = opened.session, self.edited
+        assert edited is not None
+        if len(session.runs) and (edited.current == edited.original).all():
+            self._put_labels(session.runs)
+            voxels = int(session.runs[:, 1].sum())
+            self.told.emit(
+                f"{voxels:,} voxels that were changed in this review are changed in "
+                f"'{edited.layer.name}' again."
+            )
+        else:
+            self.count()
+
+    def _edited_soon(self, *_: Any) -> None:
+        self._settle.start()
+
+    def _begin(self, _another: bool) -> None:
+        self.reopened.emit()
+
+    def _leave(self, _sentence: str) -> None:
+        self.close()
+        self.reopened.emit()
+
+    def close(self) -> None:
+        """Keep what was decided, and leave the review."""
+        if self._settle.isActive():
+            self.count()
+        for timer in (self._settle, self._seen, self._look):
+            timer.stop()
+        session, self.opened = self.session, None
+        self._forget_labels()
+        if session is not None:
+            try:
+                session.close()
+            except InputError as error:
+                self.failed.emit(str(error))
+
+    def stop(self) -> None:
+        """The end: follow no longer."""
+        self.following.stop()
+        self.close()
