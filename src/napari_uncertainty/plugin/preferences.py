@@ -15,3 +15,8 @@ BASE_BY_UNIT: dict[str, Base] = {unit: base for base, unit in UNITS.items()}
 def preferences() -> Any:
     """Preferences of *Compute uncertainty*: base, colormap, opacity and so on."""
     return get_plugin_settings("napari-uncertainty").compute
+
+
+def review_preferences() -> Any:
+    """Preferences of *Review uncertainty*: folder, places and radius."""
+    return get_plugin_settings("napari-uncertainty").review

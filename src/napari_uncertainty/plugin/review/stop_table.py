@@ -62,7 +62,6 @@ class StopTable(QWidget):
         layout.addWidget(self.filters)
         layout.addWidget(self.view, 1)
         self._current: int | None = None
-        self._by_code = False
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.timeout.connect(self._settle)
@@ -86,7 +85,7 @@ class StopTable(QWidget):
         That is order, filter, the current stop, and a note that is being written.
         """
         before = self._current_spot()
-        with self._quietly():
+        with self._selecting():
             self.model.show(stops, names, unit, colors)
             self.filters.offer_classes(self.model)
             if self._current_spot() != before:
@@ -100,7 +99,7 @@ class StopTable(QWidget):
         """
         known = rank is not None and self.order.source_row(rank) is not None
         self._current = rank if known else None
-        with self._quietly():
+        with self._selecting():
             if self._current is not None:
                 self.order.keep(self._current)
         self._settle_soon()
@@ -130,7 +129,7 @@ class StopTable(QWidget):
 
     def _moved(self, index: QModelIndex, _before: QModelIndex) -> None:
         rank = self.order.rank_at(index)
-        if self._by_code or rank is None or rank == self._current:
+        if rank is None or rank == self._current:
             return
         self._current = rank
         self.order.keep(rank)
@@ -143,7 +142,7 @@ class StopTable(QWidget):
             self.picked.emit(rank)
 
     def _filter(self) -> None:
-        with self._quietly():
+        with self._selecting():
             self.order.show_only(*self.filters.chosen)
         self._scroll()
 
@@ -158,18 +157,14 @@ class StopTable(QWidget):
         self._settling.start(QApplication.doubleClickInterval() if pressed else 0)
 
     def _settle(self) -> None:
-        with self._quietly():
+        with self._selecting():
             self.order.let_go(self._current)
 
     @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Change rows; the current stop stays selected, and no signal is sent."""
-        before, self._by_code = self._by_code, True
-        try:
-            yield
-            self._mark_current()
-        finally:
-            self._by_code = before
+    def _selecting(self) -> Iterator[None]:
+        """Change rows or the current stop; its row is the selected one then."""
+        yield
+        self._mark_current()
 
     def _mark_current(self) -> None:
         """Select the row of the current stop, if it is shown, and keep it."""
@@ -249,6 +244,16 @@ class StopView(QTableView):
             self.setColumnWidth(section, width)
         rows: Any = self.verticalHeader()
         rows.setDefaultSectionSize(2 * metrics.lineSpacing() + 4)
+
+    def focusInEvent(self, event: Any) -> None:
+        """Take the keys, but go nowhere: Qt would go to the first row from none."""
+        selection, had_none = self.selectionModel(), not self.currentIndex().isValid()
+        assert selection is not None
+        before = selection.blockSignals(had_none)
+        super().focusInEvent(event)
+        if had_none:
+            selection.clearCurrentIndex()
+        selection.blockSignals(before)
 
     def event(self, event: Any) -> bool:
         """Keep the keys of the table from menus that have the same ones."""

@@ -1,0 +1,146 @@
+"""Saving a review: the list, the corrected segmentation, the report, the points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...errors import InputError
+from ..work import Job
+from .desk import Desk
+from .saving import report_steps, save_labels, save_list
+
+NOTHING = "There is no review to save; compute a map first."
+
+
+class SavingTab(QWidget):
+    """Buttons that save what was decided.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the scan for the report is.
+    desk : Desk
+        Whose review is saved.
+    """
+
+    #: Whether all places are to be shown as a points layer.
+    points_wanted = Signal(bool)
+
+    def __init__(
+        self, viewer: Any, desk: Desk, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._desk = viewer, desk
+        self._jobs: list[Job[Path]] = []
+        self.points = QCheckBox("Show all places as a points layer")
+        self.list_button = QPushButton("Save list…")
+        self.labels_button = QPushButton("Save corrected segmentation…")
+        self.report_button = QPushButton("Save report…")
+        self.working = QProgressBar()
+        self.working.setVisible(False)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.points)
+        for text, button in (
+            ("Places, verdicts and notes, as a table (.tsv) or as .json.",
+             self.list_button),
+            ("With the header, affine and data type of the file it was read from.",
+             self.labels_button),
+            ("One HTML file for a colleague without napari: numbers, checks, and three "
+             "planes through each place.", self.report_button),
+        ):  # fmt: skip
+            layout.addSpacing(12)
+            about = QLabel(text)
+            about.setWordWrap(True)
+            layout.addWidget(about)
+            layout.addWidget(button)
+        layout.addWidget(self.working)
+        layout.addStretch()
+        self.points.toggled.connect(self.points_wanted)
+        self.list_button.clicked.connect(self._save_list)
+        self.labels_button.clicked.connect(self._save_labels)
+        self.report_button.clicked.connect(self._save_report)
+
+    def points_gone(self) -> None:
+        """The points layer is not there any more."""
+        before = self.points.blockSignals(True)
+        self.points.setChecked(False)
+        self.points.blockSignals(before)
+
+    def stop(self) -> None:
+        """Write no further."""
+        for job in self._jobs:
+            job.cancel()
+        self._jobs.clear()
+
+    def _save_list(self) -> None:
+        path = self._ask("Save list", "review.tsv", "Table (*.tsv);;JSON (*.json)")
+        if path is not None:
+            self._save(lambda: save_list(path, self._desk))
+
+    def _save_labels(self) -> None:
+        if self._desk.session is not None and self._desk.edited is None:
+            show_error(
+                "No segmentation that can be changed here belongs to this review, so "
+                "there is no corrected one to save."
+            )
+            return
+        path = self._ask(
+            "Save corrected segmentation", "corrected.nii.gz", "NIfTI (*.nii.gz *.nii)"
+        )
+        if path is not None:
+            self._save(lambda: save_labels(path, self._desk, self._viewer))
+
+    def _save(self, write: Any) -> None:
+        try:
+            show_info(write())
+        except InputError as error:
+            show_error(str(error))
+
+    def _save_report(self) -> None:
+        path = self._ask("Save report", "report.html", "HTML (*.html)")
+        if path is None:
+            return
+        self.stop()
+        try:
+            steps = report_steps(path, self._desk, self._viewer)
+        except InputError as error:
+            show_error(str(error))
+            return
+        self.working.setVisible(True)
+        self._jobs.append(
+            Job(
+                steps,
+                on_progress=lambda share: self.working.setValue(round(100 * share)),
+                on_end=self._report_ended,
+                on_result=lambda written: show_info(f"The report is in {written}."),
+                on_refused=show_error,
+            )
+        )
+
+    def _report_ended(self) -> None:
+        self._jobs.clear()
+        self.working.setVisible(False)
+
+    def _ask(self, title: str, ending: str, filters: str) -> Path | None:
+        opened = self._desk.opened
+        if opened is None:
+            show_error(NOTHING)
+            return None
+        material = opened.material
+        folder = material.paths[0].parent if material.paths else Path()
+        name = str(folder / f"{material.case}_{ending}")
+        path, _ = QFileDialog.getSaveFileName(self, title, name, filters)
+        return Path(path) if path else None

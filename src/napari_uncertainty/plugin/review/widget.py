@@ -1,0 +1,289 @@
+"""The dock widget *Review uncertainty*."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtWidgets import QFormLayout, QLabel, QProgressBar, QTabWidget, QVBoxLayout
+
+from ...review import Stop, Verdict
+from ..inspect.dock import Docked, scrolled
+from ..inspect.letters import Letters
+from .desk import Desk
+from .keys import ReviewKeys
+from .options_tab import OptionsTab
+from .points import HotspotPoints
+from .progress_line import ProgressLine
+from .saving_tab import SavingTab
+from .stop_table import StopTable
+from .verdict_bar import VerdictBar
+from .visit import Visit, where
+
+MIN_WIDTH = 380
+
+
+class ReviewWidget(Docked):
+    """Places worth a look, one after the other, and what was decided about each.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose maps are reviewed.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer = napari_viewer
+        self.options = OptionsTab()
+        self.desk = Desk(viewer, lambda: self.options.choices)
+        self.message, self.others = QLabel(), QLabel()
+        self.progress = QProgressBar()
+        self.line = ProgressLine()
+        self.table = StopTable()
+        self.bar = VerdictBar()
+        self.saving = SavingTab(viewer, self.desk)
+        self.visit = Visit(viewer)
+        self.points = HotspotPoints(viewer, self.saving.points_gone)
+        self._letters = Letters(viewer)
+        self._lay_out()
+        self._connect()
+        self.keys = ReviewKeys(
+            viewer,
+            self,
+            {
+                "next": partial(self.move, 1),
+                "previous": partial(self.move, -1),
+                "fine": partial(self.judge, "fine"),
+                "fixed": partial(self.judge, "fixed"),
+                "needs expert": partial(self.judge, "needs expert"),
+                "reopen": partial(self.judge, "open"),
+                "undo": self.undo,
+                "note": self.write_note,
+                "flip plane": self.visit.flip_plane,
+            },
+        )
+        self.bar.set_keys(self.keys.keys)
+        self.desk.following.start()
+
+    def _lay_out(self) -> None:
+        self.setMinimumWidth(MIN_WIDTH)
+        layout = QVBoxLayout(self)
+        choices = QFormLayout()
+        choices.addRow("Map", self.desk.following.map.native)
+        choices.addRow("Segmentation", self.desk.following.segmentation.native)
+        layout.addLayout(choices)
+        for label in (self.message, self.others):
+            label.setWordWrap(True)
+            layout.addWidget(label)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.line)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.table, "Places")
+        self.tabs.addTab(scrolled(self.options), "Options")
+        self.tabs.addTab(scrolled(self.saving), "Save")
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.bar)
+
+    def _connect(self) -> None:
+        desk = self.desk
+        desk.following.begun.connect(lambda _another: self._wait())
+        desk.following.progress.connect(self._show_share)
+        desk.following.nothing.connect(self._show_nothing)
+        desk.reopened.connect(self._show_review)
+        desk.changed.connect(self._show_stops)
+        desk.told.connect(show_info)
+        desk.failed.connect(show_error)
+        self.options.asked.connect(desk.following.look)
+        self.table.picked.connect(self.go_to)
+        self.table.noted.connect(desk.annotate)
+        self.bar.moved.connect(self.move)
+        self.bar.judged.connect(self.judge)
+        self.bar.undone.connect(self.undo)
+        self.bar.noted.connect(self._annotate)
+        self.saving.points_wanted.connect(self._show_points)
+        # The window can go at any time, and takes what runs with it.
+        self.destroyed.connect(partial(_end, *self._parts()))
+
+    # -- what the person does -------------------------------------------------
+
+    @property
+    def current(self) -> Stop | None:
+        """The stop that is looked at."""
+        rank = self.table.current
+        return next((stop for stop in self.desk.stops if stop.rank == rank), None)
+
+    def go_to(self, rank: int) -> None:
+        """Look at a stop."""
+        self.bar.commit_note()
+        subject, session = self.desk.subject, self.desk.session
+        if subject is None or session is None:
+            return
+        self.table.select(rank)
+        stop = session.review.stop(rank)
+        self.visit.go_to(subject, stop.hotspot, session.radius_mm)
+        self.desk.see(rank)
+        self._show_current()
+
+    def move(self, step: int) -> None:
+        """Look at the next stop of the table (+1), or the previous one (-1)."""
+        rank = self.table.following(step)
+        if rank is not None:
+            self.go_to(rank)
+        elif self.desk.stops:
+            end = "last" if step > 0 else "first"
+            show_info(f"This is the {end} place of the list.")
+
+    def judge(self, verdict: Verdict) -> None:
+        """Decide about the stop that is looked at."""
+        stop = self.current
+        if stop is None:
+            if self.desk.stops:
+                show_warning("Go to a place first.")
+            return
+        self.bar.commit_note()
+        self.desk.judge(stop.rank, verdict)
+        if verdict != "open" and self.options.advance.isChecked():
+            following = self.table.next_open()
+            if following is not None:
+                self.go_to(following)
+
+    def undo(self) -> None:
+        """Take the last decision or note back, and look at where it was."""
+        rank = self.desk.undo()
+        if rank is None:
+            if self.desk.stops:
+                show_info("There is nothing to take back.")
+        elif rank != self.table.current:
+            self.go_to(rank)
+
+    def write_note(self) -> None:
+        """Let the person write a note on the stop that is looked at."""
+        if self.current is not None:
+            self.bar.edit_note()
+
+    def _annotate(self, note: str) -> None:
+        if self.bar.shown is not None:
+            self.desk.annotate(self.bar.shown.rank, note)
+
+    # -- what is shown --------------------------------------------------------
+
+    def _wait(self) -> None:
+        self.message.setText("")
+        self.progress.setValue(0)
+        self.progress.setVisible(True)
+
+    def _show_share(self, share: float) -> None:
+        self.progress.setValue(round(100 * share))
+
+    def _show_nothing(self, sentence: str) -> None:
+        self.progress.setVisible(False)
+        self.message.setText(sentence)
+
+    def _show_review(self) -> None:
+        """Another review, or none."""
+        self.visit.leave()
+        self.points.remove()
+        self.saving.points_gone()
+        self.table.select(None)
+        opened, subject = self.desk.opened, self.desk.subject
+        self.options.show_kept(None if opened is None else opened.session.path)
+        if opened is not None and subject is not None:
+            self.progress.setVisible(False)
+            self.message.setText(_about(opened, subject.segmentation))
+            names = {label: subject.names.get(label, f"label {label}")
+                     for label in sorted({*opened.there, *subject.names})}  # fmt: skip
+            self.options.offer_classes(names)
+        self._show_stops()
+
+    def _show_stops(self) -> None:
+        opened, subject = self.desk.opened, self.desk.subject
+        if opened is None or subject is None:
+            self.table.show_stops((), {}, "", {})
+            self.line.show_progress(0, 0, 0, "")
+        else:
+            stops = self.desk.stops
+            labels = {label for stop in stops for label in stop.hotspot.classes or ()}
+            self.table.show_stops(
+                stops, subject.names, subject.unit, subject.colors_of(labels)
+            )
+            done = opened.session.review.progress()
+            self.line.show_progress(done.seen, done.decided, done.total, done.sentence)
+            self.points.update(stops)
+        self._show_others()
+        self._show_current()
+
+    def _show_others(self) -> None:
+        session = self.desk.session
+        others = () if session is None else session.others()
+        self.others.setVisible(bool(others))
+        if others:
+            whose = ", ".join(f"process {one.pid} on {one.host}" for one in others)
+            self.others.setText(
+                f"This review is open in another window, too ({whose}). What is decided "
+                "in one is seen in the other."
+            )
+
+    def _show_current(self) -> None:
+        stop, subject = self.current, self.desk.subject
+        if stop is None or subject is None:
+            self.bar.show_stop(None, "")
+            return
+        parts = [
+            f"{stop.rank} of {len(self.desk.stops)}",
+            stop.hotspot.competing(subject.names),
+            f"{stop.hotspot.mass:.1f} expected errors",
+            where(subject, stop.hotspot),
+        ]
+        self.bar.show_stop(stop, " · ".join(part for part in parts if part))
+
+    def _show_points(self, wanted: bool) -> None:
+        session, subject = self.desk.session, self.desk.subject
+        if not wanted:
+            self.points.remove()
+        elif session is not None and subject is not None:
+            self.points.show(subject, self.desk.stops, subject.names, session.radius_mm)
+
+    # -- the end --------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Call back no more; what was decided is kept."""
+        self.bar.commit_note()
+        _end(*self._parts())
+
+    def _parts(self) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """Those that end, that leave, and that are taken away."""
+        return (
+            (self.desk, self.keys, self._letters.listening) if hasattr(self, "keys")
+            else (self.desk, self._letters.listening),
+            (self.visit,),
+            (self.points, self._letters),
+        )  # fmt: skip
+
+
+def _about(opened: Any, segmentation: Any) -> str:
+    """What the list was made from."""
+    networks = len(opened.material.members)
+    by = {0: "the map alone", 1: "the probabilities"}.get(
+        networks, f"the probabilities of {networks} networks"
+    )
+    whose = "the most probable class" if segmentation is None else segmentation.name
+    errors = opened.session.expected_errors
+    again = "Taken up again" if opened.resumed else "Places"
+    return (
+        f"{again}: {len(opened.session.review.stops)} of '{whose}' by {by}; "
+        f"about {errors:,.0f} voxels are expected to be wrong in all."
+    )
+
+
+def _end(
+    stopping: Sequence[Any], leaving: Sequence[Any], removed: Sequence[Any], *_: Any
+) -> None:
+    for part in stopping:
+        part.stop()
+    for part in leaving:
+        part.leave()
+    for part in removed:
+        part.remove()
