@@ -33,7 +33,8 @@ class ReviewedInput:
     path : Path or None
         Its file, where it has one.
     digest : str
-        Of its content, see :func:`.fingerprint`.
+        Of its content, see :func:`.fingerprint`; empty for what is only told of, such
+        as the scan: the places do not depend on it.
     """
 
     role: str
@@ -75,8 +76,8 @@ class Options:
 
 
 def digests(inputs: Sequence[ReviewedInput]) -> list[tuple[str, str]]:
-    """Role and digest of each, in an order that does not depend on theirs."""
-    return sorted((one.role, one.digest) for one in inputs)
+    """Role and digest of those that have one, in an order that is always the same."""
+    return sorted((one.role, one.digest) for one in inputs if one.digest)
 
 
 def fingerprint(values: Array, grid: Grid | None) -> str:

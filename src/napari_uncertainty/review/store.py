@@ -165,10 +165,11 @@ def _changed(written: Written, inputs: Sequence[ReviewedInput]) -> list[str]:
     def key(one: ReviewedInput) -> tuple[str, str]:
         return one.role, str(one.path or one.name)
 
-    then = {key(one): one.digest for one in written.inputs}
-    if then.keys() != {key(one) for one in inputs}:
+    then = {key(one): one.digest for one in written.inputs if one.digest}
+    now = [one for one in inputs if one.digest]
+    if then.keys() != {key(one) for one in now}:
         return []
-    changed = [one for one in inputs if one.digest != then[key(one)]]
+    changed = [one for one in now if one.digest != then[key(one)]]
     return [one.path.name if one.path else one.name for one in changed]
 
 

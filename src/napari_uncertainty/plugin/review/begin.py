@@ -63,6 +63,8 @@ class Material:
         What it is called.
     map : Reviewed
         The uncertainty map.
+    told : tuple of ReviewedInput
+        Files that the places do not depend on: probabilities and scan.
     segmentation : Reviewed or None
         The labels before any change.
     labels : Segmentation
@@ -85,6 +87,7 @@ class Material:
 
     case: str
     map: Reviewed
+    told: tuple[ReviewedInput, ...]
     segmentation: Reviewed | None
     labels: Segmentation
     no_data: Array | None
@@ -111,7 +114,7 @@ class Material:
     @property
     def paths(self) -> list[Path]:
         """Files that a review may be beside, the best first."""
-        inputs = (self.segmentation, self.map)
+        inputs = (self.segmentation, *self.told)
         return [one.path for one in inputs if one is not None and one.path is not None]
 
 
@@ -186,7 +189,7 @@ def iter_begin(
         places = tuple(replace(place, ras=None) for place in hotspots.places)
         hotspots = replace(hotspots, places=places)
     images = [one for one in (material.map, material.segmentation) if one is not None]
-    inputs = []
+    inputs = list(material.told)
     for done, image in enumerate(images):
         inputs.append(image.told())
         yield 0.8 + 0.2 * (done + 1) / len(images)

@@ -11,9 +11,10 @@ from ...fold import as_dask
 from ...grid import Grid
 from ...hotspots import Wanted
 from ...io.nifti import stem
+from ...review import ReviewedInput
 from ..inspect.subject import Subject
 from ..layers import layer_info
-from ..selection import class_axis_of, role_of
+from ..selection import class_axis_of, role_of, scan_for_map
 from ..sources import axes_of, source_of
 from .begin import Material, Reviewed
 from .edited import Edited
@@ -63,10 +64,16 @@ def material_of(
     if several and probabilities is not None:
         networks += other_networks(viewer.layers, probabilities)
     axes = axes_of(viewer.layers)
+    told = [_told("probabilities", one) for one in networks]
+    scan = scan_for_map(viewer.layers, layer)
+    if scan is not None:
+        told.append(_told("scan", scan))
+    # Of a map, this is the file that it was made from.
     path = path_of(layer)
     return Material(
         case=layer.name if path is None else stem(path),
-        map=Reviewed("map", layer.name, path, source.values, source.grid),
+        map=Reviewed("map", layer.name, None, source.values, source.grid),
+        told=tuple(told),
         segmentation=segmentation,
         labels=labels,
         no_data=subject.no_data,
@@ -116,6 +123,10 @@ def path_of(layer: Any) -> Path | None:
     """The file of a layer, where it has one."""
     source = layer_info(layer).get("source") or layer.source.path
     return Path(source) if source else None
+
+
+def _told(role: str, layer: Any) -> ReviewedInput:
+    return ReviewedInput(role, layer.name, path_of(layer), "")
 
 
 def _class_first(layer: Any, axes: Grid | None) -> Any:

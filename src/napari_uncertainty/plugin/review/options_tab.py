@@ -49,7 +49,9 @@ class OptionsTab(QWidget):
         self.separation.setToolTip("How far two centres are apart at least.")
         self.classes = QListWidget()
         self.classes.setMaximumHeight(_LIST_HEIGHT)
-        self.classes.setToolTip("Places are looked for in these classes, and near them.")
+        self.classes.setToolTip(
+            "Places are looked for in these classes, and near them."
+        )
         self.interior = QCheckBox("Only inside classes, not at their boundaries")
         self.several = QCheckBox("Other networks for the same scan count, too")
         self.several.setToolTip(

@@ -39,12 +39,10 @@ class SavingTab(QWidget):
     #: Whether all places are to be shown as a points layer.
     points_wanted = Signal(bool)
 
-    def __init__(
-        self, viewer: Any, desk: Desk, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, viewer: Any, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._desk = viewer, desk
-        self._jobs: list[Job[Path]] = []
+        self._jobs: list[Job[Path | None]] = []
         self.points = QCheckBox("Show all places as a points layer")
         self.list_button = QPushButton("Save list…")
         self.labels_button = QPushButton("Save corrected segmentation…")

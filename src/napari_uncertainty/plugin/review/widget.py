@@ -54,8 +54,8 @@ class ReviewWidget(Docked):
             viewer,
             self,
             {
-                "next": partial(self.move, 1),
-                "previous": partial(self.move, -1),
+                "next": partial(self.step, 1),
+                "previous": partial(self.step, -1),
                 "fine": partial(self.judge, "fine"),
                 "fixed": partial(self.judge, "fixed"),
                 "needs expert": partial(self.judge, "needs expert"),
@@ -99,7 +99,7 @@ class ReviewWidget(Docked):
         self.options.asked.connect(desk.following.look)
         self.table.picked.connect(self.go_to)
         self.table.noted.connect(desk.annotate)
-        self.bar.moved.connect(self.move)
+        self.bar.moved.connect(self.step)
         self.bar.judged.connect(self.judge)
         self.bar.undone.connect(self.undo)
         self.bar.noted.connect(self._annotate)
@@ -127,7 +127,7 @@ class ReviewWidget(Docked):
         self.desk.see(rank)
         self._show_current()
 
-    def move(self, step: int) -> None:
+    def step(self, step: int) -> None:
         """Look at the next stop of the table (+1), or the previous one (-1)."""
         rank = self.table.following(step)
         if rank is not None:
@@ -222,8 +222,8 @@ class ReviewWidget(Docked):
         if others:
             whose = ", ".join(f"process {one.pid} on {one.host}" for one in others)
             self.others.setText(
-                f"This review is open in another window, too ({whose}). What is decided "
-                "in one is seen in the other."
+                f"This review is open in another window, too ({whose}). What is "
+                "decided in one is seen in the other."
             )
 
     def _show_current(self) -> None:

@@ -1,0 +1,258 @@
+"""A review as files: its list, its labels, its report."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...grid import Grid
+from ...io.labels import write_labels
+from ...matching.comparison import Segmentation, iter_labels_at
+from ...measures import MEASURES
+from ...regions import iter_regions, voxel_volume
+from ...report import ReportCase, iter_report, write_report
+from ...resampling import iter_resample
+from ...review import Stop
+from ...review.export import write_json, write_tsv
+from ...steps import part
+from ..inspect.subject import Color
+from ..layers import layer_grid, layer_info
+from ..selection import scan_for_map
+from ..sources import Source, axes_of, source_of
+from ..work import Steps
+from .begin import Opened
+from .desk import Desk
+from .material import path_of
+
+Array = np.ndarray[Any, Any]
+
+
+def save_list(path: Path, desk: Desk) -> str:
+    """Write the places with what was decided; gives what to tell.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    assert desk.opened is not None
+    session = desk.opened.session
+    desk.count()
+    if path.suffix.lower() == ".json":
+        write_json(
+            path,
+            case=session.case,
+            stops=session.review.stops,
+            names=session.names,
+            unit=session.unit,
+            radius_mm=session.radius_mm,
+            expected_errors=session.expected_errors,
+            inputs=[asdict(one) for one in session.inputs],
+            options=asdict(session.options),
+        )
+    else:
+        path = path if path.suffix else path.with_suffix(".tsv")
+        write_tsv(path, session.review.stops, session.names)
+    return f"The list is in {path}."
+
+
+def save_labels(path: Path, desk: Desk, viewer: Any) -> str:
+    """Write the segmentation as it is now; gives what to tell.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    edited = desk.edited
+    assert edited is not None
+    desk.count()
+    scan = scan_for_map(viewer.layers, desk.following.subject.layer)  # type: ignore[union-attr]
+    written = write_labels(
+        path,
+        edited.current,
+        # What only the viewer knows is no place in a patient.
+        layer_grid(edited.layer),
+        source=path_of(edited.layer),
+        scan=None if scan is None else layer_grid(scan),
+    )
+    return f"The corrected segmentation is in {written.path}. {written.note}".strip()
+
+
+@dataclass(frozen=True, eq=False)
+class ReportMaterial:
+    """What a report is made of, taken from layers on the main thread.
+
+    Attributes
+    ----------
+    path : Path
+        Where it goes.
+    opened : Opened
+        The review.
+    stops, progress : sequence of Stop, str
+        What was decided, and how far it is.
+    info : mapping
+        What the map tells of itself.
+    highest : float
+        The largest value that the map can have.
+    labels : Segmentation
+        As they are now.
+    scan : tuple of (str, Source), or None
+        Name, values and place.
+    colors : mapping of int to (int, int, int)
+        Of labels.
+    """
+
+    path: Path
+    opened: Opened
+    stops: Sequence[Stop]
+    progress: str
+    info: Mapping[str, Any]
+    highest: float
+    labels: Segmentation
+    scan: tuple[str, Source] | None
+    colors: Mapping[int, Color]
+
+
+def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path | None]:
+    """What writes a report in the background."""
+    opened, subject = desk.opened, desk.following.subject
+    assert opened is not None
+    assert subject is not None
+    desk.count()
+    labels = opened.material.labels
+    if desk.edited is not None:
+        labels = replace(labels, labels=desk.edited.current.copy())
+    scan = scan_for_map(viewer.layers, subject.layer)
+    axes = axes_of(viewer.layers)
+    session = opened.session
+    material = ReportMaterial(
+        path if path.suffix else path.with_suffix(".html"),
+        opened,
+        session.review.stops,
+        session.review.progress().sentence,
+        layer_info(subject.layer),
+        subject.highest,
+        labels,
+        None if scan is None else (scan.name, source_of(scan, axes=axes)),
+        subject.colors_of({*opened.there, *subject.names}),
+    )
+    return partial(iter_save_report, material)
+
+
+def iter_save_report(
+    material: ReportMaterial, cancel: threading.Event | None = None
+) -> Generator[float, None, Path | None]:
+    """Write a report; yields the share done, gives its path, None if cancelled.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    cancel = cancel or threading.Event()
+    opened, source = material.opened, material.opened.material
+    values, grid = np.asarray(source.map.values), source.map.grid
+    steps = iter_labels_at(values.shape, grid, material.labels, cancel)
+    labels = yield from part(steps, 0, 0.1)
+    scan = yield from part(
+        _iter_scan_at(values.shape, grid, material.scan, cancel), 0.1, 0.3
+    )
+    if cancel.is_set():
+        return None
+    table = None
+    if labels is not None:
+        labels = np.asarray(labels)
+        regions = yield from part(
+            iter_regions(values, labels, source.no_data, cancel=cancel), 0.3, 0.5
+        )
+        if regions is None:
+            return None
+        table = regions.table(
+            class_names=source.names, voxel_volume_mm3=voxel_volume(grid)
+        )
+    case = ReportCase(
+        title=source.case,
+        values=values,
+        grid=grid if source.anatomical else None,
+        measure=material.info["measure"],
+        unit=source.unit,
+        highest=material.highest,
+        labels=labels,
+        scan=scan,
+        no_data=source.no_data,
+        names=source.names,
+        colors=material.colors,
+        facts=_facts(material),
+        checks=material.info["checks"],
+        table=table,
+        hotspots=replace(
+            opened.hotspots, places=tuple(stop.hotspot for stop in material.stops)
+        ),
+        stops=material.stops,
+        progress=material.progress,
+        reviewed=True,
+        made=date.today().isoformat(),
+    )
+    html = yield from part(iter_report(case), 0.5, 1)
+    if cancel.is_set():
+        return None
+    write_report(material.path, html)
+    return material.path
+
+
+def _iter_scan_at(
+    shape: tuple[int, ...],
+    grid: Grid | None,
+    scan: tuple[str, Source] | None,
+    cancel: threading.Event,
+) -> Generator[float, None, Array | None]:
+    """The scan at the voxels of the map; None where it is not known how it lies."""
+    if scan is None:
+        return None
+    source = scan[1]
+    values = np.asarray(source.values)
+    if grid is None or source.grid is None:
+        return values if values.shape == shape else None
+    # Of several moments, the first: further axes come last in core order.
+    values = values.reshape(*values.shape[: source.grid.ndim], -1)[..., 0]
+    if grid.same_place(source.grid):
+        return values
+    return (yield from iter_resample(values, source.grid, grid, cancel=cancel))
+
+
+def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
+    """Rows of the summary."""
+    info, numbers = material.info, material.info["statistics"]
+    opened, unit = material.opened, material.opened.material.unit
+    session = opened.session
+    measure = MEASURES[info["measure"]].title
+
+    def in_unit(value: float) -> str:
+        return f"{value:.4g} {unit}".strip()
+
+    changed = int(session.runs[:, 1].sum())
+    rows = [
+        ("Probabilities", str(info["source"] or info["probabilities"])),
+        ("Segmentation", material.labels.name),
+        ("Scan", "none" if material.scan is None else material.scan[0]),
+        ("Measure", measure if not unit else f"{measure} in {unit}"),
+        ("Classes", str(info["n_classes"])),
+        ("Voxels", f"{numbers['voxels']:,}"),
+        ("Voxels without data", f"{numbers['no_data']:,}"),
+        ("Mean", in_unit(numbers["mean"])),
+        ("Mean in the foreground", in_unit(numbers["foreground_mean"])),
+        ("Places", f"{len(material.stops)} of {session.radius_mm:g} mm"),
+        ("Expected errors", f"{session.expected_errors:,.0f} voxels in all"),
+        ("Networks", str(max(1, len(opened.material.members)))),
+        ("Changed labels", f"{changed:,} voxels"),
+        ("Review", f"begun on {session.begun[:10]}"),
+    ]
+    return [row for row in rows if row[1]]
