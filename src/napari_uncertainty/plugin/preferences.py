@@ -18,5 +18,5 @@ def preferences() -> Any:
 
 
 def review_preferences() -> Any:
-    """Preferences of *Review uncertainty*: folder, places and radius."""
+    """Preferences of *Review uncertainty*: folder, count and radius."""
     return get_plugin_settings("napari-uncertainty").review

@@ -185,7 +185,7 @@ class Desk(QObject):
         if news.stops:
             numbers = ", ".join(map(str, news.stops))
             plural = "s" if len(news.stops) > 1 else ""
-            self.told.emit(f"Another window has changed stop{plural} {numbers}.")
+            self.told.emit(f"Another window has changed hotspot{plural} {numbers}.")
         self.changed.emit()
 
     # -- labels that change ---------------------------------------------------

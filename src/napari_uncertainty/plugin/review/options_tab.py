@@ -42,16 +42,14 @@ class OptionsTab(QWidget):
         preferences = review_preferences()
         self.count = QSpinBox()
         self.count.setRange(1, 1000)
-        self.count.setValue(preferences.places)
+        self.count.setValue(preferences.count)
         self.radius = _millimetres(0.1, preferences.radius)
         self.separation = _millimetres(_AS_RADIUS, _AS_RADIUS)
         self.separation.setSpecialValueText("as the radius")
         self.separation.setToolTip("How far two centres are apart at least.")
         self.classes = QListWidget()
         self.classes.setMaximumHeight(_LIST_HEIGHT)
-        self.classes.setToolTip(
-            "Places are looked for in these classes, and near them."
-        )
+        self.classes.setToolTip("Hotspots are looked for in these, and near them.")
         self.interior = QCheckBox("Only inside classes, not at their boundaries")
         self.several = QCheckBox("Other networks for the same scan count, too")
         self.several.setToolTip(
@@ -59,8 +57,8 @@ class OptionsTab(QWidget):
             "of nnU-Net's folds. Where networks disagree, errors are likely."
         )
         self.several.setChecked(True)
-        self.advance = QCheckBox("After a verdict, go to the next open place")
-        self.button = QPushButton("Find places")
+        self.advance = QCheckBox("After a verdict, go to the next open hotspot")
+        self.button = QPushButton("Find hotspots")
         self.kept = QLabel()
         self.kept.setWordWrap(True)
         self.kept.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -72,7 +70,7 @@ class OptionsTab(QWidget):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Places", self.count)
+        form.addRow("Hotspots", self.count)
         form.addRow("Radius", self.radius)
         form.addRow("Apart", self.separation)
         form.addRow("Classes", self.classes)

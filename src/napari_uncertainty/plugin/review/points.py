@@ -26,7 +26,7 @@ VERDICT_COLORS: dict[Verdict, str] = {
 # Width of the line around a ball, as a share of its diameter, and how much of its
 # colour fills it in 3D.
 LINE = 0.05
-FILL = 0.35
+FILL = 0.15
 
 TEXT_SIZE = 11
 

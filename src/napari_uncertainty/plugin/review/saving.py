@@ -249,7 +249,7 @@ def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
         ("Voxels without data", f"{numbers['no_data']:,}"),
         ("Mean", in_unit(numbers["mean"])),
         ("Mean in the foreground", in_unit(numbers["foreground_mean"])),
-        ("Places", f"{len(material.stops)} of {session.radius_mm:g} mm"),
+        ("Hotspots", f"{len(material.stops)} of {session.radius_mm:g} mm"),
         ("Expected errors", f"{session.expected_errors:,.0f} voxels in all"),
         ("Networks", str(max(1, len(opened.material.members)))),
         ("Changed labels", f"{changed:,} voxels"),

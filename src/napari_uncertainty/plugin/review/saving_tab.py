@@ -43,7 +43,7 @@ class SavingTab(QWidget):
         super().__init__(parent)
         self._viewer, self._desk = viewer, desk
         self._jobs: list[Job[Path | None]] = []
-        self.points = QCheckBox("Show all places as a points layer")
+        self.points = QCheckBox("Show all hotspots as a points layer")
         self.list_button = QPushButton("Save list…")
         self.labels_button = QPushButton("Save corrected segmentation…")
         self.report_button = QPushButton("Save report…")
@@ -52,12 +52,12 @@ class SavingTab(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(self.points)
         for text, button in (
-            ("Places, verdicts and notes, as a table (.tsv) or as .json.",
+            ("Hotspots, verdicts and notes, as a table (.tsv) or as .json.",
              self.list_button),
             ("With the header, affine and data type of the file it was read from.",
              self.labels_button),
             ("One HTML file for a colleague without napari: numbers, checks, and three "
-             "planes through each place.", self.report_button),
+             "planes through each hotspot.", self.report_button),
         ):  # fmt: skip
             layout.addSpacing(12)
             about = QLabel(text)

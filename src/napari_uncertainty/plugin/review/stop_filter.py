@@ -18,7 +18,7 @@ from ...review import VERDICTS, Stop, Verdict
 from ..inspect.class_model import SIGNS
 from .stop_model import NUMBERS, SWATCH_SIZE, Color, Column, StopModel, swatches
 
-ALL_STOPS, ALL_CLASSES = "All stops", "All classes"
+ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"
 
 # That a box has room for; there is more where the window is wider.
 _LEAST_LETTERS = 6
@@ -233,9 +233,11 @@ class FilterRow(QWidget):
         self.status.addItem(ALL_STOPS, None)
         for verdict in VERDICTS:
             self.status.addItem(verdict.capitalize(), verdict)
-        self.status.setToolTip("Show only stops about which this was decided.")
+        self.status.setToolTip("Show only hotspots about which this was decided.")
         self.classes.addItem(ALL_CLASSES, None)
-        self.classes.setToolTip("Show only stops where this class is one of the two.")
+        self.classes.setToolTip(
+            "Show only hotspots where this class is one of the two."
+        )
         self.text.setPlaceholderText("Find…")
         self.text.setToolTip("Words in classes, status or note; all have to be there.")
         self.text.setClearButtonEnabled(True)

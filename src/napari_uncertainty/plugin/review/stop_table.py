@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import (  # type: ignore[attr-defined]
@@ -85,11 +84,11 @@ class StopTable(QWidget):
         That is order, filter, the current stop, and a note that is being written.
         """
         before = self._current_spot()
-        with self._selecting():
-            self.model.show(stops, names, unit, colors)
-            self.filters.offer_classes(self.model)
-            if self._current_spot() != before:
-                self._current = None  # another place has its rank now
+        self.model.show(stops, names, unit, colors)
+        self.filters.offer_classes(self.model)
+        if self._current_spot() != before:
+            self._current = None  # another place has its rank now
+        self._mark_current()
         self.view.fit()
 
     def select(self, rank: int | None) -> None:
@@ -99,9 +98,9 @@ class StopTable(QWidget):
         """
         known = rank is not None and self.order.source_row(rank) is not None
         self._current = rank if known else None
-        with self._selecting():
-            if self._current is not None:
-                self.order.keep(self._current)
+        if self._current is not None:
+            self.order.keep(self._current)
+        self._mark_current()
         self._settle_soon()
         self._scroll()
 
@@ -142,8 +141,8 @@ class StopTable(QWidget):
             self.picked.emit(rank)
 
     def _filter(self) -> None:
-        with self._selecting():
-            self.order.show_only(*self.filters.chosen)
+        self.order.show_only(*self.filters.chosen)
+        self._mark_current()
         self._scroll()
 
     # -- and what follows -----------------------------------------------------
@@ -157,13 +156,7 @@ class StopTable(QWidget):
         self._settling.start(QApplication.doubleClickInterval() if pressed else 0)
 
     def _settle(self) -> None:
-        with self._selecting():
-            self.order.let_go(self._current)
-
-    @contextmanager
-    def _selecting(self) -> Iterator[None]:
-        """Change rows or the current stop; its row is the selected one then."""
-        yield
+        self.order.let_go(self._current)
         self._mark_current()
 
     def _mark_current(self) -> None:

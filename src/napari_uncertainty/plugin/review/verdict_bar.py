@@ -20,12 +20,12 @@ from superqt import QElidingLabel
 from ...review import Stop, Verdict
 from .stop_model import dot
 
-NO_STOP = "No stop is chosen."
+NO_STOP = "No hotspot is chosen."
 
 # Texts of buttons, and what they do.
 _TEXTS = {
-    "previous": ("Previous", "Go to the stop above."),
-    "next": ("Next", "Go to the stop below."),
+    "previous": ("Previous", "Go to the hotspot above."),
+    "next": ("Next", "Go to the hotspot below."),
     "undo": ("Undo", "Take the last decision or note back."),
     "fine": ("Fine", "Nothing is wrong here."),
     "fixed": ("Fixed", "It was wrong, and the labels are corrected now."),
@@ -41,7 +41,9 @@ _PADDING, _ICON_GAP = 4, 4
 
 _CONFIRM = "Labels changed here. Press to confirm that it is fixed."
 _NOTE = "Note"
-_NOTE_TIP = "What you want to say about this stop. Enter keeps it, Esc takes it back."
+_NOTE_TIP = (
+    "What you want to say about this hotspot. Enter keeps it, Esc takes it back."
+)
 
 
 class VerdictBar(QWidget):

@@ -81,7 +81,7 @@ class ReviewWidget(Docked):
         layout.addWidget(self.progress)
         layout.addWidget(self.line)
         self.tabs = QTabWidget()
-        self.tabs.addTab(self.table, "Places")
+        self.tabs.addTab(self.table, "Hotspots")
         self.tabs.addTab(scrolled(self.options), "Options")
         self.tabs.addTab(scrolled(self.saving), "Save")
         layout.addWidget(self.tabs, 1)
@@ -134,14 +134,14 @@ class ReviewWidget(Docked):
             self.go_to(rank)
         elif self.desk.stops:
             end = "last" if step > 0 else "first"
-            show_info(f"This is the {end} place of the list.")
+            show_info(f"This is the {end} hotspot of the list.")
 
     def judge(self, verdict: Verdict) -> None:
         """Decide about the stop that is looked at."""
         stop = self.current
         if stop is None:
             if self.desk.stops:
-                show_warning("Go to a place first.")
+                show_warning("Go to a hotspot first.")
             return
         self.bar.commit_note()
         self.desk.judge(stop.rank, verdict)
@@ -271,10 +271,10 @@ def _about(opened: Any, segmentation: Any) -> str:
     )
     whose = "the most probable class" if segmentation is None else segmentation.name
     errors = opened.session.expected_errors
-    again = "Taken up again" if opened.resumed else "Places"
+    again = "Taken up again: " if opened.resumed else ""
     return (
-        f"{again}: {len(opened.session.review.stops)} of '{whose}' by {by}; "
-        f"about {errors:,.0f} voxels are expected to be wrong in all."
+        f"{again}{len(opened.session.review.stops)} hotspots of '{whose}' by {by}. "
+        f"In all, some {errors:,.0f} voxels are expected to be wrong."
     )
 
 
