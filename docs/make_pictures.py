@@ -4,7 +4,8 @@
 which are not part of this repository: ``--feta FOLDER`` names a folder with T1.nii.gz,
 reference_segmentation.nii.gz, fold_0/sub-007.npz, fold_0/sub-007.nii.gz and the same of
 fold_1. Without it, the pictures of it that are there are left alone. ``--inspect``
-makes only those of the widget *Inspect uncertainty*.
+makes only those of the widget *Inspect uncertainty*, ``--review`` those of *Review
+uncertainty*.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from picture_tools import (
     without_space_below,
 )
 from pictures_inspect import picture_inspect
+from pictures_review import picture_review
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtWidgets import QDockWidget
 
@@ -69,19 +71,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feta", type=Path, metavar="FOLDER")
     parser.add_argument("--inspect", action="store_true")
+    parser.add_argument("--review", action="store_true")
     arguments = parser.parse_args()
     folder = arguments.feta
     PICTURES.mkdir(exist_ok=True)
-    if not arguments.inspect:
+    only = arguments.inspect or arguments.review
+    if not only:
         picture_case("sample", mni152_case())
         if folder is not None:
             picture_case("feta", fetal_case(folder, 1))
             picture_errors("feta", folder)
             picture_mirrored("feta", folder)
             picture_tilts("feta", folder)
-    picture_inspect("sample", mni152_case())
-    if folder is not None:
-        picture_inspect("feta", fetal_case(folder, 1))
+    for picture, asked in (
+        (picture_inspect, arguments.inspect), (picture_review, arguments.review),
+    ):  # fmt: skip
+        if asked or not only:
+            picture("sample", mni152_case())
+            if folder is not None:
+                picture("feta", fetal_case(folder, 1))
 
 
 def picture_case(name: str, volumes: Iterable[Volume]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -74,7 +74,7 @@ def write_map(
             f"The map has shape {values.shape} and its grid {grid.shape}; it was "
             "changed since it was computed, so it cannot be placed on the scan."
         )
-    image = _nifti_image(np.asarray(values, dtype=np.float32), grid, zooms)
+    image = image_on(np.asarray(values, dtype=np.float32), grid, zooms)
     measure, unit = provenance.get("measure", "map"), provenance.get("unit")
     # NIFTI_INTENT_ESTIMATE: each value estimates what the name says (nifti1.h).
     image.header.set_intent("estimate", name=str(measure)[:15])
@@ -84,13 +84,12 @@ def write_map(
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
     text = json.dumps(dict(provenance), indent=2, ensure_ascii=False) + "\n"
     encoded = text.encode("utf-8", "backslashreplace")
-    write_image = _write_gzip if path.name.lower().endswith(".gz") else _write_plain
-    write_whole(
-        [
-            (path, lambda file: write_image(image, file)),
-            (sidecar, lambda file: file.write(encoded)),
-        ]
-    )
+
+    def write_image(file: BinaryIO) -> None:
+        with packed(path, file) as target:
+            image.to_stream(target)
+
+    write_whole([(path, write_image), (sidecar, lambda file: file.write(encoded))])
     return [path, sidecar]
 
 
@@ -99,14 +98,60 @@ def is_map(image: Any) -> bool:
     return bytes(image.header["descrip"].item()).endswith(_MADE_HERE.encode())
 
 
-def _write_plain(image: Any, file: BinaryIO) -> None:
-    image.to_stream(file)
+@contextmanager
+def packed(path: Path, file: BinaryIO) -> Iterator[Any]:
+    """What to write an image to: gzipped on the way if that is what the name says.
 
-
-def _write_gzip(image: Any, file: BinaryIO) -> None:
-    """Without time and file name in gzip's header: the same map is the same file."""
+    Without time and file name in gzip's header: the same image is the same file.
+    """
+    if not path.name.lower().endswith(".gz"):
+        yield file
+        return
     with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as compressed:
-        image.to_stream(compressed)
+        yield compressed
+
+
+def image_on(
+    values: np.ndarray[Any, Any],
+    grid: Grid | None,
+    zooms: Sequence[float] | None = None,
+) -> Any:
+    """A NIfTI image with the place, codes and units of a grid; see :func:`write_map`.
+
+    Parameters
+    ----------
+    values : ndarray
+        In core order; further axes come last. They are stored in their own type.
+    grid : Grid or None
+        Where they are. With a NIfTI header, the image has a copy without extensions.
+    zooms : sequence of float or None
+        Voxel size where there is no grid.
+
+    Returns
+    -------
+    nibabel image
+        NIfTI-2 if the grid's header is, else NIfTI-1.
+    """
+    if grid is None:
+        image = nib.Nifti1Image(values, None, dtype=values.dtype)
+        if zooms is not None:
+            image.header.set_zooms(tuple(zooms))
+        return image
+    header = None if grid.nifti_header is None else grid.nifti_header.copy()
+    image_class: Any = (
+        nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    )
+    if header is not None:
+        header.extensions.clear()  # they describe the source, not this image
+        header.set_slope_inter(1, 0)
+        header["cal_min"] = header["cal_max"] = 0
+        # Before nibabel sees another affine, for it would set other codes.
+        if (grid.affine != header.get_best_affine()).any():
+            _move_origin(header, grid.affine)
+    image = image_class(values, grid.affine, header, dtype=values.dtype)
+    if header is None:
+        image.header.set_xyzt_units("mm")
+    return image
 
 
 def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
@@ -123,29 +168,3 @@ def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
             moved = header.get_qform() @ first
             for name, value in zip("xyz", moved, strict=False):
                 header[f"qoffset_{name}"] = value
-
-
-def _nifti_image(
-    values: np.ndarray[Any, Any], grid: Grid | None, zooms: Sequence[float] | None
-) -> Any:
-    if grid is None:
-        image = nib.Nifti1Image(values, None)
-        if zooms is not None:
-            image.header.set_zooms(tuple(zooms))
-        return image
-    header = None if grid.nifti_header is None else grid.nifti_header.copy()
-    image_class: Any = (
-        nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    )
-    if header is not None:
-        header.extensions.clear()  # they describe the source, not this map
-        header.set_slope_inter(1, 0)
-        header["cal_min"] = header["cal_max"] = 0
-        # Before nibabel sees another affine, for it would set other codes.
-        if (grid.affine != header.get_best_affine()).any():
-            _move_origin(header, grid.affine)
-    image = image_class(values, grid.affine, header)
-    image.set_data_dtype(np.float32)
-    if header is None:
-        image.header.set_xyzt_units("mm")
-    return image

@@ -1,0 +1,186 @@
+"""A review for others: a table for people and statistics, and JSON with everything."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..hotspots import Hotspots
+from ..io.atomic import write_whole
+from ..regions.table import unnamed
+from .stop import Stop
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Digits of a number in the table: enough to tell any two of float32 apart.
+_DIGITS = "%.9g"
+
+_WHOLE = ["rank", "i", "j", "k"]
+_FRACTIONS = ["x", "y", "z", "mass", "peak", "mean", "share"]
+
+
+def stops_table(
+    stops: Sequence[Stop], names: Mapping[int, str] | None = None
+) -> pd.DataFrame:
+    """One row for each stop, in the order given.
+
+    Parameters
+    ----------
+    stops : sequence of Stop
+        Those of a review.
+    names : mapping of int to str, or None
+        Names of labels.
+
+    Returns
+    -------
+    DataFrame
+        The columns of :meth:`.Hotspots.table`, then ``verdict`` (*open*, *fine*,
+        *fixed* or *needs expert*), ``suggested``, ``seen`` (bool), ``changed_voxels``
+        and ``note``. Indices of voxels are whole numbers even where one is missing.
+    """
+    places = tuple(stop.hotspot for stop in stops)
+    # What is not of one place is in no row.
+    table = Hotspots(places, math.nan, math.nan, (), None).table(names)
+    table = table.astype(dict.fromkeys(_WHOLE, "Int64"))
+    table = table.astype(dict.fromkeys(_FRACTIONS, "float64"))
+    return table.assign(
+        verdict=[stop.verdict for stop in stops],
+        suggested=np.array([stop.suggested for stop in stops], dtype=bool),
+        seen=np.array([stop.seen for stop in stops], dtype=bool),
+        changed_voxels=np.array([stop.changed_voxels for stop in stops], np.int64),
+        note=np.array([stop.note for stop in stops], dtype=object),
+    )
+
+
+def write_tsv(
+    path: str | PathLike[str],
+    stops: Sequence[Stop],
+    names: Mapping[int, str] | None = None,
+) -> None:
+    """Write :func:`stops_table` tab-separated, in UTF-8, one line for each stop.
+
+    Fractions have nine digits, and what is missing is empty; ``suggested`` and ``seen``
+    are ``true`` or ``false``. Line breaks, tabs and runs of spaces in notes and names
+    become one space: :func:`write_json` keeps them, and all digits. A note with
+    quotation marks is put in quotation marks, its own doubled, which readers of CSV
+    undo.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; an older one is replaced.
+    stops, names : sequence of Stop, mapping of int to str or None
+        As for :func:`stops_table`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written; an older one is then still there.
+    """
+    table = stops_table(stops, names)
+    for column in ("suggested", "seen"):
+        table[column] = ["true" if value else "false" for value in table[column]]
+    for column in ("class_a", "class_b", "note"):
+        lines = [_one_line(text) for text in table[column]]
+        table[column] = np.array(lines, dtype=object)
+    text = table.to_csv(
+        sep="\t", index=False, float_format=_DIGITS, lineterminator="\n"
+    )
+    _write(Path(path), text)
+
+
+def write_json(
+    path: str | PathLike[str],
+    *,
+    case: str,
+    stops: Sequence[Stop],
+    names: Mapping[int, str] | None = None,
+    unit: str,
+    radius_mm: float,
+    expected_errors: float,
+    inputs: Sequence[Mapping[str, Any]] = (),
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a review with every digit of its numbers, and its notes word for word.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; an older one is replaced.
+    case : str
+        What the case is called.
+    stops : sequence of Stop
+        Its stops; each becomes an object with all that is known of it.
+    names : mapping of int to str, or None
+        Names of labels.
+    unit : str
+        Of the map, and so of ``peak`` and ``mean``.
+    radius_mm, expected_errors : float
+        Of each ball; how many voxels are expected to be wrong, all over.
+    inputs, options : sequence of mapping, mapping or None
+        What the review is about and how its places were found; of text, numbers,
+        paths, arrays, sequences and mappings.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written; an older one is then still there.
+    """
+    names = names or {}
+    told = {
+        "case": case,
+        "unit": unit,
+        "radius_mm": radius_mm,
+        "expected_errors": expected_errors,
+        "class_names": names,
+        "inputs": inputs,
+        "options": options or {},
+        "stops": [_row(stop, names) for stop in stops],
+        "version": version("napari-uncertainty"),
+    }
+    text = json.dumps(_plain(told), indent=2, ensure_ascii=False, allow_nan=False)
+    _write(Path(path), text + "\n")
+
+
+def _row(stop: Stop, names: Mapping[int, str]) -> dict[str, Any]:
+    row = asdict(stop)
+    place: dict[str, Any] = row.pop("hotspot")
+    pair = place["classes"]
+    place["class_names"] = pair and [
+        names.get(label) or unnamed(label) for label in pair
+    ]
+    return place | row
+
+
+def _one_line(text: object) -> str | None:
+    return " ".join(text.split()) if isinstance(text, str) else None
+
+
+def _plain(value: Any) -> Any:
+    """With nothing in it but what JSON has; numbers that it has not become null."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, PathLike):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _write(path: Path, text: str) -> None:
+    # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_whole([(path, lambda file: file.write(encoded))])
