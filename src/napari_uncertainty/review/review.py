@@ -37,12 +37,18 @@ class Progress:
         """Such as "12 of 50 seen: 38 % of the uncertainty and an estimated 41 % …"."""
         if not self.seen:
             return f"0 of {self.total} seen"
-        share, errors = 100 * self.map_share, 100 * self.error_share
+        share, errors = _percent(self.map_share), _percent(self.error_share)
         return (
-            f"{self.seen} of {self.total} seen: {share:.0f} % of the uncertainty and "
-            f"an estimated {errors:.0f} % of the errors are in "
+            f"{self.seen} of {self.total} seen: {share} of the uncertainty and "
+            f"an estimated {errors} of the errors are in "
             f"{'it' if self.seen == 1 else 'them'}"
         )
+
+
+def _percent(share: float) -> str:
+    """To a tenth where it is little, for each hotspot adds little."""
+    percent = 100 * share
+    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QMainWindow
 
 from napari_uncertainty.hotspots import Hotspot
@@ -155,6 +156,23 @@ def test_enter_and_a_double_click_go_there_again(driven):
     assert driven.picked == [5, 5, 5, 5]
 
 
+def test_getting_the_keys_goes_nowhere(driven):
+    driven.table.view.clearFocus()
+    focus = QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason)
+    QApplication.sendEvent(driven.table.view, focus)
+    assert (driven.picked, driven.table.current) == ([], None)
+    driven.press(KEY.Key_Down)
+    assert driven.picked == [1]
+    driven.filter("fine")
+    driven.table.view.clearFocus()
+    QApplication.sendEvent(driven.table.view, focus)
+    assert (driven.picked, driven.table.current) == ([1], 1)
+    driven.filter("open")
+    QApplication.sendEvent(driven.table.view, focus)
+    driven.press(KEY.Key_Down)
+    assert driven.picked == [1, 5]
+
+
 def test_select_is_silent_and_scrolls(driven):
     for rank in (30, 2, N):
         driven.table.select(rank)
@@ -285,8 +303,9 @@ def test_rows_do_not_move_below_the_mouse(driven, qtbot):
     view = driven.table.view.viewport()
     at = driven.point(9)
     qtbot.mousePress(view, LEFT, pos=at)
+    qtbot.wait(20)
     assert driven.table._settling.isActive()
-    assert driven.point(9) == at
+    assert driven.point(9).y() == at.y()
     assert driven.selected == [9]
     qtbot.mouseRelease(view, LEFT, pos=at)
     qtbot.waitUntil(lambda: 1 not in driven.ranks)

@@ -11,7 +11,15 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
     Qt,
     Signal,
 )
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
 
 from ...regions.table import unnamed
 from ...review import VERDICTS, Stop, Verdict
@@ -19,7 +27,6 @@ from ..inspect.class_model import SIGNS
 from .stop_model import NUMBERS, SWATCH_SIZE, Color, Column, StopModel, swatches
 
 ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"
-
 # That a box has room for; there is more where the window is wider.
 _LEAST_LETTERS = 6
 
@@ -111,19 +118,10 @@ class StopFilter(QSortFilterProxyModel):
         return next(rows, None)
 
     def following(self, rank: int | None, step: int) -> int | None:
-        """Rank of the stop that is shown some rows below, or above, another.
+        """Rank of the stop that is shown some rows below another, or above (step < 0).
 
-        Parameters
-        ----------
-        rank : int or None
-            From where; it may be hidden. None for the row above the first.
-        step : int
-            How many rows below; negative for above.
-
-        Returns
-        -------
-        int or None
-            None where there are not as many.
+        The other one may be hidden; None is above the first. None if there are not as
+        many rows.
         """
         above, below = self._around(rank)
         ahead = below if step > 0 else above[::-1]
@@ -229,7 +227,7 @@ class FilterRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._offer: list[tuple[str, int, Color | None]] = []
-        self.status, self.classes, self.text = QComboBox(), QComboBox(), QLineEdit()
+        self.status, self.classes, self.text = _Box(), _Box(), QLineEdit()
         self.status.addItem(ALL_STOPS, None)
         for verdict in VERDICTS:
             self.status.addItem(verdict.capitalize(), verdict)
@@ -244,16 +242,16 @@ class FilterRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for box in (self.status, self.classes):
-            # Long names are cut in the box, not in its list.
+            # Long names are whole in its list.
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(_LEAST_LETTERS)
             box.setIconSize(QSize(SWATCH_SIZE, SWATCH_SIZE))
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-            layout.addWidget(box, 1)
+            layout.addWidget(box, 4)
         self.text.textChanged.connect(lambda _: self.changed.emit())
-        layout.addWidget(self.text, 1)
+        layout.addWidget(self.text, 3)
 
     @property
     def chosen(self) -> tuple[Verdict | None, int | None, str]:
@@ -279,3 +277,24 @@ class FilterRow(QWidget):
         self.classes.blockSignals(before)
         if chosen is not None and at < 0:
             self.changed.emit()
+
+
+class _Box(QComboBox):
+    """A list whose chosen text ends in an ellipsis where the box is narrow."""
+
+    def paintEvent(self, _event: Any) -> None:
+        """Paint as Qt does, but for a text that it would cut."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        style, box = self.style(), QStyle.ComplexControl.CC_ComboBox
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        assert style is not None
+        room = style.subControlRect(box, option, field, self).width() - 2
+        if not option.currentIcon.isNull():
+            room -= option.iconSize.width() + 4
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideRight, room
+        )
+        painter.drawComplexControl(box, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
