@@ -2,7 +2,8 @@
 
 from .edits import apply_runs, changed_voxels, restore, runs_of
 from .fingerprint import Options, ReviewedInput, fingerprint
-from .review import Progress, Review
+from .progress import Progress
+from .review import Review
 from .session import Refreshed, Session, Window
 from .stop import VERDICTS, Stop, Verdict
 from .store import Found, find_session, place_for, user_folder
