@@ -180,6 +180,115 @@ def test_wrong_usage(arguments):
     assert "Usage" in ran.stdout + ran.stderr
 
 
+@pytest.fixture
+def mapped(case_folder, monkeypatch):
+    """A case with its map, and a user's folder of its own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(case_folder / "user"))
+    words = ["--labels", case_folder / "case.nii.gz", "--hotspots", 3]
+    ran = call("map", case_folder / "case.npz", "-o", case_folder / "out", *words)
+    assert ran.returncode == 0, ran.stderr
+    return case_folder / "out"
+
+
+def test_report_of_a_map(mapped, case_folder):
+    before = {path.name for path in mapped.iterdir()}
+    assert "case_hotspots.tsv" in before
+    scan = ["--scan", case_folder / "T1.nii.gz"]
+    ran = call("report", mapped / "case_entropy.nii.gz", *scan, "--hotspots", 2)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    path = mapped / "case_report.html"
+    assert ran.stdout == f"{path}\n"
+    assert {one.name for one in mapped.iterdir()} - before == {path.name}
+    html = path.read_text("utf-8")
+    assert html.count("<article") == 2
+    assert "T1.nii.gz" in html
+    # Under another name, and over itself.
+    again = case_folder / "new" / "report.html"
+    for _ in range(2):
+        ran = call("report", mapped / "case_entropy.json", "-o", again)
+        assert (ran.returncode, ran.stdout) == (0, f"{again}\n")
+    assert again.read_text("utf-8").count("<article") >= 2
+
+
+def test_report_says_what_is_missing(mapped, case_folder):
+    (case_folder / "case.npz").unlink()
+    ran = call("report", mapped / "case_entropy.nii.gz")
+    assert ran.returncode == 0
+    assert ran.stderr == (
+        "napari-uncertainty: The probabilities case.npz are not there any more. So the "
+        "hotspots are from the map alone.\n"
+    )
+    html = (mapped / "case_report.html").read_text("utf-8")
+    assert "The probabilities case.npz are not there any more." in html
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none.nii.gz"], "There is no file "),
+        (["T1.nii.gz"], "Beside the map there is no T1.json"),
+        (["MAP", "--scan", "none.nii.gz"], "There is no scan none.nii.gz."),
+        (["MAP", "--labels", "T1.nii.gz"], ""),
+        (["MAP", "-o", "T1.nii.gz"], ""),
+        (["MAP", "-o", "T1.nii.gz/report.html"], ""),
+        (["MAP", "-o", "out"], ""),
+    ],
+)
+def test_what_report_refuses(mapped, case_folder, monkeypatch, words, said):
+    def listed():
+        files = (path for path in case_folder.rglob("*") if path.is_file())
+        return {path: path.read_bytes() for path in files}
+
+    decimals = np.linspace(0, 1, 336).reshape(6, 7, 8)
+    nib.Nifti1Image(decimals, np.eye(4)).to_filename(case_folder / "T1.nii.gz")
+    before = listed()
+    monkeypatch.chdir(case_folder)
+    ran = call(
+        "report", *("out/case_entropy.nii.gz" if w == "MAP" else w for w in words)
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(f"napari-uncertainty: {said}")
+    assert len(ran.stderr.splitlines()) == 1
+    assert listed() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_report_on_a_full_disk(mapped):
+    """Python ignores the signal, so that writing fails as it does on a full disk."""
+    first = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000));"
+    path = mapped / "case_report.html"
+    path.write_text("<title>case – uncertainty report</title>", "utf-8")
+    before = {one.name: one.read_bytes() for one in mapped.iterdir()}
+    ran = subprocess.run(
+        [sys.executable, "-c", first + PROGRAM[2], "report",
+         str(mapped / "case_entropy.nii.gz")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert f"{path} cannot be written" in ran.stderr
+    assert {one.name: one.read_bytes() for one in mapped.iterdir()} == before
+
+
+@pytest.mark.parametrize("words", [["report"], ["report", "a", "--hotspots", "0"]])
+def test_wrong_usage_of_report(words):
+    ran = call(*words)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "Usage" in ran.stderr
+
+
+def test_the_command_line_starts_quickly():
+    """What only some commands need is loaded by these."""
+    heavy = {"nibabel", "pandas", "scipy", "jinja2", "napari", "qtpy", "psutil"}
+    code = (
+        "import sys, napari_uncertainty.cli; "
+        f"print(*sorted({heavy} & set(sys.modules)))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == ""
+
+
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only X11 and Wayland name a display"
 )

@@ -1,22 +1,17 @@
-"""The command line: ``napari-uncertainty map``, ``info``, ``view`` and ``demo``."""
+"""The command line: ``map``, ``report``, ``info``, ``view`` and ``demo``."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .errors import InputError
 from .measures import MEASURES, UNITS
-
-if TYPE_CHECKING:
-    from .batch.run import Execute
-    from .batch.summary import Row
 
 app = typer.Typer(
     name="napari-uncertainty",
@@ -109,6 +104,16 @@ def map_cases(
             help="With --labels: put such a case where it agrees, if that is clear.",
         ),
     ] = False,
+    hotspots: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="List the N places of the first map in which most wrong voxels are "
+            "expected, in DIR/<case>_hotspots.tsv.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Compute finished cases anew.")
     ] = False,
@@ -122,11 +127,11 @@ def map_cases(
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
     if place and labels is None:
         raise typer.BadParameter("--place needs --labels.")
-    from .batch.case import Task
+    from .batch.case import tasks_of
     from .batch.inputs import find_inputs
-    from .batch.names import case_names
-    from .batch.run import run_batch
+    from .batch.run import executor, run_batch
     from .batch.segmentations import find_segmentations
+    from .batch.summary import outcome
     from .progress import TerminalWatcher
 
     measures = tuple(dict.fromkeys(one.value for one in measure or ())) or ("entropy",)
@@ -140,38 +145,86 @@ def map_cases(
                     segmentations = find_segmentations(labels, sources)
             except InputError as error:
                 raise typer.BadParameter(str(error)) from error
-            rows = run_batch(
-                [
-                    Task(
-                        case,
-                        str(source),
-                        str(folder),
-                        measures,
-                        _base(base.value),
-                        str(segmentation) if segmentation else None,
-                        place,
-                    )
-                    for case, source, segmentation in zip(
-                        case_names(sources, measures),
-                        sources,
-                        segmentations,
-                        strict=True,
-                    )
-                ],
-                folder,
-                _executor(jobs, scheduler),
-                watcher,
-                overwrite=overwrite,
-            )
+            tasks = tasks_of(
+                sources, segmentations, folder, measures, _base(base.value), place,
+                hotspots,
+            )  # fmt: skip
+            execute = executor(jobs, scheduler)
+            rows = run_batch(tasks, folder, execute, watcher, overwrite=overwrite)
         except KeyboardInterrupt:
             watcher.note(
                 f"stopped after {watcher.done} of {watcher.total} cases; run the same "
                 "command again to go on"
             )
             raise typer.Exit(130) from None
-    typer.echo(_outcome(rows, watcher.found, output))
+    typer.echo(outcome(rows, watcher.found, output))
     if any(row.status == "failed" for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    case: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CASE",
+            help="A map that was written (.nii.gz or its .json), or a review of one.",
+            show_default=False,
+        ),
+    ],
+    scan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Scan to show the map on.", show_default=False
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Segmentation to outline and to sum up by; by default that of the "
+            "map or the review.",
+            show_default=False,
+        ),
+    ] = None,
+    hotspots: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Places to show, at most; by default 50, or all of a review.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="HTML",
+            help="File to write; by default <case>_report.html beside CASE.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write a case and its hotspots as one HTML file, to read and to pass on.
+
+    A review of the map is found by its content, and its verdicts are shown.
+    """
+    from .report import iter_report, write_report
+    from .report.from_files import check_report_path, iter_case_of, report_path
+    from .steps import run
+
+    # As the JSON of maps has paths, with which these are compared.
+    given = case.absolute()
+    path = report_path(given) if output is None else output.absolute()
+    if given.is_file():
+        check_report_path(path)
+    gathered = run(iter_case_of(given, scan=scan, labels=labels, count=hotspots))
+    for remark in gathered.remarks:
+        print(f"napari-uncertainty: {remark}", file=sys.stderr)
+    write_report(path, run(iter_report(gathered.case)))
+    typer.echo(path)
 
 
 @app.command()
@@ -230,32 +283,6 @@ def demo(screenshot: Screenshot = None) -> None:
 def _base(name: str) -> Any:
     """The base of that name: ``2`` is a number, the others are words."""
     return next(base for base in UNITS if str(base) == name)
-
-
-def _executor(jobs: int | None, scheduler: str | None) -> Execute:
-    if scheduler is not None:
-        from .batch.cluster import on_cluster
-
-        return lambda tasks: on_cluster(tasks, scheduler)
-    if jobs is not None and jobs > 1:
-        from .batch.processes import in_processes
-
-        return lambda tasks: in_processes(tasks, jobs)
-    from .batch.here import in_this_process
-
-    return in_this_process
-
-
-def _outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
-    from .batch.summary import FILE_NAME
-
-    failed = sum(row.status == "failed" for row in rows)
-    written = len(rows) - failed
-    now = f" ({written - found} now, {found} had been there)" if found else ""
-    return (
-        f"{written} of {len(rows)} cases written to {folder}{now}"
-        f"{f', {failed} failed' if failed else ''}; see {folder / FILE_NAME}"
-    )
 
 
 def _show(volumes: Any, screenshot: Path | None) -> None:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..checks import worst_level
 from ..errors import InputError
 from ..measures import Base
-from ..steps import part, run
-from .states import files_of, state, unchanged
+from ..steps import run
+from .states import unchanged
 from .summary import Row
-
-if TYPE_CHECKING:
-    from ..fold import UncertaintyMaps
-    from ..images import LabelMap
-    from ..probabilities import ProbabilityMap
-    from .placing import Placed
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,8 @@ class Task:
         Absolute path of the segmentation to compare with, and to sum up by.
     place : bool
         Put the map where the segmentation shows that it belongs.
+    hotspots : int or None
+        How many places of the first map to list, at most; None for no list.
     version : str
         Version of napari-uncertainty that asks.
     """
@@ -55,6 +51,7 @@ class Task:
     base: Base = 2
     labels: str | None = None
     place: bool = False
+    hotspots: int | None = None
     version: str = version("napari-uncertainty")
 
     def file(self, measure: str, ending: str) -> Path:
@@ -65,6 +62,40 @@ class Task:
     def table(self) -> Path:
         """Where the numbers of each class are written."""
         return Path(self.output, f"{self.case}_classes.tsv")
+
+    @property
+    def hotspot_table(self) -> Path:
+        """Where the places worth a look are written."""
+        return Path(self.output, f"{self.case}_hotspots.tsv")
+
+
+def tasks_of(
+    sources: Sequence[Path],
+    segmentations: Sequence[Path | None],
+    folder: Path,
+    measures: tuple[str, ...],
+    base: Base,
+    place: bool,
+    hotspots: int | None,
+) -> list[Task]:
+    """A task for each input and its segmentation; see :class:`Task`."""
+    from .names import case_names
+
+    return [
+        Task(
+            case,
+            str(source),
+            str(folder),
+            measures,
+            base,
+            None if segmentation is None else str(segmentation),
+            place,
+            hotspots,
+        )
+        for case, source, segmentation in zip(
+            case_names(sources, measures), sources, segmentations, strict=True
+        )
+    ]
 
 
 @dataclass(frozen=True)
@@ -79,9 +110,9 @@ def finished(task: Task) -> Row | None:
     """The row of a case whose maps are there, made from these inputs as asked; or None.
 
     The JSON is written last and holds size and time of each file that was read, and the
-    checksum of the table that belongs to it.
+    checksums of the tables that belong to it.
     """
-    from .classes import is_there
+    from .tables import is_there
 
     told: list[dict[str, Any]] = []
     for measure in task.measures:
@@ -99,6 +130,9 @@ def finished(task: Task) -> Row | None:
                 or _placed_otherwise(told[-1], task.place)
                 or not unchanged(told[-1]["inputs"], Path(task.source))
                 or not is_there(told[-1]["classes"], Path(task.output))
+                # Older maps know nothing of it.
+                or not is_there(told[-1].get("hotspots"), Path(task.output))
+                or not _has_hotspots(told[0], task.hotspots)
             ):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
@@ -112,8 +146,11 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
     Whatever is wrong with a case becomes a failed row: the others go on. Closing the
     generator stops it, and leaves nothing behind.
     """
+    from .maps import iter_maps
+
     try:
-        return (yield from _iter_maps(task, threads))
+        told = yield from iter_maps(task, threads)
+        return _row(task.case, told)
     except InputError as error:
         message = str(error)
     except MemoryError as error:
@@ -137,101 +174,6 @@ def failed(task: Task, message: str) -> Row:
     if any(task.file(measure, ".nii.gz").exists() for measure in task.measures):
         message += " The map of this case in the output folder was written before."
     return Row(task.case, "failed", message=" ".join(message.split()))
-
-
-def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Row]:
-    from ..fold import iter_fold
-    from ..matching.comparison import Segmentation
-    from ..trust import Case, iter_trust
-    from .classes import NO_TABLE, iter_table, write_table
-    from .placing import placed
-
-    probabilities, labels, inputs = _opened(task)
-    fold_share, trust_share = (1.0, 1.0) if labels is None else (0.7, 0.85)
-    fold = iter_fold(probabilities, task.measures, base=task.base, threads=threads)
-    maps = yield from part(fold, 0, fold_share)
-    assert maps is not None  # nothing cancels it
-    case = Case(
-        probabilities.values,
-        probabilities.name,
-        probabilities.grid,
-        None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
-    )
-    trust = yield from part(iter_trust(case, maps), fold_share, trust_share)
-    assert trust is not None
-    where = placed(probabilities, maps, trust, labels, task.place)
-    further: dict[str, Any] = {
-        "segmentation": task.labels,
-        "placed": where.placement and where.placement.describe(),
-        "classes": None,
-        "inputs": inputs,
-    }
-    if labels is not None and where.by_labels:
-        steps = iter_table(maps, where, labels, probabilities.class_names, threads)
-        table = yield from part(steps, trust_share, 1)
-        further["classes"] = write_table(task.table, table)
-    elif labels is not None:
-        where = replace(where, notes=(*where.notes, NO_TABLE))
-    told = [
-        _written(task, measure, maps, where, probabilities, further)
-        for measure in task.measures
-    ]
-    return _row(task.case, told[0])
-
-
-def _opened(task: Task) -> tuple[ProbabilityMap, LabelMap | None, list[dict[str, Any]]]:
-    """Probabilities and segmentation, and the state of all files that they are in."""
-    from ..io import open_probabilities
-    from ..io.nifti import open_segmentation
-
-    source = Path(task.source)
-    if source.is_dir():
-        raise InputError(f"The folder {source} cannot be searched.")
-    # Taken before the files are read: a change while they are is then noticed, too.
-    inputs = [state(path) for path in files_of(source)]
-    for measure in task.measures:
-        _check_replaceable(task.file(measure, ".nii.gz"))
-    probabilities = open_probabilities(source)
-    for further in (probabilities.geometry_source, task.labels):
-        if further is not None and Path(further).is_file():
-            found = state(Path(further))
-            inputs += [] if found in inputs else [found]
-    labels = None if task.labels is None else open_segmentation(Path(task.labels))
-    return probabilities, labels, inputs
-
-
-def _written(
-    task: Task,
-    measure: str,
-    maps: UncertaintyMaps,
-    where: Placed,
-    probabilities: ProbabilityMap,
-    further: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write one map; gives what its JSON says."""
-    from ..io.maps import write_map
-    from ..provenance import provenance
-    from ..statistics import map_statistics
-
-    values = where.turned(maps[measure])
-    told = provenance(
-        measure,
-        maps,
-        map_statistics(values, where.turned(maps.no_data), where.foreground),
-        probabilities=probabilities.name,
-        source=Path(task.source),
-        geometry_source=where.geometry_source,
-        class_names=probabilities.class_names,
-        kind=probabilities.kind,
-        foreground_from=where.foreground_from,
-        notes=where.notes,
-        checks=where.checks,
-    )
-    told |= further
-    if where.grid is not None:
-        told |= where.grid.to_dict()
-    write_map(task.file(measure, ".nii.gz"), values, told, grid=where.grid)
-    return told
 
 
 def _row(case: str, told: Mapping[str, Any]) -> Row:
@@ -272,22 +214,9 @@ def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
     return place and "affine" not in told and level in ("green", "amber")
 
 
-def _check_replaceable(path: Path) -> None:
-    """Refuse to write over an image that this program did not make."""
-    from ..io.maps import is_map
-    from ..io.nifti import load
-
-    try:
-        if path.stat().st_size == 0:
-            return
-    except FileNotFoundError:
-        return
-    try:
-        ours = is_map(load(path))
-    except InputError:
-        ours = False
-    if not ours:
-        raise InputError(
-            f"{path} is there already and is no map of napari-uncertainty; choose "
-            "another folder, or take it away."
-        )
+def _has_hotspots(told: Mapping[str, Any], count: int | None) -> bool:
+    """Whether so many places were asked for then; nothing has to be there for None."""
+    if count is None:
+        return True
+    hotspots = told.get("hotspots")
+    return hotspots is not None and hotspots["count"] == count

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Generator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..images import LabelMap
-from ..io.atomic import write_whole
 from ..measures import MEASURES, Base
 from ..steps import part
 
@@ -24,9 +21,6 @@ NO_TABLE = (
     "No table of the classes was written: nothing tells how the segmentation lies on "
     "the map."
 )
-
-# Digits of a number: enough to tell any two of float32 apart.
-_DIGITS = "%.9g"
 
 
 def highest_half(measure: str, base: Base, n_classes: int) -> float:
@@ -61,10 +55,7 @@ def iter_table(
     from ..regions import iter_regions, voxel_volume
 
     classes = labels_of_classes(segmentation, len(class_names))
-    names: Mapping[int, str] = segmentation.class_names
-    if classes is not None:
-        pairs = enumerate(zip(classes, class_names, strict=True))
-        names = {number: names.get(label, name) for number, (label, name) in pairs}
+    names = names_on_map(segmentation, classes, class_names)
     tables = []
     for done, measure in enumerate(maps):
         steps = iter_regions(
@@ -102,41 +93,22 @@ def labels_of_classes(segmentation: LabelMap, n_classes: int) -> list[int] | Non
     return there.tolist() if len(there) == n_classes else None
 
 
-def write_table(path: Path, table: pd.DataFrame) -> dict[str, Any]:
-    """Write it tab-separated; missing numbers are empty.
+def names_on_map(
+    segmentation: LabelMap, classes: Sequence[int] | None, class_names: Sequence[str]
+) -> Mapping[int, str]:
+    """Names by the numbers that the foreground on a map has.
 
-    Returns
-    -------
-    dict
-        File name and checksum, by which :func:`is_there` knows it again.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
+    Parameters
+    ----------
+    segmentation : LabelMap
+        Its own names come first.
+    classes : sequence of int or None
+        As of :func:`labels_of_classes`.
+    class_names : sequence of str
+        Names of the classes; without `classes` they say nothing of the labels.
     """
-    names = [" ".join(name.split()) for name in table["name"]]
-    text = table.assign(name=names).to_csv(
-        sep="\t", index=False, float_format=_DIGITS, lineterminator="\n"
-    )
-    encoded = text.encode("utf-8", "backslashreplace")
-    write_whole([(path, lambda file: file.write(encoded))])
-    return {"file": path.name, "crc32": _checksum(encoded)}
-
-
-def is_there(told: Mapping[str, Any] | None, folder: Path) -> bool:
-    """Whether a table is as it was written; true as well where there is none.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
-    if told is None:
-        return True
-    written = (folder / told["file"]).read_bytes()
-    return bool(told["crc32"] == _checksum(written))
-
-
-def _checksum(written: bytes) -> str:
-    return f"{zlib.crc32(written):08x}"
+    names: Mapping[int, str] = segmentation.class_names
+    if classes is None:
+        return names
+    pairs = enumerate(zip(classes, class_names, strict=True))
+    return {number: names.get(label, name) for number, (label, name) in pairs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..grid import Grid
 from ..images import LabelMap
 from ..matching.comparison import on_prediction
 from ..matching.orientation import Candidate, Search
-from ..placement import Placement
+from ..placement import Placement, all_orientations
 from ..probabilities import ProbabilityMap
 from ..trust import Trust
 
@@ -115,6 +116,19 @@ def placed(
         _file_name(segmentation) if by_labels else PREDICTION,
         trust.checks,
         tuple(notes),
+    )
+
+
+def placement_told(told: str, ndim: int) -> Placement | None:
+    """The turn, without its offset, that the JSON of a map tells under ``placed``.
+
+    None where it tells none that :meth:`.Placement.describe` could have told.
+    """
+    turn = re.sub(r"(, |^)at voxel \([-0-9, ]+\)$", "", told)
+    here = Placement.as_it_is(ndim).describe()
+    return next(
+        (one for one in all_orientations(ndim) if one.describe() == (turn or here)),
+        None,
     )
 
 

@@ -91,3 +91,18 @@ def run_batch(
         return rows
     finally:
         remove_leftovers(output)
+
+
+def executor(jobs: int | None, scheduler: str | None) -> Execute:
+    """Who computes: this process, so many others, or a Dask cluster at an address."""
+    if scheduler is not None:
+        from .cluster import on_cluster
+
+        return lambda tasks: on_cluster(tasks, scheduler)
+    if jobs is not None and jobs > 1:
+        from .processes import in_processes
+
+        return lambda tasks: in_processes(tasks, jobs)
+    from .here import in_this_process
+
+    return in_this_process

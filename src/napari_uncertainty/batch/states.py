@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 def files_of(source: Path) -> list[Path]:
@@ -30,3 +30,16 @@ def unchanged(inputs: list[dict[str, Any]], source: Path) -> bool:
         and set(files_of(source)) <= set(paths)
         and [state(path) for path in paths] == inputs
     )
+
+
+def fate(
+    inputs: list[dict[str, Any]], path: Path
+) -> Literal["unchanged", "changed", "gone", "unknown"]:
+    """What became of one file; unknown if it is not among those that were read."""
+    then = next((one for one in inputs if one["path"] == str(path)), None)
+    if then is None:
+        return "unknown"
+    try:
+        return "unchanged" if state(path) == then else "changed"
+    except OSError:
+        return "gone"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -79,6 +79,17 @@ def write_summary(path: Path, rows: Iterable[Row]) -> None:
     text = "\n".join(lines) + "\n"
     encoded = text.encode("utf-8", "backslashreplace")
     write_whole([(path, lambda file: file.write(encoded))])
+
+
+def outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
+    """A run in one line: how many were written, now and before, and how many failed."""
+    failed = sum(row.status == "failed" for row in rows)
+    written = len(rows) - failed
+    now = f" ({written - found} now, {found} had been there)" if found else ""
+    return (
+        f"{written} of {len(rows)} cases written to {folder}{now}"
+        f"{f', {failed} failed' if failed else ''}; see {folder / FILE_NAME}"
+    )
 
 
 def _cell(value: str | int | float) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from .around import ball_sums
 from .ball import Ball
 
 Array = np.ndarray[Any, Any]
@@ -62,6 +63,8 @@ def iter_choices(
     cancel : threading.Event
         Set it to stop.
     """
+    if not levels.any():
+        return None if cancel.is_set() else []
     sums = ball_sums(levels, ball, threads=threads)
     sums[~allowed] = -1
     free = allowed.copy()
@@ -101,28 +104,3 @@ def _cover(
     part = sums[around]
     part -= ball_sums(taken, ball)
     part[~free[around]] = -1
-
-
-def ball_sums(levels: Array, ball: Ball, *, threads: int = 1) -> Array:
-    """Sum over the ball around each voxel, int32; exact.
-
-    By Fourier transforms: rounding in float64 stays below one thousandth of a level for
-    any volume that fits into memory, so that the nearest whole number is the sum.
-    """
-    from scipy.fft import irfftn, next_fast_len, rfftn
-
-    axes = tuple(range(levels.ndim))
-    # With as many zeros behind as the ball reaches, nothing comes round from the end.
-    padded = [
-        next_fast_len(length + half, real=True)
-        for length, half in zip(levels.shape, ball.halves, strict=True)
-    ]
-    spectrum = rfftn(levels.astype(np.float64), padded, axes=axes, workers=threads)
-    kernel = np.zeros(padded)
-    kernel[tuple(slice(0, length) for length in ball.mask.shape)] = ball.mask
-    kernel = np.roll(kernel, [-half for half in ball.halves], axis=axes)
-    spectrum *= rfftn(kernel, axes=axes, workers=threads)
-    sums = irfftn(spectrum, padded, axes=axes, workers=threads, overwrite_x=True)
-    part = sums[tuple(slice(0, length) for length in levels.shape)]
-    whole: Array = np.rint(part, out=part).astype(np.int32, order="C")
-    return whole

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import InputError
 from ..matching.agreement import box_of
 from ..regions.keys import interior_of
+from .around import reached
 from .ball import Ball, Box
-from .choice import ball_sums
 from .wanted import Wanted
 
 Array = np.ndarray[Any, Any]
@@ -45,7 +45,6 @@ class Domain:
         data: Array | None,
         wanted: Wanted,
         ball_of: Callable[[float], Ball],
-        threads: int,
     ) -> Domain:
         """Find them.
 
@@ -59,8 +58,6 @@ class Domain:
             In which classes, and where in them.
         ball_of : callable
             Gives the voxels within a radius in mm.
-        threads : int
-            For sums.
         """
         whole = tuple(slice(0, length) for length in shape)
         if labels is None:
@@ -84,8 +81,8 @@ class Domain:
         voxels = inside[box]
         if wanted.interior:
             voxels = voxels & interior_of(labels)[box]
-        elif voxels.size:
-            voxels = ball_sums(voxels, near, threads=threads) > 0
+        else:
+            voxels = reached(voxels, near)
         if data is not None:
             voxels = voxels & data[box]
         return cls(box, voxels)

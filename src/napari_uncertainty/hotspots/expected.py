@@ -25,12 +25,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..stored import StoredValues
 from .ball import Box
+from .threads import for_each
 
 Array = np.ndarray[Any, Any]
 
@@ -43,6 +45,9 @@ LEVELS = 1 << 12
 
 _PIECE = 1 << 20
 
+# Voxels that are worked on together.
+_TOGETHER = 1 << 16
+
 
 @dataclass(frozen=True, eq=False)
 class Expected:
@@ -52,12 +57,15 @@ class Expected:
     ----------
     levels : ndarray of int32
         The probability times `LEVELS`, rounded; 0 without data.
-    labels : ndarray of int or None
+    labels : ndarray of int
         What was taken to be right: the given labels, or the most probable class.
+    known : ndarray of bool
+        Which voxels have probabilities: their sum is above 0 and finite.
     """
 
     levels: Array
-    labels: Array | None
+    labels: Array
+    known: Array
 
 
 def iter_expected(
@@ -65,6 +73,7 @@ def iter_expected(
     view: View,
     labels: Array | None,
     cancel: threading.Event,
+    threads: int = 1,
 ) -> Generator[float, None, Expected | None]:
     """Probability that voxels are wrong; yields the share done, None if cancelled.
 
@@ -78,32 +87,92 @@ def iter_expected(
         Class of each voxel; without, the most probable one.
     cancel : threading.Event
         Set it to stop.
+    threads : int
+        How many compute; the result does not depend on it.
     """
     n_classes = len_of(members[0])
-    sums: Array = np.zeros(0)
-    squares, of_label, chosen = sums, sums, sums
+    running: _Running | None = None
     for label, volumes in enumerate(_class_by_class(members, view)):
         if cancel.is_set():
             return None
-        pooled = _pooled(volumes)
-        if label == 0:
-            sums, squares, of_label = (np.zeros_like(pooled) for _ in range(3))
-            chosen = np.zeros(pooled.shape, np.min_scalar_type(n_classes))
-        sums += pooled
-        taken = pooled > of_label if labels is None else labels == label
-        np.copyto(of_label, pooled, where=taken)
-        np.copyto(chosen, label, where=taken)
-        pooled *= pooled
-        squares += pooled
+        running = running or _Running.of(volumes[0], n_classes, labels)
+        for_each(partial(running.add, label, volumes), running.pieces, threads)
         yield (label + 1) / n_classes
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squares /= sums
-        np.maximum(squares, 0, out=squares)
-        # The larger of the two is 1 less the smaller of Σ q² and q(l).
-        np.minimum(squares, of_label, out=of_label)
-        of_label /= sums
-    np.subtract(1, of_label, out=of_label)
-    return Expected(to_levels(of_label), chosen if labels is None else labels)
+    assert running is not None
+    for_each(running.finish, running.pieces, threads)
+    return Expected(running.levels, running.labels, running.known)
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """Numbers of all voxels while class after class comes."""
+
+    sums: Array
+    squares: Array
+    of_label: Array
+    levels: Array
+    known: Array
+    labels: Array
+    given: bool
+    pieces: Sequence[Box]
+
+    @classmethod
+    def of(cls, like: Array, n_classes: int, labels: Array | None) -> _Running:
+        """Zeros, for a volume like this one."""
+        shape = like.shape
+        given = labels is not None
+        if labels is None:
+            labels = np.zeros(shape, np.min_scalar_type(n_classes))
+        sums, squares, of_label = (np.zeros(shape, np.float32) for _ in range(3))
+        return cls(
+            sums,
+            squares,
+            of_label,
+            np.zeros(shape, np.int32),
+            np.zeros(shape, bool),
+            labels,
+            given,
+            _pieces(like),
+        )
+
+    def add(self, label: int, volumes: Sequence[Array], piece: Box) -> None:
+        """One class more, in some voxels."""
+        pooled = _pooled([volume[piece] for volume in volumes])
+        of_label = self.of_label[piece]
+        self.sums[piece] += pooled
+        if self.given:
+            np.copyto(of_label, pooled, where=self.labels[piece] == label)
+        else:
+            larger = pooled > of_label
+            np.copyto(of_label, pooled, where=larger)
+            np.copyto(self.labels[piece], label, where=larger)
+        pooled *= pooled
+        self.squares[piece] += pooled
+
+    def finish(self, piece: Box) -> None:
+        """How likely some voxels are to be wrong, when all classes are there."""
+        sums, of_label = self.sums[piece], self.of_label[piece]
+        self.known[piece] = (sums > 0) & (sums < np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            squares = self.squares[piece] / sums
+            # The larger of the two is 1 less the smaller of Σ q² and q(l).
+            np.minimum(squares, of_label, out=of_label)
+            of_label /= sums
+        np.subtract(1, of_label, out=of_label)
+        self.levels[piece] = to_levels(of_label)
+
+
+def _pieces(volume: Array) -> list[Box]:
+    """Boxes of voxels that lie together in memory, small enough for the cache."""
+    if not volume.size:
+        return []
+    axis = max(range(volume.ndim), key=lambda one: abs(volume.strides[one]))
+    length = volume.shape[axis]
+    step = max(1, _TOGETHER * length // volume.size)
+    return [
+        (*(slice(None),) * axis, slice(start, start + step))
+        for start in range(0, length, step)
+    ]
 
 
 def to_levels(probabilities: Array) -> Array:

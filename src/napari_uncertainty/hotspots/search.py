@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,25 +77,29 @@ class Search:
         """Find what may be wrong; yields the share done, None if cancelled."""
         labels = self.labels
         if labels is None and self.members:
-            steps = iter_expected(self.members, self.turned.view, None, self.cancel)
+            steps = iter_expected(
+                self.members, self.turned.view, None, self.cancel, self.threads
+            )
             first = yield from part(steps, 0, 0.4)
             if first is None:
                 return None
             labels = first.labels
         domain = Domain.of(
-            self.values.shape, labels, self.data, self.wanted, self.turned.ball,
-            self.threads,
-        )  # fmt: skip
+            self.values.shape, labels, self.data, self.wanted, self.turned.ball
+        )
         yield 0.5
         if self.members:
             assert labels is not None
             classes = as_classes(labels, len_of(self.members[0]))[domain.box]
             view = self._view(domain.box)
-            steps = iter_expected(self.members, view, classes, self.cancel)
+            steps = iter_expected(
+                self.members, view, classes, self.cancel, self.threads
+            )
             expected = yield from part(steps, 0.5, 1)
             if expected is None:
                 return None
             levels = expected.levels
+            domain = replace(domain, voxels=domain.voxels & expected.known)
         else:
             scale = np.float32(0.5 / self.undecided)
             levels = to_levels(self.values[domain.box] * scale)
@@ -136,19 +140,25 @@ class Search:
     ) -> tuple[Hotspot, ...]:
         """The places with their numbers, the best first."""
         total = max(1, int(looked.levels.sum(dtype=np.int64)))
-        whole = self.values if self.data is None else self.values[self.data]
+        # In one order whatever the layout, so that it is rounded in the same way.
+        whole = (
+            np.ascontiguousarray(self.values)
+            if self.data is None
+            else self.values[self.data]
+        )
         map_total = float(whole.sum(dtype=np.float64)) or 1.0
-        fresh = np.ones(looked.levels.shape, bool)
+        data = np.ones(self.values.shape, bool) if self.data is None else self.data
+        fresh = data.copy()
         places = []
         for rank, (choice, pair) in enumerate(zip(choices, pairs, strict=True), 1):
-            box, mask = ball.at(choice.voxel, fresh.shape)
-            new = fresh[box] & mask
-            fresh[box][mask] = False
-            of_map = self.values[looked.box][box]
             voxel = tuple(
                 at + one.start for at, one in zip(choice.voxel, looked.box, strict=True)
             )
-            inside = self._values_in(ball, voxel)
+            box, mask = ball.at(voxel, fresh.shape)
+            of_map = self.values[box]
+            new = of_map[fresh[box] & mask]
+            inside = of_map[data[box] & mask]
+            fresh[box][mask] = False
             own = self.turned.own_voxel(voxel)
             gained = choice.gained
             places.append(
@@ -161,18 +171,10 @@ class Search:
                     mean=float(inside.mean(dtype=np.float64)),
                     classes=pair,
                     share=gained / total,
-                    map_share=float(of_map[new].sum(dtype=np.float64)) / map_total,
+                    map_share=float(new.sum(dtype=np.float64)) / map_total,
                 )
             )
         return tuple(places)
-
-    def _values_in(self, ball: Ball, voxel: Sequence[int]) -> Array:
-        """Of the map in a ball, where there are data."""
-        box, mask = ball.at(voxel, self.values.shape)
-        if self.data is not None:
-            mask = mask & self.data[box]
-        inside: Array = self.values[box][mask]
-        return inside
 
     def _view(self, box: Box) -> Any:
         return lambda volume: self.turned.view(volume)[box]

@@ -52,7 +52,7 @@ def iter_hotspots(
         The segmentation that may be wrong; 0 is background. Without it, the most
         probable class.
     no_data : ndarray of bool, shape of `values`, or None
-        Voxels that are in no place.
+        Voxels that are in no place, like those where the map is not finite.
     members : sequence of array or StoredValues, shape (classes, *shape of `values`)
         Class probabilities; of several networks for the same scan, if there are.
     grid : Grid or None
@@ -77,7 +77,8 @@ def iter_hotspots(
     Raises
     ------
     InputError
-        If shapes differ, or the labels are no classes of the probabilities.
+        If shapes differ, the labels are no classes of the probabilities, or nothing
+        can be found with what is wanted.
 
     References
     ----------
@@ -85,8 +86,16 @@ def iter_hotspots(
        Chernoff bound, IEEE Transactions on Information Theory 16(4), 1970,
        doi:10.1109/TIT.1970.1054466
     """
-    _check(values, labels, no_data, members)
+    _check(values, labels, no_data, grid, members)
+    if not undecided > 0:
+        raise InputError(
+            f"{undecided} is no value of undecided voxels; give the value of the map "
+            "where two classes are equally likely, above 0."
+        )
     wanted = wanted or Wanted()
+    finite = np.isfinite(values)
+    if not finite.all():
+        no_data = ~finite if no_data is None else no_data | ~finite
     turned = Turned.of(values.shape, grid)
     search = Search(
         turned,
@@ -155,7 +164,7 @@ def find_hotspots(
         Class probabilities, class axis first; a list of those of several networks for
         the same scan. Without them, the map itself says what may be wrong.
     no_data : array_like of bool, shape of `values`, or None
-        Voxels that are in no place.
+        Voxels that are in no place, like those where the map is not finite.
     grid : Grid or None
         Where the voxels are; by default that of the probabilities, where they have one,
         or else voxels are cubes of 1 mm.
@@ -183,7 +192,8 @@ def find_hotspots(
     Raises
     ------
     InputError
-        If shapes differ, or the labels are no classes of the probabilities.
+        If shapes differ, the labels are no classes of the probabilities, or nothing
+        can be found with what is wanted.
 
     Examples
     --------
@@ -235,17 +245,25 @@ def _class_first(probabilities: Any) -> Any:
 
 
 def _check(
-    values: Array, labels: Array | None, no_data: Array | None, members: Sequence[Any]
+    values: Array,
+    labels: Array | None,
+    no_data: Array | None,
+    grid: Grid | None,
+    members: Sequence[Any],
 ) -> None:
     if not 1 <= values.ndim <= 3 or not values.size:
         raise InputError(f"No place can be found in a map of shape {values.shape}.")
-    given = [("labels", labels), ("no-data mask", no_data)]
-    for name, other in given:
+    given = {"labels": labels, "no-data mask": no_data, "grid": grid}
+    for name, other in given.items():
         if other is not None and other.shape != values.shape:
             raise InputError(
                 f"The {name} of shape {other.shape} cannot belong to a map of shape "
                 f"{values.shape}."
             )
+    if labels is not None and labels.dtype.kind not in "biu":
+        raise InputError(
+            f"Labels of type {labels.dtype} are no segmentation; whole numbers are."
+        )
     for member in members:
         if tuple(member.shape[1:]) != values.shape:
             raise InputError(

@@ -1,0 +1,149 @@
+"""``<case>_hotspots.tsv``: the places of a map where most wrong voxels are expected."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..fold import UncertaintyMaps
+from ..grid import Grid
+from ..hotspots import Hotspots, Wanted, iter_hotspots
+from ..images import LabelMap
+from ..placement import Placement
+from ..probabilities import ProbabilityMap
+from .classes import labels_of_classes, names_on_map
+from .placing import Placed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+
+#: Columns of the table that hold names.
+NAMES = ("class_a", "class_b")
+
+
+def iter_hotspot_table(
+    maps: UncertaintyMaps,
+    where: Placed,
+    segmentation: LabelMap | None,
+    probabilities: ProbabilityMap,
+    count: int,
+    threads: int | None,
+) -> Generator[float, None, tuple[pd.DataFrame, str]]:
+    """Places of the first measure's map, step by step; yields the share done.
+
+    What may be wrong is the segmentation, where it is known how it lies and its labels
+    are the classes, or else the most probable class.
+
+    Parameters
+    ----------
+    maps, where : UncertaintyMaps, Placed
+        The maps, and how they are written: voxels and places are those of the files.
+    segmentation : LabelMap or None
+        What the case was compared with.
+    probabilities : ProbabilityMap
+        What the maps were made from; of a file, one class at a time is in memory.
+    count : int
+        How many places, at most.
+    threads : int or None
+        How many threads compute.
+
+    Returns
+    -------
+    DataFrame, str
+        As of :meth:`.Hotspots.table`; and what a person should know, or ``""``.
+    """
+    labels, names, note = where.turned(maps.prediction), probabilities.class_names, ""
+    named = dict(enumerate(names))
+    if segmentation is not None and where.by_labels:
+        classes = labels_of_classes(segmentation, len(names))
+        if classes is None:
+            note = not_its_classes(segmentation.name)
+        else:
+            labels = where.foreground
+            named = dict(names_on_map(segmentation, classes, names))
+    found = yield from iter_places(
+        where.turned(next(iter(maps.values()))),
+        labels,
+        where.turned(maps.no_data),
+        [probabilities.values],
+        where.grid,
+        where.placement,
+        Wanted(count),
+        threads,
+    )
+    return found.table(named), note
+
+
+def not_its_classes(name: str) -> str:
+    """What to tell where the labels of a segmentation cannot be compared."""
+    return (
+        f"The labels of '{name}' are not the classes of the probabilities, so the "
+        "hotspots are those of the most probable class."
+    )
+
+
+def iter_places(
+    values: Array,
+    labels: Array | None,
+    no_data: Array | None,
+    members: Sequence[Any],
+    grid: Grid | None,
+    placement: Placement | None,
+    wanted: Wanted,
+    threads: int | None = None,
+) -> Generator[float, None, Hotspots]:
+    """Find places of a map that does not lie as its probabilities do.
+
+    Yields the share done. Probabilities in a file cannot be turned before they are
+    read, so the map is turned to them, and what was found is turned back.
+
+    Parameters
+    ----------
+    values, labels, no_data : ndarray, or None
+        As of :func:`.iter_hotspots`, on the voxels of the map.
+    members : sequence of array or StoredValues
+        Probabilities, class axis first, in their own order.
+    grid : Grid or None
+        Where the voxels of the map are.
+    placement : Placement or None
+        What turns the probabilities into the order of the map; None where nothing is
+        turned. Its offset does not matter.
+    wanted : Wanted
+        Which places.
+    threads : int or None
+        How many threads compute.
+    """
+    turn = placement or Placement.as_it_is(values.ndim)
+    turn = turn.shifted((0,) * values.ndim)
+    back = [None if one is None else turn.turn_back(one) for one in (labels, no_data)]
+    own = turn.turn_back(values)
+    to_map = turn.affine(own.shape)
+    steps = iter_hotspots(
+        own,
+        *back,
+        members=members,
+        grid=None if grid is None else _turned_back(grid, own.shape, to_map),
+        wanted=wanted,
+        threads=threads,
+    )
+    found = yield from steps
+    assert found is not None  # nothing cancels it
+    places = []
+    for place in found.places:
+        voxel = tuple(int(at) for at in (to_map @ (*place.voxel, 1))[:-1])
+        ras = None if grid is None else tuple(grid.to_ras([voxel])[0].tolist())
+        places.append(replace(place, voxel=voxel, ras=ras))
+    return replace(found, places=tuple(places), shape=values.shape, grid=grid)
+
+
+def _turned_back(grid: Grid, shape: tuple[int, ...], to_map: Array) -> Grid:
+    """Where the voxels of the map are, in the order of the probabilities."""
+    whole = np.eye(4)
+    axes = [*range(len(shape)), 3]
+    whole[np.ix_(axes, axes)] = to_map
+    return Grid(shape, grid.affine @ whole)

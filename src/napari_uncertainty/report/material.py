@@ -1,0 +1,219 @@
+"""What a report is made from besides the map: labels and what is without data."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..batch.classes import labels_of_classes, names_on_map
+from ..batch.hotspots import iter_places, not_its_classes
+from ..batch.recorded import Recorded
+from ..errors import InputError
+from ..hotspots import Hotspots, Wanted, iter_hotspots
+from ..images import LabelMap
+from ..matching.comparison import Segmentation, iter_labels_at
+from ..probabilities import ProbabilityMap, numbered_class_names
+from ..steps import part
+
+Array = np.ndarray[Any, Any]
+
+# Of all measures, the one that is computed fastest; only what comes with it is needed.
+_QUICK = "least_confidence"
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A map and what belongs to it, on its voxels.
+
+    Attributes
+    ----------
+    recorded : Recorded
+        The map.
+    segmentation : LabelMap or None
+        On its own voxels; None where it is not known how they lie on the map, too.
+    classes : list of int or None
+        The label of each class; None where labels are no classes.
+    labels, prediction, no_data : ndarray or None
+        The segmentation, or else the most probable class; the latter, where it was
+        needed; voxels without data, where there are any and it is known which.
+    probabilities : ProbabilityMap or None
+        What the map was made from, not read yet.
+    """
+
+    recorded: Recorded
+    segmentation: LabelMap | None
+    classes: list[int] | None
+    labels: Array | None
+    prediction: Array | None
+    no_data: Array | None
+    probabilities: ProbabilityMap | None
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Of labels: the segmentation's own come first, then those of the classes."""
+        named = self._class_names
+        if self.segmentation is None:
+            return dict(enumerate(named))
+        names = names_on_map(self.segmentation, self.classes, named)
+        if self.classes is None:
+            return names
+        return {self.classes[number]: name for number, name in names.items()}
+
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        told = self.recorded.told["class_names"]
+        if len(told) == self.recorded.n_classes:
+            return tuple(map(str, told))
+        return numbered_class_names(self.recorded.n_classes)
+
+    def iter_hotspots(
+        self, wanted: Wanted
+    ) -> Generator[float, None, tuple[Hotspots, Mapping[int, str], str]]:
+        """Find the places; yields the share done.
+
+        Returns
+        -------
+        Hotspots, mapping of int to str, str
+            With labels as `labels` has them; names of these and of labels that no voxel
+            has; and what a person should know, or ``""``.
+        """
+        if self.probabilities is None:
+            found = yield from self._iter_of_map(wanted)
+            return found, self.names, ""
+        labels, names, note = self.prediction, dict(self.names), ""
+        numbers = list(range(self.recorded.n_classes))
+        if self.classes is not None:
+            assert self.labels is not None
+            labels, numbers = self.labels, self.classes
+            if numbers != list(range(len(numbers))):
+                labels = np.searchsorted(numbers, labels)
+        elif self.segmentation is not None:
+            # Numbers that no label has, for the classes are not the labels.
+            assert self.labels is not None
+            first = max(0, int(self.labels.max()), *names) + 1
+            numbers = [first + number for number in numbers]
+            names |= dict(zip(numbers, self._class_names, strict=True))
+            note = not_its_classes(self.segmentation.name)
+        found = yield from iter_places(
+            self.recorded.values,
+            labels,
+            self.no_data,
+            [self.probabilities.values],
+            self.recorded.grid,
+            self.recorded.placement,
+            wanted,
+        )
+        return _with_labels(found, numbers), names, note
+
+    def _iter_of_map(self, wanted: Wanted) -> Generator[float, None, Hotspots]:
+        found = yield from iter_hotspots(
+            self.recorded.values,
+            self.labels,
+            self.no_data,
+            grid=self.recorded.grid,
+            undecided=self.recorded.undecided,
+            wanted=wanted,
+        )
+        assert found is not None  # nothing cancels it
+        return found
+
+
+def iter_material(
+    recorded: Recorded,
+    segmentation: LabelMap | None,
+    probabilities: ProbabilityMap | None,
+    *,
+    search: bool,
+    required: bool,
+) -> Generator[float, None, Material]:
+    """Bring labels onto the voxels of the map; yields the share done.
+
+    Parameters
+    ----------
+    recorded, segmentation, probabilities : Recorded, LabelMap, ProbabilityMap or None
+        What there is.
+    search : bool
+        Whether places will be looked for.
+    required : bool
+        Whether the segmentation has to lie on the map; otherwise, one of which that is
+        not known is left out.
+
+    Raises
+    ------
+    InputError
+        If it has to and does not.
+    """
+    labels, classes = None, None
+    if segmentation is not None:
+        labels = yield from part(_iter_labels(recorded, segmentation, required), 0, 0.2)
+        if labels is None:
+            segmentation = None
+        else:
+            classes = labels_of_classes(segmentation, recorded.n_classes)
+    prediction, no_data = None, None
+    needed = labels is None or (search and classes is None)
+    gaps = recorded.told["statistics"].get("no_data", 0) > 0
+    if probabilities is not None and (needed or gaps):
+        looked = _iter_fold(recorded, probabilities)
+        prediction, no_data = yield from part(looked, 0.2, 1)
+    return Material(
+        recorded,
+        segmentation,
+        classes,
+        prediction if labels is None else labels,
+        prediction,
+        no_data if gaps else None,
+        probabilities,
+    )
+
+
+def _iter_labels(
+    recorded: Recorded, segmentation: LabelMap, required: bool
+) -> Generator[float, None, Array | None]:
+    grid = recorded.grid
+    if required and grid is not None and not grid.overlaps(segmentation.grid):
+        raise InputError(
+            f"The segmentation {segmentation.source} lies elsewhere: it and the map do "
+            "not overlap in space; choose the one of this case."
+        )
+    labels = yield from iter_labels_at(
+        recorded.values.shape,
+        grid,
+        Segmentation(segmentation.data, segmentation.grid, segmentation.name),
+    )
+    if labels is None and required:
+        raise InputError(
+            f"It is not known how the segmentation {segmentation.source} lies on the "
+            "map; choose one with the voxels of the map."
+        )
+    return labels
+
+
+def _iter_fold(
+    recorded: Recorded, probabilities: ProbabilityMap
+) -> Generator[float, None, tuple[Array, Array]]:
+    """The most probable class and what is without data, in the order of the map."""
+    from ..fold import iter_fold
+
+    maps = yield from iter_fold(probabilities, (_QUICK,))
+    assert maps is not None  # nothing cancels it
+    turn = recorded.placement
+    if turn is None:
+        return maps.prediction, maps.no_data
+    return turn.turn(maps.prediction), turn.turn(maps.no_data)
+
+
+def _with_labels(found: Hotspots, numbers: list[int]) -> Hotspots:
+    """With labels in the place of the numbers of classes."""
+    places = tuple(
+        place
+        if place.classes is None
+        else replace(
+            place, classes=(numbers[place.classes[0]], numbers[place.classes[1]])
+        )
+        for place in found.places
+    )
+    return replace(found, places=places)

@@ -1,0 +1,155 @@
+"""The review that a report shows: found, and its labels as they were corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..batch.recorded import Recorded
+from ..hotspots import Hotspots, Wanted
+from ..images import LabelMap
+from ..review import (
+    Options,
+    ReviewedInput,
+    Session,
+    Stop,
+    apply_runs,
+    find_session,
+    fingerprint,
+)
+from .recomputed import input_of
+
+# A review that was begun with the usual options, of so many networks. It is rarely of
+# more, and such a one can be named.
+_NETWORKS = (1, 0, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """A segmentation, and what a person should know of it.
+
+    Attributes
+    ----------
+    segmentation : LabelMap or None
+        On its own voxels; None where there is none, or none any more.
+    note : str
+        What became of it, as a sentence, or ``""``.
+    """
+
+    segmentation: LabelMap | None
+    note: str = ""
+
+
+def find_review(
+    recorded: Recorded, labels: Labels, scan: Path | None
+) -> tuple[Session | None, list[str]]:
+    """The review of the same content, and what a person should know, in sentences.
+
+    It may be beside the map, what that was made from, the segmentation or the scan.
+    """
+    segmentation = labels.segmentation
+    digest = fingerprint(recorded.values, recorded.grid)
+    inputs = [ReviewedInput("map", recorded.path.name, recorded.path, digest)]
+    beside = [recorded.path, Path(recorded.told["source"] or recorded.path), scan]
+    if segmentation is not None:
+        path, digest = segmentation.source, _digest(segmentation)
+        inputs.append(ReviewedInput("segmentation", segmentation.name, path, digest))
+        beside.append(path)
+    usual = Wanted()
+    options = Options(usual.radius_mm, usual.separation, usual.classes, usual.interior)
+    parents = (one.absolute().parent for one in beside if one is not None)
+    folders = list(dict.fromkeys(parents))
+    notes: dict[str, None] = {}
+    for networks in _NETWORKS:
+        found = find_session(
+            inputs,
+            replace(options, networks=networks),
+            recorded.case,
+            folders,
+        )
+        if found.path is not None:
+            return Session.open(found.path), list(found.notes)
+        notes |= dict.fromkeys(found.notes)
+    return None, list(notes)
+
+
+def labels_of(session: Session, given: Path | None) -> Labels:
+    """The segmentation of a review, or the one given instead of it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    from ..io.nifti import open_segmentation
+
+    if given is not None:
+        return Labels(open_segmentation(given))
+    told = input_of(session, "segmentation")
+    if told is None:
+        return Labels(None)
+    if told.path is None:
+        return Labels(
+            None, f"The segmentation '{told.name}' of the review has no file."
+        )
+    if not told.path.is_file():
+        return Labels(None, f"The segmentation {told.path} is not there any more.")
+    return Labels(open_segmentation(told.path))
+
+
+def corrected(session: Session, labels: Labels) -> Labels:
+    """With what was changed in the review, if it is the segmentation of before."""
+    segmentation = labels.segmentation
+    if segmentation is None:
+        return labels
+    told = input_of(session, "segmentation")
+    if told is None or _digest(segmentation) != told.digest:
+        return replace(
+            labels,
+            note=f"{segmentation.source} is not, or not any more, the segmentation "
+            "with which the review was begun, so it is shown as it is.",
+        )
+    if not len(session.runs):
+        return labels
+    # A correction may be a label that was in no voxel, and too large for the type.
+    largest = int(session.runs[:, 2].max())
+    data = segmentation.data.astype(
+        np.promote_types(segmentation.data.dtype, np.min_scalar_type(largest))
+    )
+    apply_runs(data, session.runs)
+    changed = int(session.runs[:, 1].sum())
+    were = "voxel was" if changed == 1 else "voxels were"
+    return Labels(
+        replace(segmentation, data=data),
+        f"{changed:,} {were} changed in the review; the labels of now are shown.",
+    )
+
+
+def places_of(
+    session: Session, recorded: Recorded, count: int | None
+) -> tuple[Hotspots, Sequence[Stop], str]:
+    """The places of a review, what was decided about them, and how far it is."""
+    stops = session.review.stops[:count]
+    places = Hotspots(
+        tuple(stop.hotspot for stop in stops),
+        session.radius_mm,
+        session.expected_errors,
+        recorded.values.shape,
+        recorded.grid,
+    )
+    return places, stops, f"{session.review.progress().sentence}."
+
+
+def scan_of(session: Session) -> Path | None:
+    """The scan of a review, if it tells one."""
+    told = input_of(session, "scan")
+    return None if told is None else told.path
+
+
+def _digest(segmentation: LabelMap) -> str:
+    labels: Any = segmentation.data
+    return fingerprint(labels, segmentation.grid)

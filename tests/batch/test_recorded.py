@@ -1,0 +1,151 @@
+"""Maps that were written, read back."""
+
+import json
+import os
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import napari_uncertainty as nu
+from generated import softmax
+from many_cases import write_case
+from napari_uncertainty import InputError
+from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.placing import placement_told
+from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.placement import all_orientations
+
+
+@pytest.fixture
+def task(tmp_path, rng):
+    source = write_case(tmp_path / "in", "case", rng)
+    (tmp_path / "out").mkdir()
+    return Task("case", str(source), str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_what_is_told_of_a_placement_is_understood(ndim):
+    told = {}
+    for one in all_orientations(ndim):
+        offset = (3, 0, -12)[:ndim]
+        for words in (one.describe(), one.shifted(offset).describe()):
+            assert placement_told(words, ndim) == one
+            told[words] = one
+    assert len(told) == 2 * {2: 8, 3: 48}[ndim]
+    assert placement_told("somewhere", ndim) is None
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".json"])
+def test_a_map_by_both_of_its_names(task, ending):
+    run_task(task)
+    recorded = read_map(task.file("entropy", ending))
+    image = nib.load(task.file("entropy", ".nii.gz"))
+    assert recorded.path == task.file("entropy", ".nii.gz")
+    np.testing.assert_array_equal(recorded.values, np.asarray(image.dataobj))
+    np.testing.assert_array_equal(recorded.grid.affine, image.affine)
+    assert (recorded.case, recorded.measure.name) == ("case", "entropy")
+    assert (recorded.highest, recorded.undecided) == (2, 1)
+    read = recorded.probabilities().values.load()
+    np.testing.assert_array_equal(read, nu.read(task.source).values)
+
+
+@pytest.mark.parametrize(
+    ("measure", "base", "undecided"),
+    [
+        ("entropy", "e", np.log(2)),
+        ("entropy", "classes", 0.5),
+        ("least_confidence", 2, 0.5),
+        ("margin", 2, 1.0),
+        ("gini", "e", 0.5),
+    ],
+)
+def test_where_two_classes_are_equally_likely(task, measure, base, undecided):
+    run_task(Task("case", task.source, task.output, (measure,), base))
+    recorded = read_map(task.file(measure, ".nii.gz"))
+    assert recorded.case == "case"
+    assert recorded.undecided == pytest.approx(undecided)
+    two = np.zeros((4, 1, 1, 1))
+    two[:2] = 0.5
+    value = float(nu.uncertainty(two, (measure,), base=base)[measure][0, 0, 0])
+    assert value == pytest.approx(undecided, rel=1e-6)
+
+
+def test_of_all_zeros_it_is_still_a_map(task):
+    certain = np.zeros((8, 7, 6, 4), np.float32)
+    certain[..., 0] = 1
+    np.savez(task.source, probabilities=np.moveaxis(certain, -1, 0))
+    run_task(task)
+    recorded = read_map(task.file("entropy", ".nii.gz"))
+    assert recorded.values.dtype == np.float32
+    assert not recorded.values.any()
+
+
+def test_what_became_of_the_probabilities(task, rng):
+    run_task(task)
+    path = task.file("entropy", ".nii.gz")
+    state = os.stat(task.source)
+    os.utime(task.source, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    with pytest.raises(InputError, match=r"case\.npz have changed\.$"):
+        read_map(path).probabilities()
+    os.remove(task.source)
+    with pytest.raises(InputError, match=r"case\.npz are not there any more\.$"):
+        read_map(path).probabilities()
+    sidecar = path.with_name("case_entropy.json")
+    told = json.loads(sidecar.read_text("utf-8"))
+    for change in ({"source": ""}, {"inputs": None}, {"inputs": []}):
+        sidecar.write_text(json.dumps(told | change), "utf-8")
+        with pytest.raises(InputError, match="not recorded which file"):
+            read_map(path).probabilities()
+
+
+def test_a_place_that_nothing_tells(task):
+    run_task(task)
+    sidecar = task.file("entropy", ".json")
+    told = json.loads(sidecar.read_text("utf-8"))
+    sidecar.write_text(json.dumps(told | {"placed": "by hand"}), "utf-8")
+    with pytest.raises(InputError, match="not known how the probabilities lie"):
+        read_map(sidecar).probabilities()
+
+
+def test_what_is_no_map(task, tmp_path, rng):
+    run_task(task)
+    image, sidecar = (task.file("entropy", one) for one in (".nii.gz", ".json"))
+    other = tmp_path / "in" / "case.nii.gz"
+    for path, said in (
+        (tmp_path / "a.png", "is no map; name the image"),
+        (tmp_path / "a.nii", "There is no map"),
+        (tmp_path / "a.json", "There is no map"),
+        (other, r"there is no case\.json"),
+    ):
+        with pytest.raises(InputError, match=said):
+            read_map(path)
+    other.with_name("case.json").write_bytes(sidecar.read_bytes())
+    with pytest.raises(InputError, match="is no map of napari-uncertainty"):
+        read_map(other)
+    whole = sidecar.read_bytes()
+    for text in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000):
+        sidecar.write_bytes(text)
+        with pytest.raises(InputError, match="does not say what the map is"):
+            read_map(image)
+    for key, value in (
+        ("measure", "anger"), ("base", 3), ("statistics", None), ("n_classes", 0),
+        ("statistics", {}), ("checks", [{"level": "blue", "sentence": ""}]),
+    ):  # fmt: skip
+        sidecar.write_text(json.dumps(json.loads(whole) | {key: value}), "utf-8")
+        with pytest.raises(InputError, match="does not say what the map is"):
+            read_map(image)
+    sidecar.write_bytes(whole)
+    image.write_bytes(image.read_bytes()[:200])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_map(image)
+
+
+def test_a_flat_map(tmp_path, rng):
+    source = tmp_path / "flat.npy"
+    np.save(source, softmax(rng, (3, 30, 40)))
+    task = Task("flat", str(source), str(tmp_path))
+    run_task(task)
+    recorded = read_map(task.file("entropy", ".nii.gz"))
+    assert recorded.grid is None
+    np.testing.assert_array_equal(recorded.values, nu.entropy(nu.read(source)))
