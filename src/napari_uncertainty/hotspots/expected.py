@@ -46,7 +46,7 @@ LEVELS = 1 << 12
 _PIECE = 1 << 20
 
 # Voxels that are worked on together.
-_TOGETHER = 1 << 16
+_TOGETHER = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +163,7 @@ class _Running:
 
 
 def _pieces(volume: Array) -> list[Box]:
-    """Boxes of voxels that lie together in memory, small enough for the cache."""
+    """Boxes of voxels that lie together in memory, some at a time."""
     if not volume.size:
         return []
     axis = max(range(volume.ndim), key=lambda one: abs(volume.strides[one]))

@@ -11,6 +11,9 @@ from ..errors import InputError
 #: In mm.
 RADIUS = 3.75
 
+#: In mm. Larger balls are no places any more, and need much memory.
+LARGEST_RADIUS = 50.0
+
 #: How many places, by default.
 COUNT = 50
 
@@ -53,6 +56,11 @@ class Wanted:
             length = self.separation if name == "separation" else self.radius_mm
             if not (np.isfinite(length) and length > 0):
                 raise InputError(f"{length} mm is no {name}; give a length above 0.")
+            if length > LARGEST_RADIUS:
+                raise InputError(
+                    f"A {name} of {length} mm is too large; give at most "
+                    f"{LARGEST_RADIUS:g} mm."
+                )
         if self.classes is not None and not self.classes:
             raise InputError("No class is chosen; choose one, or leave all.")
 
