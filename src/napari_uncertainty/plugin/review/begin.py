@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import InputError
 from ...grid import Grid
 from ...hotspots import Hotspots, Wanted, iter_hotspots
+from ...io.atomic import check_writable
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...review import (
     Options,
@@ -49,7 +50,8 @@ class Reviewed:
 
     def told(self) -> ReviewedInput:
         """By a digest of its content."""
-        digest = fingerprint(self.values, self.grid)
+        # They may be lazy.
+        digest = fingerprint(np.asarray(self.values), self.grid)
         return ReviewedInput(self.role, self.name, self.path, digest)
 
 
@@ -125,7 +127,7 @@ class Opened:
     Attributes
     ----------
     session : Session
-        The review.
+        The review; this window is not in its file before it is saved.
     material : Material
         What it was begun with.
     hotspots : Hotspots
@@ -144,6 +146,22 @@ class Opened:
     there: Iterable[int]
     notes: tuple[str, ...]
     resumed: bool
+
+    @property
+    def sentence(self) -> str:
+        """What the list was made from."""
+        networks = len(self.material.members)
+        by = {0: "the map alone", 1: "the probabilities"}.get(
+            networks, f"the probabilities of {networks} networks"
+        )
+        labels = self.material.segmentation
+        whose = "the most probable class" if labels is None else labels.name
+        again = "Taken up again: " if self.resumed else ""
+        return (
+            f"{again}{len(self.session.review.stops)} hotspots of '{whose}' by {by}. "
+            f"In all, some {self.session.expected_errors:,.0f} voxels are expected to "
+            "be wrong."
+        )
 
 
 def iter_begin(
@@ -210,8 +228,9 @@ def _session(
     notes = list(found.notes)
     if found.path is not None:
         try:
-            session = Session.open(found.path, register=True)
+            session = Session.open(found.path)
             session.extend(hotspots)
+            check_writable(found.path.parent)
         except InputError as error:
             # Read only, say, or of networks that were trained on since.
             notes.append(f"{error} A new review begins.")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from ...errors import InputError
-from ...hotspots import Wanted
-from ...review import Refreshed, Session, Stop, Verdict
+from ...review import Refreshed, Session, Stop, Verdict, Window
 from ..inspect.following import Following
 from ..inspect.listening import Listening
 from ..inspect.subject import Subject
@@ -19,7 +18,7 @@ from ..sources import axes_of
 from ..work import Steps
 from .begin import Opened, iter_begin
 from .edited import Edited
-from .material import material_of
+from .material import Choices, material_of
 
 # Labels change many times in a stroke.
 SETTLE_MS = 300
@@ -33,25 +32,6 @@ LOOK_MS = 1000
 _LABEL_EVENTS = ("paint", "labels_update", "data", "set_data")
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What the person asked for.
-
-    Attributes
-    ----------
-    wanted : Wanted
-        Which places.
-    several : bool
-        Whether other networks count, too.
-    prefer : str
-        Where reviews are kept, see :func:`.place_for`.
-    """
-
-    wanted: Wanted
-    several: bool
-    prefer: str
-
-
 class Desk(QObject):
     """One review at a time: of the map and the segmentation that are followed.
 
@@ -60,7 +40,7 @@ class Desk(QObject):
     viewer : napari.viewer.Viewer
         Whose maps are reviewed.
     choices : callable
-        Gives what is asked for.
+        Gives what is asked for, of a subject.
 
     Attributes
     ----------
@@ -80,7 +60,7 @@ class Desk(QObject):
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: Any, choices: Callable[[], Choices]) -> None:
+    def __init__(self, viewer: Any, choices: Callable[[Subject], Choices]) -> None:
         super().__init__()
         self._viewer, self._choices = viewer, choices
         self.following = Following(viewer, self._look_at, heed_labels=False)
@@ -89,6 +69,7 @@ class Desk(QObject):
         self.following.nothing.connect(self._leave)
         self.opened: Opened | None = None
         self.edited: Edited | None = None
+        self._others: tuple[Window, ...] = ()
         self._of_labels = Listening()
         self._settle = self._timer(SETTLE_MS, self.count)
         self._seen = self._timer(SEEN_MS, self.save)
@@ -166,7 +147,7 @@ class Desk(QObject):
             self._take_in(news, before)
 
     def refresh(self) -> None:
-        """Take over what other windows decided."""
+        """Take over what other windows decided, and which there are."""
         if self.session is None:
             return
         before = self.session.runs
@@ -176,6 +157,9 @@ class Desk(QObject):
             self.failed.emit(str(error))
         else:
             self._take_in(news, before)
+        others, self._others = self._others, self.session.others()
+        if others != self._others:
+            self.changed.emit()
 
     def _take_in(self, news: Refreshed | None, before: Any) -> None:
         if news is None or self.session is None:
@@ -195,38 +179,45 @@ class Desk(QObject):
         if self._count_edits():
             self._decided()
 
-    def _count_edits(self) -> bool:
+    def _count_edits(self, even_if_same: bool = False) -> bool:
         """Whether anything is other than before."""
         self._settle.stop()
         session, edited = self.session, self.edited
         if session is None or edited is None or self.opened is None:
             return False
-        if not edited.is_whole:
-            self.failed.emit(
-                f"'{edited.layer.name}' has other voxels than when the review was "
-                "begun, so what was changed in it is not followed."
-            )
-            self._forget_labels()
+        if not self._still_whole(edited):
             return False
         runs, stops = session.runs, session.review.stops
         session.set_labels(edited.original, edited.current)
-        if len(runs) == len(session.runs) and (runs == session.runs).all():
+        same = np.array_equal(runs, session.runs)
+        if same and not even_if_same:
             return False
         grid = self.opened.hotspots.grid
         for stop in stops:
             number = edited.changed_in(stop.hotspot, session.radius_mm, grid)
             session.review.count(stop.rank, number)
-        return True
+        return not same or session.review.stops != stops
 
     def _put_labels(self, before: Any) -> None:
         """Show the changes of the session in the segmentation."""
-        if self.edited is None or self.session is None:
+        if self.session is None or self.edited is None:
+            return
+        if not self._still_whole(self.edited):
             return
         try:
             self.edited.put(before, self.session.runs)
         except InputError as error:
             self.failed.emit(str(error))
             self._forget_labels()
+
+    def _still_whole(self, edited: Edited) -> bool:
+        if not edited.is_whole:
+            self.failed.emit(
+                f"'{edited.layer.name}' has other voxels than when the review was "
+                "begun, so what was changed in it is not followed."
+            )
+            self._forget_labels()
+        return edited.is_whole
 
     def _forget_labels(self) -> None:
         self._of_labels.stop()
@@ -239,15 +230,7 @@ class Desk(QObject):
         layer = subject.segmentation
         axes = axes_of(self._viewer.layers)
         edited = None if layer is None else Edited.of(layer, axes)
-        choices = self._choices()
-        material = material_of(
-            self._viewer,
-            subject,
-            edited,
-            choices.wanted,
-            several=choices.several,
-            prefer=choices.prefer,
-        )
+        material = material_of(self._viewer, subject, self._choices(subject))
         self.edited = edited
         return partial(iter_begin, material)
 
@@ -255,11 +238,13 @@ class Desk(QObject):
         self.opened = opened = self.following.findings
         for note in opened.notes:
             self.told.emit(note)
+        if opened.resumed:
+            self.save()  # now others know of this window
         if self.edited is not None:
-            self._take_up(opened)
             for name in _LABEL_EVENTS:
                 event = getattr(self.edited.layer.events, name)
                 self._of_labels.to(event, self._edited_soon)
+            self._take_up(opened)
         elif self.following.subject.segmentation is not None:  # type: ignore[union-attr]
             self.told.emit(
                 "The segmentation is not shown on its own voxels, so changes to its "
@@ -275,12 +260,14 @@ class Desk(QObject):
         if len(session.runs) and (edited.current == edited.original).all():
             self._put_labels(session.runs)
             voxels = int(session.runs[:, 1].sum())
-            self.told.emit(
-                f"{voxels:,} voxels that were changed in this review are changed in "
-                f"'{edited.layer.name}' again."
-            )
-        else:
-            self.count()
+            if self.edited is not None:
+                self.told.emit(
+                    f"{voxels:,} voxels that were changed in this review are changed "
+                    f"in '{edited.layer.name}' again."
+                )
+        # There may be places that were not in the list when labels were changed.
+        if self._count_edits(even_if_same=True):
+            self._decided()
 
     def _edited_soon(self, *_: Any) -> None:
         self._settle.start()
@@ -298,7 +285,7 @@ class Desk(QObject):
             self.count()
         for timer in (self._settle, self._seen, self._look):
             timer.stop()
-        session, self.opened = self.session, None
+        session, self.opened, self._others = self.session, None, ()
         self._forget_labels()
         if session is not None:
             try:

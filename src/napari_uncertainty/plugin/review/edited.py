@@ -22,6 +22,12 @@ Array = np.ndarray[Any, Any]
 REVIEWED = "reviewed"
 
 
+def original_of(layer: Any, values: Any) -> Any:
+    """The labels before any change in a review; `values` where there was none."""
+    original = layer_info(layer).get(REVIEWED)
+    return values if original is None or original.shape != values.shape else original
+
+
 @dataclass(frozen=True, eq=False)
 class Edited:
     """Labels that can be changed in a viewer.
@@ -52,8 +58,8 @@ class Edited:
         source = source_of(layer, axes=axes)
         if source.values.ndim > 3:
             return None
-        original = layer_info(layer).get(REVIEWED)
-        if original is None or original.shape != source.values.shape:
+        original = original_of(layer, source.values)
+        if original is source.values:
             # Laid out like the labels themselves: so the two are compared quickest.
             original = np.asarray(source.values).copy(order="K")
             known = {**layer_info(layer), REVIEWED: original}
@@ -67,8 +73,12 @@ class Edited:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the layer still has as many voxels; somebody may replace its data."""
-        return bool(self.current.shape == self.original.shape)
+        """Whether the layer still shows its own voxels, as many as before.
+
+        Somebody may replace its data, and another scan may tilt it.
+        """
+        shown = ORIGINAL not in layer_info(self.layer)
+        return bool(shown and self.current.shape == self.original.shape)
 
     def changed_in(
         self, hotspot: Hotspot, radius_mm: float, map_grid: Grid | None
@@ -79,6 +89,12 @@ class Edited:
         if voxel is None or current.shape != self.original.shape:
             return 0
         ball = Ball.of(self.grid, current.ndim, radius_mm)
+        # The centre may be outside of a crop that the ball reaches into.
+        if any(
+            not -half <= at < length + half
+            for at, half, length in zip(voxel, ball.halves, current.shape, strict=True)
+        ):
+            return 0
         return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
 
     def put(self, before: Array, runs: Array) -> None:
@@ -87,7 +103,7 @@ class Edited:
         Raises
         ------
         InputError
-            If the layer has other voxels, or cannot hold such labels.
+            If the layer cannot hold such labels.
         """
         current = self.current
         restore(current, self.original, before)
@@ -95,7 +111,7 @@ class Edited:
         self.layer.refresh()
 
     def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
-        """Where the centre of a place is among the labels."""
+        """Where the centre of a place is among the labels, or outside of them."""
         if map_grid is None or self.grid is None:
             same = len(hotspot.voxel) == self.original.ndim
             return hotspot.voxel if same else None
@@ -103,5 +119,4 @@ class Edited:
         n = self.original.ndim
         columns = np.linalg.pinv(self.grid.affine[:3, :n])
         at = np.rint(columns @ (place - self.grid.affine[:3, 3])).astype(int)
-        inside = (at >= 0).all() and (at < self.original.shape).all()
-        return tuple(int(i) for i in at) if inside else None
+        return tuple(int(i) for i in at)

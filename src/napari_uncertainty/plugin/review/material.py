@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,31 @@ from ...review import ReviewedInput
 from ..inspect.subject import Subject
 from ..layers import layer_info
 from ..selection import class_axis_of, role_of, scan_for_map
-from ..sources import axes_of, source_of
+from ..sources import Source, axes_of, source_of
 from .begin import Material, Reviewed
-from .edited import Edited
+from .edited import original_of
 
 
-def material_of(
-    viewer: Any,
-    subject: Subject,
-    edited: Edited | None,
-    wanted: Wanted,
-    *,
-    several: bool,
-    prefer: str,
-) -> Material:
+@dataclass(frozen=True)
+class Choices:
+    """What the person asked for.
+
+    Attributes
+    ----------
+    wanted : Wanted
+        Which places.
+    several : bool
+        Whether other networks count, too.
+    prefer : str
+        Where reviews are kept, see :func:`.place_for`.
+    """
+
+    wanted: Wanted
+    several: bool
+    prefer: str
+
+
+def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
     """Take arrays and plain values from the layers of a subject.
 
     Parameters
@@ -37,20 +48,14 @@ def material_of(
         Where the layers are.
     subject : Subject
         The map, and the segmentation as it is shown.
-    edited : Edited or None
-        The segmentation before any change, where that is known.
-    wanted : Wanted
-        Which places.
-    several : bool
-        Whether to use the probabilities of other networks as well.
-    prefer : str
-        Where the review is kept, see :func:`.place_for`.
+    choices : Choices
+        What the person asked for.
     """
     layer, source = subject.layer, subject.source
     labels, segmentation = subject.labels, None
     if subject.segmentation is not None:
-        original = labels.labels if edited is None else edited.original
         # Places do not move when what was wrong is corrected.
+        original = original_of(subject.segmentation, labels.labels)
         labels = replace(labels, labels=original)
         segmentation = Reviewed(
             "segmentation",
@@ -61,7 +66,7 @@ def material_of(
         )
     probabilities = probabilities_of(viewer.layers, layer)
     networks = [] if probabilities is None else [probabilities]
-    if several and probabilities is not None:
+    if choices.several and probabilities is not None:
         networks += other_networks(viewer.layers, probabilities)
     axes = axes_of(viewer.layers)
     told = [_told("probabilities", one) for one in networks]
@@ -77,13 +82,13 @@ def material_of(
         segmentation=segmentation,
         labels=labels,
         no_data=subject.no_data,
-        members=tuple(_class_first(one, axes) for one in networks),
+        members=tuple(_class_first(one, axes, source) for one in networks),
         undecided=subject.undecided,
-        wanted=wanted,
+        wanted=choices.wanted,
         anatomical=source.anatomical,
         names=dict(subject.names),
         unit=subject.unit,
-        prefer=prefer,
+        prefer=choices.prefer,
     )
 
 
@@ -129,10 +134,13 @@ def _told(role: str, layer: Any) -> ReviewedInput:
     return ReviewedInput(role, layer.name, path_of(layer), "")
 
 
-def _class_first(layer: Any, axes: Grid | None) -> Any:
-    values = source_of(layer, class_axis_of(layer), axes).values
-    lazy = as_dask(values)
-    return values if lazy is None else lazy
+def _class_first(layer: Any, axes: Grid | None, of_map: Source) -> Any:
+    """Probabilities in the order of a map that was made from them."""
+    source = source_of(layer, class_axis_of(layer), axes)
+    lazy = as_dask(source.values)
+    values = source.values if lazy is None else lazy
+    # Without a place, a map has the viewer's order, and its probabilities the file's.
+    return of_map.turn.turn_back(source.turn.turn(values))
 
 
 def _names(layer: Any) -> list[str]:

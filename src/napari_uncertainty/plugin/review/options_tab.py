@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from ...hotspots import Wanted
+from ...hotspots.wanted import LARGEST_RADIUS
 from ..preferences import review_preferences
-from .desk import Choices
+from .material import Choices
 
 # Below one, a separation is the radius.
 _AS_RADIUS = 0.0
@@ -120,6 +121,17 @@ class OptionsTab(QWidget):
             item.setCheckState(Qt.CheckState.Checked)
             self.classes.addItem(item)
 
+    def offers(self, names: Mapping[int, str]) -> bool:
+        """Whether all these classes can be chosen from, and there are any."""
+        items = [self.classes.item(row) for row in range(self.classes.count())]
+        offered = {(item.data(_LABEL), item.text()) for item in items if item}
+        foreground = {(label, name) for label, name in names.items() if label != 0}
+        return bool(foreground) and foreground <= offered
+
+    def forget_classes(self) -> None:
+        """Choose all, whichever there are."""
+        self.classes.clear()
+
     def show_kept(self, path: Any) -> None:
         """Tell where the review is kept; None without one."""
         text = "" if path is None else f"This review is kept in {path}"
@@ -139,7 +151,7 @@ class OptionsTab(QWidget):
 
 def _millimetres(least: float, value: float) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
-    box.setRange(least, 100)
+    box.setRange(least, LARGEST_RADIUS)
     box.setSingleStep(0.25)
     box.setSuffix(" mm")
     box.setValue(value)

@@ -240,7 +240,7 @@ def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
 
     changed = int(session.runs[:, 1].sum())
     rows = [
-        ("Probabilities", str(info["source"] or info["probabilities"])),
+        ("Probabilities", Path(info["source"] or info["probabilities"]).name),
         ("Segmentation", material.labels.name),
         ("Scan", "none" if material.scan is None else material.scan[0]),
         ("Measure", measure if not unit else f"{measure} in {unit}"),

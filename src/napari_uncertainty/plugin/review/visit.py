@@ -85,6 +85,11 @@ class Visit:
         if subject.segmentation is not None:
             self._select(subject, hotspot, activate)
 
+    def prepare(self, subject: Subject, hotspot: Hotspot, radius_mm: float) -> None:
+        """Do beforehand what would make going to the first hotspot slow."""
+        size = 2 * radius_mm * world_per_mm(subject)
+        self._mark.prepare(subject.place(hotspot.voxel), size)
+
     def flip_plane(self) -> None:
         """Show the next plane through the place: axial, coronal, sagittal.
 
@@ -103,8 +108,13 @@ class Visit:
 
     def leave(self) -> None:
         """Take the mark away, and follow the viewer no longer."""
-        self._listening.stop()
+        self.pause()
         self._mark.remove()
+
+    def pause(self) -> None:
+        """Follow the viewer no longer until the next visit; the mark is hidden."""
+        self._listening.stop()
+        self._mark.hide()
         self._tell()
         self._place = self._left = None
         self._zoomed = False

@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QProgressBar, QTabWidget, QVBoxL
 from ...review import Stop, Verdict
 from ..inspect.dock import Docked, scrolled
 from ..inspect.letters import Letters
+from ..inspect.subject import Subject
 from .desk import Desk
 from .keys import ReviewKeys
+from .material import Choices
 from .options_tab import OptionsTab
 from .points import HotspotPoints
 from .progress_line import ProgressLine
@@ -38,7 +40,8 @@ class ReviewWidget(Docked):
         super().__init__()
         self._viewer = viewer = napari_viewer
         self.options = OptionsTab()
-        self.desk = Desk(viewer, lambda: self.options.choices)
+        self._classes_of: tuple[Any, Any] = (None, None)
+        self.desk = Desk(viewer, self._choices)
         self.message, self.others = QLabel(), QLabel()
         self.progress = QProgressBar()
         self.line = ProgressLine()
@@ -66,6 +69,8 @@ class ReviewWidget(Docked):
             },
         )
         self.bar.set_keys(self.keys.keys)
+        # The window can go at any time, and takes what runs with it.
+        self.destroyed.connect(partial(_end, *self._parts()))
         self.desk.following.start()
 
     def _lay_out(self) -> None:
@@ -104,8 +109,6 @@ class ReviewWidget(Docked):
         self.bar.undone.connect(self.undo)
         self.bar.noted.connect(self._annotate)
         self.saving.points_wanted.connect(self._show_points)
-        # The window can go at any time, and takes what runs with it.
-        self.destroyed.connect(partial(_end, *self._parts()))
 
     # -- what the person does -------------------------------------------------
 
@@ -170,6 +173,13 @@ class ReviewWidget(Docked):
 
     # -- what is shown --------------------------------------------------------
 
+    def _choices(self, subject: Subject) -> Choices:
+        """What is asked for; of other images, classes chosen before say nothing."""
+        same = self._classes_of == (subject.layer, subject.segmentation)
+        if not same and not self.options.offers(subject.names):
+            self.options.forget_classes()
+        return self.options.choices
+
     def _wait(self) -> None:
         self.message.setText("")
         self.progress.setValue(0)
@@ -179,12 +189,13 @@ class ReviewWidget(Docked):
         self.progress.setValue(round(100 * share))
 
     def _show_nothing(self, sentence: str) -> None:
+        self.visit.leave()
         self.progress.setVisible(False)
         self.message.setText(sentence)
 
     def _show_review(self) -> None:
         """Another review, or none."""
-        self.visit.leave()
+        self.visit.pause()
         self.points.remove()
         self.saving.points_gone()
         self.table.select(None)
@@ -192,10 +203,13 @@ class ReviewWidget(Docked):
         self.options.show_kept(None if opened is None else opened.session.path)
         if opened is not None and subject is not None:
             self.progress.setVisible(False)
-            self.message.setText(_about(opened, subject.segmentation))
+            self.message.setText(opened.sentence)
             names = {label: subject.names.get(label, f"label {label}")
                      for label in sorted({*opened.there, *subject.names})}  # fmt: skip
             self.options.offer_classes(names)
+            self._classes_of = subject.layer, subject.segmentation
+            first = opened.session.review.stops[0].hotspot
+            self.visit.prepare(subject, first, opened.session.radius_mm)
         self._show_stops()
 
     def _show_stops(self) -> None:
@@ -205,13 +219,17 @@ class ReviewWidget(Docked):
             self.line.show_progress(0, 0, 0, "")
         else:
             stops = self.desk.stops
+            more = len(stops) != len(self.table.model.stops)
             labels = {label for stop in stops for label in stop.hotspot.classes or ()}
             self.table.show_stops(
                 stops, subject.names, subject.unit, subject.colors_of(labels)
             )
             done = opened.session.review.progress()
             self.line.show_progress(done.seen, done.decided, done.total, done.sentence)
-            self.points.update(stops)
+            if more and self.points.shown:
+                self._show_points(True)
+            else:
+                self.points.update(stops)
         self._show_others()
         self._show_current()
 
@@ -256,26 +274,10 @@ class ReviewWidget(Docked):
     def _parts(self) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
         """Those that end, that leave, and that are taken away."""
         return (
-            (self.desk, self.keys, self._letters.listening) if hasattr(self, "keys")
-            else (self.desk, self._letters.listening),
+            (self.desk, self.saving, self.keys, self._letters.listening),
             (self.visit,),
             (self.points, self._letters),
-        )  # fmt: skip
-
-
-def _about(opened: Any, segmentation: Any) -> str:
-    """What the list was made from."""
-    networks = len(opened.material.members)
-    by = {0: "the map alone", 1: "the probabilities"}.get(
-        networks, f"the probabilities of {networks} networks"
-    )
-    whose = "the most probable class" if segmentation is None else segmentation.name
-    errors = opened.session.expected_errors
-    again = "Taken up again: " if opened.resumed else ""
-    return (
-        f"{again}{len(opened.session.review.stops)} hotspots of '{whose}' by {by}. "
-        f"In all, some {errors:,.0f} voxels are expected to be wrong."
-    )
+        )
 
 
 def _end(

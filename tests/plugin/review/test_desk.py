@@ -1,0 +1,667 @@
+"""A review in the viewer: its file, labels that change, and two windows."""
+
+import json
+from dataclasses import replace
+
+import dask.array as da
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from nibabel.affines import apply_affine, from_matvec
+from qtpy.QtCore import QThreadPool
+
+from inspecting import callbacks
+from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.plugin.alignment import align, aligning
+from napari_uncertainty.plugin.review import begin as begin_module
+from napari_uncertainty.plugin.review import desk as desk_module
+from napari_uncertainty.review import Session
+from reviewing import (
+    SETTLE_MS,
+    WANTED,
+    desks,
+    open_case,
+    open_file,
+    paint,
+    redirect,
+    settled,
+    shown_index,
+    wait_for_review,
+    write_case,
+    write_labels,
+)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    return redirect(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def files(tmp_path, rng):
+    return write_case(tmp_path / "study", rng)
+
+
+@pytest.fixture
+def case(qapp, files):
+    return open_case(ViewerModel(), files)
+
+
+@pytest.fixture
+def open_desk(qtbot):
+    with desks(qtbot) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(open_desk, case):
+    return open_desk(case.viewer)
+
+
+def written(path):
+    """What the file says of each place."""
+    return {row["rank"]: row for row in json.loads(path.read_text())["stops"]}
+
+
+def ball(files, centre, radius=WANTED.radius_mm):
+    """Which voxels of the files are in it."""
+    shape = files.labels.shape
+    places = apply_affine(files.affine, np.stack(np.indices(shape), axis=-1))
+    distance = np.linalg.norm(places - apply_affine(files.affine, centre), axis=-1)
+    return distance <= radius + 1e-9
+
+
+def voxels_of(desk, files, rank, number):
+    """Some in the ball of a place, none of them in one of another."""
+    inside = np.zeros(files.labels.shape, int)
+    for stop in desk.stops:
+        inside += ball(files, stop.hotspot.voxel) * (1 + 99 * (stop.rank == rank))
+    found = [tuple(voxel) for voxel in np.argwhere(inside == 100)]
+    assert len(found) >= number
+    return found[:number]
+
+
+def far_voxel(desk, files):
+    """One in no ball."""
+    inside = sum(ball(files, stop.hotspot.voxel) for stop in desk.stops)
+    return tuple(np.argwhere(~inside)[0])
+
+
+def edit(case, voxels, label=None):
+    """Paint voxels of the file; without a label, what they were."""
+    files = case.files
+    for voxel in voxels:
+        index = shown_index(case.segmentation, files, voxel)
+        new = files.labels[voxel] if label is None else label
+        paint(case.segmentation, index, new)
+
+
+def in_file_order(case):
+    """The labels that are shown, one voxel after the other."""
+    files = case.files
+    shown = np.asarray(case.segmentation.data)
+    current = np.zeros_like(files.labels)
+    for voxel in np.ndindex(current.shape):
+        current[voxel] = shown[shown_index(case.segmentation, files, voxel)]
+    return current
+
+
+# -- the file -----------------------------------------------------------------
+
+
+def test_nothing_is_written_before_somebody_goes_anywhere(qtbot, desk, files):
+    assert len(desk.stops) == 6
+    desk.refresh()
+    desk.count()
+    qtbot.wait(3 * SETTLE_MS)
+    desk.close()
+    assert files.reviews == []
+
+
+def test_who_goes_there_is_written_soon(qtbot, desk, files):
+    with qtbot.waitSignal(desk.changed):
+        desk.see(4)
+    assert files.reviews == []
+    qtbot.waitUntil(lambda: len(files.reviews) == 1)
+    seen = [rank for rank, row in written(files.reviews[0]).items() if row["seen"]]
+    assert seen == [4]
+
+
+def test_a_decision_is_written_at_once(desk, files):
+    desk.judge(2, "needs expert")
+    [path] = files.reviews
+    assert written(path)[2]["verdict"] == "needs expert"
+    desk.annotate(2, "a thin sulcus")
+    desk.judge(5, "fine")
+    rows = written(path)
+    assert (rows[2]["note"], rows[5]["verdict"]) == ("a thin sulcus", "fine")
+    assert [rank for rank, row in rows.items() if row["seen"]] == [2, 5]
+    assert desk.undo() == 5
+    assert desk.undo() == 2
+    assert written(path)[5]["verdict"] == "open"
+    assert written(path)[2]["note"] == ""
+    assert desk.undo() == 2
+    assert desk.undo() is None
+    assert {row["verdict"] for row in written(path).values()} == {"open"}
+
+
+def test_taken_up_by_a_dock_that_is_opened_again(qtbot, open_desk, desk, case, files):
+    """With what was changed in between, counted against the labels from before."""
+    desk.judge(1, "fine")
+    [kept] = voxels_of(desk, files, 3, 1)
+    edit(case, [kept], 9)
+    desk.stop()  # before it has counted
+    assert written(files.reviews[0])[3]["changed_voxels"] == 1
+    again = open_desk(case.viewer)
+    assert again.opened.resumed
+    assert again.stops[0].verdict == "fine"
+    assert again.stops[2].changed_voxels == 1
+    assert again.messages == []
+    between = voxels_of(again, files, 4, 2)
+    again.stop()
+    edit(case, between, 9)
+    last = open_desk(case.viewer)
+    assert [stop.changed_voxels for stop in last.stops[2:4]] == [1, 2]
+    assert last.stops[3].suggested
+    expected = files.labels.copy()
+    for voxel in (kept, *between):
+        expected[voxel] = 9
+    np.testing.assert_array_equal(in_file_order(case), expected)
+    np.testing.assert_array_equal(last.edited.original, files.labels)
+
+
+def test_taken_up_by_a_new_viewer(open_desk, desk, case, files):
+    """Changed labels are changed again."""
+    voxels = voxels_of(desk, files, 2, 3)
+    edit(case, voxels, 9)
+    desk.judge(2, "fixed")
+    desk.stop()
+    other = open_case(ViewerModel(), files)
+    again = open_desk(other.viewer)
+    assert again.messages == [
+        "3 voxels that were changed in this review are changed in 'case' again."
+    ]
+    expected = files.labels.copy()
+    expected[tuple(np.transpose(voxels))] = 9
+    np.testing.assert_array_equal(in_file_order(other), expected)
+    stop = again.stops[1]
+    assert (stop.verdict, stop.suggested, stop.changed_voxels) == ("fixed", False, 3)
+
+
+def test_a_file_that_was_changed_begins_a_new_review(open_desk, desk, files):
+    desk.judge(1, "fine")
+    desk.stop()
+    labels = files.labels.copy()
+    labels[6, 6, 6] = 3 - labels[6, 6, 6]
+    write_labels(files.segmentation, labels, files.affine)
+    again = open_desk(open_case(ViewerModel(), files).viewer)
+    [note] = again.messages
+    assert "'case.nii.gz' has changed since the review" in note
+    assert {stop.verdict for stop in again.stops} == {"open"}
+    assert files.reviews == [files.folder / "case_review.json"]
+    again.judge(1, "needs expert")
+    assert [written(path)[1]["verdict"] for path in files.reviews] == [
+        "needs expert", "fine",
+    ]  # fmt: skip  # "-2" comes first
+
+
+def test_what_is_asked_for_again(qtbot, open_desk, case, files):
+    """Other options are another review, and a longer list the same one."""
+    choices = {"wanted": WANTED}
+    desk = open_desk(case.viewer)
+    desk._choices = lambda _: replace(first, wanted=choices["wanted"])
+    first = desk_module.Choices(WANTED, True, "beside")
+    desk.judge(1, "fine")
+
+    def look(wanted):
+        choices["wanted"] = wanted
+        with qtbot.waitSignal(desk.following.found):
+            desk.following.look()
+        return [stop.verdict for stop in desk.stops]
+
+    assert look(replace(WANTED, radius_mm=2.5)) == ["open"] * 6
+    assert look(replace(WANTED, count=9)) == ["fine"] + 8 * ["open"]
+    assert look(WANTED)[0] == "fine"
+    assert len(files.reviews) == 1
+
+
+def test_a_longer_list_counts_what_was_changed_before(open_desk, desk, case, files):
+    """In places that were not in the list then."""
+    wanted = replace(WANTED, count=12)
+    desk.stop()
+    longer = open_desk(case.viewer, wanted)
+    [voxel] = voxels_of(longer, files, 12, 1)
+    longer.stop()
+    edit(case, [voxel], 9)
+    short = open_desk(case.viewer)
+    assert len(short.stops) == 6
+    short.judge(1, "fine")
+    short.stop()
+    again = open_desk(case.viewer, wanted)
+    assert len(again.stops) == 12
+    assert (again.stops[11].changed_voxels, again.stops[11].verdict) == (1, "fixed")
+    assert written(files.reviews[0])[12]["changed_voxels"] == 1
+
+
+def test_errors_of_saving_are_told_and_nothing_is_lost(desk, files):
+    desk.judge(1, "fine")
+    [path] = files.reviews
+    whole = path.read_bytes()
+    path.write_text("no review")
+    desk.judge(2, "fixed")
+    [sentence] = desk.failures
+    assert str(path) in sentence
+    assert "is no review, or a damaged one" in sentence
+    desk.annotate(2, "mine")
+    desk.refresh()
+    assert len(desk.failures) >= 2
+    assert [stop.verdict for stop in desk.stops[:2]] == ["fine", "fixed"]
+    assert path.read_text() == "no review"
+    path.write_bytes(whole)  # somebody puts it back
+    desk.judge(3, "fine")
+    rows = written(path)
+    assert [rows[rank]["verdict"] for rank in (1, 2, 3)] == ["fine", "fixed", "fine"]
+    assert rows[2]["note"] == "mine"
+
+
+def test_an_error_at_the_end_is_told(desk, files):
+    desk.judge(1, "fine")
+    files.reviews[0].write_text("no review")
+    desk.stop()
+    [sentence] = desk.failures
+    assert "is no review" in sentence
+
+
+def test_a_file_that_was_deleted_is_written_again(desk, files):
+    desk.judge(1, "fine")
+    files.reviews[0].unlink()
+    desk.refresh()
+    desk.judge(2, "fixed")
+    rows = written(files.reviews[0])
+    assert (rows[1]["verdict"], rows[2]["verdict"]) == ("fine", "fixed")
+    assert desk.failures == []
+
+
+# -- labels that change -------------------------------------------------------
+
+
+def test_painting_suggests_that_it_is_fixed(qtbot, desk, case, files):
+    voxels = voxels_of(desk, files, 2, 4)
+    with qtbot.waitSignal(desk.changed):
+        edit(case, voxels, 9)
+    stop = desk.stops[1]
+    assert (stop.verdict, stop.suggested, stop.changed_voxels) == ("fixed", True, 4)
+    others = [one for one in desk.stops if one.rank != 2]
+    assert {(one.verdict, one.changed_voxels) for one in others} == {("open", 0)}
+    row = written(files.reviews[0])[2]
+    assert (row["verdict"], row["suggested"], row["changed_voxels"]) == (
+        "fixed", True, 4,
+    )  # fmt: skip
+    with qtbot.waitSignal(desk.changed):
+        edit(case, voxels[:3])
+    assert desk.stops[1].changed_voxels == 1
+    with qtbot.waitSignal(desk.changed):
+        edit(case, voxels)
+    assert (desk.stops[1].verdict, desk.stops[1].suggested) == ("open", False)
+    assert json.loads(files.reviews[0].read_text())["labels"]["runs"] == []
+
+
+def test_every_place_is_counted_by_its_own_ball(qtbot, desk, case, files, rng):
+    changed = rng.random(files.labels.shape) < 0.2
+    with qtbot.waitSignal(desk.changed):
+        edit(case, map(tuple, np.argwhere(changed)), 9)
+    for stop in desk.stops:
+        expected = (ball(files, stop.hotspot.voxel) & changed).sum()
+        assert stop.changed_voxels == expected
+
+
+def test_painting_elsewhere_counts_nothing(qtbot, desk, case, files):
+    with qtbot.waitSignal(desk.changed):
+        edit(case, [far_voxel(desk, files)], 9)
+    assert {stop.changed_voxels for stop in desk.stops} == {0}
+    assert {stop.verdict for stop in desk.stops} == {"open"}
+    [run] = json.loads(files.reviews[0].read_text())["labels"]["runs"]
+    assert run == [np.ravel_multi_index(far_voxel(desk, files), (12, 13, 14)), 1, 9]
+
+
+def test_the_last_stroke_counts_for_the_verdict(desk, case, files):
+    """Though nobody has counted it yet."""
+    edit(case, voxels_of(desk, files, 1, 2), 9)
+    desk.judge(1, "fixed")
+    row = written(files.reviews[0])[1]
+    assert (row["suggested"], row["changed_voxels"]) == (False, 2)
+    assert desk.undo() == 1
+    assert (desk.stops[0].verdict, desk.stops[0].suggested) == ("fixed", True)
+
+
+def test_napari_undoes_a_stroke(qtbot, desk, case, files):
+    with qtbot.waitSignal(desk.changed):
+        edit(case, voxels_of(desk, files, 1, 1), 9)
+    assert desk.stops[0].suggested
+    with qtbot.waitSignal(desk.changed):
+        case.segmentation.undo()
+    assert desk.stops[0].verdict == "open"
+
+
+def test_labels_replaced_by_others_of_the_same_shape(qtbot, desk, case, files):
+    changed = np.asarray(case.segmentation.data).copy()
+    for voxel in voxels_of(desk, files, 3, 5):
+        changed[shown_index(case.segmentation, files, voxel)] = 9
+    with qtbot.waitSignal(desk.changed):
+        case.segmentation.data = changed
+    assert desk.stops[2].changed_voxels == 5
+    assert desk.failures == []
+
+
+def test_labels_replaced_by_others_of_another_shape(qtbot, desk, case, files):
+    desk.judge(2, "fine")
+    with qtbot.waitSignal(desk.failed):
+        case.segmentation.data = np.ones((5, 5, 5), np.uint8)
+    assert desk.failures == [
+        "'case' has other voxels than when the review was begun, so what was changed "
+        "in it is not followed."
+    ]
+    assert desk.edited is None
+    desk.judge(1, "fixed")
+    assert written(files.reviews[0])[2]["verdict"] == "fine"
+    assert len(desk.failures) == 1
+
+
+NOT_FOLLOWED = (
+    "The segmentation is not shown on its own voxels, so changes to its labels are not "
+    "followed."
+)
+
+
+def test_a_lazy_segmentation_is_not_followed(open_desk, case, files):
+    case.segmentation.data = da.from_array(np.asarray(case.segmentation.data))
+    desk = open_desk(case.viewer)
+    assert desk.messages == [NOT_FOLLOWED]
+    desk.judge(1, "fine")
+    desk.count()
+    desk.refresh()
+    assert written(files.reviews[0])[1]["verdict"] == "fine"
+    assert desk.failures == []
+
+
+def test_shown_resampled_the_same_review_is_taken_up(
+    qtbot, open_desk, desk, case, files, tmp_path
+):
+    """A scan of another tilt was opened meanwhile; what was changed is still known."""
+    voxels = voxels_of(desk, files, 2, 2)
+    with qtbot.waitSignal(desk.changed):
+        edit(case, voxels, 9)
+    desk.judge(1, "fine")
+    desk.stop()
+    viewer = case.viewer
+    (tmp_path / "scan").mkdir()
+    tilted = from_matvec(np.eye(3) * 1.5, (0, 20, -30))
+    image = nib.Nifti1Image(np.random.default_rng(1).random((30, 30, 30)), tilted)
+    image.to_filename(tmp_path / "scan" / "T1.nii.gz")
+    open_file(viewer, tmp_path / "scan" / "T1.nii.gz")
+    align(viewer)
+    qtbot.waitUntil(lambda: not aligning(viewer))
+    again = open_desk(viewer)
+    assert again.messages == [NOT_FOLLOWED]
+    assert again.opened.resumed
+    assert again.stops[0].verdict == "fine"
+    again.judge(3, "fine")
+    document = json.loads(files.reviews[0].read_text())
+    assert sum(run[1] for run in document["labels"]["runs"]) == 2
+    assert len(files.reviews) == 1
+
+
+# -- layers that come and go --------------------------------------------------
+
+
+def test_without_its_segmentation_the_review_is_left(qtbot, desk, case, files):
+    """For another one, and taken up when it is back."""
+    viewer, layer = case.viewer, case.segmentation
+    edit(case, voxels_of(desk, files, 2, 2), 9)
+    with qtbot.waitSignal(desk.following.found):
+        viewer.layers.remove(layer)
+    assert written(files.reviews[0])[2]["changed_voxels"] == 2
+    assert desk.opened.material.segmentation is None
+    assert {stop.verdict for stop in desk.stops} == {"open"}
+    desk.judge(1, "fine")
+    assert len(files.reviews) == 2
+    paint(layer, (1, 1, 1), 9)
+    assert not desk._settle.isActive()
+    with qtbot.waitSignal(desk.following.found):
+        viewer.add_layer(layer)
+    assert desk.opened.resumed
+    assert (desk.stops[1].changed_voxels, desk.stops[0].verdict) == (2, "open")
+    assert desk.failures == []
+
+
+def test_without_its_map_the_review_is_left(qtbot, desk, case, files):
+    desk.judge(1, "fine")
+    edit(case, voxels_of(desk, files, 2, 1), 9)
+    with qtbot.waitSignal(desk.reopened):
+        case.viewer.layers.remove(case.map)
+    assert (desk.opened, desk.session, desk.subject, desk.stops) == (None,) * 3 + ((),)
+    document = json.loads(files.reviews[0].read_text())
+    assert document["windows"] == []
+    assert written(files.reviews[0])[2]["changed_voxels"] == 1
+    desk.judge(1, "fixed")
+    desk.annotate(1, "x")
+    desk.see(1)
+    desk.save()
+    desk.refresh()
+    desk.count()
+    assert desk.undo() is None
+    assert json.loads(files.reviews[0].read_text()) == document
+    case.viewer.add_layer(case.map)
+    wait_for_review(qtbot, desk)
+    assert desk.stops[0].verdict == "fine"
+
+
+def test_another_map_and_back(qtbot, desk, case, files, tmp_path, rng):
+    # In the same place, it would count as another network for the same scan.
+    moved = from_matvec(np.eye(3), (2, 0, 0)) @ files.affine
+    other = write_case(tmp_path / "other", rng, moved)
+    desk.judge(1, "fine")
+    with qtbot.waitSignal(desk.following.found):
+        second = open_case(case.viewer, other)
+        case.viewer.layers.selection.active = second.map
+    qtbot.waitUntil(lambda: desk.opened is not None)
+    assert desk.subject.layer == second.map
+    assert desk.edited.layer == second.segmentation
+    desk.judge(2, "fixed")
+    assert [path.name for path in other.reviews] == ["case_review.json"]
+    with qtbot.waitSignal(desk.following.found):
+        case.viewer.layers.selection.active = case.map
+    assert [stop.verdict for stop in desk.stops[:2]] == ["fine", "open"]
+    assert written(other.reviews[0])[2]["verdict"] == "fixed"
+
+
+def test_an_option_that_cannot_be(qtbot, open_desk, case):
+    desk = open_desk(case.viewer)
+    desk.judge(1, "fine")
+    desk._choices = lambda _: Wanted(classes=())
+    sentences = []
+    desk.following.nothing.connect(sentences.append)
+    desk.following.look()
+    assert sentences == ["No class is chosen; choose one, or leave all."]
+    assert desk.opened is None
+
+
+# -- two windows --------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(open_desk, files):
+    """Two viewers with the same files."""
+    cases = [open_case(ViewerModel(), files) for _ in range(2)]
+    return [(case, open_desk(case.viewer)) for case in cases]
+
+
+def test_a_verdict_comes_over(pair):
+    (_, one), (_, other) = pair
+    assert one.session.path == other.session.path
+    one.judge(2, "fine")
+    one.annotate(4, "look")
+    other.refresh()
+    assert (other.stops[1].verdict, other.stops[3].note) == ("fine", "look")
+    assert other.messages == ["Another window has changed hotspots 2, 4."]
+    other.judge(2, "needs expert")
+    one.refresh()
+    assert one.stops[1].verdict == "needs expert"
+    assert one.messages == ["Another window has changed hotspot 2."]
+    assert written(one.session.path)[2]["verdict"] == "needs expert"
+    # What another decided is not undone here.
+    assert one.undo() == 4
+
+
+def test_labels_come_over(qtbot, pair, files):
+    (case, one), (other_case, other) = pair
+    mine, theirs = voxels_of(one, files, 2, 2), voxels_of(one, files, 5, 3)
+    expected = files.labels.copy()
+    with qtbot.waitSignal(one.changed):
+        edit(case, mine, 9)
+    expected[tuple(np.transpose(mine))] = 9
+    # What was painted there and not yet counted stays.
+    edit(other_case, theirs, 8)
+    other.refresh()
+    expected[tuple(np.transpose(theirs))] = 8
+    np.testing.assert_array_equal(in_file_order(other_case), expected)
+    settled(qtbot, other)
+    other.count()
+    one.refresh()
+    np.testing.assert_array_equal(in_file_order(case), expected)
+    for desk in (one, other):
+        assert [desk.stops[at].changed_voxels for at in (1, 4)] == [2, 3]
+        assert [desk.stops[at].suggested for at in (1, 4)] == [True, True]
+    # And back again.
+    with qtbot.waitSignal(one.changed):
+        edit(case, theirs)
+    other.refresh()
+    expected[tuple(np.transpose(theirs))] = files.labels[tuple(np.transpose(theirs))]
+    np.testing.assert_array_equal(in_file_order(other_case), expected)
+    assert other.stops[4].verdict == "open"
+
+
+def test_labels_that_the_other_layer_cannot_hold(pair, files):
+    (case, one), (_, other) = pair
+    case.segmentation.data = np.asarray(case.segmentation.data).astype(np.int32)
+    edit(case, voxels_of(one, files, 2, 1), 1000)
+    one.count()
+    other.refresh()
+    [sentence] = other.failures
+    assert "1000" in sentence
+    assert other.edited is None
+    other.judge(1, "fine")
+    document = json.loads(one.session.path.read_text())
+    assert [run[2] for run in document["labels"]["runs"]] == [1000]
+
+
+def test_labels_come_over_to_a_layer_of_another_shape(pair, files):
+    """Before anybody has noticed."""
+    (case, one), (other_case, other) = pair
+    edit(case, voxels_of(one, files, 2, 1), 9)
+    one.count()
+    other_case.segmentation.data = np.ones((20, 20, 20), np.uint8)
+    other.refresh()
+    [sentence] = other.failures
+    assert "has other voxels than when the review was begun" in sentence
+    assert (np.asarray(other_case.segmentation.data) == 1).all()
+    assert other.stops[1].changed_voxels == 1
+
+
+def test_labels_that_a_new_viewer_cannot_hold(qtbot, open_desk, desk, case, files):
+    case.segmentation.data = np.asarray(case.segmentation.data).astype(np.int32)
+    edit(case, voxels_of(desk, files, 2, 1), 1000)
+    desk.stop()
+    again = open_desk(open_case(ViewerModel(), files).viewer)
+    assert again.messages == []
+    [sentence] = again.failures
+    assert "1000" in sentence
+    again.judge(1, "fine")
+    assert written(files.reviews[0])[2]["changed_voxels"] == 1
+
+
+def test_other_windows_are_known(qtbot, pair):
+    (_, one), (_, other) = pair
+    heard = []
+    one.changed.connect(lambda: heard.append(len(one.session.others())))
+    assert one.session.others() == ()
+    one.judge(1, "fine")
+    other.refresh()
+    assert len(other.session.others()) == 1
+    other.judge(2, "fine")
+    one.refresh()
+    assert len(one.session.others()) == 1
+    heard.clear()
+    other.stop()
+    one.refresh()
+    assert one.session.others() == ()
+    assert heard == [0]
+    one.refresh()
+    assert heard == [0]
+
+
+def test_a_window_that_only_looks_is_known(open_desk, desk, files):
+    """Where the review was there before."""
+    heard = []
+    desk.judge(1, "fine")
+    desk.changed.connect(lambda: heard.append(len(desk.session.others())))
+    other = open_desk(open_case(ViewerModel(), files).viewer)
+    desk.refresh()
+    assert heard == [1]
+    other.stop()
+    desk.refresh()
+    assert heard == [1, 0]
+
+
+def test_a_longer_list_in_another_window(open_desk, desk, files):
+    desk.judge(1, "fine")
+    viewer = open_case(ViewerModel(), files).viewer
+    longer = open_desk(viewer, replace(WANTED, count=9))
+    longer.judge(9, "fixed")
+    desk.refresh()
+    assert len(desk.stops) == 9
+    assert desk.stops[8].verdict == "fixed"
+
+
+# -- the end ------------------------------------------------------------------
+
+
+def idle():
+    return QThreadPool.globalInstance().activeThreadCount() == 0
+
+
+def test_no_callback_outlives_it(qtbot, open_desk, case):
+    before = callbacks(case.viewer)
+    desk = open_desk(case.viewer)
+    assert callbacks(case.viewer) != before
+    desk.judge(1, "fine")
+    desk.see(2)
+    edit(case, [(6, 6, 6)], 9)
+    desk.stop()
+    assert callbacks(case.viewer) == before
+    for timer in (desk._settle, desk._seen, desk._look, desk.following._settle):
+        assert not timer.isActive()
+    edit(case, [(6, 6, 6)])
+    case.viewer.layers.remove(case.map)
+    assert desk.failures == []
+
+
+def test_closed_while_it_searches(qtbot, open_desk, case, files, monkeypatch):
+    begun = []
+    monkeypatch.setattr(Session, "begin", lambda *args: begun.append(args))
+
+    def waiting(*args, cancel, **options):
+        while not cancel.wait(0.005):
+            yield 0.1
+
+    monkeypatch.setattr(begin_module, "iter_hotspots", waiting)
+    before = callbacks(case.viewer)
+    desk = open_desk(case.viewer, wait=False)
+    shares = []
+    desk.following.progress.connect(shares.append)
+    qtbot.waitUntil(lambda: bool(shares))
+    desk.stop()
+    qtbot.waitUntil(idle)
+    assert callbacks(case.viewer) == before
+    assert (begun, desk.opened, files.reviews) == ([], None, [])
