@@ -145,3 +145,28 @@ def test_none_without_a_place_in_the_patient():
     letters.remove()
     assert overlays(viewer) == {}
     viewer.dims.ndisplay = 3  # nobody listens
+
+
+def test_the_next_widget_takes_over():
+    viewer = shown(scan())
+    first, second = Letters(viewer), Letters(viewer)
+    assert len(overlays(viewer)) == 4
+    before = overlays(viewer)
+    first.remove()
+    assert overlays(viewer) == before
+    show_plane(viewer, "Coronal")
+    assert "".join(overlays(viewer)[place] for place in before) != "".join(
+        before.values()
+    )
+    second.remove()
+    assert overlays(viewer) == {}
+
+
+def test_the_first_widget_keeps_them():
+    viewer = shown(scan())
+    first, second = Letters(viewer), Letters(viewer)
+    before = overlays(viewer)
+    second.remove()
+    assert overlays(viewer) == before
+    first.remove()
+    assert overlays(viewer) == {}

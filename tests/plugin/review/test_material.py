@@ -221,7 +221,13 @@ def test_probabilities_without_a_place(viewer, tmp_path, rng, shape):
 
 @pytest.fixture
 def folds(tmp_path, rng):
-    return [write_case(tmp_path / f"fold_{number}", rng) for number in range(2)]
+    cases = [write_case(tmp_path / f"fold_{number}", rng) for number in range(2)]
+    # The other network agrees well enough to be one of the same scan.
+    other = cases[1]
+    right = np.arange(len(other.p))[:, None, None, None] == other.labels
+    other.p = ((other.p + right) / 2).astype(other.p.dtype)
+    np.savez(other.probabilities, probabilities=other.p.transpose(0, 3, 2, 1))
+    return cases
 
 
 def test_folds_count_together(viewer, folds):
@@ -285,6 +291,26 @@ def test_other_probabilities_do_not_count(viewer, tmp_path, folds, rng, write):
     open_file(viewer, write(tmp_path / "other", rng, folds[0]))
     assert other_networks(viewer.layers, case.probabilities) == []
     assert len(material(case).members) == 1
+
+
+def test_another_patient_on_the_same_voxels_does_not_count(
+    viewer, tmp_path, folds, rng
+):
+    case = open_case(viewer, folds[0])
+    alone = begin(case, several=False)
+    other = write_case(tmp_path / "other", rng)
+    np.savez(other.probabilities, probabilities=other.p.transpose(0, 3, 2, 1)[:, ::-1])
+    open_file(viewer, other.probabilities)
+    agreeing = folds[0].labels == other.p[:, :, :, ::-1].argmax(axis=0)
+    foreground = (folds[0].labels > 0) | (other.p[:, :, :, ::-1].argmax(axis=0) > 0)
+    assert agreeing[foreground].mean() < 0.7
+    opened = begin(case)
+    assert opened.session.options.networks == 1
+    check_places(opened.hotspots, alone.hotspots)
+    assert opened.notes[0] == (
+        f"{other.probabilities} agrees with the segmentation in less than 70 % of the "
+        "foreground, so it is taken to be of another scan and does not count."
+    )
 
 
 def test_probabilities_without_a_file_are_alone(viewer, rng):

@@ -44,9 +44,11 @@ class Letters:
             )
             for edge, position in _EDGES.items()
         }
-        for edge, overlay in self._overlays.items():
-            viewer.canvas.overlays[_key(edge)] = overlay
+        self._shown: set[str] = set()
         self.listening = Listening()
+        # Several widgets may show letters; the next takes over from one that is closed.
+        self.listening.to(viewer.canvas.overlays.events.removed, self._show)
+        self._show()
         dims, layers = viewer.dims.events, viewer.layers.events
         camera = viewer.scene.camera.events
         for event in (
@@ -59,8 +61,17 @@ class Letters:
     def remove(self) -> None:
         """Take them away."""
         self.listening.stop()
-        for edge in self._overlays:
+        for edge in self._shown:
             self._viewer.canvas.overlays.pop(_key(edge), None)
+        self._shown.clear()
+
+    def _show(self, *_: Any) -> None:
+        """Show those that nobody else shows."""
+        overlays = self._viewer.canvas.overlays
+        for edge, overlay in self._overlays.items():
+            if _key(edge) not in overlays:
+                self._shown.add(edge)
+                overlays[_key(edge)] = overlay
 
     def _update(self, *_: Any) -> None:
         texts = dict.fromkeys(_EDGES, "")

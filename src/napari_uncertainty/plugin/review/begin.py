@@ -24,6 +24,7 @@ from ...review import (
     place_for,
 )
 from ...steps import part
+from .networks import of_this_scan
 
 Array = np.ndarray[Any, Any]
 
@@ -188,6 +189,8 @@ def iter_begin(
             "another segmentation, or none."
         )
     labels = np.asarray(labels)
+    members, other_scans = of_this_scan(material.members, material.told, labels)
+    material = replace(material, members=members)
     steps = iter_hotspots(
         values,
         labels,
@@ -216,6 +219,7 @@ def iter_begin(
         return None
     session, notes, resumed = _session(material, inputs, hotspots)
     there = tuple(int(label) for label in _labels_in(labels))
+    notes = (*other_scans, *notes)
     return Opened(session, material, hotspots, there, notes, resumed)
 
 

@@ -140,5 +140,8 @@ class SavingTab(QWidget):
         material = opened.material
         folder = material.paths[0].parent if material.paths else Path()
         name = str(folder / f"{material.case}_{ending}")
-        path, _ = QFileDialog.getSaveFileName(self, title, name, filters)
+        path, chosen = QFileDialog.getSaveFileName(self, title, name, filters)
+        if path and not Path(path).suffix:
+            # Of the kind of file that was chosen, the first ending.
+            path += chosen.partition("*")[2].split()[0].rstrip(")")
         return Path(path) if path else None

@@ -261,7 +261,9 @@ class ReviewWidget(Docked):
         session, subject = self.desk.session, self.desk.subject
         if not wanted:
             self.points.remove()
-        elif session is not None and subject is not None:
+        elif session is None or subject is None:
+            self.saving.points_gone()
+        else:
             self.points.show(subject, self.desk.stops, subject.names, session.radius_mm)
 
     # -- the end --------------------------------------------------------------
