@@ -69,12 +69,12 @@ def tab(qtbot, case, desk):
 def save_as(monkeypatch):
     """Answers the dialog; gives what it was asked with."""
 
-    def answered(path):
+    def answered(path, kind=""):
         asked = []
 
         def dialog(_parent, title, name, filters):
             asked.append((title, name, filters))
-            return str(path or ""), ""
+            return str(path or ""), kind
 
         monkeypatch.setattr(QFileDialog, "getSaveFileName", dialog)
         return asked
@@ -106,7 +106,7 @@ def test_the_list_as_a_table(tab, desk, case, files, tmp_path, save_as, told):
     asked = save_as(path)
     tab.list_button.click()
     [(_, name, _)] = asked
-    assert name == str(files.folder / "case_review.tsv")
+    assert name == str(files.folder / "case_hotspots.tsv")
     assert told() == [f"The list is in {path}."]
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -163,6 +163,28 @@ def test_without_an_ending_it_is_a_table(tab, desk, tmp_path, save_as, told):
     tab.list_button.click()
     assert told() == [f"The list is in {tmp_path / 'list.tsv'}."]
     assert (tmp_path / "list.tsv").read_text().startswith("rank\t")
+
+
+def test_the_kind_that_was_chosen_gives_the_ending(tab, desk, tmp_path, save_as, told):
+    for button, kind, ending in (
+        (tab.list_button, "JSON (*.json)", ".json"),
+        (tab.labels_button, "NIfTI (*.nii.gz *.nii)", ".nii.gz"),
+    ):
+        save_as(tmp_path / "chosen", kind)
+        button.click()
+        assert (tmp_path / f"chosen{ending}").is_file()
+    assert len(told()) == 2
+
+
+def test_the_review_itself_is_never_replaced(tab, desk, save_as, told):
+    decide(desk)
+    before = desk.session.path.read_bytes()
+    save_as(desk.session.path)
+    tab.list_button.click()
+    assert told() == [
+        "case_review.json is the file of this review itself; choose another name."
+    ]
+    assert desk.session.path.read_bytes() == before
 
 
 def test_where_nothing_can_be_written(tab, desk, tmp_path, save_as, told):

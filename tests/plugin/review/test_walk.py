@@ -244,8 +244,7 @@ def check_kept(folder):
     review = json.loads((folder / "case_review.json").read_text("utf-8"))
     assert review["windows"] == []
     notes = {stop["rank"]: stop["note"] for stop in review["stops"]}
-    last = {STOPS: LAST_WORDS}
-    assert notes == dict.fromkeys(DECIDED, "") | NOTES | last
+    assert notes == dict.fromkeys(DECIDED, "") | NOTES | {STOPS: LAST_WORDS}
 
 
 def check_list(folder, labels):

@@ -1,6 +1,7 @@
 """The widget *Review uncertainty*: what a person does in it, and its end."""
 
 import gc
+import json
 import weakref
 
 import numpy as np
@@ -238,6 +239,17 @@ def test_notes_in_the_bar(qtbot, widget, case):
     widget.undo()
     assert widget.desk.stops[2].note == "a thin wall"
     check_at(widget, case, 3)
+
+
+def test_half_a_note_is_kept_when_its_map_goes(qtbot, widget, case):
+    widget.go_to(3)
+    widget.write_note()
+    qtbot.keyClicks(widget.bar.note, "half a")
+    path = widget.desk.session.path
+    case.viewer.layers.remove(case.map)
+    assert widget.desk.session is None
+    written = json.loads(path.read_text("utf-8"))
+    assert written["stops"][2]["note"] == "half a"
 
 
 def test_notes_in_the_table(widget):

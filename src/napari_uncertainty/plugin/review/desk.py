@@ -23,11 +23,9 @@ from .material import Choices, material_of
 # Labels change many times in a stroke.
 SETTLE_MS = 300
 
-# That somebody went to a place is written a little later; decisions are at once.
-SEEN_MS = 1000
-
-# How often to look for what other windows decided.
-LOOK_MS = 1000
+# That somebody went to a place is written a little later (decisions are at once); and
+# how often to look for what other windows decided.
+SEEN_MS = LOOK_MS = 1000
 
 _LABEL_EVENTS = ("paint", "labels_update", "data", "set_data")
 
@@ -52,7 +50,8 @@ class Desk(QObject):
         Its segmentation, where changes can be followed.
     """
 
-    #: There is another review, or none any more.
+    #: The review ends; there is another one, or none any more.
+    leaving = Signal()
     reopened = Signal()
     #: Something was decided, seen or counted; here or in another window.
     changed = Signal()
@@ -192,9 +191,9 @@ class Desk(QObject):
         same = np.array_equal(runs, session.runs)
         if same and not even_if_same:
             return False
-        grid = self.opened.hotspots.grid
+        radius, grid = session.radius_mm, self.opened.hotspots.grid
         for stop in stops:
-            number = edited.changed_in(stop.hotspot, session.radius_mm, grid)
+            number = edited.changed_in(stop.hotspot, radius, grid)
             session.review.count(stop.rank, number)
         return not same or session.review.stops != stops
 
@@ -281,6 +280,7 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Keep what was decided, and leave the review."""
+        self.leaving.emit()
         if self._settle.isActive():
             self.count()
         for timer in (self._settle, self._seen, self._look):

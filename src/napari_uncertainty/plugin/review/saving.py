@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import InputError
 from ...grid import Grid
 from ...io.labels import write_labels
 from ...matching.comparison import Segmentation, iter_labels_at
@@ -40,10 +41,14 @@ def save_list(path: Path, desk: Desk) -> str:
     Raises
     ------
     InputError
-        If it cannot be written.
+        If it cannot be written, or is the review's own file.
     """
     assert desk.opened is not None
     session = desk.opened.session
+    if path.resolve() == session.path.resolve():
+        raise InputError(
+            f"{path.name} is the file of this review itself; choose another name."
+        )
     desk.count()
     if path.suffix.lower() == ".json":
         write_json(

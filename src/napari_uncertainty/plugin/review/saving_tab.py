@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class SavingTab(QWidget):
         self._jobs.clear()
 
     def _save_list(self) -> None:
-        path = self._ask("Save list", "review.tsv", "Table (*.tsv);;JSON (*.json)")
+        path = self._ask("Save list", "hotspots.tsv", "Table (*.tsv);;JSON (*.json)")
         if path is not None:
             self._save(lambda: save_list(path, self._desk))
 
@@ -141,7 +142,7 @@ class SavingTab(QWidget):
         folder = material.paths[0].parent if material.paths else Path()
         name = str(folder / f"{material.case}_{ending}")
         path, chosen = QFileDialog.getSaveFileName(self, title, name, filters)
-        if path and not Path(path).suffix:
+        if path and not Path(path).suffix and "*" in chosen:
             # Of the kind of file that was chosen, the first ending.
-            path += chosen.partition("*")[2].split()[0].rstrip(")")
+            path += re.findall(r"\*([.\w]+)", chosen)[0]
         return Path(path) if path else None

@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
 from ...review import Stop
 from .stop_filter import FilterRow, StopFilter
 from .stop_model import DOT_SIZE, SWATCH_SIZE, Color, Column, StopModel
+from .typing_line import keeps_keys
 
 # What columns have room for, in their order. Classes and notes get what is left, too.
 _WIDEST = (
@@ -288,6 +289,10 @@ class _Cells(QStyledItemDelegate):
         elif index.column() == Column.PLACE:
             for axis in "RAS":
                 option.text = option.text.replace(f"{axis} ", f"{axis}\u00a0")
+
+    def eventFilter(self, editor: Any, event: Any) -> bool:
+        """Go on with the note that is being written, unless the person leaves."""
+        return keeps_keys(editor, event) or bool(super().eventFilter(editor, event))
 
     def setEditorData(self, editor: QWidget | None, index: QModelIndex) -> None:
         """Show the note that there is, but not over what is being written."""

@@ -19,6 +19,7 @@ from superqt import QElidingLabel
 
 from ...review import Stop, Verdict
 from .stop_model import dot
+from .typing_line import keeps_keys
 
 NO_STOP = "No hotspot is chosen."
 
@@ -256,6 +257,11 @@ class _Note(QLineEdit):
 
     #: By Esc.
     left = Signal()
+
+    def focusOutEvent(self, event: Any) -> None:
+        """Stay where one types, unless the person leaves."""
+        if not keeps_keys(self, event):
+            super().focusOutEvent(event)
 
     def keyPressEvent(self, event: Any) -> None:
         """Enter keeps the text, Esc does not; the canvas hears of neither."""

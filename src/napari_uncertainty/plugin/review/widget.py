@@ -97,6 +97,7 @@ class ReviewWidget(Docked):
         desk.following.begun.connect(lambda _another: self._wait())
         desk.following.progress.connect(self._show_share)
         desk.following.nothing.connect(self._show_nothing)
+        desk.leaving.connect(self.bar.commit_note)
         desk.reopened.connect(self._show_review)
         desk.changed.connect(self._show_stops)
         desk.told.connect(show_info)
