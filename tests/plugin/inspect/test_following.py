@@ -29,7 +29,7 @@ from inspecting import (
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.inspect import following as following_module
+from napari_uncertainty.plugin.inspect import subject as subject_module
 from napari_uncertainty.plugin.inspect.following import NO_MAP
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from napari_uncertainty.plugin.layers import layer_info, to_layer
@@ -427,7 +427,7 @@ def replace(layer, case):
 def slow(monkeypatch):
     """Tables that wait for the test in the middle."""
     go_on = threading.Event()
-    steps = following_module.iter_findings
+    steps = subject_module.iter_findings
 
     def waiting(*args, cancel):
         yield 0.1
@@ -436,7 +436,7 @@ def slow(monkeypatch):
                 return None
         return (yield from steps(*args, cancel=cancel))
 
-    monkeypatch.setattr(following_module, "iter_findings", waiting)
+    monkeypatch.setattr(subject_module, "iter_findings", waiting)
     yield go_on
     go_on.set()
 

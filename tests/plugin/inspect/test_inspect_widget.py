@@ -29,8 +29,8 @@ from inspecting import (
     wait_until_found,
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.inspect import following as following_module
 from napari_uncertainty.plugin.inspect import meshes as meshes_module
+from napari_uncertainty.plugin.inspect import subject as subject_module
 from napari_uncertainty.plugin.inspect.highlight import CLASSES_NAME, PLACE_NAME
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from phantoms import asymmetric
@@ -511,7 +511,7 @@ def test_no_callback_outlives_a_widget_that_looks_at_a_map(qtbot, case, monkeypa
         while not cancel.wait(0.005):
             yield 0.1
 
-    monkeypatch.setattr(following_module, "iter_findings", waiting)
+    monkeypatch.setattr(subject_module, "iter_findings", waiting)
     before = callbacks(case.viewer)
     widget = InspectWidget(case.viewer)
     qtbot.addWidget(widget)
