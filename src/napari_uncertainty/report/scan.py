@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..batch.recorded import Recorded
 from ..errors import InputError
+from ..grid import Grid
 from ..matching.comparison import on_prediction
 from ..resampling import iter_resample
 
@@ -40,23 +42,51 @@ def iter_scan_at(recorded: Recorded, path: Path) -> Generator[float, None, Array
     data, grid = getattr(volume, "data", None), recorded.grid
     if data is None:
         raise InputError(f"{path} holds probabilities and is no scan; choose one.")
-    # Of several moments, the first.
-    data = data.reshape(*volume.grid.shape, -1)[..., 0]
-    if grid is None:
-        if data.shape == recorded.values.shape:
-            return np.asarray(data)
-        raise InputError(
-            f"It is not known where the map is, and the scan {path} has other voxels; "
-            "choose a scan with the voxels of the map."
-        )
-    if not grid.overlaps(volume.grid):
+    if grid is not None and not grid.overlaps(volume.grid):
         raise InputError(
             f"The scan {path} lies elsewhere: it and the map do not overlap in space; "
             "choose the scan of this case."
         )
-    placement = grid.placement_in(volume.grid)
+    scan = yield from iter_values_at(data, volume.grid, recorded.values.shape, grid)
+    if scan is None:
+        raise InputError(
+            f"It is not known where the map is, and the scan {path} has other voxels; "
+            "choose a scan with the voxels of the map."
+        )
+    return scan
+
+
+def iter_values_at(
+    values: Any,
+    there: Grid | None,
+    shape: tuple[int, ...],
+    grid: Grid | None,
+    cancel: threading.Event | None = None,
+) -> Generator[float, None, Array | None]:
+    """A scan on the voxels of a map; yields the share done.
+
+    Parameters
+    ----------
+    values : array
+        The scan; of several moments, which come last, the first is taken.
+    there : Grid or None
+        Where its voxels are.
+    shape, grid : tuple of int, Grid or None
+        Of the map.
+    cancel : threading.Event or None
+        Set it to stop.
+
+    Returns
+    -------
+    ndarray or None
+        None where it is not known how the scan lies, or if it was cancelled.
+    """
+    values = np.asarray(values)
+    if there is not None:
+        values = values.reshape(*there.shape, -1)[..., 0]
+    if grid is None or there is None:
+        return values if values.shape == shape else None
+    placement = grid.placement_in(there)
     if placement is not None:
-        return on_prediction(data, placement, grid.shape)
-    resampled = yield from iter_resample(data, volume.grid, grid)
-    assert resampled is not None  # nothing cancels it
-    return resampled
+        return on_prediction(values, placement, shape)
+    return (yield from iter_resample(values, there, grid, cancel=cancel))

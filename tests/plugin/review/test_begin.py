@@ -24,29 +24,12 @@ from reviewing import (
     begin,
     material,
     open_case,
-    redirect,
-    write_case,
     write_labels,
 )
 
 REFUSED = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
 )
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    return redirect(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def files(tmp_path, rng):
-    return write_case(tmp_path / "study", rng)
-
-
-@pytest.fixture
-def case(qapp, files):
-    return open_case(ViewerModel(), files)
 
 
 def decided(opened, rank=2, verdict="fine"):

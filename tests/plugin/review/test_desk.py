@@ -20,43 +20,15 @@ from napari_uncertainty.review import Session
 from reviewing import (
     SETTLE_MS,
     WANTED,
-    desks,
     open_case,
     open_file,
     paint,
-    redirect,
     settled,
     shown_index,
     wait_for_review,
     write_case,
     write_labels,
 )
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    return redirect(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def files(tmp_path, rng):
-    return write_case(tmp_path / "study", rng)
-
-
-@pytest.fixture
-def case(qapp, files):
-    return open_case(ViewerModel(), files)
-
-
-@pytest.fixture
-def open_desk(qtbot):
-    with desks(qtbot) as opened:
-        yield opened
-
-
-@pytest.fixture
-def desk(open_desk, case):
-    return open_desk(case.viewer)
 
 
 def written(path):

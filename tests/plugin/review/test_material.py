@@ -27,7 +27,6 @@ from reviewing import (
     open_case,
     open_file,
     plain,
-    redirect,
     write_case,
     write_labels,
 )
@@ -35,11 +34,6 @@ from reviewing import (
 UPRIGHT = np.diag([1.0, 1.5, 2.0, 1.0])
 FLIPPED = from_matvec(np.diag([-1.0, -1.5, 2.0]), (40, 30, -20))
 TILTED = from_matvec(turn(25, 2) @ np.diag([1.2, 1.2, 1.2]), (-5, 3, 60))
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    return redirect(tmp_path, monkeypatch)
 
 
 @pytest.fixture

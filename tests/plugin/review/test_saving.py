@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import threading
 from html.parser import HTMLParser
 
@@ -20,41 +21,17 @@ from napari_uncertainty.plugin.review import saving as saving_module
 from napari_uncertainty.plugin.review.saving_tab import NOTHING, SavingTab
 from phantoms import asymmetric
 from reviewing import (
-    desks,
     open_case,
     open_file,
     paint,
-    redirect,
     shown_index,
-    write_case,
     write_labels,
 )
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    return redirect(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def files(tmp_path, rng):
-    return write_case(tmp_path / "study", rng)
 
 
 @pytest.fixture
 def case(qapp, files):
     return open_case(ViewerModel(), files, scan=True)
-
-
-@pytest.fixture
-def open_desk(qtbot):
-    with desks(qtbot) as opened:
-        yield opened
-
-
-@pytest.fixture
-def desk(open_desk, case):
-    return open_desk(case.viewer)
 
 
 @pytest.fixture
@@ -371,6 +348,33 @@ def test_a_report_has_all_places(qtbot, tab, desk, case, tmp_path, save_as, told
     # Three planes of each, with and without the map.
     for kind in ("scan", "map"):
         assert page.count(f'<image class="{kind}"') == 3 * len(desk.stops)
+
+
+def test_of_a_scan_over_time_the_first_moment_is_shown(
+    qtbot, open_desk, files, tmp_path, save_as, told
+):
+    image = nib.load(files.scan)
+    first = image.get_fdata(dtype=np.float32)
+    pictures = []
+    for name, data in (
+        (
+            "over time",
+            np.stack([first, 1000 - first, first.T.reshape(first.shape)], -1),
+        ),
+        ("at once", first),
+    ):
+        nib.Nifti1Image(data, image.affine).to_filename(files.scan)
+        case = open_case(ViewerModel(), files, scan=True)
+        assert case.scan.ndim == data.ndim
+        desk = open_desk(case.viewer)
+        tab = SavingTab(case.viewer, desk)
+        qtbot.addWidget(tab)
+        save_as(tmp_path / f"{name}.html")
+        save_report(qtbot, tab, told)
+        page = (tmp_path / f"{name}.html").read_text("utf-8")
+        pictures.append(re.findall(r'<image class="scan"[^>]*>', page))
+    assert len(pictures[0]) == 3 * len(desk.stops)
+    assert pictures[0] == pictures[1]
 
 
 def test_a_report_without_labels_or_scan(

@@ -25,7 +25,6 @@ from reviewing import (
     hurry,
     open_case,
     paint,
-    redirect,
     settled,
     shown_index,
     wait_for_review,
@@ -36,11 +35,6 @@ POINTS = "case probabilities entropy hotspots"
 
 
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    return redirect(tmp_path, monkeypatch)
-
-
-@pytest.fixture(autouse=True)
 def few():
     """A short list of small places."""
     preferences = review_preferences()
@@ -48,16 +42,6 @@ def few():
     preferences.count, preferences.radius = 6, 3.0
     yield
     preferences.count, preferences.radius = before
-
-
-@pytest.fixture
-def files(tmp_path, rng):
-    return write_case(tmp_path / "study", rng)
-
-
-@pytest.fixture
-def case(qapp, files):
-    return open_case(ViewerModel(), files)
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ...grid import Grid
 from ...io.labels import write_labels
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...measures import MEASURES
 from ...regions import iter_regions, voxel_volume
 from ...report import ReportCase, iter_report, write_report
-from ...resampling import iter_resample
+from ...report.scan import iter_values_at
 from ...review import Stop
 from ...review.export import write_json, write_tsv
 from ...steps import part
@@ -167,9 +166,12 @@ def iter_save_report(
     values, grid = np.asarray(source.map.values), source.map.grid
     steps = iter_labels_at(values.shape, grid, material.labels, cancel)
     labels = yield from part(steps, 0, 0.1)
-    scan = yield from part(
-        _iter_scan_at(values.shape, grid, material.scan, cancel), 0.1, 0.3
-    )
+    scan = None
+    if material.scan is not None:
+        there = material.scan[1]
+        moment = _first_moment(there)
+        steps_of_scan = iter_values_at(moment, there.grid, values.shape, grid, cancel)
+        scan = yield from part(steps_of_scan, 0.1, 0.3)
     if cancel.is_set():
         return None
     table = None
@@ -213,24 +215,14 @@ def iter_save_report(
     return material.path
 
 
-def _iter_scan_at(
-    shape: tuple[int, ...],
-    grid: Grid | None,
-    scan: tuple[str, Source] | None,
-    cancel: threading.Event,
-) -> Generator[float, None, Array | None]:
-    """The scan at the voxels of the map; None where it is not known how it lies."""
-    if scan is None:
-        return None
-    source = scan[1]
-    values = np.asarray(source.values)
-    if grid is None or source.grid is None:
-        return values if values.shape == shape else None
-    # Of several moments, the first: further axes come last in core order.
-    values = values.reshape(*values.shape[: source.grid.ndim], -1)[..., 0]
-    if grid.same_place(source.grid):
+def _first_moment(scan: Source) -> Any:
+    """A scan without further axes, such as time."""
+    grid, values = scan.grid, scan.values
+    if grid is None or values.ndim == grid.ndim:
         return values
-    return (yield from iter_resample(values, source.grid, grid, cancel=cancel))
+    if values.shape[-grid.ndim :] == grid.shape:  # as a layer has them
+        return values[(0,) * (values.ndim - grid.ndim)]
+    return values[(..., *(0,) * (values.ndim - grid.ndim))]  # as a file has them
 
 
 def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
