@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .ensemble import Member, iter_ensemble
 from .fold import UncertaintyMaps, as_dask, iter_fold
 from .grid import Grid
 from .matching.comparison import Segmentation
-from .measures import Base
+from .measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base
 from .probabilities import ProbabilityMap
 from .statistics import MapStatistics, map_statistics, slabs
 from .steps import part
@@ -53,6 +54,9 @@ def iter_case(
     measure: str = "entropy",
     class_axis: int = 0,
     base: Base = 2,
+    kind: str | None = None,
+    temperature: float = 1.0,
+    members: Sequence[Member] = (),
     name: str = "probabilities",
     grid: Grid | None = None,
     scan: tuple[str, Grid | None] | None = None,
@@ -65,10 +69,13 @@ def iter_case(
 
     Parameters
     ----------
-    probabilities, class_axis, base
+    probabilities, class_axis, base, kind, temperature
         As for :func:`napari_uncertainty.entropy`.
     measure : str
-        Name of the measure.
+        Name of the measure, of one member or of several.
+    members : sequence of Member
+        What a measure of several takes, the first one being `probabilities`, on whose
+        voxels the map is.
     name, grid, scan, placed
         As for :class:`~napari_uncertainty.trust.Case`; the map does not depend on them.
     segmentation : Segmentation or None
@@ -84,9 +91,21 @@ def iter_case(
     CaseResult or None
         None if it was cancelled.
     """
-    fold = iter_fold(
-        probabilities, (measure,), class_axis=class_axis, base=base, cancel=cancel
-    )
+    # With it, how confident the network is can be told.
+    measures = tuple(dict.fromkeys((measure, LEAST_CONFIDENCE.name)))
+    fold: Generator[float, None, UncertaintyMaps | None]
+    if measure in ENSEMBLE_MEASURES:
+        fold = iter_ensemble(members, measures, base=base, on_first=True, cancel=cancel)
+    else:
+        fold = iter_fold(
+            probabilities,
+            measures,
+            class_axis=class_axis,
+            base=base,
+            kind=kind,
+            temperature=temperature,
+            cancel=cancel,
+        )
     maps = yield from part(fold, 0, 1 if segmentation is None else FOLD_SHARE)
     if maps is None:
         return None

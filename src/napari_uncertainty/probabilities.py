@@ -10,6 +10,7 @@ import numpy as np
 
 from .errors import InputError
 from .grid import Grid
+from .kinds import names_of_classes
 
 #: Sums of a softmax stay this close to 1. float16 storage moves them by up to 5e-4 and
 #: quantisation to 1/255 by less than 0.01 with a handful of classes.
@@ -26,32 +27,43 @@ class ProbabilityMap:
     Attributes
     ----------
     values : array of shape (classes, i, j[, k])
-        Probabilities, class axis first, then the file's own axis order: an ndarray, or
-        a `StoredValues` of which only the header was read.
+        Probabilities, class axis first, then the file's own axis order: an ndarray, a
+        dask array, or a `StoredValues` of which only the header was read.
     class_names : tuple of str
         One name for each class.
     grid : Grid or None
         Where the voxels sit; None where no geometry was found.
-    kind : str
-        ``"softmax"``: the values of one voxel sum to 1.
+    kind : str or None
+        What the values are, a key of :data:`.KINDS`; None where no file says so and
+        they have to tell themselves.
     source : Path or None
         The file.
+    further_sources : tuple of Path
+        All other files that the values come from: one for each class, say.
     geometry_source : Path or None
         The file that the grid comes from, where it is another one.
     name : str
         What to call the case.
     place_note : str
         Why there is no grid, where there is none.
+    region_order : tuple of int
+        Of regions, which may overlap: the label that each channel writes over those
+        before it (``regions_class_order``). Empty where the channels are no regions.
+    note : str
+        What a person should know of how it was opened; usually nothing.
     """
 
     values: Any
     class_names: tuple[str, ...]
     grid: Grid | None = None
-    kind: str = "softmax"
+    kind: str | None = None
     source: Path | None = None
+    further_sources: tuple[Path, ...] = ()
     geometry_source: Path | None = None
     name: str = "untitled"
     place_note: str = ""
+    region_order: tuple[int, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.values.shape[0]:
@@ -64,6 +76,16 @@ class ProbabilityMap:
                 f"The probabilities have shape {self.values.shape[1:]}, their geometry "
                 f"has {self.grid.shape}."
             )
+
+    def names_as(self, kind: str) -> tuple[str, ...]:
+        """A name for each label that the most probable class can have.
+
+        Parameters
+        ----------
+        kind : str
+            What the values were taken for, a key of :data:`.KINDS`.
+        """
+        return names_of_classes(kind, self.class_names, self.region_order)
 
 
 def numbered_class_names(n_classes: int) -> tuple[str, ...]:
@@ -98,9 +120,9 @@ def scale_of(array: Any, class_axis: int) -> float | None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         sums = lines.sum(axis=class_axis, dtype=np.float64)
+        whole = lines.dtype.kind in "ui" or bool((lines == np.rint(lines)).all())
     if lines.min() < -SUM_TOLERANCE:
         return None
-    whole = lines.dtype.kind in "ui" or bool((lines == np.rint(lines)).all())
     return scale_of_sums(sums, lines.shape[class_axis], whole)
 
 

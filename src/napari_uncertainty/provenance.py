@@ -26,7 +26,6 @@ def provenance(
     source: str | PathLike[str] | None,
     geometry_source: str | PathLike[str] | None,
     class_names: Sequence[str] = (),
-    kind: str = "softmax",
     foreground_only: bool = False,
     foreground_from: str = "prediction",
     notes: Sequence[str] = (),
@@ -44,8 +43,8 @@ def provenance(
         Name of the probabilities.
     source, geometry_source : path-like or None
         Their file, and the file that gave their place where it is another one.
-    class_names, kind : sequence of str, str
-        What they hold.
+    class_names : sequence of str
+        A name for each channel.
     foreground_only, foreground_from : bool, str
         Whether the background was left out, and what said which voxels are not.
     notes : sequence of str
@@ -57,13 +56,15 @@ def provenance(
         "measure": measure,
         "base": maps.base,
         "unit": MEASURES[measure].unit(maps.base),
-        "kind": kind,
+        "kind": maps.kind,
+        "temperature": maps.temperature,
+        "n_states": maps.n_states,
         "n_classes": maps.n_classes,
         "class_names": list(class_names),
         "foreground_only": foreground_only,
         "foreground_from": foreground_from,
         "largest_sum_deviation": maps.largest_sum_deviation,
-        "notes": [note for note in dict.fromkeys((maps.sums_message, *notes)) if note],
+        "notes": list(dict.fromkeys((*maps.messages, *notes))),
         "checks": [check.to_dict() for check in checks],
         "statistics": asdict(statistics),
         "probabilities": probabilities,

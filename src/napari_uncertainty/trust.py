@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .checks import Check
+from .checks.confidence import check_confidence, check_members
 from .checks.place import check_grid, check_header, check_lent_place
-from .checks.values import check_no_data, check_precision, check_sums
+from .checks.values import check_kind, check_no_data, check_precision
+from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
 from .matching.comparison import Compared, Segmentation, iter_compare
 from .matching.orientation import Search
+from .measures import LEAST_CONFIDENCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +78,14 @@ def iter_trust(
 ) -> Generator[float, None, Trust | None]:
     """Look at a case; yields the share done, returns None if cancelled."""
     checks = [
-        check_sums(maps),
+        check_kind(maps),
         check_no_data(maps),
-        check_precision(case.values, maps.n_classes),
+        check_precision(case.values, maps),
     ]
+    if LEAST_CONFIDENCE.name in maps:
+        checks.append(check_confidence(maps))
+    if isinstance(maps, EnsembleMaps):
+        checks.append(check_members(maps))
     if case.placed and case.segmentation is None:
         checks.append(check_lent_place(case.placed))
     headers = [(case.name, case.grid)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from .measures import Base
 from .probabilities import ProbabilityMap
 from .steps import run
 
+if TYPE_CHECKING:
+    from .ensemble import EnsembleMaps
+
 Array = np.ndarray[Any, Any]
 
 
@@ -23,7 +26,8 @@ def entropy(
     *,
     class_axis: int = 0,
     base: Base = 2,
-    kind: str = "softmax",
+    kind: str | None = None,
+    temperature: float = 1.0,
     threads: int | None = None,
 ) -> Array:
     """Shannon entropy of the class probabilities, voxel by voxel.
@@ -31,16 +35,22 @@ def entropy(
     Parameters
     ----------
     probabilities : array_like, ProbabilityMap or path-like
-        Class probabilities, any real dtype and memory layout. Each voxel is divided
-        by its sum. A file (see :func:`napari_uncertainty.read`) is computed while it
-        is read; the map is in nibabel's order. Of a dask, zarr or HDF5 array the
-        result is a dask array, which is computed when it is needed.
+        Class probabilities, any real dtype and memory layout. A file (see
+        :func:`napari_uncertainty.read`) is computed while it is read; the map is in
+        nibabel's order. Of a dask, zarr or HDF5 array the result is a dask array, which
+        is computed when it is needed.
     class_axis : int
         Axis that runs over the classes (of an array; a ProbabilityMap knows its own).
     base : 2, "e" or "classes"
         Bits, nats, or the share of the largest possible entropy (0 to 1).
-    kind : "softmax"
-        What the values are; for now the values of one voxel have to sum to 1.
+    kind : str or None
+        What the values are: "softmax" (each voxel is divided by its sum), "logits",
+        "sigmoid" (independent channels, whose entropies are added), "foreground" (a
+        single channel), "fractions" (without the background), "scaled" (a softmax in
+        whole numbers), or "auto", to find out from the values. By default what a file
+        says, or else "auto"; and "softmax" of an array.
+    temperature : float
+        What logits are divided by.
     threads : int or None
         How many threads compute; by default as many as there are processors that this
         process may use. A dask result is computed as dask is told to.
@@ -49,18 +59,19 @@ def entropy(
     -------
     array of float32
         Between 0 (one class is certain) and log(number of classes), the class axis
-        removed. Voxels without data (all zero, or not finite) are 0.
+        removed. Voxels without data (not finite, or of a softmax all zero) are 0.
 
     Raises
     ------
     InputError
-        If the input has no classes or no voxels, holds negative values, or looks like
-        a label map.
+        If the input has no classes or no voxels, holds values that its kind cannot
+        have, or looks like a label map.
 
     Warns
     -----
     UserWarning
-        If sums differ from 1 by more than rounding explains.
+        If sums differ from 1 by more than rounding explains, if the values do not look
+        like the kind that was named, or if the kind was found and is not clear.
 
     Notes
     -----
@@ -84,6 +95,7 @@ def entropy(
         class_axis=class_axis,
         base=base,
         kind=kind,
+        temperature=temperature,
         threads=threads,
         predict=False,
     )
@@ -97,7 +109,8 @@ def uncertainty(
     *,
     class_axis: int = 0,
     base: Base = 2,
-    kind: str = "softmax",
+    kind: str | None = None,
+    temperature: float = 1.0,
     threads: int | None = None,
 ) -> UncertaintyMaps:
     """All asked measures, the prediction and the no-data mask, in one pass.
@@ -110,7 +123,7 @@ def uncertainty(
         Class probabilities.
     measures : sequence of str
         Names from :data:`napari_uncertainty.MEASURES`.
-    class_axis, base, kind, threads
+    class_axis, base, kind, temperature, threads
         As for :func:`entropy`.
 
     Returns
@@ -124,6 +137,7 @@ def uncertainty(
         class_axis=class_axis,
         base=base,
         kind=kind,
+        temperature=temperature,
         threads=threads,
     )
 
@@ -132,9 +146,9 @@ def _fold(
     probabilities: Any, measures: Sequence[str], *, threads: int | None, **options: Any
 ) -> UncertaintyMaps:
     if isinstance(probabilities, str | PathLike):
-        from .io import open_values
+        from .io import open_probabilities
 
-        probabilities = open_values(probabilities)
+        probabilities = open_probabilities(probabilities)
     lazy = fold_lazily(probabilities, measures, **options)
     if lazy is not None:
         return lazy
@@ -142,6 +156,92 @@ def _fold(
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
-    if maps.sums_message is not None:
-        warnings.warn(maps.sums_message, UserWarning, stacklevel=3)
+    if maps.messages:
+        warnings.warn(" ".join(maps.messages), UserWarning, stacklevel=3)
+    return maps
+
+
+def ensemble_uncertainty(
+    members: Any,
+    measures: Sequence[str] = (
+        "predictive_entropy",
+        "expected_entropy",
+        "mutual_information",
+    ),
+    *,
+    class_axis: int = 0,
+    base: Base = 2,
+    kind: str | None = None,
+    temperature: float = 1.0,
+    threads: int | None = None,
+) -> EnsembleMaps:
+    """What several members doubt together, and where they disagree.
+
+    Parameters
+    ----------
+    members : sequence of array_like, ProbabilityMap or path-like, or one array
+        At least two. Members in one array, as the passes of Monte-Carlo dropout are,
+        lie along its first axis. Files are read side by side, class by class; crops of
+        one scan are laid on each other by their affines.
+    measures : sequence of str
+        Names from :data:`napari_uncertainty.ENSEMBLE_MEASURES`.
+    class_axis : int
+        Axis that runs over the classes, in the array of one member.
+    base, kind, temperature, threads
+        As for :func:`entropy`. Without a kind, arrays are of the kind that they look
+        like.
+
+    Returns
+    -------
+    EnsembleMaps
+        A mapping from measure name to map, float32, or float64 if a member is. A voxel
+        in which some member has no data has none. `dice` has the overlap of the labels
+        of each pair of members.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, or they differ in classes, orientation or voxels.
+
+    Warns
+    -----
+    UserWarning
+        If members do not look like the kind that was named, or not all of them cover
+        all voxels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_uncertainty as nu
+    >>> sure = np.array([[1.0], [0.0]])  # two classes, one voxel
+    >>> maps = nu.ensemble_uncertainty([sure, sure[::-1]], base="e")
+    >>> round(float(maps["mutual_information"][0]), 4)  # ln 2
+    0.6931
+    """
+    from .ensemble import Member, iter_ensemble, members_of
+    from .io import open_members
+
+    if isinstance(members, str | PathLike):
+        members = open_members(members)
+    opened: list[ProbabilityMap] = []
+    arrays = []
+    for one in members:
+        if isinstance(one, str | PathLike):
+            opened += open_members(one)
+        elif isinstance(one, ProbabilityMap):
+            opened.append(one)
+        else:
+            array = one if hasattr(one, "__dask_graph__") else np.asarray(one)
+            arrays.append(np.moveaxis(array, class_axis, 0))
+    given = members_of(opened, kind, temperature)
+    given += [
+        Member(values, f"member {number}", kind=kind, temperature=temperature)
+        for number, values in enumerate(arrays, len(given) + 1)
+    ]
+    steps = iter_ensemble(given, measures, base=base, threads=threads)
+    maps = run(steps)
+    if maps is None:  # only its owner can cancel a fold, and that is this function
+        raise RuntimeError("The fold ended before its last block.")
+    if maps.messages:
+        warnings.warn(" ".join(maps.messages), UserWarning, stacklevel=2)
     return maps

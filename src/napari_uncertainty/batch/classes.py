@@ -23,9 +23,9 @@ NO_TABLE = (
 )
 
 
-def highest_half(measure: str, base: Base, n_classes: int) -> float:
+def highest_half(measure: str, base: Base, n_states: int) -> float:
     """The threshold of the table: half of the largest value that there can be."""
-    return MEASURES[measure].highest(base, n_classes) / 2
+    return MEASURES[measure].highest(base, n_states) / 2
 
 
 def iter_table(
@@ -66,7 +66,7 @@ def iter_table(
         )
         regions = yield from part(steps, done / len(maps), (done + 1) / len(maps))
         assert regions is not None  # nothing cancels it
-        threshold = highest_half(measure, maps.base, maps.n_classes)
+        threshold = highest_half(measure, maps.base, maps.n_states)
         table = regions.table(
             class_names=names,
             voxel_volume_mm3=voxel_volume(where.grid),

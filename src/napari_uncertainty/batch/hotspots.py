@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..fold import UncertaintyMaps
+from ..fold.logits import as_members
 from ..grid import Grid
 from ..hotspots import Hotspots, Wanted, iter_hotspots
 from ..images import LabelMap
@@ -57,7 +58,8 @@ def iter_hotspot_table(
     DataFrame, str
         As of :meth:`.Hotspots.table`; and what a person should know, or ``""``.
     """
-    labels, names, note = where.turned(maps.prediction), probabilities.class_names, ""
+    labels, note = where.turned(maps.prediction), ""
+    names = probabilities.names_as(maps.kind)
     named = dict(enumerate(names))
     if segmentation is not None and where.by_labels:
         classes = labels_of_classes(segmentation, len(names))
@@ -70,7 +72,7 @@ def iter_hotspot_table(
         where.turned(next(iter(maps.values()))),
         labels,
         where.turned(maps.no_data),
-        [probabilities.values],
+        as_members(probabilities.values, maps.kind, maps.temperature),
         where.grid,
         where.placement,
         Wanted(count),

@@ -106,7 +106,8 @@ def _iter_tables(
     told: dict[str, Any] = {"classes": None, "hotspots": None}
     notes = []
     if labels is not None and where.by_labels:
-        steps = iter_table(maps, where, labels, probabilities.class_names, threads)
+        names = probabilities.names_as(maps.kind)
+        steps = iter_table(maps, where, labels, names, threads)
         table = yield from part(steps, shares.trust, shares.classes)
         told["classes"] = write_table(task.table, table, ("name",))
     elif labels is not None:
@@ -168,8 +169,7 @@ def _written(
         probabilities=probabilities.name,
         source=Path(task.source),
         geometry_source=where.geometry_source,
-        class_names=probabilities.class_names,
-        kind=probabilities.kind,
+        class_names=probabilities.names_as(maps.kind),
         foreground_from=where.foreground_from,
         notes=where.notes,
         checks=where.checks,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..fold import UncertaintyMaps
-from ..fold.values import divisor_of
-from ..probabilities import is_lazy, lines_along, scale_of
+from ..kinds import KINDS, LOGITS
+from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
 from . import Check, Level, percent
 
@@ -20,18 +20,20 @@ SMALL_LOSS = 0.01
 FEWEST_VALUES = 10
 
 
-def check_sums(maps: UncertaintyMaps) -> Check:
-    """Whether the values are a softmax."""
+def check_kind(maps: UncertaintyMaps) -> Check:
+    """What the values are, and whether they are what they were taken for."""
     deviation = float(maps.largest_sum_deviation)
-    numbers = {"kind": "softmax", "largest_sum_deviation": deviation}
-    if maps.sums_message is None:
-        sentence = (
-            "Softmax: the values of each voxel sum to 1 (largest deviation "
-            f"{deviation:.2g})."
-        )
-        return Check("sums", "green", sentence, numbers)
-    level: Level = "amber" if deviation <= 0.1 else "red"
-    return Check("sums", level, maps.sums_message, numbers)
+    kind = KINDS[maps.kind]
+    numbers = {"kind": kind.name, "largest_sum_deviation": deviation}
+    if maps.kind_messages:
+        off = maps.sums_message is not None and deviation > 0.1
+        level: Level = "red" if maps.contradiction or off else "amber"
+        taken = f"Taken for {kind.title.lower()}. "
+        return Check("kind", level, taken + " ".join(maps.kind_messages), numbers)
+    why = f": {maps.evidence}" if maps.evidence else ""
+    if kind.sums_matter:
+        why = f": the values of each voxel sum to 1 (largest deviation {deviation:.2g})"
+    return Check("kind", "green", f"{kind.title}{why}.", numbers)
 
 
 def check_no_data(maps: UncertaintyMaps) -> Check:
@@ -51,15 +53,15 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
     )
 
 
-def check_precision(values: Any, n_classes: int) -> Check:
+def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     """What the storage of the probabilities takes from the entropy.
 
     Parameters
     ----------
     values : array or StoredValues
         The probabilities, class axis first.
-    n_classes : int
-        How many classes there are.
+    maps : UncertaintyMaps
+        What was computed from them.
 
     Notes
     -----
@@ -69,7 +71,7 @@ def check_precision(values: Any, n_classes: int) -> Check:
     itself, which moves the entropy H by up to 2^-11 (H + log2 e): the differential of
     h is -(log2 p + log2 e) dp.
     """
-    step = _step(values)
+    step, n_classes = _step(values, maps), maps.n_classes
     name = str(values.stored if isinstance(values, StoredValues) else values.dtype)
     numbers: dict[str, Any] = {"dtype": name, "step": step}
     if step == 1:
@@ -85,7 +87,7 @@ def check_precision(values: Any, n_classes: int) -> Check:
         each = lost / max(1, n_classes - 1)
         loss = (n_classes - 1) * _h(each) + _h(1 - lost)
         sentence = f"Stored in steps of {_step_name(step)}"
-    elif name.endswith("f2") or name == "float16":
+    elif maps.kind != LOGITS.name and (name.endswith("f2") or name == "float16"):
         loss = 2**-11 * (math.log2(n_classes) + math.log2(math.e))
         sentence = "Stored as float16"
     else:
@@ -99,18 +101,19 @@ def check_precision(values: Any, n_classes: int) -> Check:
     )
 
 
-def _step(values: Any) -> float | None:
+def _step(values: Any, maps: UncertaintyMaps) -> float | None:
     """The step in which values are stored, as a share of 1; None for floats."""
+    if maps.kind == LOGITS.name:
+        return None
     if isinstance(values, StoredValues):
         if values.stored.kind == "f":
             return None
-        return abs(values.slope) / values.scale
-    if is_lazy(values):  # to look at values is to compute them
-        divisor = divisor_of(values.dtype)
-        return None if divisor == 1 else 1 / divisor
-    scale = scale_of(values, 0) or 1.0
+        return abs(values.slope) / maps.scale
+    scale = maps.scale
     if values.dtype.kind in "ui":
         return 1 / scale
+    if is_lazy(values):  # to look at values is to compute them
+        return None
     some = lines_along(values, 0).astype(np.float64)
     found = np.unique(some[np.isfinite(some)]) / scale
     if len(found) == 2 and (found == (0, 1)).all():

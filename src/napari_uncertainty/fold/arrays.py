@@ -17,7 +17,7 @@ from .blocks import Block, tiles
 from .kernel import Kernel
 from .numbers import Folded, Results, Running
 from .threads import take_in_turn
-from .values import read_values, refuse_negative, sum_tolerance
+from .values import read_values, sum_tolerance
 
 Array = np.ndarray[Any, Any]
 Buffers = tuple[Array, Running, Array]
@@ -68,7 +68,7 @@ def iter_fold_array(
     )
     if deviations is None:
         return None
-    return Folded(results, max(deviations), fold.sum_tolerance)
+    return Folded(results, max(deviations), fold.sum_tolerance, scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,15 +114,19 @@ class ArrayFold:
         high = x.max(axis=1)
         live = [c for c in range(n_classes) if high[c] != 0 or x[c].min() != 0]
         if not live:
-            results.no_data[...] = True
+            # Of a softmax that means no data, and of others certain background.
+            results.no_data[...] = self.kernel.sums_matter
             return 0.0
         first, x = live[0], x[live[0] : live[-1] + 1]
         low = x.min()
         if len(x) == 1 and low == high[first] == 1:
             # Far from all else, as most of a scan is. What stays 0 is not touched.
-            if first and results.prediction is not None:
-                results.prediction[...] = first
+            label = self.kernel.label_of(first)
+            if label and results.prediction is not None:
+                results.prediction[...] = label
             return 0.0
+        if not self.kernel.sums_matter:
+            self.kernel.check(x)
         if low >= 0:  # not so for NaN either
             self.kernel.add(running, first, x, rows[n_classes:], fresh=True)
             deviation = self.kernel.finish(running, results, spare)
@@ -140,18 +144,21 @@ class ArrayFold:
     def _fold_with_care(self, raw: Array, results: Results) -> float:
         """The same in float64, normalised first: no cancellation, any scale, gaps."""
         results.no_data[...] = False
+        kernel = self.kernel.in_float64()
         x = np.array(raw, np.float64).reshape(len(raw), -1)
-        x[:, ~np.isfinite(x.sum(axis=0))] = 0
-        refuse_negative(x)
+        gaps = ~np.isfinite(x.sum(axis=0))
+        x[:, gaps] = 0 if kernel.sums_matter else np.nan
+        kernel.check(x if kernel.sums_matter else x / self.scale)
         np.maximum(x, 0, out=x)
         sums = x.sum(axis=0)
         has_data = sums > 0
-        x /= np.where(has_data, sums, 1)
-        kernel = self.kernel.in_float64()
+        x /= np.where(has_data, sums, 1) if kernel.sums_matter else self.scale
         running = kernel.running(x.shape[1])
         scratch = np.empty((len(x) + 2, x.shape[1]))
         kernel.add(running, 0, x, scratch, fresh=True)
-        kernel.finish(running, results, scratch)
+        deviation = kernel.finish(running, results, scratch)
+        if not kernel.sums_matter:
+            return deviation
         if not has_data.any():
             return 0.0
         sums = sums[has_data] / self.scale

@@ -19,7 +19,6 @@ from .values import (
     divisor_of,
     is_plain,
     read_values,
-    refuse_negative,
     stretches,
     sum_tolerance,
 )
@@ -80,7 +79,7 @@ class ByClass:
         if deviations is None:
             return None
         tolerance = sum_tolerance(scale, self.stored.shape[0])
-        return Folded(results, max(deviations), tolerance)
+        return Folded(results, max(deviations), tolerance, scale)
 
     def _finish_run(
         self, block: Block, results: Results, scratch: Array, unit_sum: float
@@ -99,6 +98,8 @@ class ByClass:
 
     def _require_scale(self) -> float:
         """What the values of a voxel sum to, now that all sums are known."""
+        if not self.kernel.sums_matter:
+            return self.divisor
         sums = self.running.sums
         sample = sums[:: max(1, len(sums) // 100_003)] * np.float64(self.divisor)
         whole = self.stored.dtype.kind in "ui" or bool(
@@ -153,8 +154,9 @@ class ClassShare:
             x = raw
         else:
             read_values(raw, x, fold.divisor, plain)
+        if not plain or not fold.kernel.sums_matter:
+            fold.kernel.check(x)
         if not plain:
-            refuse_negative(x)
             x = np.maximum(x, 0, where=np.isfinite(x), out=x.copy())
         running = fold.running[place]
         fold.kernel.add(running, label, x[None], scratch, binary=certain)

@@ -13,6 +13,7 @@ from ..stored import StoredValues
 from .arrays import BLOCK_VALUES, ArrayFold
 from .kernel import Kernel
 from .numbers import Folded
+from .values import divisor_of
 
 Array = np.ndarray[Any, Any]
 
@@ -63,8 +64,11 @@ class VoxelShare:
         _, n_classes, row = self._all.stored.layout
         values = piece.reshape(-1, n_classes, row).swapaxes(0, 1)
         if self._fold is None:  # the first piece shows every thread the same
-            refuse_label_map(values, 0)
-            scale = self._all.stored.require_scale(scale_of(values, 0))
+            if self._all.kernel.sums_matter:
+                refuse_label_map(values, 0)
+                scale = self._all.stored.require_scale(scale_of(values, 0))
+            else:
+                scale = divisor_of(values.dtype)
             self._fold = ArrayFold(self._all.kernel, n_classes, scale)
             self._buffers = self._fold.buffers()
         if start // self._all.piece_values % self._all.threads != self._worker:
@@ -73,5 +77,10 @@ class VoxelShare:
         block = self._all.results[first : first + n_voxels]
         deviation = self._fold.fold_block(values, block, self._buffers)
         self._all.folded.append(
-            Folded(self._all.results, deviation, self._fold.sum_tolerance)
+            Folded(
+                self._all.results,
+                deviation,
+                self._fold.sum_tolerance,
+                self._fold.scale,
+            )
         )

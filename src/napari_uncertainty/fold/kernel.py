@@ -17,7 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
+from ..kinds import KINDS
 from ..measures import ENTROPY, GINI, MARGIN
+from ..probabilities import NEGATIVE_TOLERANCE
 from .numbers import Results, Running
 from .plan import FEW, Plan
 
@@ -26,7 +29,25 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Kernel(Plan):
-    """How running numbers grow, and how maps follow from them."""
+    """How running numbers grow, and how maps follow from them: of a softmax."""
+
+    @property
+    def sums_matter(self) -> bool:
+        """Whether each voxel is divided by its sum, and one that sums to 0 has none."""
+        return KINDS[self.kind].sums_matter
+
+    def label_of(self, channel: int) -> int:
+        """The label of a channel."""
+        return channel
+
+    def check(self, x: Array) -> None:
+        """Raise InputError where values are below what rounding explains."""
+        lowest = float(x.min(where=np.isfinite(x), initial=0))
+        if lowest < -NEGATIVE_TOLERANCE:
+            raise InputError(
+                f"Probabilities cannot be negative, these go down to {lowest:.3g}; "
+                "if they are logits, choose that kind (kind logits)."
+            )
 
     def add(
         self,
@@ -88,7 +109,7 @@ class Kernel(Plan):
         """The two largest values, and whose the largest is: the first of equals."""
         best, second, winner = running.best, running.second, running.winner
         assert best is not None
-        rows = list(enumerate(x, first))
+        rows = [(self.label_of(channel), row) for channel, row in enumerate(x, first)]
         if fresh:
             label, row = rows.pop(0)
             np.copyto(best, row)

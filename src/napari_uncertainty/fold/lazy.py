@@ -24,7 +24,7 @@ from .maps import UncertaintyMaps
 from .numbers import Folded, Results, Running
 from .room import roomy_zeros
 from .threads import run_in_threads
-from .values import divisor_of, is_plain, read_values, refuse_negative, sum_tolerance
+from .values import divisor_of, is_plain, read_values, sum_tolerance
 
 Array = np.ndarray[Any, Any]
 Place = tuple[slice, ...]
@@ -58,7 +58,7 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
     base : 2, "e" or "classes"
         What the kernel was made for.
     """
-    scale, divisor = _scale(values), divisor_of(values.dtype)
+    scale, divisor = _scale(values, kernel), divisor_of(values.dtype)
     rows = len(kernel.measures) + 3
 
     def finish(running: Running, place: Place) -> Array:
@@ -81,7 +81,13 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
         kernel,
         finish,
         token=tokenize(
-            values.name, kernel.measures, kernel.factor, kernel.predict, scale
+            values.name,
+            kernel.measures,
+            kernel.factor,
+            kernel.predict,
+            scale,
+            kernel.kind,
+            kernel.region_order,
         ),
         chunks=((rows,), *values.chunks[1:]),
         dtype=np.float32,
@@ -90,10 +96,12 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
         maps={name: stack[row] for row, name in enumerate(kernel.measures)},
         no_data=stack[-2].astype(np.bool_),
         prediction=stack[-1].astype(kernel.label_type) if kernel.predict else None,
-        n_classes=values.shape[0],
+        n_classes=kernel.n_classes,
+        n_states=kernel.n_states,
         base=base,
         largest_sum_deviation=stack[-3].max(),
         sum_tolerance=sum_tolerance(scale, values.shape[0]),
+        scale=scale,
     )
 
 
@@ -104,7 +112,7 @@ def iter_fold_dask(
 
     Where the maps do not fit into memory they lie in a temporary file.
     """
-    scale, divisor = _scale(values), divisor_of(values.dtype)
+    scale, divisor = _scale(values, kernel), divisor_of(values.dtype)
     results = kernel.results(values.shape[1:], roomy_zeros)
     n_chunks = int(np.prod(values.numblocks[1:], dtype=int))
     deviations: list[float] = []
@@ -144,7 +152,8 @@ def iter_fold_dask(
     )
     if len(deviations) < n_chunks:
         return None
-    return Folded(results, max(deviations), sum_tolerance(scale, values.shape[0]))
+    tolerance = sum_tolerance(scale, values.shape[0])
+    return Folded(results, max(deviations), tolerance, scale)
 
 
 def _per_chunk(
@@ -219,8 +228,10 @@ def _add(
             raw = x[:, start : start + step]
             rows = buffers[:, : raw.shape[1]]
             block = read_values(raw, rows[:n_classes], divisor)
-            if not is_plain(raw):
-                refuse_negative(block)
+            plain = is_plain(raw)
+            if not plain or not kernel.sums_matter:
+                kernel.check(block)
+            if not plain:
                 np.maximum(block, 0, where=np.isfinite(block), out=block)
             part, scratch = running[start : start + step], rows[n_classes:]
             kernel.add(part, first, block, scratch, fresh=before is None)
@@ -236,8 +247,10 @@ def _finish(
         return kernel.finish(running, results, scratch, unit_sum)
 
 
-def _scale(values: Any) -> float:
+def _scale(values: Any, kernel: Kernel) -> float:
     """What the values of a voxel sum to; whole numbers are looked at for it."""
+    if not kernel.sums_matter:
+        return divisor_of(values.dtype)
     if values.dtype.kind == "f":
         return 1.0
     refuse_label_map(values, 0)

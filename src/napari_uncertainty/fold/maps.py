@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..kinds import KINDS
 from ..measures import Base
 
 
@@ -25,13 +26,29 @@ class UncertaintyMaps(Mapping[str, Any]):
         Index of the most probable class (the first of equals); 0 at no-data voxels.
         None where it was not asked for.
     n_classes : int
-        Length of the class axis.
+        How many classes the prediction tells apart, a background that was left out in
+        the input included.
     base : 2, "e" or "classes"
         Base of the logarithm.
     largest_sum_deviation : float
         Largest distance of a voxel's sum from 1, over voxels with data.
     sum_tolerance : float
         How much of that rounding explains.
+    kind : str
+        What the values were taken for, a key of :data:`.KINDS`.
+    temperature : float
+        What logits were divided by.
+    scale : float
+        What stands for 1 in the input.
+    n_states : int
+        How many outcomes the probabilities are about: the classes, or of C independent
+        channels 2^C. With it, :attr:`.Measure.highest` gives the largest value.
+    evidence : str
+        What the values look like; empty where they were not looked at.
+    doubt : str
+        What else they may be, where the kind was found and is not clear.
+    contradiction : str
+        Why they do not look like the kind that was named.
     """
 
     maps: dict[str, Any]
@@ -41,6 +58,24 @@ class UncertaintyMaps(Mapping[str, Any]):
     base: Base
     largest_sum_deviation: Any
     sum_tolerance: float
+    kind: str = "softmax"
+    temperature: float = 1.0
+    scale: float = 1.0
+    n_states: int = 0
+    evidence: str = ""
+    doubt: str = ""
+    contradiction: str = ""
+
+    @property
+    def messages(self) -> list[str]:
+        """What a person should know, in sentences; usually nothing."""
+        return self.kind_messages
+
+    @property
+    def kind_messages(self) -> list[str]:
+        """What speaks against the kind that the values were taken for."""
+        told = (self.contradiction, self.doubt, self.sums_message)
+        return [sentence for sentence in told if sentence]
 
     @property
     def sums_message(self) -> str | None:
@@ -51,6 +86,12 @@ class UncertaintyMaps(Mapping[str, Any]):
         deviation = float(self.largest_sum_deviation)
         if deviation <= self.sum_tolerance:
             return None
+        if KINDS[self.kind].adds_background:
+            return (
+                "What a voxel has of all classes should sum to at most 1, these reach "
+                f"{1 + deviation:.3g}; check that they are shares of classes that "
+                "exclude each other, not independent channels or scores."
+            )
         return (
             "The probabilities of a voxel should sum to 1, these differ by up to "
             f"{deviation:.3g}; each voxel was divided by its sum. "

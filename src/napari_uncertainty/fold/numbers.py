@@ -86,8 +86,11 @@ class Folded(NamedTuple):
         Largest deviation of a voxel's sum from 1, over voxels with data.
     tolerance : float
         How much of that rounding explains.
+    scale : float
+        What stands for 1 in the input.
     """
 
     results: Results
     deviation: float
     tolerance: float
+    scale: float = 1.0

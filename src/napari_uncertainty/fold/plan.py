@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..kinds import KINDS, SIGMOID, n_classes_of, n_states_of
 from ..measures import (
     ENTROPY,
     GINI,
@@ -35,6 +36,13 @@ class Plan:
         Names of the asked measures.
     predict : bool
         Whether the most probable class is asked for.
+    n_classes, n_states : int
+        Labels that the most probable class can have, and outcomes that the
+        probabilities are about; see :mod:`.kinds`.
+    kind : str
+        What the values are, a key of :data:`.KINDS` other than logits.
+    region_order : tuple of int
+        Labels that independent channels write, one after the other.
     factor : float
         From bits to the asked unit.
     highest : dict of str to float32
@@ -45,11 +53,16 @@ class Plan:
         Of what is done with each value.
     sum_type : dtype
         Of Σ x and Σ x·log x. Rounding of one after the other would grow with the
-        number of classes, so many of them are added in float64.
+        number of classes, so many of them are added in float64; and so are those of
+        which a difference is taken.
     """
 
     measures: tuple[str, ...]
     predict: bool
+    n_classes: int
+    n_states: int
+    kind: str
+    region_order: tuple[int, ...]
     factor: float
     highest: dict[str, np.floating[Any]]
     label_type: np.dtype[Any]
@@ -61,11 +74,15 @@ class Plan:
         cls,
         measures: Sequence[str],
         base: Base,
-        n_classes: int,
+        n_channels: int,
         predict: bool,
         dtype: np.dtype[Any],
+        kind: str = "softmax",
+        region_order: Sequence[int] = (),
     ) -> Self:
         """Plan for values of type `dtype`."""
+        n_states = n_states_of(kind, n_channels)
+        n_classes = n_classes_of(kind, n_channels, region_order)
         # float64 input is worth float64 arithmetic, and large integers need it; all
         # else fits float32.
         narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
@@ -73,14 +90,20 @@ class Plan:
         return cls(
             measures=tuple(measures),
             predict=predict,
-            factor=units_per_bit(base, n_classes),
+            n_classes=n_classes,
+            n_states=n_states,
+            kind=kind,
+            region_order=tuple(region_order or range(1, n_channels + 1)),
+            factor=units_per_bit(base, n_states),
             highest={
-                name: _float32_not_above(MEASURES[name].highest(base, n_classes))
+                name: _float32_not_above(MEASURES[name].highest(base, n_states))
                 for name in measures
             },
             label_type=np.min_scalar_type(max(n_classes - 1, 1)),
             precision=precision,
-            sum_type=precision if n_classes <= FEW else np.dtype(np.float64),
+            sum_type=np.dtype(np.float64)
+            if n_channels > FEW or KINDS[kind].adds_background
+            else precision,
         )
 
     @property
@@ -116,13 +139,20 @@ class Plan:
         def zeros(asked: bool, dtype: Any = self.precision) -> Any:
             return np.zeros(voxels, dtype) if asked else None
 
+        def start(asked: bool) -> Any:
+            # Of independent channels products are taken.
+            numbers = zeros(asked)
+            if asked and self.kind == SIGMOID.name:
+                numbers.fill(1)
+            return numbers
+
         measures = self.measures
         ranked = self.predict or {LEAST_CONFIDENCE.name, MARGIN.name} & {*measures}
         return Running(
             sums=zeros(True, self.sum_type),
             logs=zeros(ENTROPY.name in measures, self.sum_type),
-            squares=zeros(GINI.name in measures),
-            best=zeros(bool(ranked)),
+            squares=start(GINI.name in measures),
+            best=start(bool(ranked)),
             second=zeros(MARGIN.name in measures),
             winner=zeros(self.predict, self.label_type),
         )

@@ -72,7 +72,8 @@ def iter_fold_stream(
         for piece in stored.pieces(fold.piece_values):
             if stopped.is_set():
                 return
-            hand_over(piece)
+            if len(piece):  # where something is looked at first, empty ones come
+                hand_over(piece)
         hand_over(None)  # that was all
 
     def arriving(queue: Queue[Array | None]) -> Iterator[Array]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
+from ..probabilities import SUM_TOLERANCE
 
 Array = np.ndarray[Any, Any]
 
@@ -64,16 +63,6 @@ def is_plain(raw: Array) -> bool:
 def bits(raw: Array) -> Array:
     """The bits of numbers as unsigned ones: quick to look through."""
     return raw.view(f"u{raw.dtype.itemsize}")
-
-
-def refuse_negative(x: Array) -> None:
-    """Raise InputError where values are below what rounding explains."""
-    lowest = float(x.min(where=np.isfinite(x), initial=0))
-    if lowest < -NEGATIVE_TOLERANCE:
-        raise InputError(
-            f"Probabilities cannot be negative, these go down to {lowest:.3g}; "
-            "if they are logits, apply a softmax first."
-        )
 
 
 def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:

@@ -139,7 +139,6 @@ def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
             source=known.get("source") or probabilities.source.path,
             geometry_source=known.get("geometry_source"),
             class_names=known.get("class_names", ()),
-            kind=known.get("kind", "softmax"),
             foreground_only=request.foreground_only,
             foreground_from=foreground_from,
             checks=result.trust.checks,

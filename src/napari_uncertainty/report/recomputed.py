@@ -140,8 +140,7 @@ def _told(
         probabilities=probabilities.name,
         source=probabilities.source,
         geometry_source=probabilities.geometry_source,
-        class_names=probabilities.class_names,
-        kind=probabilities.kind,
+        class_names=probabilities.names_as(result.maps.kind),
         foreground_only=foreground_only,
         foreground_from=segmentation.name
         if segmentation is not None and by_labels

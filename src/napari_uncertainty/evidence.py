@@ -1,0 +1,299 @@
+"""What values that stand for classes seem to be, with the evidence for it.
+
+Some thousand voxels are looked at. Where two kinds look alike, that is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .kinds import FOREGROUND, FRACTIONS, KINDS, LOGITS, SCALED, SIGMOID, SOFTMAX
+from .probabilities import SUM_TOLERANCE, not_adding_up, scale_of_sums
+
+Array = np.ndarray[Any, Any]
+
+#: So many of the voxels have to comply, as elsewhere.
+NEARLY_ALL = 0.99
+
+#: Where so many do, the others may have been changed by something.
+MOST = 0.9
+
+#: Of the voxels in the foreground, a network is certain of more than these.
+CERTAIN = 0.1
+
+# Kinds of which one may be called the other without another map: a single channel is
+# independent of nothing, and leaves the rest to the background.
+_ALIKE = (
+    {SOFTMAX.name, SCALED.name},
+    {FOREGROUND.name, SIGMOID.name},
+    {FOREGROUND.name, FRACTIONS.name},
+)
+
+#: Below this share, what deviates may be noise of a few voxels; above, it tells.
+TELLING = 0.001
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What some voxels say.
+
+    Attributes
+    ----------
+    kind : str
+        A key of :data:`.KINDS`: what they seem to be.
+    sentence : str
+        Why, for a person, as it stands behind a colon.
+    doubt : str
+        What else they might be, in a sentence; empty where they are clear.
+    numbers : dict
+        The same for a program.
+    refusal : str
+        Why nothing is computed unless somebody says what they are; empty where all is
+        well.
+    """
+
+    kind: str
+    sentence: str
+    doubt: str = ""
+    numbers: dict[str, Any] = field(default_factory=dict)
+    refusal: str = ""
+
+    def allows(self, taken: str) -> bool:
+        """Whether they may be of that kind, or the map is the same if they are not."""
+        return taken == self.kind or self._cannot_tell(taken) or self._is_like(taken)
+
+    def against(self, taken: str) -> str:
+        """Why they do not seem to be what they were taken for; empty if they do.
+
+        Parameters
+        ----------
+        taken : str
+            A key of :data:`.KINDS`.
+        """
+        if taken == self.kind:
+            return ""
+        if self._cannot_tell(taken):
+            return (
+                f"The values cannot tell {_called(taken)} from {_called(self.kind)} "
+                f"({self.sentence})."
+            )
+        told = (
+            f"The values were taken for {_called(taken)}, but look like "
+            f"{_called(self.kind)}: {self.sentence}."
+        )
+        if self._is_like(taken):
+            return f"{told} The map is the same."
+        return (
+            f"{told} If they are, this map is wrong: choose the kind "
+            f"'{KINDS[self.kind].title}' ({self.kind})."
+        )
+
+    def _cannot_tell(self, taken: str) -> bool:
+        return bool(self.doubt) and taken in self.numbers["candidates"]
+
+    def _is_like(self, taken: str) -> bool:
+        return {taken, self.kind} in _ALIKE
+
+
+def evidence_of(sample: Array) -> Evidence:
+    """What the values of some voxels seem to be.
+
+    Parameters
+    ----------
+    sample : ndarray, shape (channels, voxels)
+        Values as they are stored, of any real type.
+
+    Returns
+    -------
+    Evidence
+        Of nothing but 0, NaN and infinity it cannot say anything: softmax then, with a
+        doubt.
+    """
+    x = sample.reshape(len(sample), -1).astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = x.sum(axis=0)
+    known = np.isfinite(sums)
+    x, sums = x[:, known], sums[known]
+    if not x.any():
+        return Evidence(
+            SOFTMAX.name,
+            "the voxels looked at hold nothing but 0, NaN or infinity",
+            "The voxels looked at hold nothing but 0, NaN or infinity, so what kind "
+            "these values are is not known.",
+            {"candidates": list(KINDS)},
+        )
+    lowest, highest = float(x.min()), float(x.max())
+    # Floating-point numbers as large as this are all whole.
+    whole = sample.dtype.kind in "uib" or bool(
+        highest < 2**24 and (x == np.rint(x)).all()
+    )
+    if len(x) == 1:
+        return _one_channel(x[0], lowest, highest, whole, _full_scale(sample.dtype))
+    if _share(np.abs(sums[sums != 0] - 1) <= SUM_TOLERANCE) >= MOST:
+        return _shares(sums)
+    if lowest < -SUM_TOLERANCE:
+        return _logits(x, lowest, highest, whole)
+    scale = scale_of_sums(sums, len(x), whole)
+    if scale is not None:
+        sentence = f"whole numbers, and those of a voxel sum to {scale:g}"
+        return Evidence(SCALED.name, sentence, numbers={"scale": scale})
+    if highest <= 1 + SUM_TOLERANCE:
+        return _shares(sums)
+    if whole:
+        return _whole_channels(highest)
+    usual = float(np.median(sums[sums != 0]))
+    if _share(np.abs(sums[sums != 0] - usual) <= SUM_TOLERANCE * usual) >= NEARLY_ALL:
+        sentence = f"those of a voxel sum to {usual:.3g}, whichever voxel it is"
+        return Evidence(SOFTMAX.name, sentence, numbers={"sum": usual})
+    return _logits(x, lowest, highest, whole)
+
+
+def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
+    numbers: dict[str, Any] = {"lowest": lowest, "highest": highest}
+    span = f"they run from {lowest:.3g} to {highest:.3g}"
+    if whole or lowest >= 0:
+        refusal = (
+            f"The values are {'whole numbers' if whole else 'not negative'}, and "
+            f"{span}: this looks like a scan. If these are logits, choose that kind."
+        )
+        return Evidence(LOGITS.name, span, numbers=numbers, refusal=refusal)
+    if len(x) == 1:
+        doubt = (
+            "One channel of logits and a scan with negative values look alike; if "
+            "these are logits, choose that kind."
+        )
+        numbers["candidates"] = [LOGITS.name]
+        return Evidence(LOGITS.name, span, doubt, numbers)
+    with np.errstate(over="ignore"):
+        exps = np.exp(x).sum(axis=0)
+    if _share(np.abs(exps - 1) <= SUM_TOLERANCE) >= NEARLY_ALL:
+        span = "their exponentials sum to 1, as those of the logarithm of a softmax do"
+    else:
+        span += ", and probabilities from 0 to 1"
+    return Evidence(LOGITS.name, span, numbers=numbers)
+
+
+def _one_channel(
+    x: Array, lowest: float, highest: float, whole: bool, full: float
+) -> Evidence:
+    """Of a single channel, where `full` stands for 1."""
+    if lowest < -SUM_TOLERANCE or (highest > 1 + SUM_TOLERANCE and not whole):
+        return _logits(x[np.newaxis], lowest, highest, whole)
+    numbers: dict[str, Any] = {"highest": highest, "candidates": [FOREGROUND.name]}
+    if not whole:
+        sentence = f"there is one channel, with values from 0 to {highest:.3g}"
+        return Evidence(FOREGROUND.name, sentence, numbers=numbers)
+    sentence = f"there is one channel, with whole numbers from 0 to {highest:.0f}"
+    if highest == full == 1:
+        doubt = (
+            "One channel of nothing but 0 and 1 is a mask, and shows no uncertainty."
+        )
+        numbers["candidates"].append(SOFTMAX.name)
+        return Evidence(FOREGROUND.name, sentence, doubt, numbers)
+    if highest < full / 2 or full == 1:
+        refusal = (
+            f"{sentence.capitalize()}: this looks like a label map or a scan; choose "
+            "the network's output."
+        )
+        return Evidence(FOREGROUND.name, sentence, numbers=numbers, refusal=refusal)
+    if _share(x[x > 0] >= 0.95 * full) >= CERTAIN:
+        return Evidence(FOREGROUND.name, sentence, numbers=numbers)
+    doubt = (
+        f"One channel of whole numbers was taken for probabilities times {full:.0f}, "
+        "and may be a scan: few of its voxels are certain."
+    )
+    return Evidence(FOREGROUND.name, sentence, doubt, numbers)
+
+
+def _whole_channels(highest: float) -> Evidence:
+    sentence = (
+        f"whole numbers from 0 to {highest:.0f} in several channels, which do not sum "
+        "to one number"
+    )
+    return Evidence(
+        SIGMOID.name,
+        sentence,
+        "Whole numbers that do not add up over the classes may be independent channels "
+        "that were multiplied, or a label map or a scan.",
+        {"candidates": [SIGMOID.name, FRACTIONS.name]},
+        str(not_adding_up()),
+    )
+
+
+def _shares(sums: Array) -> Evidence:
+    """Of several channels with values from 0 to 1."""
+    voxels = sums.size
+    there = sums != 0
+    one = np.abs(sums - 1) <= SUM_TOLERANCE
+    above = float(np.mean(sums > 1 + SUM_TOLERANCE))
+    below = float(np.mean(there & (sums < 1 - SUM_TOLERANCE)))
+    ones = _share(one[there])
+    numbers: dict[str, Any] = {
+        "voxels": voxels,
+        "share_summing_to_one": ones,
+        "share_above": above,
+        "share_below": below,
+        "share_empty": float(1 - there.mean()),
+    }
+    if ones >= NEARLY_ALL:
+        sentence = f"in {_percent(ones)} of the voxels that are not empty they sum to 1"
+        return Evidence(SOFTMAX.name, sentence, numbers=numbers)
+    if above > TELLING:
+        sentence = (
+            f"in {_percent(above)} of the voxels they sum to more than 1, as "
+            "probabilities of classes that exclude each other cannot"
+        )
+        doubt = ""
+        if ones >= MOST:
+            numbers["candidates"] = [SOFTMAX.name, SIGMOID.name]
+            doubt = (
+                f"In {_percent(ones)} of the voxels they sum to 1, so this may be a "
+                "softmax that something has changed."
+            )
+        return Evidence(SIGMOID.name, sentence, doubt, numbers)
+    sentence = (
+        f"in {_percent(below)} of the voxels they sum to less than 1 and nowhere to "
+        "more, so a class is missing"
+    )
+    numbers["candidates"] = [FRACTIONS.name, SIGMOID.name]
+    doubt = (
+        "Channels that sum to less than 1 and never to more are taken for shares "
+        "without the background; if they are independent channels, choose that kind."
+    )
+    if ones >= MOST:
+        numbers["candidates"].append(SOFTMAX.name)
+        doubt += f" In {_percent(ones)} of the voxels that are not empty they sum to 1."
+    elif _is_body_of_ones(ones, numbers["share_empty"]):
+        doubt = ""
+    return Evidence(FRACTIONS.name, sentence, doubt, numbers)
+
+
+def _is_body_of_ones(ones: float, empty: float) -> bool:
+    """Whether much sums to exactly 1, much is empty, and some lies between.
+
+    That is how tissues lie in a head. Independent channels have no reason to.
+    """
+    return ones > 0.5 and empty > 0.05
+
+
+def _full_scale(dtype: np.dtype[Any]) -> float:
+    from .fold.values import divisor_of
+
+    return divisor_of(dtype)
+
+
+def _share(true: Array) -> float:
+    return float(true.mean()) if true.size else 0.0
+
+
+def _called(kind: str) -> str:
+    return KINDS[kind].title.lower()
+
+
+def _percent(share: float) -> str:
+    from .checks import percent
+
+    return percent(share)

@@ -1,0 +1,182 @@
+"""The arithmetic of kinds that are no softmax, and which arithmetic is for which kind.
+
+Of C independent channels with probabilities x, the measures are those of the 2^C
+outcomes together: entropies add up, Σ h(x) with h the entropy of x and 1 - x, and the
+most probable outcome has the probability Π max(x, 1 - x); the second one differs from
+it in the least certain channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..kinds import KINDS, LOGITS, SIGMOID
+from ..measures import ENTROPY, GINI, MARGIN, Base
+from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
+from .kernel import Kernel
+from .numbers import Results, Running
+
+Array = np.ndarray[Any, Any]
+
+
+def kernel_of(
+    kind: str,
+    measures: Sequence[str],
+    base: Base,
+    n_channels: int,
+    predict: bool,
+    dtype: np.dtype[Any],
+    region_order: Sequence[int] = (),
+) -> Kernel:
+    """The arithmetic for values of a kind; see :class:`.Plan`."""
+    if kind == SIGMOID.name:
+        arithmetic: type[Kernel] = ChannelsKernel
+    elif KINDS[kind].adds_background:
+        arithmetic = RestKernel
+    else:
+        assert kind != LOGITS.name  # these become a softmax first
+        arithmetic = Kernel
+    return arithmetic.of(measures, base, n_channels, predict, dtype, kind, region_order)
+
+
+class RestKernel(Kernel):
+    """What all classes leave over is one class more, in front of the others."""
+
+    def label_of(self, channel: int) -> int:
+        """The label of a channel: 0 is the background's."""
+        return channel + 1
+
+    def finish(
+        self, running: Running, results: Results, scratch: Array, unit_sum: float = 1.0
+    ) -> float:
+        """Add what is left over, and go on as with a softmax."""
+        rest, terms = scratch[:2]
+        np.subtract(unit_sum, running.sums, out=rest)
+        np.maximum(rest, 0, out=rest)  # NaN stays
+        running.sums[...] += rest
+        if running.logs is not None:
+            np.add(rest, np.finfo(rest.dtype).tiny, out=terms)
+            np.log2(terms, out=terms)
+            terms *= rest
+            running.logs[...] += terms
+        if running.squares is not None:
+            np.multiply(rest, rest, out=terms)
+            running.squares[...] += terms
+        if running.best is not None:
+            if running.winner is not None:
+                # Of equals the first, and the background comes first.
+                np.copyto(running.winner, 0, where=rest >= running.best)
+            if running.second is not None:
+                lesser = np.minimum(running.best, rest, out=terms)
+                np.maximum(
+                    running.second, lesser, out=running.second, casting="same_kind"
+                )
+            np.maximum(running.best, rest, out=running.best, casting="same_kind")
+        return super().finish(running, results, scratch, unit_sum)
+
+
+class ChannelsKernel(Kernel):
+    """Independent channels."""
+
+    def label_of(self, channel: int) -> int:
+        """The label that a channel writes where it is more likely there than not."""
+        return self.region_order[channel]
+
+    def check(self, x: Array) -> None:
+        """Raise InputError where values cannot be probabilities."""
+        lowest = float(x.min(where=np.isfinite(x), initial=0))
+        highest = float(x.max(where=np.isfinite(x), initial=0))
+        if lowest < -NEGATIVE_TOLERANCE or highest > 1 + SUM_TOLERANCE:
+            raise InputError(
+                "Independent channels hold probabilities from 0 to 1, and these run "
+                f"from {lowest:.3g} to {highest:.3g}; if they are logits, choose that "
+                "kind."
+            )
+
+    def add(
+        self,
+        running: Running,
+        first: int,
+        x: Array,
+        scratch: Array,
+        *,
+        fresh: bool = False,
+        binary: bool = False,
+    ) -> None:
+        """Add channels, as :meth:`.Kernel.add` does; nothing is ever overwritten."""
+        if fresh:
+            _start(running)
+        for channel, row in enumerate(x, first):
+            p, term = scratch[0], scratch[1]
+            np.clip(row, 0, 1, out=p)  # rounding may leave it by a little
+            running.sums[...] += row  # infinity stays
+            if running.logs is not None and not binary:
+                tiny = np.finfo(p.dtype).tiny
+                running.logs[...] += p * np.log2(np.add(p, tiny, out=term), out=term)
+                # Near 0 and 1 this has digits that 1 - p has lost.
+                np.negative(np.minimum(p, _below_one(p.dtype), out=term), out=term)
+                np.log1p(term, out=term)
+                term *= (1 - p) / np.log(p.dtype.type(2))
+                running.logs[...] += term
+            if running.winner is not None:
+                label = running.winner.dtype.type(self.label_of(channel))
+                np.copyto(running.winner, label, where=p > 0.5)
+            if running.squares is not None:
+                np.subtract(1, p, out=term)
+                running.squares[...] *= p * p + term * term
+            if running.best is not None:
+                other = np.subtract(1, p, out=term)
+                larger = np.maximum(p, other)
+                running.best[...] *= larger
+                if running.second is not None:
+                    ratio = np.minimum(p, other) / larger
+                    np.maximum(running.second, ratio, out=running.second)
+
+    def finish(
+        self, running: Running, results: Results, scratch: Array, unit_sum: float = 1.0
+    ) -> float:
+        """Fill the results; no sum has to be anything, so nothing deviates."""
+        result = scratch[0]
+        if results.prediction is not None:
+            assert running.winner is not None
+            results.prediction[...] = running.winner.reshape(results.prediction.shape)
+        for name in sorted(results.maps, key=MARGIN.name.__ne__):
+            if name == ENTROPY.name:
+                np.multiply(running.logs, -self.factor, out=result)
+            elif name == GINI.name:
+                np.subtract(1, running.squares, out=result)
+            elif name == MARGIN.name:
+                # The second outcome is the first one with its least certain channel
+                # the other way round.
+                np.multiply(running.best, running.second, out=result)
+                result -= running.best
+                result += 1
+            else:
+                np.subtract(1, running.best, out=result)
+            out = results.maps[name]
+            flat = result.reshape(out.shape)
+            np.clip(flat, 0, self.highest[name], out=out, casting="same_kind")
+        known = np.isfinite(running.sums)
+        if not known.all():
+            results.no_data[...] = ~known.reshape(results.no_data.shape)
+            for values in (*results.maps.values(), results.prediction):
+                if values is not None:
+                    np.copyto(values, 0, where=results.no_data)
+        return 0.0
+
+
+def _start(running: Running) -> None:
+    for numbers, value in (
+        (running.sums, 0), (running.logs, 0), (running.second, 0),
+        (running.winner, 0), (running.squares, 1), (running.best, 1),
+    ):  # fmt: skip
+        if numbers is not None:
+            numbers.fill(value)
+
+
+def _below_one(dtype: np.dtype[Any]) -> Any:
+    return np.nextafter(dtype.type(1), dtype.type(0))

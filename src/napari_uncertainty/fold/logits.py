@@ -1,0 +1,184 @@
+"""Logits as the softmax that they stand for, for every source that the fold takes.
+
+p = exp(x / T) / Σ exp(x / T), with T the temperature: C. Guo et al., On Calibration of
+Modern Neural Networks, ICML 2017, arXiv:1706.04599. A single channel stands beside a
+background of 0, and becomes the probability of the foreground, 1 / (1 + exp(-x / T)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..kinds import KINDS, LOGITS
+from ..stored import StoredValues
+
+Array = np.ndarray[Any, Any]
+
+
+def softmax(logits: Array, temperature: float) -> Array:
+    """Probabilities of logits, shape (classes, ...), in float32 or float64."""
+    z = logits.astype(precision_for(logits.dtype))
+    z /= temperature
+    # NaN, and what infinity becomes, is how a voxel without data is known.
+    with np.errstate(invalid="ignore", over="ignore"):
+        highest = np.maximum(z[0], 0) if len(z) == 1 else z.max(axis=0)
+        z -= highest
+        np.exp(z, out=z)
+        z /= z[0] + np.exp(-highest) if len(z) == 1 else z.sum(axis=0)
+    return z
+
+
+def precision_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """float32, or float64 for what has more digits than that."""
+    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxBlocks:
+    """An array of logits, of which blocks are taken as softmax.
+
+    Attributes
+    ----------
+    logits : array_like, shape (classes, ...)
+        Where blocks with all classes can be taken.
+    temperature : float
+        What the logits are divided by.
+    """
+
+    logits: Any
+    temperature: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the logits."""
+        return tuple(self.logits.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the softmax."""
+        return precision_for(self.logits.dtype)
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        return softmax(np.asarray(self.logits[block]), self.temperature)
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxStream(StoredValues):
+    """Logits in a file that is read from its beginning to its end, as softmax.
+
+    Where whole classes follow each other, the file is read twice: what the exponentials
+    of a voxel sum to has to be known before the first class is.
+    """
+
+    logits: Any = None
+    temperature: float = 1.0
+
+    @classmethod
+    def of(cls, stored: StoredValues, temperature: float) -> SoftmaxStream:
+        """The softmax of these logits."""
+        told = {one.name: getattr(stored, one.name) for one in fields(StoredValues)}
+        return cls(**told, logits=stored, temperature=temperature)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the softmax."""
+        return precision_for(self.logits.dtype)
+
+    def pieces(self, values: int) -> Iterator[Array]:
+        """All values in the order of the file; while nothing is known, empty pieces."""
+        _, n_classes, row = self.layout
+        whole = n_classes * row
+        if whole > values:
+            return self._read_twice(values)
+        return _cut(self._of_whole_voxels(values // whole * whole), values)
+
+    def _of_whole_voxels(self, values: int) -> Iterator[Array]:
+        _, n_classes, row = self.layout
+        for raw in self.logits.pieces(values):
+            block = raw.reshape(-1, n_classes, row).swapaxes(0, 1)
+            yield softmax(block, self.temperature).swapaxes(0, 1).reshape(-1)
+
+    def _read_twice(self, values: int) -> Iterator[Array]:
+        rounds, n_classes, row = self.layout
+        start = 0.0 if n_classes == 1 else -np.inf
+        sums = np.full((rounds, row), start, self.dtype)  # logarithms of them
+        for at, piece in self._scaled_pieces(values):
+            with np.errstate(invalid="ignore"):
+                for part, voxels in _by_class(at, piece, self.layout):
+                    here = sums[voxels]
+                    np.logaddexp(here, part, out=here)
+            yield piece[:0]
+        for at, piece in self._scaled_pieces(values):
+            with np.errstate(invalid="ignore", over="ignore"):
+                for part, voxels in _by_class(at, piece, self.layout):
+                    part -= sums[voxels]
+                    np.exp(part, out=part)
+            yield piece
+
+    def _scaled_pieces(self, values: int) -> Iterator[tuple[int, Array]]:
+        at = 0
+        for raw in self.logits.pieces(values):
+            piece = raw.astype(self.dtype)
+            piece /= self.temperature
+            yield at, piece
+            at += len(piece)
+
+
+def softmax_of_dask(logits: Any, temperature: float) -> Any:
+    """A dask array of logits as one of probabilities, not computed yet."""
+    return logits.rechunk({0: -1}).map_blocks(
+        softmax, temperature, dtype=precision_for(logits.dtype)
+    )
+
+
+def as_members(values: Any, kind: str, temperature: float) -> list[Any]:
+    """Values as an opinion on which classes exclude each other; none if they are not.
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (classes, ...)
+        Of a softmax, scaled or not, they are returned as they are.
+    kind : str
+        A key of :data:`.KINDS`.
+    temperature : float
+        Of logits.
+    """
+    if KINDS[kind].sums_matter:
+        return [values]
+    if kind != LOGITS.name or values.shape[0] == 1:
+        return []
+    if isinstance(values, StoredValues):
+        return [SoftmaxStream.of(values, temperature)]
+    if isinstance(values, np.ndarray):
+        return [softmax(values, temperature)]
+    return [softmax_of_dask(values, temperature)]
+
+
+def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
+    """The same values, so many at a time."""
+    rest = next(pieces)
+    for piece in pieces:
+        while len(rest) >= values:
+            yield rest[:values]
+            rest = rest[values:]
+        rest = np.concatenate([rest, piece]) if len(rest) else piece
+    for start in range(0, len(rest), values):
+        yield rest[start : start + values]
+
+
+def _by_class(
+    start: int, piece: Array, layout: tuple[int, int, int]
+) -> Iterator[tuple[Array, tuple[int, slice]]]:
+    """Parts of a piece that are of one class, and which voxels they are."""
+    _, n_classes, row = layout
+    while len(piece):
+        line, voxel = divmod(start, row)
+        length = min(len(piece), row - voxel)
+        yield piece[:length], (line // n_classes, slice(voxel, voxel + length))
+        start += length
+        piece = piece[length:]

@@ -1,0 +1,112 @@
+"""Some voxels with all their values, to see of what kind they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from ..probabilities import lines_along
+from ..stored import PlainBytes, StoredBlocks, StoredValues
+
+Array = np.ndarray[Any, Any]
+
+#: So many voxels are plenty to tell one kind from another.
+VOXELS = 2000
+
+# A plain file is looked at in so many runs of voxels.
+_RUNS = 250
+
+# Multiples of this, less whole numbers, spread evenly however many there are.
+_GOLDEN = 0.618034
+
+
+class Sampler:
+    """Picks some voxels from a file as it passes by.
+
+    Parameters
+    ----------
+    stored : StoredValues
+        What passes.
+    """
+
+    def __init__(self, stored: StoredValues) -> None:
+        rounds, n_channels, row = stored.layout
+        n_voxels = rounds * row
+        voxels = np.linspace(0, n_voxels - 1, min(VOXELS, n_voxels)).astype(np.int64)
+        around, place = np.divmod(voxels, row)
+        channels = np.arange(n_channels)[:, np.newaxis]
+        flat = ((around * n_channels + channels) * row + place).ravel()
+        self._order = np.argsort(flat, kind="stable")
+        self._places = flat[self._order]
+        self._taken = 0
+        self._values = np.zeros((n_channels, len(voxels)), stored.dtype)
+
+    def take(self, start: int, piece: Array) -> None:
+        """Look at values from number `start` on; called in their order."""
+        stop = int(np.searchsorted(self._places, start + len(piece)))
+        here = slice(self._taken, stop)
+        flat = self._values.reshape(-1)
+        flat[self._order[here]] = piece[self._places[here] - start]
+        self._taken = stop
+
+    @property
+    def sample(self) -> Array | None:
+        """Values, shape (channels, voxels); None before all have passed."""
+        return self._values if self._taken == len(self._places) else None
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedStream(StoredValues):
+    """Values in a file, of which some voxels are picked as they are read."""
+
+    sampler: Any = field(default=None)
+
+    @classmethod
+    def of(cls, stored: StoredValues) -> WatchedStream:
+        """The same values."""
+        told = {one.name: getattr(stored, one.name) for one in fields(StoredValues)}
+        return cls(**told, sampler=Sampler(stored))
+
+    def pieces(self, values: int) -> Iterator[Array]:
+        """As of any file."""
+        if self.sampler.sample is not None:  # seen already
+            yield from super().pieces(values)
+            return
+        start = 0
+        for piece in super().pieces(values):
+            self.sampler.take(start, piece)
+            start += len(piece)
+            yield piece
+
+
+def sample_of(values: Any) -> Array:
+    """Some voxels of values that can be taken anywhere: shape (channels, voxels).
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (channels, ...)
+        Of a dask array the chunk in the middle is computed.
+    """
+    if not isinstance(values, StoredValues):
+        some = lines_along(values, 0)
+        return some.reshape(len(some), -1)
+    assert isinstance(values.bytes, PlainBytes)
+    blocks = StoredBlocks(values)
+    n_channels, rounds, row = blocks.shape
+    # Runs of voxels, in the rounds and within a row as far from each other as can be.
+    n_runs = min(_RUNS, rounds * row)
+    length = min(row, VOXELS // n_runs)
+    together = VOXELS // n_runs // length  # rounds, where these are shorter than a run
+    places = []
+    for number in range(n_runs):
+        around = number * rounds // n_runs
+        share = number / n_runs if rounds == 1 else number * _GOLDEN % 1
+        start = round(share * (row - length))
+        places.append((slice(around, around + together), slice(start, start + length)))
+    return np.concatenate(
+        [blocks[(slice(None), *place)].reshape(n_channels, -1) for place in places],
+        axis=1,
+    )
