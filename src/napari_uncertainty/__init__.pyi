@@ -1,3 +1,4 @@
+from .ensemble import EnsembleMaps as EnsembleMaps
 from .errors import InputError as InputError
 from .fold import UncertaintyMaps as UncertaintyMaps
 from .grid import Grid as Grid
@@ -5,8 +6,10 @@ from .hotspots import find_hotspots as find_hotspots
 from .images import LabelMap as LabelMap
 from .images import Scan as Scan
 from .io import read as read
+from .measures import ENSEMBLE_MEASURES as ENSEMBLE_MEASURES
 from .measures import MEASURES as MEASURES
 from .probabilities import ProbabilityMap as ProbabilityMap
 from .regions import summarize as summarize
+from .voxelwise import ensemble_uncertainty as ensemble_uncertainty
 from .voxelwise import entropy as entropy
 from .voxelwise import uncertainty as uncertainty

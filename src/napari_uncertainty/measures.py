@@ -38,10 +38,13 @@ class Measure:
     source : str
         Where the formula comes from.
     highest : callable
-        Largest possible value for a base and a number of classes; all classes are
-        then equally likely.
+        Largest possible value for a base and a number of classes (outcomes of
+        independent channels, see :mod:`.kinds`). Of a measure without bound, where
+        colours end.
     has_base : bool
         Whether the value depends on the base of a logarithm.
+    bounded : bool
+        Whether nothing is above `highest`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Measure:
     source: str
     highest: Callable[[Base, int], float]
     has_base: bool = False
+    bounded: bool = True
 
     def unit(self, base: Base) -> str:
         """Name of the unit; empty for measures that are plain probabilities."""
@@ -136,4 +140,110 @@ GINI = Measure(
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {one.name: one for one in (ENTROPY, LEAST_CONFIDENCE, MARGIN, GINI)}
+)
+
+_DEPEWEG = (
+    "S. Depeweg et al., Decomposition of Uncertainty in Bayesian Deep Learning, ICML "
+    "2018, arXiv:1710.07283"
+)
+
+PREDICTIVE_ENTROPY = Measure(
+    name="predictive_entropy",
+    title="predictive entropy",
+    formula="H(q) = -Σ q·log q, with q the mean of the members",
+    meaning="All the uncertainty there is: of the image and of the network together.",
+    source=_DEPEWEG,
+    highest=highest_entropy,
+    has_base=True,
+)
+
+EXPECTED_ENTROPY = Measure(
+    name="expected_entropy",
+    title="expected entropy",
+    formula="mean of H(p) over the members",
+    meaning=(
+        "What each member doubts by itself, as at blurred borders: of the image "
+        "(aleatoric)."
+    ),
+    source=_DEPEWEG,
+    highest=highest_entropy,
+    has_base=True,
+)
+
+MUTUAL_INFORMATION = Measure(
+    name="mutual_information",
+    title="mutual information",
+    formula="H(q) - mean of H(p) over the members",
+    meaning=(
+        "Where members are sure of different things: of the network, which more "
+        "training could help (epistemic)."
+    ),
+    source=(
+        "N. Houlsby et al., Bayesian Active Learning for Classification and Preference "
+        "Learning, 2011, arXiv:1112.5745"
+    ),
+    highest=highest_entropy,
+    has_base=True,
+)
+
+VARIATION_RATIO = Measure(
+    name="variation_ratio",
+    title="variation ratio",
+    formula="1 - share of the members that give the most frequent label",
+    meaning="How many members would label the voxel otherwise.",
+    source=(
+        "L. C. Freeman, Elementary Applied Statistics, Wiley 1965; Y. Gal, Uncertainty "
+        "in Deep Learning, PhD thesis, Cambridge 2016"
+    ),
+    highest=lambda _base, n_classes: 1 - 1 / n_classes,
+)
+
+VARIANCE = Measure(
+    name="variance",
+    title="variance",
+    formula="mean over the classes of the variance of p over the members",
+    meaning="How far the probabilities of the members lie apart.",
+    source=(
+        "A. Kendall, V. Badrinarayanan, R. Cipolla, Bayesian SegNet, BMVC 2017, "
+        "arXiv:1511.02680"
+    ),
+    # Of each class it is at most 1/4, half of the members at 0 and half at 1.
+    highest=lambda _base, n_classes: 0.25 if n_classes > 1 else 0.0,
+)
+
+#: Below this, probabilities count as this in the logarithm of a divergence, which would
+#: be infinite where one member excludes what another one holds possible.
+SMALLEST_PROBABILITY = 1e-10
+
+EXPECTED_PAIRWISE_KL = Measure(
+    name="expected_pairwise_kl",
+    title="expected pairwise KL divergence",
+    formula="mean of Σ p·log (p / p') over all pairs of members, p' at least 1e-10",
+    meaning=(
+        "How surprised members are by each other; grows without bound where one "
+        "excludes what another holds possible."
+    ),
+    source=(
+        "A. Malinin, M. Gales, Uncertainty Estimation in Autoregressive Structured "
+        "Prediction, ICLR 2021, arXiv:2002.07650"
+    ),
+    highest=highest_entropy,
+    has_base=True,
+    bounded=False,
+)
+
+#: Measures of several members.
+ENSEMBLE_MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            PREDICTIVE_ENTROPY, EXPECTED_ENTROPY, MUTUAL_INFORMATION, VARIATION_RATIO,
+            VARIANCE, EXPECTED_PAIRWISE_KL,
+        )
+    }
+)  # fmt: skip
+
+#: What a map can be of.
+ALL_MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {**MEASURES, **ENSEMBLE_MEASURES}
 )

@@ -1,0 +1,110 @@
+"""How sure a network is of itself, as far as that can be told without the truth.
+
+Networks for segmentation are often surer than they are right, above all those trained
+with the Dice loss [1]_. Where almost no voxel is in doubt, not even beside a border of
+two classes, a map of uncertainty shows little of what is wrong.
+
+References
+----------
+.. [1] A. Mehrtash et al., Confidence Calibration and Predictive Uncertainty Estimation
+   for Deep Medical Image Segmentation, IEEE Transactions on Medical Imaging 39 (2020),
+   3868-3878, doi:10.1109/TMI.2020.3006437
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .statistics import slabs
+
+Array = np.ndarray[Any, Any]
+
+#: A voxel whose most probable class has more than this is taken for all but certain.
+ALL_BUT_CERTAIN = 0.99
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Numbers of the probability of the most probable class, 0 to 1.
+
+    NaN where there are no such voxels. Voxels without data are in none of them.
+
+    Attributes
+    ----------
+    mean, above : float
+        Mean, and share of the voxels above `ALL_BUT_CERTAIN`.
+    foreground_mean, foreground_above : float
+        The same of voxels whose most probable class is not 0.
+    border_mean, border_above : float
+        The same of voxels with another most probable class at one of their faces.
+    """
+
+    mean: float
+    above: float
+    foreground_mean: float
+    foreground_above: float
+    border_mean: float
+    border_above: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """For JSON, which has no NaN."""
+        return {
+            name: None if np.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def confidence_of(
+    least_confidence: Array, prediction: Array, no_data: Array
+) -> Confidence:
+    """Sum up how confident a network is.
+
+    Parameters
+    ----------
+    least_confidence : ndarray
+        1 less the probability of the most probable class.
+    prediction : ndarray of int
+        The most probable class.
+    no_data : ndarray of bool
+        Voxels that do not count.
+    """
+    sums = np.zeros((3, 3))  # voxels, doubt, above; of all, foreground, border
+    for slab in slabs(least_confidence):
+        doubt, labels = least_confidence[slab], prediction[slab]
+        known = ~no_data[slab]
+        border = _at_border(prediction, slab)
+        certain = doubt < 1 - ALL_BUT_CERTAIN
+        for row, which in zip(
+            sums, (known, known & (labels != 0), known & border), strict=True
+        ):
+            row += (
+                np.count_nonzero(which),
+                doubt.sum(where=which, dtype=np.float64),
+                np.count_nonzero(certain & which),
+            )
+    numbers = []
+    for voxels, doubt, above in sums:
+        numbers += [1 - doubt / voxels, above / voxels] if voxels else [np.nan] * 2
+    return Confidence(*map(float, numbers))
+
+
+def _at_border(labels: Array, slab: tuple[slice, ...]) -> Array:
+    """Which voxels of a slab have another label at one of their faces."""
+    if not slab:
+        return np.zeros(labels.shape, np.bool_)
+    *whole, cut = slab
+    length = labels.shape[len(whole)]
+    start, stop, _ = cut.indices(length)
+    low, high = max(0, start - 1), min(length, stop + 1)
+    around = labels[(*whole, slice(low, high))]
+    border = np.zeros_like(around, np.bool_)
+    for axis in range(labels.ndim):
+        neighbours, marked = np.moveaxis(around, axis, 0), np.moveaxis(border, axis, 0)
+        differ = neighbours[:-1] != neighbours[1:]
+        marked[:-1] |= differ
+        marked[1:] |= differ
+    inside: Array = border[(*whole, slice(start - low, stop - low))]
+    return inside

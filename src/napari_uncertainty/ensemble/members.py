@@ -1,0 +1,255 @@
+"""Members of one case: what they are, and how they lie on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..grid import Grid
+from ..placement import Placement
+from ..probabilities import ProbabilityMap
+
+Array = np.ndarray[Any, Any]
+
+#: Slices along the spatial axes.
+Box = tuple[slice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One opinion on a case.
+
+    Attributes
+    ----------
+    values : ndarray, dask array or StoredValues, shape (channels, i, j[, k])
+        In the order of its file.
+    name : str
+        What to call it.
+    class_names : tuple of str
+        One for each channel; empty where they are not known.
+    grid : Grid or None
+        Where its voxels are.
+    kind : str or None
+        A key of :data:`.KINDS`; None where it does not say, ``"auto"`` likewise.
+    temperature : float
+        Of logits.
+    region_order : tuple of int
+        Labels that independent channels write.
+    """
+
+    values: Any
+    name: str = "member"
+    class_names: tuple[str, ...] = ()
+    grid: Grid | None = None
+    kind: str | None = None
+    temperature: float = 1.0
+    region_order: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the voxels."""
+        return tuple(self.values.shape[1:])
+
+
+def members_of(
+    opened: Sequence[ProbabilityMap], kind: str | None = None, temperature: float = 1.0
+) -> list[Member]:
+    """Members from files, each with a name that tells it from the others.
+
+    Parameters
+    ----------
+    opened : sequence of ProbabilityMap
+        At least one.
+    kind : str or None
+        What a person says the values are; None for what each file says.
+    temperature : float
+        Of logits.
+    """
+    return [
+        Member(
+            one.values, name, one.class_names, one.grid, kind or one.kind, temperature,
+            one.region_order,
+        )
+        for one, name in zip(opened, names_of_members(opened), strict=True)
+    ]  # fmt: skip
+
+
+def names_of_members(opened: Sequence[ProbabilityMap]) -> list[str]:
+    """``fold_0/sub-007`` and ``fold_1/sub-007`` where the files have the same name."""
+    names = [one.name for one in opened]
+    if len(set(names)) == len(names):
+        return names
+    folders = [one.source.parent.name if one.source else "" for one in opened]
+    names = [
+        f"{folder}/{name}" if folder else name
+        for folder, name in zip(folders, names, strict=True)
+    ]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name} ({number})" for number, name in enumerate(names, 1)]
+
+
+@dataclass(frozen=True, eq=False)
+class Common:
+    """How members lie on each other.
+
+    Attributes
+    ----------
+    grid : Grid or None
+        Of the smallest box that holds all of them, or the first.
+    shape : tuple of int
+        Of that box.
+    shared : tuple of slice
+        In that box, the voxels that all of them have.
+    boxes : tuple of (tuple of slice)
+        The same voxels in each of the members.
+    remarks : tuple of str
+        What a person should know.
+    """
+
+    grid: Grid | None
+    shape: tuple[int, ...]
+    shared: Box
+    boxes: tuple[Box, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def common(members: Sequence[Member], on_first: bool = False) -> Common:
+    """How members lie on each other.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        At least one.
+    on_first : bool
+        Whether the box is that of the first member, instead of the smallest that holds
+        all of them.
+
+    Raises
+    ------
+    InputError
+        If they are not of one case: it says what differs.
+    """
+    first = members[0]
+    for other in members[1:]:
+        _check_classes(first, other)
+    offsets, remarks = [], []
+    for other in members:
+        if first.grid is not None and other.grid is not None:
+            offsets.append(_offset(first, other, first.grid, other.grid))
+            continue
+        if other.shape != first.shape:
+            raise InputError(
+                f"'{other.name}' has {_times(other.shape)} voxels and '{first.name}' "
+                f"{_times(first.shape)}, and where they lie is not known; members have "
+                "the same voxels, or say where theirs are."
+            )
+        offsets.append((0,) * len(first.shape))
+        if (first.grid is None) != (other.grid is None):
+            unknown = first.name if first.grid is None else other.name
+            remarks.append(
+                f"Where '{unknown}' lies is not known; it has as many voxels as the "
+                "others and was taken to lie on them."
+            )
+    starts = np.array(offsets)
+    stops = starts + [one.shape for one in members]
+    low, high = starts.max(axis=0), stops.min(axis=0)
+    if (high <= low).any():
+        raise InputError(
+            "The members do not all overlap, so there is nothing to compare; choose "
+            "those of one scan."
+        )
+    lowest, highest = starts.min(axis=0), stops.max(axis=0)
+    if on_first:
+        lowest, highest = starts[0], stops[0]
+    shape = tuple(int(n) for n in highest - lowest)
+    placed = next((one for one in members if one.grid is not None), None)
+    grid = None
+    if placed is not None and placed.grid is not None:
+        start = starts[members.index(placed)]
+        grid = placed.grid.box(tuple(int(n) for n in lowest - start), shape)
+    return Common(
+        grid,
+        shape,
+        _box(low - lowest, high - lowest),
+        tuple(_box(low - start, high - start) for start in starts),
+        tuple(dict.fromkeys(remarks)),
+    )
+
+
+def _check_classes(first: Member, other: Member) -> None:
+    """Raise InputError where two members do not speak of the same classes."""
+    if len(first.shape) != len(other.shape):
+        raise InputError(
+            f"'{first.name}' has {len(first.shape)} spatial axes and '{other.name}' "
+            f"{len(other.shape)}; members have the same voxels."
+        )
+    here, there = first.values.shape[0], other.values.shape[0]
+    if here != there:
+        raise InputError(
+            f"'{first.name}' has {here} classes and '{other.name}' {there}; members "
+            "have the same classes."
+        )
+    if not (first.class_names and other.class_names):
+        return
+    pairs = zip(first.class_names, other.class_names, strict=True)
+    for number, (name, other_name) in enumerate(pairs):
+        generic = f"class {number}"
+        if name != other_name and generic not in (name, other_name):
+            raise InputError(
+                f"Class {number} is '{name}' in '{first.name}' and '{other_name}' in "
+                f"'{other.name}'; members have the same classes in the same order."
+            )
+
+
+def _offset(first: Member, other: Member, here: Grid, there: Grid) -> tuple[int, ...]:
+    """At which voxel of the first member the other one begins."""
+    placement = there.placement_in(here)
+    if placement is not None:
+        straight = Placement.as_it_is(here.ndim).shifted(placement.offset)
+        if placement == straight:
+            return placement.offset
+    differs = []
+    if here.axcodes != there.axcodes:
+        codes = ["".join(grid.axcodes) for grid in (here, there)]
+        differs.append(f"the axes run {codes[0]} and {codes[1]}")
+    apart = here.difference(there)
+    if apart.zooms_mm > 1e-3:
+        sizes = [
+            " × ".join(f"{zoom:.3g}" for zoom in grid.zooms) for grid in (here, there)
+        ]
+        differs.append(f"voxels are {sizes[0]} and {sizes[1]} mm large")
+    if apart.direction_mm > 1e-2 * float(here.zooms.min()):
+        differs.append(f"the directions are up to {apart.direction_mm:.3g} mm apart")
+    if not differs:
+        differs.append(
+            f"the origins are {apart.origin_mm:.4g} mm apart, which is no whole number "
+            "of voxels"
+        )
+    raise InputError(
+        f"'{first.name}' and '{other.name}' do not lie on the same voxels: "
+        f"{'; '.join(differs)}. Resample one of them, or leave it out."
+    )
+
+
+def _box(start: Array, stop: Array) -> Box:
+    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def source_names(opened: Sequence[ProbabilityMap]) -> list[Path]:
+    """The files of all members."""
+    return [
+        path
+        for one in opened
+        for path in (one.source, *one.further_sources)
+        if path is not None
+    ]

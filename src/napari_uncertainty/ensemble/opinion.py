@@ -1,0 +1,248 @@
+"""What one member says of each voxel: its label, and how probabilities follow.
+
+That takes a look at all classes of a voxel, before the first one can be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..fold.values import bits, divisor_of, is_plain, read_values, sum_tolerance
+from ..kinds import KINDS, LOGITS, SIGMOID, n_classes_of
+from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
+
+Array = np.ndarray[Any, Any]
+
+_HALF = 0.5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the values of a member are read.
+
+    Attributes
+    ----------
+    name : str
+        What to call the member.
+    kind : str
+        A key of :data:`.KINDS`.
+    temperature : float
+        Of logits.
+    n_channels : int
+        Length of the class axis.
+    region_order : tuple of int
+        Labels that independent channels write.
+    stored : dtype
+        Of the values.
+    precision : dtype
+        Of the probabilities.
+    scale : float or None
+        What the values of a voxel sum to, where that was looked at.
+    """
+
+    name: str
+    kind: str
+    temperature: float
+    n_channels: int
+    region_order: tuple[int, ...]
+    stored: np.dtype[Any]
+    precision: np.dtype[Any]
+    scale: float | None = None
+
+    @property
+    def channels(self) -> bool:
+        """Whether the channels are independent."""
+        return self.kind == SIGMOID.name
+
+    @property
+    def adds_background(self) -> bool:
+        """Whether what all channels leave over is a class more."""
+        alone = self.kind == LOGITS.name and self.n_channels == 1
+        return KINDS[self.kind].adds_background or alone
+
+    @property
+    def divisor(self) -> float:
+        """What small whole numbers are divided by before they are used."""
+        return 1.0 if self.kind == LOGITS.name else divisor_of(self.stored)
+
+    @property
+    def n_classes(self) -> int:
+        """How many labels there can be."""
+        return n_classes_of(self.kind, self.n_channels, self.region_order)
+
+    def values(self, raw: Array) -> Array:
+        """Values in the precision of the work; a copy, checked.
+
+        Raises
+        ------
+        InputError
+            If probabilities cannot have such values.
+        """
+        if self.kind == LOGITS.name:
+            x = raw.astype(self.precision)
+            x /= self.temperature
+            return x
+        plain = is_plain(raw)
+        x = read_values(raw, np.empty(raw.shape, self.precision), self.divisor, plain)
+        if plain and not self.channels:
+            return x
+        known = np.isfinite(x)
+        lowest = float(x.min(where=known, initial=0))
+        if lowest < -NEGATIVE_TOLERANCE:
+            raise InputError(
+                f"'{self.name}' has values down to {lowest:.3g}, and probabilities "
+                "cannot be negative; if they are logits, choose that kind."
+            )
+        highest = float(x.max(where=known, initial=0)) if self.channels else 0
+        if highest > 1 + SUM_TOLERANCE:
+            raise InputError(
+                f"'{self.name}' has values up to {highest:.3g}, and independent "
+                "channels are at most 1; if they are logits, choose that kind."
+            )
+        x[known & (x < 0)] = 0
+        return x
+
+
+class Opinion:
+    """One member's numbers of some voxels.
+
+    Parameters
+    ----------
+    reading : Reading
+        How its values are read.
+    shape : tuple of int
+        Of the voxels.
+    """
+
+    def __init__(self, reading: Reading, shape: tuple[int, ...]) -> None:
+        self.reading = reading
+        precision = reading.precision
+        #: Σ x of a voxel; of logits the logarithm of Σ exp x.
+        start = -np.inf if reading.kind == LOGITS.name else 0
+        if reading.kind == LOGITS.name and reading.adds_background:
+            start = 0  # exp(0), of the background
+        sums_type = np.dtype(np.float64) if reading.adds_background else precision
+        self._sums = np.full(shape, start, sums_type)
+        lowest = -np.inf if reading.kind == LOGITS.name else 0
+        self._best: Any = np.full(shape, lowest, precision)
+        self.labels = np.zeros(shape, np.min_scalar_type(max(reading.n_classes - 1, 1)))
+        self.scale = 1.0
+
+    def part(self, place: Any) -> Opinion:
+        """The same of some of the voxels, as views."""
+        some = object.__new__(Opinion)
+        some.reading, some.scale = self.reading, self.scale
+        some._sums, some.labels = self._sums[place], self.labels[place]
+        some._best = None if self._best is None else self._best[place]
+        return some
+
+    def matters(self, raw: Array) -> bool:
+        """Whether values can change anything: zeros cannot, unless they are logits."""
+        return self.reading.kind == LOGITS.name or bool(bits(raw).any())
+
+    def add(self, channel: int, raw: Array) -> None:
+        """Look at the values of one channel; called in their order."""
+        reading = self.reading
+        if not self.matters(raw):
+            return
+        x = reading.values(raw)
+        if reading.kind == LOGITS.name:
+            np.logaddexp(self._sums, x, out=self._sums, casting="same_kind")
+        else:
+            self._sums += x
+        if reading.channels:
+            np.copyto(self.labels, reading.region_order[channel], where=x > _HALF)
+            return
+        label = channel + reading.adds_background
+        np.copyto(self.labels, label, where=x > self._best)
+        np.maximum(self._best, x, out=self._best)
+
+    def look_back(self) -> tuple[float, float]:
+        """All channels were looked at; gives the largest deviation, and its tolerance.
+
+        Voxels without data get NaN for everything.
+        """
+        reading, sums = self.reading, self._sums
+        deviation, tolerance = 0.0, SUM_TOLERANCE
+        known = np.isfinite(sums)
+        if KINDS[reading.kind].sums_matter:
+            scale = reading.scale or _scale(sums, reading)
+            self.scale = scale / reading.divisor
+            tolerance = sum_tolerance(scale, reading.n_channels)
+            known &= sums > 0
+            highest = float(sums.max(where=known, initial=0))
+            if highest > 0:
+                lowest = float(sums.min(where=known, initial=np.inf))
+                deviation = max(highest / self.scale - 1, 1 - lowest / self.scale)
+        elif KINDS[reading.kind].adds_background:
+            deviation = max(float(sums.max(where=known, initial=0)) - 1, 0.0)
+        sums[~known] = np.nan
+        if reading.adds_background:
+            np.copyto(self.labels, 0, where=self._rest() >= self._best_share())
+        self.labels[~known] = 0
+        self._best = None  # no more is needed, and it is as large as the image
+        return deviation, tolerance
+
+    @property
+    def known(self) -> Array:
+        """Which voxels have data."""
+        known: Array = np.isfinite(self._sums)
+        return known
+
+    def background(self) -> Array:
+        """The probability of the class that was left out."""
+        rest = self._rest()
+        if self.reading.kind != LOGITS.name:
+            rest /= np.maximum(self._sums, 1)
+        return rest.astype(self.reading.precision)
+
+    def probabilities(self, raw: Array) -> Array:
+        """Of one channel, from its values."""
+        reading = self.reading
+        x = reading.values(raw)
+        if reading.channels:
+            np.minimum(x, 1, out=x)
+            x[np.isnan(self._sums)] = np.nan
+            return x
+        if reading.kind == LOGITS.name:
+            x -= self._sums.astype(x.dtype, copy=False)
+            np.exp(x, out=x)
+            return x
+        sums = np.maximum(self._sums, 1) if reading.adds_background else self._sums
+        np.divide(x, sums, out=x, casting="same_kind")
+        return x
+
+    def _rest(self) -> Array:
+        """What is left over for the background: NaN where nothing is known."""
+        if self.reading.kind == LOGITS.name:
+            rest: Array = np.exp(-self._sums)
+            return rest
+        rest = np.maximum(1 - self._sums, 0)
+        return rest
+
+    def _best_share(self) -> Array:
+        share: Array = self._best
+        if self.reading.kind == LOGITS.name:
+            share = np.exp(share - self._sums)
+        return share
+
+
+def known_to_all(opinions: Sequence[Opinion]) -> Array:
+    """Where all of them have data."""
+    known = opinions[0].known
+    for one in opinions[1:]:
+        known &= one.known
+    return known
+
+
+def _scale(sums: Array, reading: Reading) -> float:
+    """What the values of a voxel sum to, in units of the file."""
+    flat = sums.reshape(-1)
+    sample = flat[:: max(1, flat.size // 100_003)] * np.float64(reading.divisor)
+    whole = reading.stored.kind in "ui" or bool((sample == np.rint(sample)).all())
+    return scale_of_sums(sample, reading.n_channels, whole) or 1.0

@@ -1,0 +1,220 @@
+"""The first reading of each member: of which kind it is, and its opinion."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..evidence import Evidence, evidence_of
+from ..fold.sampling import WatchedStream, sample_of
+from ..fold.threads import run_in_threads
+from ..kinds import AUTO, FOREGROUND, KINDS, SOFTMAX
+from ..stored import PlainBytes, StoredValues
+from .members import Member
+from .opinion import Opinion, Reading
+from .sources import InFileOrder, InVolumes, Source
+
+Firsts = tuple[list["First"], list[Opinion], list[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class First:
+    """What is known of a member.
+
+    Attributes
+    ----------
+    reading : Reading
+        How its values are read.
+    evidence : str
+        What they look like.
+    doubt, contradiction : str
+        As of :class:`.UncertaintyMaps`.
+    scale : float
+        What stands for 1.
+    """
+
+    reading: Reading
+    evidence: str = ""
+    doubt: str = ""
+    contradiction: str = ""
+    scale: float = 1.0
+
+
+def tell(kind: str) -> str:
+    """What a kind is called within a sentence."""
+    return KINDS[kind].title.lower()
+
+
+def first_of_array(member: Member, precision: np.dtype[Any]) -> First:
+    """What some voxels of an array say; nothing else has to be known of it."""
+    evidence = evidence_of(sample_of(member.values))
+    first = _first(member, precision, evidence)
+    scale = float(evidence.numbers.get("scale", 1.0))
+    if KINDS[first.reading.kind].sums_matter:
+        return replace(first, reading=replace(first.reading, scale=scale), scale=scale)
+    return replace(first, scale=first.reading.divisor)
+
+
+def iter_first_readings(
+    members: Sequence[Member],
+    sources: Sequence[Source],
+    precision: np.dtype[Any],
+    *,
+    threads: int,
+    cancel: threading.Event,
+) -> Generator[float, None, Firsts | None]:
+    """Read all members once, some at a time; yields the share done.
+
+    Where the kind of a member has to be found out from all its values, it is taken for
+    a softmax, and read again if it turns out to be something else.
+    """
+    read = _FirstReadings(members, sources, precision, cancel)
+    waiting = list(range(len(members)))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while not cancel.is_set():
+            with lock:
+                if not waiting:
+                    return
+                number = waiting.pop(0)
+            with np.errstate(all="ignore"):  # NaN and infinity are how gaps are known
+                read.read(number)
+
+    yield from run_in_threads(
+        [work] * min(threads, len(members)),
+        share=lambda: min(1.0, sum(read.done) / sum(read.sizes)),
+        stop=read.stopped.set,
+        cancel=cancel,
+    )
+    if cancel.is_set():
+        return None
+    return (
+        [one for one in read.firsts if one is not None],
+        [one for one in read.opinions if one is not None],
+        read.deviations,
+    )
+
+
+class _FirstReadings:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        sources: Sequence[Source],
+        precision: np.dtype[Any],
+        cancel: threading.Event,
+    ) -> None:
+        self._members, self._sources = members, sources
+        self._precision, self._cancel = precision, cancel
+        self.stopped = threading.Event()
+        self.sizes = [one.values.size for one in members]
+        self.done = [0] * len(members)
+        self.firsts: list[First | None] = [None] * len(members)
+        self.opinions: list[Opinion | None] = [None] * len(members)
+        self.deviations = [(0.0, 0.0)] * len(members)
+
+    def read(self, number: int) -> None:
+        """Read one member, and again if it is not what it was taken for."""
+        member = self._members[number]
+        values = member.values
+        if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
+            evidence = evidence_of(sample_of(values))
+            self._take(number, _first(member, self._precision, evidence))
+            return
+        watched = WatchedStream.of(values)
+        guess = replace(member, kind=SOFTMAX.name) if _is_auto(member) else member
+        blank = Evidence(guess.kind or SOFTMAX.name, "")
+        refused: InputError | None = None
+        try:
+            self._take(number, _first(guess, self._precision, blank), watched)
+        except InputError as error:
+            if watched.sampler.sample is None:
+                raise
+            refused = error
+        if watched.sampler.sample is None:
+            return  # stopped
+        evidence = evidence_of(watched.sampler.sample)
+        first = _first(member, self._precision, evidence)
+        if first.reading.kind != guess.kind and not (
+            KINDS[first.reading.kind].sums_matter and refused is None
+        ):
+            self._take(number, first)
+            return
+        if refused is not None:
+            raise refused
+        scale = self.opinions[number].scale  # type: ignore[union-attr]
+        self.firsts[number] = replace(first, scale=scale * first.reading.divisor)
+
+    def _take(
+        self, number: int, first: First, watched: StoredValues | None = None
+    ) -> None:
+        source = self._sources[number]
+        if watched is not None:
+            source = _reading_from(source, watched)
+        opinion = Opinion(first.reading, source.shape)
+        refused: InputError | None = None
+        self.done[number] = 0
+        for channel, place, raw in source.parts():
+            if self._cancel.is_set() or self.stopped.is_set():
+                return
+            # Odd values may come from damage, which only the end of the file tells
+            # for certain.
+            if refused is None:
+                try:
+                    opinion.part(place).add(channel, raw)
+                except InputError as error:
+                    refused = error
+            self.done[number] += raw.size
+        if refused is not None:
+            raise refused
+        self.deviations[number] = opinion.look_back()
+        self.opinions[number] = opinion
+        scale = opinion.scale * first.reading.divisor
+        self.firsts[number] = replace(first, scale=scale)
+
+
+def _reading_from(source: Source, values: StoredValues) -> Source:
+    """The same parts, from values that are watched."""
+    if isinstance(source, InFileOrder):
+        return InFileOrder(values)
+    return InVolumes(values, source.box)
+
+
+def _is_auto(member: Member) -> bool:
+    return member.kind in (None, AUTO)
+
+
+def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> First:
+    """What is known of a member, given the evidence."""
+    if _is_auto(member) and evidence.refusal:
+        raise InputError(f"'{member.name}': {evidence.refusal}")
+    kind = evidence.kind if _is_auto(member) else str(member.kind)
+    n_channels = member.values.shape[0]
+    if kind == FOREGROUND.name and n_channels != 1:
+        raise InputError(
+            f"Foreground only means one channel, and '{member.name}' has {n_channels}; "
+            "choose another kind."
+        )
+    reading = Reading(
+        member.name,
+        kind,
+        member.temperature,
+        n_channels,
+        member.region_order or tuple(range(1, n_channels + 1)),
+        member.values.dtype,
+        precision,
+    )
+    doubt = contradiction = ""
+    if _is_auto(member):
+        doubt = evidence.doubt
+    elif evidence.sentence and not evidence.doubt:
+        contradiction = evidence.against(kind)
+    return First(reading, evidence.sentence, doubt, contradiction)
+
+
+__all__ = ["First", "first_of_array", "iter_first_readings", "tell"]

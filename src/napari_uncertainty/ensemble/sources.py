@@ -1,0 +1,135 @@
+"""The values of a member in parts of one class each, in the order of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..fold.by_class import RUN_VOXELS
+from ..stored import StoredValues
+from .members import Box, Common, Member
+
+Array = np.ndarray[Any, Any]
+
+#: A channel, which voxels, and its values there.
+Part = tuple[int, Any, Array]
+
+#: So many values are unpacked at once.
+PIECE_VALUES = 1 << 19
+
+
+class InFileOrder:
+    """Files that store their values alike: parts are taken as they come.
+
+    Parameters
+    ----------
+    stored : StoredValues
+        The values, whole classes one after the other.
+    """
+
+    def __init__(self, stored: StoredValues) -> None:
+        self._stored = stored
+        rounds, _, row = stored.layout
+        self.shape: tuple[int, ...] = (rounds, row)
+
+    def parts(self) -> Iterator[Part]:
+        """From the first channel to the last."""
+        _, n_channels, row = self._stored.layout
+        start = 0
+        for piece in self._stored.pieces(PIECE_VALUES):
+            while len(piece):
+                line, voxel = divmod(start, row)
+                length = min(len(piece), row - voxel)
+                around, channel = divmod(line, n_channels)
+                place = (around, slice(voxel, voxel + length))
+                yield channel, place, piece[:length]
+                start += length
+                piece = piece[length:]
+
+    def restore(self, voxels: Array) -> Array:
+        """Of an array of these voxels, the view in nibabel's order."""
+        return self._stored.restore(voxels)
+
+
+class InVolumes:
+    """Whatever else: one volume after the other, of which a box is looked at.
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (channels, ...)
+        The values; of a file in which the classes of a voxel lie together, all are
+        read.
+    box : tuple of slice
+        Which of the voxels.
+    """
+
+    def __init__(self, values: Any, box: Box) -> None:
+        self._values, self.box = values, box
+        self.shape = tuple(one.stop - one.start for one in box)
+
+    def parts(self) -> Iterator[Part]:
+        """From the first channel to the last, some planes at a time."""
+        for channel, volume in enumerate(iter_volumes(self._values)):
+            inside = volume[self.box]
+            for place in planes(self.shape):
+                yield channel, place, inside[place]
+
+    def restore(self, voxels: Array) -> Array:
+        """They are in nibabel's order."""
+        return voxels
+
+
+Source = InFileOrder | InVolumes
+
+
+def sources_of(members: Sequence[Member], where: Common) -> list[Source]:
+    """How to read each member so that all of them come in the same parts."""
+    values = [one.values for one in members]
+    first = values[0]
+    alike = all(
+        isinstance(one, StoredValues)
+        and (one.file_shape, one.class_axis, one.reverse)
+        == (first.file_shape, first.class_axis, first.reverse)
+        for one in values
+    )
+    whole = all(
+        box == tuple(slice(0, n) for n in one.shape)
+        for box, one in zip(where.boxes, members, strict=True)
+    )
+    if alike and whole and first.layout[2] >= RUN_VOXELS // 16:
+        return [InFileOrder(one) for one in values]
+    return [InVolumes(one, box) for one, box in zip(values, where.boxes, strict=True)]
+
+
+def planes(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Slices along the first axis that tile a volume, some 100 000 voxels each."""
+    each = int(np.prod(shape[1:], dtype=int))
+    step = max(1, RUN_VOXELS // max(1, each))
+    for start in range(0, shape[0], step):
+        yield (slice(start, min(start + step, shape[0])),)
+
+
+def iter_volumes(values: Any) -> Iterator[Array]:
+    """One channel after the other; of a file, where possible, only one is in memory."""
+    if isinstance(values, StoredValues):
+        if values.layout[0] == 1:
+            yield from _stored_volumes(values)
+            return
+        values = values.load()
+    for channel in range(values.shape[0]):
+        yield np.asarray(values[channel])
+
+
+def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
+    row = stored.layout[2]
+    volume, filled = np.empty(row, stored.dtype), 0
+    for piece in stored.pieces(PIECE_VALUES):
+        while len(piece):
+            length = min(len(piece), row - filled)
+            volume[filled : filled + length] = piece[:length]
+            filled, piece = filled + length, piece[length:]
+            if filled == row:
+                yield stored.restore(volume)
+                filled = 0
