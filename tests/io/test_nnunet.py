@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
+from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, read
 
 
@@ -115,10 +115,19 @@ def test_a_crop_or_another_order_has_no_place(case_folder, shape):
     assert "Perhaps it is a crop" in probabilities.place_note
 
 
-def test_key_of_version_1(tmp_path):
-    values = np.full((2, 3, 4, 5), 0.5, np.float32)
-    np.savez(tmp_path / "a.npz", softmax=values)
-    assert read(tmp_path / "a.npz").values.shape == (2, 5, 4, 3)
+def test_a_crop_of_version_1(tmp_path, rng):
+    """Named ``softmax``, float16, and only what is left after cropping."""
+    values = softmax(rng, (3, 4, 5, 6)).astype(np.float16)
+    np.savez_compressed(tmp_path / "a.npz", softmax=values)
+    nib.Nifti1Image(np.zeros((9, 8, 7), np.uint8), OBLIQUE).to_filename(
+        tmp_path / "a.nii.gz"
+    )
+    probabilities = read(tmp_path / "a.npz")
+    np.testing.assert_array_equal(
+        probabilities.values, values.transpose(0, 3, 2, 1), strict=True
+    )
+    assert probabilities.grid is None
+    assert "Perhaps it is a crop" in probabilities.place_note
 
 
 def test_two_dimensions(tmp_path):
@@ -127,16 +136,18 @@ def test_two_dimensions(tmp_path):
     assert read(tmp_path / "a.npz").values.shape == (2, 4, 5)
 
 
-def test_no_known_key(tmp_path):
-    np.savez(tmp_path / "a.npz", P=np.ones(3), truth=np.ones(3))
-    with pytest.raises(InputError, match='holds "P", "truth", not an array "prob'):
-        read(tmp_path / "a.npz")
-
-
-def test_empty_archive(tmp_path):
-    np.savez(tmp_path / "a.npz")
-    with pytest.raises(InputError, match="holds nothing"):
-        read(tmp_path / "a.npz")
+@pytest.mark.parametrize("twin", [(4, 5), (4, 5, 1), None])
+def test_flat_images_have_an_axis_more_in_the_array(tmp_path, rng, twin):
+    """nnU-Net adds one in front, and takes it away from the segmentation again."""
+    values = softmax(rng, (2, 4, 5))
+    np.savez(tmp_path / "a.npz", probabilities=values.transpose(0, 2, 1)[:, None])
+    if twin:
+        image = nib.Nifti1Image(np.zeros(twin, np.uint8), OBLIQUE)
+        image.to_filename(tmp_path / "a.nii.gz")
+    read_back = read(tmp_path / "a.npz")
+    expected = values if twin == (4, 5) else values[..., None]
+    np.testing.assert_array_equal(read_back.values, expected)
+    assert (read_back.grid is not None) == (twin is not None)
 
 
 class Trap:
@@ -163,7 +174,7 @@ def test_pickle_beside_is_not_touched(case_folder):
     assert (case_folder / "case.pkl").stat().st_atime_ns == before
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 5), (2, 4, 5, 6, 7), (2, 0, 3)])
+@pytest.mark.parametrize("shape", [(4,), (4, 5), (1, 2, 4, 5, 6, 7), (2, 0, 3)])
 def test_wrong_number_of_axes(tmp_path, shape):
     np.savez(tmp_path / "a.npz", probabilities=np.zeros(shape))
     with pytest.raises(InputError, match="class axis and two or three spatial axes"):
@@ -211,15 +222,37 @@ def test_header_that_promises_more_than_the_memory_holds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1, 2]", '{"labels": 3}', '{"labels": {"a": [1, 2]}}']
+    "text",
+    [
+        "[1, 2]",
+        '{"labels": 3}',
+        '{"labels": {"²": "a"}}',
+        '{"labels": {"background": 0, "a": 1}}',
+        '{"labels": {"a": "b"}, "file_ending": "/../x.nii"}',
+        '{"labels": {"a": null}, "file_ending": ".' + 300 * "n" + '"}',
+    ],
 )
 def test_odd_dataset_json(case_folder, text):
     (case_folder / "dataset.json").write_text(text)
-    if text == "{":
-        with pytest.raises(InputError, match=r"dataset.json beside the image"):
-            read(case_folder / "case.npz")
-    else:
-        assert read(case_folder / "case.npz").class_names[1] == "class 1"
+    probabilities = read(case_folder / "case.npz")
+    assert probabilities.class_names[1] == "class 1"
+    assert probabilities.geometry_source == case_folder / "case.nii.gz"
+
+
+@pytest.mark.parametrize("text", ["{", "\xff", 100_000 * "["])
+def test_damaged_dataset_json(case_folder, text):
+    (case_folder / "dataset.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"dataset.json beside the image"):
+        read(case_folder / "case.npz")
+
+
+def test_what_is_left_out_of_training_has_no_channel(case_folder):
+    (case_folder / "dataset.json").write_text(
+        '{"labels": {"background": 0, "left": 1, "right": [2], "stem": 3, "ignore": 4}}'
+    )
+    assert read(case_folder / "case.npz").class_names == (
+        "background", "left", "right", "stem",
+    )  # fmt: skip
 
 
 def test_names_as_version_1_wrote_them(case_folder):

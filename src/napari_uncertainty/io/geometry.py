@@ -1,4 +1,4 @@
-"""What an array file lacks: a place in space, from the NIfTI beside it, and names."""
+"""What an array file lacks: a place in space, from the image beside it, and names."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from itertools import permutations, takewhile
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..grid import Grid
 from ..probabilities import ProbabilityMap
-from ..stored import StoredValues
-from .dataset_json import class_names_for, file_ending_beside
+from . import IMAGES
+from .dataset_json import channels_for, file_ending_beside
 from .maps import is_map
-from .nifti import SUFFIXES, load, stem
+from .nifti import grid_of, load, stem
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,25 +43,24 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
     gives no place: the probabilities may be a crop, as nnU-Net v1 writes it, or stored
     in another order. One that has room for them in no orientation is an error.
 
-    A neighbour is a NIfTI image in the same folder that has the shape of the
+    A neighbour is a NIfTI or MGZ image in the same folder that has the shape of the
     probabilities, says where its voxels are (sform or qform) and shares the first words
     of the name, as far as these can tell one case from another. Several of them have
     to agree on where the voxels are, or none is taken. Maps that were written here do
     not count: their place came from elsewhere, if they have one.
     """
-    twin = path.with_name(path.stem + file_ending_beside(path))
-    if twin.is_file() and twin.name.lower().endswith(SUFFIXES):
+    twin = _twin(path)
+    if twin is not None:
         return _place_of_twin(path, shape, twin)
     candidates: dict[Path, Grid] = {}
     for neighbour in sorted(path.parent.iterdir()):
-        if neighbour.name.lower().endswith(SUFFIXES) and _same_case(path, neighbour):
+        if neighbour.name.lower().endswith(IMAGES) and _same_case(path, neighbour):
             try:
                 image = load(neighbour)
-                grid = Grid(image.shape, image.affine, image.header)
+                grid = grid_of(image, image.shape)
             except InputError:
                 continue  # a damaged neighbour is no reason to refuse this file
-            placed = image.header["sform_code"] or image.header["qform_code"]
-            if grid.shape == shape and placed and not is_map(image):
+            if grid.shape == shape and _tells_its_place(image):
                 candidates[neighbour] = grid
     if not candidates:
         return Place(
@@ -82,21 +82,55 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
     )
 
 
-def probability_map(stored: StoredValues, place: Place) -> ProbabilityMap:
-    """Probabilities of an array file, with its place and the names found beside it."""
+def shape_of_twin(path: Path) -> tuple[int, ...] | None:
+    """Shape of the segmentation of the same name; None where there is none."""
+    twin = _twin(path)
+    return None if twin is None else _grid_in(twin).shape
+
+
+def probability_map(
+    values: Any, path: Path, place: Place, *, name: str = "", note: str = ""
+) -> ProbabilityMap:
+    """Probabilities of an array file, with its place and the names found beside it.
+
+    Parameters
+    ----------
+    values : StoredValues or dask array, shape (classes, i, j[, k])
+        What the file holds.
+    path : Path
+        The file.
+    place : Place
+        What :func:`find_geometry` found.
+    name : str
+        Of the case; by default that of the file.
+    note : str
+        How the values were opened, where a person should know.
+    """
+    channels = channels_for(path, values.shape[0])
     return ProbabilityMap(
-        stored,
-        class_names_for(stored.path, stored.shape[0]),
+        values,
+        channels.names,
         place.grid,
-        source=stored.path,
+        kind=channels.kind,
+        source=path,
         geometry_source=place.source,
-        name=stored.path.stem,
+        name=name or path.stem,
         place_note=place.note,
+        region_order=channels.region_order,
+        note=" ".join(filter(None, (note, channels.note))),
     )
 
 
+def _twin(path: Path) -> Path | None:
+    """The segmentation of the same name, as nnU-Net writes it beside a file."""
+    twin = path.with_name(path.stem + file_ending_beside(path))
+    if twin.is_file() and twin.name.lower().endswith(IMAGES):
+        return twin
+    return None
+
+
 def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
-    grid = _grid_of(twin)
+    grid = _grid_in(twin)
     if grid.shape == shape:
         return Place(grid, twin)
     told = (
@@ -141,6 +175,14 @@ def _words(path: Path) -> list[str]:
     return re.split(r"[^A-Za-z0-9]+", stem(path))
 
 
-def _grid_of(path: Path) -> Grid:
+def _grid_in(path: Path) -> Grid:
     image = load(path)
-    return Grid(image.shape, image.affine, image.header)
+    return grid_of(image, image.shape)
+
+
+def _tells_its_place(image: Any) -> bool:
+    """Whether an image says where its voxels are, and did not have to be told."""
+    header = image.header
+    if "sform_code" not in header:  # MGH
+        return bool(header["goodRASFlag"] > 0)
+    return bool(header["sform_code"] or header["qform_code"]) and not is_map(image)

@@ -1,8 +1,13 @@
-"""NIfTI images: scans, label maps, and 4D probabilities with the class axis last."""
+"""Images, NIfTI and MGZ: scans, label maps, and probabilities.
+
+Probabilities are 4D with the class axis last, or one of several files with a class each
+(:mod:`.families`), or a single channel.
+"""
 
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -17,57 +22,71 @@ from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap, Scan, are_whole_numbers, looks_like_labels
 from ..limits import check_fits_memory
-from ..probabilities import (
-    ProbabilityMap,
-    find_class_axis,
-    lines_along,
-    refuse_label_map,
-    scale_of,
-)
+from ..probabilities import ProbabilityMap, find_class_axis
 from ..stored import StoredValues
 from .byte_sources import GZIP, PackedFile, PlainFile
-from .dataset_json import class_names_for, label_names_beside
+from .dataset_json import channels_for, label_names_beside
+from .families import Family, check_same_grid, family_of, label_of
+from .joined import join, with_scale
+from .label_tables import declared
+from .options import Options
 
 Array = np.ndarray[Any, Any]
 
+#: Endings of NIfTI, which is what is written.
 SUFFIXES = (".nii.gz", ".nii")
+
+#: Endings that are left out of a name as a whole, and not only from the last dot on.
+_DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
+
+# What nibabel raises for damaged files, besides its own errors.
+_DAMAGED = (
+    ImageFileError, HeaderDataError, OSError, EOFError, ValueError, TypeError,
+    OverflowError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 def stem(path: PurePath) -> str:
-    """File name without ``.nii`` or ``.nii.gz``."""
-    for suffix in SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
+    """File name without its ending, such as ``.nii.gz``, ``.mgz`` or ``.npz``."""
+    for ending in _DOUBLE_ENDINGS:
+        if path.name.lower().endswith(ending):
+            return path.name[: -len(ending)]
     return path.stem
 
 
 def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
-    """Read a NIfTI image and decide from its values what it is.
+    """Read an image and decide from its values what it is.
 
-    A fourth axis along which the values sum to 1 is a class axis; any other further
-    axis (time, echoes) is left at the end of a scan.
+    A fourth axis along which the values sum to 1 is a class axis, as is one that the
+    name or the JSON beside declares to be; any other further axis (time, echoes) is
+    left at the end of a scan. One of several files with a class each is opened with the
+    others, unless it holds labels.
     """
     image = load(path)
     data = _read_data(image, path)
     data = data.reshape(_squeezed_shape(data.shape))
-    grid = Grid(data.shape[:3], image.affine, image.header)
+    grid = grid_of(image)
     if data.ndim == 4:
         values = np.moveaxis(data, -1, 0)
-        if find_class_axis(values) == 0:
-            class_names = class_names_for(path, len(values))
-            return ProbabilityMap(
-                values, class_names, grid, source=path, name=stem(path)
-            )
-    elif looks_like_labels(
-        data, name=path.name, intent=int(image.header["intent_code"])
-    ):
+        told = declared(path, stem(path), len(values))
+        if told.is_probabilities or find_class_axis(values) == 0:
+            return _with_names(values, path, grid)
+        return Scan(data, grid, path, stem(path))
+    intent = int(image.header["intent_code"]) if _is_nifti(image) else 0
+    is_labels = looks_like_labels(data, name=path.name, intent=intent)
+    if data.ndim < 4 and (not is_labels or _are_shares(data)):
+        family = family_of(path)
+        if family is not None:
+            opened = _open_family(family, path)
+            return replace(opened, values=opened.values.load())
+    if is_labels:
         labels = data if data.dtype.kind in "iu" else data.astype(np.int32)
         return LabelMap(labels, grid, label_names_beside(path), path, stem(path))
     return Scan(data, grid, path, stem(path))
 
 
 def open_segmentation(path: Path) -> LabelMap:
-    """Read a NIfTI image as labels, whatever it looks like.
+    """Read an image as labels, whatever it looks like.
 
     Raises
     ------
@@ -91,28 +110,131 @@ def open_segmentation(path: Path) -> LabelMap:
     )
 
 
-def open_nifti_probabilities(path: Path) -> ProbabilityMap:
-    """Open a NIfTI image with the class axis last, by its header alone.
+def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+    """Open an image that holds probabilities, by its header alone.
+
+    With four axes, the last one runs over the classes; with three or two, the file is
+    one of several with a class each, or else a single channel. What the values are
+    shows when they are read.
+
+    Of the options, a class axis can only be the last.
 
     Raises
     ------
     InputError
-        If the header cannot be read or there is no further axis. Whether the values
-        are probabilities shows only when they are read.
+        If the header cannot be read, there are too many axes, or it is a map that was
+        written here.
     """
     image = load(path)
     _check_header(image, path)
+    _refuse_map(image, path)
     shape = _squeezed_shape(image.shape)
-    if len(shape) != 4:
+    n_axes, axis = len(image.shape), options.class_axis
+    if axis is not None and axis not in (n_axes - 1, -1):
         raise InputError(
-            f"{path.name} has {len(shape)} axes: a scan or a label map, not class "
-            "probabilities (one value between 0 and 1 for each class, summing to 1)."
+            f"The classes of an image are along its last axis, and {path.name} has "
+            f"{n_axes} axes, so axis {axis} cannot be theirs; save it as .npy."
         )
+    if len(shape) > 4:
+        raise InputError(
+            f"{path.name} has {len(shape)} axes, {shape}; class probabilities have two "
+            "or three spatial axes and one of classes."
+        )
+    if len(shape) == 4 or (axis is not None and len(shape) == 3):
+        return _with_names(
+            _stored(image, path, shape), path, grid_of(image, shape[:-1])
+        )
+    family = family_of(path)
+    if family is not None:
+        return _open_family(family, path)
+    name = label_of(path) or "foreground"
+    values = with_scale(_stored(image, path, (*shape, 1)))
+    return ProbabilityMap(values, (name,), grid_of(image), source=path, name=stem(path))
+
+
+def load(path: Path) -> Any:
+    """Open a NIfTI or MGZ file (header only; the data follow when asked for)."""
+    try:
+        image = nib.load(path)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+    if not (_is_nifti(image) or isinstance(image, nib.MGHImage)):
+        raise InputError(f"{path.name} is neither NIfTI-1, NIfTI-2 nor MGZ.")
+    return image
+
+
+def grid_of(image: Any, shape: tuple[int, ...] | None = None) -> Grid:
+    """Where the voxels of an image that was opened by :func:`load` are.
+
+    Parameters
+    ----------
+    image : nibabel image
+        NIfTI or MGZ.
+    shape : tuple of int or None
+        Its spatial axes; by default the first three.
+    """
+    shape = image.shape[:3] if shape is None else shape
+    return Grid(shape, image.affine, image.header if _is_nifti(image) else None)
+
+
+def _refuse_map(image: Any, path: Path) -> None:
+    from .maps import is_map
+
+    if _is_nifti(image) and is_map(image):
+        raise InputError(
+            f"{path.name} is an uncertainty map that was written here; choose the "
+            "probabilities that it was made from."
+        )
+
+
+def _with_names(values: Any, path: Path, grid: Grid) -> ProbabilityMap:
+    """Probabilities with the names and the kind that files beside them tell."""
+    told = declared(path, stem(path), values.shape[0])
+    channels = channels_for(path, values.shape[0])
+    taken = told.names and not channels.region_order
+    return ProbabilityMap(
+        values,
+        told.names if taken else channels.names,
+        grid,
+        kind=channels.kind,
+        source=path,
+        name=stem(path),
+        region_order=channels.region_order,
+        note=" ".join(filter(None, (told.note, channels.note))),
+    )
+
+
+def _open_family(family: Family, opened: Path) -> ProbabilityMap:
+    """Open several files with a class each, one of which was asked for."""
+    family.require_complete()
+    parts: list[StoredValues] = []
+    first: Grid | None = None
+    for file in family.files:
+        image = load(file)
+        _check_header(image, file)
+        shape = _squeezed_shape(image.shape)
+        grid = grid_of(image, shape)
+        first = first or grid
+        check_same_grid(family.files[0], first, file, grid)
+        parts.append(_stored(image, file, (*shape, 1)))
+    return ProbabilityMap(
+        join(parts),
+        family.class_names,
+        first,
+        source=family.files[0],
+        further_sources=family.files[1:],
+        name=family.stem,
+        note=family.note_for(opened),
+    )
+
+
+def _stored(image: Any, path: Path, shape: tuple[int, ...]) -> StoredValues:
+    """The values of an image, to be read later; the last axis is that of classes."""
     stored = image.get_data_dtype()
     size = math.prod(shape) * stored.itemsize
     offset = int(image.dataobj.offset)
-    gzipped = path.name.lower().endswith(".gz")
-    values = StoredValues(
+    gzipped = path.name.lower().endswith((".gz", ".mgz"))
+    return StoredValues(
         path,
         PackedFile(path, 0, path.stat().st_size, skip=offset, size=size, wbits=GZIP)
         if gzipped
@@ -122,31 +244,7 @@ def open_nifti_probabilities(path: Path) -> ProbabilityMap:
         stored=stored,
         slope=float(image.dataobj.slope),
         inter=float(image.dataobj.inter),
-        declared=False,
     )
-    if not gzipped:  # a look at some values costs nothing
-        some = lines_along(np.memmap(path, stored, "r", offset, shape[::-1]), 0)
-        refuse_label_map(values.scaled(some), 0)
-        scale = values.require_scale(scale_of(values.scaled(some), 0))
-        values = replace(values, scale=scale)
-    return ProbabilityMap(
-        values,
-        class_names_for(path, shape[-1]),
-        Grid(shape[:3], image.affine, image.header),
-        source=path,
-        name=stem(path),
-    )
-
-
-def load(path: Path) -> Any:
-    """Open a NIfTI file (header only; the data follow when asked for)."""
-    try:
-        image = nib.load(path)
-    except (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
-        raise InputError(f"{path.name} is not a NIfTI-1 or NIfTI-2 image.")
-    return image
 
 
 def _read_data(image: Any, path: Path) -> Array:
@@ -160,7 +258,7 @@ def _read_data(image: Any, path: Path) -> Array:
         if scaled:
             return np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
         data: Array = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except _DAMAGED as error:
         raise _unreadable(path, error) from error
     # Viewers and compiled code expect the machine's own byte order.
     return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
@@ -174,16 +272,26 @@ def _check_header(image: Any, path: Path) -> None:
             f"{path.name} stores colour or complex values; a scan, labels or "
             "probabilities have one real number for each voxel."
         )
-    if image.ndim < 2 or 0 in image.shape:
+    if len(image.shape) < 2 or min(image.shape) < 1:
         raise InputError(f"{path.name} has shape {image.shape}: no image to show.")
 
 
 def _squeezed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Without axes of length 1 behind the third, as ITK writes vector images."""
-    return shape[:3] + tuple(n for n in shape[3:] if n > 1)
+    spatial = tuple(int(length) for length in shape[:3])
+    return spatial + tuple(int(length) for length in shape[3:] if length > 1)
+
+
+def _are_shares(data: Array) -> bool:
+    """Whether all values that are there are from 0 to 1."""
+    return bool(np.all(~np.isfinite(data) | ((data >= 0) & (data <= 1))))
+
+
+def _is_nifti(image: Any) -> bool:
+    return isinstance(image, nib.Nifti1Image | nib.Nifti2Image)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"{path.name} cannot be read: it is damaged, cut short or not NIfTI ({error})."
+        f"{path.name} cannot be read: it is damaged, cut short or no image ({error})."
     )

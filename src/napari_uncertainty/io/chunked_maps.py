@@ -1,0 +1,219 @@
+"""From an array in chunks to probabilities, or to several members.
+
+What the file says of its axes counts. Where it says nothing, axes are understood as
+those of arrays that numpy wrote, see :mod:`.arrays`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..grid import Grid
+from ..probabilities import ProbabilityMap
+from .axes import ClassAxis, find_axis, given_axis
+from .chunked import ChunkedArray
+from .geometry import Place, find_geometry, probability_map, shape_of_twin
+from .named_axes import CLASSES, Axis, Order, grid_of, has_directions, order_of
+from .options import Options
+from .stacks import MOST_MEMBERS
+
+FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
+
+
+@dataclass(frozen=True, eq=False)
+class _Understood:
+    """Values whose axes are known.
+
+    Attributes
+    ----------
+    array : ChunkedArray
+        Where they are from.
+    values : dask array
+        All, in the order of the file.
+    orders : tuple of Order
+        Where the axes belong; the likeliest first.
+    axes : tuple of Axis or None
+        What the file says of them, if that is what the order comes from.
+    note : str
+        Why, where that is less than certain.
+    """
+
+    array: ChunkedArray
+    values: Any
+    orders: tuple[Order, ...]
+    axes: tuple[Axis, ...] | None
+    note: str
+
+    @property
+    def n_members(self) -> int:
+        """How many there are."""
+        members = self.orders[0].members
+        return 1 if members is None else int(self.values.shape[members])
+
+
+def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
+    """Probabilities of an array, with the place and the names that are known.
+
+    Raises
+    ------
+    InputError
+        If it is not found out which axis is which, if there are several members, or if
+        the image beside it cannot belong to it.
+    """
+    understood = _understood(array, options, several=False)
+    if understood.n_members > 1:
+        raise InputError(
+            f"{array.path.name} has shape {array.shape}, an axis more than classes in "
+            f"space, so it seems to hold {understood.n_members} members: compute from "
+            f"all of them, {FROM_ALL}, or save one alone."
+        )
+    return _maps(understood)[0]
+
+
+def members_of(array: ChunkedArray, options: Options) -> list[ProbabilityMap]:
+    """Each member of an array that may have an axis more, in front or named."""
+    understood = _understood(array, options, several=True)
+    if understood.n_members > MOST_MEMBERS:
+        raise InputError(
+            f"{array.path.name} would hold {understood.n_members} members, more than "
+            "can be meant; is that another axis?"
+        )
+    return _maps(understood)
+
+
+def case_name(path: Path) -> str:
+    """File name without its ending, which may be ``.ome.zarr``."""
+    stem = path.stem
+    return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
+
+
+def _beside(path: Path) -> Path:
+    """The name by which other files belong to it."""
+    return path.with_name(case_name(path) + path.suffix)
+
+
+def _understood(array: ChunkedArray, options: Options, several: bool) -> _Understood:
+    values = array.values()
+    named = options.class_axis
+    if named is not None:
+        named = given_axis(named, array.shape, array.path.name)
+    axes = array.axes
+    if axes is not None and (named is None or axes[named].role == CLASSES):
+        order = order_of(axes, array.path.name)
+        return _Understood(array, values, (order,), axes, array.note)
+    found, stacked = _found(array, values, named, several)
+    others = tuple(
+        axis
+        for axis in range(len(array.shape))
+        if axis != found.axis and not (stacked and axis == 0)
+    )
+    orders = [
+        Order(found.axis, 0 if stacked else None, space)
+        for space in (others[::-1], others)
+    ]
+    if found.axis not in (None, int(stacked)):
+        orders.reverse()
+    note = " ".join(filter(None, (array.note, found.note)))
+    return _Understood(array, values, tuple(orders), None, note)
+
+
+def _found(
+    array: ChunkedArray, values: Any, named: int | None, several: bool
+) -> tuple[ClassAxis, bool]:
+    """The class axis in the order of the file, and whether the first is of members."""
+    name, n_axes = array.path.name, len(array.shape)
+    twin = shape_of_twin(_beside(array.path))
+    if n_axes == 5:
+        if named == 0:
+            raise InputError(
+                f"{name} has 5 axes, of which the first runs over members, so it "
+                "cannot be the class axis; name another."
+            )
+        if named is not None:
+            return ClassAxis(named), True
+        found = find_axis(values[0], name, array.shape[1:], twin)
+        assert found.axis is not None  # of four axes there always is one
+        return replace(found, axis=found.axis + 1), True
+    if named is not None:
+        found = ClassAxis(named)
+    else:
+        found = find_axis(values, name, array.shape, twin)
+    if n_axes == 3 or (named is None and twin is not None and len(twin) == 3):
+        return found, False
+    flat = twin is not None and len(twin) == 2
+    if several and (found.axis == 1 or (found.axis == 3 and flat)):
+        return found, True
+    if found.axis == 1 and named is None:
+        found = replace(
+            found,
+            note=f"The class axis of {name} is its second, and the first was taken for "
+            "an axis in space. If that one runs over members, compute from all of "
+            f"them, {FROM_ALL}.",
+        )
+    return found, False
+
+
+def _maps(understood: _Understood) -> list[ProbabilityMap]:
+    """All members, with the place and the names that are known."""
+    path, axes = understood.array.path, understood.axes
+    order, place = _placed(understood)
+    twin = shape_of_twin(_beside(path))
+    note = understood.note
+    if place.grid is None and axes is not None:
+        spatial = tuple(axes[n] for n in order.space)
+        shape = tuple(understood.array.shape[n] for n in order.space)
+        own = grid_of(spatial, shape)
+        if isinstance(own, Grid):
+            place = Place(own)
+            twin = None  # its axes are not those of this place
+            if not has_directions(spatial):
+                told = (
+                    f"{path.name} says how large its voxels are, but not where Right, "
+                    "Anterior and Superior are: its axes x, y and z were taken for "
+                    "them, so left and right may be swapped."
+                )
+                note = " ".join(filter(None, (note, told)))
+        else:
+            place = Place(note=f"{place.note} {own}")
+    maps = []
+    for member in range(understood.n_members):
+        values = _as_flat_as(order.class_first(understood.values, member), twin)
+        name = case_name(path)
+        if understood.n_members > 1:
+            name += f" pass {member + 1}"
+        opened = probability_map(values, path, place, name=name, note=note)
+        maps.append(_named(opened, understood.array.class_names))
+    return maps
+
+
+def _placed(understood: _Understood) -> tuple[Order, Place]:
+    """The order of axes that the image beside them has, and its place."""
+    beside = _beside(understood.array.path)
+    twin = shape_of_twin(beside)
+    places = []
+    for order in understood.orders:
+        shape = _as_flat_as(order.class_first(understood.values), twin).shape[1:]
+        place = find_geometry(beside, shape)
+        if place.grid is not None:
+            return order, place
+        places.append(place)
+    return understood.orders[0], places[0]
+
+
+def _as_flat_as(values: Any, twin: tuple[int, ...] | None) -> Any:
+    """The same values with as many axes as the image, if the last of them is 1 long."""
+    if twin is not None and len(twin) == 2 and values.ndim == 4:
+        return values[..., 0] if values.shape[-1] == 1 else values
+    if twin is not None and len(twin) == 3 and values.ndim == 3:
+        return values[..., None] if twin[-1] == 1 else values
+    return values
+
+
+def _named(opened: ProbabilityMap, class_names: tuple[str, ...]) -> ProbabilityMap:
+    """With the names that the file itself has, unless its channels are regions."""
+    if len(class_names) != len(opened.class_names) or opened.region_order:
+        return opened
+    return replace(opened, class_names=class_names)

@@ -1,0 +1,196 @@
+"""One file for each class: the files that belong together, as their names tell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..grid import Grid
+from .conventions import BIDS_LABELS, Convention, convention_of
+
+#: Values of a class end here: at 1, with room for what rounding and resampling add.
+HIGHEST = 1.1
+
+
+@dataclass(frozen=True)
+class Family:
+    """Files that hold one class each.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        In the order of the classes.
+    class_names : tuple of str
+        One for each.
+    tool : str
+        Who names files so.
+    stem : str
+        What to call the case.
+    missing : str
+        Name of a file that should be there and is not; usually empty.
+    """
+
+    files: tuple[Path, ...]
+    class_names: tuple[str, ...]
+    tool: str
+    stem: str
+    missing: str = ""
+
+    def require_complete(self) -> None:
+        """Raise InputError where a file is missing between the others."""
+        if self.missing:
+            raise InputError(
+                f"{self.missing} is missing: {_listed(self.files)} seem to hold one "
+                "class each, and all of them belong together. Put it back, or copy "
+                "the file that you want alone to a folder of its own."
+            )
+
+    def note_for(self, opened: Path) -> str:
+        """What a person should know who opened one of the files."""
+        others = [file for file in self.files if file.name != opened.name]
+        return (
+            f"Opened with {_listed(others)}, as one class each. To open "
+            f"{opened.name} alone, copy it to a folder of its own."
+        )
+
+
+def family_of(path: Path) -> Family | None:
+    """The files that belong together with one; None where it is alone.
+
+    An image with more than three axes is no member, nor is one that is called like a
+    tissue of SPM and holds larger numbers than these.
+    """
+    named = convention_of(path)
+    if named is None or not _may_hold_one_class(path, named[0]):
+        return None
+    convention, found = named
+    files = _series_of(path, convention, found)
+    if len(files) < 2 or found["class"] not in files:
+        return None
+    order = sorted(files, key=_place)
+    missing = _missing(order, convention)
+    if missing:
+        start, end = found.span("class")
+        missing = path.name[:start] + missing + path.name[end:]
+    return Family(
+        tuple(files[one] for one in order),
+        tuple(convention.name_of(one) for one in order),
+        convention.tool,
+        (found["before"] + found["behind"]).strip("_") or found[0],
+        missing,
+    )
+
+
+def families_in(paths: Iterable[Path]) -> Iterator[Family]:
+    """Each family that some of the files belong to, once."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path not in seen and (family := family_of(path)) is not None:
+            seen.update(family.files)
+            yield family
+
+
+def label_of(path: Path) -> str:
+    """The class that a file of BIDS says it holds; empty for others."""
+    named = convention_of(path)
+    return named[1]["class"] if named and named[0].tool == "BIDS" else ""
+
+
+def check_same_grid(path: Path, grid: Grid, other_path: Path, other: Grid) -> None:
+    """Raise InputError where two files of a family do not lie voxel on voxel."""
+    if grid.same_place(other):
+        return
+    told = f"{path.name} and {other_path.name} seem to hold one class each, but "
+    if grid.shape != other.shape:
+        shapes = [" × ".join(map(str, one.shape)) for one in (grid, other)]
+        told += f"have {shapes[0]} and {shapes[1]} voxels"
+    else:
+        told += "their affines put these voxels in different places"
+    raise InputError(f"{told}; move files that do not belong together apart.")
+
+
+def _series_of(
+    path: Path, convention: Convention, found: re.Match[str]
+) -> dict[str, Path]:
+    """The files beside, and itself, that differ in number or label alone."""
+    start, end = found.span("class")
+    before, behind = path.name[:start], path.name[end:]
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        return {}
+    files = {}
+    for name in names:
+        own = name[len(before) : len(name) - len(behind)]
+        if name == before + own + behind and _of_one_series(own, found["class"]):
+            other = convention_of(PurePath(name))
+            if other and other[0] is convention and other[1]["class"] == own:
+                files[own] = path.with_name(name)
+    return files
+
+
+def _of_one_series(one: str, other: str) -> bool:
+    """Whether two numbers are written alike (1, 10 or 01, 10), or both are labels."""
+    if one.isdecimal() and other.isdecimal():
+        plain = all(number == str(int(number)) for number in (one, other))
+        return plain or len(one) == len(other)
+    return one.isalnum() and not (one.isdecimal() or other.isdecimal())
+
+
+def _place(found: str) -> tuple[int, str]:
+    """By number; labels in the order of BIDS, others behind."""
+    if found.isdecimal():
+        return int(found), ""
+    known = BIDS_LABELS.index(found) if found in BIDS_LABELS else len(BIDS_LABELS)
+    return known, found
+
+
+def _missing(order: list[str], convention: Convention) -> str:
+    """The first number that is left out, written as the others are; or nothing."""
+    if not convention.counted:
+        return ""
+    there = {int(one) for one in order}
+    first = min(there) if convention.first is None else convention.first
+    for number in range(first, max(there)):
+        if number not in there:
+            padded = order[0].startswith("0") and len(order[0]) == len(order[-1])
+            return f"{number:0{len(order[-1])}d}" if padded else str(number)
+    return ""
+
+
+def _may_hold_one_class(path: Path, convention: Convention) -> bool:
+    """Whether its header allows it; so it does where it cannot be read."""
+    import nibabel as nib
+
+    try:
+        image: Any = nib.load(path)
+        if sum(int(length) > 1 for length in image.shape) > 3:
+            return False
+        return not convention.may_be_scans or _ends_at_one(image)
+    except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
+        return True
+
+
+def _ends_at_one(image: Any) -> bool:
+    """Whether values are from 0 to 1, as far as type and middle plane tell."""
+    stored, data = image.get_data_dtype(), image.dataobj
+    if stored.kind in "iu":
+        return bool(np.iinfo(stored).max * data.slope + data.inter < HIGHEST)
+    plane = np.asarray(data[..., image.shape[-1] // 2])
+    known = plane[np.isfinite(plane)]
+    return bool(known.max(initial=0) < HIGHEST and known.min(initial=0) > 1 - HIGHEST)
+
+
+def _listed(files: Iterable[Path]) -> str:
+    """Names of the files, of many only the first and the last."""
+    names = [file.name for file in files]
+    if len(names) > 5:
+        names = [*names[:3], "…", names[-1]]
+    return ", ".join(names)

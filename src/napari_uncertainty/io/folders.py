@@ -1,0 +1,87 @@
+"""Folders: which of their files hold class probabilities, as name and header tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..errors import InputError
+from ..probabilities import ProbabilityMap
+from . import MODULES, is_image, is_readable
+from . import open_probabilities as open_file
+from .families import family_of
+from .nifti import load, stem
+from .options import Options
+
+#: Folders that are one array, and not a place for files.
+ARRAY_FOLDERS = MODULES["zarr_arrays"]
+
+# So many are named where there are several.
+_NAMED = 5
+
+
+def open_probabilities(folder: Path, options: Options) -> ProbabilityMap:
+    """Open the one case in a folder; what is in its subfolders does not count.
+
+    Raises
+    ------
+    InputError
+        If there is none or several, or if the folder cannot be searched.
+    """
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}).") from error
+    cases = list(cases_among(file for file in files if not file.name.startswith(".")))
+    if not cases:
+        raise InputError(
+            f"In the folder {folder.name} there are no class probabilities: no array "
+            "(.npz, .npy, .zarr, .h5), no image with four axes, and no images that are "
+            "called like those of one class each."
+        )
+    if len(cases) > 1:
+        names = ", ".join(case.name for case in cases[:_NAMED])
+        more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
+        raise InputError(
+            f"In the folder {folder.name} there are several cases ({names}{more}); "
+            "open one of them."
+        )
+    return open_file(cases[0], array=options.array, class_axis=options.class_axis)
+
+
+def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those of the files that hold class probabilities, one for each case.
+
+    These are arrays, images with more than three axes, and of files with a class each
+    the first one, once. An image whose header cannot be read is one of them, so that
+    somebody is told, but the segmentation beside an ``.npz`` of the same name is not.
+    Maps that were written here have three axes and are not.
+    """
+    taken: set[Path] = set()
+    for path in paths:
+        if path in taken or path.is_dir() != is_array_folder(path):
+            continue
+        if is_image(path):
+            family = family_of(path)
+            if family is not None:
+                taken.update(family.files)
+                path = family.files[0]
+            elif not _has_classes(path):
+                continue
+        elif not is_readable(path):
+            continue
+        taken.add(path)
+        yield path
+
+
+def is_array_folder(path: Path) -> bool:
+    """Whether a folder is one array, as its name tells."""
+    return path.name.lower().endswith(ARRAY_FOLDERS) and path.is_dir()
+
+
+def _has_classes(path: Path) -> bool:
+    """Whether an image has an axis behind its three, or cannot even tell."""
+    try:
+        return any(int(length) > 1 for length in load(path).shape[3:])
+    except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
+        return not path.with_name(stem(path) + ".npz").exists()

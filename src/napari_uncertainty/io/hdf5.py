@@ -1,0 +1,150 @@
+"""HDF5, as ilastik writes it and without any conventions.
+
+ilastik exports to the data set ``exported_data`` [1]_ [2]_. Its attribute ``axistags``
+is JSON of the library VIGRA [3]_ with one entry for each axis, in the order of the data
+set; ``axis_units`` is JSON with a unit for each of them [2]_. Probabilities are float32
+between 0 and 1, or whole numbers if they were renormalised.
+
+References
+----------
+.. [1] https://www.ilastik.org/documentation/basics/export
+.. [2] https://github.com/ilastik/ilastik/blob/main/lazyflow/operators/ioOperators/opStreamingH5N5Reader.py
+.. [3] https://github.com/ukoethe/vigra/blob/master/include/vigra/axistags.hxx
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..probabilities import ProbabilityMap
+from .chunked import ChunkedArray, Place, choose, damage_told
+from .chunked_maps import members_of, probabilities_of
+from .named_axes import CLASSES, MEMBERS, SPACE, Axis
+from .options import Options
+
+KEY = "exported_data"
+
+# VIGRA's bits for what an axis is.
+_ROLES = {1: CLASSES, 2: SPACE, 8: MEMBERS}
+
+
+def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+    """Open a data set, with geometry and names from files beside."""
+    return probabilities_of(_array_in(path, options), options)
+
+
+def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+    """Open one member, or several along the first axis or that of time."""
+    return members_of(_array_in(path, options), options)
+
+
+def _array_in(path: Path, options: Options) -> ChunkedArray:
+    """The data set that is meant.
+
+    Only what the file itself holds is looked at: links to other files are not followed.
+    """
+    import h5py
+
+    found: list[ChunkedArray] = []
+
+    def visit(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and node.shape is not None:
+            found.append(_chunked(name, node, path))
+
+    with damage_told(path), _opened(path) as file:
+        file.visititems(visit)
+    return choose(found, options.array, path, "data set of its own")
+
+
+def _opened(path: Path) -> Any:
+    import h5py
+
+    # Folders that cannot be written to may not allow locks either.
+    return h5py.File(path, "r", locking="best-effort")
+
+
+def _chunked(name: str, data_set: Any, path: Path) -> ChunkedArray:
+    try:
+        dtype = data_set.dtype
+    except TypeError:  # a type that numpy does not have
+        dtype = np.dtype(object)
+    axes, note = _axes(data_set, path)
+    stored = data_set.id.get_storage_size()
+    return ChunkedArray(
+        path,
+        name,
+        tuple(data_set.shape),
+        dtype,
+        data_set.chunks,
+        read=partial(_read, path, name),
+        n_stored=lambda _: int(stored),
+        main=name == KEY,
+        fault=_fault(name, data_set, path),
+        axes=axes,
+        note=note,
+    )
+
+
+def _read(path: Path, name: str, place: Place) -> Any:
+    # To open the file each time takes a millisecond; left open, it would be so for as
+    # long as anybody has the array.
+    with _opened(path) as file:
+        return file[name][place]
+
+
+def _fault(name: str, data_set: Any, path: Path) -> str:
+    """Why the values cannot be read, or must not."""
+    import h5py
+
+    if data_set.is_virtual or data_set.external:
+        return (
+            f'The values of "{name}" lie in other places than {path.name} itself, '
+            "which are not followed; copy them into one file (h5repack does)."
+        )
+    made = data_set.id.get_create_plist()
+    for number in range(made.get_nfilters()):
+        code, _, _, called = made.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            called = called.decode("utf-8", "replace") or "unknown"
+            return (
+                f'"{name}" of {path.name} is packed with a filter that is not '
+                f"installed here (HDF5 filter {code}, {called}); write it again with "
+                "gzip (h5repack -f GZIP=1)."
+            )
+    return ""
+
+
+def _axes(data_set: Any, path: Path) -> tuple[tuple[Axis, ...] | None, str]:
+    """What VIGRA's tags say of the axes, and a note where they are of no use."""
+    tags = data_set.attrs.get("axistags")
+    if tags is None:
+        return None, ""
+    try:
+        entries = json.loads(_text(tags))["axes"]
+        units = json.loads(_text(data_set.attrs.get("axis_units", "{}")))
+        axes = tuple(_axis(entry, units) for entry in entries)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        axes = ()
+    if len(axes) == data_set.ndim:
+        return axes, ""
+    return None, (
+        f"The axistags of {path.name} do not say what its axes are, so these were "
+        "judged by shape and values."
+    )
+
+
+def _axis(entry: Any, units: Any) -> Axis:
+    name = str(entry["key"])
+    step = float(entry.get("resolution", 0))
+    # VIGRA's 0 means that the resolution is not known.
+    unit = str(units.get(name, "")) if step > 0 else ""
+    return Axis(name, _ROLES[int(entry["typeFlags"])], step, unit=unit)
+
+
+def _text(attribute: Any) -> str:
+    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
