@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import InputError
 from ..fold.blocks import Block, tiles
 from ..fold.by_class import RUN_VOXELS
-from ..fold.logits import precision_for
 from ..fold.threads import run_in_threads, take_in_turn
 from ..kinds import n_states_of
 from ..limits import available_processors
@@ -71,7 +70,7 @@ def iter_ensemble(
     where = common(members, on_first)
     cancel, threads = cancel or threading.Event(), threads or available_processors()
     precision = np.result_type(
-        *(precision_for(one.values.dtype) for one in members), np.float32
+        *(_precision_for(one.values.dtype) for one in members), np.float32
     )
     options: Any = {"threads": threads, "cancel": cancel}
     if all(isinstance(one.values, np.ndarray) for one in members):
@@ -116,6 +115,12 @@ def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> No
                 f"'{one.name}' holds no real numbers for any voxel: shape "
                 f"{tuple(one.values.shape)}, type {one.values.dtype}."
             )
+
+
+def _precision_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """float32, or float64 for what has more digits than that."""
+    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return np.dtype(np.float32 if narrow else np.float64)
 
 
 def _kernel(

@@ -219,10 +219,8 @@ class Opinion:
 
     def _rest(self) -> Array:
         """What is left over for the background: NaN where nothing is known."""
-        if self.reading.kind == LOGITS.name:
-            rest: Array = np.exp(-self._sums)
-            return rest
-        rest = np.maximum(1 - self._sums, 0)
+        logits = self.reading.kind == LOGITS.name
+        rest: Array = np.exp(-self._sums) if logits else np.maximum(1 - self._sums, 0)
         return rest
 
     def _best_share(self) -> Array:

@@ -74,7 +74,8 @@ class InVolumes:
         for channel, volume in enumerate(iter_volumes(self._values)):
             inside = volume[self.box]
             for place in planes(self.shape):
-                yield channel, place, inside[place]
+                # Its own memory: the volume is filled anew while a part is worked on.
+                yield channel, place, np.array(inside[place])
 
     def restore(self, voxels: Array) -> Array:
         """They are in nibabel's order."""

@@ -1,0 +1,241 @@
+"""Every measure of members, against scipy and against published implementations."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy.special import entr, expit, logit
+
+import napari_uncertainty as nu
+from ensemble.plain import expected, overlap
+from generated import softmax
+
+MEASURES = tuple(nu.ENSEMBLE_MEASURES)
+#: What one unit of a base is in nats, for four classes.
+IN_NATS = {2: math.log(2), "e": 1.0, "classes": math.log(4)}
+HAVE_BASE = [name for name in MEASURES if nu.ENSEMBLE_MEASURES[name].has_base]
+
+
+@pytest.fixture
+def members(rng):
+    """Five members of four classes, that lean the same way."""
+    shared = rng.standard_normal((4, 7, 8, 9)) * 3
+    logits = shared + rng.standard_normal((5, 4, 7, 8, 9))
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("base", IN_NATS)
+@pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-12), (np.float32, 1e-6)])
+def test_against_scipy(members, base, dtype, close):
+    given = list(members.astype(dtype))
+    maps = nu.ensemble_uncertainty(given, MEASURES, base=base)
+    for name, values in expected(members).items():
+        factor = IN_NATS[base] if name in HAVE_BASE else 1
+        found = maps[name]
+        assert found.dtype == dtype
+        # Of a divergence, digits count relative to its size.
+        np.testing.assert_allclose(found, values / factor, rtol=close, atol=close)
+    np.testing.assert_array_equal(maps.prediction, members.mean(axis=0).argmax(axis=0))
+    assert not maps.no_data.any()
+    assert (maps.n_classes, maps.n_states, maps.base) == (4, 4, base)
+
+
+def test_dice_of_each_pair(members):
+    maps = nu.ensemble_uncertainty(list(members))
+    truth = overlap(members.argmax(axis=1), 4)
+    np.testing.assert_allclose(maps.dice, truth)
+    np.testing.assert_allclose(maps.mean_dice, truth.mean(axis=0))
+    table = maps.dice_table(["a", "b", "c", "d"])
+    assert list(table["name"]) == ["a", "b", "c", "d"]
+    np.testing.assert_allclose(table["dice_lowest"], truth.min(axis=0))
+    np.testing.assert_allclose(table["dice_highest"], truth.max(axis=0))
+
+
+def test_dice_of_a_class_that_nobody_finds_is_nan():
+    sure = np.zeros((3, 4))
+    sure[0] = 1
+    maps = nu.ensemble_uncertainty([sure, sure])
+    np.testing.assert_array_equal(maps.dice, [[1, np.nan, np.nan]])
+    np.testing.assert_array_equal(maps.mean_dice, [1, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("count", [2, 3, 5, 10])
+def test_identical_members_disagree_in_nothing(rng, dtype, count):
+    # A length that fills no vector register.
+    one = softmax(rng, (7, 1003)).astype(dtype)
+    maps = nu.ensemble_uncertainty([one] * count, MEASURES)
+    zero = ("mutual_information", "variance", "expected_pairwise_kl", "variation_ratio")
+    for name in zero:
+        assert not maps[name].any(), name
+    np.testing.assert_array_equal(maps["predictive_entropy"], maps["expected_entropy"])
+    assert (maps["predictive_entropy"] > 0).any()
+
+
+def test_members_that_exclude_each_other():
+    members = [np.array([[0.0], [1.0]]), np.array([[1.0], [0.0]])]
+    maps = nu.ensemble_uncertainty(members, MEASURES, base="e")
+    assert maps["mutual_information"][0] == pytest.approx(math.log(2), abs=1e-15)
+    assert maps["predictive_entropy"][0] == pytest.approx(math.log(2), abs=1e-15)
+    assert maps["expected_entropy"][0] == 0
+    assert maps["variation_ratio"][0] == 0.5
+    assert maps["variance"][0] == 0.25
+    # Each is infinitely surprised by the other, which is cut at 1e-10.
+    assert maps["expected_pairwise_kl"][0] == pytest.approx(0.5 * math.log(1e10))
+
+
+def test_mutual_information_is_never_negative(rng):
+    base = softmax(rng, (8, 20, 21, 22))
+    noise = [base * (1 + 1e-7 * rng.standard_normal(base.shape)) for _ in range(4)]
+    members = [(one / one.sum(axis=0)).astype(np.float32) for one in noise]
+    maps = nu.ensemble_uncertainty(members, MEASURES)
+    for name in MEASURES:
+        assert maps[name].min() >= 0
+    assert maps["mutual_information"].max() < 1e-5
+
+
+def test_no_value_is_out_of_range(rng):
+    members = [softmax(rng, (5, 30, 31), sharpness=20) for _ in range(3)]
+    for base in IN_NATS:
+        maps = nu.ensemble_uncertainty(members, MEASURES, base=base)
+        for name, values in maps.items():
+            measure = nu.ENSEMBLE_MEASURES[name]
+            assert np.isfinite(values).all()
+            assert values.min() >= 0
+            if measure.bounded:
+                assert values.max() <= measure.highest(base, 5)
+
+
+def test_a_voxel_without_data_in_one_member_has_none(members):
+    members[1, :, 2, 3, 4] = 0
+    members[3, 2, 0, 0, 0] = np.nan
+    with pytest.warns(UserWarning, match="2 voxels"):
+        maps = nu.ensemble_uncertainty(list(members), MEASURES)
+    gaps = np.zeros(maps.no_data.shape, bool)
+    gaps[2, 3, 4] = gaps[0, 0, 0] = True
+    np.testing.assert_array_equal(maps.no_data, gaps)
+    assert maps.not_shared == 2
+    for name in MEASURES:
+        assert not maps[name][gaps].any()
+    truth = expected(np.nan_to_num(members))["mutual_information"]
+    np.testing.assert_allclose(
+        maps["mutual_information"][~gaps], truth[~gaps] / math.log(2), atol=1e-12
+    )
+
+
+def test_sums_that_are_off_are_divided_out(members):
+    scaled = members * np.linspace(0.997, 1.003, 5)[:, None, None, None, None]
+    maps = nu.ensemble_uncertainty(list(scaled), MEASURES, base="e")
+    for name, values in expected(members).items():
+        np.testing.assert_allclose(maps[name], values, rtol=1e-12, atol=1e-12)
+    assert maps.largest_sum_deviation == pytest.approx(0.003, abs=1e-9)
+
+
+def test_independent_channels(rng):
+    x = expit(2 * rng.standard_normal((3, 4, 6, 7, 8)))
+    maps = nu.ensemble_uncertainty(list(x), MEASURES, kind="sigmoid", base="e")
+
+    def binary(p):
+        return entr(p) + entr(1 - p)
+
+    q = x.mean(axis=0)
+    alone = binary(x).sum(axis=1).mean(axis=0)
+    np.testing.assert_allclose(maps["expected_entropy"], alone, atol=1e-12)
+    np.testing.assert_allclose(
+        maps["predictive_entropy"], binary(q).sum(axis=0), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        maps["mutual_information"], binary(q).sum(axis=0) - alone, atol=1e-12
+    )
+    both = np.stack([x, 1 - x], axis=2).reshape(3, 8, 6, 7, 8)
+    np.testing.assert_allclose(
+        maps["expected_pairwise_kl"], expected(both)["expected_pairwise_kl"], rtol=1e-9
+    )
+    np.testing.assert_allclose(maps["variance"], x.var(axis=0).mean(axis=0))
+    labels = np.zeros(q.shape[1:], int)
+    for channel in range(4):
+        labels[q[channel] > 0.5] = channel + 1
+    np.testing.assert_array_equal(maps.prediction, labels)
+    assert (maps.n_classes, maps.n_states) == (5, 16)
+
+
+@pytest.mark.parametrize("kind", ["logits", "fractions", "foreground", "scaled"])
+def test_other_kinds_are_the_softmax_they_stand_for(members, kind):
+    if kind == "foreground":
+        members = members[:, :2] / members[:, :2].sum(axis=1, keepdims=True)
+    given, close = members, 1e-12
+    if kind == "logits":
+        given = np.log(members) * 3 + 5
+    elif kind in ("fractions", "foreground"):
+        given = members[:, 1:]
+    else:
+        given = np.rint(members * 65535).astype(np.uint16)
+        members = given / given.sum(axis=1, keepdims=True)
+        close = 1e-6
+    maps = nu.ensemble_uncertainty(
+        list(given), MEASURES, base="e", kind=kind, temperature=3
+    )
+    for name, values in expected(members).items():
+        np.testing.assert_allclose(maps[name], values, rtol=close, atol=close)
+    assert maps.kind == kind
+    np.testing.assert_array_equal(maps.prediction, members.mean(axis=0).argmax(axis=0))
+
+
+def test_logits_of_one_channel(rng):
+    x = expit(rng.standard_normal((3, 1, 5, 6)))
+    maps = nu.ensemble_uncertainty(list(logit(x)), MEASURES, base="e", kind="logits")
+    both = np.concatenate([1 - x, x], axis=1)
+    for name, values in expected(both).items():
+        np.testing.assert_allclose(maps[name], values, rtol=1e-9, atol=1e-12)
+    assert maps.n_classes == 2
+
+
+def test_the_kind_is_found_and_told(rng):
+    logits = [3 * rng.standard_normal((4, 9, 9, 9)) for _ in range(2)]
+    assert nu.ensemble_uncertainty(logits).kind == "logits"
+    with pytest.warns(UserWarning, match="look like softmax"):
+        nu.ensemble_uncertainty(
+            [softmax(rng, (4, 9, 9, 9)) for _ in range(2)], kind="sigmoid"
+        )
+
+
+def test_class_axis_and_stacks(members):
+    last = np.moveaxis(members, 1, -1)
+    maps = nu.ensemble_uncertainty(last, MEASURES, class_axis=-1, base="e")
+    for name, values in expected(members).items():
+        np.testing.assert_allclose(maps[name], values, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.shared_data
+def test_published_implementations(shared_data):
+    golden = json.loads((shared_data / "golden/golden.json").read_text())
+    with np.load(shared_data / "golden/inputs.npz") as inputs:
+        members = inputs["P"]
+    by_name = golden[
+        "MS_WML_uncs voxel (nats, eps=1e-10), mean over voxels and value at [0,0,0]"
+    ]
+    told = {
+        "predictive_entropy": by_name["entropy_of_expected"],
+        "expected_entropy": by_name["expected_entropy"],
+        "mutual_information": by_name["mutual_information"],
+        "expected_pairwise_kl": by_name["epkl"],
+    }
+    for dtype, close in ((np.float64, 1e-9), (np.float32, 1e-6)):
+        maps = nu.ensemble_uncertainty(
+            members.astype(dtype), (*MEASURES, "least_confidence"),
+            class_axis=-1, base="e",
+        )  # fmt: skip
+        for name, (mean, first) in told.items():
+            assert abs(maps[name].mean(dtype=float) - mean) <= close
+            assert abs(maps[name][0, 0, 0] - first) <= close
+        mean, first = by_name["confidence"]  # theirs is negative
+        assert abs(maps["least_confidence"].mean(dtype=float) - (1 + mean)) <= close
+        assert abs(maps["least_confidence"][0, 0, 0] - (1 + first)) <= close
+        reverse = maps["expected_pairwise_kl"] - maps["mutual_information"]
+        mean, first = by_name["reverse_mutual_information"]
+        assert abs(reverse.mean(dtype=float) - mean) <= close
+        assert abs(reverse[0, 0, 0] - first) <= close
+        variance = golden["np.var over members, mean over class+voxel"]
+        assert abs(maps["variance"].mean(dtype=float) - variance) <= close
