@@ -112,8 +112,8 @@ def evidence_of(sample: Array) -> Evidence:
         Of nothing but 0, NaN and infinity it cannot say anything: softmax then, with a
         doubt.
     """
-    x = sample.reshape(len(sample), -1).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
+        x = sample.reshape(len(sample), -1).astype(np.float64)
         sums = x.sum(axis=0)
     known = np.isfinite(sums)
     x, sums = x[:, known], sums[known]
@@ -199,7 +199,7 @@ def _one_channel(
             "the network's output."
         )
         return Evidence(FOREGROUND.name, sentence, numbers=numbers, refusal=refusal)
-    if _share(x[x > 0] >= 0.95 * full) >= CERTAIN:
+    if _share(x[x > full / 2] >= 0.95 * full) >= CERTAIN:
         return Evidence(FOREGROUND.name, sentence, numbers=numbers)
     doubt = (
         f"One channel of whole numbers was taken for probabilities times {full:.0f}, "

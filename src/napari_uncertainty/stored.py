@@ -158,8 +158,9 @@ class StoredValues:
         """Values from stored ones."""
         if (self.slope, self.inter) == (1, 0):
             return raw
-        scaled: Array = raw * np.float64(self.slope) + np.float64(self.inter)
-        return scaled.astype(np.float32)
+        with np.errstate(all="ignore"):  # damage shows as values that are not finite
+            scaled: Array = raw * np.float64(self.slope) + np.float64(self.inter)
+            return scaled.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

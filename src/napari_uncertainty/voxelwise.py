@@ -37,8 +37,8 @@ def entropy(
     probabilities : array_like, ProbabilityMap or path-like
         Class probabilities, any real dtype and memory layout. A file (see
         :func:`napari_uncertainty.read`) is computed while it is read; the map is in
-        nibabel's order. Of a dask, zarr or HDF5 array the result is a dask array, which
-        is computed when it is needed.
+        nibabel's order. Of an array of dask, zarr or h5py the result is a dask array,
+        which is computed when it is needed.
     class_axis : int
         Axis that runs over the classes (of an array; a ProbabilityMap knows its own).
     base : 2, "e" or "classes"
@@ -149,9 +149,10 @@ def _fold(
         from .io import open_probabilities
 
         probabilities = open_probabilities(probabilities)
-    lazy = fold_lazily(probabilities, measures, **options)
-    if lazy is not None:
-        return lazy
+    else:
+        lazy = fold_lazily(probabilities, measures, **options)
+        if lazy is not None:
+            return lazy
     steps = iter_fold(probabilities, measures, threads=threads, **options)
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function

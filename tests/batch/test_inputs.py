@@ -90,7 +90,7 @@ def test_a_name_with_brackets(study):
     assert found(study, "sub-[1].npz") == ["sub-[1].npz"]
 
 
-@pytest.mark.parametrize("word", ["*.mgz", "empty", "fold_9/*"])
+@pytest.mark.parametrize("word", ["*.mgh", "empty", "fold_9/*"])
 def test_nothing_found(study, word):
     (study / "empty").mkdir()
     with pytest.raises(InputError, match="leads to no class probabilities"):
@@ -133,3 +133,58 @@ def test_a_folder_that_cannot_be_searched_is_an_input(study, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert found(study, ".") == ["fold_1", "sub-1.npz"]
+
+
+def one_class_each(folder, *names):
+    return [nifti(folder / f"{name}.nii.gz", (2, 3, 4)) for name in names]
+
+
+def test_a_family_is_one_input(tmp_path):
+    nifti(tmp_path / "T1_seg.nii.gz", (2, 3, 4))
+    one_class_each(tmp_path, "T1_pve_0", "T1_pve_1", "T1_pve_2", "T1_pveseg")
+    one_class_each(tmp_path / "deeper", "aPosteriors1", "aPosteriors2")
+    one_class_each(tmp_path / "deeper", "bPosteriors1")
+    first, second = "T1_pve_0.nii.gz", "deeper/aPosteriors1.nii.gz"
+    assert found(tmp_path, ".") == [first, second]
+    assert found(tmp_path, "*_pve_[12]*") == [first]
+    assert found(tmp_path, "T1_pve_2.nii.gz", "T1_pve_0.nii.gz") == [first]
+    assert found(tmp_path, "deeper/bPosteriors1.nii.gz") == [
+        "deeper/bPosteriors1.nii.gz"
+    ]
+
+
+def test_a_family_with_a_gap_is_an_input(tmp_path):
+    """So that somebody is told."""
+    one_class_each(tmp_path, "T1_pve_0", "T1_pve_2")
+    assert found(tmp_path, ".") == ["T1_pve_0.nii.gz"]
+
+
+def test_controls_of_a_study_are_no_tissues(tmp_path):
+    """SPM's have eight bits and a slope; these are scans of two people."""
+    one_class_each(tmp_path, "c1_T1", "c2_T1")
+    nifti(tmp_path / "softmax.nii", (2, 3, 4, 5))
+    assert found(tmp_path, ".") == ["softmax.nii"]
+
+
+def test_mgz(tmp_path):
+    for name, shape in (("orig", (2, 3, 4)), ("posteriors", (2, 3, 4, 5))):
+        image = nib.MGHImage(np.zeros(shape, np.float32), np.eye(4))
+        image.to_filename(tmp_path / f"{name}.mgz")
+    assert found(tmp_path, ".") == ["posteriors.mgz"]
+
+
+def test_arrays_of_every_kind(tmp_path):
+    for name in ("a.npz", "b.npy", "c.h5", "d.hdf5", "x.zarr/0/inside.npz"):
+        empty(tmp_path / name)
+    empty(tmp_path / "deeper" / "y.ome.zarr" / "0" / "0.0.0")
+    expected = ["a.npz", "b.npy", "c.h5", "d.hdf5", "deeper/y.ome.zarr", "x.zarr"]
+    assert found(tmp_path, ".") == expected
+    assert found(tmp_path, "*.zarr", "deeper/y.ome.zarr") == [
+        "deeper/y.ome.zarr",
+        "x.zarr",
+    ]
+
+
+def test_a_flat_image_with_classes(tmp_path):
+    nifti(tmp_path / "flat.nii", (5, 6, 1, 3))
+    assert found(tmp_path, ".") == ["flat.nii"]

@@ -20,6 +20,29 @@ def test_the_name_of_the_file():
     ]
 
 
+def test_every_ending():
+    endings = "a.mgz", "b.h5", "c.zarr", "d.ome.zarr", "e.hdf5", "f.MGH", "g.x.zarr"
+    assert names(*endings) == ["a", "b", "c", "d", "e", "f", "g.x"]
+    assert names("s.mgz", "s.ome.zarr", "s.h5") == ["s_mgz", "s_zarr", "s_h5"]
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (("sub_pve_0.nii.gz", "sub_pve_1.nii.gz"), "sub"),
+        (("c1sub-01.nii", "c2sub-01.nii"), "sub-01"),
+        (("xSegmentationPosteriors1.nii", "xSegmentationPosteriors2.nii"),
+         "xSegmentation"),
+        (("s_label-GM_probseg.nii", "s_label-WM_probseg.nii"), "s"),
+        (("sub_pve_0.nii.gz",), "sub_pve_0"),
+    ],
+)  # fmt: skip
+def test_what_a_family_has_in_common(tmp_path, files, name):
+    for file in files:
+        (tmp_path / file).touch()
+    assert case_names([tmp_path / files[0]], ["entropy"]) == [name]
+
+
 def test_folders_tell_apart():
     assert names("fold_0/sub-007.npz", "fold_1/sub-007.npz", "fold_1/sub-8.npz") == [
         "fold_0_sub-007",

@@ -70,8 +70,8 @@ def test_resolution_and_units(tmp_path, values):
         tmp_path / "a.h5",
         ordered(values, "zyxc"),
         "zyxc",
-        (0.3, 200.0, 0.1, 0.0),
-        {"z": "mm", "y": "μm", "x": "cm"},
+        resolution=(0.3, 200.0, 0.1, 0.0),
+        units={"z": "mm", "y": "μm", "x": "cm"},
     )
     read = nu.read(path)
     np.testing.assert_allclose(read.grid.affine, np.diag([1, 0.2, 0.3, 1]))

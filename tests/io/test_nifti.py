@@ -1,14 +1,17 @@
 """NIfTI files, written with nibabel, come back as what they are."""
 
 import gzip
+import json
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan, read
-from napari_uncertainty.io import open_volume
+from napari_uncertainty.io import open_probabilities, open_volume
+from napari_uncertainty.io.maps import write_map
 
 
 def save(path, data, affine=OBLIQUE, **header):
@@ -140,19 +143,143 @@ def test_singular_affine(tmp_path):
         open_volume(path)
 
 
-def test_a_scan_is_no_probabilities(tmp_path, rng):
-    with pytest.raises(InputError, match="looks like a scan, not like class prob"):
-        read(save(tmp_path / "T1.nii.gz", rng.random((3, 4, 5))))
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_what_is_named_as_probabilities_may_sum_to_anything(tmp_path, rng, ending):
+    logits = rng.normal(0, 5, (6, 7, 8, 3)).astype(np.float32)
+    path = save(tmp_path / f"logits{ending}", logits)
+    assert isinstance(open_volume(path), Scan)
+    opened = open_probabilities(path)
+    assert opened.kind is None
+    assert nu.uncertainty(opened).kind == "logits"
+    np.testing.assert_array_equal(read(path).values, np.moveaxis(logits, -1, 0))
 
 
-@pytest.mark.parametrize("name", ["missing.nii.gz", "folder"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_three_axes_are_one_channel(tmp_path, rng, ending):
+    data = rng.random((3, 4, 5)).astype(np.float32)
+    opened = read(save(tmp_path / f"lesion_probabilities{ending}", data))
+    np.testing.assert_array_equal(opened.values, data[np.newaxis])
+    assert opened.class_names == ("foreground",)
+    assert nu.uncertainty(opened).kind == "foreground"
+    # Opened as whatever it is, it is a scan.
+    assert isinstance(open_volume(opened.source), Scan)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_whole_numbers_that_sum_to_255(tmp_path, rng, ending):
+    values = np.rint(softmax(rng, (4, 6, 7, 8)) * 255).astype(np.uint8)
+    path = save(tmp_path / f"scaled{ending}", np.moveaxis(values, 0, -1))
+    p = values / values.sum(axis=0, dtype=float)
+    with np.errstate(all="ignore"):
+        expected = -np.nansum(p * np.log2(p), axis=0)
+    np.testing.assert_allclose(nu.entropy(path), expected, atol=1e-5)
+
+
+def test_a_map_is_no_input(tmp_path, rng):
+    path = tmp_path / "case_entropy.nii.gz"
+    write_map(path, rng.random((3, 4, 5)), {"measure": "entropy"}, grid=None)
+    with pytest.raises(InputError, match="uncertainty map that was written here"):
+        open_probabilities(path)
+    assert isinstance(open_volume(path), Scan)
+
+
+def test_the_class_axis_of_an_image_is_the_last(tmp_path, rng):
+    values = softmax(rng, (3, 6, 7))
+    path = save(tmp_path / "flat.nii", np.moveaxis(values, 0, -1))
+    for axis in (2, -1):
+        flat = read(path, class_axis=axis)
+        np.testing.assert_array_equal(flat.values, values)
+        assert flat.grid.shape == (6, 7)
+    with pytest.raises(InputError, match=r"3 axes, so axis 0 .* save it as \.npy"):
+        read(path, class_axis=0)
+
+
+def test_five_long_axes_are_too_many(tmp_path, rng):
+    path = save(tmp_path / "many.nii", rng.random((2, 3, 4, 2, 2)))
+    with pytest.raises(InputError, match="has 5 axes"):
+        read(path)
+
+
+def probseg(folder, rng, label_map, n_classes=3):
+    """Shares that sum to less than 1, as BIDS derivatives have them in one file."""
+    shares = 0.5 * softmax(rng, (n_classes, 4, 5, 6))
+    path = save(folder / "sub-01_space-T1w_probseg.nii.gz", np.moveaxis(shares, 0, -1))
+    content = {"LabelMap": label_map, "RawSources": ["sub-01_T1w.nii.gz"]}
+    sidecar = folder / "sub-01_space-T1w_probseg.json"
+    sidecar.write_text(json.dumps(content))
+    return path
+
+
+def test_label_map_of_bids(tmp_path, rng):
+    path = probseg(tmp_path, rng, ["CSF", "GM", "WM"])
+    for opened in (open_volume(path), open_probabilities(path)):
+        assert isinstance(opened, ProbabilityMap)
+        assert opened.class_names == ("CSF", "GM", "WM")
+        assert opened.note == ""
+
+
+def test_label_map_of_another_length_is_told(tmp_path, rng):
+    opened = open_volume(probseg(tmp_path, rng, ["GM", "WM"]))
+    assert opened.class_names == ("class 0", "class 1", "class 2")
+    assert "names 2 classes, and there are 3" in opened.note
+
+
+@pytest.mark.parametrize("label_map", [{"0": "GM"}, "GM", [1, 2, 3], None])
+def test_label_map_that_is_no_list_of_names(tmp_path, rng, label_map):
+    opened = open_volume(probseg(tmp_path, rng, label_map))
+    assert opened.class_names == ("class 0", "class 1", "class 2")
+
+
+def test_damaged_json_of_a_probabilistic_segmentation(tmp_path, rng):
+    path = probseg(tmp_path, rng, [])
+    path.with_name("sub-01_space-T1w_probseg.json").write_text("{")
+    with pytest.raises(InputError, match=r"probseg\.json beside the image cannot be"):
+        open_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_classes", "named"),
+    [
+        ("sub_synthseg_post.nii.gz", 33, True),
+        ("sub_posteriors.nii.gz", 33, True),
+        ("sub_posteriors.nii.gz", 32, True),
+        ("sub_posteriors.nii.gz", 31, False),
+        ("sub_post.nii.gz", 33, False),
+    ],
+)
+def test_synthseg(tmp_path, rng, name, n_classes, named):
+    values = softmax(rng, (n_classes, 3, 4, 2))
+    opened = open_volume(save(tmp_path / name, np.moveaxis(values, 0, -1)))
+    if not named:
+        assert opened.class_names[:2] == ("class 0", "class 1")
+        return
+    # Its table: the labels ascending; version 1 without 24, the CSF.
+    names = opened.class_names
+    assert names[:3] == ("background", "left cerebral white matter",
+                         "left cerebral cortex")  # fmt: skip
+    assert names[16] == ("CSF" if n_classes == 33 else "left accumbens area")
+    assert names[13] == "brain-stem"
+    assert names[-14:-12] == ("right cerebral white matter", "right cerebral cortex")
+    assert names[-1] == "right ventral DC"
+    assert "SynthSeg" in opened.note
+
+
+@pytest.mark.parametrize("name", ["missing.nii.gz", "missing.mgz"])
 def test_no_such_file(tmp_path, name):
-    (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="There is no file"):
         open_volume(tmp_path / name)
 
 
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "a.txt").write_text("a")
-    with pytest.raises(InputError, match="neither NIfTI"):
+    with pytest.raises(InputError, match="neither an image"):
         open_volume(tmp_path / "a.txt")
+
+
+def test_another_format_that_nibabel_knows(tmp_path, rng):
+    nib.Spm2AnalyzeImage(rng.random((3, 4, 5)).astype("f4"), np.eye(4)).to_filename(
+        tmp_path / "a.img"
+    )
+    (tmp_path / "a.hdr").rename(tmp_path / "a.nii")
+    with pytest.raises(InputError, match=r"a\.nii (cannot be read|is neither)"):
+        open_volume(tmp_path / "a.nii")

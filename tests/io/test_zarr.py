@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -34,7 +36,8 @@ def values(rng):
 
 
 def save(path, array, zarr_format=3, **options):
-    options = {"chunks": tuple((n + 1) // 2 for n in array.shape)} | options
+    halved = tuple((n + 1) // 2 for n in array.shape[:2])
+    options = {"chunks": halved + array.shape[2:]} | options
     stored = zarr.create_array(
         path, shape=array.shape, dtype=array.dtype, zarr_format=zarr_format, **options
     )
@@ -153,7 +156,7 @@ def test_an_axis_that_is_only_short_is_told(tmp_path, rng):
 
 def test_arrays_in_groups(tmp_path, values):
     path = tmp_path / "a.zarr"
-    zarr.create_group(path)
+    zarr.create_group(path).create_group("deep")
     save(path / "numbers", np.arange(5))
     save(path / "deep" / "softmax", reversed_axes(values))
     (path / "notes").mkdir()
@@ -276,6 +279,10 @@ def test_a_single_channel_and_a_flat_image(tmp_path, rng):
     read = nu.read(save_image(tmp_path / "b.zarr", flat, axes, [scale]))
     np.testing.assert_array_equal(read.values, flat.transpose(0, 2, 1))
     np.testing.assert_allclose(read.grid.zooms, [3, 2])
+    path = save_image(tmp_path / "c.zarr", flat[0], AXES[2:], ())
+    np.testing.assert_array_equal(nu.read(path).values, flat[:1].transpose(0, 2, 1))
+    with pytest.raises(InputError, match="less than two axes for space"):
+        nu.read(path, class_axis=0)
 
 
 @pytest.mark.parametrize("flat", [(6, 7), (6, 7, 1)])
@@ -330,21 +337,22 @@ def test_missing_chunks_hold_the_fill_value(tmp_path, values):
     assert np.count_nonzero(maps.no_data) == 3 * 7 * 8
 
 
-def chunk_of(path):
-    """The middle file of an array's chunks, which is not looked at when opening."""
+def chunks_of(path):
+    """The files of an array's chunks."""
     files = [file for file in path.rglob("*") if file.is_file()]
     return sorted(file for file in files if not file.name.startswith((".z", "zarr")))
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
-@pytest.mark.parametrize("compressors", [None, "auto"])
-@pytest.mark.parametrize("left", [0, 20])
+@pytest.mark.parametrize(
+    ("zarr_format", "compressors", "left"),
+    [(2, None, 20), (2, "auto", 20), (3, None, 0), (3, "auto", 20), (3, "auto", 0)],
+)
 def test_chunks_that_are_cut_short(
     tmp_path, values, zarr_format, compressors, left, monkeypatch
 ):
     monkeypatch.setattr(chunked, "BLOCK_VALUES", 20)
     path = save(tmp_path / "a.zarr", values, zarr_format, compressors=compressors)
-    first = chunk_of(path)[0]
+    first = chunks_of(path)[0]  # which is not looked at when opening
     first.write_bytes(first.read_bytes()[:left])
     opened = open_probabilities(path)
     with pytest.raises(InputError, match=r"a\.zarr cannot be read"):
@@ -469,6 +477,17 @@ def test_links_to_other_folders_are_not_followed(tmp_path, values):
     (path / "circle").symlink_to(path)
     with pytest.raises(InputError, match="none at all"):
         nu.read(path)
+
+
+def test_importing_the_package_loads_none_of_the_libraries():
+    code = (
+        "import sys, napari_uncertainty, napari_uncertainty.io;"
+        "print(*sorted({'zarr', 'h5py', 'dask'} & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == ""
 
 
 def test_a_folder_that_was_moved_meanwhile(tmp_path, values):

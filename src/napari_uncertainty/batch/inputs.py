@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..io.families import family_of
+from ..io.folders import cases_among, is_array_folder
 
-#: Endings of arrays, which hold probabilities as far as a name can tell.
-ARRAYS = (".npz", ".npy")
-IMAGES = (".nii", ".nii.gz")
 WILDCARDS = frozenset("*?[")
 
 
@@ -19,12 +18,10 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
     """Files to compute, absolute, each once and in the order of their names.
 
     A file that is named is an input, whatever it holds. A folder is searched with all
-    its subfolders, and a pattern (``*``, ``?``, ``[…]``, ``**``) looked up: what they
-    find is an input if it is ``.npz`` or ``.npy``, or a NIfTI image with more than
-    three axes, as its header says. Three axes are a scan, a segmentation or a map. A
-    NIfTI whose header cannot be read is an input, so that somebody is told, but the
-    segmentation beside an ``.npz`` of the same name is not; and so is a subfolder that
-    cannot be searched.
+    its subfolders, and a pattern (``*``, ``?``, ``[…]``, ``**``) looked up: of what
+    they find, :func:`.cases_among` chooses. A subfolder that cannot be searched is an
+    input, so that somebody is told. A Zarr folder is an input and not searched. Of
+    several files with a class each, the first stands for all, whichever is named.
 
     Hidden files and folders are left out, and so is `output`, unless it is itself where
     to search.
@@ -47,8 +44,9 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
         inputs = list(_inputs_of(word, output))
         if not inputs:
             raise InputError(
-                f"{word} leads to no class probabilities: no .npz, no .npy and no "
-                "NIfTI image with four axes."
+                f"{word} leads to no class probabilities: no array (.npz, "
+                ".npy, .zarr, .h5), no image with four axes, and none of one class "
+                "each."
             )
         for path in inputs:
             # The same folder by another way is no other folder. But links to files
@@ -60,27 +58,24 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
 
 def _inputs_of(word: str, output: Path) -> Iterator[Path]:
     path = Path(os.path.abspath(word))
-    if path.is_dir():
+    if path.is_dir() and not is_array_folder(path):
         yield from _likely(_files_below(path, output))
     elif path.exists() or not WILDCARDS & set(word):
-        yield path
+        family = family_of(path)
+        yield path if family is None else family.files[0]
     else:
         yield from _likely(_matching(path, output))
 
 
-def _likely(files: Iterable[Path]) -> Iterator[Path]:
-    for path in files:
-        name = path.name.lower()
-        if (
-            name.endswith(ARRAYS)
-            or (name.endswith(IMAGES) and _has_classes(path))
-            or path.is_dir()
-        ):
-            yield path
+def _likely(found: Iterable[Path]) -> Iterator[Path]:
+    """Those that may be inputs, and the folders that could not be searched."""
+    paths = list(found)
+    yield from cases_among(paths)
+    yield from (path for path in paths if path.is_dir() and not is_array_folder(path))
 
 
 def _files_below(top: Path, output: Path) -> Iterator[Path]:
-    """Files in a folder and its subfolders, and subfolders that cannot be searched."""
+    """What is in a folder and below it, and subfolders that cannot be searched."""
     unreadable: list[Path] = []
 
     def note(error: OSError) -> None:
@@ -92,31 +87,25 @@ def _files_below(top: Path, output: Path) -> Iterator[Path]:
             for name in subfolders
             if not name.startswith(".") and Path(folder, name) != output
         )
+        arrays = [name for name in subfolders if is_array_folder(Path(folder, name))]
+        subfolders[:] = [name for name in subfolders if name not in arrays]
         yield from (
-            Path(folder, name) for name in sorted(files) if not name.startswith(".")
+            Path(folder, name)
+            for name in sorted([*files, *arrays])
+            if not name.startswith(".")
         )
     yield from unreadable
 
 
 def _matching(pattern: Path, output: Path) -> Iterator[Path]:
-    """Files that match a pattern, and those in the folders that match."""
+    """What matches a pattern, and what is in the folders that match."""
     start = next(above for above in pattern.parents if not WILDCARDS & set(str(above)))
     searching_output = output in (start, *start.parents)
     for match in sorted(glob.glob(str(pattern), recursive=True)):
         path = Path(match)
         if output in (path, *path.parents) and not searching_output:
             continue
-        if path.is_dir():
+        if path.is_dir() and not is_array_folder(path):
             yield from _files_below(path, output)
         else:
             yield path
-
-
-def _has_classes(path: Path) -> bool:
-    """Whether a NIfTI has a fourth axis, or cannot even tell."""
-    from ..io.nifti import load, stem
-
-    try:
-        return sum(int(length) > 1 for length in load(path).shape) > 3
-    except Exception:  # noqa: BLE001  whatever is wrong, computing it will say so
-        return not path.with_name(stem(path) + ".npz").exists()

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..io.nifti import SUFFIXES, stem
+from ..io import MODULES
+from ..io.families import family_of
+from ..io.nifti import stem
 
 # What some file system refuses: Windows these signs, Linux more than 255 bytes, of
 # which a measure and an ending take their share.
@@ -18,6 +20,8 @@ _LONGEST = 180
 
 def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
     """A name for each input: that of its file, without the ending.
+
+    Of several files with a class each, it is what their names have in common.
 
     Where files in several folders have the same name, the folders that tell them apart
     are put in front, ``fold_0_sub-007`` and ``fold_1_sub-007``; within one folder, the
@@ -33,7 +37,7 @@ def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
     """
     alike: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
-        alike[_folded(stem(path))].append(path)
+        alike[_folded(case_stem(path))].append(path)
     wished = {
         path: name
         for group in alike.values()
@@ -52,10 +56,16 @@ def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
     return names
 
 
+def case_stem(path: Path) -> str:
+    """What an input is called by its file alone, or by its family of files."""
+    family = family_of(path)
+    return stem(path) if family is None else family.stem
+
+
 def _told_apart(paths: list[Path]) -> list[str]:
     """File names with those of the nearest folders above that differ."""
     if len(paths) == 1:
-        return [stem(paths[0])]
+        return [case_stem(paths[0])]
     above = [path.parts[-2::-1] for path in paths]  # nearest first
     different: set[tuple[str, ...]] = set(above)
     depth = next(
@@ -71,7 +81,7 @@ def _told_apart(paths: list[Path]) -> list[str]:
     names = []
     for path, folders in zip(paths, above, strict=True):
         words = [folders[level] for level in telling if level < len(folders)]
-        words.append(stem(path))
+        words.append(case_stem(path))
         if above.count(folders) > 1:
             words.append(_ending(path))
         names.append("_".join(words))
@@ -79,7 +89,7 @@ def _told_apart(paths: list[Path]) -> list[str]:
 
 
 def _ending(path: Path) -> str:
-    for ending in SUFFIXES:
+    for ending in (ending for endings in MODULES.values() for ending in endings):
         if path.name.lower().endswith(ending):
             return ending.strip(".").replace(".", "_")
     return path.suffix.strip(".")

@@ -23,7 +23,7 @@ from .maps import EnsembleMaps
 from .members import Common, Member, common
 from .opinion import Opinion, Reading, known_to_all
 from .readings import First, first_of_array, iter_first_readings, tell
-from .sources import Source, planes, sources_of
+from .sources import Source, sources_of
 
 Array = np.ndarray[Any, Any]
 
@@ -253,7 +253,7 @@ class _Streams:
                 ThreadPoolExecutor(threads, thread_name_prefix="ensemble") as pool,
             ):
                 if extra:
-                    for place in planes(shape):
+                    for place in tiles(shape, RUN_VOXELS):
                         here = [one.part(place) for one in self._opinions]
                         given = [one.background() for one in here]
                         kernel.add(running[place], 0, given)
@@ -275,7 +275,7 @@ class _Streams:
         if cancel.is_set():
             return None
         results = kernel.results_in_place(running)
-        for place in planes(shape):
+        for place in tiles(shape, RUN_VOXELS):
             labels = [one.labels[place] for one in self._opinions]
             known = known_to_all([one.part(place) for one in self._opinions])
             kernel.finish(running[place], results[place], labels, known)

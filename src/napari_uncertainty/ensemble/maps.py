@@ -56,7 +56,7 @@ class EnsembleMaps(UncertaintyMaps):
     def mean_dice(self) -> Any:
         """Mean over the pairs for each class, NaN where none has it.
 
-        K. Zenk et al., Comparative benchmarking of failure detection methods in medical
+        M. Zenk et al., Comparative benchmarking of failure detection methods in medical
         image segmentation, Medical Image Analysis 101 (2025), 103392,
         doi:10.1016/j.media.2024.103392: the best simple score of whether a segmentation
         has failed.

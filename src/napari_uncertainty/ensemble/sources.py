@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import tiles
 from ..fold.by_class import RUN_VOXELS
 from ..stored import StoredValues
 from .members import Box, Common, Member
@@ -70,10 +71,10 @@ class InVolumes:
         self.shape = tuple(one.stop - one.start for one in box)
 
     def parts(self) -> Iterator[Part]:
-        """From the first channel to the last, some planes at a time."""
+        """From the first channel to the last, some voxels at a time."""
         for channel, volume in enumerate(iter_volumes(self._values)):
             inside = volume[self.box]
-            for place in planes(self.shape):
+            for place in tiles(self.shape, RUN_VOXELS):
                 # Its own memory: the volume is filled anew while a part is worked on.
                 yield channel, place, np.array(inside[place])
 
@@ -102,14 +103,6 @@ def sources_of(members: Sequence[Member], where: Common) -> list[Source]:
     if alike and whole and first.layout[2] >= RUN_VOXELS // 16:
         return [InFileOrder(one) for one in values]
     return [InVolumes(one, box) for one, box in zip(values, where.boxes, strict=True)]
-
-
-def planes(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Slices along the first axis that tile a volume, some 100 000 voxels each."""
-    each = int(np.prod(shape[1:], dtype=int))
-    step = max(1, RUN_VOXELS // max(1, each))
-    for start in range(0, shape[0], step):
-        yield (slice(start, min(start + step, shape[0])),)
 
 
 def iter_volumes(values: Any) -> Iterator[Array]:

@@ -50,6 +50,27 @@ class RestKernel(Kernel):
         """The label of a channel: 0 is the background's."""
         return channel + 1
 
+    def add(
+        self,
+        running: Running,
+        first: int,
+        x: Array,
+        scratch: Array,
+        *,
+        fresh: bool = False,
+        binary: bool = False,
+    ) -> None:
+        """Add channels, as :meth:`.Kernel.add` does, but one by one.
+
+        A group would be summed up in the precision of its values, and the rest of the
+        sum is told from 0 only with the digits that running sums have.
+        """
+        for channel, row in enumerate(x):
+            super().add(
+                running, first + channel, row[np.newaxis], scratch,
+                fresh=fresh and channel == 0, binary=binary,
+            )  # fmt: skip
+
     def finish(
         self, running: Running, results: Results, scratch: Array, unit_sum: float = 1.0
     ) -> float:
@@ -146,7 +167,8 @@ class ChannelsKernel(Kernel):
             results.prediction[...] = running.winner.reshape(results.prediction.shape)
         for name in sorted(results.maps, key=MARGIN.name.__ne__):
             if name == ENTROPY.name:
-                np.multiply(running.logs, -self.factor, out=result)
+                np.subtract(0, running.logs, out=result)  # never -0
+                result *= self.factor
             elif name == GINI.name:
                 np.subtract(1, running.squares, out=result)
             elif name == MARGIN.name:

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 def softmax(logits: Array, temperature: float) -> Array:
     """Probabilities of logits, shape (classes, ...), in float32 or float64."""
-    z = logits.astype(precision_for(logits.dtype))
+    z = logits.astype(precision_for(logits))
     z /= temperature
     # NaN, and what infinity becomes, is how a voxel without data is known.
     with np.errstate(invalid="ignore", over="ignore"):
@@ -32,10 +32,15 @@ def softmax(logits: Array, temperature: float) -> Array:
     return z
 
 
-def precision_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float32, or float64 for what has more digits than that."""
+def precision_for(logits: Any) -> np.dtype[Any]:
+    """float32, or float64 for what has more digits than that.
+
+    What a single channel leaves to the background is lost in float32 where the
+    foreground is all but certain.
+    """
+    dtype = logits.dtype
     narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return np.dtype(np.float32 if narrow else np.float64)
+    return np.dtype(np.float32 if narrow and logits.shape[0] > 1 else np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +66,7 @@ class SoftmaxBlocks:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the softmax."""
-        return precision_for(self.logits.dtype)
+        return precision_for(self.logits)
 
     def __getitem__(self, block: tuple[Any, ...]) -> Array:
         return softmax(np.asarray(self.logits[block]), self.temperature)
@@ -87,7 +92,7 @@ class SoftmaxStream(StoredValues):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the softmax."""
-        return precision_for(self.logits.dtype)
+        return precision_for(self.logits)
 
     def pieces(self, values: int) -> Iterator[Array]:
         """All values in the order of the file; while nothing is known, empty pieces."""
@@ -132,7 +137,7 @@ class SoftmaxStream(StoredValues):
 def softmax_of_dask(logits: Any, temperature: float) -> Any:
     """A dask array of logits as one of probabilities, not computed yet."""
     return logits.rechunk({0: -1}).map_blocks(
-        softmax, temperature, dtype=precision_for(logits.dtype)
+        softmax, temperature, dtype=precision_for(logits)
     )
 
 

@@ -96,15 +96,14 @@ def sample_of(values: Any) -> Array:
     assert isinstance(values.bytes, PlainBytes)
     blocks = StoredBlocks(values)
     n_channels, rounds, row = blocks.shape
-    # Runs of voxels, in the rounds and within a row as far from each other as can be.
+    # Runs of voxels from everywhere, and in no step with the planes of the volume.
     n_runs = min(_RUNS, rounds * row)
     length = min(row, VOXELS // n_runs)
     together = VOXELS // n_runs // length  # rounds, where these are shorter than a run
     places = []
     for number in range(n_runs):
         around = number * rounds // n_runs
-        share = number / n_runs if rounds == 1 else number * _GOLDEN % 1
-        start = round(share * (row - length))
+        start = round(number * _GOLDEN % 1 * (row - length))
         places.append((slice(around, around + together), slice(start, start + length)))
     return np.concatenate(
         [blocks[(slice(None), *place)].reshape(n_channels, -1) for place in places],

@@ -228,7 +228,7 @@ def _listed(arrays: Sequence[ChunkedArray]) -> str:
 def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int, ...]:
     """What to read at a time: whole chunks, more along the last axes than the first."""
     block = [
-        min(chunk, length)
+        max(1, min(chunk, length))
         for chunk, length in zip(chunks or (1,) * len(shape), shape, strict=True)
     ]
     for axis in reversed(range(len(shape))):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..grid import Grid
 from ..probabilities import ProbabilityMap
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
@@ -101,7 +100,8 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
     if named is not None:
         named = given_axis(named, array.shape, array.path.name)
     axes = array.axes
-    if axes is not None and (named is None or axes[named].role == CLASSES):
+    called = [n for n, axis in enumerate(axes or ()) if axis.role == CLASSES]
+    if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
         return _Understood(array, values, (order,), axes, array.note)
     found, stacked = _found(array, values, named, several)
@@ -110,6 +110,11 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
         for axis in range(len(array.shape))
         if axis != found.axis and not (stacked and axis == 0)
     )
+    if len(others) < 2:
+        raise InputError(
+            f"{array.path.name} has shape {array.shape}, which leaves less than two "
+            "axes for space beside the class axis."
+        )
     orders = [
         Order(found.axis, 0 if stacked else None, space)
         for space in (others[::-1], others)
@@ -158,26 +163,14 @@ def _found(
 
 def _maps(understood: _Understood) -> list[ProbabilityMap]:
     """All members, with the place and the names that are known."""
-    path, axes = understood.array.path, understood.axes
+    path, note = understood.array.path, understood.note
     order, place = _placed(understood)
     twin = shape_of_twin(_beside(path))
-    note = understood.note
-    if place.grid is None and axes is not None:
-        spatial = tuple(axes[n] for n in order.space)
-        shape = tuple(understood.array.shape[n] for n in order.space)
-        own = grid_of(spatial, shape)
-        if isinstance(own, Grid):
-            place = Place(own)
+    if place.grid is None and understood.axes is not None:
+        place, told = _own_place(understood, order, place)
+        note = " ".join(filter(None, (note, told)))
+        if place.grid is not None:
             twin = None  # its axes are not those of this place
-            if not has_directions(spatial):
-                told = (
-                    f"{path.name} says how large its voxels are, but not where Right, "
-                    "Anterior and Superior are: its axes x, y and z were taken for "
-                    "them, so left and right may be swapped."
-                )
-                note = " ".join(filter(None, (note, told)))
-        else:
-            place = Place(note=f"{place.note} {own}")
     maps = []
     for member in range(understood.n_members):
         values = _as_flat_as(order.class_first(understood.values, member), twin)
@@ -187,6 +180,34 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
         opened = probability_map(values, path, place, name=name, note=note)
         maps.append(_named(opened, understood.array.class_names))
     return maps
+
+
+def _own_place(
+    understood: _Understood, order: Order, place: Place
+) -> tuple[Place, str]:
+    """The place that the file itself gives, and what to know of it.
+
+    Parameters
+    ----------
+    understood : _Understood
+        Values with named axes.
+    order : Order
+        Of these.
+    place : Place
+        What there is beside, with the reason why that is nothing.
+    """
+    assert understood.axes is not None
+    spatial = tuple(understood.axes[n] for n in order.space)
+    own = grid_of(spatial, tuple(understood.array.shape[n] for n in order.space))
+    if isinstance(own, str):
+        return Place(note=f"{place.note} {own}"), ""
+    if has_directions(spatial):
+        return Place(own), ""
+    return Place(own), (
+        f"{understood.array.path.name} says how large its voxels are, but not where "
+        "Right, Anterior and Superior are: its axes x, y and z were taken for them, so "
+        "left and right may be swapped."
+    )
 
 
 def _placed(understood: _Understood) -> tuple[Order, Place]:

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from .conventions import BIDS_LABELS, Convention, convention_of
+from .image_files import load, stored_values
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
 HIGHEST = 1.1
@@ -75,15 +76,15 @@ def family_of(path: Path) -> Family | None:
     if len(files) < 2 or found["class"] not in files:
         return None
     order = sorted(files, key=_place)
+    start, end = found.span("class")
     missing = _missing(order, convention)
     if missing:
-        start, end = found.span("class")
         missing = path.name[:start] + missing + path.name[end:]
     return Family(
         tuple(files[one] for one in order),
         tuple(convention.name_of(one) for one in order),
         convention.tool,
-        (found["before"] + found["behind"]).strip("_") or found[0],
+        (found["before"] + found["behind"] or path.name[:start]).strip("_"),
         missing,
     )
 
@@ -167,23 +168,23 @@ def _missing(order: list[str], convention: Convention) -> str:
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
     """Whether its header allows it; so it does where it cannot be read."""
-    import nibabel as nib
-
     try:
-        image: Any = nib.load(path)
+        image = load(path)
         if sum(int(length) > 1 for length in image.shape) > 3:
             return False
-        return not convention.may_be_scans or _ends_at_one(image)
+        return not convention.may_be_scans or _ends_at_one(image, path)
     except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
         return True
 
 
-def _ends_at_one(image: Any) -> bool:
+def _ends_at_one(image: Any, path: Path) -> bool:
     """Whether values are from 0 to 1, as far as type and middle plane tell."""
     stored, data = image.get_data_dtype(), image.dataobj
     if stored.kind in "iu":
         return bool(np.iinfo(stored).max * data.slope + data.inter < HIGHEST)
-    plane = np.asarray(data[..., image.shape[-1] // 2])
+    stored_values(image, path, image.shape)  # refuses what the file cannot hold
+    with np.errstate(all="ignore"):
+        plane = np.asarray(data[..., image.shape[-1] // 2])
     known = plane[np.isfinite(plane)]
     return bool(known.max(initial=0) < HIGHEST and known.min(initial=0) > 1 - HIGHEST)
 

@@ -10,7 +10,8 @@ from ..probabilities import ProbabilityMap
 from . import MODULES, is_image, is_readable
 from . import open_probabilities as open_file
 from .families import family_of
-from .nifti import load, stem
+from .image_files import load
+from .nifti import stem
 from .options import Options
 
 #: Folders that are one array, and not a place for files.

@@ -13,8 +13,9 @@ from ..grid import Grid
 from ..probabilities import ProbabilityMap
 from . import IMAGES
 from .dataset_json import channels_for, file_ending_beside
+from .image_files import grid_of, load
 from .maps import is_map
-from .nifti import grid_of, load, stem
+from .nifti import stem
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -56,6 +56,7 @@ class JoinedPlainFiles(JoinedFiles):
         Bytes of each part.
     """
 
+    parts: tuple[PlainBytes, ...]
     sizes: tuple[int, ...]
 
     def read_into(self, start: int, out: memoryview) -> None:
@@ -65,10 +66,8 @@ class JoinedPlainFiles(JoinedFiles):
         while done < len(out):
             number = bisect_right(ends, start + done)
             left = ends[number] - (start + done)
-            part = self.parts[number]
-            assert isinstance(part, PlainBytes)
             piece = out[done : done + left]
-            part.read_into(self.sizes[number] - left, piece)
+            self.parts[number].read_into(self.sizes[number] - left, piece)
             done += len(piece)
 
 
@@ -90,10 +89,10 @@ class PlainAsFloat32(AsFloat32):
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on; both are whole values."""
-        assert isinstance(self.values.bytes, PlainBytes)
+        plain = cast(PlainBytes, self.values.bytes)
         raw = np.empty(len(out) // _FLOAT32.itemsize, self.values.stored)
         first = start // _FLOAT32.itemsize * raw.itemsize
-        self.values.bytes.read_into(first, raw.view(np.uint8).data)
+        plain.read_into(first, raw.view(np.uint8).data)
         out[:] = self.values.scaled(raw).astype(_FLOAT32, copy=False).tobytes()
 
 
@@ -139,7 +138,8 @@ def with_scale(values: StoredValues) -> StoredValues:
         return values
     from ..fold.sampling import sample_of
 
-    return replace(values, scale=scale_of(sample_of(values), 0) or 1.0)
+    with np.errstate(all="ignore"):  # infinity times 0 is no data, and no news
+        return replace(values, scale=scale_of(sample_of(values), 0) or 1.0)
 
 
 def _storage(values: StoredValues) -> tuple[np.dtype[Any], float, float]:

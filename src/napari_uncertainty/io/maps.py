@@ -1,4 +1,7 @@
-"""Uncertainty maps as NIfTI, on the grid they were computed on, with a JSON beside."""
+"""Uncertainty maps as NIfTI, on the grid they were computed on, with a JSON beside.
+
+:mod:`.written_maps` reads them back.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from nibabel.spatialimages import HeaderDataError
 from ..errors import InputError
 from ..grid import Grid
 from .atomic import write_whole
+from .image_files import is_nifti
 from .nifti import SUFFIXES, stem
 
 # Ends the description in the header of every map.
@@ -94,7 +98,9 @@ def write_map(
 
 
 def is_map(image: Any) -> bool:
-    """Whether a NIfTI image, opened by nibabel, is a map that this program wrote."""
+    """Whether an image, opened by nibabel, is a map that this program wrote."""
+    if not is_nifti(image):  # FreeSurfer's headers have no description
+        return False
     return bytes(image.header["descrip"].item()).endswith(_MADE_HERE.encode())
 
 

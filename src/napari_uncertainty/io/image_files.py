@@ -1,0 +1,152 @@
+"""Image files, NIfTI and MGZ: header, place and values, whatever they hold."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.filebasedimages import ImageFileError
+from nibabel.freesurfer.mghformat import MGHError, MGHHeader
+from nibabel.openers import ImageOpener
+from nibabel.spatialimages import HeaderDataError
+
+from ..errors import InputError
+from ..grid import Grid
+from ..limits import check_fits_memory
+from ..stored import StoredValues
+from .byte_sources import GZIP, PackedFile, PlainFile
+
+Array = np.ndarray[Any, Any]
+
+#: Endings of FreeSurfer's images.
+MGH = (".mgz", ".mgh")
+
+# What nibabel raises for damaged files, besides its own errors.
+_DAMAGED = (
+    ImageFileError, HeaderDataError, MGHError, OSError, EOFError, LookupError,
+    ValueError, TypeError, OverflowError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+def load(path: Path) -> Any:
+    """Open a NIfTI or MGZ file (header only; the data follow when asked for)."""
+    is_mgh = path.name.lower().endswith(MGH)
+    try:
+        image: Any = _load_mgh(path) if is_mgh else nib.load(path)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+    if not (is_mgh or is_nifti(image)):
+        raise InputError(f"{path.name} is neither NIfTI-1, NIfTI-2 nor MGZ.")
+    return image
+
+
+def grid_of(image: Any, shape: tuple[int, ...] | None = None) -> Grid:
+    """Where the voxels of an image that was opened by :func:`load` are.
+
+    Parameters
+    ----------
+    image : nibabel image
+        NIfTI or MGZ.
+    shape : tuple of int or None
+        Its spatial axes; by default the first three.
+    """
+    shape = image.shape[:3] if shape is None else shape
+    return Grid(shape, image.affine, image.header if is_nifti(image) else None)
+
+
+def read_data(image: Any, path: Path) -> Array:
+    """Voxel values: as stored where nothing is scaled, else float32."""
+    check_header(image, path)
+    stored = image.get_data_dtype()
+    scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
+    in_memory = np.dtype(np.float32) if scaled else stored
+    check_fits_memory(path, image.shape, in_memory)
+    stored_values(image, path, image.shape)  # refuses what the file cannot hold
+    try:
+        with np.errstate(all="ignore"):  # what is not finite, is seen for itself
+            if scaled:
+                data = image.get_fdata(dtype=np.float32, caching="unchanged")
+                return np.asarray(data)
+            data = np.asanyarray(image.dataobj)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+    # Viewers and compiled code expect the machine's own byte order.
+    native: Array = data.astype(data.dtype.newbyteorder("="), copy=False)
+    return native
+
+
+def stored_values(image: Any, path: Path, shape: tuple[int, ...]) -> StoredValues:
+    """The values of an image, to be read later.
+
+    Parameters
+    ----------
+    image : nibabel image
+        Whose header was checked.
+    path : Path
+        Its file.
+    shape : tuple of int
+        Its axes, the last of which is that of the classes.
+
+    Raises
+    ------
+    InputError
+        If the file cannot hold what its header promises.
+    """
+    stored = image.get_data_dtype()
+    size = math.prod(shape) * stored.itemsize
+    offset = int(image.dataobj.offset)
+    gzipped = path.name.lower().endswith((".gz", ".mgz"))
+    return StoredValues(
+        path,
+        PackedFile(path, 0, path.stat().st_size, skip=offset, size=size, wbits=GZIP)
+        if gzipped
+        else PlainFile(path, offset, size),
+        file_shape=shape[::-1],
+        class_axis=0,
+        stored=stored,
+        slope=float(image.dataobj.slope),
+        inter=float(image.dataobj.inter),
+    )
+
+
+def check_header(image: Any, path: Path) -> None:
+    """Raise InputError where there is no image of real numbers."""
+    stored = image.get_data_dtype()
+    if stored.names is not None or stored.kind not in "iuf":
+        raise InputError(
+            f"{path.name} stores colour or complex values; a scan, labels or "
+            "probabilities have one real number for each voxel."
+        )
+    if len(image.shape) < 2 or min(image.shape) < 1:
+        raise InputError(f"{path.name} has shape {image.shape}: no image to show.")
+
+
+def squeezed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Without axes of length 1 behind the third, as ITK writes vector images."""
+    spatial = tuple(int(length) for length in shape[:3])
+    return spatial + tuple(int(length) for length in shape[3:] if length > 1)
+
+
+def is_nifti(image: Any) -> bool:
+    """Whether an image has NIfTI's header, with its codes and intent."""
+    return isinstance(image, nib.Nifti1Image | nib.Nifti2Image)
+
+
+def _load_mgh(path: Path) -> Any:
+    """As nibabel does, which would leave the file open that it read the header from."""
+    with ImageOpener(str(path)) as file, np.errstate(all="ignore"):
+        header = MGHHeader.from_fileobj(file)
+        affine = header.get_affine()
+    return nib.MGHImage(ArrayProxy(str(path), header.copy()), affine, header)
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path.name} cannot be read: it is damaged, cut short or no image ({error})."
+    )
