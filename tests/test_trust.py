@@ -17,7 +17,7 @@ from phantoms import asymmetric, disguised, softmax_of
 
 SHAPE = (16, 18, 20)
 GRID = Grid(SHAPE, OBLIQUE)
-ALWAYS = ["sums", "no_data", "precision"]
+ALWAYS = ["kind", "no_data", "precision"]
 
 
 @pytest.fixture

@@ -76,6 +76,7 @@ def test_tiny_probabilities(dtype):
         )
     )
 )
+@pytest.mark.filterwarnings("ignore:The values were taken for softmax")
 @pytest.mark.filterwarnings("ignore:The probabilities of a voxel should sum to 1")
 def test_any_nonnegative_input(values):
     """Whatever the sums: finite, in range, and right where there is data."""
@@ -88,6 +89,7 @@ def test_any_nonnegative_input(values):
     assert (entropy <= np.log2(len(values))).all()
 
 
+@pytest.mark.filterwarnings("ignore:The values were taken for softmax")
 @pytest.mark.filterwarnings("ignore:The probabilities of a voxel should sum to 1")
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 5, 1e30])
 def test_sums_far_from_one_are_normalised(scale, probabilities):
@@ -194,10 +196,18 @@ def test_nothing_to_compute_is_refused(values):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"base": 10}, {"base": 2.0}, {"kind": "logits"}, {"class_axis": 4}]
+    "wrong",
+    [
+        {"base": 10},
+        {"base": 2.0},
+        {"kind": "scores"},
+        {"class_axis": 4},
+        {"temperature": 0},
+        {"temperature": np.nan},
+    ],
 )
 def test_wrong_arguments(wrong, probabilities):
-    with pytest.raises(ValueError, match=r"base|kind|class axis"):
+    with pytest.raises(ValueError, match=r"base|kind|class axis|temperature"):
         nu.entropy(probabilities, **wrong)
 
 

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 from scipy.special import entr
 
+from every_kind import expected, outcomes, random_values
 from generated import softmax
 from napari_uncertainty import uncertainty
 from napari_uncertainty.checks import Check, percent, worst_level
-from napari_uncertainty.checks.values import (
-    check_no_data,
-    check_precision,
-    check_sums,
-)
-from napari_uncertainty.fold import iter_fold
+from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
+from napari_uncertainty.fold import UncertaintyMaps, iter_fold
+from napari_uncertainty.kinds import n_classes_of, n_states_of
 from napari_uncertainty.steps import run
 from napari_uncertainty.stored import StoredValues
 
@@ -33,6 +31,22 @@ def in_steps(values, scale, dtype=np.uint8):
     return np.rint(values.astype(np.float64) * scale).astype(dtype)
 
 
+def taken_for(n_channels, kind="softmax", scale=1.0):
+    """Maps that nothing is known of but what their values were taken for."""
+    return UncertaintyMaps(
+        maps={},
+        no_data=None,
+        prediction=None,
+        n_classes=n_classes_of(kind, n_channels),
+        n_states=n_states_of(kind, n_channels),
+        base=2,
+        largest_sum_deviation=0.0,
+        sum_tolerance=0.01,
+        kind=kind,
+        scale=scale,
+    )
+
+
 @pytest.mark.parametrize(
     ("factor", "level"),
     [(1, "green"), (1.005, "green"), (1.05, "amber"), (0.92, "amber"), (1.5, "red")],
@@ -41,8 +55,9 @@ def test_sums_are_judged_by_their_largest_deviation(rng, factor, level):
     values = softmax(rng, (4, *SHAPE)).astype(np.float64)
     values /= values.sum(axis=0)
     values[:, 1, 2, 3] *= factor
-    check = check_sums(run(iter_fold(values)))
-    assert (check.name, check.level) == ("sums", level)
+    check = check_kind(run(iter_fold(values)))
+    assert (check.name, check.level) == ("kind", level)
+    assert check.numbers["kind"] == "softmax"
     deviation = check.numbers["largest_sum_deviation"]
     assert deviation == pytest.approx(abs(factor - 1), abs=1e-6)
     if level != "green":
@@ -74,7 +89,7 @@ def test_no_voxel_with_data():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4"])
 def test_floating_point_numbers_lose_nothing(rng, dtype):
-    check = check_precision(softmax(rng, (8, *SHAPE)).astype(dtype), 8)
+    check = check_precision(softmax(rng, (8, *SHAPE)).astype(dtype), taken_for(8))
     assert (check.name, check.level) == ("precision", "green")
     assert "entropy_loss_bits" not in check.numbers
     assert check.numbers["step"] is None
@@ -86,7 +101,7 @@ def test_loss_to_uint8_is_within_what_is_told(rng, n_classes, sharpness):
     values = softmax(rng, (n_classes, 12, 13, 14), sharpness).astype(np.float64)
     stored = in_steps(values, 255)
     lost = entropy_in_bits(values) - entropy_in_bits(stored)
-    told = check_precision(stored, n_classes)
+    told = check_precision(stored, taken_for(n_classes, "scaled", 255))
     # Rounding of many small classes may take a unit or two from most sums.
     assert told.numbers["step"] == pytest.approx(1 / 255, rel=0.01)
     assert 0 < lost.max() <= told.numbers["entropy_loss_bits"]
@@ -96,7 +111,7 @@ def test_loss_to_uint8_is_within_what_is_told(rng, n_classes, sharpness):
 
 def test_loss_of_8_classes_to_uint8_is_told_as_some_tenths_of_a_bit(rng):
     stored = in_steps(softmax(rng, (8, *SHAPE)), 255)
-    check = check_precision(stored, 8)
+    check = check_precision(stored, taken_for(8, "scaled", 255))
     loss = check.numbers["entropy_loss_bits"]
     assert 0.1 < loss < 0.4
     assert f"{loss:.2g} bit" in check.sentence
@@ -109,7 +124,8 @@ def test_told_loss_is_reached_by_classes_just_below_half_a_step(rng, n_classes):
     worst[0] = 1 - (n_classes - 1) * below
     stored = in_steps(worst, 255)
     assert np.count_nonzero(stored) == 1
-    told = check_precision(in_steps(softmax(rng, (n_classes, *SHAPE)), 255), n_classes)
+    stored = in_steps(softmax(rng, (n_classes, *SHAPE)), 255)
+    told = check_precision(stored, taken_for(n_classes, "scaled", 255))
     assert told.numbers["entropy_loss_bits"] == pytest.approx(
         entropy_in_bits(worst), rel=0.01
     )
@@ -126,7 +142,9 @@ def test_told_loss_is_reached_by_classes_just_below_half_a_step(rng, n_classes):
 )
 def test_step_is_that_of_what_the_values_sum_to(rng, scale, dtype, level):
     values = softmax(rng, (4, 20, 20, 20))
-    check = check_precision(in_steps(values, scale, dtype), 4)
+    check = check_precision(
+        in_steps(values, scale, dtype), taken_for(4, "scaled", scale)
+    )
     assert check.numbers["step"] == pytest.approx(1 / scale)
     assert check.level == level
     assert f"1/{scale:,}" in check.sentence
@@ -137,8 +155,8 @@ def test_steps_are_seen_in_what_was_scaled_to_1_afterwards(rng, dtype):
     """As whoever reads 8-bit images with a slope and writes floats has it."""
     values = softmax(rng, (4, 20, 20, 20))
     stored = in_steps(values, 255)
-    whole = check_precision(stored, 4)
-    scaled = check_precision((stored / np.float64(255)).astype(dtype), 4)
+    whole = check_precision(stored, taken_for(4, "scaled", 255))
+    scaled = check_precision((stored / np.float64(255)).astype(dtype), taken_for(4))
     assert scaled.level == "amber"
     assert scaled.numbers["step"] == pytest.approx(1 / 255)
     assert scaled.numbers["entropy_loss_bits"] == pytest.approx(
@@ -152,7 +170,7 @@ def test_loss_to_float16_is_within_what_is_told_and_small(rng, n_classes, sharpn
     values = softmax(rng, (n_classes, 12, 13, 14), sharpness).astype(np.float64)
     halves = values.astype(np.float16)
     moved = np.abs(entropy_in_bits(values) - entropy_in_bits(halves)).max()
-    check = check_precision(halves, n_classes)
+    check = check_precision(halves, taken_for(n_classes))
     assert check.level == "green"
     assert moved <= check.numbers["entropy_loss_bits"] < 0.01
     assert "float16" in check.sentence
@@ -162,7 +180,7 @@ def test_loss_to_float16_is_within_what_is_told_and_small(rng, n_classes, sharpn
 def test_one_hot_labels_are_no_probabilities(rng, dtype):
     labels = rng.integers(0, 4, SHAPE)
     one_hot = (labels == np.arange(4).reshape(4, 1, 1, 1)).astype(dtype)
-    check = check_precision(one_hot, 4)
+    check = check_precision(one_hot, taken_for(4))
     assert check.level == "red"
     assert "Only 0 and 1" in check.sentence
     assert check.numbers["step"] == 1
@@ -175,7 +193,8 @@ def test_probabilities_that_are_certain_nearly_everywhere_are_no_labels(rng, dty
     values[0] = 1
     values[:, 19:22, 27:30, 39:42] = softmax(rng, (2, 3, 3, 3))
     stored = in_steps(values, 255) if dtype == np.uint8 else values.astype(dtype)
-    assert check_precision(stored, 2).level != "red"
+    scale = 255 if dtype == np.uint8 else 1
+    assert check_precision(stored, taken_for(2, scale=scale)).level != "red"
 
 
 def stored_in_a_file(dtype, **scaling):
@@ -194,34 +213,64 @@ def stored_in_a_file(dtype, **scaling):
     ],
 )
 def test_step_of_values_in_a_file_is_in_its_header(values, step):
-    check = check_precision(values, 4)
+    check = check_precision(values, taken_for(4, scale=values.scale))
     assert check.numbers["step"] == pytest.approx(step)
     assert f"1/{round(1 / step):,}" in check.sentence
 
 
 @pytest.mark.parametrize("dtype", ["<f2", ">f2"])
 def test_halves_in_a_file_are_told_as_such(dtype):
-    check = check_precision(stored_in_a_file(dtype), 4)
+    check = check_precision(stored_in_a_file(dtype), taken_for(4))
     assert "float16" in check.sentence
     assert 0 < check.numbers["entropy_loss_bits"] < 0.01
 
 
 def test_floats_in_a_file_lose_nothing():
-    check = check_precision(stored_in_a_file(np.float32), 4)
+    check = check_precision(stored_in_a_file(np.float32), taken_for(4))
     assert check.level == "green"
     assert check.numbers == {"dtype": "float32", "step": None}
 
 
 @pytest.mark.parametrize(
-    ("dtype", "step"),
-    [(np.uint8, 1 / 255), (np.uint16, 1 / 65535), (np.float32, None)],
+    ("dtype", "scale", "step"),
+    [(np.uint8, 255, 1 / 255), (np.uint16, 65535, 1 / 65535), (np.float32, 1, None)],
 )
-def test_lazy_values_are_not_computed(dtype, step):
+def test_lazy_values_are_not_computed(dtype, scale, step):
     def never(block):
         raise AssertionError("computed")
 
     values = da.zeros((4, 6, 6, 6), dtype=dtype).map_blocks(never, dtype=dtype)
-    assert check_precision(values, 4).numbers["step"] == step
+    check = check_precision(values, taken_for(4, scale=scale))
+    assert check.numbers["step"] == step
+
+
+@pytest.mark.parametrize("kind", ["foreground", "sigmoid", "fractions"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16])
+def test_loss_of_every_kind_is_within_what_is_told(rng, kind, dtype):
+    values = random_values(kind, rng, (3, 30, 30, 30), np.float64)
+    whole = dtype == np.uint8
+    stored = in_steps(values, 255) if whole else values.astype(dtype)
+    kept = stored.astype(np.float64) / (255 if whole else 1)
+    before, after = (expected(outcomes(kind, x))["entropy"] for x in (values, kept))
+    maps = taken_for(len(values), kind, 255 if whole else 1.0)
+    told = check_precision(stored, maps).numbers["entropy_loss_bits"]
+    assert 0 < np.abs(before - after).max() <= told
+
+
+def test_halves_of_logits_are_told_as_no_loss(rng):
+    values = random_values("logits", rng, (3, *SHAPE)).astype(np.float16)
+    check = check_precision(values, taken_for(3, "logits"))
+    assert check.level == "green"
+    assert check.numbers == {"dtype": "float16", "step": None}
+
+
+@pytest.mark.parametrize("kind", ["foreground", "sigmoid"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, bool])
+def test_masks_are_no_probabilities(rng, kind, dtype):
+    full = 255 if dtype == np.uint8 else 1
+    values = (rng.integers(0, 2, (1, *SHAPE)) * full).astype(dtype)
+    check = check_precision(values, taken_for(1, kind, full))
+    assert check.level == ("amber" if dtype == np.uint8 else "red")
 
 
 @pytest.mark.parametrize(
@@ -250,9 +299,9 @@ def test_worst_level():
 
 
 def test_check_as_plain_values():
-    check = Check("sums", "amber", "Odd.", {"largest_sum_deviation": 0.5})
+    check = Check("kind", "amber", "Odd.", {"largest_sum_deviation": 0.5})
     assert check.to_dict() == {
-        "name": "sums",
+        "name": "kind",
         "level": "amber",
         "sentence": "Odd.",
         "largest_sum_deviation": 0.5,

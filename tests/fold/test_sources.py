@@ -1,6 +1,7 @@
 """The same values from every source and layout give the same maps."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import dask.array as da
@@ -15,8 +16,9 @@ from hypothesis.extra.numpy import array_shapes
 import napari_uncertainty as nu
 from folding import run
 from generated import softmax
-from napari_uncertainty.fold import arrays, by_class, by_voxel, iter_fold, streams
-from napari_uncertainty.fold import values as values_module
+from napari_uncertainty.fold import iter_fold
+from napari_uncertainty.io import open_probabilities
+from small_pieces import small_pieces
 
 MEASURES = ("entropy", "least_confidence", "margin", "gini")
 CLOSE = {"atol": 1e-6, "rtol": 0}
@@ -44,18 +46,6 @@ def assert_maps(maps, values, **close):
     np.testing.assert_array_equal(np.asarray(maps.prediction), values.argmax(axis=0))
     assert not np.asarray(maps.no_data).any()
     assert maps.n_classes == len(values)
-
-
-def small_pieces(blocks):
-    """Make every source come in many pieces, however small the test's volume is."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(arrays, "BLOCK_VALUES", blocks)
-    patch.setattr(streams, "BLOCK_VALUES", blocks)
-    patch.setattr(by_voxel, "BLOCK_VALUES", blocks)
-    patch.setattr(by_class.ByClass, "piece_values", blocks)
-    patch.setattr(by_class, "RUN_VOXELS", max(1, blocks // 3))
-    patch.setattr(values_module, "GRAIN", max(1, blocks // 7))
-    return patch
 
 
 softmaxes = st.builds(
@@ -165,4 +155,7 @@ def test_one_voxel_and_one_class(tmp_path, name):
     if name.endswith((".npy", ".nii", ".nii.gz")):
         values = np.full((2, 1, 1, 1), 0.5, np.float32)
     write(path, values)
-    assert_maps(nu.uncertainty(path, MEASURES), values)
+    assert_maps(
+        nu.uncertainty(replace(open_probabilities(path), kind="softmax"), MEASURES),
+        values,
+    )

@@ -69,7 +69,8 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     classes of q / 2 each are lost beside a certain one: (C - 1) h(q / 2) +
     h(1 - (C - 1) q / 2) bits, where h(p) = -p log2 p. A float16 is off by 2^-11 of
     itself, which moves the entropy H by up to 2^-11 (H + log2 e): the differential of
-    h is -(log2 p + log2 e) dp.
+    h is -(log2 p + log2 e) dp. What is left over beside values near 1 has their step,
+    2^-11, where no sum divides it away.
     """
     step, n_classes = _step(values, maps), maps.n_classes
     name = str(values.stored if isinstance(values, StoredValues) else values.dtype)
@@ -83,12 +84,12 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
             numbers,
         )
     if step is not None:
-        lost = min((n_classes - 1) * step / 2, 1 - 1 / n_classes)
-        each = lost / max(1, n_classes - 1)
-        loss = (n_classes - 1) * _h(each) + _h(1 - lost)
+        loss = _loss_to_steps(step, n_classes)
         sentence = f"Stored in steps of {_step_name(step)}"
     elif maps.kind != LOGITS.name and (name.endswith("f2") or name == "float16"):
         loss = 2**-11 * (math.log2(n_classes) + math.log2(math.e))
+        if not KINDS[maps.kind].sums_matter:
+            loss = _loss_to_steps(2**-11, n_classes)
         sentence = "Stored as float16"
     else:
         return Check("precision", "green", f"Stored as {name}.", numbers)
@@ -132,6 +133,12 @@ def _step(values: Any, maps: UncertaintyMaps) -> float | None:
     if step <= smallest or np.abs(steps - np.rint(steps)).max() > 0.05:
         return None
     return 1 / round(1 / step)
+
+
+def _loss_to_steps(step: float, n_classes: int) -> float:
+    lost = min((n_classes - 1) * step / 2, 1 - 1 / n_classes)
+    each = lost / max(1, n_classes - 1)
+    return (n_classes - 1) * _h(each) + _h(1 - lost)
 
 
 def _step_name(step: float) -> str:

@@ -212,7 +212,7 @@ def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> Firs
     doubt = contradiction = ""
     if _is_auto(member):
         doubt = evidence.doubt
-    elif evidence.sentence and not evidence.doubt:
+    elif evidence.sentence and not evidence.allows(kind):
         contradiction = evidence.against(kind)
     return First(reading, evidence.sentence, doubt, contradiction)
 

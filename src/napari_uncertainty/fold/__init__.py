@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,60 +19,22 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..evidence import Evidence, evidence_of
-from ..kinds import AUTO, FOREGROUND, KINDS, LOGITS, SOFTMAX, check_kind
+from ..kinds import AUTO, KINDS, LOGITS, SOFTMAX
 from ..limits import available_processors, check_room
-from ..measures import MEASURES, Base, check_base
+from ..measures import Base
 from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
 from ..stored import PlainBytes, StoredBlocks, StoredValues
 from .arrays import iter_fold_array
 from .blocks import in_memory_order
-from .kernel import Kernel
-from .kernels import kernel_of
 from .lazy import as_dask, iter_fold_dask, lazy_maps
 from .logits import SoftmaxBlocks, SoftmaxStream, softmax_of_dask
 from .maps import UncertaintyMaps
 from .sampling import WatchedStream, sample_of
 from .streams import iter_fold_stream
 from .values import divisor_of
+from .wanted import Wanted, asked
 
 __all__ = ["UncertaintyMaps", "as_dask", "fold_lazily", "iter_fold"]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a fold is to give.
-
-    Attributes
-    ----------
-    measures, base, predict
-        As of :func:`iter_fold`.
-    kind : str
-        A key of :data:`.KINDS`, or ``"auto"``.
-    temperature : float
-        Of logits.
-    region_order : tuple of int
-        Labels that independent channels write; empty for 1, 2, 3, …
-    declared : bool
-        Whether it is the file that says the kind.
-    """
-
-    measures: tuple[str, ...]
-    base: Base
-    predict: bool
-    kind: str
-    temperature: float
-    region_order: tuple[int, ...]
-    declared: bool
-
-    def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
-        """The arithmetic for that many channels of that type."""
-        kind = self.kind
-        if kind == LOGITS.name:
-            kind = FOREGROUND.name if channels == 1 else SOFTMAX.name
-        return kernel_of(
-            kind, self.measures, self.base, channels, self.predict, dtype,
-            self.region_order,
-        )  # fmt: skip
 
 
 def iter_fold(
@@ -100,7 +62,7 @@ def iter_fold(
     """
     if threads is not None and threads < 1:
         raise ValueError(f"At least 1 thread has to compute, not {threads}.")
-    values, wanted = _asked(
+    values, wanted = asked(
         probabilities, class_axis, measures, base, kind, temperature, predict
     )
     options: Any = {
@@ -124,11 +86,12 @@ def iter_fold(
     if maps is None and refused is None:
         return None
     evidence = evidence_of(watched.sampler.sample)
-    odd = maps is None or maps.sums_message is not None
-    if wanted.kind == AUTO and odd:
-        again = _decided(wanted, evidence)
-        if not KINDS[again.kind].sums_matter:
-            maps, refused = (yield from _iter_fold_as(watched, again, options)), None
+    if wanted.kind == AUTO:
+        decided = _decided(wanted, evidence)
+        if not KINDS[decided.kind].sums_matter:
+            maps, refused = (yield from _iter_fold_as(watched, decided, options)), None
+        elif maps is not None:
+            maps = replace(maps, kind=decided.kind)
     if refused is not None:
         raise refused
     return None if maps is None else _told(maps, wanted, evidence)
@@ -150,7 +113,7 @@ def fold_lazily(
         values = values.values
     if as_dask(values) is None:
         return None
-    values, wanted = _asked(
+    values, wanted = asked(
         probabilities, class_axis, measures, base, kind, temperature, predict
     )
     evidence = None
@@ -162,64 +125,6 @@ def fold_lazily(
     return _told(
         replace(maps, kind=decided.kind, temperature=temperature), wanted, evidence
     )
-
-
-def _asked(
-    probabilities: Any,
-    class_axis: int,
-    measures: Sequence[str],
-    base: Base,
-    kind: str | None,
-    temperature: float,
-    predict: bool,
-) -> tuple[Any, Wanted]:
-    """The values, class axis first, and what to do with them, if it makes sense."""
-    check_base(base)
-    unknown = [name for name in measures if name not in MEASURES]
-    if unknown or not measures:
-        raise ValueError(
-            f"Unknown measure {', '.join(unknown) or '(none)'}; "
-            f"there is {', '.join(MEASURES)}."
-        )
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"A temperature is above 0, not {temperature!r}.")
-    region_order: tuple[int, ...] = ()
-    declared = False
-    if isinstance(probabilities, ProbabilityMap):
-        values, region_order = probabilities.values, probabilities.region_order
-        declared = kind is None and probabilities.kind is not None
-        kind = kind or probabilities.kind or AUTO
-    else:
-        values = _class_first(probabilities, class_axis)
-        kind = kind or SOFTMAX.name
-    check_kind(kind)
-    if values.size == 0:
-        raise InputError(f"An array of shape {values.shape} holds no voxels.")
-    if values.dtype.kind not in "biuf":
-        raise InputError(
-            f"Values of type {values.dtype} are no probabilities; real numbers are."
-        )
-    if kind == FOREGROUND.name and values.shape[0] != 1:
-        raise InputError(
-            f"Foreground only means one channel, and there are {values.shape[0]}; "
-            "choose another kind, or give one of the channels."
-        )
-    return values, Wanted(
-        tuple(measures), base, predict, kind, temperature, region_order, declared
-    )
-
-
-def _class_first(probabilities: Any, class_axis: int) -> Any:
-    """An ndarray, dask array or StoredValues, class axis first."""
-    if isinstance(probabilities, StoredValues):
-        return probabilities
-    chunked = as_dask(probabilities)
-    values = np.asarray(probabilities) if chunked is None else chunked
-    if not -values.ndim <= class_axis < values.ndim:
-        raise InputError(
-            f"There is no class axis {class_axis} in an array of shape {values.shape}."
-        )
-    return np.moveaxis(values, class_axis, 0)
 
 
 def _decided(wanted: Wanted, evidence: Evidence | None) -> Wanted:
@@ -242,7 +147,7 @@ def _told(
     if wanted.kind == AUTO:
         return replace(maps, doubt=evidence.doubt)
     against = evidence.against(wanted.kind)
-    if evidence.doubt:  # a file knows better than its values
+    if evidence.allows(wanted.kind):  # a file knows better than its values
         return maps if wanted.declared else replace(maps, doubt=against)
     return replace(maps, contradiction=against)
 
@@ -271,6 +176,8 @@ def _iter_fold_as(
         if sums_matter:
             refuse_label_map(values, 0)
         values, restore = in_memory_order(values)
+    elif stored is not None and sums_matter and isinstance(stored.bytes, PlainBytes):
+        refuse_label_map(sample_of(stored), 0)
     source = _without_logits(values, wanted)
     kernel = wanted.kernel(values.shape[0], source.dtype)
     if stored is not None:

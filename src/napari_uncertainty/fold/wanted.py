@@ -1,0 +1,114 @@
+"""What is asked of a fold, checked before any value is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..kinds import AUTO, FOREGROUND, LOGITS, SOFTMAX, check_kind
+from ..measures import MEASURES, Base, check_base
+from ..probabilities import ProbabilityMap
+from ..stored import StoredValues
+from .kernel import Kernel
+from .kernels import kernel_of
+from .lazy import as_dask
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a fold is to give.
+
+    Attributes
+    ----------
+    measures, base, predict
+        As of :func:`iter_fold`.
+    kind : str
+        A key of :data:`.KINDS`, or ``"auto"``.
+    temperature : float
+        Of logits.
+    region_order : tuple of int
+        Labels that independent channels write; empty for 1, 2, 3, …
+    declared : bool
+        Whether nobody named the kind: a file says it, or an array has the usual one.
+    """
+
+    measures: tuple[str, ...]
+    base: Base
+    predict: bool
+    kind: str
+    temperature: float
+    region_order: tuple[int, ...]
+    declared: bool
+
+    def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
+        """The arithmetic for that many channels of that type."""
+        kind = self.kind
+        if kind == LOGITS.name:
+            kind = FOREGROUND.name if channels == 1 else SOFTMAX.name
+        return kernel_of(
+            kind, self.measures, self.base, channels, self.predict, dtype,
+            self.region_order,
+        )  # fmt: skip
+
+
+def asked(
+    probabilities: Any,
+    class_axis: int,
+    measures: Sequence[str],
+    base: Base,
+    kind: str | None,
+    temperature: float,
+    predict: bool,
+) -> tuple[Any, Wanted]:
+    """The values, class axis first, and what to do with them, if it makes sense."""
+    check_base(base)
+    unknown = [name for name in measures if name not in MEASURES]
+    if unknown or not measures:
+        raise ValueError(
+            f"Unknown measure {', '.join(unknown) or '(none)'}; "
+            f"there is {', '.join(MEASURES)}."
+        )
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"A temperature is above 0, not {temperature!r}.")
+    region_order: tuple[int, ...] = ()
+    declared = False
+    if isinstance(probabilities, ProbabilityMap):
+        values, region_order = probabilities.values, probabilities.region_order
+        declared = kind is None and probabilities.kind is not None
+        kind = kind or probabilities.kind or AUTO
+    else:
+        values = _class_first(probabilities, class_axis)
+        declared = kind is None
+        kind = kind or SOFTMAX.name
+    check_kind(kind)
+    if values.size == 0:
+        raise InputError(f"An array of shape {values.shape} holds no voxels.")
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"Values of type {values.dtype} are no probabilities; real numbers are."
+        )
+    if kind == FOREGROUND.name and values.shape[0] != 1:
+        raise InputError(
+            f"Foreground only means one channel, and there are {values.shape[0]}; "
+            "choose another kind, or give one of the channels."
+        )
+    return values, Wanted(
+        tuple(measures), base, predict, kind, temperature, region_order, declared
+    )
+
+
+def _class_first(probabilities: Any, class_axis: int) -> Any:
+    """An ndarray, dask array or StoredValues, class axis first."""
+    if isinstance(probabilities, StoredValues):
+        return probabilities
+    chunked = as_dask(probabilities)
+    values = np.asarray(probabilities) if chunked is None else chunked
+    if not -values.ndim <= class_axis < values.ndim:
+        raise InputError(
+            f"There is no class axis {class_axis} in an array of shape {values.shape}."
+        )
+    return np.moveaxis(values, class_axis, 0)
