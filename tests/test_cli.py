@@ -1,18 +1,15 @@
 """The command line, as a user calls it."""
 
-import io
 import json
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from unittest import mock
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_uncertainty.cli import main
+from calling import call_here
 
 PROGRAM = [sys.executable, "-c", "from napari_uncertainty.cli import main; main()"]
 
@@ -27,18 +24,7 @@ def call(*arguments, **environment):
             check=False,
             env={**os.environ, **environment},
         )
-    words = ["napari-uncertainty", *map(str, arguments)]
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", words),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+    return call_here(*arguments)
 
 
 def test_info_of_probabilities(case_folder):
@@ -86,7 +72,7 @@ def test_info_checks_probabilities_against_both(case_folder):
         )
     )
     assert list(checks) == [
-        "sums", "no_data", "precision",
+        "kind", "no_data", "precision", "confidence",
         "agreement", "orientation", "segmentation_grid", "scan_grid",
     ]  # fmt: skip
     assert {one["level"] for one in checks.values()} == {"green"}
@@ -101,7 +87,7 @@ def test_info_checks_probabilities_against_both(case_folder):
         same[either].mean(), abs=1e-12
     )
     sums = values.sum(axis=0, dtype=np.float64)
-    assert checks["sums"]["largest_sum_deviation"] == pytest.approx(
+    assert checks["kind"]["largest_sum_deviation"] == pytest.approx(
         np.abs(sums - 1).max(), abs=1e-6
     )
     assert checks["no_data"]["voxels"] == 6 * 7 * 8
@@ -110,7 +96,7 @@ def test_info_checks_probabilities_against_both(case_folder):
 
 def test_info_without_others_checks_the_file_alone(case_folder):
     checks = checks_of(call("info", case_folder / "case.npz"))
-    assert list(checks) == ["sums", "no_data", "precision"]
+    assert list(checks) == ["kind", "no_data", "precision", "confidence"]
 
 
 def test_info_of_mirrored_probabilities(case_folder):
@@ -245,7 +231,7 @@ def test_report_says_what_is_missing(mapped, case_folder):
     ("words", "said"),
     [
         (["none.nii.gz"], "There is no file "),
-        (["T1.nii.gz"], "Beside the map there is no T1.json"),
+        (["T1.nii.gz"], ""),
         (["MAP", "--scan", "none.nii.gz"], "There is no scan none.nii.gz."),
         (["MAP", "--labels", "T1.nii.gz"], ""),
         (["MAP", "-o", "T1.nii.gz"], ""),

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from .cli_options import (
+    ANY_KIND,
+    Array,
+    BaseName,
+    BaseOption,
+    ClassAxis,
+    Jobs,
+    Kind,
+    Measures,
+    Scheduler,
+    Screenshot,
+    Temperature,
+    base_of,
+    interpretation_of,
+    measures_of,
+)
 from .errors import InputError
-from .measures import MEASURES, UNITS
+from .kinds import AUTO
 
 app = typer.Typer(
     name="napari-uncertainty",
@@ -20,24 +35,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Screenshot = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PNG", help="Write a picture of the 2D and the 3D view, and quit."
-    ),
-]
-
-# What can be chosen, for typer to check and to list.
-MeasureName = Enum("MeasureName", {name: name for name in MEASURES})  # type: ignore[misc]
-
-
-class BaseName(Enum):
-    """Bases of the logarithm as words, for typer."""
-
-    BITS = "2"
-    NATS = "e"
-    NORMALISED = "classes"
 
 
 def main() -> None:
@@ -55,38 +52,29 @@ def map_cases(
         list[str],
         typer.Argument(
             metavar="PROBABILITIES",
-            help="Files, folders to search, patterns in quotes: .npz, .npy, 4D NIfTI.",
+            help="Files, folders to search, patterns in quotes: .npz, .npy, .zarr, "
+            ".h5, images with four axes or one class each.",
         ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the maps.")
     ],
-    measure: Annotated[
-        list[MeasureName] | None,
+    measure: Measures = None,
+    ensemble: Annotated[
+        bool,
         typer.Option(
-            metavar="NAME",
-            help=f"{', '.join(MEASURES)}; give it again for a map of each. By default "
-            "entropy.",
-            show_default=False,
+            "--ensemble",
+            help="All of PROBABILITIES are members of one case: measure what they "
+            "doubt together and where they disagree.",
         ),
-    ] = None,
-    base: Annotated[
-        BaseName, typer.Option(help="Of the logarithm: bits, nats or normalised.")
-    ] = BaseName.BITS,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Processes, one case each; by default one case at a time, on all "
-            "processors.",
-            show_default=False,
-        ),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster."),
-    ] = None,
+    ] = False,
+    kind: Kind = ANY_KIND,
+    temperature: Temperature = 1.0,
+    array: Array = None,
+    class_axis: ClassAxis = AUTO,
+    base: BaseOption = BaseName.BITS,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -127,28 +115,28 @@ def map_cases(
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
     if place and labels is None:
         raise typer.BadParameter("--place needs --labels.")
-    from .batch.case import tasks_of
+    from .batch.case import Task, ensemble_task, tasks_of
     from .batch.inputs import find_inputs
     from .batch.run import executor, run_batch
-    from .batch.segmentations import find_segmentations
     from .batch.summary import outcome
     from .progress import TerminalWatcher
 
-    measures = tuple(dict.fromkeys(one.value for one in measure or ())) or ("entropy",)
     folder = output.absolute()
+    like = Task(
+        "", "", str(folder), measures_of(measure, ensemble), base_of(base),
+        place=place, hotspots=hotspots,
+        how=interpretation_of(kind, temperature, array, class_axis),
+    )  # fmt: skip
     with TerminalWatcher() as watcher:
         try:
             try:
                 sources = find_inputs(probabilities, folder)
-                segmentations: list[Any] = [None] * len(sources)
-                if labels is not None:
-                    segmentations = find_segmentations(labels, sources)
+                if ensemble:
+                    tasks = [ensemble_task(sources, labels, like)]
+                else:
+                    tasks = tasks_of(sources, labels, like)
             except InputError as error:
                 raise typer.BadParameter(str(error)) from error
-            tasks = tasks_of(
-                sources, segmentations, folder, measures, _base(base.value), place,
-                hotspots,
-            )  # fmt: skip
             execute = executor(jobs, scheduler)
             rows = run_batch(tasks, folder, execute, watcher, overwrite=overwrite)
         except KeyboardInterrupt:
@@ -229,7 +217,12 @@ def report(
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help="Scan, segmentation or probabilities.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Scan, segmentation, probabilities (a folder of them, too) or map."
+        ),
+    ],
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -240,14 +233,16 @@ def info(
         Path | None,
         typer.Option(metavar="SCAN", help="Scan to check probabilities against."),
     ] = None,
+    kind: Kind = ANY_KIND,
+    temperature: Temperature = 1.0,
+    array: Array = None,
+    class_axis: ClassAxis = AUTO,
 ) -> None:
     """Print what a file holds and what is to be known of it, as JSON."""
     from .description import describe
-    from .io import is_nifti, open_probabilities, open_volume
 
-    # Of what can only be probabilities, no more is loaded than has to be.
-    volume = open_volume(file) if is_nifti(file) else open_probabilities(file)
-    described = describe(volume, labels, scan)
+    how = interpretation_of(kind, temperature, array, class_axis)
+    described = describe(file, how, labels, scan)
     typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
@@ -257,17 +252,24 @@ def view(
         list[Path],
         typer.Argument(
             metavar="SCAN [SEGMENTATION] PROBABILITIES",
-            help="The files of one case; which is which is seen from their values.",
+            help="The files of one case, or its folder, and maps that were written; "
+            "which is which is seen from their values.",
         ),
     ],
     screenshot: Screenshot = None,
 ) -> None:
-    """Open a case in napari with its entropy computed."""
-    from .io import open_volume
+    """Open a case in napari with its entropy computed, or with the maps that it has."""
     from .plugin.display import require_display
 
     require_display()
-    _show([open_volume(file) for file in files], screenshot)
+    from .plugin.opening import open_path
+
+    volumes: list[Any] = []
+    for file in files:
+        # Of several files with a class each, the first has opened all.
+        if not any(file in getattr(one, "further_sources", ()) for one in volumes):
+            volumes += open_path(file)
+    _show(volumes, screenshot)
 
 
 @app.command()
@@ -278,11 +280,6 @@ def demo(screenshot: Screenshot = None) -> None:
 
     require_display()
     _show(mni152_case(), screenshot)
-
-
-def _base(name: str) -> Any:
-    """The base of that name: ``2`` is a number, the others are words."""
-    return next(base for base in UNITS if str(base) == name)
 
 
 def _show(volumes: Any, screenshot: Path | None) -> None:

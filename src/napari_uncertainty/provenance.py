@@ -13,7 +13,7 @@ from typing import Any
 
 from .checks import Check
 from .fold import UncertaintyMaps
-from .measures import MEASURES
+from .measures import ALL_MEASURES
 from .statistics import MapStatistics
 
 
@@ -52,10 +52,12 @@ def provenance(
     checks : sequence of Check
         What was looked at.
     """
+    # The sentence of a check repeats what it is about.
+    told = [one for one in maps.messages if not any(one in note for note in notes)]
     return {
         "measure": measure,
         "base": maps.base,
-        "unit": MEASURES[measure].unit(maps.base),
+        "unit": ALL_MEASURES[measure].unit(maps.base),
         "kind": maps.kind,
         "temperature": maps.temperature,
         "n_states": maps.n_states,
@@ -64,7 +66,7 @@ def provenance(
         "foreground_only": foreground_only,
         "foreground_from": foreground_from,
         "largest_sum_deviation": maps.largest_sum_deviation,
-        "notes": list(dict.fromkeys((*maps.messages, *notes))),
+        "notes": list(dict.fromkeys((*told, *notes))),
         "checks": [check.to_dict() for check in checks],
         "statistics": asdict(statistics),
         "probabilities": probabilities,

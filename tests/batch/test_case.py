@@ -15,6 +15,7 @@ import napari_uncertainty as nu
 from generated import softmax
 from many_cases import contents, write_case
 from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
+from napari_uncertainty.batch.interpretation import Interpretation
 
 MEMBER = "probabilities.npy"
 
@@ -206,9 +207,12 @@ def test_sums_that_differ_are_a_message(task, source):
     with np.load(source) as archive:
         values = archive["probabilities"]
     np.savez(source, probabilities=values * np.float16(0.5))
+    task = replace(task, how=Interpretation("softmax"))
     row = run_task(task)
     assert row.status == "written"
-    assert "should sum to 1" in row.message
+    assert row.message.count("should sum to 1") == 1
+    assert (row.checks, row.classes) == ("red", 4)
+    assert row.warning in row.message
     assert finished(task) == row
 
 
@@ -222,7 +226,7 @@ def test_removed_meanwhile(task, source):
 
 
 def test_removed_while_it_is_read(task, source, monkeypatch):
-    def gone(path):
+    def gone(path, **_):
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
     monkeypatch.setattr("napari_uncertainty.io.open_probabilities", gone)
@@ -234,7 +238,7 @@ def test_removed_while_it_is_read(task, source, monkeypatch):
 def test_no_probabilities(task, source):
     row = run_task(replace(task, source=str(source.with_name("case.nii.gz"))))
     assert row.status == "failed"
-    assert "not class probabilities" in row.message
+    assert "looks like a label map" in row.message
 
 
 def test_a_folder(task, source):
@@ -263,7 +267,7 @@ def test_a_header_that_promises_more_than_the_file_holds(task, source):
 
 
 def test_out_of_memory(task, monkeypatch):
-    def too_large(path):
+    def too_large(path, **_):
         raise MemoryError("Unable to allocate 9 TiB")
 
     monkeypatch.setattr("napari_uncertainty.io.open_probabilities", too_large)
@@ -274,7 +278,7 @@ def test_out_of_memory(task, monkeypatch):
 
 
 def test_a_bug_is_a_failed_case_and_says_so(task, monkeypatch):
-    def bug(path):
+    def bug(path, **_):
         raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.setattr("napari_uncertainty.io.open_probabilities", bug)
@@ -366,7 +370,8 @@ def test_a_compared_case_says_with_what(compared, source):
     assert said["foreground_from"] == "labels.nii.gz"
     names = [one["name"] for one in said["checks"]]
     assert names == [
-        "sums", "no_data", "precision", "agreement", "orientation", "segmentation_grid",
+        "kind", "no_data", "precision", "confidence",
+        "agreement", "orientation", "segmentation_grid",
     ]  # fmt: skip
     assert all({"name", "level", "sentence"} <= set(one) for one in said["checks"])
     assert [one["path"] for one in said["inputs"]] == [

@@ -18,6 +18,7 @@ from many_cases import (
     contents,
     maps_in,
     run,
+    run_here,
     start,
     wait_until,
     write_case,
@@ -120,7 +121,7 @@ def test_killed_in_the_middle_and_run_again(forty, uninterrupted, tmp_path, jobs
     kill(process)
     for file in output.glob("[!.]*"):
         assert_whole(file)
-    status, out, err = run(forty, "-o", output, "--jobs", jobs)
+    status, out, err = run_here(forty, "-o", output, "--jobs", jobs)
     assert status == 1
     assert " now, " in out
     assert len(err.splitlines()) == 3
@@ -145,7 +146,7 @@ def test_ctrl_c_in_the_middle(forty, uninterrupted, tmp_path, jobs):
     assert "summary.tsv" not in files
     assert not [name for name in files if name.startswith(".")]
     wait_until(lambda: not any(c.is_running() for c in children), "children end")
-    status, _, _ = run(forty, "-o", output, "--jobs", jobs)
+    status, _, _ = run_here(forty, "-o", output, "--jobs", jobs)
     assert status == 1
     assert contents(output) == contents(uninterrupted.folder)
 
@@ -154,7 +155,7 @@ def test_run_again(forty, uninterrupted):
     folder = uninterrupted.folder
     before = contents(folder)
     times = {file: file.stat().st_mtime_ns for file in maps_in(folder)}
-    status, out, err = run(forty, "-o", folder)
+    status, out, err = run_here(forty, "-o", folder)
     assert status == 1
     assert f"{folder} (0 now, 37 had been there), 3 failed" in out
     assert len(err.splitlines()) == 3
@@ -164,12 +165,12 @@ def test_run_again(forty, uninterrupted):
 
 def test_a_changed_input_is_computed_anew_and_overwrite_all(few, tmp_path, rng):
     output = tmp_path / "out"
-    status, out, err = run(few, "-o", output)
+    status, out, err = run_here(few, "-o", output)
     assert (status, err) == (0, "")
     assert out == f"3 of 3 cases written to {output}; see {output}/summary.tsv\n"
     first = contents(output)
     write_case(few, "b", rng)
-    status, out, err = run(few, "-o", output)
+    status, out, err = run_here(few, "-o", output)
     assert (status, err) == (0, "")
     assert "(1 now, 2 had been there)" in out
     second = contents(output)
@@ -179,7 +180,7 @@ def test_a_changed_input_is_computed_anew_and_overwrite_all(few, tmp_path, rng):
         "summary.tsv",
     }
     times = {file: file.stat().st_mtime_ns for file in maps_in(output)}
-    status, out, _ = run(few, "-o", output, "--overwrite")
+    status, out, _ = run_here(few, "-o", output, "--overwrite")
     assert (status, "had been" in out) == (0, False)
     assert contents(output) == second
     assert not [file for file in times if file.stat().st_mtime_ns == times[file]]
@@ -187,7 +188,7 @@ def test_a_changed_input_is_computed_anew_and_overwrite_all(few, tmp_path, rng):
 
 def test_measures_and_base(few, tmp_path):
     measures = ("--measure", "margin", "--measure", "entropy", "--measure", "margin")
-    status, _, err = run(few, "-o", tmp_path, *measures, "--base", "classes")
+    status, _, err = run_here(few, "-o", tmp_path, *measures, "--base", "classes")
     assert status == 0, err
     assert [file.name for file in maps_in(tmp_path)] == [
         f"{case}_{measure}.nii.gz"
@@ -208,7 +209,7 @@ def test_files_folders_and_patterns_at_once(few, tmp_path, rng):
     values = np.moveaxis(softmax(rng, (4, 6, 7, 8)), 0, -1)
     nib.Nifti1Image(values, OBLIQUE).to_filename(few / "net.nii")
     words = (tmp_path / "fold_?", few, few / "a.npz", tmp_path / "missing.npz")
-    status, out, err = run(*words, "-o", tmp_path / "out")
+    status, out, err = run_here(*words, "-o", tmp_path / "out")
     assert status == 1
     assert out.startswith("6 of 7 cases written")
     assert err.startswith("napari-uncertainty: missing: ")
@@ -225,7 +226,7 @@ def test_files_folders_and_patterns_at_once(few, tmp_path, rng):
 def test_into_the_folder_of_the_inputs(few):
     before = contents(few)
     for _ in range(2):
-        status, out, _ = run(few, "-o", few)
+        status, out, _ = run_here(few, "-o", few)
         assert status == 0
         assert out.startswith("3 of 3 cases")
     after = contents(few)
@@ -243,9 +244,10 @@ def test_into_the_folder_of_the_inputs(few):
         ([], "PROBABILITIES"),
     ],
 )
-def test_wrong_usage(few, tmp_path, options, said):
+def test_wrong_usage(few, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
     words = [few if word == "IN" else word for word in options]
-    status, out, err = run(*words, "-o", tmp_path / "out", cwd=tmp_path)
+    status, out, err = run_here(*words, "-o", tmp_path / "out")
     assert (status, out) == (2, "")
     assert said in err
     assert "Usage" in err
@@ -260,9 +262,10 @@ def test_wrong_usage(few, tmp_path, options, said):
         (["--labels", "nowhere", "--place"], "no folder nowhere."),
     ],
 )
-def test_wrong_usage_of_a_segmentation(few, tmp_path, options, said):
+def test_wrong_usage_of_a_segmentation(few, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
     output = tmp_path / "out"
-    status, out, err = run(few, "-o", output, *options, cwd=tmp_path)
+    status, out, err = run_here(few, "-o", output, *options)
     assert (status, out) == (2, "")
     # In a frame that breaks lines.
     assert said in " ".join(err.replace("│", " ").split())
@@ -287,7 +290,7 @@ def test_compared_with_segmentations_of_the_same_names(few, tmp_path):
     words = (few, "-o", output, "--labels", labels)
 
     # Only b has a file beside it, and nothing in the folder.
-    status, out, err = run(*words)
+    status, out, err = run_here(*words)
     assert status == 1
     assert out.startswith("1 of 3 cases written")
     told = dict(line.split(": ", 2)[1:] for line in err.splitlines())
@@ -302,7 +305,7 @@ def test_compared_with_segmentations_of_the_same_names(few, tmp_path):
     assert (rows["c"]["agreement"], rows["c"]["checks"]) == ("", "")
 
     # To be placed: c is new, and so is a, whose place was not known.
-    status, out, err = run(*words, "--place")
+    status, out, err = run_here(*words, "--place")
     assert status == 1
     assert out.startswith(f"2 of 3 cases written to {output}, 1 failed")
     rows = {row["case"]: row for row in table(output)}
@@ -324,27 +327,27 @@ def test_a_comparison_is_not_made_twice(few, tmp_path, rng):
     mirror(few / "b.npz")
     output = tmp_path / "out"
     words = (few, "-o", output, "--labels", few, "--place")
-    status, out, err = run(*words)
+    status, out, err = run_here(*words)
     assert (status, err) == (0, "")
     first = contents(output)
     for labels in (few, few / ".." / few.name):
-        status, out, _ = run(few, "-o", output, "--labels", labels, "--place")
+        status, out, _ = run_here(few, "-o", output, "--labels", labels, "--place")
         assert (status, "(0 now, 3 had been there)" in out) == (0, True)
         assert contents(output) == first
     later = few / "a.nii.gz"
     state = later.stat()
     os.utime(later, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
-    _, out, _ = run(*words)
+    _, out, _ = run_here(*words)
     assert "(1 now, 2 had been there)" in out
     # Not to be placed any more: what was is not as asked for.
-    status, out, err = run(*words[:-1])
+    status, out, err = run_here(*words[:-1])
     assert status == 1
     assert "(0 now, 2 had been there), 1 failed" in out
     assert err.startswith("napari-uncertainty: b: ")
     assert "agrees far better: as loaded" in err
     assert "The map of this case in the output folder was written before." in err
     # Without a segmentation, all are others.
-    status, out, _ = run(few, "-o", output)
+    status, out, _ = run_here(few, "-o", output)
     assert out.startswith("3 of 3 cases written")
     assert "had been" not in out
 
@@ -353,11 +356,9 @@ def test_processes_write_the_same_bytes(few, tmp_path):
     mirror(few / "b.npz")
     (few / "c.nii.gz").unlink()
     options = ("--labels", few, "--place")
-    outs = [
-        run(few, "-o", tmp_path / folder, *options, *jobs)[0]
-        for folder, jobs in (("here", ()), ("there", ("--jobs", 2)))
-    ]
-    assert outs == [1, 1]  # c has no segmentation
+    one = run_here(few, "-o", tmp_path / "here", *options)
+    two = run(few, "-o", tmp_path / "there", *options, "--jobs", 2)
+    assert (one[0], two[0]) == (1, 1)  # c has no segmentation
     here = contents(tmp_path / "here")
     assert len(here) == 2 * 3 + 1  # map, JSON and table of each
     assert contents(tmp_path / "there") == here
@@ -365,7 +366,7 @@ def test_processes_write_the_same_bytes(few, tmp_path):
 
 def test_one_segmentation_for_all(few, tmp_path):
     """One network's output against the labels of another one's."""
-    status, _, err = run(few, "-o", tmp_path / "out", "--labels", few / "a.nii.gz")
+    status, _, err = run_here(few, "-o", tmp_path / "out", "--labels", few / "a.nii.gz")
     assert (status, err) == (0, "")
     rows = {row["case"]: row for row in table(tmp_path / "out")}
     assert {name: row["checks"] for name, row in rows.items()} == {
@@ -390,7 +391,7 @@ def test_no_folder_is_named(few):
 
 def test_a_file_in_place_of_the_folder(few, tmp_path):
     (tmp_path / "out").write_text("mine")
-    status, out, err = run(few, "-o", tmp_path / "out")
+    status, out, err = run_here(few, "-o", tmp_path / "out")
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert err.startswith("napari-uncertainty: Nothing can be written to the folder")
@@ -410,7 +411,7 @@ def test_a_full_disk_fails_by_name(few, tmp_path, rng, jobs):
     assert "large_entropy.nii.gz cannot be written (File too large)" in line
     assert len(contents(output)) == 3 * 2 + 1
     assert table(output)[0]["case"] == "large"
-    status, _, _ = run(few, "-o", output)
+    status, _, _ = run_here(few, "-o", output)
     assert status == 0
 
 

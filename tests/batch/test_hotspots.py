@@ -15,7 +15,7 @@ import pytest
 
 import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
-from many_cases import contents, run, write_case
+from many_cases import contents, run, run_here, write_case
 from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
 from napari_uncertainty.grid import Grid
 
@@ -384,7 +384,7 @@ def test_from_the_command_line(tmp_path, rng):
     (tmp_path / "in" / "b.npz").write_text("no archive")
     words = (tmp_path / "in", "--hotspots", 4, "--labels", tmp_path / "in")
     one, two = tmp_path / "one", tmp_path / "two"
-    status, out, err = run(*words, "-o", one)
+    status, out, err = run_here(*words, "-o", one)
     assert (status, out.startswith("2 of 3 cases written")) == (1, True)
     assert err.startswith("napari-uncertainty: b: ")
     files = contents(one)
@@ -396,7 +396,7 @@ def test_from_the_command_line(tmp_path, rng):
     status, _, _ = run(*words, "-o", two, "--jobs", 2)
     assert status == 1
     assert contents(two) == files
-    status, out, _ = run(*words, "-o", one)
+    status, out, _ = run_here(*words, "-o", one)
     assert "(0 now, 2 had been there)" in out
     assert contents(one) == files
 
@@ -404,7 +404,7 @@ def test_from_the_command_line(tmp_path, rng):
 @pytest.mark.parametrize("count", ["0", "-3", "2.5", "many"])
 def test_wrong_numbers(tmp_path, rng, count):
     source = write_case(tmp_path, "a", rng)
-    status, out, err = run(source, "-o", tmp_path / "out", "--hotspots", count)
+    status, out, err = run_here(source, "-o", tmp_path / "out", "--hotspots", count)
     assert (status, out) == (2, "")
     assert "--hotspots" in err
     assert not (tmp_path / "out").exists()

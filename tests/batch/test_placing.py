@@ -14,7 +14,7 @@ import pytest
 
 import napari_uncertainty as nu
 from generated import OBLIQUE
-from many_cases import contents, run
+from many_cases import contents, run_here
 from napari_uncertainty.batch.case import Task, finished, run_task
 
 # Label and box of each block; no turn of all three looks like another.
@@ -154,7 +154,9 @@ def test_without_a_segmentation_nothing_is_compared(case):
     told = case.told
     assert (told["segmentation"], told["placed"]) == (None, None)
     assert told["foreground_from"] == "prediction"
-    assert {one["name"] for one in told["checks"]} == {"sums", "no_data", "precision"}
+    assert {one["name"] for one in told["checks"]} == {
+        "kind", "no_data", "precision", "confidence",
+    }  # fmt: skip
 
 
 def test_the_segmentation_says_what_is_foreground(case):
@@ -520,10 +522,10 @@ def test_a_disguised_crop_of_a_real_scan(shared_data, tmp_path):
     np.savez(source / "net.npz", probabilities=values.transpose(0, 3, 2, 1)[:, :, ::-1])
     labels = source / "gwm3_m20_seg.nii.gz"
     words = (source / "net.npz", "-o", tmp_path / "out", "--labels", labels)
-    status, _, err = run(*words)
+    status, _, err = run_here(*words)
     assert status == 1
     assert "at voxel (54, 57, 17)" in err
-    status, _, err = run(*words, "--place")
+    status, _, err = run_here(*words, "--place")
     assert (status, err) == (0, "")
     image = nib.load(tmp_path / "out" / "net_entropy.nii.gz")
     told = json.loads((tmp_path / "out" / "net_entropy.json").read_text())
@@ -536,7 +538,7 @@ def test_a_disguised_crop_of_a_real_scan(shared_data, tmp_path):
     np.testing.assert_array_equal(np.asarray(image.dataobj), nu.entropy(undisguised))
     cut = np.asarray(whole.dataobj)[54:203, 57:214, 17:216]
     predicted = values.argmax(axis=0).T
-    assert told["checks"][3]["name"] == "agreement"
-    assert told["checks"][3]["foreground"] == pytest.approx(
+    assert told["checks"][4]["name"] == "agreement"
+    assert told["checks"][4]["foreground"] == pytest.approx(
         jaccard(predicted, cut), abs=1e-12
     )

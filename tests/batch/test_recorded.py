@@ -41,12 +41,12 @@ def test_a_map_by_both_of_its_names(task, ending):
     run_task(task)
     recorded = read_map(task.file("entropy", ending))
     image = nib.load(task.file("entropy", ".nii.gz"))
-    assert recorded.path == task.file("entropy", ".nii.gz")
+    assert recorded.source == task.file("entropy", ".nii.gz")
     np.testing.assert_array_equal(recorded.values, np.asarray(image.dataobj))
     np.testing.assert_array_equal(recorded.grid.affine, image.affine)
     assert (recorded.case, recorded.measure.name) == ("case", "entropy")
     assert (recorded.highest, recorded.undecided) == (2, 1)
-    read = recorded.probabilities().values.load()
+    read = recorded.predictions().first.values.load()
     np.testing.assert_array_equal(read, nu.read(task.source).values)
 
 
@@ -87,16 +87,16 @@ def test_what_became_of_the_probabilities(task, rng):
     state = os.stat(task.source)
     os.utime(task.source, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
     with pytest.raises(InputError, match=r"case\.npz have changed\.$"):
-        read_map(path).probabilities()
+        read_map(path).predictions()
     os.remove(task.source)
     with pytest.raises(InputError, match=r"case\.npz are not there any more\.$"):
-        read_map(path).probabilities()
+        read_map(path).predictions()
     sidecar = path.with_name("case_entropy.json")
     told = json.loads(sidecar.read_text("utf-8"))
     for change in ({"source": ""}, {"inputs": None}, {"inputs": []}):
         sidecar.write_text(json.dumps(told | change), "utf-8")
         with pytest.raises(InputError, match="not recorded which file"):
-            read_map(path).probabilities()
+            read_map(path).predictions()
 
 
 def test_a_place_that_nothing_tells(task):
@@ -105,7 +105,7 @@ def test_a_place_that_nothing_tells(task):
     told = json.loads(sidecar.read_text("utf-8"))
     sidecar.write_text(json.dumps(told | {"placed": "by hand"}), "utf-8")
     with pytest.raises(InputError, match="not known how the probabilities lie"):
-        read_map(sidecar).probabilities()
+        read_map(sidecar).predictions()
 
 
 def test_what_is_no_map(task, tmp_path, rng):
@@ -116,7 +116,7 @@ def test_what_is_no_map(task, tmp_path, rng):
         (tmp_path / "a.png", "is no map; name the image"),
         (tmp_path / "a.nii", "There is no map"),
         (tmp_path / "a.json", "There is no map"),
-        (other, r"there is no case\.json"),
+        (other, "is no map of napari-uncertainty"),
     ):
         with pytest.raises(InputError, match=said):
             read_map(path)

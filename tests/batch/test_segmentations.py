@@ -1,4 +1,4 @@
-"""Which segmentation belongs to which input."""
+"""Which segmentation belongs to which case."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.segmentations import find_segmentations
 
-SOURCES = [Path("/in/fold_0/a.npz"), Path("/in/b.nii.gz"), Path("/in/c.01.npy")]
+CASES = ["a", "b", "c.01"]
 
 
 def touch(folder, *names):
@@ -19,13 +19,13 @@ def touch(folder, *names):
 
 def test_one_file_is_for_all(tmp_path):
     touch(tmp_path, "seg.nii.gz")
-    found = find_segmentations(tmp_path / "seg.nii.gz", SOURCES)
+    found = find_segmentations(tmp_path / "seg.nii.gz", CASES)
     assert found == [tmp_path / "seg.nii.gz"] * 3
 
 
 def test_a_folder_has_one_named_like_each_input(tmp_path):
     touch(tmp_path, "a.nii.gz", "b.nii", "c.01.nii.gz", "c.nii.gz")
-    assert find_segmentations(tmp_path, SOURCES) == [
+    assert find_segmentations(tmp_path, CASES) == [
         tmp_path / "a.nii.gz",
         tmp_path / "b.nii",
         tmp_path / "c.01.nii.gz",
@@ -34,19 +34,19 @@ def test_a_folder_has_one_named_like_each_input(tmp_path):
 
 def test_of_two_endings_the_packed_one(tmp_path):
     touch(tmp_path, "a.nii", "a.nii.gz")
-    assert find_segmentations(tmp_path, SOURCES[:1]) == [tmp_path / "a.nii.gz"]
+    assert find_segmentations(tmp_path, CASES[:1]) == [tmp_path / "a.nii.gz"]
 
 
 def test_one_that_is_missing_stops_nothing(tmp_path):
     touch(tmp_path, "b.nii")
-    found = find_segmentations(tmp_path, SOURCES)
+    found = find_segmentations(tmp_path, CASES)
     assert [path.is_file() for path in found] == [False, True, False]
     assert found[0].name == "a.nii.gz"
 
 
 def test_subfolders_are_not_searched(tmp_path):
     touch(tmp_path / "below", "a.nii.gz")
-    [found] = find_segmentations(tmp_path, SOURCES[:1])
+    [found] = find_segmentations(tmp_path, CASES[:1])
     assert not found.is_file()
 
 
@@ -56,9 +56,9 @@ def test_one_path_however_it_is_written(tmp_path, monkeypatch):
     expected = [tmp_path / "labels" / "a.nii.gz"]
     monkeypatch.chdir(tmp_path / "labels")
     for given in (".", "../labels", "a.nii.gz", "../labels/./a.nii.gz"):
-        assert find_segmentations(Path(given), SOURCES[:1]) == expected
+        assert find_segmentations(Path(given), CASES[:1]) == expected
 
 
 def test_neither_a_file_nor_a_folder(tmp_path):
     with pytest.raises(InputError, match=r"There is no segmentation and no folder"):
-        find_segmentations(tmp_path / "none", SOURCES)
+        find_segmentations(tmp_path / "none", CASES)

@@ -55,6 +55,8 @@ def test_columns_and_digits(tmp_path):
         "message",
         "agreement",
         "checks",
+        "confidence",
+        "dice",
     ]
     assert [one["status"] for one in read] == ["failed", "written"]
     assert read[0]["total"] == read[0]["classes"] == ""

@@ -162,7 +162,7 @@ def test_of_a_map(files, ending):
     np.testing.assert_array_equal(case.values, files.entropy)
     np.testing.assert_array_equal(case.labels, files.labels)
     assert case.names == dict(enumerate(NAMES))
-    assert [one["name"] for one in case.checks][:2] == ["sums", "no_data"]
+    assert [one["name"] for one in case.checks][:2] == ["kind", "no_data"]
     table = nu.summarize(files.entropy, files.labels, class_names=NAMES)
     assert case.table["name"].tolist() == NAMES
     np.testing.assert_allclose(case.table["mean"], table["mean"])
@@ -191,14 +191,17 @@ def test_facts(files):
     files.write()
     found = gathered(files.map, scan=files.scan, count=6)
     assert [name for name, _ in found.case.facts] == [
-        "Probabilities", "Segmentation", "Scan", "Measure", "Classes", "Voxels",
-        "Voxels without data", "Total", "Mean", "Mean in the foreground", "Hotspots",
-        "Expected errors", "Agreement",
+        "Probabilities", "Segmentation", "Scan", "Measure", "What it tells",
+        "Kind of values", "Classes", "Voxels", "Voxels without data",
+        "Total", "Mean", "Mean in the foreground", "Hotspots", "Expected errors",
+        "Agreement",
     ]  # fmt: skip
     assert fact(found, "Probabilities") == "case.npz"
     assert fact(found, "Segmentation") == "case.nii.gz"
     assert fact(found, "Scan") == "T1.nii.gz"
     assert fact(found, "Measure") == "entropy in bits"
+    assert fact(found, "What it tells") == nu.MEASURES["entropy"].meaning
+    assert fact(found, "Kind of values") == "Softmax"
     assert fact(found, "Voxels") == "12 × 13 × 14, of 1.00 × 1.50 × 2.00 mm"
     assert fact(found, "Voxels without data") == "0"
     inside = files.entropy[files.labels != 0].mean(dtype=np.float64)
@@ -490,7 +493,7 @@ def test_of_a_review(files, saved):
         "1 voxel was changed in the review; the labels of now are shown.",
     )
     assert (found.case.measure, found.case.unit) == ("entropy", "bits")
-    assert [check["name"] for check in found.case.checks][3] == "agreement"
+    assert [check["name"] for check in found.case.checks][4] == "agreement"
     assert "Agreement" in dict(found.case.facts)
     assert len(gathered(path, count=2).case.stops) == 2
 
@@ -613,7 +616,7 @@ def test_what_can_have_no_report(files, tmp_path):
             gathered(tmp_path / name)
     with pytest.raises(InputError, match="There is no file"):
         gathered(tmp_path / "none.nii.gz")
-    with pytest.raises(InputError, match="Beside the map there is no"):
+    with pytest.raises(InputError, match="is no map of napari-uncertainty"):
         gathered(files.scan)
 
 
@@ -622,6 +625,8 @@ def test_what_can_have_no_report(files, tmp_path):
     [
         ("sub-007_entropy.nii.gz", "sub-007_report.html"),
         ("sub-007_least_confidence.json", "sub-007_report.html"),
+        ("sub-007_predictive_entropy.nii.gz", "sub-007_report.html"),
+        ("sub-007_expected_pairwise_kl.json", "sub-007_report.html"),
         ("mine.nii", "mine_report.html"),
         ("sub-007_review.json", "sub-007_report.html"),
         ("sub-007_review-2.json", "sub-007_report-2.html"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,12 @@ from ..checks import worst_level
 from ..errors import InputError
 from ..measures import Base
 from ..steps import run
+from .interpretation import AS_FOUND, Interpretation
 from .states import unchanged
 from .summary import Row
+
+# Checks of whether the input is what it was taken for; told as soon as they fail.
+_WARNED_OF = ("kind", "members")
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Task:
     case : str
         Name of the case, with which the names of its files begin.
     source : str
-        Absolute path of the probabilities.
+        Absolute path of the probabilities; of an ensemble, those of the first member.
     output : str
         Absolute path of the folder for the maps, which exists.
     measures : tuple of str
@@ -40,6 +44,10 @@ class Task:
         Put the map where the segmentation shows that it belongs.
     hotspots : int or None
         How many places of the first map to list, at most; None for no list.
+    members : tuple of str
+        Absolute paths of all files of an ensemble; empty for a case of one network.
+    how : Interpretation
+        How the values are to be taken.
     version : str
         Version of napari-uncertainty that asks.
     """
@@ -52,7 +60,14 @@ class Task:
     labels: str | None = None
     place: bool = False
     hotspots: int | None = None
+    members: tuple[str, ...] = ()
+    how: Interpretation = AS_FOUND
     version: str = version("napari-uncertainty")
+
+    @property
+    def sources(self) -> list[Path]:
+        """The files with probabilities that were named or found."""
+        return [Path(one) for one in self.members or (self.source,)]
 
     def file(self, measure: str, ending: str) -> Path:
         """Where a map (``.nii.gz``) or what it is (``.json``) is written."""
@@ -68,34 +83,64 @@ class Task:
         """Where the places worth a look are written."""
         return Path(self.output, f"{self.case}_hotspots.tsv")
 
+    @property
+    def member_table(self) -> Path:
+        """Where it is written how well the members of an ensemble agree."""
+        return Path(self.output, f"{self.case}_members.tsv")
 
-def tasks_of(
-    sources: Sequence[Path],
-    segmentations: Sequence[Path | None],
-    folder: Path,
-    measures: tuple[str, ...],
-    base: Base,
-    place: bool,
-    hotspots: int | None,
-) -> list[Task]:
-    """A task for each input and its segmentation; see :class:`Task`."""
-    from .names import case_names
 
+def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[Task]:
+    """A task for each input, with its segmentation.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Absolute paths of the probabilities.
+    labels : Path or None
+        The segmentation, or a folder with one for each.
+    like : Task
+        What else is asked for.
+
+    Raises
+    ------
+    InputError
+        If there are no such segmentations.
+    """
+    from .names import case_names, case_stem
+    from .segmentations import find_segmentations
+
+    segmentations: list[Any] = [None] * len(sources)
+    if labels is not None:
+        found = find_segmentations(labels, list(map(case_stem, sources)))
+        segmentations = list(map(str, found))
     return [
-        Task(
-            case,
-            str(source),
-            str(folder),
-            measures,
-            base,
-            None if segmentation is None else str(segmentation),
-            place,
-            hotspots,
-        )
+        replace(like, case=case, source=str(source), labels=segmentation)
         for case, source, segmentation in zip(
-            case_names(sources, measures), sources, segmentations, strict=True
+            case_names(sources, like.measures), sources, segmentations, strict=True
         )
     ]
+
+
+def ensemble_task(sources: Sequence[Path], labels: Path | None, like: Task) -> Task:
+    """The task for an ensemble; parameters and errors are those of `tasks_of`.
+
+    In a folder, the segmentation is called like the case.
+
+    Raises
+    ------
+    InputError
+        If there is but one member, too.
+    """
+    from .ensembles import ensemble_name, require_several
+    from .segmentations import find_segmentations
+
+    require_several(sources, like.how)
+    case = ensemble_name(sources, like.measures)
+    segmentation = None
+    if labels is not None:
+        segmentation = str(find_segmentations(labels, [case])[0])
+    paths = tuple(map(str, sources))
+    return replace(like, case=case, source=paths[0], members=paths, labels=segmentation)
 
 
 @dataclass(frozen=True)
@@ -123,15 +168,18 @@ def finished(task: Task) -> Row | None:
                 "base": task.base,
                 "version": task.version,
                 "segmentation": task.labels,
+                "asked": task.how.to_dict(),
             }
             if (
                 not task.file(measure, ".nii.gz").is_file()
                 or any(told[-1][key] != value for key, value in asked.items())
                 or _placed_otherwise(told[-1], task.place)
-                or not unchanged(told[-1]["inputs"], Path(task.source))
-                or not is_there(told[-1]["classes"], Path(task.output))
-                # Older maps know nothing of it.
-                or not is_there(told[-1].get("hotspots"), Path(task.output))
+                or member_files(told[-1]) != task.members
+                or not unchanged(told[-1]["inputs"], task.sources)
+                or not all(
+                    is_there(told[-1].get(table), Path(task.output))
+                    for table in ("classes", "hotspots", "members_table")
+                )
                 or not _has_hotspots(told[0], task.hotspots)
             ):
                 return None
@@ -176,6 +224,12 @@ def failed(task: Task, message: str) -> Row:
     return Row(task.case, "failed", message=" ".join(message.split()))
 
 
+def member_files(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files of all members, from the JSON of a map; empty without members."""
+    members = told.get("members") or []
+    return tuple(dict.fromkeys(one["path"] for one in members))
+
+
 def _row(case: str, told: Mapping[str, Any]) -> Row:
     """The row of a case from what the JSON of its first map says."""
     numbers = told["statistics"]
@@ -190,16 +244,22 @@ def _row(case: str, told: Mapping[str, Any]) -> Row:
         max=numbers["maximum"],
         foreground_mean=numbers["foreground_mean"],
         message=" ".join(told["notes"]),
-        agreement=next(
-            (
-                one.get("foreground")
-                for one in told["checks"]
-                if one["name"] == "agreement"
-            ),
-            None,
-        ),
+        agreement=_number(told, "agreement", "foreground"),
         checks=worst_level([one["level"] for one in told["checks"]]),
+        confidence=_number(told, "confidence", "foreground_mean"),
+        dice=_number(told, "members", "dice_foreground"),
+        warning=" ".join(
+            one["sentence"]
+            for one in told["checks"]
+            if one["name"] in _WARNED_OF and one["level"] != "green"
+        ),
     )
+
+
+def _number(told: Mapping[str, Any], check: str, key: str) -> float | None:
+    """A number of one of the checks; None where there is no such check."""
+    found = (one.get(key) for one in told["checks"] if one["name"] == check)
+    return next(found, None)
 
 
 def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:

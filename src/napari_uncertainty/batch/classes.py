@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..images import LabelMap
-from ..measures import MEASURES, Base
+from ..measures import ALL_MEASURES, Base
 from ..steps import part
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ NO_TABLE = (
 
 def highest_half(measure: str, base: Base, n_states: int) -> float:
     """The threshold of the table: half of the largest value that there can be."""
-    return MEASURES[measure].highest(base, n_states) / 2
+    return ALL_MEASURES[measure].highest(base, n_states) / 2
 
 
 def iter_table(

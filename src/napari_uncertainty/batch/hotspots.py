@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..fold import UncertaintyMaps
-from ..fold.logits import as_members
 from ..grid import Grid
 from ..hotspots import Hotspots, Wanted, iter_hotspots
 from ..images import LabelMap
+from ..kinds import KINDS
+from ..measures import ALL_MEASURES, Base, units_per_bit
 from ..placement import Placement
-from ..probabilities import ProbabilityMap
 from .classes import labels_of_classes, names_on_map
 from .placing import Placed
+from .predictions import Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def iter_hotspot_table(
     maps: UncertaintyMaps,
     where: Placed,
     segmentation: LabelMap | None,
-    probabilities: ProbabilityMap,
+    predictions: Predictions,
     count: int,
     threads: int | None,
 ) -> Generator[float, None, tuple[pd.DataFrame, str]]:
@@ -46,7 +47,7 @@ def iter_hotspot_table(
         The maps, and how they are written: voxels and places are those of the files.
     segmentation : LabelMap or None
         What the case was compared with.
-    probabilities : ProbabilityMap
+    predictions : Predictions
         What the maps were made from; of a file, one class at a time is in memory.
     count : int
         How many places, at most.
@@ -58,27 +59,50 @@ def iter_hotspot_table(
     DataFrame, str
         As of :meth:`.Hotspots.table`; and what a person should know, or ``""``.
     """
-    labels, note = where.turned(maps.prediction), ""
-    names = probabilities.names_as(maps.kind)
+    labels, notes = where.turned(maps.prediction), []
+    names = predictions.names_as(maps.kind)
     named = dict(enumerate(names))
     if segmentation is not None and where.by_labels:
         classes = labels_of_classes(segmentation, len(names))
         if classes is None:
-            note = not_its_classes(segmentation.name)
+            notes.append(not_its_classes(segmentation.name))
         else:
             labels = where.foreground
             named = dict(names_on_map(segmentation, classes, names))
+    members = predictions.on_maps(maps.kind, maps.temperature)
+    if not members:
+        notes.append(of_the_map_alone(maps.kind))
+    measure, values = next(iter(maps.items()))
     found = yield from iter_places(
-        where.turned(next(iter(maps.values()))),
+        where.turned(values),
         labels,
         where.turned(maps.no_data),
-        as_members(probabilities.values, maps.kind, maps.temperature),
+        members,
         where.grid,
         where.placement,
         Wanted(count),
-        threads,
+        undecided=undecided(measure, maps.base, maps.n_states),
+        threads=threads,
     )
-    return found.table(named), note
+    return found.table(named), " ".join(notes)
+
+
+def undecided(measure: str, base: Base, n_states: int) -> float:
+    """The value of a map where two classes are equally likely.
+
+    Of members: where one half is sure of one class and the other of another.
+    """
+    told = ALL_MEASURES[measure]
+    factor = units_per_bit(base, n_states) or 1.0
+    return told.highest(2, 2) * (factor if told.has_base else 1.0)
+
+
+def of_the_map_alone(kind: str) -> str:
+    """What to tell where probabilities are no opinion on classes."""
+    return (
+        f"Taken for {KINDS[kind].title.lower()}, the values are not one probability "
+        "for each class, so the hotspots are those of the map alone."
+    )
 
 
 def not_its_classes(name: str) -> str:
@@ -97,6 +121,8 @@ def iter_places(
     grid: Grid | None,
     placement: Placement | None,
     wanted: Wanted,
+    *,
+    undecided: float,
     threads: int | None = None,
 ) -> Generator[float, None, Hotspots]:
     """Find places of a map that does not lie as its probabilities do.
@@ -109,7 +135,8 @@ def iter_places(
     values, labels, no_data : ndarray, or None
         As of :func:`.iter_hotspots`, on the voxels of the map.
     members : sequence of array or StoredValues
-        Probabilities, class axis first, in their own order.
+        Probabilities, class axis first, in their own order; none where the map alone
+        has to tell.
     grid : Grid or None
         Where the voxels of the map are.
     placement : Placement or None
@@ -117,6 +144,8 @@ def iter_places(
         turned. Its offset does not matter.
     wanted : Wanted
         Which places.
+    undecided : float
+        As of :func:`undecided`.
     threads : int or None
         How many threads compute.
     """
@@ -130,6 +159,7 @@ def iter_places(
         *back,
         members=members,
         grid=None if grid is None else _turned_back(grid, own.shape, to_map),
+        undecided=undecided,
         wanted=wanted,
         threads=threads,
     )

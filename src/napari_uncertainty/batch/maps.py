@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..ensemble import EnsembleMaps
 from ..errors import InputError
+from ..kinds import LOGITS
 from ..steps import part
+from .predictions import Predictions
 from .states import files_of, state
 
 if TYPE_CHECKING:
     from ..fold import UncertaintyMaps
     from ..images import LabelMap
-    from ..probabilities import ProbabilityMap
     from .case import Task
     from .placing import Placed
 
@@ -50,44 +54,73 @@ def iter_maps(
     InputError, OSError, MemoryError
         If something is wrong with the case.
     """
-    from ..fold import iter_fold
     from ..matching.comparison import Segmentation
+    from ..measures import LEAST_CONFIDENCE
     from ..trust import Case, iter_trust
     from .placing import placed
 
     shares = _Shares.of(task)
-    probabilities, labels, inputs = _opened(task)
-    fold = iter_fold(probabilities, task.measures, base=task.base, threads=threads)
+    predictions, labels, inputs = _opened(task)
+    # With it, how confident the network is can be told.
+    measures = tuple(dict.fromkeys((*task.measures, LEAST_CONFIDENCE.name)))
+    fold = predictions.iter_maps(measures, task.base, threads)
     maps = yield from part(fold, 0, shares.fold)
-    assert maps is not None  # nothing cancels it
     case = Case(
-        probabilities.values,
-        probabilities.name,
-        probabilities.grid,
+        predictions.first.values,
+        task.case if task.members else predictions.first.name,
+        predictions.grid,
         None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
     )
     trust = yield from part(iter_trust(case, maps), shares.fold, shares.trust)
-    assert trust is not None
-    where = placed(probabilities, maps, trust, labels, task.place)
+    assert trust is not None  # nothing cancels it
+    maps = _only(maps, task.measures)
+    where = placed(predictions, maps, trust, labels, task.place)
     tables, notes = yield from _iter_tables(
-        task, maps, where, labels, probabilities, shares, threads
+        task, maps, where, labels, predictions, shares, threads
     )
+    notes = [*predictions.notes, *notes]
+    if task.how.temperature != 1 and maps.kind != LOGITS.name:
+        notes.append("The values are no logits, so the temperature changes nothing.")
     where = replace(where, notes=(*where.notes, *notes))
     further = {
+        "asked": task.how.to_dict(),
         "segmentation": task.labels,
         "placed": where.placement and where.placement.describe(),
-        "classes": tables["classes"],
         "inputs": inputs,
+        **_of_members(predictions, maps),
+        **tables,
     }
     told = [
         # Their peaks and means are those of one map, which alone vouches for them.
         _written(
-            task, measure, maps, where, probabilities,
-            further | {"hotspots": tables["hotspots"] if number == 0 else None},
+            task, measure, maps, where, predictions,
+            further | ({} if number == 0 else {"hotspots": None}),
         )
         for number, measure in enumerate(task.measures)
     ]  # fmt: skip
     return told[0]
+
+
+def _only(maps: UncertaintyMaps, measures: Sequence[str]) -> UncertaintyMaps:
+    """The maps that are written, in the type that they are written in."""
+    return replace(
+        maps,
+        maps={name: np.asarray(maps[name], np.float32) for name in measures},
+    )
+
+
+def _of_members(predictions: Predictions, maps: UncertaintyMaps) -> dict[str, Any]:
+    """What the JSON says of the members of an ensemble."""
+    if not isinstance(maps, EnsembleMaps):
+        return {}
+    return {
+        "members": [
+            {"name": name, "path": str(one.source)}
+            for name, one in zip(maps.members, predictions.members, strict=True)
+        ],
+        "dice": [None if np.isnan(one) else float(one) for one in maps.mean_dice],
+        "not_shared": maps.not_shared,
+    }
 
 
 def _iter_tables(
@@ -95,7 +128,7 @@ def _iter_tables(
     maps: UncertaintyMaps,
     where: Placed,
     labels: LabelMap | None,
-    probabilities: ProbabilityMap,
+    predictions: Predictions,
     shares: _Shares,
     threads: int | None,
 ) -> Generator[float, None, tuple[dict[str, Any], list[str]]]:
@@ -105,8 +138,11 @@ def _iter_tables(
 
     told: dict[str, Any] = {"classes": None, "hotspots": None}
     notes = []
+    names = predictions.names_as(maps.kind)
+    if isinstance(maps, EnsembleMaps):
+        table = maps.dice_table(names)
+        told["members_table"] = write_table(task.member_table, table, ("name",))
     if labels is not None and where.by_labels:
-        names = probabilities.names_as(maps.kind)
         steps = iter_table(maps, where, labels, names, threads)
         table = yield from part(steps, shares.trust, shares.classes)
         told["classes"] = write_table(task.table, table, ("name",))
@@ -116,7 +152,7 @@ def _iter_tables(
         from .hotspots import NAMES, iter_hotspot_table
 
         found = iter_hotspot_table(
-            maps, where, labels, probabilities, task.hotspots, threads
+            maps, where, labels, predictions, task.hotspots, threads
         )
         table, note = yield from part(found, shares.classes, 1)
         notes += [note] if note else []
@@ -127,25 +163,30 @@ def _iter_tables(
     return told, notes
 
 
-def _opened(task: Task) -> tuple[ProbabilityMap, LabelMap | None, list[dict[str, Any]]]:
+def _opened(task: Task) -> tuple[Predictions, LabelMap | None, list[dict[str, Any]]]:
     """Probabilities and segmentation, and the state of all files that they are in."""
-    from ..io import open_probabilities
+    from ..io.folders import is_array_folder
     from ..io.nifti import open_segmentation
 
-    source = Path(task.source)
-    if source.is_dir():
-        raise InputError(f"The folder {source} cannot be searched.")
+    for source in task.sources:
+        if source.is_dir() and not is_array_folder(source):
+            raise InputError(f"The folder {source} cannot be searched.")
     # Taken before the files are read: a change while they are is then noticed, too.
-    inputs = [state(path) for path in files_of(source)]
+    files = [file for source in task.sources for file in files_of(source)]
+    states = {file: state(file) for file in files}
     for measure in task.measures:
         _check_replaceable(task.file(measure, ".nii.gz"))
-    probabilities = open_probabilities(source)
-    for further in (probabilities.geometry_source, task.labels):
-        if further is not None and Path(further).is_file():
-            found = state(Path(further))
-            inputs += [] if found in inputs else [found]
+    predictions = Predictions.open(task.sources, task.how, together=bool(task.members))
+    further = [
+        *predictions.files,
+        *(one.geometry_source for one in predictions.members),
+    ]
+    further += [None if task.labels is None else Path(task.labels)]
+    for file in further:
+        if file is not None and file not in states and file.exists():
+            states[file] = state(file)
     labels = None if task.labels is None else open_segmentation(Path(task.labels))
-    return probabilities, labels, inputs
+    return predictions, labels, list(states.values())
 
 
 def _written(
@@ -153,7 +194,7 @@ def _written(
     measure: str,
     maps: UncertaintyMaps,
     where: Placed,
-    probabilities: ProbabilityMap,
+    predictions: Predictions,
     further: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write one map; gives what its JSON says."""
@@ -166,10 +207,10 @@ def _written(
         measure,
         maps,
         map_statistics(values, where.turned(maps.no_data), where.foreground),
-        probabilities=probabilities.name,
+        probabilities=task.case if task.members else predictions.first.name,
         source=Path(task.source),
         geometry_source=where.geometry_source,
-        class_names=probabilities.names_as(maps.kind),
+        class_names=predictions.names_as(maps.kind),
         foreground_from=where.foreground_from,
         notes=where.notes,
         checks=where.checks,

@@ -20,8 +20,8 @@ from ..images import LabelMap
 from ..matching.comparison import on_prediction
 from ..matching.orientation import Candidate, Search
 from ..placement import Placement, all_orientations
-from ..probabilities import ProbabilityMap
 from ..trust import Trust
+from .predictions import Predictions
 
 Array = np.ndarray[Any, Any]
 
@@ -76,7 +76,7 @@ class Placed:
 
 
 def placed(
-    probabilities: ProbabilityMap,
+    predictions: Predictions,
     maps: UncertaintyMaps,
     trust: Trust,
     segmentation: LabelMap | None,
@@ -93,13 +93,13 @@ def placed(
     if segmentation is not None and trust.search is not None:
         best = trust.search.best
         # Equal shapes suggest how it lies, but where it lies only the evidence tells.
-        to_be_placed = place and probabilities.grid is None
+        to_be_placed = place and predictions.grid is None
         if best is not None and (
             trust.search.better is not None or (to_be_placed and best.belongs)
         ):
             _require_clear(trust.search, trust.checks, place)
-            return _where_it_agrees(best, probabilities, maps, trust, segmentation)
-    unknown = probabilities.grid is None
+            return _where_it_agrees(best, predictions, maps, trust, segmentation)
+    unknown = predictions.grid is None
     notes = [
         one.sentence
         for one in trust.checks
@@ -107,11 +107,11 @@ def placed(
         if one.level != "green" and not (unknown and one.name == "segmentation_grid")
     ]
     if unknown:
-        notes.insert(0, probabilities.place_note)
+        notes.insert(0, predictions.first.place_note)
     by_labels = segmentation is not None and trust.foreground is not None
     return Placed(
-        probabilities.grid,
-        probabilities.geometry_source,
+        predictions.grid,
+        predictions.geometry_source,
         trust.foreground if by_labels else maps.prediction,
         _file_name(segmentation) if by_labels else PREDICTION,
         trust.checks,
@@ -144,7 +144,7 @@ def _require_clear(search: Search, checks: Sequence[Check], place: bool) -> None
 
 def _where_it_agrees(
     best: Candidate,
-    probabilities: ProbabilityMap,
+    predictions: Predictions,
     maps: UncertaintyMaps,
     trust: Trust,
     segmentation: LabelMap,
@@ -166,7 +166,7 @@ def _where_it_agrees(
             Search(best, trust.search.ranked), segmentation.name, grid.axcodes
         ),
         check_grid(segmentation.name, "segmentation", grid, segmentation.grid),
-        *([] if own else check_header(probabilities.name, grid)),
+        *([] if own else check_header(predictions.first.name, grid)),
         *check_header(segmentation.name, segmentation.grid),
     ]
     note = (
@@ -174,7 +174,7 @@ def _where_it_agrees(
     )
     return Placed(
         grid,
-        segmentation.source if own else probabilities.geometry_source,
+        segmentation.source if own else predictions.geometry_source,
         on_prediction(onto.labels, shift, shape),
         _file_name(segmentation),
         tuple(checks),

@@ -1,80 +1,31 @@
-"""Maps that were written, read back with what their JSON says of them."""
+"""Maps that were written, read back with what they were made from."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
 
-import numpy as np
-
-from ..checks import Level
 from ..errors import InputError
-from ..grid import Grid
-from ..measures import MEASURES, Base, Measure, units_per_bit
+from ..io.written_maps import WrittenMap
+from ..kinds import KINDS, SOFTMAX
 from ..placement import Placement
-from ..probabilities import ProbabilityMap
-from ..statistics import MapStatistics
+from .case import member_files
+from .hotspots import undecided
+from .interpretation import Interpretation
 from .placing import PREDICTION, placement_told
+from .predictions import Predictions
 from .states import fate
-
-Array = np.ndarray[Any, Any]
-
-# What the JSON of every map has, and of which type.
-_KEYS: Mapping[str, type | tuple[type, ...]] = {
-    "measure": str,
-    "base": (int, str),
-    "unit": str,
-    "n_classes": int,
-    "class_names": list,
-    "foreground_from": str,
-    "checks": list,
-    "statistics": dict,
-    "probabilities": str,
-    "source": str,
-}
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
-    """A map as it was written.
-
-    Attributes
-    ----------
-    path : Path
-        Of the image.
-    values : ndarray of float32
-        In the order of the file.
-    grid : Grid or None
-        Where the voxels are; None where that was not known.
-    told : mapping
-        What the JSON says.
-    """
-
-    path: Path
-    values: Array
-    grid: Grid | None
-    told: Mapping[str, Any]
+class Recorded(WrittenMap):
+    """A map as it was written, with its JSON, and the way to what it was made from."""
 
     @property
     def case(self) -> str:
         """Name of the case: that of the file without its measure."""
-        from ..io.nifti import stem
-
-        return stem(self.path).removesuffix(f"_{self.measure.name}")
-
-    @property
-    def measure(self) -> Measure:
-        """What the map tells."""
-        return MEASURES[self.told["measure"]]
-
-    @property
-    def base(self) -> Base:
-        """Of the logarithm."""
-        base: Base = self.told["base"]
-        return base
+        return self.name.removesuffix(f"_{self.measure.name}")
 
     @property
     def n_classes(self) -> int:
@@ -82,15 +33,24 @@ class Recorded:
         return int(self.told["n_classes"])
 
     @property
-    def highest(self) -> float:
-        """The largest value that there can be."""
-        return self.measure.highest(self.base, self.n_classes) or 1.0
+    def kind(self) -> str:
+        """What the values were taken for."""
+        return str(self.told.get("kind", SOFTMAX.name))
+
+    @property
+    def temperature(self) -> float:
+        """What logits were divided by."""
+        return float(self.told.get("temperature", 1.0))
 
     @property
     def undecided(self) -> float:
         """The value where two classes are equally likely."""
-        factor = units_per_bit(self.base, self.n_classes) or 1.0
-        return self.measure.highest(2, 2) * (factor if self.measure.has_base else 1.0)
+        return undecided(self.measure.name, self.base, self.n_states)
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """What the members are called; empty for a map of one network."""
+        return tuple(str(one["name"]) for one in self.told.get("members") or ())
 
     @property
     def segmentation(self) -> Path | None:
@@ -123,7 +83,7 @@ class Recorded:
         """What became of a file that was read; see :func:`.states.fate`."""
         return fate(self.told.get("inputs") or [], path)
 
-    def probabilities(self) -> ProbabilityMap:
+    def predictions(self) -> Predictions:
         """What the map was made from; nothing is read yet.
 
         Raises
@@ -131,21 +91,33 @@ class Recorded:
         InputError
             If they are not there any more or have changed, or if that is not known.
         """
-        from ..io import open_probabilities
-
-        source = Path(self.told["source"])
-        became = self.fate(source)
-        if not self.told["source"] or became == "unknown":
-            raise InputError("It is not recorded which file the probabilities are in.")
-        if became != "unchanged":
-            said = "are not there any more" if became == "gone" else "have changed"
-            raise InputError(f"The probabilities {source.name} {said}.")
-        opened = open_probabilities(source)
-        shape = tuple(opened.values.shape[1:])
-        turn = self.placement
+        files = member_files(self.told)
+        sources = [Path(one) for one in files or (self.told["source"],)]
+        if not self.told["source"]:
+            raise _not_recorded()
+        self._require_unchanged(sources)
+        how = Interpretation.of_map(self.told)
+        opened = Predictions.open(sources, how, together=bool(files))
+        self._require_unchanged(opened.files)
+        shape, turn = opened.shape, self.placement
         if (shape if turn is None else turn.turned_shape(shape)) != self.values.shape:
-            raise InputError(f"The probabilities {source.name} do not lie on the map.")
+            raise InputError(
+                f"The probabilities {sources[0].name} do not lie on the map."
+            )
         return opened
+
+    def _require_unchanged(self, files: Sequence[Path]) -> None:
+        for file in files:
+            became = self.fate(file)
+            if became == "unknown":
+                raise _not_recorded()
+            if became != "unchanged":
+                said = "are not there any more" if became == "gone" else "have changed"
+                raise InputError(f"The probabilities {file.name} {said}.")
+
+
+def _not_recorded() -> InputError:
+    return InputError("It is not recorded which file the probabilities are in.")
 
 
 def read_map(path: Path) -> Recorded:
@@ -156,73 +128,48 @@ def read_map(path: Path) -> Recorded:
     InputError
         If one of the two is missing, cannot be read, or was written by something else.
     """
-    from ..io.maps import is_map
-    from ..io.nifti import load, open_nifti
+    from ..io.written_maps import read_map as read_written
 
-    image, sidecar = _files(path)
-    told = _read_json(sidecar)
-    if not is_map(load(image)):
+    image = _image_of(path)
+    written = read_written(image)
+    if written is None:
         raise InputError(f"{image} is no map of napari-uncertainty; choose one.")
-    # Few whole values may look like labels, but are the same numbers.
-    volume: Any = open_nifti(image)
-    values = getattr(volume, "data", None)
-    if values is None or values.ndim > 3:
-        raise InputError(f"{image} is no map of two or three axes any more.")
-    grid = volume.grid if "affine" in told else None
-    return Recorded(image, np.asarray(values, np.float32), grid, told)
+    if written.fault:
+        raise InputError(written.fault)
+    try:
+        _check(written)
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The JSON of {image.name} does not say what the map is made from "
+            f"({type(error).__name__}: {error}); compute the map anew."
+        ) from error
+    return Recorded(**{one.name: getattr(written, one.name) for one in fields(written)})
 
 
-def _files(path: Path) -> tuple[Path, Path]:
-    """The image and its JSON, given one of the two; both are there."""
-    from ..io.nifti import SUFFIXES, stem
+def _image_of(path: Path) -> Path:
+    """The image of a map, given its name or that of its JSON; it is there."""
+    from ..io.nifti import SUFFIXES
 
     if path.name.lower().endswith(SUFFIXES):
-        image, sidecar = path, path.with_name(stem(path) + ".json")
+        image = path
     elif path.suffix.lower() == ".json":
         images = [path.with_name(path.stem + ending) for ending in SUFFIXES]
         image = next((one for one in images if one.is_file()), images[0])
-        sidecar = path
     else:
         raise InputError(
             f"{path} is no map; name the image (.nii.gz, .nii) of one, or its JSON."
         )
     if not image.is_file():
         raise InputError(f"There is no map {image}.")
-    if not sidecar.is_file():
-        raise InputError(
-            f"Beside the map there is no {sidecar.name}, which says what it is; put "
-            "it back, or compute the map anew."
-        )
-    return image, sidecar
+    return image
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
-    try:
-        told = json.loads(path.read_bytes())
-        _check(told)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error})."
-        ) from error
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} does not say what the map is ({type(error).__name__}: {error}); "
-            "compute the map anew."
-        ) from error
-    return dict(told)
-
-
-def _check(told: Mapping[str, Any]) -> None:
-    """Raises any of several exceptions if something is missing, or of another kind."""
-    for key, kind in _KEYS.items():
-        if not isinstance(told[key], kind):
-            raise TypeError(f"{key} is {told[key]!r}")
-    MEASURES[told["measure"]].unit(told["base"])
-    if told["n_classes"] < 1:
-        raise ValueError("there are no classes")
-    for one in fields(MapStatistics):
-        float(told["statistics"][one.name])
-    for check in told["checks"]:
-        if check["level"] not in get_args(Level):
-            raise ValueError(f"a check is {check['level']!r}")
-        str(check["sentence"])
+def _check(written: WrittenMap) -> None:
+    """Raises any of several exceptions where what is told of the input is damaged."""
+    told = written.told
+    if told.get("kind", SOFTMAX.name) not in KINDS:
+        raise ValueError(f"the kind is {told['kind']!r}")
+    float(told.get("temperature", 1))
+    Interpretation.of_map(told)
+    for member in told.get("members") or ():
+        Path(member["path"], str(member["name"]))

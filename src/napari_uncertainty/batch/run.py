@@ -83,6 +83,8 @@ def run_batch(
                     if isinstance(event, Row):
                         rows.append(event)
                         watcher.ended(event)
+                        if event.warning:
+                            watcher.note(f"{event.case}: {event.warning}")
                     elif isinstance(event, Step):
                         watcher.step(event)
                     else:

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.nifti import SUFFIXES, stem
+from ..io.nifti import SUFFIXES
 
 
-def find_segmentations(given: Path, sources: Sequence[Path]) -> list[Path]:
-    """A path for each input: the file itself, or that of the same name in a folder.
+def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
+    """A path for each case: the file itself, or that of the same name in a folder.
 
     Whether the file of a case exists shows when the case is computed, so that one
     missing file stops nothing.
+
+    Parameters
+    ----------
+    given : Path
+        A file or a folder.
+    names : sequence of str
+        What the input of each case is called, see :func:`.case_stem`.
 
     Raises
     ------
@@ -23,12 +30,12 @@ def find_segmentations(given: Path, sources: Sequence[Path]) -> list[Path]:
     """
     path = Path(os.path.abspath(given))
     if path.is_dir():
-        return [_named_like(source, path) for source in sources]
+        return [_named(name, path) for name in names]
     if not path.is_file():
         raise InputError(f"There is no segmentation and no folder {given}.")
-    return [path] * len(sources)
+    return [path] * len(names)
 
 
-def _named_like(source: Path, folder: Path) -> Path:
-    paths = [folder / (stem(source) + ending) for ending in SUFFIXES]
+def _named(name: str, folder: Path) -> Path:
+    paths = [folder / (name + ending) for ending in SUFFIXES]
     return next((path for path in paths if path.is_file()), paths[0])

@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
+import os
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 
 def files_of(source: Path) -> list[Path]:
     """The probabilities, and the files by whose names others belong to them."""
-    from ..io.nifti import SUFFIXES, stem
+    from ..io import IMAGES, is_image
+    from ..io.families import family_of
+    from ..io.nifti import stem
 
+    family = family_of(source) if is_image(source) else None
+    files = [source] if family is None else list(family.files)
     beside = [source.with_name("dataset.json")]
-    if not source.name.lower().endswith(SUFFIXES):
-        beside += [source.with_name(stem(source) + ending) for ending in SUFFIXES]
-    return [source, *(path for path in beside if path.is_file())]
+    if is_image(source):
+        beside.append(source.with_name(stem(source) + ".json"))
+        # Of other images the JSON of the same name is not read.
+        beside = beside if stem(source).endswith("probseg") else beside[:1]
+    else:
+        beside += [source.with_name(source.stem + ending) for ending in IMAGES]
+    return [*files, *(path for path in beside if path.is_file())]
 
 
 def state(path: Path) -> dict[str, Any]:
-    """Path, size and time of change of a file, as JSON holds them."""
+    """Path, size and time of change of a file, as JSON holds them.
+
+    Of a folder that is an array, its own; and a checksum of the names, sizes and times
+    of all that is in it.
+    """
     found = path.stat()
-    return {"path": str(path), "size": found.st_size, "mtime_ns": found.st_mtime_ns}
+    told = {"path": str(path), "size": found.st_size, "mtime_ns": found.st_mtime_ns}
+    if path.is_dir():
+        told["crc32"] = f"{_checksum_of_listing(path):08x}"
+    return told
 
 
-def unchanged(inputs: list[dict[str, Any]], source: Path) -> bool:
+def _checksum_of_listing(folder: Path) -> int:
+    checksum = 0
+    for path, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            found = os.stat(os.path.join(path, name))
+            inside = os.path.relpath(path, folder)
+            line = f"{inside}/{name} {found.st_size} {found.st_mtime_ns}\n"
+            checksum = zlib.crc32(os.fsencode(line), checksum)
+    return checksum
+
+
+def unchanged(inputs: list[dict[str, Any]], sources: Sequence[Path]) -> bool:
     """Whether the files that were read are as they were, and none has been added."""
     paths = [Path(one["path"]) for one in inputs]
     return (
-        paths[:1] == [source]
-        and set(files_of(source)) <= set(paths)
+        paths[:1] == [sources[0]]
+        and {file for source in sources for file in files_of(source)} <= set(paths)
         and [state(path) for path in paths] == inputs
     )
 

@@ -14,7 +14,7 @@ FILE_NAME = "summary.tsv"
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one case; the fields are the columns of the summary.
+    """What became of one case; the fields but the last are the columns of the summary.
 
     Attributes
     ----------
@@ -35,6 +35,13 @@ class Row:
         segmentation; None where there is none to compare with.
     checks : str
         The worst level of the checks: green, amber or red; empty for a failed case.
+    confidence : float or None
+        Mean probability of the most probable class, in the foreground.
+    dice : float or None
+        Overlap of the labels of two members, mean over pairs and classes but the
+        background; None without members.
+    warning : str
+        Why the input may not be what it was taken for; part of `message`.
     """
 
     case: str
@@ -49,6 +56,9 @@ class Row:
     message: str = ""
     agreement: float | None = None
     checks: str = ""
+    confidence: float | None = None
+    dice: float | None = None
+    warning: str = ""
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -71,7 +81,7 @@ def write_summary(path: Path, rows: Iterable[Row]) -> None:
     InputError
         If the file cannot be written.
     """
-    names = [field.name for field in fields(Row)]
+    names = [field.name for field in fields(Row) if field.name != "warning"]
     lines = ["\t".join(names)]
     for row in in_order(rows):
         values = (getattr(row, name) for name in names)

@@ -78,10 +78,9 @@ def check_members(maps: EnsembleMaps) -> Check:
     if overlap is not None and overlap < STRANGERS:
         sentence = f"{told}: they hardly look like members of one case."
         return Check("members", "red", sentence, numbers)
-    remarks = [one for one in maps.messages if one not in maps.kind_messages]
     return Check(
         "members",
-        "amber" if remarks else "green",
-        " ".join([f"{told}.", *remarks]),
+        "amber" if maps.remarks else "green",
+        " ".join([f"{told}.", *maps.remarks]),
         numbers,
     )

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..fold.blocks import Block, tiles
 from ..fold.by_class import RUN_VOXELS
 from ..fold.threads import run_in_threads, take_in_turn
-from ..kinds import n_states_of
+from ..kinds import KINDS, n_states_of
 from ..limits import available_processors
 from ..measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base, check_base
 from ..steps import part
@@ -130,11 +130,12 @@ def _kernel(
     readings = [one.reading for one in firsts]
     first = readings[0]
     for other in readings[1:]:
-        if other.channels != first.channels or other.n_classes != first.n_classes:
+        softmaxes = all(KINDS[one.kind].sums_matter for one in (first, other))
+        if other.kind != first.kind and not softmaxes:
             raise InputError(
                 f"'{first.name}' holds {tell(first.kind)} and '{other.name}' "
-                f"{tell(other.kind)}, whose probabilities are not about the same "
-                "things; choose one kind for all members."
+                f"{tell(other.kind)}; members are of one kind. If one of them was "
+                "taken for the wrong one, name the kind."
             )
     return EnsembleKernel(
         tuple(dict.fromkeys(measures)),

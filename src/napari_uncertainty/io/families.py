@@ -57,8 +57,8 @@ class Family:
         """What a person should know who opened one of the files."""
         others = [file for file in self.files if file.name != opened.name]
         return (
-            f"Opened with {_listed(others)}, as one class each. To open "
-            f"{opened.name} alone, copy it to a folder of its own."
+            f"Opened with {_listed(others)}, as one class each; in a folder of its "
+            "own, a file opens alone."
         )
 
 
@@ -168,8 +168,12 @@ def _missing(order: list[str], convention: Convention) -> str:
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
     """Whether its header allows it; so it does where it cannot be read."""
+    from .maps import is_map
+
     try:
         image = load(path)
+        if is_map(image):
+            return False
         if sum(int(length) > 1 for length in image.shape) > 3:
             return False
         return not convention.may_be_scans or _ends_at_one(image, path)

@@ -34,7 +34,8 @@ class ReportCase:
     grid : Grid or None
         Where its voxels are. Without one, the planes are those of the array.
     measure, unit : str
-        Name of the measure, as in ``MEASURES`` or for people; its unit may be empty.
+        Name of the measure, as in ``ALL_MEASURES`` or for people; its unit may be
+        empty.
     highest : float
         The largest value that there can be, in the unit.
     labels, scan, no_data : ndarray or None

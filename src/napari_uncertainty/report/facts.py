@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..batch.recorded import Recorded
 from ..checks import percent
 from ..hotspots import Hotspots
+from ..kinds import KINDS, LOGITS
 from ..statistics import MapStatistics, map_statistics
 from . import wording
 from .material import Material
@@ -27,8 +29,8 @@ class Known:
         What the map is shown on.
     hotspots : Hotspots
         The places.
-    missing : str
-        Why there are no probabilities, as a sentence, or ``""``.
+    alone : str
+        Why the map alone told where errors are, as a sentence, or ``""``.
     review : Path or None
         The file of the review.
     remarks : sequence of str
@@ -37,7 +39,7 @@ class Known:
 
     scan: Path | None
     hotspots: Hotspots
-    missing: str
+    alone: str
     review: Path | None
     remarks: Sequence[str]
 
@@ -50,9 +52,12 @@ def facts_of(material: Material, known: Known) -> list[tuple[str, str]]:
     source = Path(told["source"]).name or str(told["probabilities"])
     rows = [
         ("Probabilities", source),
+        *_members(recorded),
         ("Segmentation", _segmentation(material)),
         ("Scan", "none" if known.scan is None else known.scan.name),
         ("Measure", f"{recorded.measure.title}{f' in {unit}' if unit else ''}"),
+        ("What it tells", recorded.measure.meaning),
+        ("Kind of values", _kind(recorded)),
         ("Classes", wording.count(recorded.n_classes)),
         ("Voxels", _voxels(material)),
         ("Voxels without data", _no_data(material, numbers)),
@@ -66,12 +71,33 @@ def facts_of(material: Material, known: Known) -> list[tuple[str, str]]:
             + (", by the map alone" if _alone(known) else ""),
         ),
     ]
-    agreement = _agreement(told["checks"]) if _is_as_then(material) else None
+    agreement = None
+    if _is_as_then(material):
+        agreement = _number(told["checks"], "agreement", "foreground")
     if agreement is not None:
         rows.append(("Agreement", f"{percent(agreement)} of the foreground"))
     if known.review is not None:
         rows.append(("Review", known.review.name))
     return rows + [("To be known", remark) for remark in known.remarks]
+
+
+def _members(recorded: Recorded) -> list[tuple[str, str]]:
+    """Which members there are, and how well they agree."""
+    if not recorded.member_names:
+        return []
+    overlap = _number(recorded.told["checks"], "members", "dice_foreground")
+    rows = [("Members", ", ".join(recorded.member_names))]
+    if overlap is not None:
+        told = f"{wording.number(overlap)} (Dice, mean over the classes)"
+        rows.append(("Agreement of the members", told))
+    return rows
+
+
+def _kind(recorded: Recorded) -> str:
+    title = KINDS[recorded.kind].title
+    if recorded.kind != LOGITS.name:
+        return title
+    return f"{title}, temperature {wording.number(recorded.temperature)}"
 
 
 def _statistics(material: Material) -> MapStatistics:
@@ -128,7 +154,7 @@ def _no_data(material: Material, numbers: MapStatistics) -> str:
 
 
 def _alone(known: Known) -> bool:
-    return bool(known.missing) and known.review is None
+    return bool(known.alone) and known.review is None
 
 
 def _hotspots(known: Known) -> str:
@@ -137,12 +163,13 @@ def _hotspots(known: Known) -> str:
     count = f"{wording.count(len(known.hotspots.places))} of {radius}"
     if known.review is not None:
         return f"{count}, of the review"
-    return f"{count}, from the map alone" if known.missing else count
+    return f"{count}, from the map alone" if known.alone else count
 
 
-def _agreement(checks: Sequence[object]) -> float | None:
+def _number(checks: Sequence[object], name: str, key: str) -> float | None:
+    """A number of the check of that name; None where there is none."""
     for check in checks:
-        if isinstance(check, dict) and check.get("name") == "agreement":
-            found = check.get("foreground")
+        if isinstance(check, dict) and check.get("name") == name:
+            found = check.get(key)
             return None if found is None else float(found)
     return None

@@ -10,11 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..batch.predictions import Predictions
 from ..batch.recorded import Recorded, read_map
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted
-from ..measures import MEASURES
-from ..probabilities import ProbabilityMap
+from ..measures import ALL_MEASURES
 from ..review import Session, Stop
 from ..steps import part
 from .case import ReportCase
@@ -88,8 +88,11 @@ def report_path(case: Path) -> Path:
     review = re.fullmatch(r"(.*)_review(-\d+)?", name)
     if review is not None:
         return case.with_name(f"{review[1]}_report{review[2] or ''}.html")
-    for measure in MEASURES:
-        name = name.removesuffix(f"_{measure}")
+    # The longest first: some end like others.
+    for measure in sorted(ALL_MEASURES, key=len, reverse=True):
+        if name.endswith(f"_{measure}"):
+            name = name.removesuffix(f"_{measure}")
+            break
     return case.with_name(f"{name}_report.html")
 
 
@@ -149,11 +152,11 @@ def iter_case_of(
     """
     subject = yield from part(_iter_subject(path, labels, scan), 0, 0.2)
     recorded, session = subject.recorded, subject.session
-    probabilities, missing = _probabilities(recorded)
+    predictions, missing = _predictions(recorded)
     steps = iter_material(
         recorded,
         subject.labels.segmentation,
-        probabilities,
+        predictions,
         search=session is None,
         required=labels is not None,
     )
@@ -170,7 +173,8 @@ def iter_case_of(
     if scan is not None:
         shown = yield from part(iter_scan_at(recorded, scan), 0.9, 1)
     remarks = (*subject.remarks, *places.remarks)
-    known = Known(scan, places.hotspots, missing, subject.review, remarks)
+    alone = missing or material.no_opinion
+    known = Known(scan, places.hotspots, alone, subject.review, remarks)
     case = ReportCase(
         title=recorded.case if session is None else session.case,
         values=recorded.values,
@@ -250,10 +254,10 @@ def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
     return Labels(open_segmentation(path), note)
 
 
-def _probabilities(recorded: Recorded) -> tuple[ProbabilityMap | None, str]:
+def _predictions(recorded: Recorded) -> tuple[Predictions | None, str]:
     """What the map was made from, or why it cannot be had."""
     try:
-        return recorded.probabilities(), ""
+        return recorded.predictions(), ""
     except InputError as error:
         return None, str(error)
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..batch.classes import labels_of_classes, names_on_map
-from ..batch.hotspots import iter_places, not_its_classes
+from ..batch.hotspots import iter_places, not_its_classes, of_the_map_alone
+from ..batch.predictions import Predictions
 from ..batch.recorded import Recorded
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted, iter_hotspots
 from ..images import LabelMap
 from ..matching.comparison import Segmentation, iter_labels_at
-from ..probabilities import ProbabilityMap, numbered_class_names
+from ..probabilities import numbered_class_names
 from ..steps import part
 
 Array = np.ndarray[Any, Any]
@@ -39,7 +41,7 @@ class Material:
     labels, prediction, no_data : ndarray or None
         The segmentation, or else the most probable class; the latter, where it was
         needed; voxels without data, where there are any and it is known which.
-    probabilities : ProbabilityMap or None
+    predictions : Predictions or None
         What the map was made from, not read yet.
     """
 
@@ -49,7 +51,7 @@ class Material:
     labels: Array | None
     prediction: Array | None
     no_data: Array | None
-    probabilities: ProbabilityMap | None
+    predictions: Predictions | None
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -61,6 +63,19 @@ class Material:
         if self.classes is None:
             return names
         return {self.classes[number]: name for number, name in names.items()}
+
+    @property
+    def no_opinion(self) -> str:
+        """Why the probabilities say nothing of where errors are, or ``""``."""
+        if self.predictions is None or self._members:
+            return ""
+        return of_the_map_alone(self.recorded.kind)
+
+    @cached_property
+    def _members(self) -> list[Any]:
+        if self.predictions is None:
+            return []
+        return self.predictions.on_maps(self.recorded.kind, self.recorded.temperature)
 
     @property
     def _class_names(self) -> tuple[str, ...]:
@@ -80,9 +95,12 @@ class Material:
             With labels as `labels` has them; names of these and of labels that no voxel
             has; and what a person should know, or ``""``.
         """
-        if self.probabilities is None:
+        if self.predictions is None:
             found = yield from self._iter_of_map(wanted)
             return found, self.names, ""
+        if self.no_opinion:
+            found = yield from self._iter_of_map(wanted)
+            return found, self.names, self.no_opinion
         labels, names, note = self.prediction, dict(self.names), ""
         numbers = list(range(self.recorded.n_classes))
         if self.classes is not None:
@@ -101,10 +119,11 @@ class Material:
             self.recorded.values,
             labels,
             self.no_data,
-            [self.probabilities.values],
+            self._members,
             self.recorded.grid,
             self.recorded.placement,
             wanted,
+            undecided=self.recorded.undecided,
         )
         return _with_labels(found, numbers), names, note
 
@@ -124,7 +143,7 @@ class Material:
 def iter_material(
     recorded: Recorded,
     segmentation: LabelMap | None,
-    probabilities: ProbabilityMap | None,
+    predictions: Predictions | None,
     *,
     search: bool,
     required: bool,
@@ -133,7 +152,7 @@ def iter_material(
 
     Parameters
     ----------
-    recorded, segmentation, probabilities : Recorded, LabelMap, ProbabilityMap or None
+    recorded, segmentation, predictions : Recorded, LabelMap, Predictions or None
         What there is.
     search : bool
         Whether places will be looked for.
@@ -156,8 +175,8 @@ def iter_material(
     prediction, no_data = None, None
     needed = labels is None or (search and classes is None)
     gaps = recorded.told["statistics"].get("no_data", 0) > 0
-    if probabilities is not None and (needed or gaps):
-        looked = _iter_fold(recorded, probabilities)
+    if predictions is not None and (needed or gaps):
+        looked = _iter_fold(recorded, predictions)
         prediction, no_data = yield from part(looked, 0.2, 1)
     return Material(
         recorded,
@@ -166,7 +185,7 @@ def iter_material(
         prediction if labels is None else labels,
         prediction,
         no_data if gaps else None,
-        probabilities,
+        predictions,
     )
 
 
@@ -193,13 +212,10 @@ def _iter_labels(
 
 
 def _iter_fold(
-    recorded: Recorded, probabilities: ProbabilityMap
+    recorded: Recorded, predictions: Predictions
 ) -> Generator[float, None, tuple[Array, Array]]:
     """The most probable class and what is without data, in the order of the map."""
-    from ..fold import iter_fold
-
-    maps = yield from iter_fold(probabilities, (_QUICK,))
-    assert maps is not None  # nothing cancels it
+    maps = yield from predictions.iter_maps((_QUICK,))
     turn = recorded.placement
     if turn is None:
         return maps.prediction, maps.no_data

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..checks import percent
 from ..io.atomic import write_whole
-from ..measures import MEASURES, Measure
+from ..measures import ALL_MEASURES, Measure
 from ..review import Stop
 from . import wording
 from .case import ReportCase
@@ -239,7 +239,7 @@ def _hotspots_sentence(case: ReportCase) -> str:
 
 def _known(case: ReportCase) -> Measure | None:
     """The measure, whether it is given by its identifier or by its title."""
-    for measure in MEASURES.values():
+    for measure in ALL_MEASURES.values():
         if case.measure in (measure.name, measure.title):
             return measure
     return None

@@ -106,10 +106,13 @@ def _iter_computed(
         if fingerprint(result.values, probabilities.grid) == digest:
             told = _told(measure, result, probabilities, segmentation, foreground_only)
             told["inputs"] = inputs
-            return Recorded(source, result.values, probabilities.grid, told)
+            grid = probabilities.grid
+            zooms = () if grid is None else tuple(grid.zooms.tolist())
+            return Recorded(source, result.values, grid, zooms, told)
     raise InputError(
         f"The probabilities {source} do not give the map of the review: they have "
-        f"changed since, or were placed otherwise. Put the old ones back, or {_INSTEAD}"
+        "changed since, were placed otherwise, or the map is one of several members, "
+        f"which is not computed again here. Put the old ones back, or {_INSTEAD}"
     )
 
 

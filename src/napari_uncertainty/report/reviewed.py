@@ -53,8 +53,8 @@ def find_review(
     """
     segmentation = labels.segmentation
     digest = fingerprint(recorded.values, recorded.grid)
-    inputs = [ReviewedInput("map", recorded.path.name, recorded.path, digest)]
-    beside = [recorded.path, Path(recorded.told["source"] or recorded.path), scan]
+    inputs = [ReviewedInput("map", recorded.source.name, recorded.source, digest)]
+    beside = [recorded.source, Path(recorded.told["source"] or recorded.source), scan]
     if segmentation is not None:
         path, digest = segmentation.source, _digest(segmentation)
         inputs.append(ReviewedInput("segmentation", segmentation.name, path, digest))

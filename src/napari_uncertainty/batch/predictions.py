@@ -1,0 +1,204 @@
+"""What one network, or several members, say of a case; nothing is read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..ensemble import Member, iter_ensemble, members_of
+from ..ensemble.members import Common, common, source_names
+from ..ensemble.sources import iter_volumes
+from ..fold import UncertaintyMaps, iter_fold
+from ..fold.logits import as_members
+from ..grid import Grid
+from ..measures import Base
+from ..probabilities import ProbabilityMap, numbered_class_names
+from .interpretation import AS_FOUND, Interpretation
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The probabilities of a case.
+
+    Attributes
+    ----------
+    members : tuple of ProbabilityMap
+        As they were opened; one unless they are taken together.
+    how : Interpretation
+        What was said of them.
+    together : bool
+        Whether they are members of an ensemble.
+    """
+
+    members: tuple[ProbabilityMap, ...]
+    how: Interpretation = AS_FOUND
+    together: bool = False
+
+    @classmethod
+    def open(
+        cls, paths: Sequence[Path], how: Interpretation, *, together: bool
+    ) -> Predictions:
+        """Open files by their headers: one, or those of all members.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be read.
+        """
+        from ..io import open_members, open_probabilities
+
+        options: Any = {"array": how.array, "class_axis": how.class_axis}
+        if not together:
+            return cls((open_probabilities(paths[0], **options),), how)
+        opened = [one for path in paths for one in open_members(path, **options)]
+        return cls(tuple(opened), how, True)
+
+    @property
+    def first(self) -> ProbabilityMap:
+        """The first member, or the only one."""
+        return self.members[0]
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """What each member is called."""
+        return tuple(one.name for one in self._given)
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that hold values."""
+        return source_names(self.members)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the maps.
+
+        Raises
+        ------
+        InputError
+            If the members are not of one case.
+        """
+        return self._common.shape if self.together else self.first.values.shape[1:]
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where the voxels of the maps are; errors are those of `shape`."""
+        return self._common.grid if self.together else self.first.grid
+
+    @property
+    def geometry_source(self) -> Path | None:
+        """The file that says so, where it is not that of the first member."""
+        for one in self.members:
+            if one.grid is not None:
+                own = None if one is self.first else one.source
+                return one.geometry_source or own
+        return None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how they were opened, in sentences."""
+        return [one.note for one in self.members if one.note]
+
+    def names_as(self, kind: str) -> tuple[str, ...]:
+        """A name for each label that the most probable class can have."""
+        named = (
+            one
+            for one in self.members
+            if one.class_names != numbered_class_names(len(one.class_names))
+        )
+        return next(named, self.first).names_as(kind)
+
+    def iter_maps(
+        self, measures: Sequence[str], base: Base = 2, threads: int | None = None
+    ) -> Generator[float, None, UncertaintyMaps]:
+        """Compute maps step by step; yields the share done.
+
+        Raises
+        ------
+        InputError
+            If something is wrong with the values, or the members are not of one case.
+        """
+        steps: Generator[float, None, UncertaintyMaps | None]
+        if self.together:
+            steps = iter_ensemble(self._given, measures, base=base, threads=threads)
+        else:
+            steps = iter_fold(
+                self.first,
+                measures,
+                base=base,
+                kind=self.how.kind,
+                temperature=self.how.temperature,
+                threads=threads,
+            )
+        maps = yield from steps
+        assert maps is not None  # nothing cancels it
+        return maps
+
+    def on_maps(self, kind: str, temperature: float) -> list[Any]:
+        """Probabilities of each member, on the voxels of the maps.
+
+        None at all of kinds whose channels are no classes that exclude each other, see
+        :func:`.as_members`.
+
+        Parameters
+        ----------
+        kind : str
+            What the values were taken for.
+        temperature : float
+            Of logits.
+        """
+        given = [as_members(one.values, kind, temperature) for one in self.members]
+        if not all(given):
+            return []
+        values = [one for [one] in given]
+        if not self.together or all(one.shape[1:] == self.shape for one in values):
+            return values
+        where = self._common
+        return [
+            _InBox(one, box, where.shared, self.shape)
+            for one, box in zip(values, where.boxes, strict=True)
+        ]
+
+    @cached_property
+    def _given(self) -> list[Member]:
+        return members_of(self.members, self.how.kind, self.how.temperature)
+
+    @cached_property
+    def _common(self) -> Common:
+        return common(self._given)
+
+
+class _InBox:
+    """A member in the box that holds all of them, volume by volume; 0 elsewhere.
+
+    Parameters
+    ----------
+    values : array or StoredValues, shape (classes, ...)
+        On its own voxels; of a file, volumes come one after the other.
+    own, place : tuple of slice
+        The voxels that all members have: in its own volumes, and in the box.
+    shape : tuple of int
+        Of the box.
+    """
+
+    def __init__(self, values: Any, own: Any, place: Any, shape: tuple[int, ...]):
+        self._values, self._own, self._place = values, own, place
+        self.shape = (values.shape[0], *shape)
+        self._volumes = iter_volumes(values)
+        self._next = 0
+
+    def __getitem__(self, label: int) -> Array:
+        if label < self._next:
+            self._volumes, self._next = iter_volumes(self._values), 0
+        while self._next <= label:
+            volume = next(self._volumes)
+            self._next += 1
+        whole = np.zeros(self.shape[1:], volume.dtype)
+        whole[self._place] = volume[self._own]
+        return whole

@@ -1,0 +1,174 @@
+"""Options of the command line: what can be chosen, and what goes together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .kinds import AUTO, KINDS, LOGITS
+from .measures import (
+    ALL_MEASURES,
+    ENSEMBLE_MEASURES,
+    ENTROPY,
+    EXPECTED_ENTROPY,
+    MEASURES,
+    MUTUAL_INFORMATION,
+    PREDICTIVE_ENTROPY,
+    UNITS,
+)
+
+if TYPE_CHECKING:
+    from .batch.interpretation import Interpretation
+
+# What can be chosen, for typer to check and to list.
+MeasureName = Enum("MeasureName", {name: name for name in ALL_MEASURES})  # type: ignore[misc]
+KindName = Enum("KindName", {name: name for name in (AUTO, *KINDS)})  # type: ignore[misc]
+
+#: Measures of one network, and of members, where none is named.
+USUAL = (ENTROPY.name,)
+USUAL_OF_MEMBERS = (
+    PREDICTIVE_ENTROPY.name,
+    EXPECTED_ENTROPY.name,
+    MUTUAL_INFORMATION.name,
+)
+
+#: As typer takes it for a default.
+ANY_KIND = KindName(AUTO)
+
+
+class BaseName(Enum):
+    """Bases of the logarithm as words, for typer."""
+
+    BITS = "2"
+    NATS = "e"
+    NORMALISED = "classes"
+
+
+Measures = Annotated[
+    list[MeasureName] | None,
+    typer.Option(
+        "--measure",
+        metavar="NAME",
+        help=f"{', '.join(MEASURES)}; with --ensemble {', '.join(ENSEMBLE_MEASURES)}. "
+        "Give it again for a map of each. By default entropy; with --ensemble "
+        f"{', '.join(USUAL_OF_MEMBERS)}.",
+        show_default=False,
+    ),
+]
+
+BaseOption = Annotated[
+    BaseName,
+    typer.Option("--base", help="Of the logarithm: bits, nats or normalised."),
+]
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Processes, one case each; by default one case at a time, on all "
+        "processors.",
+        show_default=False,
+    ),
+]
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster."),
+]
+
+Kind = Annotated[
+    KindName,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="What the values are: "
+        f"{', '.join(KINDS)}; or auto, what the file says or else they look like.",
+    ),
+]
+
+Temperature = Annotated[
+    float,
+    typer.Option("--temperature", metavar="T", help="What logits are divided by."),
+]
+
+Array = Annotated[
+    str | None,
+    typer.Option(
+        "--array",
+        metavar="NAME",
+        help="The array with the values, in a file with several.",
+        show_default=False,
+    ),
+]
+
+ClassAxis = Annotated[
+    str,
+    typer.Option(
+        "--class-axis",
+        metavar="N",
+        help="Axis that runs over the classes, from 0, in the order of the file; or "
+        "auto.",
+    ),
+]
+
+Screenshot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PNG", help="Write a picture of the 2D and the 3D view, and quit."
+    ),
+]
+
+
+def base_of(name: BaseName) -> Any:
+    """The base of that name: ``2`` is a number, the others are words."""
+    return next(base for base in UNITS if str(base) == name.value)
+
+
+def measures_of(asked: Sequence[Any] | None, ensemble: bool) -> tuple[str, ...]:
+    """The measures that are meant, each once; BadParameter where they do not fit."""
+    names = tuple(dict.fromkeys(one.value for one in asked or ()))
+    if not names:
+        return USUAL_OF_MEMBERS if ensemble else USUAL
+    known = ENSEMBLE_MEASURES if ensemble else MEASURES
+    others = ", ".join(name for name in names if name not in known)
+    if others and ensemble:
+        raise typer.BadParameter(
+            f"--ensemble has the measures {', '.join(known)}, not {others}."
+        )
+    if others:
+        raise typer.BadParameter(
+            f"{others} takes several members of one case: give --ensemble. Without, "
+            f"there is {', '.join(known)}."
+        )
+    return names
+
+
+def interpretation_of(
+    kind: KindName, temperature: float, array: str | None, class_axis: str
+) -> Interpretation:
+    """How values are to be taken; BadParameter where that makes no sense."""
+    from .batch.interpretation import Interpretation
+
+    if temperature != 1 and kind.value not in (AUTO, LOGITS.name):
+        raise typer.BadParameter("--temperature is for logits alone.")
+    axis = None
+    if class_axis != AUTO:
+        try:
+            axis = int(class_axis)
+        except ValueError:
+            raise typer.BadParameter(
+                f"--class-axis is {AUTO} or the number of an axis, not {class_axis}."
+            ) from None
+    named = None if kind.value == AUTO else str(kind.value)
+    try:
+        return Interpretation(named, temperature, array, axis)
+    except ValueError:
+        raise typer.BadParameter(
+            f"--temperature is a number above 0, not {temperature:g}."
+        ) from None

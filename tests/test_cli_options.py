@@ -1,0 +1,49 @@
+"""Options that do not go together are wrong usage, whatever the files hold."""
+
+import numpy as np
+import pytest
+
+from calling import call_here
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, probabilities):
+    monkeypatch.chdir(tmp_path)
+    np.save("case.npy", probabilities)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--measure", "variance"], "variance takes several members"),
+        (["--ensemble", "--measure", "gini"], "predictive_entropy, expected_entropy"),
+        (["--ensemble"], "holds one member"),
+        (["--kind", "guess"], "guess"),
+        (["--kind", "sigmoid", "--temperature", "2"], "--temperature is for logits"),
+        (["--temperature", "0"], "above 0"),
+        (["--temperature", "nan"], "above 0"),
+        (["--temperature", "warm"], "--temperature"),
+        (["--class-axis", "last"], "the number of an axis, not last"),
+        (["--place"], "--place needs --labels"),
+    ],
+)
+def test_wrong_usage_of_map(folder, words, said):
+    ran = call_here("map", "case.npy", "-o", "out", *words)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    told = " ".join(ran.stderr.replace("│", " ").split())
+    assert said in told
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["--kind", "guess"], ["--class-axis", "x"]])
+@pytest.mark.usefixtures("folder")
+def test_wrong_usage_of_info(words):
+    assert call_here("info", "case.npy", *words).returncode == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_axis_that_is_not_there_is_a_fault_of_the_case():
+    ran = call_here("map", "case.npy", "-o", "out", "--class-axis", "7")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("napari-uncertainty: case: ")
