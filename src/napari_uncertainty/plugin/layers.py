@@ -26,17 +26,25 @@ from nibabel.orientations import (
 
 from ..grid import Grid
 from ..images import LabelMap, Scan
+from ..io.written_maps import WrittenMap
 from ..placement import Placement
-from ..probabilities import ProbabilityMap
-from .colors import label_colormap
+from ..probabilities import ProbabilityMap, lines_along
+from .colors import label_colormap, transparent_where_certain
+from .preferences import preferences
 
 Array = np.ndarray[Any, Any]
 LayerData = tuple[Array, dict[str, Any], str]
+
+#: What becomes a layer.
+Volume = Scan | LabelMap | ProbabilityMap | WrittenMap
 
 #: Where this plugin keeps what it knows of a layer, in ``layer.metadata``.
 METADATA_KEY = "napari_uncertainty"
 
 SCAN_SPACE_AXES = ("z", "y", "x")
+
+#: What the axis of the classes is called.
+CLASS_AXIS = "class"
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,30 @@ def to_ras(along: Grid, world: Any) -> Array:
     return ras
 
 
-def to_layer(volume: Scan | LabelMap | ProbabilityMap) -> LayerData:
-    """Layer data tuple of a scan, a label map or class probabilities."""
+def to_layer(volume: Volume) -> LayerData:
+    """Layer data tuple of a scan, a label map, class probabilities or a map."""
     if isinstance(volume, ProbabilityMap):
         return _probabilities_layer(volume)
+    if isinstance(volume, WrittenMap):
+        return _map_layer(volume)
     if isinstance(volume, LabelMap):
         return _labels_layer(volume)
     return _scan_layer(volume)
+
+
+def look_of_maps() -> dict[str, Any]:
+    """Layer options of a new uncertainty map, as the user prefers them."""
+    chosen = preferences()
+    return {
+        "colormap": transparent_where_certain(chosen.colormap)
+        if chosen.transparent
+        else chosen.colormap,
+        "opacity": chosen.opacity,
+        # On top of whatever is behind it, in 3D too: a volume-rendered scan would
+        # otherwise hide the map, or turn white where colours are added.
+        "blending": "translucent_no_depth",
+        "rendering": "mip",
+    }
 
 
 def layer_info(layer: Any) -> Mapping[str, Any]:
@@ -157,39 +182,71 @@ def _labels_layer(labels: LabelMap) -> LayerData:
 
 
 def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
-    grid = probabilities.grid
-    n_spatial = probabilities.values.ndim - 1
-    if grid is None:
-        # Nothing is known of its place: the file's own z, y, x, as if voxels were 1 mm
-        # large. In voxels it could not be shown beside a scan in mm.
-        data = reversed_axes(n_spatial).turn(probabilities.values)
-        options: dict[str, Any] = {
-            "axis_labels": ("class", *SCAN_SPACE_AXES[-n_spatial:]),
-            "units": ("pixel", *("mm",) * n_spatial),
-            "metadata": {METADATA_KEY: _provenance("probabilities", probabilities)},
-        }
-    else:
-        data = ScanSpace.of(grid).turn.turn(probabilities.values)
-        options = _placed("probabilities", probabilities, ("class",))
+    values = probabilities.values
+    data, options = _anywhere("probabilities", probabilities, values, (CLASS_AXIS,))
     options["metadata"][METADATA_KEY] |= {
         "class_names": list(probabilities.class_names),
         "class_axis": 0,
         "kind": probabilities.kind,
+        "region_order": list(probabilities.region_order),
         "geometry_source": str(probabilities.geometry_source or ""),
+        "further_sources": [str(path) for path in probabilities.further_sources],
     }
     options |= {
         "name": f"{probabilities.name} probabilities",
         "colormap": "gray",
-        "contrast_limits": (0, 1),
+        "contrast_limits": _limits_of_classes(values),
         # It would hide the scan below it, and the map is what people want to see.
         "visible": False,
     }
     return data, options, "image"
 
 
+def _map_layer(written: WrittenMap) -> LayerData:
+    """As :func:`.map_layer.show_map` shows a map that was just computed.
+
+    Which class a voxel has, and which voxels have no data, is not in the file.
+    """
+    data, options = _anywhere("map", written, written.values, zooms=written.zooms)
+    options["metadata"][METADATA_KEY] = {
+        **written.told,
+        **options["metadata"][METADATA_KEY],
+        # Of a map, this is the file that it was made from.
+        "source": written.told["source"],
+    }
+    options |= {
+        "name": written.name,
+        "contrast_limits": (0, written.highest),
+        **look_of_maps(),
+    }
+    return data, options, "image"
+
+
+def _anywhere(
+    role: str,
+    volume: ProbabilityMap | WrittenMap,
+    values: Any,
+    leading: tuple[str, ...] = (),
+    zooms: tuple[float, ...] | None = None,
+) -> tuple[Array, dict[str, Any]]:
+    """Data and options of a volume that may know of no place."""
+    if volume.grid is not None:
+        options = _placed(role, volume, leading)
+        return ScanSpace.of(volume.grid).turn.turn(values), options
+    # Nothing is known of its place: the file's own z, y, x, and voxels of 1 mm unless
+    # somebody knows. In voxels it could not be shown beside a scan in mm.
+    n = values.ndim - len(leading)
+    return reversed_axes(n).turn(values), {
+        "scale": (1.0,) * len(leading) + (zooms or (1.0,) * n)[::-1],
+        "axis_labels": (*leading, *SCAN_SPACE_AXES[-n:]),
+        "units": ("pixel",) * len(leading) + ("mm",) * n,
+        "metadata": {METADATA_KEY: _provenance(role, volume)},
+    }
+
+
 def _placed(
     role: str,
-    volume: Scan | LabelMap | ProbabilityMap,
+    volume: Volume,
     leading: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Layer options that put a volume into scan space, and say what it is."""
@@ -204,11 +261,20 @@ def _placed(
     }
 
 
-def _provenance(role: str, volume: Scan | LabelMap | ProbabilityMap) -> dict[str, Any]:
+def _provenance(role: str, volume: Volume) -> dict[str, Any]:
     info: dict[str, Any] = {"role": role, "source": str(volume.source or "")}
     if volume.grid is not None:
         info |= {"grid": volume.grid, "affine": volume.grid.affine}
     return info
+
+
+def _limits_of_classes(values: Any) -> tuple[float, float]:
+    """From 0 to 1 where that is what the values are; logits and others as they go."""
+    some = lines_along(values, 0)
+    some = some[np.isfinite(some)]
+    if some.size == 0 or (some.min() > -0.5 and some.max() < 1.5):
+        return 0.0, 1.0
+    return float(some.min()), float(max(some.max(), some.min() + 1))
 
 
 def _readable_limits(data: Array) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -11,43 +12,80 @@ LayerTuples = list[tuple[Any, ...]]
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], LayerTuples] | None:
-    """Give the reader for NIfTI and ``.npz`` files, None for anything else."""
+    """Give the reader for files that hold a case, None for anything else."""
     paths = [path] if isinstance(path, str) else path
-    if all(str(one).lower().endswith((".nii", ".nii.gz", ".npz")) for one in paths):
-        return read_layers
-    return None
+    return read_layers if all(_is_ours(Path(one)) for one in paths) else None
 
 
 def read_layers(path: str | list[str]) -> LayerTuples:
-    """Read each file as a layer; what cannot be read is named in a notification."""
+    """Read files as layers; what cannot be read is named in a notification."""
     from napari.utils.notifications import show_error, show_info
 
-    from ..io import open_volume
-    from ..probabilities import ProbabilityMap
+    from .arrival import drop
     from .layers import to_layer
+    from .opening import notes_on, open_path
 
-    layers: LayerTuples = []
-    for one in [path] if isinstance(path, str) else path:
+    volumes: list[Any] = []
+    for one in map(Path, [path] if isinstance(path, str) else path):
+        if _is_among(one, (_files(volume) for volume in volumes)):
+            continue
+        opened_as = _name_of_layer_with(one)
+        if opened_as:
+            if not drop.goes_on:
+                show_info(f"{one.name} is open already, as a part of '{opened_as}'.")
+            continue
         try:
-            volume = open_volume(one)
-            layers.append(to_layer(volume))
+            volumes += open_path(one)
         except InputError as error:
             show_error(str(error))
-            continue
-        if isinstance(volume, ProbabilityMap) and volume.grid is None:
-            show_info(f"{volume.place_note} It is shown in voxels of 1 mm.")
-    _align_soon()
+    for note in notes_on(volumes):
+        show_info(note)
+    drop.receive_soon()
     # napari takes this for "read, but nothing to add".
-    return layers or [(None,)]
+    return [to_layer(volume) for volume in volumes] or [(None,)]
 
 
-def _align_soon() -> None:
-    """Once napari has added the layers: what is tilted is resampled."""
+def _is_ours(path: Path) -> bool:
+    """By the name of a file, and by what is in a folder, which others may read, too."""
+    from ..io import is_readable
+    from ..io.folders import ARRAY_FOLDERS
+
+    if not path.is_dir():
+        return is_readable(path) and not path.name.lower().endswith(ARRAY_FOLDERS)
+    from napari.utils.notifications import show_info
+
+    from .opening import require_probabilities
+
+    try:
+        require_probabilities(path)
+    except InputError as error:
+        # napari says that the folder was refused, but not why.
+        show_info(str(error))
+        return False
+    return True
+
+
+def _name_of_layer_with(path: Path) -> str:
+    """The layer of several files that has this one; empty where there is none."""
     from napari import current_viewer
-    from qtpy.QtCore import QTimer
+
+    from .layers import layer_info
 
     viewer = current_viewer()
-    if viewer is not None:
-        from .alignment import align
+    for layer in () if viewer is None else viewer.layers:
+        info = layer_info(layer)
+        further = info.get("further_sources")
+        if further and _is_among(path, [[info["source"], *further]]):
+            return str(layer.name)
+    return ""
 
-        QTimer.singleShot(0, lambda: align(viewer))
+
+def _files(volume: Any) -> list[Path]:
+    """All files that a volume was read from, where they are several."""
+    further = getattr(volume, "further_sources", ())
+    return [volume.source, *further] if further else []
+
+
+def _is_among(path: Path, groups: Iterable[Iterable[Any]]) -> bool:
+    same = path.resolve()
+    return any(Path(one).resolve() == same for group in groups for one in group)

@@ -14,8 +14,10 @@ def mni152() -> LayerTuples:
     from napari.utils.notifications import show_error
 
     from ..sample import mni152_case
+    from .arrival import drop
     from .layers import to_layer
 
+    drop.receive_soon()
     try:
         return [to_layer(volume) for volume in mni152_case()]
     except InputError as error:

@@ -15,9 +15,12 @@ from qtpy.QtWidgets import QApplication
 
 from ..errors import InputError
 from ..images import LabelMap, Scan
+from ..io.written_maps import WrittenMap
 from ..probabilities import ProbabilityMap
 from .alignment import aligning
-from .layers import layer_info, to_layer
+from .arrival import receive
+from .layers import Volume, layer_info, to_layer
+from .preferences import preferences
 from .selection import is_highlight
 
 PLUGIN = "napari-uncertainty"
@@ -26,12 +29,11 @@ PLUGIN = "napari-uncertainty"
 PICTURE_SIZE = (800, 800)
 
 
-def run_case(
-    volumes: Iterable[Scan | LabelMap | ProbabilityMap], screenshot: Path | None = None
-) -> Path | None:
+def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path | None:
     """Open a case, compute its map, and hand the window to the user.
 
-    With `screenshot`, write a picture there instead and close; returns its path.
+    Where a map is among what is opened, none is computed. With `screenshot`, write a
+    picture there instead and close; returns its path.
 
     Raises
     ------
@@ -39,7 +41,11 @@ def run_case(
         If a picture was asked for and nothing could be computed.
     """
     viewer = open_case(volumes)
-    layer = compute(viewer)
+    layer = _opened_map(viewer)
+    if layer is None:
+        layer = compute(viewer)
+    else:
+        _wait_while(lambda: aligning(viewer))
     look_at_case(viewer)
     if screenshot is None:
         napari.run()
@@ -52,14 +58,23 @@ def run_case(
     return screenshot.resolve()
 
 
-def open_case(volumes: Iterable[Scan | LabelMap | ProbabilityMap]) -> Any:
-    """Open a viewer with these volumes, the scan below and the probabilities on top."""
+def open_case(volumes: Iterable[Volume]) -> Any:
+    """Open a viewer with these volumes, the scan below and maps on top."""
     viewer = napari.Viewer()
-    order = (Scan, LabelMap, ProbabilityMap)
+    order = (Scan, LabelMap, ProbabilityMap, WrittenMap)
     for volume in sorted(volumes, key=lambda one: order.index(type(one))):
         data, options, kind = to_layer(volume)
-        getattr(viewer, f"add_{kind}")(data, **options)
+        layer = getattr(viewer, f"add_{kind}")(data, **options)
+        if isinstance(volume, WrittenMap):
+            layer.colorbar.visible = preferences().colorbar
+    receive(viewer)
     return viewer
+
+
+def _opened_map(viewer: Any) -> Any:
+    """The topmost map that was opened from a file; None where there is none."""
+    maps = [one for one in viewer.layers if layer_info(one).get("role") == "map"]
+    return maps[-1] if maps else None
 
 
 def compute(viewer: Any) -> Any:

@@ -151,8 +151,8 @@ class ViewButtons(QWidget):
 
     def cut_here(self, *_: Any) -> None:
         """Cut through the place that the viewer is at."""
-        if self._corners is None:
-            return
+        if self._corners is None or self._corners.shape[1] < 3:
+            return  # a flat image is not cut
         axis = CUTS[self.cut_axis.currentText()]
         low, high = sorted(RAS * self._corners[:, axis])
         self.cut_place.blockSignals(True)

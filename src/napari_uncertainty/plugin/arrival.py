@@ -1,0 +1,110 @@
+"""What becomes of layers once they are in a viewer: what no file knows alone."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from .alignment import align
+from .class_slider import name_classes
+from .layers import layer_info
+from .preferences import preferences
+
+# What napari adds to a name that is there already.
+_NUMBER = re.compile(r" \[\d+\]$")
+
+# napari hands over the files of a drop one by one. What comes within so many seconds
+# after the layers of another file were added is of the same drop.
+_ONE_DROP = 1.0
+
+_greeted: WeakSet[Any] = WeakSet()
+
+
+class Drop:
+    """Files that are opened together."""
+
+    def __init__(self) -> None:
+        self._waiting, self._added_at = 0, -math.inf
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a file that is read now belongs to those that were read before."""
+        return self._waiting > 0 or time.monotonic() - self._added_at < _ONE_DROP
+
+    def receive_soon(self) -> None:
+        """Receive the layers of a file once napari has added them."""
+        from napari import current_viewer
+        from qtpy.QtCore import QTimer
+
+        viewer = current_viewer()
+        if viewer is None:
+            return
+
+        def added() -> None:
+            self._waiting -= 1
+            self._added_at = time.monotonic()
+            receive(viewer)
+
+        self._waiting += 1
+        QTimer.singleShot(0, added)
+
+
+drop = Drop()
+
+
+def receive(viewer: Any) -> None:
+    """Name what is new so that it is told from the rest, and resample what is tilted.
+
+    What is as it should be stays so, however often this is called.
+    """
+    tell_apart(viewer.layers)
+    for layer in viewer.layers:
+        role = layer_info(layer).get("role")
+        if role == "probabilities":
+            name_classes(viewer)
+        if role == "map" and _file_of(layer) is not None and layer not in _greeted:
+            layer.colorbar.visible = preferences().colorbar
+            _greeted.add(layer)
+    align(viewer)
+
+
+def tell_apart(layers: Iterable[Any]) -> None:
+    """Put the folder in front of names that layers from several folders share.
+
+    ``fold_0/sub-007 probabilities`` and ``fold_1/sub-007 probabilities``. What the user
+    calls otherwise keeps its name.
+    """
+    by_name: dict[Any, list[Any]] = {}
+    for layer in layers:
+        folder = _folder_of(layer)
+        if folder:
+            bare = _NUMBER.sub("", layer.name).removeprefix(f"{folder}/")
+            by_name.setdefault((layer_info(layer)["role"], bare), []).append(layer)
+    for (_, bare), namesakes in by_name.items():
+        if len({_folder_of(layer) for layer in namesakes}) < 2:
+            continue
+        for layer in namesakes:
+            name = f"{_folder_of(layer)}/{bare}"
+            if _NUMBER.sub("", layer.name) != name:
+                layer.name = name
+
+
+def _folder_of(layer: Any) -> str:
+    """Name of the folder that a layer was read from; empty where it was not."""
+    path = _file_of(layer)
+    return "" if path is None else path.parent.name
+
+
+def _file_of(layer: Any) -> Path | None:
+    """The file that a layer was read from."""
+    info = layer_info(layer)
+    if not info.get("role"):
+        return None
+    # Of a map, what it was made from is its source here.
+    opened = layer.source.path if info["role"] == "map" else info.get("source")
+    return Path(opened) if opened else None
