@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from .kinds import SIGMOID, SOFTMAX
+
 Base = Literal[2, "e", "classes"]
 
 #: What one unit of entropy is called, for each base.
@@ -45,6 +47,8 @@ class Measure:
         Whether the value depends on the base of a logarithm.
     bounded : bool
         Whether nothing is above `highest`.
+    by_members : bool
+        Whether M members can reach no more than M classes could.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Measure:
     highest: Callable[[Base, int], float]
     has_base: bool = False
     bounded: bool = True
+    by_members: bool = False
 
     def unit(self, base: Base) -> str:
         """Name of the unit; empty for measures that are plain probabilities."""
@@ -184,6 +189,7 @@ MUTUAL_INFORMATION = Measure(
     ),
     highest=highest_entropy,
     has_base=True,
+    by_members=True,
 )
 
 VARIATION_RATIO = Measure(
@@ -196,6 +202,7 @@ VARIATION_RATIO = Measure(
         "in Deep Learning, PhD thesis, Cambridge 2016"
     ),
     highest=lambda _base, n_classes: 1 - 1 / n_classes,
+    by_members=True,
 )
 
 VARIANCE = Measure(
@@ -247,3 +254,30 @@ ENSEMBLE_MEASURES: Mapping[str, Measure] = MappingProxyType(
 ALL_MEASURES: Mapping[str, Measure] = MappingProxyType(
     {**MEASURES, **ENSEMBLE_MEASURES}
 )
+
+
+def largest_value(
+    name: str, base: Base, n_states: int, kind: str = SOFTMAX.name, n_members: int = 0
+) -> float:
+    """Largest value that a map can have, or where colours end.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`ALL_MEASURES`.
+    base : 2, "e" or "classes"
+        Of the logarithm.
+    n_states : int
+        Outcomes that the probabilities are about.
+    kind : str
+        What the values are; of independent channels each one may reach the end.
+    n_members : int
+        How many members there are; 0 where that is not known.
+    """
+    measure = ALL_MEASURES[name]
+    if not (measure.by_members and n_members) or kind == SIGMOID.name:
+        return measure.highest(base, n_states)
+    fewer = min(n_states, n_members)
+    if measure.has_base:
+        return measure.highest(2, fewer) * units_per_bit(base, n_states)
+    return measure.highest(base, fewer)

@@ -79,13 +79,11 @@ def iter_trust(
     """Look at a case; yields the share done, returns None if cancelled."""
     checks = [
         check_kind(maps),
-        check_no_data(maps),
+        check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
         check_precision(case.values, maps),
     ]
     if LEAST_CONFIDENCE.name in maps:
         checks.append(check_confidence(maps))
-    if isinstance(maps, EnsembleMaps):
-        checks.append(check_members(maps))
     if case.placed and case.segmentation is None:
         checks.append(check_lent_place(case.placed))
     headers = [(case.name, case.grid)]

@@ -1,19 +1,70 @@
-"""Fixtures of tests that open a window."""
+"""Fixtures of tests that open a window, and of those that do without."""
 
+import threading
+
+import numpy as np
 import pytest
+
+from napari_uncertainty.fold.arrays import ArrayFold
+
+PLUGIN = "napari-uncertainty"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered():
+    """What Compute remembers of one test is no default of the next."""
+    from napari_uncertainty.plugin.preferences import preferences
+
+    before = preferences().model_dump()
+    yield
+    for name, value in before.items():
+        if getattr(preferences(), name) != value:
+            setattr(preferences(), name, value)
 
 
 @pytest.fixture
 def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
+    viewer = make_napari_viewer(show=True)
+    # Small, for without a graphics card each pixel of a volume takes its time.
+    viewer.window.resize(600, 500)
+    return viewer
 
 
 @pytest.fixture
 def open_widget(viewer):
     def opened():
-        _, widget = viewer.window.add_plugin_dock_widget(
-            "napari-uncertainty", "Compute uncertainty"
-        )
+        _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
         return widget
 
     return opened
+
+
+@pytest.fixture
+def case(viewer, case_folder):
+    """The generated case, opened through the plugin's reader."""
+    for name in ("T1.nii.gz", "case.npz"):
+        viewer.open(case_folder / name, plugin=PLUGIN)
+    labels = np.asarray(viewer.layers[-1].data).argmax(axis=0)
+    viewer.add_labels(
+        labels,
+        name="case",
+        scale=viewer.layers[0].scale,
+        translate=viewer.layers[0].translate,
+        units="mm",
+    )
+    return viewer
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Blocks that wait for the test, so that a run can be met in the middle."""
+    go_on = threading.Event()
+    fold_block = ArrayFold.fold_block
+
+    def waiting(self, *block):
+        go_on.wait(20)
+        return fold_block(self, *block)
+
+    monkeypatch.setattr(ArrayFold, "fold_block", waiting)
+    yield go_on
+    go_on.set()

@@ -1,17 +1,33 @@
-"""Checks, offers and the pointer in a real window."""
+"""Checks, offers and the pointer; in a real window where it takes one."""
 
 import nibabel as nib
 import numpy as np
+import pytest
+from napari.components import ViewerModel
 from nibabel.affines import apply_affine
 from nibabel.orientations import inv_ornt_aff
 from qtpy.QtWidgets import QTextEdit
 
 from driving import compute
 from generated import OBLIQUE
+from napari_uncertainty.plugin.compute_widget import ComputeWidget
 from napari_uncertainty.plugin.layers import layer_grid
+from showing import widgets
 
 PLUGIN = "napari-uncertainty"
 SHAPE = (14, 16, 18)
+
+
+@pytest.fixture
+def model(qapp):
+    """A viewer without a window."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def open_alone(qtbot, model):
+    with widgets(qtbot, model) as open_one:
+        yield open_one
 
 
 def write(folder, turned=lambda values: values, affine=OBLIQUE):
@@ -41,10 +57,10 @@ def listed(widget):
     return shown.toPlainText().replace("\xa0", " ").splitlines()
 
 
-def test_all_is_well(qtbot, viewer, open_widget, tmp_path, told):
+def test_all_is_well(qtbot, model, open_alone, tmp_path, told):
     write(tmp_path)
-    opened(viewer, tmp_path)
-    widget = open_widget()
+    opened(model, tmp_path)
+    widget = open_alone()
     compute(qtbot, widget)
     lines = listed(widget)
     assert all(line.startswith("✓") for line in lines)
@@ -59,11 +75,11 @@ def test_all_is_well(qtbot, viewer, open_widget, tmp_path, told):
 
 
 def test_a_mirrored_softmax_is_told_and_mended(
-    qtbot, viewer, open_widget, tmp_path, told
+    qtbot, model, open_alone, tmp_path, told
 ):
     write(tmp_path, lambda values: values[:, :, ::-1])
-    opened(viewer, tmp_path)
-    widget = open_widget()
+    opened(model, tmp_path)
+    widget = open_alone()
     layer = compute(qtbot, widget)
     wrong = np.array(layer.data)
     red = [line for line in listed(widget) if line.startswith("✗")]
@@ -98,30 +114,30 @@ def test_a_place_from_the_scan(qtbot, viewer, open_widget, tmp_path, told):
     assert not any("Incons" in message or "orthog" in message for message in told())
 
 
-def test_where_the_pointer_is(qtbot, viewer, open_widget, tmp_path):
+def test_where_the_pointer_is(qtbot, model, tmp_path):
     write(tmp_path)
-    opened(viewer, tmp_path)
-    listening = len(viewer.cursor.events.position.callbacks)
-    widget = open_widget()
-    assert len(viewer.cursor.events.position.callbacks) == listening + 1
+    opened(model, tmp_path)
+    listening = len(model.cursor.events.position.callbacks)
+    widget = ComputeWidget(model)
+    widget.native.show()
+    assert len(model.cursor.events.position.callbacks) == listening + 1
     compute(qtbot, widget)
-    t1 = viewer.layers["T1"]
+    t1 = model.layers["T1"]
     for voxel in ((0, 0, 0), (3, 9, 11)):
         right, anterior, superior = apply_affine(OBLIQUE, voxel)
         grid = layer_grid(t1)
         world = -(np.linalg.inv(grid.directions) @ [right, anterior, superior])[::-1]
-        viewer.layers.selection.active = t1
-        viewer.cursor.position = (0, *world)
+        model.layers.selection.active = t1
+        model.cursor.position = (0, *world)
         assert widget.pointer.value == (
             f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · voxel "
             f"({', '.join(map(str, voxel))}) of 'T1'"
         )
-    viewer.dims.ndisplay = 3
-    viewer.cursor.position = (0, 1, 2, 3)
+    model.dims.ndisplay = 3
+    model.cursor.position = (0, 1, 2, 3)
     assert widget.pointer.value == ""
-    viewer.window.remove_dock_widget("all")
     widget.native.deleteLater()
-    qtbot.waitUntil(lambda: len(viewer.cursor.events.position.callbacks) == listening)
+    qtbot.waitUntil(lambda: len(model.cursor.events.position.callbacks) == listening)
 
 
 def test_no_message_in_any_orientation(qtbot, viewer, open_widget, tmp_path, told):
@@ -129,8 +145,6 @@ def test_no_message_in_any_orientation(qtbot, viewer, open_widget, tmp_path, tol
     for order, flips in (
         ((0, 1, 2), (1, 1, 1)),
         ((2, 0, 1), (-1, 1, -1)),
-        ((1, 0, 2), (-1, -1, -1)),
-        ((2, 1, 0), (1, -1, 1)),
     ):
         viewer.layers.clear()
         viewer.dims.ndisplay = 2
@@ -147,12 +161,12 @@ def test_no_message_in_any_orientation(qtbot, viewer, open_widget, tmp_path, tol
 
 
 def test_layers_removed_before_a_placement_is_applied(
-    qtbot, viewer, open_widget, tmp_path
+    qtbot, model, open_alone, tmp_path
 ):
     write(tmp_path, lambda values: values[:, :, ::-1])
-    opened(viewer, tmp_path)
-    widget = open_widget()
+    opened(model, tmp_path)
+    widget = open_alone()
     compute(qtbot, widget)
-    viewer.layers.clear()
+    model.layers.clear()
     assert compute(qtbot, widget, "Apply this placement") is None
     assert "No layer with class probabilities" in widget.result.value

@@ -33,7 +33,14 @@ TILTS = {
     "tilted": turn(11.5, 0),
     "tilted twice": turn(35, 0) @ turn(35, 2),
 }
-ZOOMS = {"isotropic": (1.0, 1.0, 1.0), "flat": (0.5, 0.8, 3.0)}
+ZOOMS = {"flat": (0.5, 0.8, 3.0), "isotropic": (1.0, 1.0, 1.0)}
+# With equal zooms fewer mistakes show: in some orientations, among them every order.
+CASES = [
+    (orientation, tilt, zooms)
+    for zooms, some in (("flat", ORIENTATIONS), ("isotropic", ORIENTATIONS[::7]))
+    for tilt in TILTS
+    for orientation in some
+]
 
 
 def phantom():
@@ -89,9 +96,7 @@ def marked(layer, value):
     return np.array(layer.data_to_world(place))[-3:]
 
 
-@pytest.mark.parametrize("zooms", ZOOMS)
-@pytest.mark.parametrize("tilt", TILTS)
-@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=str)
+@pytest.mark.parametrize(("orientation", "tilt", "zooms"), CASES, ids=str)
 def test_the_mark_is_where_nibabel_says(tmp_path, orientation, tilt, zooms):
     rotation = TILTS[tilt]
     base = from_matvec(rotation * ZOOMS[zooms], (-31.5, 17.25, 4.0))

@@ -10,11 +10,9 @@ from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
 from napari_uncertainty.plugin.selection import (
     check_scan_fits,
-    class_axis_of,
     rank_for_map,
     rank_scan,
     rank_segmentation,
-    required_class_axis,
     role_of,
     same_case,
 )
@@ -35,8 +33,6 @@ def test_roles(net, rng):
     )
     pyramid = Image([rng.random((64, 64)), rng.random((32, 32))], multiscale=True)
     assert role_of(pyramid) is None
-    with pytest.raises(InputError, match="multiscale"):
-        required_class_axis(pyramid)
 
 
 def test_labels_that_became_an_image_are_a_scan(rng):
@@ -46,23 +42,12 @@ def test_labels_that_became_an_image_are_a_scan(rng):
     assert role_of(converted) == "scan"
 
 
-def test_a_photograph_has_no_class_axis(rng):
-    photograph = Image(rng.integers(0, 255, (9, 9, 3)).astype(np.uint8), rgb=True)
-    assert class_axis_of(photograph) is None
-    with pytest.raises(InputError, match="colour image"):
-        required_class_axis(photograph)
-
-
-def test_recorded_axis_wins(net):
-    net.metadata = {METADATA_KEY: {"class_axis": 2}}
-    assert class_axis_of(net) == 2
-
-
 def test_scan_with_the_same_voxels_ranks_first(net, rng):
     fits, other = Image(rng.random((6, 7, 8))), Image(rng.random((9, 9, 9)))
     assert rank_scan(fits, net) == (True,)
     assert rank_scan(other, net) is None  # no geometry to place it
     assert rank_scan(other, None) == ()
+    assert rank_scan(net, net) is None  # it is no scan of itself
     check_scan_fits(net, (6, 7, 8), fits)
     check_scan_fits(net, (6, 7, 8), None)
     check_scan_fits(net, (6, 7, 8), Image(rng.random((3, 6, 7, 8))))  # over time
@@ -89,6 +74,17 @@ def test_segmentation_on_the_same_voxels(net):
     assert rank_segmentation(labels, net) == (False, True)
     other = Labels(np.zeros((6, 7, 9), int))
     assert rank_segmentation(other, net) is None
+
+
+def test_companions_of_logits_and_of_one_channel(rng):
+    """Their class axis is known by the shape alone, or there is none."""
+    labels, scan = Labels(np.zeros((6, 7, 8), int)), Image(rng.random((6, 7, 8)))
+    logits = Image(rng.normal(size=(2, 6, 7, 8)), name="logits")
+    channel = Image(rng.random((6, 7, 8)), name="foreground")
+    for probabilities in (logits, channel):
+        assert rank_segmentation(labels, probabilities) == (False, True)
+        assert rank_scan(scan, probabilities) == (True,)
+        assert rank_scan(probabilities, probabilities) is None
 
 
 def test_segmentation_with_a_place(rng):

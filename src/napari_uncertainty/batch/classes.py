@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..images import LabelMap
-from ..measures import ALL_MEASURES, Base
+from ..measures import largest_value
 from ..steps import part
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ NO_TABLE = (
 )
 
 
-def highest_half(measure: str, base: Base, n_states: int) -> float:
+def highest_half(measure: str, maps: UncertaintyMaps) -> float:
     """The threshold of the table: half of the largest value that there can be."""
-    return ALL_MEASURES[measure].highest(base, n_states) / 2
+    n_members = len(maps.members)
+    return largest_value(measure, maps.base, maps.n_states, maps.kind, n_members) / 2
 
 
 def iter_table(
@@ -66,7 +67,7 @@ def iter_table(
         )
         regions = yield from part(steps, done / len(maps), (done + 1) / len(maps))
         assert regions is not None  # nothing cancels it
-        threshold = highest_half(measure, maps.base, maps.n_states)
+        threshold = highest_half(measure, maps)
         table = regions.table(
             class_names=names,
             voxel_volume_mm3=voxel_volume(where.grid),

@@ -51,7 +51,7 @@ def check_confidence(maps: UncertaintyMaps) -> Check:
 
 
 def check_members(maps: EnsembleMaps) -> Check:
-    """How well the labels of the members overlap, and whether all cover all voxels.
+    """How well the labels of the members overlap, and whether all have all voxels.
 
     Parameters
     ----------
@@ -67,6 +67,9 @@ def check_members(maps: EnsembleMaps) -> Check:
         "dice_foreground": overlap,
         "not_shared": maps.not_shared,
     }
+    if maps.not_shared == maps.no_data.size:
+        sentence = "In no voxel do all members have data."
+        return Check("members", "red", sentence, numbers)
     told = f"{len(maps.members)} members"
     if overlap is None:
         told += ", none of which finds any foreground"
@@ -78,9 +81,10 @@ def check_members(maps: EnsembleMaps) -> Check:
     if overlap is not None and overlap < STRANGERS:
         sentence = f"{told}: they hardly look like members of one case."
         return Check("members", "red", sentence, numbers)
+    remarks = [one for one in maps.messages if one not in maps.kind_messages]
     return Check(
         "members",
-        "amber" if maps.remarks else "green",
-        " ".join([f"{told}.", *maps.remarks]),
+        "amber" if remarks else "green",
+        " ".join([f"{told}.", *remarks]),
         numbers,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
 from ..kinds import KINDS, LOGITS
 from ..probabilities import is_lazy, lines_along
@@ -45,15 +44,13 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
         return Check("no_data", "green", "All voxels have data.", numbers)
     if count == voxels:
         return Check("no_data", "red", "No voxel has data.", numbers)
-    told = f"{count:,} voxels ({percent(count / voxels)})"
-    if isinstance(maps, EnsembleMaps):
-        sentence = f"{told} are left out: not all members have data there."
-    else:
-        sentence = (
-            f"{told} have no data: their values are all 0, or not finite. They are "
-            "left out."
-        )
-    return Check("no_data", "amber", sentence, numbers)
+    return Check(
+        "no_data",
+        "amber",
+        f"{count:,} voxels ({percent(count / voxels)}) have no data: their values are "
+        "all 0, or not finite. They are left out.",
+        numbers,
+    )
 
 
 def check_precision(values: Any, maps: UncertaintyMaps) -> Check:

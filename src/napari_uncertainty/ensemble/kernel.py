@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kinds import SIGMOID, SOFTMAX
 from ..measures import (
     ALL_MEASURES,
     EXPECTED_ENTROPY,
@@ -33,6 +34,7 @@ from ..measures import (
     VARIANCE,
     VARIATION_RATIO,
     Base,
+    largest_value,
     units_per_bit,
 )
 
@@ -248,7 +250,8 @@ class EnsembleKernel:
             values[results.no_data] = 0
             # Into the range that rounding may have left.
             measure = ALL_MEASURES[name]
-            highest = measure.highest(self.base, self.n_states)
+            kind = SIGMOID.name if self.channels else SOFTMAX.name
+            highest = largest_value(name, self.base, self.n_states, kind, n_members)
             np.clip(values, 0, highest if measure.bounded else None, out=values)
         results.prediction[results.no_data] = 0
 

@@ -20,8 +20,6 @@ class EnsembleMaps(UncertaintyMaps):
 
     Attributes
     ----------
-    members : tuple of str
-        What each of them is called.
     grid : Grid or None
         Where the voxels are: the smallest box that holds all members.
     not_shared : int
@@ -34,7 +32,6 @@ class EnsembleMaps(UncertaintyMaps):
         What a person should know of single members.
     """
 
-    members: tuple[str, ...] = ()
     grid: Grid | None = None
     not_shared: int = 0
     dice: Any = field(default_factory=lambda: np.empty((0, 0)))

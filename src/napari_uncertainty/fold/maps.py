@@ -49,6 +49,8 @@ class UncertaintyMaps(Mapping[str, Any]):
         What else they may be, where the kind was found and is not clear.
     contradiction : str
         Why they do not look like the kind that was named.
+    members : tuple of str
+        What the members of an ensemble are called; empty for one network.
     """
 
     maps: dict[str, Any]
@@ -65,6 +67,7 @@ class UncertaintyMaps(Mapping[str, Any]):
     evidence: str = ""
     doubt: str = ""
     contradiction: str = ""
+    members: tuple[str, ...] = ()
 
     @property
     def messages(self) -> list[str]:

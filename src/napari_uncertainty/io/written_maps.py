@@ -15,7 +15,7 @@ import numpy as np
 from ..checks import Level
 from ..errors import InputError
 from ..grid import Grid
-from ..measures import ALL_MEASURES, UNITS, Base, Measure, check_base
+from ..measures import ALL_MEASURES, UNITS, Base, Measure, check_base, largest_value
 from ..statistics import MapStatistics, map_statistics
 from .image_files import grid_of, load, read_data, squeezed_shape
 from .maps import is_map
@@ -96,7 +96,11 @@ class WrittenMap:
     @property
     def highest(self) -> float:
         """The largest value that there can be, or where colours end."""
-        return self.measure.highest(self.base, self.n_states) or 1.0
+        told = self.told
+        kind, members = told.get("kind", "softmax"), told.get("members") or ()
+        n_states, n_members = self.n_states, len(members)
+        measure = self.measure.name
+        return largest_value(measure, self.base, n_states, kind, n_members) or 1.0
 
     @property
     def notes(self) -> tuple[str, ...]:

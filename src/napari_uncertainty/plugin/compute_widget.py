@@ -7,7 +7,6 @@ from typing import Any
 
 from magicgui.widgets import (
     CheckBox,
-    ComboBox,
     Container,
     Label,
     ProgressBar,
@@ -20,14 +19,17 @@ from psygnal import Signal
 
 from ..case import CaseResult
 from ..errors import InputError
-from ..measures import MEASURES
+from ..measures import ALL_MEASURES
 from .alignment import align
 from .check_list import CheckList, wrapped
 from .layer_choice import LayerChoice
 from .map_layer import show_map
+from .measure_choice import MeasureChoice, ValueFields
+from .members_choice import MembersChoice
 from .offers import offer_of
+from .paragraph import Paragraph
 from .pointer import Pointer
-from .preferences import BASE_BY_UNIT, preferences
+from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
 from .request import Request
 from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
@@ -35,6 +37,9 @@ from .work import Job
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
+
+# Between the rows, in pixels, so that all of them fit a small screen.
+SPACING = 4
 
 
 class ComputeWidget(Container[Widget]):
@@ -68,23 +73,22 @@ class ComputeWidget(Container[Widget]):
             offers=lambda layer: role_of(layer) == "segmentation",
             rank=lambda layer: rank_segmentation(layer, self.probabilities.value),
         )
-        self.measure = ComboBox(
-            choices=[
-                (one.title[0].upper() + one.title[1:], name)
-                for name, one in MEASURES.items()
-            ],
-            value="entropy",
-        )
-        self.base = ComboBox(choices=list(BASE_BY_UNIT), value=defaults.base)
+        self.measure = MeasureChoice(defaults.measure)
+        self.meaning = Paragraph()
+        self.members = MembersChoice(napari_viewer, lambda: self.probabilities.value)
+        self.fields = ValueFields(defaults.base, defaults.kind, defaults.temperature)
+        self.base, self.kind = self.fields.unit, self.fields.kind
+        self.temperature = self.fields.temperature
         self.foreground_only = CheckBox(
             text="Foreground only", value=defaults.foreground_only
         )
         self.compute_button = PushButton(text="Compute")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.progress = ProgressBar(min=0, max=100, value=0)
-        self.result = wrapped(Label(value=""))
+        self.result = Paragraph()
         self.checks = CheckList()
         self.pointer = wrapped(Label(value=""))
+        self._members_title = Label(value="Members")
         buttons = Container(
             widgets=[self.compute_button, self.cancel_button],
             layout="horizontal",
@@ -97,7 +101,10 @@ class ComputeWidget(Container[Widget]):
                 *_titled("Scan", self.scan),
                 *_titled("Segmentation", self.segmentation),
                 *_titled("Measure", self.measure),
-                *_titled("Unit", self.base),
+                self.meaning,
+                self._members_title,
+                self.members,
+                self.fields,
                 self.foreground_only,
                 buttons,
                 self.progress,
@@ -108,6 +115,7 @@ class ComputeWidget(Container[Widget]):
             labels=False,
         )
         self.min_width = MIN_WIDTH
+        self.native.layout().setSpacing(SPACING)
         self.progress.visible = False
         self.compute_button.changed.connect(self._start)
         self.cancel_button.changed.connect(self._cancel)
@@ -125,13 +133,17 @@ class ComputeWidget(Container[Widget]):
         self.reset_choices()
 
     def _choose_companions(self) -> None:
-        self.scan.reset_choices()
-        self.segmentation.reset_choices()
+        for companion in (self.scan, self.segmentation, self.members):
+            companion.reset_choices()
 
     def _explain_measure(self) -> None:
-        measure = MEASURES[self.measure.value]
-        self.measure.tooltip = f"{measure.meaning}\n{measure.formula}"
+        measure = self.measure.measure
+        self.meaning.value = measure.meaning
+        self.measure.tooltip = measure.formula
         self.base.enabled = measure.has_base
+        of_members = self.measure.is_of_members
+        self._members_title.visible = of_members
+        self.members.offer(of_members)
 
     def _start_anew(self) -> None:
         """After the probabilities were moved other layers may fit."""
@@ -144,11 +156,12 @@ class ComputeWidget(Container[Widget]):
         except InputError as error:
             self._refuse(str(error))
             return
+        self._remember()
         align(self._viewer)
         self._set_running(True)
         self.checks.clear()
         self.result.value = (
-            f"Computing {MEASURES[request.measure].title} of "
+            f"Computing {ALL_MEASURES[request.measure].title} of "
             f"'{request.probabilities.name}' …"
         )
         self._jobs[:] = [
@@ -171,6 +184,19 @@ class ComputeWidget(Container[Widget]):
             foreground_only=self.foreground_only.value,
             measure=self.measure.value,
             base=BASE_BY_UNIT[self.base.value],
+            kind=self.fields.chosen_kind,
+            temperature=self.fields.chosen_temperature,
+            members=self.members.others,
+        )
+
+    def _remember(self) -> None:
+        """Open with the same choices the next time."""
+        remember(
+            measure=self.measure.value,
+            base=self.base.value,
+            kind=self.kind.value,
+            temperature=self.temperature.value,
+            foreground_only=self.foreground_only.value,
         )
 
     def _show_progress(self, share: float) -> None:
@@ -178,11 +204,12 @@ class ComputeWidget(Container[Widget]):
 
     def _finish(self, request: Request, result: CaseResult | None) -> None:
         assert result is not None  # a cancelled job reports nothing
-        if not request.is_current(self._viewer):
-            title = MEASURES[request.measure].title
+        changed = request.changed(self._viewer)
+        if changed is not None:
             self._refuse(
-                f"'{request.probabilities.name}' was removed or changed while its "
-                f"{title} was computed, so the result was dropped; compute again."
+                f"'{changed.name}' was removed or changed while the "
+                f"{ALL_MEASURES[request.measure].title} was computed, so the result "
+                "was dropped; compute again."
             )
             return
         layer = show_map(self._viewer, request, result)
@@ -194,7 +221,8 @@ class ComputeWidget(Container[Widget]):
         for note in request.notes:
             show_info(note)
         for check in checks:
-            if check.level == "red":
+            # A kind that is not clear is easy to mend, and easy to miss.
+            if check.level == "red" or (check.name, check.level) == ("kind", "amber"):
                 show_warning(check.sentence)
         self.computed.emit(layer)
 

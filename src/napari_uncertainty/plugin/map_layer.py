@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from napari.layers import Image
-from napari.utils.transforms import CompositeAffine
 
 from ..case import CaseResult
-from ..measures import MEASURES
+from ..ensemble import EnsembleMaps
+from ..fold import UncertaintyMaps
+from ..kinds import names_of_classes
+from ..measures import largest_value
+from ..probabilities import numbered_class_names
 from ..provenance import provenance
+from .class_axis import declared
 from .colors import transparent_where_certain
 from .layers import METADATA_KEY, layer_info
 from .preferences import preferences
 from .request import Request
+from .selection import path_of
+from .transform import inherited_transform
 
 #: Kept with a map: the most probable class, and which voxels have no data (None where
 #: all have), in the order in which the map is shown on its own voxels.
 PREDICTION = "prediction"
 NO_DATA = "no_data"
-
-#: Transform attributes of a layer that a map takes over, the class axis left out.
-TRANSFORM = (
-    "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
-)  # fmt: skip
-
-
-def inherited_transform(layer: Image, class_axis: int) -> dict[str, Any]:
-    """Every transform attribute of `layer` without its class axis.
-
-    For an image that napari shows as RGB the channel axis is none of the layer's own,
-    so nothing is left out.
-    """
-    keep: Sequence[int] = [axis for axis in range(layer.ndim) if axis != class_axis]
-    placed = CompositeAffine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        ndim=layer.ndim,
-        units=layer.units,
-        axis_labels=layer.axis_labels,
-    ).set_slice(keep)
-    return {
-        "scale": placed.scale,
-        "translate": placed.translate,
-        "rotate": placed.rotate,
-        "shear": placed.shear,
-        "affine": layer.affine.affine_matrix[
-            [[row] for row in (*keep, -1)], [*keep, -1]
-        ],
-        "units": placed.units,
-        "axis_labels": placed.axis_labels,
-    }
 
 
 def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
@@ -61,14 +33,10 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
 
     A new map on a scan hides the probabilities, which would lie between the two.
     """
-    probabilities, class_axis = request.probabilities, request.class_axis
-    measure, values = request.measure, request.source.turn.turn(result.values)
-    options = inherited_transform(probabilities, class_axis)
-    options["contrast_limits"] = (
-        0,
-        # One class leaves an empty range, which napari refuses.
-        MEASURES[measure].highest(result.maps.base, result.maps.n_classes) or 1,
-    )
+    probabilities, measure = request.probabilities, request.measure
+    values = request.source.turn.turn(result.values.astype(np.float32, copy=False))
+    options = inherited_transform(probabilities, request.without)
+    options["contrast_limits"] = (0, highest_of(measure, result.maps))
     origin = _origin(request, result)
     layer = _map_made_from(viewer, probabilities, measure)
     if layer is not None:
@@ -94,19 +62,37 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     )
     layer.colorbar.visible = chosen.colorbar
     if request.scan is not None:
-        probabilities.visible = False
-    _keep_out_of_rolling(viewer, probabilities, class_axis)
+        for taken in request.taken:
+            taken.layer.visible = False
+    _keep_out_of_rolling(viewer, request)
     return layer
 
 
-def _keep_out_of_rolling(viewer: Any, probabilities: Image, class_axis: int) -> None:
-    """Let napari's button that changes the slicing direction skip the class axis.
+def highest_of(measure: str, maps: UncertaintyMaps) -> float:
+    """Where the colours of a map end; one class leaves no range, which napari refuses.
+
+    Parameters
+    ----------
+    measure : str
+        Which of the maps.
+    maps : UncertaintyMaps
+        What the fold gave.
+    """
+    n_members = len(maps.members)
+    highest = largest_value(measure, maps.base, maps.n_states, maps.kind, n_members)
+    return highest or 1.0
+
+
+def _keep_out_of_rolling(viewer: Any, request: Request) -> None:
+    """Let napari's button that changes the slicing direction skip classes and members.
 
     A picture of classes against a spatial axis is of no use to anybody.
     """
+    probabilities = request.probabilities
     if probabilities.ndim == viewer.dims.ndim and not probabilities.rgb:
         rollable = list(viewer.dims.rollable)
-        rollable[class_axis] = False
+        for axis in request.without:
+            rollable[axis] = False
         viewer.dims.rollable = tuple(rollable)
 
 
@@ -115,7 +101,7 @@ def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | N
         info = layer_info(layer)
         if (
             info.get("role") == "map"
-            and info.get("made_from") == probabilities.unique_id
+            and info.get("made_from", ())[:1] == (probabilities.unique_id,)
             and info.get("measure") == measure
         ):
             return layer
@@ -138,13 +124,43 @@ def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
             probabilities=probabilities.name,
             source=known.get("source") or probabilities.source.path,
             geometry_source=known.get("geometry_source"),
-            class_names=known.get("class_names", ()),
+            class_names=_class_names(probabilities, result.maps),
             foreground_only=request.foreground_only,
             foreground_from=foreground_from,
             checks=result.trust.checks,
         ),
+        **_of_members(request, result.maps),
         "placed": known.get("placed"),
-        "made_from": probabilities.unique_id,
+        "made_from": tuple(taken.layer.unique_id for taken in request.taken),
         PREDICTION: request.source.turn.turn(result.maps.prediction),
         NO_DATA: request.source.turn.turn(no_data) if no_data.any() else None,
     } | {name: known[name] for name in ("grid", "affine") if name in known}
+
+
+def _class_names(layer: Image, maps: UncertaintyMaps) -> tuple[str, ...]:
+    """A name for each label; none where only numbers of channels are known."""
+    told = declared(layer)
+    names = told["class_names"]
+    if not names:
+        return ()
+    labels = names_of_classes(maps.kind, names, told["region_order"])
+    if names == numbered_class_names(len(names)) and labels != names:
+        labels = ("background", "foreground") if len(names) == 1 else ()
+    return labels if len(labels) == maps.n_classes else ()
+
+
+def _of_members(request: Request, maps: UncertaintyMaps) -> dict[str, Any]:
+    """Which members there were, and how well they agree; nothing without any."""
+    if not isinstance(maps, EnsembleMaps):
+        return {}
+    layers = [one.layer for one in request.taken]
+    if request.stacked:
+        layers *= len(maps.members)
+    return {
+        "members": [
+            {"name": name, "path": str(path_of(layer) or "")}
+            for name, layer in zip(maps.members, layers, strict=True)
+        ],
+        "dice": [None if np.isnan(one) else float(one) for one in maps.mean_dice],
+        "not_shared": maps.not_shared,
+    }

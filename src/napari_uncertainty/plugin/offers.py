@@ -18,9 +18,9 @@ from ..errors import InputError
 from ..grid import Grid
 from ..placement import Placement
 from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info, reversed_axes
-from .map_layer import TRANSFORM
 from .request import Request
 from .sources import source_of
+from .transform import TRANSFORM
 
 Array = np.ndarray[Any, Any]
 
@@ -62,7 +62,8 @@ class Offer:
 def offer_of(request: Request, result: CaseResult) -> Offer | None:
     """What the evidence speaks for, or where the scan could put the probabilities."""
     layer, trust = request.probabilities, result.trust
-    if layer.rgb:
+    class_axis = request.class_axis
+    if layer.rgb or request.stacked or class_axis is None:
         return None
     search = trust.search
     if search is not None and search.better is not None:
@@ -79,7 +80,7 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
         return Offer(
             layer,
             request.data,
-            request.class_axis,
+            class_axis,
             request.segmentation,
             onto.grid if by_file else None,
             choices,
@@ -94,7 +95,7 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
     return Offer(
         layer,
         request.data,
-        request.class_axis,
+        class_axis,
         scan,
         layer_grid(scan),
         fitting,

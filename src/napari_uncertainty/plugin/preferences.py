@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from napari.settings import get_plugin_settings
@@ -20,3 +21,16 @@ def preferences() -> Any:
 def review_preferences() -> Any:
     """Preferences of *Review uncertainty*: folder, count and radius."""
     return get_plugin_settings("napari-uncertainty").review
+
+
+def remember(**choices: Any) -> None:
+    """Keep choices of *Compute uncertainty* as its defaults, in napari's settings.
+
+    Where these cannot be written, the choices hold until napari is closed.
+    """
+    chosen = preferences()
+    for name, value in choices.items():
+        if getattr(chosen, name) != value:
+            # napari writes its file at each change.
+            with suppress(OSError):
+                setattr(chosen, name, value)

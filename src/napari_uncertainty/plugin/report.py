@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ..case import CaseResult
-from ..measures import MEASURES
+from ..kinds import KINDS, LOGITS
+from ..measures import ALL_MEASURES
+from .class_axis import declared
 from .request import Request
 
 
 def report_lines(result: CaseResult, request: Request) -> list[str]:
-    """Total, means, maximum and no-data voxels, a line each."""
+    """Total, means, maximum, no-data voxels and kind, a line each."""
     numbers = result.statistics
-    measure = MEASURES[request.measure]
+    measure = ALL_MEASURES[request.measure]
     title, unit = measure.title, f" {measure.unit(result.maps.base)}".rstrip()
     where = "the most probable class"
     if request.segmentation is not None and result.trust.foreground is not None:
@@ -30,4 +32,19 @@ def report_lines(result: CaseResult, request: Request) -> list[str]:
         f"Maximum: {numbers.maximum:.4g}{unit}",
         f"Voxels without data: {numbers.no_data:,}",
         f"Foreground by {where}",
+        _kind_line(result, request),
     ]
+
+
+def _kind_line(result: CaseResult, request: Request) -> str:
+    """What the values were taken for, and who said so."""
+    maps = result.maps
+    if request.kind is not None:
+        who = "as you chose"
+    elif declared(request.probabilities)["kind"] is not None:
+        who = "as the file says"
+    else:
+        who = "found from the values"
+    line = f"Kind: {KINDS[maps.kind].title}, {who}"
+    warm = maps.kind == LOGITS.name and maps.temperature != 1
+    return f"{line}; temperature {maps.temperature:g}" if warm else line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,12 +10,16 @@ from typing import Any
 from napari.layers import Image, Labels
 
 from ..case import iter_case
+from ..ensemble import Member
 from ..errors import InputError
 from ..grid import Grid
-from ..measures import Base
+from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Base
+from ..probabilities import ProbabilityMap, numbered_class_names
 from .alignment import tilted
+from .class_axis import class_first, declared, is_guess, map_shape, required_class_axis
 from .layers import layer_info
-from .selection import check_scan_fits, map_shape, required_class_axis
+from .members import Taken, is_stack, member_of, sources_of_stack
+from .selection import check_scan_fits
 from .sources import Source, axes_of, leader_of, segmentation_on, source_of
 
 
@@ -25,33 +29,42 @@ class Request:
 
     Attributes
     ----------
-    probabilities : Image
-        The layer.
-    data : array
-        What it held when the request was made.
-    class_axis : int
-        Of that array.
+    taken : tuple of Taken
+        The layers that the map is made from, first that of the probabilities, on whose
+        voxels it will be.
+    class_axis : int or None
+        Of the data of the first; None where it is a single channel.
+    stacked : bool
+        Whether its first axis is that of the members.
     source : Source
-        The same in the order and place of its file, class axis first.
+        What it holds in the order and place of its file, class axis first; of a stack,
+        the first member.
+    members : tuple of Member
+        What a measure of several takes; empty for the others.
     scan, segmentation : Image or None, Labels or None
         The layers that belong to it.
     foreground_only : bool
         Whether the background is to be left out.
     measure, base : str, 2 or "e" or "classes"
         What to compute.
+    kind, temperature : str or None, float
+        What the values are, as somebody chose it; None where they have to tell.
     notes : tuple of str
         What to tell besides the result.
     """
 
-    probabilities: Image
-    data: Any
-    class_axis: int
+    taken: tuple[Taken, ...]
+    class_axis: int | None
+    stacked: bool
     source: Source
+    members: tuple[Member, ...]
     scan: Image | None
     segmentation: Labels | None
     foreground_only: bool
     measure: str
     base: Base
+    kind: str | None
+    temperature: float
     notes: tuple[str, ...]
 
     @classmethod
@@ -65,8 +78,21 @@ class Request:
         foreground_only: bool,
         measure: str,
         base: Base,
+        kind: str | None = None,
+        temperature: float = 1.0,
+        members: Sequence[Image] = (),
     ) -> Request:
         """Check that the layers fit.
+
+        Parameters
+        ----------
+        viewer : napari.viewer.Viewer
+            Where the layers are.
+        members : sequence of Image
+            For a measure of several, those besides the probabilities.
+        probabilities, scan, segmentation, foreground_only, measure, base, kind, \
+        temperature
+            As the attributes.
 
         Raises
         ------
@@ -78,49 +104,84 @@ class Request:
                 "No layer with class probabilities is chosen; open the network's "
                 "softmax and choose it under Probabilities."
             )
-        class_axis = required_class_axis(probabilities)
-        check_scan_fits(probabilities, map_shape(probabilities, class_axis), scan)
-        notes = []
-        if probabilities.rgb:
-            notes.append(
-                f"napari shows '{probabilities.name}' in colour; its last axis was "
-                f"read as {probabilities.data.shape[-1]} classes."
+        axes = axes_of(viewer.layers)
+        class_axis = required_class_axis(probabilities, kind)
+        several = measure in ENSEMBLE_MEASURES
+        stacked = several and is_stack(probabilities, class_axis)
+        shape = map_shape(probabilities, class_axis)
+        check_scan_fits(probabilities, shape[1:] if stacked else shape, scan)
+        if stacked and class_axis is not None:
+            held = _of_stack(probabilities, class_axis, axes)
+        else:
+            others = members if several else ()
+            held = _of_layers(probabilities, class_axis, others, kind, axes)
+        if several and len(held) < 2:
+            raise InputError(
+                f"{_capitalised(ALL_MEASURES[measure].title)} needs at least two "
+                "members: tick another layer under Members, or open what another "
+                "network says of this scan."
             )
-        leader, axes = leader_of(viewer.layers), axes_of(viewer.layers)
-        source = source_of(probabilities, class_axis, axes)
-        if source.grid is not None and axes is not None and tilted(source.grid, axes):
-            notes.append(
-                f"'{probabilities.name}' is tilted by "
-                f"{source.grid.tilt_against(axes):.1f}° against '{leader.name}'. Its "
-                "map is shown resampled onto the axes of that scan; the probabilities "
-                "themselves are shown along their own."
-            )
+        source = held[0].source
         return cls(
-            probabilities=probabilities,
-            data=probabilities.data,
-            class_axis=class_axis,
-            source=source,
-            scan=scan,
-            segmentation=segmentation,
-            foreground_only=foreground_only,
-            measure=measure,
-            base=base,
-            notes=tuple(notes),
+            tuple(
+                Taken.of(layer) for layer in dict.fromkeys(one.layer for one in held)
+            ),
+            class_axis,
+            stacked,
+            source,
+            tuple(
+                member_of(one.layer, one.source, source, one.name, kind, temperature)
+                for one in held
+                if several
+            ),
+            scan,
+            segmentation,
+            foreground_only,
+            measure,
+            base,
+            kind,
+            temperature,
+            tuple(_notes(viewer, probabilities, class_axis, held, stacked)),
         )
 
-    def is_current(self, viewer: Any) -> bool:
-        """Whether the layer is still there and still holds the same data."""
-        layer = self.probabilities
-        return layer in viewer.layers and layer.data is self.data
+    @property
+    def probabilities(self) -> Image:
+        """The layer on whose voxels the map will be."""
+        return self.taken[0].layer
+
+    @property
+    def data(self) -> Any:
+        """What it held when the request was made."""
+        return self.taken[0].data
+
+    @property
+    def without(self) -> tuple[int, ...]:
+        """Axes of its data that the map has not."""
+        axes = () if self.class_axis is None else (self.class_axis,)
+        return (0, *axes) if self.stacked else axes
+
+    def changed(self, viewer: Any) -> Image | None:
+        """A layer that is gone, or holds other data since; None where all is well."""
+        return next(
+            (one.layer for one in self.taken if not one.is_current(viewer.layers)), None
+        )
 
     def steps(self, viewer: Any) -> Callable[..., Any]:
         """The work for the thread, which gets arrays and plain values only."""
         axes = axes_of(viewer.layers)
+        values = self.source.values
+        told = declared(self.probabilities)
+        names = told.pop("class_names")
+        if len(names) != values.shape[0]:
+            names = numbered_class_names(values.shape[0])
         return partial(
             iter_case,
-            self.source.values,
+            ProbabilityMap(values, names, **told),
             measure=self.measure,
             base=self.base,
+            kind=self.kind,
+            temperature=self.temperature,
+            members=self.members,
             name=self.probabilities.name,
             grid=self.source.grid,
             scan=None if self.scan is None else _placed_scan(self.scan, axes),
@@ -128,11 +189,85 @@ class Request:
             segmentation=None
             if self.segmentation is None
             else segmentation_on(
-                self.segmentation, self.source, self.source.values.shape[1:], axes
+                self.segmentation, self.source, values.shape[1:], axes
             ),
             foreground_only=self.foreground_only,
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A layer, what it holds of a case, and what to call that."""
+
+    layer: Image
+    source: Source
+    name: str
+
+
+def _of_stack(layer: Image, class_axis: int, axes: Grid | None) -> list[_Held]:
+    """The members that one layer holds."""
+    sources = sources_of_stack(layer, class_axis, axes)
+    return [
+        _Held(layer, source, f"{layer.name} [{number}]")
+        for number, source in enumerate(sources)
+    ]
+
+
+def _of_layers(
+    first: Image,
+    class_axis: int | None,
+    others: Sequence[Image],
+    kind: str | None,
+    axes: Grid | None,
+) -> list[_Held]:
+    """Layers, each of them a member."""
+    held = [_Held(first, class_first(first, class_axis, axes), first.name)]
+    for layer in others:
+        if layer != first:
+            axis = required_class_axis(layer, kind)
+            held.append(_Held(layer, class_first(layer, axis, axes), layer.name))
+    return held
+
+
+def _notes(
+    viewer: Any,
+    layer: Image,
+    class_axis: int | None,
+    held: Sequence[_Held],
+    stacked: bool,
+) -> list[str]:
+    """What to tell of how a layer was read."""
+    notes = []
+    if layer.rgb:
+        notes.append(
+            f"napari shows '{layer.name}' in colour; its last axis was read as "
+            f"{layer.data.shape[-1]} classes."
+        )
+    if class_axis is not None and is_guess(layer, class_axis):
+        notes.append(
+            f"Along no axis of '{layer.name}' do the values sum to 1, so by its shape "
+            f"axis {class_axis}, counted from 0, was read as "
+            f"{layer.data.shape[class_axis]} classes."
+        )
+    if stacked:
+        notes.append(
+            f"'{layer.name}' has {layer.data.ndim} axes; the first was read as "
+            f"{len(held)} members."
+        )
+    leader, axes = leader_of(viewer.layers), axes_of(viewer.layers)
+    grid = held[0].source.grid
+    if grid is not None and axes is not None and tilted(grid, axes):
+        notes.append(
+            f"'{layer.name}' is tilted by {grid.tilt_against(axes):.1f}° against "
+            f"'{leader.name}'. Its map is shown resampled onto the axes of that scan; "
+            "the probabilities themselves are shown along their own."
+        )
+    return notes
+
+
 def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:
     return scan.name, source_of(scan, axes=axes).grid
+
+
+def _capitalised(title: str) -> str:
+    return title[0].upper() + title[1:]

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from napari.layers import Image, Labels
 
 from ..errors import InputError
-from ..fold import as_dask
 from ..io.nifti import stem
-from ..probabilities import find_class_axis, require_class_axis, scale_of
+from .class_axis import assumed_class_axis, class_axis_of, map_shape
 from .layers import layer_grid, layer_info
 from .sources import source_of
-
-# What was found in layers of lazy arrays, with the data that it was found in.
-_lazy_axes: WeakKeyDictionary[Image, tuple[Any, int | None]] = WeakKeyDictionary()
 
 
 def role_of(layer: Any) -> str | None:
@@ -39,53 +34,6 @@ def role_of(layer: Any) -> str | None:
     return "scan"
 
 
-def class_axis_of(layer: Image) -> int | None:
-    """Class axis of a layer's data, as recorded or as found from the values.
-
-    The last axis of data that napari took for RGB counts from 0 like any other.
-    """
-    recorded = layer_info(layer).get("class_axis")
-    if isinstance(recorded, int) and recorded < layer.data.ndim:
-        return recorded
-    if layer.rgb:
-        # A photograph's height and width cannot be meant.
-        channels = layer.data.ndim - 1
-        data = _sliceable(layer)
-        return channels if scale_of(data, channels) is not None else None
-    return _found_class_axis(layer)
-
-
-def _found_class_axis(layer: Image) -> int | None:
-    """The class axis by the values; of a lazy array, they are looked at only once."""
-    if as_dask(layer.data) is None:
-        return find_class_axis(layer.data)
-    data, axis = _lazy_axes.get(layer, (None, None))
-    if data is not layer.data:
-        axis = find_class_axis(_sliceable(layer))
-        _lazy_axes[layer] = layer.data, axis
-    return axis
-
-
-def required_class_axis(layer: Image) -> int:
-    """The class axis, or an InputError that says why there is none."""
-    if layer.multiscale:
-        raise InputError(
-            f"'{layer.name}' is a multiscale image; load its full resolution alone."
-        )
-    if layer.rgb and class_axis_of(layer) is None:
-        raise InputError(
-            f"'{layer.name}' is a colour image, not class probabilities; choose the "
-            "network's softmax output."
-        )
-    axis = class_axis_of(layer)
-    return require_class_axis(_sliceable(layer), layer.name) if axis is None else axis
-
-
-def _sliceable(layer: Image) -> Any:
-    lazy = as_dask(layer.data)
-    return layer.data if lazy is None else lazy
-
-
 def rank_probabilities(layer: Image) -> tuple[Any, ...] | None:
     """Chosen without asking: what was read as probabilities or looks like them."""
     return () if role_of(layer) == "probabilities" else None
@@ -95,8 +43,10 @@ def rank_scan(layer: Image, probabilities: Image | None) -> tuple[Any, ...] | No
     """A scan; best one that has the voxels of the probabilities."""
     if probabilities is None:
         return ()
-    axis = class_axis_of(probabilities)
-    fits = axis is not None and _same_voxels(layer, map_shape(probabilities, axis))
+    if layer == probabilities:  # logits, say, that nobody has said they are
+        return None
+    axis = assumed_class_axis(probabilities)
+    fits = _same_voxels(layer, map_shape(probabilities, axis))
     # Another shape belongs to it only if files say where both are, or may find out.
     read = layer_info(probabilities).get("role") == "probabilities"
     placed = layer_grid(layer) is not None and read
@@ -109,9 +59,7 @@ def rank_segmentation(
     """A segmentation; best that of the same name, then one with the same voxels."""
     if probabilities is None:
         return ()
-    axis = class_axis_of(probabilities)
-    if axis is None:
-        return None
+    axis = assumed_class_axis(probabilities)
     same = same_case(layer, probabilities)
     axes = layer_grid(probabilities) or layer_grid(layer)
     here = source_of(layer, axes=axes).grid
@@ -149,16 +97,15 @@ def scan_for_map(layers: Iterable[Any], shown: Image) -> Image | None:
     return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
 
 
+def path_of(layer: Any) -> Path | None:
+    """The file of a layer, where it has one."""
+    source = layer_info(layer).get("source") or layer.source.path
+    return Path(source) if source else None
+
+
 def is_highlight(layer: Any) -> bool:
     """Whether a layer only shows again what a segmentation has."""
     return layer_info(layer).get("role") == "highlight"
-
-
-def map_shape(layer: Image, class_axis: int) -> tuple[int, ...]:
-    """Shape of the map that this layer gives."""
-    shape = list(layer.data.shape)
-    del shape[class_axis]
-    return tuple(shape)
 
 
 def check_scan_fits(

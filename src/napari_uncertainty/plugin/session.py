@@ -83,6 +83,8 @@ def compute(viewer: Any) -> Any:
     It waits for what has to be resampled to be shown, too.
     """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
+    # What was chosen for another case need not fit this one.
+    widget.measure.value, widget.kind.value = "entropy", "auto"
     outcome: list[Any] = []
     loop = QEventLoop()
 

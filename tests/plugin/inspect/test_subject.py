@@ -159,7 +159,9 @@ def test_one_class(viewer):
     """There is nothing to be unsure of, and still a range."""
     net = viewer.add_image(np.ones((1, 4, 5, 6), np.float32))
     net.metadata = {METADATA_KEY: {"class_axis": 0, "role": "probabilities"}}
-    subject = Subject.of(viewer, compute_as(viewer, net, measure="gini"), None)
+    subject = Subject.of(
+        viewer, compute_as(viewer, net, measure="gini", kind="softmax"), None
+    )
     assert subject.highest == 1
 
 

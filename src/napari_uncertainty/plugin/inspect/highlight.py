@@ -9,8 +9,9 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
 from ..layers import METADATA_KEY, layer_info
-from ..map_layer import PREDICTION, TRANSFORM
+from ..map_layer import PREDICTION
 from ..sources import ORIGINAL
+from ..transform import TRANSFORM
 from .changes import selection_kept
 from .listening import Listening
 from .subject import Color, Subject

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...fold import as_dask
+from ...fold.values import divisor_of
+from ...kinds import SIGMOID, SOFTMAX, probabilities_of
+from ..class_axis import declared
 from ..layers import layer_info
-from ..selection import class_axis_of
-from ..sources import source_of
+from ..opinions import layers_made_from, opinions
 from .subject import Subject
 
 Array = np.ndarray[Any, Any]
@@ -37,7 +40,8 @@ class Reading:
     label : int
         Of the voxel.
     probabilities : ndarray or None
-        Of each class, 1 together; None where they are not at hand.
+        Of each label, 1 together but of independent channels; None where they are not
+        at hand.
     """
 
     ras: Array | None
@@ -146,7 +150,8 @@ class Probe:
 
     def __init__(self, viewer: Any, subject: Subject, labels: Array) -> None:
         self._viewer, self._subject, self._labels = viewer, subject, labels
-        self._of: tuple[Any, Any] = (None, None)  # data of the layer, class first
+        # Data of the layers that the map was made from, and their values at its voxels.
+        self._of: tuple[Sequence[Any], Sequence[Any]] = ((), ())
 
     def read(self, world: Array) -> Reading | None:
         """What is at a place in the viewer; None outside of the map."""
@@ -165,31 +170,64 @@ class Probe:
         )
 
     def _probabilities(self, voxel: tuple[int, ...]) -> Array | None:
-        classes = self._class_first()
-        if classes is None or classes.shape[1:] != self._subject.source.values.shape:
-            return None
-        found: Array = np.asarray(classes[(slice(None), *voxel)], dtype=np.float32)
-        total = found.sum()  # 255, say, of probabilities in integers
-        return found / total if np.isfinite(total) and total > 0 else None
+        """Of several members, their mean."""
+        info = layer_info(self._subject.layer)
+        found = []
+        for values, order in self._values():
+            one = by_label(
+                np.asarray(values[(slice(None), *voxel)]),
+                info.get("kind", SOFTMAX.name),
+                info.get("temperature", 1.0),
+                order,
+            )
+            if not np.isfinite(one).all() or not one.any():
+                return None
+            found.append(one)
+        return np.mean(found, axis=0) if found else None
 
-    def _class_first(self) -> Any:
-        made_from = layer_info(self._subject.layer).get("made_from")
-        for layer in self._viewer.layers:
-            if layer.unique_id != made_from:
-                continue
-            if self._of[0] is not layer.data:
-                axis = class_axis_of(layer)
-                # Chunks of a lazy array would have to be read at each move.
-                lazy = as_dask(layer.data) is not None
-                values = (
-                    None
-                    if lazy or axis is None
-                    else _values(layer, axis, self._subject)
-                )
-                self._of = layer.data, values
-            return self._of[1]
-        return None
+    def _values(self) -> Sequence[Any]:
+        """Arrays at the voxels of the map, and in what order channels write labels."""
+        subject, layers = self._subject, self._viewer.layers
+        made_from = layers_made_from(layers, subject.layer)
+        data = [layer.data for layer in made_from]
+        same = len(data) == len(self._of[0]) and all(
+            one is other for one, other in zip(data, self._of[0], strict=True)
+        )
+        if not same:
+            # Chunks of a lazy array would have to be read at each move.
+            held = (
+                ()
+                if any(as_dask(one) is not None for one in data)
+                else opinions(layers, subject.layer, subject.source, subject.axes)
+            )
+            self._of = (
+                data,
+                [(values, declared(layer)["region_order"]) for layer, values in held],
+            )
+        return self._of[1]
 
 
-def _values(layer: Any, axis: int, subject: Subject) -> Any:
-    return source_of(layer, axis, subject.axes).values
+def by_label(
+    values: Array, kind: str, temperature: float, region_order: Sequence[int]
+) -> Array:
+    """Probabilities of one voxel for each label that it may have.
+
+    Of independent channels, that of the background is the probability of none of them.
+
+    Parameters
+    ----------
+    values : ndarray, shape (channels,)
+        As they are stored.
+    kind, temperature : str, float
+        What they were taken for.
+    region_order : sequence of int
+        Labels that independent channels write; by default 1, 2, 3, …
+    """
+    p = probabilities_of(kind, values, temperature, divisor_of(values.dtype))
+    if kind != SIGMOID.name:
+        return p
+    labels = list(region_order or range(1, len(p) + 1))
+    found = np.zeros(max(labels) + 1)
+    found[0] = np.prod(1 - p)
+    found[labels] = p
+    return found

@@ -14,7 +14,7 @@ from napari.layers import Image, Labels
 from ...errors import InputError
 from ...grid import Grid
 from ...matching.comparison import Segmentation, iter_labels_at
-from ...measures import MEASURES, Measure, units_per_bit
+from ...measures import ALL_MEASURES, Base, Measure, largest_value, units_per_bit
 from ...regions import Regions, iter_regions
 from ...steps import part
 from ..colors import label_colormap
@@ -81,9 +81,13 @@ class Subject:
                 "can be inspected."
             )
         if segmentation is None:
-            labels = Segmentation(
-                _kept(layer, source, PREDICTION), source.grid, "most probable class"
-            )
+            prediction = _kept(layer, source, PREDICTION)
+            if prediction is None:
+                raise InputError(
+                    f"'{layer.name}' was read from a file, which does not say which "
+                    "class a voxel has; open the segmentation, too."
+                )
+            labels = Segmentation(prediction, source.grid, "most probable class")
         else:
             labels = segmentation_on(segmentation, source, source.values.shape, axes)
         return cls(
@@ -102,7 +106,7 @@ class Subject:
     @property
     def measure(self) -> Measure:
         """What the map tells."""
-        return MEASURES[layer_info(self.layer)["measure"]]
+        return ALL_MEASURES[layer_info(self.layer)["measure"]]
 
     @property
     def unit(self) -> str:
@@ -113,14 +117,27 @@ class Subject:
     def highest(self) -> float:
         """Largest value that the measure can take."""
         info = layer_info(self.layer)
-        return self.measure.highest(info["base"], info["n_classes"]) or 1.0
+        kind, members = info.get("kind", "softmax"), info.get("members") or ()
+        measure, n_states = self.measure.name, self._n_states
+        highest = largest_value(measure, self._base, n_states, kind, len(members))
+        return highest or 1.0
 
     @property
     def undecided(self) -> float:
         """The value where two classes are equally likely, as at every boundary."""
-        info = layer_info(self.layer)
-        factor = units_per_bit(info["base"], info["n_classes"])
+        factor = units_per_bit(self._base, self._n_states)
         return self.measure.highest(2, 2) * (factor if self.measure.has_base else 1.0)
+
+    @property
+    def _base(self) -> Base:
+        base: Base = layer_info(self.layer)["base"]
+        return base
+
+    @property
+    def _n_states(self) -> int:
+        """Outcomes that the map is about; maps of older versions have classes only."""
+        info = layer_info(self.layer)
+        return int(info.get("n_states", info["n_classes"]))
 
     def named_for(self, labels: Iterable[int]) -> Subject:
         """The same without the names of classes where these labels are no classes."""

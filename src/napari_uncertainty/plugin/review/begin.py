@@ -86,6 +86,8 @@ class Material:
         Of labels; of the map.
     prefer : str
         Where reviews are kept: ``"beside"`` the images or in the ``"user"``'s folder.
+    of_members : bool
+        Whether the map is of these members, so that none of them may be left out.
     """
 
     case: str
@@ -101,6 +103,7 @@ class Material:
     names: Mapping[int, str]
     unit: str
     prefer: Any
+    of_members: bool = False
 
     @property
     def options(self) -> Options:
@@ -189,8 +192,10 @@ def iter_begin(
             "another segmentation, or none."
         )
     labels = np.asarray(labels)
-    members, other_scans = of_this_scan(material.members, material.told, labels)
-    material = replace(material, members=members)
+    other_scans: list[str] = []
+    if not material.of_members:
+        members, other_scans = of_this_scan(material.members, material.told, labels)
+        material = replace(material, members=members)
     steps = iter_hotspots(
         values,
         labels,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ...fold import as_dask
+from ...fold.logits import as_members
 from ...grid import Grid
 from ...hotspots import Wanted
 from ...io.nifti import stem
+from ...kinds import LOGITS, SOFTMAX
 from ...review import ReviewedInput
+from ..class_axis import class_axis_of, class_first, declared
 from ..inspect.subject import Subject
 from ..layers import layer_info
-from ..selection import class_axis_of, role_of, scan_for_map
+from ..opinions import opinions
+from ..selection import path_of, role_of, scan_for_map
 from ..sources import Source, axes_of, source_of
 from .begin import Material, Reviewed
 from .edited import original_of
@@ -64,12 +67,13 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
             original,
             labels.grid,
         )
-    probabilities = probabilities_of(viewer.layers, layer)
-    networks = [] if probabilities is None else [probabilities]
-    if choices.several and probabilities is not None:
-        networks += other_networks(viewer.layers, probabilities)
     axes = axes_of(viewer.layers)
-    told = [_told("probabilities", one) for one in networks]
+    networks = opinions(viewer.layers, layer, source, axes)
+    of_members = len(networks) > 1
+    if choices.several and len(networks) == 1:
+        others = other_networks(viewer.layers, networks[0][0])
+        networks += [(one, _class_first(one, axes, source)) for one in others]
+    told = [_told("probabilities", one) for one, _ in networks]
     scan = scan_for_map(viewer.layers, layer)
     if scan is not None:
         told.append(_told("scan", scan))
@@ -82,7 +86,8 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         segmentation=segmentation,
         labels=labels,
         no_data=subject.no_data,
-        members=tuple(_class_first(one, axes, source) for one in networks),
+        members=_exclusive(layer, networks),
+        of_members=of_members,
         undecided=subject.undecided,
         wanted=choices.wanted,
         anatomical=source.anatomical,
@@ -90,12 +95,6 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         unit=subject.unit,
         prefer=choices.prefer,
     )
-
-
-def probabilities_of(layers: Iterable[Any], shown: Any) -> Any:
-    """The layer that a map was made from; None if it is gone."""
-    made_from = layer_info(shown).get("made_from")
-    return next((one for one in layers if one.unique_id == made_from), None)
 
 
 def other_networks(layers: Iterable[Any], probabilities: Any) -> list[Any]:
@@ -124,23 +123,39 @@ def other_networks(layers: Iterable[Any], probabilities: Any) -> list[Any]:
     return found
 
 
-def path_of(layer: Any) -> Path | None:
-    """The file of a layer, where it has one."""
-    source = layer_info(layer).get("source") or layer.source.path
-    return Path(source) if source else None
-
-
 def _told(role: str, layer: Any) -> ReviewedInput:
     return ReviewedInput(role, layer.name, path_of(layer), "")
 
 
 def _class_first(layer: Any, axes: Grid | None, of_map: Source) -> Any:
-    """Probabilities in the order of a map that was made from them."""
-    source = source_of(layer, class_axis_of(layer), axes)
-    lazy = as_dask(source.values)
-    values = source.values if lazy is None else lazy
-    # Without a place, a map has the viewer's order, and its probabilities the file's.
-    return of_map.turn.turn_back(source.turn.turn(values))
+    """Probabilities in the order of a map that was made from others like them."""
+    source = class_first(layer, class_axis_of(layer), axes)
+    return of_map.turn.turn_back(source.turn.turn(source.values))
+
+
+def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
+    """What networks say of classes that exclude each other; none where these do not.
+
+    Each is what its file says, or else what the values of the map were taken for.
+    """
+    info = layer_info(shown)
+    found = []
+    for layer, values in networks:
+        kind = info.get("kind", SOFTMAX.name)
+        if layer != networks[0][0]:
+            kind = declared(layer)["kind"] or kind
+        lazy = as_dask(values)
+        if lazy is None and kind == LOGITS.name:
+            import dask.array as da
+
+            # Their softmax is computed in the background, where it is needed.
+            lazy = da.from_array(values, name=False)
+        held = values if lazy is None else lazy
+        member = as_members(held, kind, info.get("temperature", 1.0))
+        if not member:
+            return ()
+        found += member
+    return tuple(found)
 
 
 def _names(layer: Any) -> list[str]:

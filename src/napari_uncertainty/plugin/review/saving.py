@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import InputError
 from ...io.labels import write_labels
 from ...matching.comparison import Segmentation, iter_labels_at
-from ...measures import MEASURES
+from ...measures import ALL_MEASURES
 from ...regions import iter_regions, voxel_volume
 from ...report import ReportCase, iter_report, write_report
 from ...report.scan import iter_values_at
@@ -24,12 +24,11 @@ from ...review.export import write_json, write_tsv
 from ...steps import part
 from ..inspect.subject import Color
 from ..layers import layer_grid, layer_info
-from ..selection import scan_for_map
+from ..selection import path_of, scan_for_map
 from ..sources import Source, axes_of, source_of
 from ..work import Steps
 from .begin import Opened
 from .desk import Desk
-from .material import path_of
 
 Array = np.ndarray[Any, Any]
 
@@ -230,7 +229,7 @@ def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
     info, numbers = material.info, material.info["statistics"]
     opened, unit = material.opened, material.opened.material.unit
     session = opened.session
-    measure = MEASURES[info["measure"]].title
+    measure = ALL_MEASURES[info["measure"]].title
 
     def in_unit(value: float) -> str:
         return f"{value:.4g} {unit}".strip()

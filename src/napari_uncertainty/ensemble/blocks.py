@@ -1,0 +1,106 @@
+"""Members in memory: blocks of voxels with all classes of all members."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+
+import numpy as np
+
+from ..fold.blocks import Block, tiles
+from ..fold.by_class import RUN_VOXELS
+from ..fold.threads import take_in_turn
+from .dice import Overlap
+from .kernel import EnsembleKernel, EnsembleResults
+from .members import Common, Member
+from .opinion import Opinion, Reading, known_to_all
+
+
+class Blocks:
+    """Members that are arrays.
+
+    Parameters
+    ----------
+    members, where : sequence of Member, Common
+        What is folded, and how they lie on each other.
+    readings : sequence of Reading
+        How the values of each are read.
+    kernel : EnsembleKernel
+        The arithmetic.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        where: Common,
+        readings: Sequence[Reading],
+        kernel: EnsembleKernel,
+    ) -> None:
+        boxed = [
+            one.values[(slice(None), *box)]
+            for one, box in zip(members, where.boxes, strict=True)
+        ]
+        # As the first one lies in memory, slowest axis first.
+        strides = boxed[0].strides[1:]
+        order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+        self._back = np.argsort(order)
+        self._values = [
+            one.transpose(0, *(axis + 1 for axis in order)) for one in boxed
+        ]
+        self._readings, self._kernel = readings, kernel
+        self.overlap = Overlap(len(members), kernel.n_classes)
+        self.deviations = [(0.0, 0.0)] * len(members)
+        self._lock = threading.Lock()
+
+    def iter_fold(
+        self, threads: int, cancel: threading.Event
+    ) -> Generator[float, None, EnsembleResults | None]:
+        """Fold them; yields the share done, returns None if cancelled."""
+        shape = self._values[0].shape[1:]
+        kernel = self._kernel
+        results = EnsembleResults(
+            {name: np.zeros(shape, kernel.precision) for name in kernel.measures},
+            np.zeros(shape, np.bool_),
+            np.zeros(shape, kernel.label_type),
+        )
+
+        def begin() -> Callable[[Block], float]:
+            return lambda block: self._fold_block(block, results[block])
+
+        done = yield from take_in_turn(
+            tiles(shape, RUN_VOXELS), begin, threads=threads, cancel=cancel
+        )
+        if done is None:
+            return None
+        return EnsembleResults(
+            {name: one.transpose(self._back) for name, one in results.maps.items()},
+            results.no_data.transpose(self._back),
+            results.prediction.transpose(self._back),
+        )
+
+    def _fold_block(self, block: Block, results: EnsembleResults) -> float:
+        kernel = self._kernel
+        raws = [values[(slice(None), *block)] for values in self._values]
+        opinions = [Opinion(one, results.no_data.shape) for one in self._readings]
+        told = []
+        for opinion, raw in zip(opinions, raws, strict=True):
+            for channel, values in enumerate(raw):
+                opinion.add(channel, values)
+            told.append(opinion.look_back())
+        running = kernel.running(results.no_data.shape)
+        if opinions[0].reading.adds_background:
+            kernel.add(running, 0, [one.background() for one in opinions])
+        for channel in range(len(raws[0])):
+            given = [
+                opinion.probabilities(raw[channel])
+                for opinion, raw in zip(opinions, raws, strict=True)
+            ]
+            kernel.add(running, channel + opinions[0].reading.adds_background, given)
+        labels = [one.labels for one in opinions]
+        kernel.finish(running, results, labels, known_to_all(opinions))
+        results.prediction[...] = np.where(results.no_data, 0, running.winner)
+        with self._lock:
+            self.overlap.add(labels, ~results.no_data)
+            pairs = zip(self.deviations, told, strict=True)
+            self.deviations = [max(pair) for pair in pairs]
+        return 0.0

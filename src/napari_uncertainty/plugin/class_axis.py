@@ -1,0 +1,200 @@
+"""Along which axis of a layer the classes are, and what it then holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.layers import Image
+
+from ..errors import InputError
+from ..evidence import evidence_of
+from ..fold import as_dask
+from ..grid import Grid
+from ..kinds import FOREGROUND, KINDS
+from ..probabilities import (
+    find_class_axis,
+    lines_along,
+    refuse_label_map,
+    require_class_axis,
+    scale_of,
+)
+from .layers import layer_info
+from .sources import Source, source_of
+
+#: Axes of a volume.
+SPATIAL = 3
+
+# What was found in layers of lazy arrays, with the data that it was found in.
+_lazy_axes: WeakKeyDictionary[Image, tuple[Any, int | None]] = WeakKeyDictionary()
+
+
+def class_axis_of(layer: Image) -> int | None:
+    """Class axis of a layer's data, as recorded or as found from the values.
+
+    The last axis of data that napari took for RGB counts from 0 like any other.
+    """
+    recorded = layer_info(layer).get("class_axis")
+    if isinstance(recorded, int) and recorded < layer.data.ndim:
+        return recorded
+    if layer.rgb:
+        # A photograph's height and width cannot be meant.
+        channels = layer.data.ndim - 1
+        data = _sliceable(layer)
+        return channels if scale_of(data, channels) is not None else None
+    return _found_class_axis(layer)
+
+
+def _found_class_axis(layer: Image) -> int | None:
+    """The class axis by the values; of a lazy array, they are looked at only once."""
+    if as_dask(layer.data) is None:
+        return find_class_axis(layer.data)
+    data, axis = _lazy_axes.get(layer, (None, None))
+    if data is not layer.data:
+        axis = find_class_axis(_sliceable(layer))
+        _lazy_axes[layer] = layer.data, axis
+    return axis
+
+
+def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
+    """The class axis, by the shape alone where values sum to 1 along none.
+
+    None where the layer is a single channel.
+
+    Parameters
+    ----------
+    layer : Image
+        Of one resolution.
+    kind : str or None
+        What its values are, a key of :data:`.KINDS`; None if that is not known.
+    """
+    axis = class_axis_of(layer)
+    if axis is not None or layer.rgb:
+        return axis
+    shape = layer.data.shape
+    if kind == FOREGROUND.name:
+        if len(shape) <= SPATIAL:
+            return None
+        return shape.index(1) if 1 in shape else 0
+    further = max(0, len(shape) - SPATIAL - 1)  # of members, or time
+    axis = _clearly_shortest(shape[further:])
+    if axis is None and len(shape) > SPATIAL:
+        axis = 0
+    return None if axis is None else axis + further
+
+
+def required_class_axis(layer: Image, kind: str | None = None) -> int | None:
+    """The class axis, or None of a single channel.
+
+    Parameters
+    ----------
+    layer : Image
+        Any.
+    kind : str or None
+        As somebody named it; None where the values have to tell.
+
+    Raises
+    ------
+    InputError
+        If there is none, which it says why.
+    """
+    if layer.multiscale:
+        raise InputError(
+            f"'{layer.name}' is a multiscale image; load its full resolution alone."
+        )
+    axis = assumed_class_axis(layer, kind)
+    if layer.rgb and axis is None:
+        raise InputError(
+            f"'{layer.name}' is a colour image, not class probabilities; choose the "
+            "network's output."
+        )
+    if axis is not None and axis == class_axis_of(layer):
+        return axis
+    if kind is None:
+        _check_values(layer, axis)
+    elif axis is None:
+        _check_channel(layer, kind)
+    return axis
+
+
+def is_guess(layer: Image, axis: int | None) -> bool:
+    """Whether only the shape says that this is the class axis."""
+    return axis is not None and axis != class_axis_of(layer)
+
+
+def _check_values(layer: Image, axis: int | None) -> None:
+    """Raise InputError where values that sum to 1 along no axis can be of no kind.
+
+    A volume without a class axis may be many things; that it is the only channel of a
+    network, a person has to say.
+    """
+    data = _sliceable(layer)
+    lines = lines_along(data, axis or 0)
+    if not (np.isfinite(lines).any() and lines.any()):
+        require_class_axis(data, layer.name)
+    refuse_label_map(data, axis or 0)
+    if axis is None or data.ndim <= SPATIAL:
+        raise InputError(
+            f"Along no axis of '{layer.name}' do the values sum to 1, so it is no "
+            "softmax. If it holds logits, independent channels or the foreground "
+            "alone, choose that under Kind; else choose the layer that holds one "
+            "probability for each class."
+        )
+
+
+def _check_channel(layer: Image, kind: str) -> None:
+    """Raise InputError where one volume cannot be the only channel of a kind."""
+    data = _sliceable(layer)
+    if KINDS[kind].sums_matter:
+        require_class_axis(data, layer.name)
+    evidence = evidence_of(lines_along(data[np.newaxis], 0))
+    if evidence.kind == FOREGROUND.name and evidence.refusal:
+        raise InputError(f"'{layer.name}' cannot be that kind. {evidence.refusal}")
+
+
+def map_shape(layer: Image, class_axis: int | None) -> tuple[int, ...]:
+    """Shape of the map that this layer gives."""
+    shape = list(layer.data.shape)
+    if class_axis is not None:
+        del shape[class_axis]
+    return tuple(shape)
+
+
+def class_first(
+    layer: Image, class_axis: int | None, axes: Grid | None = None
+) -> Source:
+    """What a layer holds, with the class axis in front, added to a single channel.
+
+    Parameters are those of :func:`.source_of`.
+    """
+    source = source_of(layer, class_axis, axes)
+    if class_axis is not None:
+        return source
+    return replace(source, values=source.values[np.newaxis])
+
+
+def declared(layer: Any) -> dict[str, Any]:
+    """What the file of a layer says of its values: kind, region_order, class_names."""
+    info = layer_info(layer)
+    return {
+        "kind": info.get("kind"),
+        "region_order": tuple(info.get("region_order", ())),
+        "class_names": tuple(info.get("class_names", ())),
+    }
+
+
+def _sliceable(layer: Image) -> Any:
+    lazy = as_dask(layer.data)
+    return layer.data if lazy is None else lazy
+
+
+def _clearly_shortest(shape: tuple[int, ...]) -> int | None:
+    """The first or last axis, if it is at most a third as long as all others."""
+    if len(shape) < 2:
+        return None
+    shortest, following = sorted(shape)[:2]
+    axis = shape.index(shortest)
+    ends = axis in (0, len(shape) - 1)
+    return axis if ends and 3 * shortest <= following else None

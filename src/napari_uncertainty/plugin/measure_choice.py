@@ -1,0 +1,100 @@
+"""Which measure, and what the values are that it is computed from."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, Widget
+
+from ..kinds import AUTO, KINDS, LOGITS
+from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Measure
+from .preferences import BASE_BY_UNIT
+
+#: What logits can be divided by.
+TEMPERATURES = (0.05, 50.0)
+
+
+class MeasureChoice(ComboBox):
+    """All measures, those of one member first.
+
+    Parameters
+    ----------
+    value : str
+        The one that is chosen at first.
+    """
+
+    def __init__(self, value: str) -> None:
+        super().__init__(
+            choices=[(_title(one), name) for name, one in ALL_MEASURES.items()],
+            value=value,
+        )
+
+    @property
+    def measure(self) -> Measure:
+        """The chosen one."""
+        return ALL_MEASURES[self.value]
+
+    @property
+    def is_of_members(self) -> bool:
+        """Whether it takes several."""
+        return self.value in ENSEMBLE_MEASURES
+
+
+class ValueFields(Container[Widget]):
+    """Unit of the map, kind of the values, and the temperature of logits.
+
+    Parameters
+    ----------
+    unit, kind, temperature : str, str, float
+        What is chosen at first.
+    """
+
+    def __init__(self, unit: str, kind: str, temperature: float) -> None:
+        self.unit = ComboBox(label="Unit", choices=list(BASE_BY_UNIT), value=unit)
+        self.kind = ComboBox(
+            label="Kind",
+            choices=[
+                ("Automatic", AUTO),
+                *((one.title, name) for name, one in KINDS.items()),
+            ],
+            value=kind,
+        )
+        low, high = TEMPERATURES
+        self.temperature = FloatSpinBox(
+            label="Temperature",
+            min=low,
+            max=high,
+            step=0.05,
+            value=temperature,
+            tooltip="Logits are divided by it; above 1, the network is less sure.",
+        )
+        super().__init__(widgets=[self.unit, self.kind, self.temperature])
+        self.margins = (0, 0, 0, 0)
+        self.kind.changed.connect(self._explain)
+        self._explain()
+
+    @property
+    def chosen_kind(self) -> str | None:
+        """A key of :data:`.KINDS`, or None where it is to be found."""
+        kind: str = self.kind.value
+        return None if kind == AUTO else kind
+
+    @property
+    def chosen_temperature(self) -> float:
+        """That of logits; 1 for all other kinds."""
+        logits = self.kind.value == LOGITS.name
+        return float(self.temperature.value) if logits else 1.0
+
+    def _explain(self) -> None:
+        kind = self.chosen_kind
+        self.temperature.visible = kind == LOGITS.name
+        if kind is None:
+            self.kind.tooltip = "What the file says, or else what the values show."
+        else:
+            self.kind.tooltip = f"{KINDS[kind].meaning}\n{KINDS[kind].formula}"
+
+
+def _title(measure: Measure) -> str:
+    """As a list shows it, in a dock that is narrow."""
+    title = measure.title[0].upper() + measure.title[1:]
+    if measure.name not in ENSEMBLE_MEASURES:
+        return title
+    return f"{title.removesuffix(' divergence')} (members)"

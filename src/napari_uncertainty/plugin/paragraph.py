@@ -1,0 +1,36 @@
+"""Text that wraps, and that no layout cuts off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import Label
+from qtpy.QtCore import QEvent, QObject
+
+from .check_list import wrapped
+
+
+class Paragraph(Label):
+    """A label as high as its text, however narrow the dock is.
+
+    A dock is told how high its widgets are at least, but not at which width: of text
+    that wraps, the last lines would be lost in a low window.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(value="", **options)
+        wrapped(self)
+        self._fitting = _Fitting(self.native)
+        self.native.installEventFilter(self._fitting)
+
+
+class _Fitting(QObject):
+    """Looks after the height whenever the text is painted, new or at a new width."""
+
+    def eventFilter(self, label: Any, event: QEvent | None) -> bool:
+        """Nothing is taken away."""
+        if event is not None and event.type() == QEvent.Type.Paint:
+            height = max(0, label.heightForWidth(label.width()))
+            if height != label.minimumHeight():
+                label.setMinimumHeight(height)
+        return False

@@ -1,0 +1,25 @@
+"""The widget *Compute uncertainty* on the screen, without a window around it."""
+
+from contextlib import contextmanager
+
+from napari_uncertainty.plugin.compute_widget import ComputeWidget
+
+
+@contextmanager
+def widgets(qtbot, viewer):
+    """Opens widgets that follow a viewer's layers, as those that napari docks do."""
+    opened = []
+
+    def open_one():
+        widget = ComputeWidget(viewer)
+        opened.append(widget)
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            getattr(viewer.layers.events, name).connect(widget.reset_choices)
+        widget.native.show()
+        return widget
+
+    yield open_one
+    # Gone before a thread of the next test could be the one to collect it.
+    for widget in opened:
+        with qtbot.waitSignal(widget.native.destroyed):
+            widget.native.deleteLater()
