@@ -5,7 +5,7 @@ which are not part of this repository: ``--feta FOLDER`` names a folder with T1.
 reference_segmentation.nii.gz, fold_0/sub-007.npz, fold_0/sub-007.nii.gz and the same of
 fold_1. Without it, the pictures of it that are there are left alone. ``--inspect``
 makes only those of the widget *Inspect uncertainty*, ``--review`` those of *Review
-uncertainty*.
+uncertainty*, ``--members`` those of several networks for one scan.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from picture_tools import (
     without_space_below,
 )
 from pictures_inspect import picture_inspect
+from pictures_members import picture_members
 from pictures_review import picture_review
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtWidgets import QDockWidget
@@ -72,10 +73,11 @@ def main() -> None:
     parser.add_argument("--feta", type=Path, metavar="FOLDER")
     parser.add_argument("--inspect", action="store_true")
     parser.add_argument("--review", action="store_true")
+    parser.add_argument("--members", action="store_true")
     arguments = parser.parse_args()
     folder = arguments.feta
     PICTURES.mkdir(exist_ok=True)
-    only = arguments.inspect or arguments.review
+    only = arguments.inspect or arguments.review or arguments.members
     if not only:
         picture_case("sample", mni152_case())
         if folder is not None:
@@ -83,6 +85,8 @@ def main() -> None:
             picture_errors("feta", folder)
             picture_mirrored("feta", folder)
             picture_tilts("feta", folder)
+    if folder is not None and (arguments.members or not only):
+        picture_members("feta", folder)
     for picture, asked in (
         (picture_inspect, arguments.inspect), (picture_review, arguments.review),
     ):  # fmt: skip

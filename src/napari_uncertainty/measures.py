@@ -167,8 +167,8 @@ EXPECTED_ENTROPY = Measure(
     title="expected entropy",
     formula="mean of H(p) over the members",
     meaning=(
-        "What each member doubts by itself, as at blurred borders: of the image "
-        "(aleatoric)."
+        "What each member doubts by itself, as at blurred borders: what the image "
+        "does not show (aleatoric)."
     ),
     source=_DEPEWEG,
     highest=highest_entropy,
@@ -180,8 +180,8 @@ MUTUAL_INFORMATION = Measure(
     title="mutual information",
     formula="H(q) - mean of H(p) over the members",
     meaning=(
-        "Where members are sure of different things: of the network, which more "
-        "training could help (epistemic)."
+        "Where members are sure of different things: what the network has not learnt "
+        "(epistemic)."
     ),
     source=(
         "N. Houlsby et al., Bayesian Active Learning for Classification and Preference "
