@@ -4,6 +4,7 @@ import time
 
 import napari
 import numpy as np
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtTest import QTest
@@ -30,6 +31,9 @@ class Window:
     """A napari window, its keys and its mouse."""
 
     def __init__(self):
+        # Here a key that is pressed for long is a slow machine, not a held key, which
+        # napari would take back when it is released.
+        get_settings().application.hold_button_delay = LIMIT
         self.viewer = napari.Viewer()
         self.viewer.window.resize(1000, 760)
         self.main = self.viewer.window._qt_window

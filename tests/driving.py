@@ -1,5 +1,7 @@
 """What a user does with the widget in a window."""
 
+import threading
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
@@ -23,3 +25,8 @@ def compute(qtbot, widget, text="Compute"):
     qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
     widget.computed.disconnect(ended.append)
     return ended[0]
+
+
+def folding():
+    """Threads that compute."""
+    return [one for one in threading.enumerate() if one.name.startswith("fold")]

@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from calling import call_here
 from generated import OBLIQUE, softmax
 
 PROGRAM = "from napari_uncertainty.cli import main; main()"
@@ -59,6 +60,12 @@ def run(*arguments, **options):
     with start(*arguments, **options) as process:
         out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
+
+
+def run_here(*arguments):
+    """The same within this process: what a process shows by its end is for `run`."""
+    ran = call_here("map", *arguments)
+    return ran.returncode, ran.stdout, ran.stderr
 
 
 def contents(folder):

@@ -317,8 +317,10 @@ def test_view_writes_a_picture(case_folder):
     assert (pixels == 255).all(axis=1).mean() < 0.02
 
 
-def test_view_without_probabilities(case_folder):
-    ran = call("view", case_folder / "T1.nii.gz", "--screenshot", case_folder / "a.png")
+def test_view_without_probabilities(case_folder, make_napari_viewer, monkeypatch):
+    monkeypatch.setattr("napari.Viewer", make_napari_viewer)
+    words = ("view", case_folder / "T1.nii.gz", "--screenshot", case_folder / "a.png")
+    ran = call_here(*words)
     assert ran.returncode == 1
     assert "Nothing was computed" in ran.stderr
     assert not (case_folder / "a.png").exists()

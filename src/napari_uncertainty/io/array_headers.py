@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .damage import in_short
 
 # Besides ValueError, what numpy's reading of a damaged header ends in: it takes a
 # Python literal from there.
@@ -87,7 +88,8 @@ def read_header(file: Any, path: Path) -> ArrayHeader:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{path.name} cannot be read: it is damaged or no array ({error})."
+            f"{path.name} cannot be read: it is damaged or no array "
+            f"({in_short(error)})."
         ) from error
 
 

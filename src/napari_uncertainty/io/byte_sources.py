@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .damage import in_short
 
 zlib: Any
 try:
@@ -128,7 +129,7 @@ class PackedFile:
             except INFLATE_ERRORS as error:
                 raise InputError(
                     f"{self.path.name} cannot be read: it is damaged or cut short "
-                    f"({error})."
+                    f"({in_short(error)})."
                 ) from error
         if self.crc is not None and (rest or crc != self.crc):
             raise InputError(

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from ..errors import InputError
 from ..limits import check_room
+from .damage import in_short
 from .named_axes import Axis
 
 Array = np.ndarray[Any, Any]
@@ -48,10 +50,9 @@ def damage_told(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except _DAMAGE as error:
-        told = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"{path.name} cannot be read: it is damaged, cut short or not what its "
-            f"name says ({told})."
+            f"name says ({in_short(error)})."
         ) from error
 
 
@@ -132,6 +133,8 @@ class ChunkedArray:
 
         return da.map_blocks(
             load,
+            # Without a name, dask would pickle all that is known of the file for one.
+            name=f"chunks-{uuid4().hex}",
             chunks=normalize_chunks(block, self.shape),
             dtype=native,
             meta=np.empty((0,) * len(self.shape), native),

@@ -20,6 +20,7 @@ from typing import Any
 from ..errors import InputError
 from ..kinds import SIGMOID
 from ..probabilities import numbered_class_names
+from .damage import in_short
 
 #: A label of this name is left out of training, so no channel belongs to it.
 IGNORE = "ignore"
@@ -160,7 +161,7 @@ def _read_dataset_json(folder: Path) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{file.name} beside the image cannot be read ({error}); repair or "
-            "remove it."
+            f"{file.name} beside the image cannot be read ({in_short(error)}); "
+            "repair or remove it."
         ) from error
     return content if isinstance(content, dict) else {}

@@ -24,6 +24,7 @@ import numpy as np
 from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
 from .chunked_maps import members_of, probabilities_of
+from .hdf5_heaps import SoundHeaps
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
 from .options import Options
 
@@ -56,7 +57,11 @@ def _array_in(path: Path, options: Options) -> ChunkedArray:
         if isinstance(node, h5py.Dataset) and node.shape is not None:
             found.append(_chunked(name, node, path))
 
-    with damage_told(path), _opened(path) as file:
+    with (
+        damage_told(path),
+        SoundHeaps(path) as content,
+        h5py.File(content, "r") as file,
+    ):
         file.visititems(visit)
     return choose(found, options.array, path, "data set of its own")
 

@@ -21,6 +21,7 @@ from ..grid import Grid
 from ..limits import check_fits_memory
 from ..stored import StoredValues
 from .byte_sources import GZIP, PackedFile, PlainFile
+from .damage import in_short
 
 Array = np.ndarray[Any, Any]
 
@@ -37,8 +38,11 @@ _DAMAGED = (
 def load(path: Path) -> Any:
     """Open a NIfTI or MGZ file (header only; the data follow when asked for)."""
     is_mgh = path.name.lower().endswith(MGH)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file.")  # of a pipe, nobody sees the end
     try:
-        image: Any = _load_mgh(path) if is_mgh else nib.load(path)
+        with np.errstate(all="ignore"):  # absurd numbers are refused by the grid
+            image: Any = _load_mgh(path) if is_mgh else nib.load(path)
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
     if not (is_mgh or is_nifti(image)):
@@ -140,7 +144,7 @@ def is_nifti(image: Any) -> bool:
 
 def _load_mgh(path: Path) -> Any:
     """As nibabel does, which would leave the file open that it read the header from."""
-    with ImageOpener(str(path)) as file, np.errstate(all="ignore"):
+    with ImageOpener(str(path)) as file:
         header = MGHHeader.from_fileobj(file)
         affine = header.get_affine()
     return nib.MGHImage(ArrayProxy(str(path), header.copy()), affine, header)
@@ -148,5 +152,6 @@ def _load_mgh(path: Path) -> Any:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"{path.name} cannot be read: it is damaged, cut short or no image ({error})."
+        f"{path.name} cannot be read: it is damaged, cut short or no image "
+        f"({in_short(error)})."
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .damage import in_short
 
 _ONE_SIDE = {
     2: "cerebral white matter",
@@ -130,8 +131,8 @@ def _label_map(sidecar: Path) -> tuple[str, ...]:
         content: Any = json.loads(sidecar.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{sidecar.name} beside the image cannot be read ({error}); repair or "
-            "remove it."
+            f"{sidecar.name} beside the image cannot be read ({in_short(error)}); "
+            "repair or remove it."
         ) from error
     names = content.get("LabelMap") if isinstance(content, dict) else None
     if isinstance(names, list) and all(isinstance(name, str) for name in names):

@@ -18,6 +18,7 @@ from . import nnunet
 from .array_headers import ArrayHeader, read_header, require_class_axis
 from .arrays import ArrayFile, members_of, probabilities_of
 from .byte_sources import RAW_DEFLATE, PackedFile, opened
+from .damage import in_short
 from .options import Options
 
 # Of a zip archive's entries, these two are what numpy writes.
@@ -62,7 +63,7 @@ def _array_in(path: Path, name: str | None) -> ArrayFile:
     except DAMAGED as error:
         raise InputError(
             f"{path.name} cannot be read: it is damaged, cut short or no archive that "
-            f"numpy wrote ({error})."
+            f"numpy wrote ({in_short(error)})."
         ) from error
     if entry.file_size != skip + header.n_bytes:
         raise InputError(

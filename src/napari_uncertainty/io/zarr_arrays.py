@@ -89,9 +89,9 @@ def _array_in(path: Path, options: Options) -> ChunkedArray:
 
 
 def _store(path: Path) -> Any:
-    from zarr.storage import LocalStore
+    from .zarr_store import PlainFiles
 
-    return LocalStore(path, read_only=True)
+    return PlainFiles(path)
 
 
 def _arrays_below(group: Any, path: Path) -> Iterator[ChunkedArray]:

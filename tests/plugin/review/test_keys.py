@@ -170,31 +170,34 @@ def points(viewer):
     return layer
 
 
-@pytest.mark.parametrize("add", [image, labels, points])
-def test_in_the_canvas_they_act_and_napari_has_its_own(qtbot, viewer, keys, done, add):
-    layer = add(viewer)
-    assert viewer.layers.selection.active == layer
-    mode = layer.mode
+def test_in_the_canvas_they_act_and_napari_has_its_own(qtbot, viewer, keys, done):
     canvas = canvas_of(viewer)
-    for name, key in keys.keys.items():
-        press(qtbot, canvas, key)
-        assert done == {name: 1}
-        done.clear()
-    assert layer.mode == mode
-    if add is labels:
-        press(qtbot, canvas, "M")
-        assert layer.selected_label == 1
-        press(qtbot, canvas, "E")
-        assert layer.mode == "erase"
-    if add is points:
-        press(qtbot, canvas, "P")
-        assert layer.mode == "add"
-    press(qtbot, canvas, "V")
-    assert not layer.visible
-    assert not done
+    for add in (image, labels, points):
+        viewer.layers.clear()
+        layer = add(viewer)
+        assert viewer.layers.selection.active == layer
+        mode = layer.mode
+        for name, key in keys.keys.items():
+            press(qtbot, canvas, key)
+            assert done == {name: 1}, add
+            done.clear()
+        assert layer.mode == mode
+        if add is labels:
+            press(qtbot, canvas, "M")
+            assert layer.selected_label == 1
+            press(qtbot, canvas, "E")
+            assert layer.mode == "erase"
+        if add is points:
+            press(qtbot, canvas, "P")
+            assert layer.mode == "add"
+        press(qtbot, canvas, "V")
+        assert not layer.visible
+        assert not done
 
 
-def test_in_the_dock_they_act_but_where_one_types(qtbot, viewer, dock, keys, done):
+def test_in_the_dock_they_act_but_where_one_types_or_after_stopping(
+    qtbot, viewer, dock, keys, done
+):
     image(viewer)
     viewer.window._qt_window.activateWindow()
     qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
@@ -213,10 +216,7 @@ def test_in_the_dock_they_act_but_where_one_types(qtbot, viewer, dock, keys, don
     assert dock.line.text().upper() == typed
     assert dock.page.toPlainText().upper() == typed
 
-
-def test_typing_into_a_cell_is_typing(qtbot, viewer, dock, keys, done):
-    viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
+    # Typing into a cell is typing.
     dock.table.setFocus()
     dock.table.editItem(dock.table.item(0, 0))
     editor = dock.table.findChild(QLineEdit)
@@ -226,12 +226,7 @@ def test_typing_into_a_cell_is_typing(qtbot, viewer, dock, keys, done):
     assert editor.text() == "hung"
     assert not done
 
-
-def test_after_stopping_no_key_acts(qtbot, viewer, dock, keys, done):
-    image(viewer)
     keys.stop()
-    viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
     for part in (canvas_of(viewer), dock.button):
         part.setFocus()
         for key in KEYS.values():

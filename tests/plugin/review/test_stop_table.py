@@ -101,7 +101,10 @@ class Driven:
 
     @property
     def editor(self):
-        [editor] = self.table.view.viewport().findChildren(QLineEdit)
+        within = self.table.view.viewport()
+        editors = within.findChildren(QLineEdit)
+        # One that was left is hidden until it is deleted.
+        [editor] = (one for one in editors if one.isVisibleTo(within))
         return editor
 
     def filter(self, verdict):
