@@ -97,7 +97,7 @@ def test_each_kind(qtbot, viewer, open_widget, kinds, told):
         np.testing.assert_allclose(layer.contrast_limits, (0, highest))
         assert check_of(layer)["level"] == "green", check_of(layer)
         assert f"Kind: {title}, as you chose" in widget.result.value
-    assert all("by its shape axis 0" in message for message in told())
+    assert all("Its first axis was read as" in message for message in told())
     assert len(told()) == 3  # logits, channels and fractions
 
 

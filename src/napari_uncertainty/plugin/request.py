@@ -22,6 +22,8 @@ from .members import Taken, is_stack, member_of, sources_of_stack
 from .selection import check_scan_fits
 from .sources import Source, axes_of, leader_of, segmentation_on, source_of
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
 
 @dataclass(frozen=True, eq=False)
 class Request:
@@ -245,9 +247,9 @@ def _notes(
         )
     if class_axis is not None and is_guess(layer, class_axis):
         notes.append(
-            f"Along no axis of '{layer.name}' do the values sum to 1, so by its shape "
-            f"axis {class_axis}, counted from 0, was read as "
-            f"{layer.data.shape[class_axis]} classes."
+            f"The values of '{layer.name}' sum to 1 along no axis. Its "
+            f"{_ORDINALS[class_axis]} axis was read as {layer.data.shape[class_axis]} "
+            "classes, because of its shape."
         )
     if stacked:
         notes.append(
