@@ -31,10 +31,10 @@ class Window:
     """A napari window, its keys and its mouse."""
 
     def __init__(self):
+        self.viewer = napari.Viewer()
         # Here a key that is pressed for long is a slow machine, not a held key, which
         # napari would take back when it is released.
         get_settings().application.hold_button_delay = LIMIT
-        self.viewer = napari.Viewer()
         self.viewer.window.resize(1000, 760)
         self.main = self.viewer.window._qt_window
         self.canvas = self.viewer.window._qt_viewer.canvas.native

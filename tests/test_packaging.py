@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import metadata, version
+import tarfile
+from importlib.metadata import distribution, metadata
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,25 @@ def run(*command):
     return result.stdout
 
 
+def with_dependencies(name, found=None):
+    """An installed distribution and all that it needs, by name."""
+    found = {} if found is None else found
+    if name not in found:
+        found[name] = distribution(name)
+        for needed in map(Requirement, found[name].requires or ()):
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                with_dependencies(needed.name, found)
+    return found
+
+
 @pytest.fixture(scope="session")
 def npe2_folder(tmp_path_factory):
-    """Npe2 and what it needs, installed once for all the environments."""
+    """Npe2 and what it needs alone, as they are installed here."""
     folder = tmp_path_factory.mktemp("npe2")
-    npe2 = f"npe2=={version('npe2')}"
-    run(*PIP, "install", "--target", folder, npe2)
+    for installed in with_dependencies("npe2").values():
+        for name in {file.parts[0] for file in installed.files} - {"..", "__pycache__"}:
+            if not (folder / name).exists():
+                (folder / name).symlink_to(installed.locate_file(name))
     return folder
 
 
@@ -63,13 +77,13 @@ def wheels(tmp_path_factory):
     """What pip installs of the checkout, of the sdist and for an editable install."""
     folder = tmp_path_factory.mktemp("wheels")
     project = ProjectBuilder(ROOT, runner=quiet_subprocess_runner)
-    sdist = project.build("sdist", folder / "sdist")
-    to_wheel = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    run(*to_wheel, folder / "from_sdist", sdist)
-    [from_sdist] = (folder / "from_sdist").iterdir()
+    with tarfile.open(project.build("sdist", folder / "sdist")) as sdist:
+        sdist.extractall(folder / "unpacked", filter="data")
+    [unpacked] = (folder / "unpacked").iterdir()
+    from_sdist = ProjectBuilder(unpacked, runner=quiet_subprocess_runner)
     return {
         "wheel": project.build("wheel", folder / "wheel"),
-        "sdist": from_sdist,
+        "sdist": from_sdist.build("wheel", folder / "from_sdist"),
         "editable": project.build("editable", folder / "editable"),
     }
 
@@ -79,7 +93,8 @@ def wheels(tmp_path_factory):
 def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, tmp_path):
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path)
     python = tmp_path / "bin" / "python"
-    run(*PIP, "--python", python, "install", "--no-index", "--no-deps", wheels[kind])
+    options = ("--no-index", "--no-deps", "--ignore-installed", "--prefix", tmp_path)
+    run(*PIP, "install", *options, wheels[kind])
     [site_packages] = tmp_path.glob("lib/python*/site-packages")
     (site_packages / "npe2.pth").write_text(str(npe2_folder))
 

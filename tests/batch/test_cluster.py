@@ -14,6 +14,7 @@ from many_cases import (
     contents,
     maps_in,
     run,
+    run_here,
     start,
     wait_until,
     write_case,
@@ -134,7 +135,7 @@ def test_the_same_files_and_a_killed_worker_loses_no_case(
     assert contents(tmp_path / "one") == contents(uninterrupted.folder)
 
     # What is there needs nobody: the broken ones alone are tried again.
-    status, out, err = run(*arguments, "-o", tmp_path / "one")
+    status, out, err = run_here(*arguments, "-o", tmp_path / "one")
     assert status == 1
     assert "(0 now, 37 had been there), 3 failed" in out
 
@@ -151,7 +152,7 @@ def test_ctrl_c_takes_the_cases_back(forty, uninterrupted, shared, tmp_path):
     assert "stopped after " in err.splitlines()[-1]
     assert "Traceback" not in err
     os.kill(only.pid, signal.SIGCONT)
-    status, _, err = run(*arguments)
+    status, _, err = run_here(*arguments)
     assert status == 1, err
     assert contents(tmp_path / "out") == contents(uninterrupted.folder)
 

@@ -496,3 +496,9 @@ def test_labels_are_no_softmax_whatever_they_are_called(source, kind, rng, tmp_p
     labels = rng.integers(0, 9, SHAPE).astype(np.uint8)
     with pytest.raises(InputError, match="look like a label map"):
         compute(source_of(source, labels, tmp_path), kind=kind)
+
+
+def test_a_signalling_nan_among_logits_is_no_data():
+    raw = np.zeros((3, 4), np.float32)
+    raw.view(np.uint32)[1, 2] = 0x7F800001
+    assert np.isnan(logits.softmax(raw, 2.0)[:, 2]).all()

@@ -1,4 +1,4 @@
-"""Dask and zarr arrays as layers: computed chunk by chunk, in a real window."""
+"""Dask and zarr arrays as layers: computed chunk by chunk, and cancelled in time."""
 
 import threading
 import time
@@ -8,22 +8,22 @@ import numpy as np
 import psutil
 import pytest
 import zarr
+from napari.components import ViewerModel
 from scipy.special import entr
 
 from generated import softmax
-
-PLUGIN = "napari-uncertainty"
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
+from showing import widgets
 
 
 @pytest.fixture
-def widget(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
-    return widget
+def viewer(qapp):
+    return ViewerModel()
+
+
+@pytest.fixture
+def widget(qtbot, viewer):
+    with widgets(qtbot, viewer) as open_one:
+        yield open_one()
 
 
 @pytest.fixture

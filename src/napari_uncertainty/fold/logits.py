@@ -21,10 +21,10 @@ Array = np.ndarray[Any, Any]
 
 def softmax(logits: Array, temperature: float) -> Array:
     """Probabilities of logits, shape (classes, ...), in float32 or float64."""
-    z = logits.astype(precision_for(logits))
-    z /= temperature
     # NaN, and what infinity becomes, is how a voxel without data is known.
     with np.errstate(invalid="ignore", over="ignore"):
+        z = logits.astype(precision_for(logits))
+        z /= temperature
         highest = np.maximum(z[0], 0) if len(z) == 1 else z.max(axis=0)
         z -= highest
         np.exp(z, out=z)
@@ -128,8 +128,9 @@ class SoftmaxStream(StoredValues):
     def _scaled_pieces(self, values: int) -> Iterator[tuple[int, Array]]:
         at = 0
         for raw in self.logits.pieces(values):
-            piece = raw.astype(self.dtype)
-            piece /= self.temperature
+            with np.errstate(invalid="ignore", over="ignore"):
+                piece = raw.astype(self.dtype)
+                piece /= self.temperature
             yield at, piece
             at += len(piece)
 

@@ -24,6 +24,9 @@ HEADER_ERRORS = (
     tokenize.TokenError,
 )  # fmt: skip
 
+#: Bytes that an address can reach. In a header, numbers may have any length.
+LARGEST = 1 << 63
+
 
 @dataclass(frozen=True)
 class ArrayHeader:
@@ -83,7 +86,7 @@ def read_header(file: Any, path: Path) -> ArrayHeader:
         with warnings.catch_warnings():
             # That Python 2 wrote the file is nothing that a person could change.
             warnings.simplefilter("ignore", UserWarning)
-            return ArrayHeader(*read(file))
+            header = ArrayHeader(*read(file))
     except HEADER_ERRORS as error:
         if isinstance(error, InputError):
             raise
@@ -91,6 +94,11 @@ def read_header(file: Any, path: Path) -> ArrayHeader:
             f"{path.name} cannot be read: it is damaged or no array "
             f"({in_short(error)})."
         ) from error
+    if header.n_bytes > LARGEST:
+        raise InputError(
+            f"{path.name} cannot be read: it promises more than any file holds."
+        )
+    return header
 
 
 def require_class_axis(header: ArrayHeader, path: Path) -> None:

@@ -155,8 +155,8 @@ class ChunkedArray:
         promised = size * self.dtype.itemsize
         if size > MOST_VALUES:
             raise InputError(
-                f"{self.path.name} promises {size:.3g} values, more than can be "
-                f"computed here (at most {MOST_VALUES:.3g}); cut out a part of it."
+                f"{self.path.name} holds more than can be computed here "
+                f"(at most {MOST_VALUES:.3g}); cut out a part of it."
             )
         few = promised // EMPTIEST
         if promised > FEW_BYTES:

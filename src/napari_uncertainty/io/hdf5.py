@@ -133,7 +133,7 @@ def _axes(data_set: Any, path: Path) -> tuple[tuple[Axis, ...] | None, str]:
         entries = json.loads(_text(tags))["axes"]
         units = json.loads(_text(data_set.attrs.get("axis_units", "{}")))
         axes = tuple(_axis(entry, units) for entry in entries)
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         axes = ()
     if len(axes) == data_set.ndim:
         return axes, ""

@@ -110,7 +110,7 @@ def test_a_picture_shows_what_the_view_shows(
     for overlay in viewer.canvas.overlays.values():
         overlay.visible = False
     camera = viewer.scene.camera
-    camera.zoom *= 1.3
+    camera.zoom *= 2
     camera.center = (0, camera.center[1] + 3, camera.center[2] - 2)
     seen = camera.zoom, camera.center
     height, width = viewer.canvas.size
