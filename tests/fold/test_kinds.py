@@ -25,7 +25,7 @@ from every_kind import (
 from folding import run
 from napari_uncertainty import InputError, ProbabilityMap
 from napari_uncertainty.fold import iter_fold
-from napari_uncertainty.fold.logits import SoftmaxStream, as_members
+from napari_uncertainty.fold.logits import SoftmaxStream, as_members, softmax
 from napari_uncertainty.io import byte_sources, open_probabilities
 from small_pieces import small_pieces
 
@@ -501,4 +501,4 @@ def test_labels_are_no_softmax_whatever_they_are_called(source, kind, rng, tmp_p
 def test_a_signalling_nan_among_logits_is_no_data():
     raw = np.zeros((3, 4), np.float32)
     raw.view(np.uint32)[1, 2] = 0x7F800001
-    assert np.isnan(logits.softmax(raw, 2.0)[:, 2]).all()
+    assert np.isnan(softmax(raw, 2.0)[:, 2]).all()
