@@ -39,8 +39,9 @@ demo: $(VENV)/.package xvfb
 endif
 
 # In two processes, each file in one of them: its tests may share a cluster or a folder.
+# Files in their own order, or long ones with few tests would come last, and alone.
 test: $(VENV)/.group-test xvfb
-	$(xvfb) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(xvfb) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.group-lint
 	$(BIN)/ruff check
