@@ -459,7 +459,7 @@ def test_changed_while_the_table_is_made(qtbot, case, slow, told, change):
         wait_until_found(qtbot, widget)
         by_argmax = case.segmentation not in case.viewer.layers
         check_table(widget, case.entropy, case.argmax if by_argmax else case.labels)
-        assert not widget.progress.isVisibleTo(widget)
+        qtbot.waitUntil(lambda: not widget.progress.isVisibleTo(widget))
     assert told() == []
 
 
