@@ -11,8 +11,9 @@ from ..fold.blocks import Block, tiles
 from ..fold.by_class import RUN_VOXELS
 from ..fold.threads import take_in_turn
 from .dice import Overlap
-from .kernel import EnsembleKernel, EnsembleResults
+from .kernel import EnsembleKernel
 from .members import Common, Member
+from .numbers import EnsembleResults
 from .opinion import Opinion, Reading, known_to_all
 
 

@@ -15,9 +15,10 @@ from ..measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base, check_base
 from ..steps import part
 from .blocks import Blocks
 from .dice import Overlap
-from .kernel import EnsembleKernel, EnsembleResults
+from .kernel import EnsembleKernel
 from .maps import EnsembleMaps
 from .members import Common, Member, common
+from .numbers import EnsembleResults
 from .readings import First, first_of_array, iter_first_readings, tell
 from .side_by_side import SideBySide
 from .sources import sources_of

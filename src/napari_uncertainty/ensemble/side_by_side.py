@@ -13,7 +13,8 @@ from ..fold.blocks import tiles
 from ..fold.by_class import RUN_VOXELS
 from ..fold.threads import run_in_threads
 from .dice import Overlap
-from .kernel import EnsembleKernel, EnsembleResults
+from .kernel import EnsembleKernel
+from .numbers import EnsembleResults
 from .opinion import Opinion, known_to_all
 from .sources import Source
 

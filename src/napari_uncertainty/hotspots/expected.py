@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from ..stored import StoredValues
+from ..ensemble.sources import iter_volumes
 from .ball import Box
 from .threads import for_each
 
@@ -42,8 +42,6 @@ View = Callable[[Any], Any]
 #: Steps between 0 and 1. With whole numbers, sums are exact whatever their order, so
 #: that no rounding decides which of two places comes first.
 LEVELS = 1 << 12
-
-_PIECE = 1 << 20
 
 # Voxels that are worked on together.
 _TOGETHER = 1 << 18
@@ -250,24 +248,5 @@ def _class_by_class(members: Sequence[Any], view: View) -> Iterator[tuple[Array,
 
 def _volumes(member: Any, view: View) -> Iterator[Array]:
     """One class after the other; of a file only one is in memory."""
-    if isinstance(member, StoredValues):
-        rounds, _, row = member.layout
-        if rounds == 1:
-            for volume in _stored_volumes(member, row):
-                yield view(volume)
-            return
-        member = member.load()
-    for label in range(len_of(member)):
-        yield np.asarray(view(member[label]))
-
-
-def _stored_volumes(stored: StoredValues, row: int) -> Iterator[Array]:
-    volume, filled = np.empty(row, stored.dtype), 0
-    for piece in stored.pieces(_PIECE):
-        while len(piece):
-            length = min(len(piece), row - filled)
-            volume[filled : filled + length] = piece[:length]
-            filled, piece = filled + length, piece[length:]
-            if filled == row:
-                yield stored.restore(volume)
-                filled = 0
+    for volume in iter_volumes(member):
+        yield view(volume)

@@ -1,0 +1,72 @@
+"""What a fold of members keeps of each voxel on its way, and what it then fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleResults:
+    """What comes of some voxels.
+
+    Attributes
+    ----------
+    maps : dict of str to ndarray
+        One for each measure.
+    no_data : ndarray of bool
+        Voxels in which some member has no data.
+    prediction : ndarray of unsigned int
+        The most probable label by the mean of the members.
+    """
+
+    maps: dict[str, Array]
+    no_data: Array
+    prediction: Array
+
+    def __getitem__(self, part: Any) -> EnsembleResults:
+        return EnsembleResults(
+            {name: values[part] for name, values in self.maps.items()},
+            self.no_data[part],
+            self.prediction[part],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleRunning:
+    """Running numbers of some voxels, in bits; None where no measure asks for them.
+
+    Attributes
+    ----------
+    expected, mutual, variance, pairwise : ndarray
+        Of the sums over classes.
+    best : ndarray
+        The largest mean; of independent channels how probable the likeliest outcome is.
+    winner : ndarray of unsigned int
+        The label of it.
+    """
+
+    expected: Any
+    mutual: Any
+    variance: Any
+    pairwise: Any
+    best: Any
+    winner: Any
+
+    def __getitem__(self, part: Any) -> EnsembleRunning:
+        return self._each(lambda numbers: numbers[part])
+
+    def flat(self) -> EnsembleRunning:
+        """The same numbers along one axis, as views."""
+        return self._each(lambda numbers: numbers.reshape(-1))
+
+    def _each(self, change: Callable[[Array], Array]) -> EnsembleRunning:
+        numbers: list[Any] = list(vars(self).values())
+        return EnsembleRunning(
+            *(None if one is None else change(one) for one in numbers)
+        )
