@@ -337,7 +337,7 @@ def test_changed_while_surfaces_are_made(qtbot, case, widget, slow, told, change
         qtbot.wait(3 * SETTLE_MS)
         qtbot.waitUntil(lambda: not widget.stage.waiting.isVisibleTo(widget))
         if case.map in viewer.layers:
-            check_surface(case, widget)
+            qtbot.waitUntil(lambda: check_surface(case, widget))
             widget.stage.buttons.buttons["Axial"].click()
             # So that they have to be made anew.
             found_after(qtbot, widget, widget.following.look)
@@ -357,6 +357,7 @@ def check_surface(case, widget):
     vertices = surface.data[0] * surface.scale
     found = [vertices.min(axis=0), vertices.max(axis=0)]
     np.testing.assert_allclose(found, expected, atol=2)
+    return True
 
 
 def test_surfaces_follow_the_labels(qtbot, case, widget):
