@@ -127,7 +127,7 @@ class Opinion:
         if reading.kind == LOGITS.name and reading.adds_background:
             start = 0  # exp(0), of the background
         sums_type = np.dtype(np.float64) if reading.adds_background else precision
-        self._sums = np.full(shape, start, sums_type)
+        self._sums: Any = np.full(shape, start, sums_type)
         lowest = -np.inf if reading.kind == LOGITS.name else 0
         self._best: Any = np.full(shape, lowest, precision)
         self.labels = np.zeros(shape, np.min_scalar_type(max(reading.n_classes - 1, 1)))
@@ -193,6 +193,10 @@ class Opinion:
         """Which voxels have data."""
         known: Array = np.isfinite(self._sums)
         return known
+
+    def forget(self) -> None:
+        """Keep the labels alone: no more probabilities are asked for."""
+        self._sums = None
 
     def background(self) -> Array:
         """The probability of the class that was left out."""

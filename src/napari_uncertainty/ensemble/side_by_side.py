@@ -77,11 +77,13 @@ class SideBySide:
         )
         if cancel.is_set():
             return None
+        known = known_to_all(self._opinions)
+        for one in self._opinions:
+            one.forget()  # they are large, and there are maps to make
         results = kernel.results_in_place(running)
         for place in tiles(shape, RUN_VOXELS):
             labels = [one.labels[place] for one in self._opinions]
-            known = known_to_all([one.part(place) for one in self._opinions])
-            kernel.finish(running[place], results[place], labels, known)
+            kernel.finish(running[place], results[place], labels, known[place])
             self.overlap.add(labels, ~results.no_data[place])
             yield 1.0
         restore = self._sources[0].restore
