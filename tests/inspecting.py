@@ -152,8 +152,7 @@ def click_row(widget, label, key="name"):
     """Double click a cell of the table."""
     column = [one.key for one in COLUMNS].index(key)
     row = widget.classes.model.labels.index(label)
-    source = widget.classes.model.index(row, column)
-    widget.classes.view.doubleClicked.emit(widget.classes.order.mapFromSource(source))
+    widget.classes.view.doubleClicked.emit(widget.classes.model.index(row, column))
 
 
 def show_scene(qtbot, widget, name):

@@ -66,7 +66,7 @@ def click_header(qtbot, table, key):
 
 def cell(table, label, key="name"):
     row = order(table).index(label)
-    return table.order.index(row, KEYS.index(key))
+    return table.model.index(row, KEYS.index(key))
 
 
 def click(qtbot, table, label, key="name", modifier=Qt.KeyboardModifier.NoModifier):
@@ -76,14 +76,14 @@ def click(qtbot, table, label, key="name", modifier=Qt.KeyboardModifier.NoModifi
 
 def order(table):
     """Labels as they are shown, from the tooltips."""
-    shown = (table.order.index(row, 0) for row in range(table.order.rowCount()))
+    shown = (table.model.index(row, 0) for row in range(table.model.rowCount()))
     role = Qt.ItemDataRole.ToolTipRole
     return [int(index.data(role).removeprefix("label ")) for index in shown]
 
 
 def header_text(table, key, role=Qt.ItemDataRole.DisplayRole):
     column = KEYS.index(key)
-    return table.order.headerData(column, Qt.Orientation.Horizontal, role)
+    return table.model.headerData(column, Qt.Orientation.Horizontal, role)
 
 
 def read(text):
@@ -384,7 +384,7 @@ def test_no_class(qtbot, table):
     empties = (pd.DataFrame(), numbers().iloc[:0])
     for frame in empties:
         table.set_table(frame, {}, "", None)
-        assert table.order.rowCount() == 0
+        assert table.model.rowCount() == 0
         assert table.selected_labels == ()
         assert not table.copy_button.isEnabled()
         assert not table.save_button.isEnabled()

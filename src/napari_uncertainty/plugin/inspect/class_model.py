@@ -1,4 +1,4 @@
-"""Rows of the table of classes, and their order."""
+"""Rows of the table of classes, sorted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 
 from .class_columns import COLUMNS
@@ -24,14 +24,19 @@ Color = tuple[int, int, int]
 
 
 class ClassModel(QAbstractTableModel):
-    """Numbers of classes, a row for each in the order of the data frame."""
+    """Numbers of classes, a row for each, sorted by one of the columns.
+
+    It sorts itself: a proxy would ask for two cells in each comparison, too often for
+    numbers that follow a slider.
+    """
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.table = pd.DataFrame()
         self.labels: list[int] = []
+        self._table = pd.DataFrame()
         self._values: list[list[Any]] = [[] for _ in COLUMNS]
-        self._keys = self._values
+        self._rows: list[int] = []
+        self._by = 0, Qt.SortOrder.AscendingOrder
         self._colors: Mapping[int, Color] = {}
         self._swatches: dict[Color | None, QIcon] = {}
         self._tips = [column.tip for column in COLUMNS]
@@ -43,23 +48,57 @@ class ClassModel(QAbstractTableModel):
         unit: str,
         threshold: float | None,
     ) -> None:
-        """Show other numbers; the rows stay where the classes are the same."""
-        labels = [int(label) for label in table.get("label", ())]
-        anew = labels != self.labels
+        """Show other numbers; selected rows stay where the classes are the same."""
+        anew = set(table.get("label", ())) != set(self.labels)
         if anew:
             self.beginResetModel()
-        self.table, self.labels = table.reset_index(drop=True), labels
         self._colors = dict(colors)
-        self._values = [_values(self.table, column.key) for column in COLUMNS]
-        self._keys = [[_natural(name) for name in self._values[0]], *self._values[1:]]
         in_unit = f" ({unit})" if unit else ""
         above = "the threshold" if threshold is None else f"{threshold:g}{in_unit}"
         self._tips = [c.tip.format(unit=in_unit, threshold=above) for c in COLUMNS]
         if anew:
+            self._put(table)
             self.endResetModel()
-        elif labels:
-            last = self.index(len(labels) - 1, len(COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last)
+        else:
+            self._put_in_order(table)
+
+    def sort(
+        self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
+    ) -> None:
+        """Sort by a column; classes without a value come last, whichever way."""
+        self._by = column, order
+        self._put_in_order(self._table)
+        self.headerDataChanged.emit(
+            Qt.Orientation.Horizontal, 0, self.columnCount() - 1
+        )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All columns of the data frame, the rows as they are sorted."""
+        return self._table.iloc[self._rows]
+
+    def _put_in_order(self, table: pd.DataFrame) -> None:
+        """Take a table of the same classes; what is selected moves with its class."""
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        labels = [self.labels[index.row()] for index in before]
+        self._put(table)
+        rows = {label: row for row, label in enumerate(self.labels)}
+        after = [
+            self.index(rows[label], index.column())
+            for label, index in zip(labels, before, strict=True)
+        ]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def _put(self, table: pd.DataFrame) -> None:
+        column, order = self._by
+        self._table = table
+        columns = [_values(table, column.key) for column in COLUMNS]
+        self._rows = _sorted(columns[column], order == Qt.SortOrder.DescendingOrder)
+        self._values = [[values[row] for row in self._rows] for values in columns]
+        labels = [int(label) for label in table.get("label", ())]
+        self.labels = [labels[row] for row in self._rows]
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Number of classes."""
@@ -68,10 +107,6 @@ class ClassModel(QAbstractTableModel):
     def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Number of columns, with those that are hidden without a threshold."""
         return 0 if parent is not None and parent.isValid() else len(COLUMNS)
-
-    def key(self, row: int, column: int) -> Any:
-        """What a cell is sorted by, a number or a name; NaN where it has no value."""
-        return self._keys[column][row]
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """What a cell shows."""
@@ -96,7 +131,9 @@ class ClassModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
+            title, (column, order) = COLUMNS[section].title, self._by
+            # Qt's own arrow would hide the text.
+            return f"{title} {SIGNS[order]}" if section == column else title
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tips[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -109,35 +146,6 @@ class ClassModel(QAbstractTableModel):
         if color not in self._swatches:
             self._swatches[color] = _swatch(color)
         return self._swatches[color]
-
-
-class ClassOrder(QSortFilterProxyModel):
-    """Sorts classes; those without a value come last, whichever way it sorts."""
-
-    def headerData(
-        self,
-        section: int,
-        orientation: Qt.Orientation,
-        role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> Any:
-        """Titles, with an arrow on the one it sorts by; Qt's would hide the text."""
-        value = super().headerData(section, orientation, role)
-        if role == Qt.ItemDataRole.DisplayRole and section == self.sortColumn():
-            return f"{value} {SIGNS[self.sortOrder()]}"
-        return value
-
-    def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:
-        """Whether one row is less than another."""
-        model: Any = self.sourceModel()
-        column = left.column()
-        # Not by way of data(), which would take several times as long.
-        one, other = model.key(left.row(), column), model.key(right.row(), column)
-        rising = bool(self.sortOrder() == Qt.SortOrder.AscendingOrder)
-        if (one != one) != (other != other):
-            return (one == one) is rising
-        if one == other or one != one:
-            return bool(left.row() < right.row()) is rising
-        return bool(one < other)
 
 
 def as_tsv(table: pd.DataFrame) -> str:
@@ -158,6 +166,14 @@ def _values(table: pd.DataFrame, key: str) -> list[Any]:
         return [float("nan")] * len(table)
     kind = str if key == "name" else float
     return list(table[key].astype(kind).tolist())
+
+
+def _sorted(values: list[Any], falling: bool) -> list[int]:
+    """Where the values are in the list, sorted, those that are NaN at the end."""
+    keys = [_natural(v) if isinstance(v, str) else v for v in values]
+    known = [row for row, value in enumerate(values) if value == value]
+    unknown = [row for row, value in enumerate(values) if value != value]
+    return [*sorted(known, key=keys.__getitem__, reverse=falling), *unknown]
 
 
 def _natural(name: str) -> list[Any]:

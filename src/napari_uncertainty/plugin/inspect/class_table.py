@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from ...errors import InputError
 from ...io.atomic import write_whole
 from .class_columns import COLUMNS, SHARES
-from .class_model import ClassModel, ClassOrder, as_tsv
+from .class_model import ClassModel, as_tsv
 from .class_view import ClassView
 
 _SUFFIX = ".tsv"
@@ -50,9 +50,7 @@ class ClassTable(QWidget):
         self._told: tuple[int, ...] = ()
         self._file = Path("classes" + _SUFFIX)
         self.model = ClassModel(self)
-        self.order = ClassOrder(self)
-        self.order.setSourceModel(self.model)
-        self.view = ClassView(self.order, self)
+        self.view = ClassView(self.model, self)
         selection = self.view.selectionModel()
         assert selection is not None
         self._selection = selection
@@ -112,13 +110,13 @@ class ClassTable(QWidget):
     @property
     def selected_labels(self) -> tuple[int, ...]:
         """The labels of the selected rows, ascending, however they are sorted."""
-        rows = map(self.order.mapToSource, self._selection.selectedRows())
+        rows = self._selection.selectedRows()
         return tuple(sorted(self.model.labels[index.row()] for index in rows))
 
     def select(self, labels: Collection[int]) -> None:
         """Select the rows of these labels, and no others, and show the first."""
-        shown = self._shown_labels()
-        first = next((label for label in shown if label in labels), None)
+        shown = (label for label in self.model.labels if label in labels)
+        first = next(shown, None)
         bar: Any = self.view.horizontalScrollBar()
         before = bar.value()
         self._select(labels, first)
@@ -134,27 +132,18 @@ class ClassTable(QWidget):
         labels : collection of int or None
             Whose rows; all by default.
         """
-        rows = [
-            self.model.labels.index(label)
-            for label in self._shown_labels()
-            if labels is None or label in labels
-        ]
-        return as_tsv(self.model.table.iloc[rows])
-
-    def _shown_labels(self) -> list[int]:
-        indexes = (self.order.index(row, 0) for row in range(self.order.rowCount()))
-        return [self.model.labels[self.order.mapToSource(i).row()] for i in indexes]
+        table = self.model.table
+        return as_tsv(table if labels is None else table[table["label"].isin(labels)])
 
     def _label_at(self, index: QModelIndex) -> int | None:
-        row = self.order.mapToSource(index).row()
-        return self.model.labels[row] if row >= 0 else None
+        return self.model.labels[index.row()] if index.isValid() else None
 
     def _select(self, labels: Collection[int], current: int | None) -> None:
         chosen = QItemSelection()
         how = QItemSelectionModel.SelectionFlag
         column = max(self.view.currentIndex().column(), 0)
-        for row, label in enumerate(self._shown_labels()):
-            index = self.order.index(row, column)
+        for row, label in enumerate(self.model.labels):
+            index = self.model.index(row, column)
             if label in labels:
                 chosen.select(index, index)
             if label == current:

@@ -16,7 +16,7 @@ from qtpy.QtGui import QFontMetrics, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from .class_columns import COLUMNS
-from .class_model import SIGNS, SWATCH_SIZE, ClassOrder
+from .class_model import SIGNS, SWATCH_SIZE, ClassModel
 
 _DOWN = Qt.SortOrder.DescendingOrder
 
@@ -27,10 +27,10 @@ class ClassView(QTableView):
     copied = Signal()
     visited = Signal(QModelIndex)
 
-    def __init__(self, order: ClassOrder, parent: QWidget) -> None:
+    def __init__(self, model: ClassModel, parent: QWidget) -> None:
         super().__init__(parent)
         self._fitted = False
-        self.setModel(order)
+        self.setModel(model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
