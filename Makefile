@@ -17,6 +17,9 @@ display := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 xvfb = $(if $(shell command -v xvfb-run 2>/dev/null),\
 	QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1280x1024x24")
 
+# Where it is set, each of the many processes that tests start would compile the package.
+export PYTHONDONTWRITEBYTECODE =
+
 .NOTPARALLEL: # one pip at a time
 .PHONY: help demo test lint bench docs clean venv-module window xvfb
 

@@ -33,7 +33,7 @@ class ClassModel(QAbstractTableModel):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self.labels: list[int] = []
-        self._table = pd.DataFrame()
+        self.table = pd.DataFrame()
         self._values: list[list[Any]] = [[] for _ in COLUMNS]
         self._rows: list[int] = []
         self._by = 0, Qt.SortOrder.AscendingOrder
@@ -67,15 +67,15 @@ class ClassModel(QAbstractTableModel):
     ) -> None:
         """Sort by a column; classes without a value come last, whichever way."""
         self._by = column, order
-        self._put_in_order(self._table)
+        self._put_in_order(self.table)
         self.headerDataChanged.emit(
             Qt.Orientation.Horizontal, 0, self.columnCount() - 1
         )
 
     @property
-    def table(self) -> pd.DataFrame:
-        """All columns of the data frame, the rows as they are sorted."""
-        return self._table.iloc[self._rows]
+    def sorted_table(self) -> pd.DataFrame:
+        """The whole data frame, its rows as they are shown."""
+        return self.table.iloc[self._rows]
 
     def _put_in_order(self, table: pd.DataFrame) -> None:
         """Take a table of the same classes; what is selected moves with its class."""
@@ -93,7 +93,7 @@ class ClassModel(QAbstractTableModel):
 
     def _put(self, table: pd.DataFrame) -> None:
         column, order = self._by
-        self._table = table
+        self.table = table
         columns = [_values(table, column.key) for column in COLUMNS]
         self._rows = _sorted(columns[column], order == Qt.SortOrder.DescendingOrder)
         self._values = [[values[row] for row in self._rows] for values in columns]

@@ -132,7 +132,7 @@ class ClassTable(QWidget):
         labels : collection of int or None
             Whose rows; all by default.
         """
-        table = self.model.table
+        table = self.model.sorted_table
         return as_tsv(table if labels is None else table[table["label"].isin(labels)])
 
     def _label_at(self, index: QModelIndex) -> int | None:
