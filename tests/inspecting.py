@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
 from scipy.ndimage import binary_erosion
 from scipy.special import entr
 
@@ -97,6 +99,29 @@ def open_widget(qtbot, viewer):
     if widget.following.map.value is not None:
         wait_until_found(qtbot, widget)
     return widget
+
+
+def open_for_module(request, **asked):
+    """A case without a window, and its widget, as a fixture of a whole module.
+
+    Opening both takes more time than most of what is tested with them.
+    """
+    case = add_case(ViewerModel(), np.random.default_rng(20260101), **asked)
+    widget = open_widget(QtBot(request), case.viewer)
+    yield case, widget
+    widget.stop()
+    widget.deleteLater()
+
+
+def settle(qtbot, widget):
+    """Wait until it is about to look at nothing, and makes no surfaces."""
+    qtbot.waitUntil(
+        lambda: (
+            not widget.following._settle.isActive()
+            and not widget.progress.isVisibleTo(widget)
+            and not widget.stage.waiting.isVisibleTo(widget)
+        )
+    )
 
 
 def wait_until_found(qtbot, widget):

@@ -2,6 +2,7 @@
 
 import threading
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -23,15 +24,15 @@ from inspecting import (
     compute_as,
     found_after,
     network,
+    open_for_module,
     open_widget,
+    settle,
     table_of,
-    wait_until_found,
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect import subject as subject_module
 from napari_uncertainty.plugin.inspect.following import NO_MAP
-from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from napari_uncertainty.plugin.layers import layer_info, to_layer
 from napari_uncertainty.plugin.sources import ORIGINAL
 from phantoms import asymmetric
@@ -48,6 +49,40 @@ def case(viewer, rng):
     return add_case(viewer, rng, scan=True)
 
 
+@pytest.fixture(scope="module")
+def opened(request, qapp):
+    yield from open_for_module(request, scan=True)
+
+
+@pytest.fixture
+def shown(qtbot, opened):
+    """A case and its widget; labels and names are put back afterwards."""
+    case, widget = opened
+    labels = np.array(case.segmentation.data)
+    names = [layer.name for layer in case.viewer.layers]
+    yield opened
+    case.segmentation.data = labels
+    for layer, name in zip(case.viewer.layers, names, strict=True):
+        layer.name = name
+    settle(qtbot, widget)
+
+
+@pytest.fixture(scope="module")
+def unsegmented(request, qapp):
+    yield from open_for_module(request, segmentation=False)
+
+
+@pytest.fixture
+def alone(qtbot, unsegmented):
+    """No segmentation, and the widget; what a test adds is taken away afterwards."""
+    case, widget = unsegmented
+    there = list(case.viewer.layers)
+    yield unsegmented
+    for layer in [one for one in case.viewer.layers if one not in there]:
+        case.viewer.layers.remove(layer)
+    settle(qtbot, widget)
+
+
 # -- numbers ------------------------------------------------------------------
 
 
@@ -62,8 +97,8 @@ def table_is_empty(widget):
     return widget.classes.model.rowCount() == 0
 
 
-def test_numbers_are_those_of_the_segmentation(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+def test_numbers_are_those_of_the_segmentation(shown):
+    case, widget = shown
     check_table(widget, case.entropy, case.labels)
     assert list(table_of(widget)["name"]) == list(NAMES)
     voxel_ml = abs(np.linalg.det(OBLIQUE[:3, :3])) / 1000
@@ -73,14 +108,13 @@ def test_numbers_are_those_of_the_segmentation(qtbot, case):
     assert widget.message.text() == "Classes by 'case'"
 
 
-def test_without_a_segmentation_by_the_most_probable_class(qtbot, viewer, rng):
-    case = add_case(viewer, rng, segmentation=False)
-    widget = open_widget(qtbot, viewer)
+def test_without_a_segmentation_by_the_most_probable_class(qtbot, alone):
+    case, widget = alone
     assert widget.message.text() == "Classes by the most probable class"
     check_table(widget, case.entropy, case.argmax)
     alone = table_of(widget)
     labels = LabelMap(case.argmax.astype(np.uint8), Grid(SHAPE, OBLIQUE), name="argmax")
-    found_after(qtbot, widget, add, viewer, labels)
+    found_after(qtbot, widget, add, case.viewer, labels)
     assert widget.message.text() == "Classes by 'argmax'"
     assert alone.equals(table_of(widget))
 
@@ -174,18 +208,16 @@ def aside(labels):
 
 
 @pytest.mark.parametrize("elsewhere", [crop, finer, reordered, tilted, aside])
-def test_a_segmentation_on_other_voxels(qtbot, viewer, rng, elsewhere):
-    case = add_case(viewer, rng, segmentation=False)
+def test_a_segmentation_on_other_voxels(qtbot, alone, elsewhere):
+    case, widget = alone
     stored, affine = elsewhere(case.labels)
-    segmentation = add(
-        viewer, LabelMap(stored, Grid(stored.shape, affine), name="other")
-    )
+    other = LabelMap(stored, Grid(stored.shape, affine), name="other")
+    found_after(qtbot, widget, add, case.viewer, other)
     to_stored = np.round(np.linalg.inv(affine) @ OBLIQUE, 9)
     expected = affine_transform(
         stored, to_stored[:3, :3], to_stored[:3, 3], SHAPE, order=0, mode="constant"
     )
-    widget = open_widget(qtbot, viewer)
-    assert widget.following.subject.segmentation == segmentation
+    assert widget.following.subject.segmentation == case.viewer.layers["other"]
     assert len(np.unique(expected)) == 4
     check_table(widget, case.entropy, expected)
 
@@ -218,12 +250,12 @@ def test_voxels_without_data_are_in_no_class(qtbot, viewer, rng):
     assert table_of(widget)["voxels"].sum() == there.sum()
 
 
-def test_labels_of_an_atlas(qtbot, viewer, rng):
+def test_labels_of_an_atlas(qtbot, alone):
     """Large numbers, as of FreeSurfer."""
-    case = add_case(viewer, rng, segmentation=False)
+    case, widget = alone
     atlas = np.array([0, 17, 1_000_012, 2**31 - 1], np.int32)[case.labels]
-    add(viewer, LabelMap(atlas, Grid(SHAPE, OBLIQUE), name="atlas"))
-    widget = open_widget(qtbot, viewer)
+    labels = LabelMap(atlas, Grid(SHAPE, OBLIQUE), name="atlas")
+    found_after(qtbot, widget, add, case.viewer, labels)
     check_table(widget, case.entropy, atlas)
     assert list(table_of(widget).index) == [0, 17, 1_000_012, 2**31 - 1]
 
@@ -257,14 +289,22 @@ def two_maps(case):
     return case, compute_as(case.viewer, case.probabilities, measure="margin")
 
 
-def test_follows_the_selected_map(qtbot, two_maps):
+def test_follows_the_map_that_is_chosen(qtbot, two_maps):
+    """In the list or among the layers; before, the latest, whatever the order."""
     case, margin = two_maps
     widget, selection = open_widget(qtbot, case.viewer), case.viewer.layers.selection
+    before = widget.following.findings
+    case.viewer.layers.move(4, 0)
+    qtbot.wait(3 * SETTLE_MS)
+    assert widget.following.map.value == margin
+    assert widget.following.findings is before
+    found_after(qtbot, widget, setattr, widget.following.map, "value", case.map)
+    check_table(widget, case.entropy, case.labels)
     expected = {
         case.map: case.entropy,
         margin: 1 - np.diff(np.sort(case.p, axis=0)[-2:], axis=0)[0],
     }
-    for layer in (case.map, margin, case.map):
+    for layer in (margin, case.map):
         selection.active = case.scan  # no map: nothing changes
         found_after(qtbot, widget, setattr, selection, "active", layer)
         assert widget.following.map.value == layer
@@ -273,13 +313,6 @@ def test_follows_the_selected_map(qtbot, two_maps):
         widget._read(place)
         number = f"{expected[layer][3, 4, 5]:.3f}"
         assert number in widget.probe_panel.text.text()
-
-
-def test_a_map_is_chosen_in_the_list(qtbot, two_maps):
-    case, _ = two_maps
-    widget = open_widget(qtbot, case.viewer)
-    found_after(qtbot, widget, setattr, widget.following.map, "value", case.map)
-    check_table(widget, case.entropy, case.labels)
 
 
 def test_a_segmentation_chosen_by_hand_stays(qtbot, case):
@@ -300,25 +333,6 @@ def test_a_segmentation_chosen_by_hand_stays(qtbot, case):
 # -- other layers -------------------------------------------------------------
 
 
-def test_without_the_map_everything_is_gone(qtbot, case, told):
-    widget = open_widget(qtbot, case.viewer)
-    widget.classes.select([1])
-    widget._visit(1, "interior")
-    case.viewer.layers.remove(case.map)
-    assert widget.message.text() == NO_MAP
-    assert table_is_empty(widget)
-    names = [layer.name for layer in case.viewer.layers]
-    assert names == ["T1", "case", "net probabilities"]
-    assert told() == []
-
-
-def test_without_the_segmentation_the_most_probable_class(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
-    widget.classes.select([1])
-    found_after(qtbot, widget, case.viewer.layers.remove, case.segmentation)
-    check_table(widget, case.entropy, case.argmax)
-
-
 def test_one_map_of_two_is_removed(qtbot, two_maps):
     case, margin = two_maps
     widget = open_widget(qtbot, case.viewer)
@@ -326,38 +340,44 @@ def test_one_map_of_two_is_removed(qtbot, two_maps):
     check_table(widget, case.entropy, case.labels)
 
 
-def test_another_base_in_place(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+def test_one_map_that_changes_and_goes(qtbot, case, rng, told):
+    """Another base and other probabilities in place, then without what it is of."""
+    widget, viewer = open_widget(qtbot, case.viewer), case.viewer
     widget.appearance.threshold.setValue(0.5)
-    found_after(
-        qtbot,
-        widget,
-        lambda: compute_as(case.viewer, case.probabilities, base="e"),
-    )
+    found_after(qtbot, widget, lambda: compute_as(viewer, case.probabilities, base="e"))
     assert case.map.contrast_limits == pytest.approx((0, np.log(4)))
     assert widget.appearance.threshold.value() == pytest.approx(0.5 * np.log(2))
     check_table(widget, case.entropy * np.log(2), case.labels)
 
-
-def test_other_probabilities_in_place(qtbot, case, rng):
-    widget = open_widget(qtbot, case.viewer)
     p = network(case.labels, rng)
     other = ProbabilityMap(p, NAMES, Grid(SHAPE, OBLIQUE))
     case.probabilities.data = to_layer(other)[0]
-    found_after(qtbot, widget, compute, case.viewer, case.probabilities)
+    found_after(qtbot, widget, compute, viewer, case.probabilities)
     check_table(widget, bits(p), case.labels)
 
+    widget.classes.select([1])
+    found_after(qtbot, widget, viewer.layers.remove, case.segmentation)
+    check_table(widget, bits(p), p.argmax(axis=0))
 
-def test_painted_labels(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+    widget.classes.select([1])
+    widget._visit(1, "interior")
+    viewer.layers.remove(case.map)
+    assert widget.message.text() == NO_MAP
+    assert table_is_empty(widget)
+    assert [layer.name for layer in viewer.layers] == ["T1", "net probabilities"]
+    assert told() == []
+
+
+def test_painted_labels(qtbot, shown):
+    case, widget = shown
     found_after(qtbot, widget, case.segmentation.fill, (5, 5, 5), 2)
     counts = np.bincount(np.asarray(case.segmentation.data).ravel())
     assert list(counts) != list(np.bincount(case.labels.ravel()))
     assert list(table_of(widget)["voxels"]) == list(counts)
 
 
-def test_a_brush_stroke_is_looked_at_once_it_is_drawn(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+def test_a_brush_stroke_is_looked_at_once_it_is_drawn(qtbot, shown):
+    case, widget = shown
     found = []
     widget.following.found.connect(lambda: found.append(1))
     for column in range(5):
@@ -367,8 +387,8 @@ def test_a_brush_stroke_is_looked_at_once_it_is_drawn(qtbot, case):
     assert found == [1]
 
 
-def test_replaced_labels(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+def test_replaced_labels(qtbot, shown):
+    case, widget = shown
     other = np.asarray(case.segmentation.data) // 2
     found_after(qtbot, widget, setattr, case.segmentation, "data", other)
     # Two have no voxel any more, but still a name.
@@ -389,22 +409,11 @@ def test_a_map_of_another_shape(qtbot, case, told):
     assert told() == []
 
 
-def test_renamed_layers(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+def test_renamed_layers(shown):
+    case, widget = shown
     case.segmentation.name, case.map.name = "truth", "entropy"
     assert widget.following.map.native.currentText() == "entropy"
     assert widget.message.text() == "Classes by 'truth'"
-
-
-def test_reordered_layers(qtbot, two_maps):
-    """What is inspected stays, whatever the order."""
-    case, margin = two_maps
-    widget = open_widget(qtbot, case.viewer)
-    before = widget.following.findings
-    case.viewer.layers.move(4, 0)
-    qtbot.wait(3 * SETTLE_MS)
-    assert widget.following.map.value == margin
-    assert widget.following.findings is before
 
 
 def remove(layer, case):
@@ -441,37 +450,33 @@ def slow(monkeypatch):
     go_on.set()
 
 
-@pytest.mark.parametrize("change", [rename, reorder, replace, remove])
-def test_changed_while_the_table_is_made(qtbot, case, slow, told, change):
-    widget = InspectWidget(case.viewer)
-    qtbot.addWidget(widget)
-    widget.following._settle.setInterval(10)
-    for name in ("probabilities", "scan", "segmentation", "map"):
+def test_changed_while_the_table_is_made(qtbot, case, slow, told):
+    slow.set()
+    widget = open_widget(qtbot, case.viewer)
+    names = ("probabilities", "scan", "segmentation", "map")
+    for change, name in product((rename, reorder, replace, remove), names):
         slow.clear()
         widget.following.look()
         qtbot.wait(10)
         change(getattr(case, name), case)
         slow.set()
-        qtbot.wait(30)
+        settle(qtbot, widget)
         if case.map not in case.viewer.layers:
             assert table_is_empty(widget)
             continue
-        wait_until_found(qtbot, widget)
         by_argmax = case.segmentation not in case.viewer.layers
         check_table(widget, case.entropy, case.argmax if by_argmax else case.labels)
-        qtbot.waitUntil(lambda: not widget.progress.isVisibleTo(widget))
     assert told() == []
 
 
-def test_two_viewers_do_not_disturb_each_other(qtbot, rng):
-    cases = [add_case(ViewerModel(), rng) for _ in range(2)]
-    widgets = [open_widget(qtbot, case.viewer) for case in cases]
-    widgets[0].classes.select([1, 2])
-    widgets[0].appearance.hide_below.setChecked(True)
-    widgets[0]._visit(1, "interior")
-    cases[0].viewer.layers.remove(cases[0].segmentation)
+def test_two_viewers_do_not_disturb_each_other(qtbot, case, shown):
+    widget, (other, of_other) = open_widget(qtbot, case.viewer), shown
+    widget.classes.select([1, 2])
+    widget.appearance.hide_below.setChecked(True)
+    widget._visit(1, "interior")
+    case.viewer.layers.remove(case.segmentation)
     qtbot.wait(50)
-    check_table(widgets[1], cases[1].entropy, cases[1].labels)
-    assert widgets[1].classes.selected_labels == ()
-    assert len(cases[1].viewer.layers) == 3
-    assert not widgets[1].appearance.hide_below.isChecked()
+    check_table(of_other, other.entropy, other.labels)
+    assert of_other.classes.selected_labels == ()
+    assert len(other.viewer.layers) == 4
+    assert not of_other.appearance.hide_below.isChecked()
