@@ -73,17 +73,6 @@ def test_the_dock_is_closed_and_opened_again(qtbot, make_napari_viewer, rng, tol
     assert told() == []
 
 
-def test_the_viewer_is_closed(qtbot, case, viewer, told):
-    """In 3D, while more surfaces are made."""
-    _, widget = open_dock(qtbot, viewer)
-    show_scene(qtbot, widget, "Surface")
-    widget.classes.select([1])
-    assert widget.stage.waiting.isVisibleTo(widget)
-    viewer.close()
-    qtbot.waitUntil(idle)
-    assert told() == []
-
-
 def difference(one, other):
     """Of brightness, on average over fields that do not tell pixels apart."""
     return np.abs(in_fields(one) - in_fields(other)).mean()
@@ -99,9 +88,10 @@ def in_fields(shot):
     )
 
 
-def test_a_picture_shows_what_the_view_shows(
+def test_a_picture_shows_what_the_view_shows_until_the_viewer_is_closed(
     qtbot, case, viewer, tmp_path, monkeypatch, told
 ):
+    """At last in 3D, while more surfaces are made."""
     _, widget = open_dock(qtbot, viewer)
     viewer.window.resize(900, 600)
     qtbot.wait(50)
@@ -142,4 +132,10 @@ def test_a_picture_shows_what_the_view_shows(
         lambda *args: (str(tmp_path / "missing" / "view.png"), "PNG"),
     )
     widget.saving.picture_button.click()
+    assert len(told()) == 2
+    show_scene(qtbot, widget, "Surface")
+    widget.classes.select([1])
+    assert widget.stage.waiting.isVisibleTo(widget)
+    viewer.close()
+    qtbot.waitUntil(idle)
     assert len(told()) == 2

@@ -5,8 +5,9 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from skimage.color import rgb2hsv
 
-from driving import compute
-from napari_uncertainty import Grid, Scan
+from in_viewer import compute
+from inspecting import add, wait_until_found
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect.letters import letters_of
 from napari_uncertainty.plugin.inspect.scenes import Scenes
 from napari_uncertainty.plugin.layers import to_layer
@@ -58,9 +59,8 @@ def places_on_screen(viewer):
     ]
 
 
-def test_the_picture_is_not_mirrored_and_the_letters_are_where_the_patient_is(
-    qtbot, viewer
-):
+def check_sides(qtbot, viewer):
+    """The picture is not mirrored, and the letters are where the patient is."""
     scenes = Scenes(viewer)
     scenes.corners = marked_patient(viewer)
     small_canvas(qtbot, viewer, 300)
@@ -88,41 +88,36 @@ def test_the_picture_is_not_mirrored_and_the_letters_are_where_the_patient_is(
             assert left[0] > 80
             assert np.abs(front).max() < 5
             assert top[1] < -80
+    scenes.leave()
+    scenes.stop()
+    viewer.layers.clear()
 
 
 # -- the scenes ---------------------------------------------------------------
 
 
-def write(folder):
+def add_ball(viewer):
     """A ball brain with a core at the patient's right, and where they blend."""
     at = np.moveaxis(np.indices(SHAPE), 0, -1) - 23.5
     inside = RADIUS - np.linalg.norm(at, axis=-1)
     core = 9 - np.linalg.norm(at - (6, 0, 0), axis=-1)
     sure, surer = np.clip(inside, -8, 8), np.clip(core, -8, 8)
     logits = 0.7 * np.array([0 * sure, sure, sure + surer])
-    values = np.exp(logits) / np.exp(logits).sum(axis=0)
-    labels = values.argmax(axis=0).astype(np.uint8)
-    affine = nib.affines.from_matvec(VOXEL * np.eye(3), (-23.5 * VOXEL,) * 3)
+    p = (np.exp(logits) / np.exp(logits).sum(axis=0)).astype(np.float32)
+    grid = Grid(SHAPE, nib.affines.from_matvec(VOXEL * np.eye(3), (-23.5 * VOXEL,) * 3))
     scan = np.where(inside > 0, 700 + 100 * np.sin(5 * at.sum(axis=-1)), 0)
-    nib.Nifti1Image(scan.astype(np.float32), affine).to_filename(folder / "T1.nii.gz")
-    nib.Nifti1Image(labels, affine).to_filename(folder / "case.nii.gz")
-    values = values.astype(np.float32).transpose(0, 3, 2, 1)
-    np.savez(folder / "case.npz", probabilities=values)
+    add(viewer, Scan(scan.astype(np.float32), grid, name="T1"))
+    add(viewer, LabelMap(p.argmax(axis=0).astype(np.uint8), grid, name="case"))
+    compute(viewer, add(viewer, ProbabilityMap(p, ("air", "shell", "core"), grid)))
 
 
-def inspected(qtbot, viewer, folder):
+def inspected(qtbot, viewer):
     """The widget, when it has looked at the map that was computed."""
-    write(folder)
-    for name in ("T1.nii.gz", "case.nii.gz", "case.npz"):
-        viewer.open(folder / name, plugin="napari-uncertainty")
-    _, computing = viewer.window.add_plugin_dock_widget(
-        "napari-uncertainty", "Compute uncertainty"
-    )
-    compute(qtbot, computing)
+    add_ball(viewer)
     _, widget = viewer.window.add_plugin_dock_widget(
         "napari-uncertainty", "Inspect uncertainty"
     )
-    qtbot.waitUntil(lambda: widget.following.findings is not None, timeout=20_000)
+    wait_until_found(qtbot, widget)
     return widget
 
 
@@ -156,8 +151,9 @@ def white(shown):
     return shown.min(axis=-1) > 250
 
 
-def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, tmp_path, told):
-    widget = inspected(qtbot, viewer, tmp_path)
+def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
+    check_sides(qtbot, viewer)
+    widget = inspected(qtbot, viewer)
     small_canvas(qtbot, viewer)
     viewer.fit_to_view()
     stage = widget.stage
