@@ -30,7 +30,7 @@ def write_case(folder, name, rng, shape=(4, 6, 7, 8), sharpness=3.0):
     return folder / f"{name}.npz"
 
 
-def write_forty(folder, shape=(4, 32, 32, 32)):
+def write_forty(folder, shape=(4, 16, 16, 16)):
     """Forty cases, three of them broken, each in another way."""
     rng = np.random.default_rng(40)
     for number in range(40):
@@ -42,13 +42,10 @@ def write_forty(folder, shape=(4, 32, 32, 32)):
     other.to_filename(folder / "sub-020.nii.gz")
 
 
-def start(*arguments, first="", **options):
-    """The command line in a process, and a process group, of its own.
-
-    `first` is Python that is run there before it.
-    """
+def start(*arguments, **options):
+    """The command line in a process, and a process group, of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", first + PROGRAM, "map", *map(str, arguments)],
+        [sys.executable, "-c", PROGRAM, "map", *map(str, arguments)],
         text=True,
         start_new_session=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -13,7 +13,6 @@ from many_cases import (
     PATIENCE,
     contents,
     maps_in,
-    run,
     run_here,
     start,
     wait_until,
@@ -23,7 +22,7 @@ from napari_uncertainty import InputError
 from napari_uncertainty.batch.case import Task
 from napari_uncertainty.batch.cluster import KILLED, on_cluster, run_on_worker
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "SIGSTOP"), reason="stops and kills processes"
 )
@@ -41,14 +40,13 @@ cluster.run_task = lambda task, threads: (
 
 
 @contextmanager
-def dask(*arguments, **environment):
+def dask(*arguments):
     """A program of Dask in a process group of its own, killed at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dask", *map(str, arguments)],
+        [sys.executable, "-m", "dask", *map(str, arguments), "--no-dashboard"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, **environment},
     )
     try:
         yield process
@@ -58,71 +56,54 @@ def dask(*arguments, **environment):
         process.wait()
 
 
-@contextmanager
-def scheduler(folder, **environment):
-    """A scheduler; gives the file by which its workers find it."""
-    file = folder / "scheduler.json"
-    options = ("--port", 0, "--dashboard-address", "127.0.0.1:0")
-    with dask(
-        *("scheduler", "--host", "127.0.0.1", *options, "--scheduler-file", file),
-        **environment,
-    ):
-        wait_until(lambda: address(file), "the scheduler runs")
-        yield file
-
-
-@contextmanager
-def worker(file, *options):
-    """A worker of one thread, which has told the scheduler that it is there."""
-    before = len(workers(file))
-    options = ("--nthreads", 1, "--local-directory", file.parent, *options)
-    with dask(
-        *("worker", "--scheduler-file", file, "--host", "127.0.0.1", *options),
-        *("--dashboard-address", "127.0.0.1:0"),
-    ) as process:
-        wait_until(lambda: len(workers(file)) > before, "the worker runs")
-        yield process
-
-
-def address(file):
-    try:
-        return json.loads(file.read_text())["address"]
-    except (OSError, ValueError):
-        return None
-
-
-def workers(file):
-    from distributed import Client
-
-    with Client(address(file), timeout=PATIENCE, set_as_default=False) as client:
-        return client.nthreads()
+@pytest.fixture(scope="module")
+def scheduler():
+    """A scheduler to which one connects as to any other, without workers of its own."""
+    with distributed.LocalCluster(
+        n_workers=0, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A scheduler and a worker, for the tests that leave them alive."""
-    with (
-        scheduler(tmp_path_factory.mktemp("scheduler")) as file,
-        worker(file, "--no-nanny") as first,
-    ):
-        yield file, first
+def folder(tmp_path_factory):
+    """What the workers load before their first task, and where they put theirs."""
+    folder = tmp_path_factory.mktemp("workers")
+    (folder / "deadly.py").write_text(DEADLY)
+    return folder
+
+
+@contextmanager
+def workers(scheduler, folder, count=1):
+    """Workers of one thread each, of which the scheduler knows."""
+    wanted = len(scheduler.workers) + count
+    options = ("--nthreads", 1, "--no-nanny", "--host", "127.0.0.1")
+    options += ("--local-directory", folder, "--preload", folder / "deadly.py")
+    with ExitStack() as started:
+        processes = [
+            started.enter_context(dask("worker", scheduler.address, *options))
+            for _ in range(count)
+        ]
+        wait_until(lambda: len(scheduler.workers) == wanted, "the workers run")
+        yield processes
+
+
+@pytest.fixture(scope="module")
+def first(scheduler, folder):
+    """A worker, for the tests that leave it alive."""
+    with workers(scheduler, folder) as [process]:
+        yield process
 
 
 def test_the_same_files_and_a_killed_worker_loses_no_case(
-    forty, uninterrupted, shared, tmp_path
+    forty, uninterrupted, scheduler, folder, first, tmp_path
 ):
     """Both workers first; then one that hangs and is killed while it has cases."""
-    file, _ = shared
-    arguments = (forty, "--scheduler", address(file))
-    with worker(file, "--no-nanny") as second:
-        status, out, err = run(*arguments, "-o", tmp_path / "both")
+    arguments = (forty, "--scheduler", scheduler.address)
+    with workers(scheduler, folder) as [second]:
+        status, out, err = run_here(*arguments, "-o", tmp_path / "both")
         assert status == 1, err
         assert out.startswith("37 of 40 cases written")
-        assert sorted(line.split(":")[1] for line in err.splitlines()) == [
-            " sub-003",
-            " sub-011",
-            " sub-020",
-        ]
         assert contents(tmp_path / "both") == contents(uninterrupted.folder)
 
         os.kill(second.pid, signal.SIGSTOP)
@@ -132,6 +113,11 @@ def test_the_same_files_and_a_killed_worker_loses_no_case(
             out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
     assert out.startswith("37 of 40 cases written")
+    assert sorted(line.split(":")[1] for line in err.splitlines()) == [
+        " sub-003",
+        " sub-011",
+        " sub-020",
+    ]
     assert contents(tmp_path / "one") == contents(uninterrupted.folder)
 
     # What is there needs nobody: the broken ones alone are tried again.
@@ -140,47 +126,31 @@ def test_the_same_files_and_a_killed_worker_loses_no_case(
     assert "(0 now, 37 had been there), 3 failed" in out
 
 
-def test_ctrl_c_takes_the_cases_back(forty, uninterrupted, shared, tmp_path):
-    file, only = shared
-    arguments = (forty, "--scheduler", address(file), "-o", tmp_path / "out")
+def test_ctrl_c_takes_the_cases_back(forty, uninterrupted, scheduler, first, tmp_path):
+    arguments = (forty, "--scheduler", scheduler.address, "-o", tmp_path / "out")
     with start(*arguments) as process:
         wait_until(lambda: len(maps_in(tmp_path / "out")) > 3, "maps come")
-        os.kill(only.pid, signal.SIGSTOP)  # not done before it is stopped
+        os.kill(first.pid, signal.SIGSTOP)  # not done before it is stopped
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "stopped after " in err.splitlines()[-1]
     assert "Traceback" not in err
-    os.kill(only.pid, signal.SIGCONT)
+    os.kill(first.pid, signal.SIGCONT)
     status, _, err = run_here(*arguments)
     assert status == 1, err
     assert contents(tmp_path / "out") == contents(uninterrupted.folder)
-
-
-def test_the_case_that_kills_its_workers_is_the_one_that_fails(tmp_path, rng):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "deadly.py").write_text(DEADLY)
-    names = ("a", "deadly", "z")
-    tasks = [
-        Task(name, str(write_case(tmp_path / "in", name, rng)), str(tmp_path / "out"))
-        for name in names
-    ]
-    allowed = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-    with (
-        scheduler(tmp_path, **allowed) as file,
-        worker(file, "--preload", tmp_path / "deadly.py"),
-    ):
-        rows = {row.case: row for row in on_cluster(tasks, address(file))}
-    assert [rows[name].status for name in names] == ["written", "failed", "written"]
-    assert rows["deadly"].message == KILLED
 
 
 def test_a_lost_scheduler_is_a_message_for_each_case(tmp_path, rng, monkeypatch):
     monkeypatch.setattr("napari_uncertainty.batch.cluster.ANSWER", 2)
     monkeypatch.setattr("napari_uncertainty.batch.cluster.LOOK", 0.2)
     path = write_case(tmp_path / "in", "a", rng)
+    file = tmp_path / "scheduler.json"
     told = []
-    with scheduler(tmp_path) as file:
+    options = ("--host", "127.0.0.1", "--port", 0, "--scheduler-file", file)
+    with dask("scheduler", *options):
+        wait_until(lambda: address(file), "the scheduler runs")
         # Without a worker nothing begins.
         events = on_cluster([Task("a", str(path), str(tmp_path))], address(file))
         told.append(next(events))
@@ -188,6 +158,13 @@ def test_a_lost_scheduler_is_a_message_for_each_case(tmp_path, rng, monkeypatch)
     assert told[0].startswith("The cluster has no worker at the moment")
     assert told[1].status == "failed"
     assert "connection to the scheduler was lost" in told[1].message
+
+
+def address(file):
+    try:
+        return json.loads(file.read_text())["address"]
+    except (OSError, ValueError):
+        return None
 
 
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "nonsense", "foo://a:1"])
@@ -207,3 +184,21 @@ def test_a_worker_of_another_version(tmp_path):
     row = run_on_worker(Task("a", "a.npz", str(tmp_path), version="0.0.1"))
     assert row.status == "failed"
     assert "this is 0.0.1; install the same version" in row.message
+
+
+# The last one, for the first worker may be among those that die.
+def test_the_case_that_kills_its_workers_is_the_one_that_fails(
+    scheduler, folder, first, tmp_path, rng, monkeypatch
+):
+    monkeypatch.setattr(scheduler, "allowed_failures", 0)
+    (tmp_path / "out").mkdir()
+    names = ("a", "deadly", "z")
+    tasks = [
+        Task(name, str(write_case(tmp_path / "in", name, rng)), str(tmp_path / "out"))
+        for name in names
+    ]
+    # One dies when all cases are there, one when it is tried again, one is left.
+    with workers(scheduler, folder, 2):
+        rows = {row.case: row for row in on_cluster(tasks, scheduler.address)}
+    assert [rows[name].status for name in names] == ["written", "failed", "written"]
+    assert rows["deadly"].message == KILLED

@@ -12,12 +12,12 @@ import psutil
 import pytest
 
 import napari_uncertainty as nu
+from calling import files_up_to
 from generated import OBLIQUE, softmax
 from many_cases import (
     PATIENCE,
     contents,
     maps_in,
-    run,
     run_here,
     start,
     wait_until,
@@ -25,13 +25,6 @@ from many_cases import (
 )
 
 pytest.importorskip("resource")  # on Unix alone, as the signals that are sent here
-
-# Python ignores the signal that goes with it, so that writing more fails as it does on
-# a full disk.
-SMALL_DISK = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-"""
 
 BROKEN = ["sub-003", "sub-011", "sub-020"]
 
@@ -146,7 +139,8 @@ def test_ctrl_c_in_the_middle(forty, uninterrupted, tmp_path, jobs):
     assert "summary.tsv" not in files
     assert not [name for name in files if name.startswith(".")]
     wait_until(lambda: not any(c.is_running() for c in children), "children end")
-    status, _, _ = run_here(forty, "-o", output, "--jobs", jobs)
+    # Who goes on need not be as many.
+    status, _, _ = run_here(forty, "-o", output)
     assert status == 1
     assert contents(output) == contents(uninterrupted.folder)
 
@@ -357,7 +351,7 @@ def test_processes_write_the_same_bytes(few, tmp_path):
     (few / "c.nii.gz").unlink()
     options = ("--labels", few, "--place")
     one = run_here(few, "-o", tmp_path / "here", *options)
-    two = run(few, "-o", tmp_path / "there", *options, "--jobs", 2)
+    two = run_here(few, "-o", tmp_path / "there", *options, "--jobs", 2)
     assert (one[0], two[0]) == (1, 1)  # c has no segmentation
     here = contents(tmp_path / "here")
     assert len(here) == 2 * 3 + 1  # map, JSON and table of each
@@ -384,7 +378,7 @@ def test_one_segmentation_for_all(few, tmp_path):
 
 
 def test_no_folder_is_named(few):
-    status, _, err = run(few)
+    status, _, err = run_here(few)
     assert status == 2
     assert "--output" in err
 
@@ -403,7 +397,8 @@ def test_a_full_disk_fails_by_name(few, tmp_path, rng, jobs):
     write_case(few, "large", rng, (4, 24, 24, 24))
 
     output = tmp_path / "out"
-    status, out, err = run(few, "-o", output, "--jobs", jobs, first=SMALL_DISK)
+    with files_up_to(20_000):
+        status, out, err = run_here(few, "-o", output, "--jobs", jobs)
     assert status == 1
     assert out.startswith("3 of 4 cases written")
     [line] = err.splitlines()
@@ -417,7 +412,7 @@ def test_a_full_disk_fails_by_name(few, tmp_path, rng, jobs):
 
 def test_no_scheduler(few, tmp_path):
     pytest.importorskip("distributed")
-    status, out, err = run(few, "-o", tmp_path / "out", "--scheduler", "nonsense")
+    status, out, err = run_here(few, "-o", tmp_path / "out", "--scheduler", "nonsense")
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert "No Dask scheduler answers at nonsense" in err
