@@ -113,6 +113,15 @@ def open_for_module(request, **asked):
     widget.deleteLater()
 
 
+def as_opened(qtbot, widget):
+    """Show the map in 2D, with no class selected and no surface made."""
+    widget.stage.buttons.buttons["Axial"].click()
+    widget.classes.select([])
+    widget.tabs.setCurrentIndex(0)
+    widget._viewer.layers.selection.active = widget.following.map.value
+    found_after(qtbot, widget, widget.following.look)
+
+
 def settle(qtbot, widget):
     """Wait until it is about to look at nothing, and makes no surfaces."""
     qtbot.waitUntil(

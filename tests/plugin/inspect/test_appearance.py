@@ -8,7 +8,13 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, ensure_colormap
 
-from inspecting import add_case, compute_as, found_after, open_widget
+from inspecting import (
+    add_case,
+    compute_as,
+    found_after,
+    open_for_module,
+    open_widget,
+)
 from napari_uncertainty.plugin.colors import transparent_where_certain
 from napari_uncertainty.plugin.inspect.appearance import (
     Appearance,
@@ -24,13 +30,34 @@ def viewer():
 
 
 @pytest.fixture
-def case(viewer, rng):
+def own(viewer, rng):
+    """A case of which no widget knows yet."""
     return add_case(viewer, rng)
 
 
+@pytest.fixture(scope="module")
+def opened(request, qapp):
+    yield from open_for_module(request)
+
+
 @pytest.fixture
-def widget(qtbot, case):
-    return open_widget(qtbot, case.viewer)
+def case(opened):
+    """For tests that end with the `widget`."""
+    return opened[0]
+
+
+@pytest.fixture
+def widget(opened):
+    """Afterwards the map is shown in 2D as it was."""
+    widget = opened[1]
+    yield widget
+    widget.stage.buttons.buttons["Axial"].click()
+    widget.tabs.setCurrentIndex(0)
+    widget.appearance.hide_below.setChecked(False)
+    widget.appearance.fade.setChecked(True)
+    widget.appearance.threshold.setValue(1.0)
+    widget.appearance.colormap.setCurrentText("inferno")
+    widget.appearance.range.setCurrentIndex(0)
 
 
 def alpha_of(layer, values):
@@ -56,11 +83,6 @@ def test_shares_above_the_threshold(case, widget):
             f"{np.mean(values[inside] > threshold):.1%} of the foreground's voxels and "
             f"{np.mean(values > threshold):.1%} of all are above {threshold:.2f} bits."
         )
-
-
-def test_the_threshold_is_half_of_what_there_can_be(widget):
-    assert widget.appearance.threshold.value() == 1.0
-    assert widget.appearance.threshold.maximum() == 2.0
 
 
 @pytest.mark.parametrize("fade", [True, False])
@@ -143,31 +165,34 @@ def test_table_and_numbers_follow_the_threshold(case, widget):
     assert widget.appearance.threshold.value() == 1.5
 
 
-def test_nothing_changes_on_a_map_that_is_opened(qtbot, case):
-    before = case.map.colormap.colors.copy(), case.map.contrast_limits
-    open_widget(qtbot, case.viewer)
-    np.testing.assert_array_equal(case.map.colormap.colors, before[0])
-    assert case.map.contrast_limits == before[1]
+def test_nothing_changes_on_a_map_that_is_opened(qtbot, own):
+    before = own.map.colormap.colors.copy(), own.map.contrast_limits
+    widget = open_widget(qtbot, own.viewer)
+    np.testing.assert_array_equal(own.map.colormap.colors, before[0])
+    assert own.map.contrast_limits == before[1]
+    # The threshold is half of what there can be.
+    assert widget.appearance.threshold.value() == 1.0
+    assert widget.appearance.threshold.maximum() == 2.0
 
 
-def test_an_opaque_map_stays_opaque(qtbot, case):
-    case.map.colormap = "magma"
-    widget = open_widget(qtbot, case.viewer)
+def test_an_opaque_map_stays_opaque(qtbot, own):
+    own.map.colormap = "magma"
+    widget = open_widget(qtbot, own.viewer)
     assert not widget.appearance.fade.isChecked()
     assert widget.appearance.colormap.currentText() == "magma"
-    assert (alpha_of(case.map, [0, 1, 2]) == 1).all()
+    assert (alpha_of(own.map, [0, 1, 2]) == 1).all()
 
 
-def test_another_map_has_its_own_display(qtbot, case):
+def test_another_map_has_its_own_display(qtbot, own):
     """And the first one gets back what was chosen for it, in numbers and on screen."""
-    margin = compute_as(case.viewer, case.probabilities, measure="margin")
-    widget = open_widget(qtbot, case.viewer)
-    selection, appearance = case.viewer.layers.selection, widget.appearance
+    margin = compute_as(own.viewer, own.probabilities, measure="margin")
+    widget = open_widget(qtbot, own.viewer)
+    selection, appearance = own.viewer.layers.selection, widget.appearance
     appearance.threshold.setValue(0.2)
     appearance.hide_below.setChecked(True)
     appearance.colormap.setCurrentText("viridis")
     seen = margin.colormap.colors.copy()
-    found_after(qtbot, widget, setattr, selection, "active", case.map)
+    found_after(qtbot, widget, setattr, selection, "active", own.map)
     assert appearance.threshold.value() == 1.0
     assert not appearance.hide_below.isChecked()
     assert appearance.colormap.currentText() == "inferno"
@@ -181,19 +206,20 @@ def test_another_map_has_its_own_display(qtbot, case):
     np.testing.assert_array_equal(margin.colormap.colors, seen)
 
 
-def test_opened_again_it_shows_what_is_hidden(qtbot, case, widget):
+def test_opened_again_it_shows_what_is_hidden(qtbot, own):
     """The colours of a map stay; only the user puts them back."""
+    widget = open_widget(qtbot, own.viewer)
     widget.appearance.hide_below.setChecked(True)
     widget.appearance.threshold.setValue(0.7)
     widget.stop()
-    seen = case.map.colormap.colors.copy()
-    again = open_widget(qtbot, case.viewer)
+    seen = own.map.colormap.colors.copy()
+    again = open_widget(qtbot, own.viewer)
     assert again.appearance.hide_below.isChecked()
     assert again.appearance.threshold.value() == pytest.approx(0.7, abs=0.002)
-    np.testing.assert_allclose(case.map.colormap.colors, seen, atol=0.01)
+    np.testing.assert_allclose(own.map.colormap.colors, seen, atol=0.01)
     again.appearance.hide_below.setChecked(False)
     expected = transparent_where_certain("inferno").colors
-    np.testing.assert_allclose(case.map.colormap.colors, expected, atol=1e-6)
+    np.testing.assert_allclose(own.map.colormap.colors, expected, atol=1e-6)
 
 
 def test_napari_is_not_filled_with_colormaps(case, widget):

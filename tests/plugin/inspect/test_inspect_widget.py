@@ -2,6 +2,7 @@
 
 import re
 import threading
+from itertools import product
 from time import perf_counter
 
 import numpy as np
@@ -14,16 +15,18 @@ from generated import OBLIQUE, softmax
 from in_viewer import compute
 from inspecting import (
     NAMES,
-    SETTLE_MS,
     add,
     add_case,
+    as_opened,
     callbacks,
     click_row,
     compute_as,
     found_after,
     interior,
     network,
+    open_for_module,
     open_widget,
+    settle,
     show_scene,
     table_of,
     wait_until_found,
@@ -50,14 +53,27 @@ def viewer():
     return ViewerModel()
 
 
+@pytest.fixture(scope="module")
+def opened(request, qapp):
+    yield from open_for_module(request, shape=SHAPE, scan=True)
+
+
 @pytest.fixture
-def case(viewer, rng):
+def case(opened):
+    """For tests that leave its layers as they are, and end with the `widget`."""
+    return opened[0]
+
+
+@pytest.fixture
+def widget(qtbot, opened):
+    yield opened[1]
+    as_opened(qtbot, opened[1])
+
+
+@pytest.fixture
+def own(viewer, rng):
+    """A case whose layers change."""
     return add_case(viewer, rng, shape=SHAPE, scan=True)
-
-
-@pytest.fixture
-def widget(qtbot, case):
-    return open_widget(qtbot, case.viewer)
 
 
 # -- going to places ----------------------------------------------------------
@@ -325,19 +341,19 @@ def remove(layer, viewer):
     viewer.layers.remove(layer)
 
 
-@pytest.mark.parametrize("change", [rename, reorder, replace, remove])
-def test_changed_while_surfaces_are_made(qtbot, case, widget, slow, told, change):
-    viewer, (go_on, _) = case.viewer, slow
-    for name in ("probabilities", "scan", "segmentation", "map"):
+def test_changed_while_surfaces_are_made(qtbot, own, slow, told):
+    case, viewer, (go_on, _) = own, own.viewer, slow
+    widget = open_widget(qtbot, viewer)
+    names = ("probabilities", "scan", "segmentation", "map")
+    for change, name in product((rename, reorder, replace, remove), names):
         go_on.clear()
         begin_surface(qtbot, widget)
         qtbot.wait(10)
         change(getattr(case, name), viewer)
         go_on.set()
-        qtbot.wait(3 * SETTLE_MS)
-        qtbot.waitUntil(lambda: not widget.stage.waiting.isVisibleTo(widget))
+        settle(qtbot, widget)
         if case.map in viewer.layers:
-            qtbot.waitUntil(lambda: check_surface(case, widget))
+            check_surface(case, widget)
             widget.stage.buttons.buttons["Axial"].click()
             # So that they have to be made anew.
             found_after(qtbot, widget, widget.following.look)
@@ -357,27 +373,46 @@ def check_surface(case, widget):
     vertices = surface.data[0] * surface.scale
     found = [vertices.min(axis=0), vertices.max(axis=0)]
     np.testing.assert_allclose(found, expected, atol=2)
-    return True
 
 
-def test_surfaces_follow_the_labels(qtbot, case, widget):
+def test_surfaces_follow_the_labels(qtbot, own, told):
+    """Until one class, and then all, have no voxel; nor is it an error to ask."""
+    widget, labels = open_widget(qtbot, own.viewer), own.segmentation.data
+
+    def relabel(wanted):
+        found_after(qtbot, widget, setattr, own.segmentation, "data", wanted)
+        settle(qtbot, widget)
+
     show_scene(qtbot, widget, "Surface")
-    before = surfaces(case.viewer)[0].data[0]
-    less = np.array(case.segmentation.data)
-    less[less == 2] = 0
-    case.segmentation.data = less
-    with qtbot.waitSignal(widget.following.found):
-        pass
-    qtbot.waitUntil(lambda: len(surfaces(case.viewer)) == 1)
-    [after] = surfaces(case.viewer)
+    before = surfaces(own.viewer)[0].data[0]
+    relabel(np.where(labels == 2, 0, labels))
+    [after] = surfaces(own.viewer)
     assert after.visible
     assert len(after.data[0]) != len(before)
+
+    relabel(np.minimum(labels, 2))
+    assert table_of(widget)["voxels"][3] == 0
+    widget.classes.select([3])
+    show_scene(qtbot, widget, "Surface")
+    click_row(widget, 3)
+    assert [layer.name for layer in surfaces(own.viewer)] == ["foreground surface"]
+    widget.stage.buttons.buttons["Axial"].click()
+
+    relabel(np.zeros_like(labels))
+    assert "nan" not in widget.appearance.left.text()
+    widget.appearance.range.setCurrentIndex(1)
+    assert own.map.contrast_limits == [0, 2]
+    assert told() == []
+    widget.stage.buttons.buttons["Surface"].click()
+    qtbot.waitUntil(lambda: bool(told()))
+    assert ["No voxel has the chosen labels" in one for one in told()] == [True]
+    assert own.viewer.dims.ndisplay == 2
 
 
 def test_another_map_takes_surfaces_and_marks_away(qtbot, case, widget):
     show_scene(qtbot, widget, "Surface")
     click_row(widget, 1)
-    compute_as(case.viewer, case.probabilities, measure="gini")
+    gini = compute_as(case.viewer, case.probabilities, measure="gini")
     names = {layer.name for layer in case.viewer.layers}
     assert names == {
         "T1",
@@ -389,32 +424,7 @@ def test_another_map_takes_surfaces_and_marks_away(qtbot, case, widget):
     wait_until_found(qtbot, widget)
     assert case.viewer.dims.ndisplay == 2
     assert case.map.visible
-
-
-def test_a_class_without_voxels_has_no_surface(qtbot, viewer, rng, told):
-    """Nor is it an error to select it."""
-    case = add_case(viewer, rng, shape=SHAPE)
-    case.segmentation.data = np.minimum(case.segmentation.data, 2)
-    widget = open_widget(qtbot, viewer)
-    assert table_of(widget)["voxels"][3] == 0
-    widget.classes.select([3])
-    show_scene(qtbot, widget, "Surface")
-    click_row(widget, 3)
-    assert [layer.name for layer in surfaces(viewer)] == ["foreground surface"]
-    assert told() == []
-
-
-def test_no_foreground_at_all(qtbot, viewer, rng, told):
-    case = add_case(viewer, rng, shape=SHAPE)
-    case.segmentation.data = np.zeros_like(case.segmentation.data)
-    widget = open_widget(qtbot, viewer)
-    assert "nan" not in widget.appearance.left.text()
-    widget.appearance.range.setCurrentIndex(1)
-    assert case.map.contrast_limits == [0, 2]
-    widget.stage.buttons.buttons["Surface"].click()
-    qtbot.waitUntil(lambda: bool(told()))
-    assert ["No voxel has the chosen labels" in one for one in told()] == [True]
-    assert viewer.dims.ndisplay == 2
+    case.viewer.layers.remove(gini)
 
 
 # -- speed --------------------------------------------------------------------
@@ -483,51 +493,56 @@ def at_rest(qtbot, widget, slow):
     click_row(widget, 1)
 
 
-@pytest.mark.parametrize(
-    "doing", [at_rest, in_3d, in_a_cut, side_by_side, making_meshes]
-)
-def test_no_callback_outlives_the_widget(qtbot, case, slow, doing, told):
-    viewer = case.viewer
+def test_no_callback_outlives_the_widget(qtbot, own, slow, told):
+    viewer = own.viewer
     before, layers = callbacks(viewer), list(viewer.layers)
-    widget = open_widget(qtbot, viewer)
-    assert callbacks(viewer) != before
-    doing(qtbot, widget, slow)
-    widget.stop()
-    qtbot.waitUntil(idle)
-    after = callbacks(viewer)
-    assert {key: after[key] for key in before} == before
-    # Only surfaces stay, as what is shown does.
-    left = [layer for layer in viewer.layers if layer not in layers]
-    assert left == surfaces(viewer)
-    assert not viewer.canvas.overlays.keys() & {
-        f"napari-uncertainty {edge}" for edge in ("left", "right", "top", "bottom")
-    }
-    viewer.layers.remove(case.map)
-    viewer.dims.ndisplay = 2
+    for doing in (at_rest, in_3d, making_meshes, in_a_cut, side_by_side):
+        slow[0].clear()
+        widget = open_widget(qtbot, viewer)
+        assert callbacks(viewer) != before
+        doing(qtbot, widget, slow)
+        widget.stop()
+        qtbot.waitUntil(idle)
+        after = callbacks(viewer)
+        assert {key: after[key] for key in before} == before, doing
+        # Only surfaces stay, as what is shown does.
+        left = [layer for layer in viewer.layers if layer not in layers]
+        assert left == surfaces(viewer)
+        assert not viewer.canvas.overlays.keys() & {
+            f"napari-uncertainty {edge}" for edge in ("left", "right", "top", "bottom")
+        }
+        viewer.dims.ndisplay = 2
+        for layer in left:
+            viewer.layers.remove(layer)
+    viewer.layers.remove(own.map)
     assert told() == []
 
 
-def test_no_callback_outlives_a_widget_that_looks_at_a_map(qtbot, case, monkeypatch):
+def test_no_callback_outlives_a_widget_that_looks_at_a_map(
+    qtbot, case, widget, monkeypatch
+):
     def waiting(*args, cancel):
         while not cancel.wait(0.005):
             yield 0.1
 
-    monkeypatch.setattr(subject_module, "iter_findings", waiting)
     before = callbacks(case.viewer)
-    widget = InspectWidget(case.viewer)
-    qtbot.addWidget(widget)
-    qtbot.waitUntil(lambda: widget.progress.value() > 0)
-    widget.stop()
-    qtbot.waitUntil(idle)
+    with monkeypatch.context() as patched:
+        patched.setattr(subject_module, "iter_findings", waiting)
+        looking = InspectWidget(case.viewer)
+        qtbot.addWidget(looking)
+        qtbot.waitUntil(lambda: looking.progress.value() > 0)
+        looking.stop()
+        qtbot.waitUntil(idle)
     assert callbacks(case.viewer) == before
 
 
-def test_opened_again_it_works(qtbot, case, widget):
+def test_opened_again_it_works(qtbot, own):
+    widget = open_widget(qtbot, own.viewer)
     widget.classes.select([1])
     widget.stop()
-    again = open_widget(qtbot, case.viewer)
+    again = open_widget(qtbot, own.viewer)
     again.classes.select([2])
     click_row(again, 2)
-    np.testing.assert_allclose(case.viewer.dims.point[-3:], peak(case, 2), atol=1e-9)
-    names = [layer.name for layer in case.viewer.layers]
+    np.testing.assert_allclose(own.viewer.dims.point[-3:], peak(own, 2), atol=1e-9)
+    names = [layer.name for layer in own.viewer.layers]
     assert names.count(CLASSES_NAME) == names.count(PLACE_NAME) == 1

@@ -13,7 +13,15 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from generated import OBLIQUE
 from in_viewer import compute
-from inspecting import NAMES, add, add_case, network, open_widget
+from inspecting import (
+    NAMES,
+    add,
+    add_case,
+    as_opened,
+    network,
+    open_for_module,
+    open_widget,
+)
 from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap
 from napari_uncertainty.plugin.inspect.saving import files_for, save_picture
 from phantoms import asymmetric
@@ -27,9 +35,21 @@ def viewer():
     return ViewerModel()
 
 
+@pytest.fixture(scope="module")
+def opened(request, qapp):
+    yield from open_for_module(request, shape=SHAPE)
+
+
 @pytest.fixture
-def case(viewer, rng):
-    return add_case(viewer, rng, shape=SHAPE)
+def case(opened):
+    """For tests that end with the `widget`."""
+    return opened[0]
+
+
+@pytest.fixture
+def widget(qtbot, opened):
+    yield opened[1]
+    as_opened(qtbot, opened[1])
 
 
 @pytest.fixture
@@ -79,8 +99,7 @@ def read_gifti(path):
 
 
 @pytest.mark.parametrize("ending", [".surf.gii", ".ply"])
-def test_the_foreground_in_ras(qtbot, case, tmp_path, save_as, told, ending):
-    widget = open_widget(qtbot, case.viewer)
+def test_the_foreground_in_ras(qtbot, case, widget, tmp_path, save_as, told, ending):
     show_surfaces(qtbot, widget)
     path = tmp_path / f"surface{ending}"
     save_as(path)
@@ -108,8 +127,9 @@ def test_the_foreground_in_ras(qtbot, case, tmp_path, save_as, told, ending):
     assert solid.volume == pytest.approx(volume, rel=0.05)  # and not inside out
 
 
-def test_classes_become_files_with_their_names(qtbot, case, tmp_path, save_as, told):
-    widget = open_widget(qtbot, case.viewer)
+def test_classes_become_files_with_their_names(
+    qtbot, case, widget, tmp_path, save_as, told
+):
     show_surfaces(qtbot, widget, [1, 3])
     save_as(tmp_path / "sub-01.T1.surf.gii")
     save(qtbot, widget, told)
@@ -131,8 +151,7 @@ def test_names_of_files():
     assert files_for(Path("a"), ["x", "y"]) == [Path("a_x"), Path("a_y")]
 
 
-def test_no_surface_is_shown(qtbot, case, told):
-    widget = open_widget(qtbot, case.viewer)
+def test_no_surface_is_shown(qtbot, widget, told):
     [sentence] = save(qtbot, widget, told)
     assert "No surface with a place in the patient is shown" in sentence
     show_surfaces(qtbot, widget)
@@ -140,8 +159,7 @@ def test_no_surface_is_shown(qtbot, case, told):
     assert save(qtbot, widget, told) == [sentence]
 
 
-def test_a_surface_that_was_deleted_is_not_saved(qtbot, case):
-    widget = open_widget(qtbot, case.viewer)
+def test_a_surface_that_was_deleted_is_not_saved(qtbot, case, widget):
     show_surfaces(qtbot, widget)
     case.viewer.layers.remove("foreground surface")
     assert widget.stage.shown_surfaces() == []
@@ -159,8 +177,7 @@ def test_without_a_place_there_is_no_ras(qtbot, viewer, rng, told):
 
 
 @pytest.mark.parametrize("name", ["missing/surface.surf.gii", "surface.stl"])
-def test_an_error_is_told_once(qtbot, case, tmp_path, save_as, told, name):
-    widget = open_widget(qtbot, case.viewer)
+def test_an_error_is_told_once(qtbot, widget, tmp_path, save_as, told, name):
     show_surfaces(qtbot, widget)
     save_as(tmp_path / name)
     assert len(save(qtbot, widget, told)) == 1
@@ -169,9 +186,8 @@ def test_an_error_is_told_once(qtbot, case, tmp_path, save_as, told, name):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_files_are_not_replaced_unasked(qtbot, case, tmp_path, save_as, told):
+def test_other_files_are_not_replaced_unasked(qtbot, widget, tmp_path, save_as, told):
     """The dialog asks about one name, and several files are written."""
-    widget = open_widget(qtbot, case.viewer)
     show_surfaces(qtbot, widget, [1])
     there = tmp_path / "surface_left.ply"
     there.write_text("precious")
@@ -184,8 +200,7 @@ def test_other_files_are_not_replaced_unasked(qtbot, case, tmp_path, save_as, to
     assert there.read_bytes().startswith(b"ply")
 
 
-def test_a_dialog_that_is_left_saves_nothing(qtbot, case, tmp_path, save_as, told):
-    widget = open_widget(qtbot, case.viewer)
+def test_a_dialog_that_is_left_saves_nothing(qtbot, widget, tmp_path, save_as, told):
     show_surfaces(qtbot, widget)
     save_as(None)
     widget.saving.surface_button.click()

@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.colormaps import ensure_colormap
 from nibabel.affines import apply_affine, from_matvec
+from pytestqt.qtbot import QtBot
 from scipy.spatial import KDTree
 
 from generated import OBLIQUE, turn
@@ -62,9 +63,21 @@ def made(qtbot, affine):
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module", params=GRIDS.values(), ids=GRIDS)
+def on_grid(request, qapp):
+    return made(QtBot(request), request.param)
+
+
+@pytest.fixture(scope="module")
+def on_tilted_grid(request, qapp):
+    return made(QtBot(request), OBLIQUE)
+
+
 @pytest.fixture
-def case(qtbot):
-    return made(qtbot, OBLIQUE)
+def case(on_tilted_grid):
+    """Its surfaces are taken away afterwards."""
+    yield on_tilted_grid
+    on_tilted_grid.surfaces.remove()
 
 
 def show(case, enclosed=ENCLOSED, appearance=COLORS, shares=None, **options):
@@ -83,9 +96,8 @@ def solid(vertices, faces):
     return volumes.sum(), volumes @ (a + b + c) / 4 / volumes.sum()
 
 
-@pytest.mark.parametrize("affine", GRIDS.values(), ids=GRIDS)
-def test_surfaces_are_where_the_classes_are(qtbot, affine):
-    case = made(qtbot, affine)
+def test_surfaces_are_where_the_classes_are(on_grid):
+    case = on_grid
     shown = show(case)[:3]
     inside = {(1,): case.classes == 1, (3,): case.classes == 3, None: case.classes > 0}
     for enclosed, layer in zip(ENCLOSED, shown, strict=True):
@@ -101,9 +113,8 @@ def test_surfaces_are_where_the_classes_are(qtbot, affine):
         np.testing.assert_allclose(off, 0, atol=0.15)
 
 
-@pytest.mark.parametrize("affine", GRIDS.values(), ids=GRIDS)
-def test_surfaces_in_ras_are_where_the_file_has_the_voxels(qtbot, affine):
-    case = made(qtbot, affine)
+def test_surfaces_in_ras_are_where_the_file_has_the_voxels(on_grid):
+    case, affine = on_grid, on_grid.subject.source.grid.affine
     mesh = case.meshes[1,]
     ras = in_ras(case.subject, mesh)
     voxels = mesh.vertices
@@ -228,8 +239,9 @@ def test_percentiles_are_those_of_each_surfaces_vertices(case):
     assert tuple(whole.contrast_limits) == COLORS.limits
 
 
-def test_taken_away_while_they_are_taken_away(case):
+def test_taken_away_while_they_are_taken_away(qtbot):
     """As when a viewer is closed: the first layer that goes ends the inspection."""
+    case = made(qtbot, OBLIQUE)
     shown = show(case)
     case.viewer.layers.events.removed.connect(lambda _: case.surfaces.remove())
     case.surfaces.remove()
