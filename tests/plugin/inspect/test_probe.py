@@ -15,6 +15,7 @@ from nibabel.orientations import (
     io_orientation,
     ornt_transform,
 )
+from pytestqt.qtbot import QtBot
 
 from generated import OBLIQUE, softmax
 from in_viewer import compute
@@ -23,6 +24,7 @@ from inspecting import (
     SHAPE,
     add,
     add_case,
+    as_opened,
     compute_as,
     network,
     open_widget,
@@ -122,35 +124,14 @@ def test_reads_the_original_of_a_map_that_is_shown_resampled(qtbot, viewer, rng)
 # -- what there is of the probabilities ---------------------------------------
 
 
-def test_without_the_probabilities_no_bars(qtbot, viewer, rng):
+def test_of_other_probabilities_no_bars(viewer, rng):
+    """Lazy ones, or of another shape."""
     case = add_case(viewer, rng)
-    widget = open_widget(qtbot, viewer)
-    place = widget.following.subject.place((3, 4, 5))
-    widget._read(place)
-    order = np.argsort(-case.p[:, 3, 4, 5])
-    assert [bar.name for bar in widget.probe_panel.bars.bars] == [
-        NAMES[index] for index in order
-    ]
-    viewer.layers.remove(case.probabilities)
-    widget._read(place)
-    assert widget.probe_panel.bars.bars == ()
-    assert f"{case.entropy[3, 4, 5]:.3f} bits" in widget.probe_panel.text.text()
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        lambda p: from_array(p, chunks=4),
-        lambda p: np.zeros((4, 3, 3, 3), np.float32),
-    ],
-    ids=["lazy", "of another shape"],
-)
-def test_of_other_probabilities_no_bars(viewer, rng, other):
-    case = add_case(viewer, rng)
-    case.probabilities.data = other(case.p)
-    case.probabilities.contrast_limits = (0, 1)
-    reading = probe_of(case).read(np.array(case.map.extent.world[0]))
-    assert reading.probabilities is None
+    for other in (from_array(case.p, chunks=4), np.zeros((4, 3, 3, 3), np.float32)):
+        case.probabilities.data = other
+        case.probabilities.contrast_limits = (0, 1)
+        reading = probe_of(case).read(np.array(case.map.extent.world[0]))
+        assert reading.probabilities is None
 
 
 def test_probabilities_in_whole_numbers_are_shares(viewer, rng):
@@ -175,16 +156,6 @@ def test_a_voxel_without_data_has_no_value(qtbot, viewer, rng):
     assert "entropy" in widget.probe_panel.text.text()
 
 
-def test_outside_there_is_a_hint(qtbot, viewer, rng):
-    add_case(viewer, rng)
-    widget = open_widget(qtbot, viewer)
-    assert widget.probe_panel.text.text() == HINT
-    widget._read(widget.following.subject.place((3, 4, 5)))
-    assert widget.probe_panel.text.text() != HINT
-    move(viewer, (0, 900.0, 900.0, 900.0))
-    assert widget.probe_panel.text.text() == HINT
-
-
 def move(viewer, position, direction=None):
     event = SimpleNamespace(
         position=position,
@@ -196,17 +167,40 @@ def move(viewer, position, direction=None):
     mouse_move_callbacks(viewer, event)
 
 
-def test_words_at_a_place(qtbot, viewer, rng):
+def test_words_and_bars_at_a_place(qtbot, viewer, rng):
+    """Outside there is a hint, and without the probabilities there are no bars."""
     case = add_case(viewer, rng)
     widget = open_widget(qtbot, viewer)
+    panel = widget.probe_panel
+    assert panel.text.text() == HINT
     voxel = tuple(np.argwhere(case.labels == 2)[5])
     right, anterior, superior = apply_affine(case.affine, voxel)
-    move(viewer, (0, *widget.following.subject.place(voxel)))
-    assert widget.probe_panel.text.text() == (
+    place = widget.following.subject.place(voxel)
+    move(viewer, (0, *place))
+    words = (
         f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · "
         f"voxel ({', '.join(map(str, voxel))})\n"
         f"entropy {case.entropy[voxel]:.3f} bits · right"
     )
+    assert panel.text.text() == words
+    order = np.argsort(-case.p[:, *voxel])
+    assert [bar.name for bar in panel.bars.bars] == [NAMES[index] for index in order]
+    move(viewer, (0, 900.0, 900.0, 900.0))
+    assert panel.text.text() == HINT
+
+    times = []
+    for beside in places_in(case.map, rng, 30):
+        start = perf_counter()
+        move(viewer, (0, *beside))
+        times.append(perf_counter() - start)
+    # A move takes no longer than a frame.
+    assert np.median(times) < 0.016
+    assert panel.bars.bars
+
+    viewer.layers.remove(case.probabilities)
+    move(viewer, place)
+    assert panel.bars.bars == ()
+    assert panel.text.text() == words
 
 
 def test_a_flat_map_is_read(qtbot, viewer, rng):
@@ -221,18 +215,6 @@ def test_a_flat_map_is_read(qtbot, viewer, rng):
     )
 
 
-def test_a_move_takes_no_longer_than_a_frame(qtbot, viewer, rng):
-    case = add_case(viewer, rng)
-    widget = open_widget(qtbot, viewer)
-    times = []
-    for place in places_in(case.map, rng, 30):
-        start = perf_counter()
-        move(viewer, (0, *place))
-        times.append(perf_counter() - start)
-    assert np.median(times) < 0.016
-    assert widget.probe_panel.bars.bars
-
-
 # -- in 3D --------------------------------------------------------------------
 
 CENTRE = np.array([10.0, 20.0, -35.0])  # RAS mm
@@ -240,9 +222,10 @@ RADII = (5.0, 14.0)
 BALLS = (22, 24, 20)
 
 
-@pytest.fixture
-def balls(qtbot, viewer, rng):
+@pytest.fixture(scope="module")
+def opened(request, qapp):
     """One ball within the other, tilted, in voxels of 1.5 × 2 × 2 mm."""
+    qtbot, viewer, rng = QtBot(request), ViewerModel(), np.random.default_rng(1)
     matrix = OBLIQUE[:3, :3] * (1.5, 4 / 3, 1)
     affine = from_matvec(matrix, CENTRE - matrix @ (np.array(BALLS) - 1) / 2)
     at = apply_affine(affine, np.moveaxis(np.indices(BALLS), 0, -1))
@@ -255,7 +238,15 @@ def balls(qtbot, viewer, rng):
     compute(viewer, add(viewer, ProbabilityMap(p, NAMES[:3], grid, name="net")))
     widget = open_widget(qtbot, viewer)
     middle = widget.following.subject.place((np.array(BALLS) - 1) / 2)
-    return SimpleNamespace(viewer=viewer, widget=widget, middle=middle, p=p)
+    yield SimpleNamespace(viewer=viewer, widget=widget, middle=middle, p=p)
+    widget.stop()
+    widget.deleteLater()
+
+
+@pytest.fixture
+def balls(qtbot, opened):
+    yield opened
+    as_opened(qtbot, opened.widget)
 
 
 def shown(qtbot, balls, name):

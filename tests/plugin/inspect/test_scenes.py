@@ -1,5 +1,7 @@
 """Views in 3D, and back to 2D as it was."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -103,33 +105,27 @@ def case():
     return Case()
 
 
-@pytest.mark.parametrize(
-    ("names", "way"),
-    [
+def test_back_in_2d_all_is_as_it_was(case):
+    looks, view = case.looks(), case.view()
+    thickness = case.map.plane.thickness = 3
+    for names, way in (
         (("Surface",), OWN_BUTTON),
         (("Glow",), NAPARIS_BUTTON),
         (("Cut-away",), NAPARIS_BUTTON),
         (("Glow", "3D"), OWN_BUTTON),
         (SCENES, OWN_BUTTON),
-    ],
-)
-def test_back_in_2d_all_is_as_it_was(case, names, way):
-    looks, view = case.looks(), case.view()
-    thickness = case.map.plane.thickness = 3
-    for _ in range(2):
+        (("Surface",), OWN_BUTTON),  # and once more
+    ):
         for name in names:
             case.show(name)
             assert case.viewer.dims.ndisplay == 3
-        if name != "3D":
+        if names[-1] != "3D":
             assert case.looks() != looks
         case.leave(way)
         assert sorted(case.looks(), key=str) == sorted(looks, key=str)
         assert case.view() == view
         assert case.map.plane.thickness == thickness
-
-
-def test_there_and_back_by_naparis_own_button(case):
-    looks, view = case.looks(), case.view()
+    # There and back by napari's own button.
     case.viewer.dims.ndisplay = 3
     case.show("3D")
     assert case.viewer.dims.order == (0, 1, 2, 3)
@@ -160,13 +156,13 @@ def test_what_each_scene_shows(case):
 
 
 def test_the_same_scene_whatever_was_shown_before(case):
-    """From each to each, twice, and coming from 2D."""
+    """From each to each, a second time, and coming from 2D."""
     direct = {name: Case() for name in SCENES}
     for name, one in direct.items():
         one.show(name)
     first, second, third = SCENES
     way = (first, second, third, first, third, third, "", third, second, first, "3D")
-    for name in (*way, *way):
+    for name in (*way, first, second):
         if not name:
             case.leave()
             continue
@@ -230,16 +226,17 @@ def test_all_removed_meanwhile(case):
     assert case.viewer.dims.order == (0, 1)
 
 
-@pytest.mark.parametrize("way", [OWN_BUTTON, NAPARIS_BUTTON])
-def test_a_second_time_from_where_the_camera_was(case, way):
+def test_a_second_time_from_where_the_camera_was(case):
     camera = case.viewer.scene.camera
-    case.show("Surface")
-    camera.angles, camera.zoom, camera.center = (10, 20, 30), 5.5, (1.0, 2.0, 3.0)
-    case.leave(way)
-    camera.center = (0.0, 0.0)
-    case.show("Glow")
-    np.testing.assert_allclose(camera.angles, (10, 20, 30))
-    assert (camera.zoom, camera.center) == (5.5, (1.0, 2.0, 3.0))
+    for way, zoom in ((OWN_BUTTON, 5.5), (NAPARIS_BUTTON, 6.5)):
+        case.show("Surface")
+        camera.angles, camera.zoom, camera.center = (10, 20, 30), zoom, (1.0, 2.0, 3.0)
+        case.leave(way)
+        camera.center = (0.0, 0.0)
+        case.show("Glow")
+        np.testing.assert_allclose(camera.angles, (10, 20, 30))
+        assert (camera.zoom, camera.center) == (zoom, (1.0, 2.0, 3.0))
+        camera.angles = (0, 0, 90)
 
 
 def test_at_first_from_the_left_the_front_and_above(case):
@@ -261,14 +258,15 @@ def test_at_first_to_the_place_in_the_view_where_nothing_is_inspected(case):
     assert case.viewer.scene.camera.center == (4.0, 15.0, 11.0)
 
 
-@pytest.mark.parametrize("way", [OWN_BUTTON, NAPARIS_BUTTON])
-def test_a_place_that_was_visited_meanwhile_is_shown(case, way):
-    case.show("Surface")
-    go_to(case.viewer, (5.0, 19.0, 16.0))
-    case.leave(way)
-    assert case.viewer.dims.point == (1, 5.0, 19.0, 16.0)
-    assert case.viewer.scene.camera.center[-2:] == (5.0, 16.0)
-    assert case.viewer.scene.camera.zoom == 7.5
+def test_a_place_that_was_visited_meanwhile_is_shown(case):
+    places = {OWN_BUTTON: (5.0, 19.0, 16.0), NAPARIS_BUTTON: (2.0, 13.0, 18.0)}
+    for way, place in places.items():
+        case.show("Surface")
+        go_to(case.viewer, place)
+        case.leave(way)
+        assert case.viewer.dims.point == (1, *place)
+        assert case.viewer.scene.camera.center[-2:] == (place[0], place[2])
+        assert case.viewer.scene.camera.zoom == 7.5
 
 
 def test_the_ring_stays(case):
@@ -315,10 +313,7 @@ def test_all_layers_are_cut_at_the_same_place(case):
     for axis, at in ((0, -1.3), (2, 12.2), (1, 16.0)):
         case.scenes.cut.move(axis, at)
         assert_cut(case, axis, at)
-
-
-def test_the_near_side_is_cut_away_from_wherever_one_looks(case):
-    case.show("Cut-away")
+    # The near side goes from wherever one looks.
     normals = set()
     rng = np.random.default_rng(1)
     for place, angles in enumerate(rng.uniform(-180, 180, (24, 3))):
@@ -328,17 +323,24 @@ def test_the_near_side_is_cut_away_from_wherever_one_looks(case):
         normals.add(tuple(plane.normal))
         case.scenes.cut.move(place % 3, CORNERS.mean(axis=0)[place % 3])
     assert len(normals) == 6
+    # Surfaces are whole again without the cut.
+    case.show("Surface")
+    assert not case.surface.experimental_clipping_planes
+    assert case.scenes.cut is None
+    case.viewer.scene.camera.set_view_direction((0.3, -0.9, 0.1))
+    assert not case.surface.experimental_clipping_planes
+    case.show("Cut-away")
+    case.leave()
+    assert not case.surface.experimental_clipping_planes
 
 
-@pytest.mark.parametrize("name", ["scan", "labels", "map"])
-def test_dragging_one_plane_moves_all(name):
+def test_dragging_one_plane_moves_all():
     case = Case(wrapped=True)
     case.show("Cut-away")
     told = []
     case.scenes.cut.on_moved = told.append
-    dragged = getattr(case, name)
     # As napari drags it: in voxels, along the normal and anywhere on the plane.
-    for step in (1, -0.5):
+    for dragged, step in product((case.scan, case.labels, case.map), (1, -0.5)):
         position = np.add(dragged.plane.position, (1, step, -2))
         at = dragged.plane.position[1] + step
         at = at * dragged.scale[-2] + dragged.translate[-2]
@@ -357,15 +359,3 @@ def test_a_plane_that_meets_another_ones_numbers_is_told_from_it():
     case.show("Cut-away")
     case.map.plane.position = case.labels.plane.position
     assert_cut(case, 1, (AT - 9) / 2 * 4 + 9)
-
-
-def test_surfaces_are_whole_again(case):
-    case.show("Cut-away")
-    case.show("Surface")
-    assert not case.surface.experimental_clipping_planes
-    assert case.scenes.cut is None
-    case.viewer.scene.camera.set_view_direction((0.3, -0.9, 0.1))
-    assert not case.surface.experimental_clipping_planes
-    case.show("Cut-away")
-    case.leave()
-    assert not case.surface.experimental_clipping_planes
