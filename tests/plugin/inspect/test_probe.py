@@ -57,10 +57,10 @@ def ras_of(layer, affine, shape, world):
     return apply_affine(affine @ inv_ornt_aff(to_shown, shape), shown)
 
 
-def check_reading(case, place, ras):
+def check_reading(case, probe, place, ras):
     """Value, class and probabilities of the voxel at a place in the patient."""
     voxel = tuple(np.rint(apply_affine(np.linalg.inv(case.affine), ras)).astype(int))
-    reading = probe_of(case).read(place)
+    reading = probe.read(place)
     if min(voxel) < 0 or (np.array(voxel) >= case.labels.shape).any():
         assert reading is None
         return False
@@ -89,10 +89,11 @@ GRIDS = {
 @pytest.mark.parametrize("name", GRIDS)
 def test_reads_what_nibabel_reads(viewer, rng, name):
     case = add_case(viewer, rng, GRIDS[name])
+    probe = probe_of(case)
     for place in places_in(case.map, rng, 20):
         ras = ras_of(case.map, case.affine, SHAPE, place)
         # The class axis of the probabilities is the first of the viewer.
-        assert check_reading(case, (2.0, *place), ras)
+        assert check_reading(case, probe, (2.0, *place), ras)
 
 
 def test_reads_a_crop_at_places_of_the_scan(viewer, rng):
@@ -101,8 +102,9 @@ def test_reads_a_crop_at_places_of_the_scan(viewer, rng):
     turned = np.array([(2, -1), (0, 1), (1, -1)])
     box = OBLIQUE @ from_matvec(np.eye(3), (3, 4, 5)) @ inv_ornt_aff(turned, SHAPE)
     case = add_case(viewer, rng, box, scan=False)
+    probe = probe_of(case)
     inside = [
-        check_reading(case, place, ras_of(scan, OBLIQUE, whole.shape, place))
+        check_reading(case, probe, place, ras_of(scan, OBLIQUE, whole.shape, place))
         for place in places_in(scan, rng, 40)
     ]
     assert {*inside} == {True, False}
@@ -114,8 +116,9 @@ def test_reads_the_original_of_a_map_that_is_shown_resampled(qtbot, viewer, rng)
     case = add_case(viewer, rng, scan=False)
     align(viewer)
     qtbot.waitUntil(lambda: ORIGINAL in layer_info(case.map), timeout=10_000)
+    probe = probe_of(case)
     inside = [
-        check_reading(case, place, ras_of(scan, affine, (30,) * 3, place))
+        check_reading(case, probe, place, ras_of(scan, affine, (30,) * 3, place))
         for place in places_in(case.map, rng, 40)
     ]
     assert {*inside} == {True, False}

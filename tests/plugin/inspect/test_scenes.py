@@ -153,6 +153,13 @@ def test_what_each_scene_shows(case):
     assert case.scan.colormap.map([0.0, 1.0])[:, 3].tolist() == [0, 1]
     case.show("3D")
     assert visible() == set(case.users)
+    # A ring stays.
+    ring = case.viewer.add_points(
+        [[1, 12, 13]], metadata={METADATA_KEY: {"role": "place"}}
+    )
+    for name in SCENES:
+        case.show(name)
+        assert ring.visible
 
 
 def test_the_same_scene_whatever_was_shown_before(case):
@@ -226,20 +233,8 @@ def test_all_removed_meanwhile(case):
     assert case.viewer.dims.order == (0, 1)
 
 
-def test_a_second_time_from_where_the_camera_was(case):
-    camera = case.viewer.scene.camera
-    for way, zoom in ((OWN_BUTTON, 5.5), (NAPARIS_BUTTON, 6.5)):
-        case.show("Surface")
-        camera.angles, camera.zoom, camera.center = (10, 20, 30), zoom, (1.0, 2.0, 3.0)
-        case.leave(way)
-        camera.center = (0.0, 0.0)
-        case.show("Glow")
-        np.testing.assert_allclose(camera.angles, (10, 20, 30))
-        assert (camera.zoom, camera.center) == (zoom, (1.0, 2.0, 3.0))
-        camera.angles = (0, 0, 90)
-
-
 def test_at_first_from_the_left_the_front_and_above(case):
+    """And a second time from where the camera was."""
     case.show("Surface")
     camera = case.viewer.scene.camera
     inferior, posterior, left = camera.view_direction
@@ -249,6 +244,15 @@ def test_at_first_from_the_left_the_front_and_above(case):
     assert np.argmax(np.abs(camera.up_direction)) == 0
     assert camera.up_direction[0] < 0
     np.testing.assert_allclose(camera.center, CORNERS.mean(axis=0))
+    for way, zoom in ((OWN_BUTTON, 5.5), (NAPARIS_BUTTON, 6.5)):
+        camera.angles, camera.zoom, camera.center = (10, 20, 30), zoom, (1.0, 2.0, 3.0)
+        case.leave(way)
+        camera.center = (0.0, 0.0)
+        case.show("Glow")
+        np.testing.assert_allclose(camera.angles, (10, 20, 30))
+        assert (camera.zoom, camera.center) == (zoom, (1.0, 2.0, 3.0))
+        case.show("Surface")
+        camera.angles = (0, 0, 90)
 
 
 def test_at_first_to_the_place_in_the_view_where_nothing_is_inspected(case):
@@ -267,15 +271,6 @@ def test_a_place_that_was_visited_meanwhile_is_shown(case):
         assert case.viewer.dims.point == (1, *place)
         assert case.viewer.scene.camera.center[-2:] == (place[0], place[2])
         assert case.viewer.scene.camera.zoom == 7.5
-
-
-def test_the_ring_stays(case):
-    ring = case.viewer.add_points(
-        [[1, 12, 13]], metadata={METADATA_KEY: {"role": "place"}}
-    )
-    for name in SCENES:
-        case.show(name)
-        assert ring.visible
 
 
 def test_nothing_is_heard_after_the_end(case):
