@@ -47,14 +47,19 @@ class Window:
         QTest.keyClick(self.main.windowHandle(), key, modifier)
 
     def type(self, text):
-        """Keys; letters that no key has come as from an input method."""
+        """Keys; letters that no key has come as from an input method.
+
+        Fast, so that the window is painted once.
+        """
+        self.come_to_front()
         for letter in text:
             if letter.isascii():
-                self.press(letter)
+                QTest.keyClick(QApplication.focusWidget(), letter)
                 continue
             for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
                 event = QKeyEvent(kind, 0, PLAIN, letter)
                 QApplication.sendEvent(QApplication.focusWidget(), event)
+        QApplication.processEvents()
 
     def come_to_front(self):
         if not self.main.isActiveWindow():
@@ -66,6 +71,13 @@ class Window:
         widget.setFocus()
         wait(widget.hasFocus, f"{type(widget).__name__} to have the keys")
 
+    def click(self, view, index):
+        """A cell of a table."""
+        self.come_to_front()
+        view.scrollTo(index)
+        at = view.visualRect(index).center()
+        QTest.mouseClick(view.viewport(), LEFT, PLAIN, at)
+
     def stroke(self, layer):
         """Paint through the middle of the view; the voxels that are others now."""
         self.viewer.layers.selection.active = layer
@@ -76,7 +88,7 @@ class Window:
         middle = self.canvas.rect().center()
         self._mouse(QEvent.Type.MouseMove, middle, NONE, NONE)
         self._mouse(QEvent.Type.MouseButtonPress, middle, LEFT, LEFT)
-        for x in range(6, 60, 6):
+        for x in range(12, 61, 12):
             at = middle + QPoint(x, x // 2)
             self._mouse(QEvent.Type.MouseMove, at, NONE, LEFT)
         self._mouse(QEvent.Type.MouseButtonRelease, at, LEFT, NONE)

@@ -103,14 +103,17 @@ class Sitting(Window):
     # -- what the person decides ----------------------------------------------
 
     def walk(self, first, last):
-        """Go to each hotspot, and decide about those from the first one on."""
-        for rank in range(1, last + 1):
+        """Go to each hotspot from the first one on, and decide about it."""
+        if first > 1:
+            table = self.widget.table
+            self.click(table.view, table.order.index_of(first - 1, 0))
+            self.check_at(first - 1)
+        for rank in range(first, last + 1):
             # The keys are the canvas's and the dock's.
             self.focus(self.widget.table.view if rank % 4 == 3 else self.canvas)
             self.press("n")
             self.check_at(rank)
-            if rank >= first:
-                self.decide(rank)
+            self.decide(rank)
 
     def decide(self, rank):
         verdict = verdict_of(rank)
