@@ -15,11 +15,20 @@ from napari_uncertainty.plugin.layers import METADATA_KEY
 PLUGIN = "napari-uncertainty"
 
 
-def test_main_job(qtbot, case, open_widget):
+def test_main_job(request, qtbot, viewer, open_widget, told):
+    """From an empty window to a map that is seen, without any warning."""
+    assert in_the_measure_menu()
     widget = open_widget()
-    assert widget.probabilities.value.name == "case probabilities"
-    assert widget.scan.value.name == "T1"
-    assert widget.segmentation.value.name == "case"
+    assert widget.probabilities.value is None
+    assert widget.segmentation.value is None
+    case = request.getfixturevalue("case")
+    for late in (False, True):
+        if late:
+            viewer.window.remove_dock_widget("all")
+            widget = open_widget()
+        assert widget.probabilities.value.name == "case probabilities"
+        assert widget.scan.value.name == "T1"
+        assert widget.segmentation.value.name == "case"
     layer = compute(qtbot, widget)
     probabilities = case.layers["case probabilities"]
     assert layer.name == "case probabilities entropy"
@@ -42,17 +51,9 @@ def test_main_job(qtbot, case, open_widget):
     assert f"Mean in the foreground: {inside:.4g} bits" in widget.result.value
     assert button(widget, "Compute").isEnabled()
     assert not button(widget, "Cancel").isEnabled()
+    check_colours(qtbot, viewer)
+    assert told() == []  # neither of slices nor of units
 
-
-def test_choices_follow_the_layers(qtbot, viewer, case_folder, open_widget):
-    widget = open_widget()
-    assert widget.probabilities.value is None
-    for name in ("case.npz", "T1.nii.gz"):
-        viewer.open(case_folder / name, plugin=PLUGIN)
-    assert widget.probabilities.value.name == "case probabilities"
-    assert widget.scan.value.name == "T1"
-    assert widget.segmentation.value is None
-    compute(qtbot, widget)
     names = [str(layer) for layer in widget.probabilities.choices]
     assert "case probabilities entropy" not in names
     viewer.layers["T1"].name = "brain"
@@ -61,7 +62,28 @@ def test_choices_follow_the_layers(qtbot, viewer, case_folder, open_widget):
     assert widget.scan.value is None
 
 
-def test_dock_closed_and_widget_destroyed_meanwhile(qtbot, case, open_widget, slow):
+def in_the_measure_menu():
+    from napari._app_model import get_app_model
+    from napari._app_model.constants import MenuId
+
+    items = get_app_model().menus.get_menu(MenuId.LAYERS_MEASURE)
+    return any("napari-uncertainty" in str(item.command.id) for item in items)
+
+
+def check_colours(qtbot, viewer):
+    """Look at all slices; in 3D, colours of the map show, not white."""
+    for order in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
+        viewer.dims.order = order
+        qtbot.wait(20)
+    viewer.dims.order = (0, 1, 2, 3)
+    viewer.dims.ndisplay = 3
+    qtbot.wait(100)
+    pixels = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    assert (pixels.min(axis=-1) > 250).mean() < 0.02
+    assert np.ptp(pixels, axis=-1).max() > 80
+
+
+def test_dock_widget_and_viewer_closed_meanwhile(qtbot, case, open_widget, slow):
     """Of a closed dock the map still comes: the viewer that asked for it is there."""
     widget = open_widget()
     click(qtbot, widget, "Compute")
@@ -85,8 +107,7 @@ def test_dock_closed_and_widget_destroyed_meanwhile(qtbot, case, open_widget, sl
     qtbot.wait(100)
     assert "case probabilities entropy" not in case.layers
 
-
-def test_viewer_closed_meanwhile(qtbot, case, open_widget, slow):
+    slow.clear()
     widget = open_widget()
     click(qtbot, widget, "Compute")
     qtbot.waitUntil(lambda: bool(folding()))
@@ -171,27 +192,3 @@ def test_three_dimensions_are_not_mirrored(qtbot, viewer, tmp_path, rng):
     # From behind, left and right change places.
     camera.set_view_direction(view_direction=(0, -1, 0), up_direction=(-1, 0, 0))
     assert bright_side() == (left, top)
-
-
-def test_shown_without_a_warning_and_readable_in_3d(qtbot, case, open_widget, told):
-    """Neither slices nor units are warned of; colours of the map show, not white."""
-    compute(qtbot, open_widget())
-    for order in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
-        case.dims.order = order
-        qtbot.wait(20)
-    assert told() == []
-    case.dims.order = (0, 1, 2, 3)
-    case.dims.ndisplay = 3
-    qtbot.wait(100)
-    pixels = case.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
-    assert (pixels.min(axis=-1) > 250).mean() < 0.02
-    assert np.ptp(pixels, axis=-1).max() > 80
-
-
-def test_in_the_measure_menu(viewer):
-    from napari._app_model import get_app_model
-    from napari._app_model.constants import MenuId
-
-    get_app_model()
-    items = get_app_model().menus.get_menu(MenuId.LAYERS_MEASURE)
-    assert any("napari-uncertainty" in str(item.command.id) for item in items)
