@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import venv
 from importlib.metadata import distribution, metadata
 from pathlib import Path
 
@@ -91,10 +92,10 @@ def wheels(tmp_path_factory):
 @pytest.mark.clean_environment
 @pytest.mark.parametrize("kind", ["wheel", "sdist", "editable"])
 def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, tmp_path):
-    run(sys.executable, "-m", "venv", "--without-pip", tmp_path)
+    venv.create(tmp_path, symlinks=os.name != "nt")
     python = tmp_path / "bin" / "python"
     options = ("--no-index", "--no-deps", "--ignore-installed", "--prefix", tmp_path)
-    run(*PIP, "install", *options, wheels[kind])
+    run(*PIP, "install", "--no-compile", *options, wheels[kind])
     [site_packages] = tmp_path.glob("lib/python*/site-packages")
     (site_packages / "npe2.pth").write_text(str(npe2_folder))
 

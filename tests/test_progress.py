@@ -36,7 +36,7 @@ def seen_in_a_terminal(*arguments, cwd):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bar_and_failures_in_a_terminal(tmp_path, rng, jobs):
     for name in ("first", "second", "third"):
-        write_case(tmp_path / "in", name, rng, (4, 30, 30, 30))
+        write_case(tmp_path / "in", name, rng)
     (tmp_path / "in" / "bad[red].npz").write_text("no archive")
     status, out, shown = seen_in_a_terminal(
         "in", "-o", "out", "--jobs", jobs, cwd=tmp_path
