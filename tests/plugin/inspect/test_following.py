@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from nibabel.affines import from_matvec
 from nibabel.orientations import apply_orientation, inv_ornt_aff
+from pytestqt.qtbot import QtBot
 from scipy.ndimage import affine_transform
 
 from generated import OBLIQUE, softmax, turn
@@ -47,6 +48,22 @@ def viewer():
 @pytest.fixture
 def case(viewer, rng):
     return add_case(viewer, rng, scan=True)
+
+
+@pytest.fixture(scope="module")
+def early(request, qapp):
+    """A widget that was opened before there was any layer."""
+    widget = open_widget(QtBot(request), ViewerModel())
+    yield widget
+    widget.stop()
+    widget.deleteLater()
+
+
+@pytest.fixture
+def empty(early):
+    """Its viewer, without layers, and the widget."""
+    yield early._viewer, early
+    early._viewer.layers.clear()
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +146,11 @@ MEASURES = {
 }
 
 
-def test_every_measure(qtbot, viewer, rng):
+def test_every_measure(qtbot, empty, rng):
     """As new maps, and in another base in place."""
+    viewer, widget = empty
     p = softmax(rng, (4, 8, 9, 10))
     net = viewer.add_image(p)
-    widget = open_widget(qtbot, viewer)
     for (measure, base), (values, unit) in MEASURES.items():
         asked = partial(compute_as, viewer, net, measure=measure, base=base)
         found_after(qtbot, widget, asked)
@@ -148,23 +165,25 @@ def test_every_measure(qtbot, viewer, rng):
 
 @pytest.mark.parametrize("placed", [True, False], ids=["with a place", "without"])
 @pytest.mark.parametrize("shape", [SHAPE, (20, 30)], ids=str)
-def test_layers_of_other_readers(qtbot, viewer, rng, placed, shape):
+def test_layers_of_other_readers(qtbot, empty, rng, placed, shape):
+    viewer, widget = empty
     labels = asymmetric(shape)
     p = network(labels, rng)
     scale = (2.0, 3.0, 4.0)[: len(shape)] if placed else (1,) * len(shape)
     net = viewer.add_image(p, scale=(1, *scale), name="net")
     viewer.add_labels(labels, scale=scale, name="labels")
     compute(viewer, net)
-    widget = open_widget(qtbot, viewer)
+    settle(qtbot, widget)
     assert widget.message.text() == "Classes by 'labels'"
     check_table(widget, bits(p), labels)
 
 
-def test_a_flat_image_has_no_planes_and_no_3d(qtbot, viewer, rng):
+def test_a_flat_image_has_no_planes_and_no_3d(qtbot, empty, rng):
+    viewer, widget = empty
     labels = asymmetric((20, 30))
     net = viewer.add_image(network(labels, rng), name="net")
     compute(viewer, net)
-    widget = open_widget(qtbot, viewer)
+    settle(qtbot, widget)
     enabled = {
         name for name, one in widget.stage.buttons.buttons.items() if one.isEnabled()
     }
@@ -174,11 +193,12 @@ def test_a_flat_image_has_no_planes_and_no_3d(qtbot, viewer, rng):
     qtbot.waitUntil(widget.stage.buttons.buttons["Side by side"].isEnabled)
 
 
-def test_probabilities_without_a_place(qtbot, viewer, rng):
+def test_probabilities_without_a_place(qtbot, empty, rng):
     """As of an .npz without a NIfTI beside it."""
+    viewer, widget = empty
     p = softmax(rng, (4, 8, 9, 10))
     compute(viewer, add(viewer, ProbabilityMap(p, NAMES, name="net")))
-    widget = open_widget(qtbot, viewer)
+    settle(qtbot, widget)
     check_table(widget, bits(p), p.argmax(axis=0))
     assert list(table_of(widget)["name"]) == list(NAMES)
 
@@ -240,11 +260,12 @@ def test_a_map_that_is_shown_resampled(qtbot, viewer, rng):
         np.testing.assert_allclose(ras, (OBLIQUE @ (*voxel, 1))[:3], atol=1e-9)
 
 
-def test_voxels_without_data_are_in_no_class(qtbot, viewer, rng):
+def test_voxels_without_data_are_in_no_class(qtbot, empty, rng):
+    viewer, widget = empty
     p = softmax(rng, (4, 8, 9, 10))
     p[:, :2], p[1, 5, 5, 5] = 0, np.nan
     compute(viewer, viewer.add_image(p, contrast_limits=(0, 1)))
-    widget = open_widget(qtbot, viewer)
+    settle(qtbot, widget)
     there = np.isfinite(p).all(axis=0) & (p.sum(axis=0) > 0)
     check_table(widget, bits(np.nan_to_num(p)), np.argmax(p, axis=0), there)
     assert table_of(widget)["voxels"].sum() == there.sum()
@@ -260,7 +281,8 @@ def test_labels_of_an_atlas(qtbot, alone):
     assert list(table_of(widget).index) == [0, 17, 1_000_012, 2**31 - 1]
 
 
-def test_lazy_labels(qtbot, viewer, rng):
+def test_lazy_labels(qtbot, empty, rng):
+    viewer, widget = empty
     from dask.array import from_array
 
     labels = asymmetric(SHAPE)
@@ -268,15 +290,16 @@ def test_lazy_labels(qtbot, viewer, rng):
     net = viewer.add_image(p, scale=(1, 2, 2, 2))
     viewer.add_labels(from_array(labels, chunks=5), scale=(2, 2, 2))
     compute(viewer, net)
-    widget = open_widget(qtbot, viewer)
+    settle(qtbot, widget)
     check_table(widget, bits(p), labels)
 
 
-def test_foreground_only(qtbot, viewer, rng):
+def test_foreground_only(qtbot, empty, rng):
+    viewer, widget = empty
     case = add_case(viewer, rng)
     viewer.layers.remove(case.map)
     compute_as(viewer, case.probabilities, case.segmentation, foreground_only=True)
-    widget = open_widget(qtbot, viewer)
+    settle(qtbot, widget)
     check_table(widget, np.where(case.labels, case.entropy, 0), case.labels)
 
 
