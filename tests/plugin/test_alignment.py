@@ -90,10 +90,18 @@ def test_what_is_seen_coincides(qtbot, model, first, second, told):
     assert sum("resampled onto its axes" in message for message in told()) == 2
 
 
-def test_in_a_window_nothing_warns_of_tilts(qtbot, viewer, told):
+def test_in_a_window_nothing_warns_of_tilts(qtbot, viewer, tmp_path, rng, told):
+    """Neither of layers, nor of files, which are aligned when they are opened."""
     for first, second in ((TILTED, OBLIQUE), (UPRIGHT, SHEARED)):
         viewer.layers.clear()
         check_coincidence(qtbot, viewer, first, second)
+    viewer.layers.clear()
+    for name, affine in (("T1", UPRIGHT), ("T2", TILTED)):
+        noise = rng.random(SHAPES[id(affine)])
+        data = (1000 * ball(affine) + noise).astype(np.float32)
+        nib.Nifti1Image(data, affine).to_filename(tmp_path / f"{name}.nii.gz")
+    viewer.open([tmp_path / "T1.nii.gz", tmp_path / "T2.nii.gz"], plugin=PLUGIN)
+    settled(qtbot, viewer.layers["T2"])
     assert not [one for one in told() if "Non-orthogonal" in one or "Incons" in one]
 
 
@@ -165,15 +173,6 @@ def test_a_scan_added_last_leads(qtbot, model):
     assert seg.editable
 
 
-def test_files_are_aligned_when_opened(qtbot, viewer, tmp_path, rng):
-    for name, affine in (("T1", UPRIGHT), ("T2", TILTED)):
-        noise = rng.random(SHAPES[id(affine)])
-        data = (1000 * ball(affine) + noise).astype(np.float32)
-        nib.Nifti1Image(data, affine).to_filename(tmp_path / f"{name}.nii.gz")
-    viewer.open([tmp_path / "T1.nii.gz", tmp_path / "T2.nii.gz"], plugin=PLUGIN)
-    settled(qtbot, viewer.layers["T2"])
-
-
 def test_one_study_is_left_alone(model):
     """Rounding is no tilt, and neither is another voxel size or a crop."""
     grid = Grid((256, 256, 256), from_matvec(0.47 * turn(11.5, 0), (-40, 60, 20)))
@@ -223,7 +222,7 @@ def test_a_picture_waits_for_what_is_resampled(make_napari_viewer, monkeypatch):
     """As `view SCAN SEGMENTATION PROBABILITIES --screenshot` does."""
     from napari_uncertainty.plugin import session
 
-    monkeypatch.setattr(session.napari, "Viewer", lambda: make_napari_viewer(show=True))
+    monkeypatch.setattr(session.napari, "Viewer", make_napari_viewer)
     volumes = (scan(UPRIGHT, "T1"), labels(TILTED), probabilities(TILTED))
     viewer = session.open_case(volumes)
     entropy = session.compute(viewer)

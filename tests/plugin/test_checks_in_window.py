@@ -99,21 +99,6 @@ def test_a_mirrored_softmax_is_told_and_mended(
     assert any(line.startswith("✗") for line in listed(widget))
 
 
-def test_a_place_from_the_scan(qtbot, viewer, open_widget, tmp_path, told):
-    write(tmp_path)
-    (tmp_path / "case.nii.gz").unlink()
-    opened(viewer, tmp_path, ("T1.nii.gz", "case.npz"))
-    assert any("its place in space is unknown" in message for message in told())
-    widget = open_widget()
-    layer = compute(qtbot, widget)
-    assert layer_grid(layer) is None
-    assert "does not say where it lies" in widget.checks.reason.value
-    assert compute(qtbot, widget, "Apply this placement") == layer
-    assert layer_grid(layer).same_place(layer_grid(viewer.layers["T1"]))
-    np.testing.assert_allclose(layer.scale, viewer.layers["T1"].scale)
-    assert not any("Incons" in message or "orthog" in message for message in told())
-
-
 def test_where_the_pointer_is(qtbot, model, tmp_path):
     write(tmp_path)
     opened(model, tmp_path)
@@ -140,24 +125,38 @@ def test_where_the_pointer_is(qtbot, model, tmp_path):
     qtbot.waitUntil(lambda: len(model.cursor.events.position.callbacks) == listening)
 
 
-def test_no_message_in_any_orientation(qtbot, viewer, open_widget, tmp_path, told):
+def test_a_place_from_the_scan_and_another_orientation(
+    qtbot, viewer, open_widget, tmp_path, told
+):
+    """Nothing warns of tilts or units.
+
+    Of axes that run as the scan's it is tested where the whole job is.
+    """
+    write(tmp_path)
+    (tmp_path / "case.nii.gz").unlink()
+    opened(viewer, tmp_path, ("T1.nii.gz", "case.npz"))
+    assert any("its place in space is unknown" in message for message in told())
     widget = open_widget()
-    for order, flips in (
-        ((0, 1, 2), (1, 1, 1)),
-        ((2, 0, 1), (-1, 1, -1)),
-    ):
-        viewer.layers.clear()
-        viewer.dims.ndisplay = 2
-        orientation = np.stack([order, flips], axis=1)
-        write(tmp_path, affine=OBLIQUE @ inv_ornt_aff(orientation, SHAPE))
-        opened(viewer, tmp_path)
-        compute(qtbot, widget)
-        for plane in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
-            viewer.dims.order = plane
-            qtbot.wait(10)
-        viewer.dims.ndisplay = 3
+    layer = compute(qtbot, widget)
+    assert layer_grid(layer) is None
+    assert "does not say where it lies" in widget.checks.reason.value
+    assert compute(qtbot, widget, "Apply this placement") == layer
+    assert layer_grid(layer).same_place(layer_grid(viewer.layers["T1"]))
+    np.testing.assert_allclose(layer.scale, viewer.layers["T1"].scale)
+    assert not any("Incons" in message or "orthog" in message for message in told())
+
+    viewer.layers.clear()
+    before = told()
+    orientation = np.stack([(2, 0, 1), (-1, 1, -1)], axis=1)
+    write(tmp_path, affine=OBLIQUE @ inv_ornt_aff(orientation, SHAPE))
+    opened(viewer, tmp_path)
+    compute(qtbot, widget)
+    for plane in ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)):
+        viewer.dims.order = plane
         qtbot.wait(10)
-    assert told() == []
+    viewer.dims.ndisplay = 3
+    qtbot.wait(10)
+    assert told() == before
 
 
 def test_layers_removed_before_a_placement_is_applied(
