@@ -349,12 +349,12 @@ def test_a_comparison_is_not_made_twice(few, tmp_path, rng):
 def test_processes_write_the_same_bytes(few, tmp_path):
     mirror(few / "b.npz")
     (few / "c.nii.gz").unlink()
-    options = ("--labels", few, "--place")
+    options = ("--labels", few, "--place", "--hotspots", 4)
     one = run_here(few, "-o", tmp_path / "here", *options)
     two = run_here(few, "-o", tmp_path / "there", *options, "--jobs", 2)
     assert (one[0], two[0]) == (1, 1)  # c has no segmentation
     here = contents(tmp_path / "here")
-    assert len(here) == 2 * 3 + 1  # map, JSON and table of each
+    assert len(here) == 2 * 4 + 1  # map, JSON and two tables of each
     assert contents(tmp_path / "there") == here
 
 
