@@ -85,15 +85,15 @@ def tick(widget, name, state=CHECKED):
     item.setCheckState(state)
 
 
-# -- in a window --------------------------------------------------------------
+# -- which are ticked, and what is made of them -------------------------------
 
 
-def test_two_folds_by_clicking(qtbot, viewer, open_widget, tmp_path, rng):
+def test_two_folds_by_clicking(qtbot, model, open_in_model, tmp_path, rng):
     members = fold_files(tmp_path, rng)
     for name in ("fold_0", "fold_1"):
-        viewer.open(tmp_path / name / "case.npz", plugin=PLUGIN)
-    first, other = viewer.layers[1], viewer.layers[0]  # the one opened last is chosen
-    widget = open_widget()
+        model.open(tmp_path / name / "case.npz", plugin=PLUGIN)
+    first, other = model.layers[1], model.layers[0]  # the one opened last is chosen
+    widget = open_in_model()
     assert not widget.members.list.isVisible()
     widget.measure.native.setCurrentText("Mutual information (members)")
     qtbot.waitUntil(widget.members.list.isVisible)
@@ -120,17 +120,13 @@ def test_two_folds_by_clicking(qtbot, viewer, open_widget, tmp_path, rng):
     )
     assert layer.contrast_limits == [0, 1]
     assert any(one["name"] == "members" for one in info["checks"])
-    before = list(viewer.layers)
+    before = list(model.layers)
     layer.colormap = "viridis"
     assert compute(qtbot, widget) == layer  # in place
-    assert list(viewer.layers) == before
+    assert list(model.layers) == before
     assert layer.colormap.name == "viridis"
-    viewer.window.remove_dock_widget("all")
-    again = open_widget()  # the measure is remembered
+    again = open_in_model()  # the measure is remembered
     qtbot.waitUntil(again.members.list.isVisible)
-
-
-# -- without a window around it -----------------------------------------------
 
 
 def add_members(viewer, rng, n=3, shape=(4, *SHAPE)):

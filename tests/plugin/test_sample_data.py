@@ -9,8 +9,13 @@ from napari_uncertainty.plugin.sample_data import mni152
 from napari_uncertainty.sample import mni152_case
 
 
-def test_softmax_and_its_argmax():
-    scan, labels, probabilities = mni152_case(resolution=4)
+@pytest.fixture(scope="module")
+def coarse():
+    return mni152_case(resolution=4)
+
+
+def test_softmax_and_its_argmax(coarse):
+    scan, labels, probabilities = coarse
     sums = probabilities.values.sum(axis=0, dtype=np.float64)
     np.testing.assert_allclose(sums, 1, atol=1e-6)
     assert probabilities.values.min() >= 0
@@ -20,7 +25,8 @@ def test_softmax_and_its_argmax():
     np.testing.assert_allclose(scan.grid.zooms, 4)
 
 
-def test_layers():
+def test_layers(coarse, monkeypatch):
+    monkeypatch.setattr("napari_uncertainty.sample.mni152_case", lambda: coarse)
     kinds = [(kind, options["name"]) for _, options, kind in mni152()]
     assert kinds == [
         ("image", "MNI152 T1"),
