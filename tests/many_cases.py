@@ -79,4 +79,4 @@ def wait_until(condition, what):
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, f"waited in vain until {what}"
-        time.sleep(0.002)
+        time.sleep(0.005)

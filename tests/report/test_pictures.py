@@ -66,12 +66,16 @@ def test_what_is_on_the_right_shows_on_the_left(order, flips):
     stored = turned(nib.Nifti1Image(ras, RAS), order, flips)
     grid = Grid(stored.shape, stored.affine)
     to_stored = np.linalg.inv(stored.affine) @ RAS
-    for number, across in enumerate((2, 1, 0)):
+    voxels = []
+    for across in (2, 1, 0):
         place = middle.copy()
         place[across] = marker[across]
         voxel = np.rint(nib.affines.apply_affine(to_stored, place)).astype(int)
-        page = page_of(a_case(stored.get_fdata(), [tuple(voxel.tolist())], grid=grid))
-        alpha = maps(page)[number][..., 3]
+        voxels.append(tuple(voxel.tolist()))
+    pictures = maps(page_of(a_case(stored.get_fdata(), voxels, grid=grid)))
+    assert len(pictures) == 9
+    for picture in pictures[::4]:  # of the first place the axial one, and so on
+        alpha = picture[..., 3]
         ((row, column),) = np.argwhere(alpha)
         assert row < alpha.shape[0] // 2
         assert column < alpha.shape[1] // 2
