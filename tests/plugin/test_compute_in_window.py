@@ -83,36 +83,39 @@ def check_colours(qtbot, viewer):
     assert np.ptp(pixels, axis=-1).max() > 80
 
 
-def test_dock_widget_and_viewer_closed_meanwhile(qtbot, case, open_widget, slow):
+def test_dock_widget_and_viewer_closed_meanwhile(
+    qtbot, viewer, case_folder, open_widget, slow
+):
     """Of a closed dock the map still comes: the viewer that asked for it is there."""
+    viewer.open(case_folder / "case.npz", plugin=PLUGIN)
     widget = open_widget()
     click(qtbot, widget, "Compute")
     qtbot.waitUntil(lambda: bool(folding()))
-    case.window.remove_dock_widget("all")
+    viewer.window.remove_dock_widget("all")
     slow.set()
-    qtbot.waitUntil(lambda: "case probabilities entropy" in case.layers)
+    qtbot.waitUntil(lambda: "case probabilities entropy" in viewer.layers)
     widget.native.deleteLater()
 
-    case.layers.remove("case probabilities entropy")
+    viewer.layers.remove("case probabilities entropy")
     slow.clear()
     widget = open_widget()
     click(qtbot, widget, "Compute")
     qtbot.waitUntil(lambda: bool(folding()))
     # Told after the widget itself, which has cancelled by then.
     widget.native.destroyed.connect(lambda: slow.set())
-    case.window.remove_dock_widget("all")
+    viewer.window.remove_dock_widget("all")
     widget.native.deleteLater()
     del widget
     qtbot.waitUntil(lambda: not folding(), timeout=5000)
     qtbot.wait(100)
-    assert "case probabilities entropy" not in case.layers
+    assert "case probabilities entropy" not in viewer.layers
 
     slow.clear()
     widget = open_widget()
     click(qtbot, widget, "Compute")
     qtbot.waitUntil(lambda: bool(folding()))
     widget.native.destroyed.connect(lambda: slow.set())
-    case.close()
+    viewer.close()
     qtbot.waitUntil(lambda: not folding(), timeout=5000)
     qtbot.wait(100)
 
