@@ -141,6 +141,8 @@ def found_after(qtbot, widget, change, *args):
     """Wait for other numbers, which are to come after this."""
     with qtbot.waitSignal(widget.following.found):
         change(*args)
+    # Those were of what was looked at before, perhaps.
+    settle(qtbot, widget)
 
 
 def table_of(widget):

@@ -381,7 +381,6 @@ def test_surfaces_follow_the_labels(qtbot, own, told):
 
     def relabel(wanted):
         found_after(qtbot, widget, setattr, own.segmentation, "data", wanted)
-        settle(qtbot, widget)
 
     show_scene(qtbot, widget, "Surface")
     before = surfaces(own.viewer)[0].data[0]
