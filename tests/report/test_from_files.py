@@ -498,8 +498,9 @@ def test_of_a_review(files, saved):
     assert len(gathered(path, count=2).case.stops) == 2
 
 
-@pytest.mark.parametrize("folder", ["in", "out", "user/reviews"])
-@pytest.mark.parametrize("networks", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("folder", "networks"), [("in", 0), ("out", 1), ("user/reviews", 2)]
+)
 def test_the_review_of_a_map_is_found_by_its_content(files, folder, networks):
     files.write()
     path = files.folder / folder / "some_review.json"
