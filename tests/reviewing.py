@@ -10,10 +10,11 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from napari.components import ViewerModel
 
 from generated import OBLIQUE
 from in_viewer import compute
-from inspecting import NAMES, SETTLE_MS, bits, network
+from inspecting import NAMES, SETTLE_MS, bits, callbacks, network
 from napari_uncertainty import Grid
 from napari_uncertainty.hotspots import Wanted, iter_hotspots
 from napari_uncertainty.io import open_volume
@@ -116,6 +117,73 @@ def open_case(viewer, files, scan=False, segmentation=True):
     net = open_file(viewer, files.probabilities)
     shown, _ = compute(viewer, net, scan)
     return Opened(viewer, files, labels, net, shown, scan)
+
+
+class Kept:
+    """A case that is opened once, for all tests that leave its files and layers.
+
+    A test that has changed either has the next one begin with others.
+    """
+
+    def __init__(self, new_folder):
+        self._new_folder, self._files, self._opened = new_folder, None, {}
+
+    @property
+    def files(self):
+        """As they were written, without reviews."""
+        if self._files is not None:
+            for path in times_of(self._files.folder).keys() - self._written:
+                path.unlink()
+        if self._files is None or times_of(self._files.folder) != self._written:
+            folder = self._new_folder("kept") / "study"
+            self._files = write_case(folder, np.random.default_rng(20260101))
+            self._written, self._opened = times_of(folder), {}
+        return self._files
+
+    def case(self, number=0, scan=False):
+        """As it was opened, in a viewer of its own for each number."""
+        files, key = self.files, (number, scan)
+        if key in self._opened:
+            case, contents, settings = self._opened[key]
+            if contents_of(case) == contents:
+                for owner, name, value in settings:
+                    setattr(owner, name, value)
+                return case
+        case = open_case(ViewerModel(), files, scan)
+        self._opened[key] = case, contents_of(case), settings_of(case)
+        return case
+
+
+def times_of(folder):
+    """When the files of a folder were written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("*")}
+
+
+def contents_of(case):
+    """What a review must leave as it is, and so must those who share a case."""
+    viewer, labels = case.viewer, case.segmentation
+    return (
+        [(layer, id(layer.data)) for layer in viewer.layers],
+        np.asarray(labels.data).tobytes(),
+        len(labels._undo_history) + len(labels._redo_history),
+        dict(viewer.keymap),
+        callbacks(viewer),
+    )
+
+
+def settings_of(case):
+    """What a person sets when going through the hotspots."""
+    viewer, labels = case.viewer, case.segmentation
+    names = [
+        *((viewer.dims, name) for name in ("ndisplay", "order", "point")),
+        *((viewer.scene.camera, name) for name in ("angles", "center", "zoom")),
+        *((layer, "visible") for layer in viewer.layers),
+        *((labels, name) for name in ("mode", "selected_label")),
+        (viewer.layers.selection, "active"),
+    ]
+    values = [(owner, name, getattr(owner, name)) for owner, name in names]
+    # A copy, for napari sets metadata in place.
+    return [*values, (labels, "metadata", dict(labels.metadata))]
 
 
 def material(case, wanted=WANTED, several=True, prefer="beside", segmentation=None):

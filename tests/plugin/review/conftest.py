@@ -1,9 +1,8 @@
 """Fixtures of reviews: a case in files, its layers without a window, a desk."""
 
 import pytest
-from napari.components import ViewerModel
 
-from reviewing import desks, open_case, redirect, write_case
+from reviewing import Kept, desks, redirect
 
 
 @pytest.fixture(autouse=True)
@@ -11,14 +10,19 @@ def own_folder(tmp_path, monkeypatch):
     return redirect(tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def files(tmp_path, rng):
-    return write_case(tmp_path / "study", rng)
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    return Kept(tmp_path_factory.mktemp)
 
 
 @pytest.fixture
-def case(qapp, files):
-    return open_case(ViewerModel(), files)
+def files(kept):
+    return kept.files
+
+
+@pytest.fixture
+def case(qapp, kept):
+    return kept.case()
 
 
 @pytest.fixture

@@ -463,9 +463,9 @@ def test_an_option_that_cannot_be(qtbot, open_desk, case):
 
 
 @pytest.fixture
-def pair(open_desk, files):
+def pair(open_desk, kept):
     """Two viewers with the same files."""
-    cases = [open_case(ViewerModel(), files) for _ in range(2)]
+    cases = [kept.case(number) for number in range(2)]
     return [(case, open_desk(case.viewer)) for case in cases]
 
 

@@ -30,8 +30,8 @@ from reviewing import (
 
 
 @pytest.fixture
-def case(qapp, files):
-    return open_case(ViewerModel(), files, scan=True)
+def case(qapp, kept):
+    return kept.case(scan=True)
 
 
 @pytest.fixture

@@ -408,8 +408,8 @@ def test_points_removed_by_hand(widget, case):
 
 
 @pytest.fixture
-def other(open_widget, files):
-    return open_widget(open_case(ViewerModel(), files).viewer)
+def other(open_widget, kept):
+    return open_widget(kept.case(1).viewer)
 
 
 def test_another_window(widget, other):
