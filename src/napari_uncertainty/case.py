@@ -56,6 +56,7 @@ def iter_case(
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
+    channel: int | str | None = None,
     members: Sequence[Member] = (),
     name: str = "probabilities",
     grid: Grid | None = None,
@@ -69,7 +70,7 @@ def iter_case(
 
     Parameters
     ----------
-    probabilities, class_axis, base, kind, temperature
+    probabilities, class_axis, base, kind, temperature, channel
         As for :func:`napari_uncertainty.entropy`.
     measure : str
         Name of the measure, of one member or of several.
@@ -95,7 +96,9 @@ def iter_case(
     measures = tuple(dict.fromkeys((measure, LEAST_CONFIDENCE.name)))
     fold: Generator[float, None, UncertaintyMaps | None]
     if measure in ENSEMBLE_MEASURES:
-        fold = iter_ensemble(members, measures, base=base, on_first=True, cancel=cancel)
+        fold = iter_ensemble(
+            members, measures, base=base, channel=channel, on_first=True, cancel=cancel
+        )
     else:
         fold = iter_fold(
             probabilities,
@@ -104,6 +107,7 @@ def iter_case(
             base=base,
             kind=kind,
             temperature=temperature,
+            channel=channel,
             cancel=cancel,
         )
     maps = yield from part(fold, 0, 1 if segmentation is None else FOLD_SHARE)

@@ -14,6 +14,7 @@ from .cli_options import (
     Array,
     BaseName,
     BaseOption,
+    Channel,
     ClassAxis,
     Jobs,
     Kind,
@@ -72,6 +73,7 @@ def map_cases(
     temperature: Temperature = 1.0,
     array: Array = None,
     class_axis: ClassAxis = AUTO,
+    channel: Channel = None,
     base: BaseOption = BaseName.BITS,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
@@ -125,7 +127,7 @@ def map_cases(
     like = Task(
         "", "", str(folder), measures_of(measure, ensemble), base_of(base),
         place=place, hotspots=hotspots,
-        how=interpretation_of(kind, temperature, array, class_axis),
+        how=interpretation_of(kind, temperature, array, class_axis, channel),
     )  # fmt: skip
     with TerminalWatcher() as watcher:
         try:

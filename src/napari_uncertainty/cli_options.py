@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .kinds import AUTO, KINDS, LOGITS
+from .kinds import AUTO, KINDS, LOGITS, SIGMOID
 from .measures import (
     ALL_MEASURES,
     ENSEMBLE_MEASURES,
@@ -107,6 +107,17 @@ Array = Annotated[
     ),
 ]
 
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        "--channel",
+        metavar="NAME",
+        help="Of independent channels, the one to measure, by name or number from 0; "
+        "by default all of them together.",
+        show_default=False,
+    ),
+]
+
 ClassAxis = Annotated[
     str,
     typer.Option(
@@ -150,11 +161,17 @@ def measures_of(asked: Sequence[Any] | None, ensemble: bool) -> tuple[str, ...]:
 
 
 def interpretation_of(
-    kind: KindName, temperature: float, array: str | None, class_axis: str
+    kind: KindName,
+    temperature: float,
+    array: str | None,
+    class_axis: str,
+    channel: str | None = None,
 ) -> Interpretation:
     """How values are to be taken; BadParameter where that makes no sense."""
     from .batch.interpretation import Interpretation
 
+    if channel is not None and kind.value not in (AUTO, SIGMOID.name):
+        raise typer.BadParameter("--channel is for independent channels alone.")
     if temperature != 1 and kind.value not in (AUTO, LOGITS.name):
         raise typer.BadParameter("--temperature is for logits alone.")
     axis = None
@@ -167,7 +184,7 @@ def interpretation_of(
             ) from None
     named = None if kind.value == AUTO else str(kind.value)
     try:
-        return Interpretation(named, temperature, array, axis)
+        return Interpretation(named, temperature, array, axis, channel)
     except ValueError:
         raise typer.BadParameter(
             f"--temperature is a number above 0, not {temperature:g}."

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import InputError
+
 Array = np.ndarray[Any, Any]
 
 #: To find the kind from the values.
@@ -115,14 +117,75 @@ def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -
     return n_channels
 
 
-def n_states_of(kind: str, n_channels: int) -> int:
-    """How many outcomes the probabilities of a voxel are about.
+def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
+    """How many outcomes a measure of a voxel is about.
 
-    Those of C independent channels are about 2^C: any of them may be there or not.
+    That of C independent channels is about 2^C, for any of them may be there or not;
+    that of one `channel` is about two.
     """
+    if channel is not None:
+        return 2
     if kind == SIGMOID.name:
         return int(2**n_channels)
     return n_classes_of(kind, n_channels)
+
+
+def find_channel(
+    channel: int | str | None, n_channels: int, names: Sequence[str] = ()
+) -> int | None:
+    """Which channel is meant, from 0; None where none is.
+
+    Parameters
+    ----------
+    channel : int or str or None
+        Its number, from 0, or its name.
+    n_channels : int
+        How many there are.
+    names : sequence of str
+        One for each; empty where they are not known.
+
+    Raises
+    ------
+    InputError
+        If there is no such channel.
+    """
+    if channel is None:
+        return None
+    if isinstance(channel, str) and channel in names:
+        return list(names).index(channel)
+    number = int(channel) if str(channel).isdecimal() else -1
+    if number not in range(n_channels):
+        there = f" ({', '.join(names)})" if names else ""
+        raise InputError(
+            f"There is no channel {channel!r}; give a number from 0 to "
+            f"{n_channels - 1}, or a name{there}."
+        )
+    return number
+
+
+def name_of_channel(channel: int | None, names: Sequence[str] = ()) -> str | None:
+    """What to call a channel: its number, where the names are not known."""
+    if channel is None:
+        return None
+    return names[channel] if names else str(channel)
+
+
+def require_independent(kind: str, channel: int | None) -> None:
+    """Raise InputError where one channel is asked for, and channels say nothing alone.
+
+    Parameters
+    ----------
+    kind : str
+        What the values were taken for.
+    channel : int or None
+        The channel that is asked for.
+    """
+    if channel is not None and kind != SIGMOID.name:
+        raise InputError(
+            f"One channel alone can be asked for of {SIGMOID.title.lower()}, and these "
+            f"values were taken for {KINDS[kind].title.lower()}; if its channels are "
+            f"independent, name the kind ({SIGMOID.name}), else ask for all."
+        )
 
 
 def names_of_classes(

@@ -60,6 +60,7 @@ def provenance(
         "unit": ALL_MEASURES[measure].unit(maps.base),
         "kind": maps.kind,
         "temperature": maps.temperature,
+        "channel": maps.channel,
         "n_states": maps.n_states,
         "n_classes": maps.n_classes,
         "class_names": list(class_names),

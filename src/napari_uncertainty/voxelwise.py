@@ -28,6 +28,7 @@ def entropy(
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
+    channel: int | str | None = None,
     threads: int | None = None,
 ) -> Array:
     """Shannon entropy of the class probabilities, voxel by voxel.
@@ -51,6 +52,9 @@ def entropy(
         says, or else "auto"; and "softmax" of an array.
     temperature : float
         What logits are divided by.
+    channel : int or str or None
+        Number, from 0, or name of the one channel to measure, of independent channels;
+        by default all of them together.
     threads : int or None
         How many threads compute; by default as many as there are processors that this
         process may use. A dask result is computed as dask is told to.
@@ -96,6 +100,7 @@ def entropy(
         base=base,
         kind=kind,
         temperature=temperature,
+        channel=channel,
         threads=threads,
         predict=False,
     )
@@ -111,6 +116,7 @@ def uncertainty(
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
+    channel: int | str | None = None,
     threads: int | None = None,
 ) -> UncertaintyMaps:
     """All asked measures, the prediction and the no-data mask, in one pass.
@@ -123,7 +129,7 @@ def uncertainty(
         Class probabilities.
     measures : sequence of str
         Names from :data:`napari_uncertainty.MEASURES`.
-    class_axis, base, kind, temperature, threads
+    class_axis, base, kind, temperature, channel, threads
         As for :func:`entropy`.
 
     Returns
@@ -138,6 +144,7 @@ def uncertainty(
         base=base,
         kind=kind,
         temperature=temperature,
+        channel=channel,
         threads=threads,
     )
 
@@ -174,6 +181,7 @@ def ensemble_uncertainty(
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
+    channel: int | str | None = None,
     threads: int | None = None,
 ) -> EnsembleMaps:
     """What several members doubt together, and where they disagree.
@@ -188,7 +196,7 @@ def ensemble_uncertainty(
         Names from :data:`napari_uncertainty.ENSEMBLE_MEASURES`.
     class_axis : int
         Axis that runs over the classes, in the array of one member.
-    base, kind, temperature, threads
+    base, kind, temperature, channel, threads
         As for :func:`entropy`. Without a kind, arrays are of the kind that they look
         like.
 
@@ -239,7 +247,7 @@ def ensemble_uncertainty(
         Member(values, f"member {number}", kind=kind, temperature=temperature)
         for number, values in enumerate(arrays, len(given) + 1)
     ]
-    steps = iter_ensemble(given, measures, base=base, threads=threads)
+    steps = iter_ensemble(given, measures, base=base, channel=channel, threads=threads)
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")

@@ -179,6 +179,7 @@ def test_an_array_and_an_axis_that_are_named(tmp_path, values):
     told = json.loads((tmp_path / "out" / "case_entropy.json").read_text())
     assert told["asked"] == {
         "kind": None, "temperature": 1.0, "array": "soft", "class_axis": 2,
+        "channel": None,
     }  # fmt: skip
     again = call_here("map", path, "-o", tmp_path / "out", *words)
     assert "1 had been there" in again.stdout

@@ -24,12 +24,15 @@ class Interpretation:
         Name of the array, in a file with several.
     class_axis : int or None
         Axis that runs over the classes, in the order of the file.
+    channel : str or None
+        Number or name of the one independent channel to measure; None for all.
     """
 
     kind: str | None = None
     temperature: float = 1.0
     array: str | None = None
     class_axis: int | None = None
+    channel: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError where nothing can be taken so."""
@@ -41,6 +44,8 @@ class Interpretation:
             raise ValueError(f"the array is {self.array!r}")
         if not (self.class_axis is None or isinstance(self.class_axis, int)):
             raise ValueError(f"the class axis is {self.class_axis!r}")
+        if not (self.channel is None or isinstance(self.channel, str)):
+            raise ValueError(f"the channel is {self.channel!r}")
 
     @classmethod
     def of_map(cls, told: Mapping[str, Any]) -> Interpretation:
@@ -50,7 +55,9 @@ class Interpretation:
         """
         asked = told.get("asked")
         if not isinstance(asked, dict):
-            asked = {"kind": told.get("kind"), "temperature": told.get("temperature")}
+            asked = {
+                name: told.get(name) for name in ("kind", "temperature", "channel")
+            }
         known = {one.name for one in fields(cls)}
         return cls(
             **{

@@ -126,7 +126,10 @@ class Predictions:
         """
         steps: Generator[float, None, UncertaintyMaps | None]
         if self.together:
-            steps = iter_ensemble(self._given, measures, base=base, threads=threads)
+            steps = iter_ensemble(
+                self._given, measures, base=base, channel=self.how.channel,
+                threads=threads,
+            )  # fmt: skip
         else:
             steps = iter_fold(
                 self.first,
@@ -134,6 +137,7 @@ class Predictions:
                 base=base,
                 kind=self.how.kind,
                 temperature=self.how.temperature,
+                channel=self.how.channel,
                 threads=threads,
             )
         maps = yield from steps

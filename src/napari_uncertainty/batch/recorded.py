@@ -43,6 +43,12 @@ class Recorded(WrittenMap):
         return float(self.told.get("temperature", 1.0))
 
     @property
+    def channel(self) -> str | None:
+        """The one independent channel that it is of; None for all together."""
+        told = self.told.get("channel")
+        return None if told is None else str(told)
+
+    @property
     def undecided(self) -> float:
         """The value where two classes are equally likely."""
         return undecided(self.measure.name, self.base, self.n_states)

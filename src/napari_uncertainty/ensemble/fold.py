@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..kinds import KINDS, n_states_of
+from ..kinds import (
+    KINDS,
+    find_channel,
+    n_states_of,
+    name_of_channel,
+    require_independent,
+)
 from ..limits import available_processors
 from ..measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base, check_base
 from ..steps import part
@@ -17,7 +23,7 @@ from .blocks import Blocks
 from .dice import Overlap
 from .kernel import EnsembleKernel
 from .maps import EnsembleMaps
-from .members import Common, Member, common
+from .members import Common, Member, common, names_known_to
 from .numbers import EnsembleResults
 from .readings import First, first_of_array, iter_first_readings, tell
 from .side_by_side import SideBySide
@@ -31,6 +37,7 @@ def iter_ensemble(
     measures: Sequence[str] = tuple(ENSEMBLE_MEASURES),
     *,
     base: Base = 2,
+    channel: int | str | None = None,
     on_first: bool = False,
     threads: int | None = None,
     cancel: threading.Event | None = None,
@@ -45,6 +52,8 @@ def iter_ensemble(
         Keys of :data:`.ENSEMBLE_MEASURES`; ``"least_confidence"`` is that of the mean.
     base : 2, "e" or "classes"
         Of the logarithm.
+    channel : int or str or None
+        The one independent channel that the maps are of, by number or name.
     on_first : bool
         Whether the maps are on the voxels of the first member, instead of the smallest
         box that holds all members.
@@ -66,6 +75,8 @@ def iter_ensemble(
     """
     _check(members, measures, base)
     where = common(members, on_first)
+    names = names_known_to(members)
+    asked = find_channel(channel, members[0].values.shape[0], names)
     cancel, threads = cancel or threading.Event(), threads or available_processors()
     precision = np.result_type(
         *(_precision_for(one.values.dtype) for one in members), np.float32
@@ -73,7 +84,7 @@ def iter_ensemble(
     options: Any = {"threads": threads, "cancel": cancel}
     if all(isinstance(one.values, np.ndarray) for one in members):
         readings = [first_of_array(one, precision) for one in members]
-        kernel = _kernel(measures, base, readings)
+        kernel = _kernel(measures, base, asked, readings)
         arrays = Blocks(members, where, [one.reading for one in readings], kernel)
         results = yield from arrays.iter_fold(**options)
         deviations, overlap = arrays.deviations, arrays.overlap
@@ -85,7 +96,7 @@ def iter_ensemble(
         if first is None:
             return None
         readings, opinions, deviations = first
-        kernel = _kernel(measures, base, readings)
+        kernel = _kernel(measures, base, asked, readings)
         streams = SideBySide(sources, opinions, kernel)
         results = yield from part(streams.iter_fold(**options), 0.5, 1)
         overlap = streams.overlap
@@ -122,7 +133,7 @@ def _precision_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _kernel(
-    measures: Sequence[str], base: Base, firsts: Sequence[First]
+    measures: Sequence[str], base: Base, channel: int | None, firsts: Sequence[First]
 ) -> EnsembleKernel:
     """The arithmetic for what all members are."""
     readings = [one.reading for one in firsts]
@@ -135,14 +146,16 @@ def _kernel(
                 f"{tell(other.kind)}; members are of one kind. If one of them was "
                 "taken for the wrong one, name the kind."
             )
+    require_independent(first.kind, channel)
     return EnsembleKernel(
         tuple(dict.fromkeys(measures)),
         base,
         first.channels,
         first.n_channels + first.adds_background,
         first.n_classes,
-        n_states_of(first.kind, first.n_channels),
+        n_states_of(first.kind, first.n_channels, channel),
         first.region_order,
+        channel,
         first.precision,
     )
 
@@ -180,6 +193,7 @@ def _told(
         temperature=first.reading.temperature,
         scale=first.scale,
         n_states=kernel.n_states,
+        channel=name_of_channel(kernel.channel, names_known_to(members)),
         evidence=first.evidence,
         doubt=_once([(one.doubt, one.reading.name) for one in firsts]),
         contradiction=_once([(one.contradiction, one.reading.name) for one in firsts]),

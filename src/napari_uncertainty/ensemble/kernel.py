@@ -58,6 +58,8 @@ class EnsembleKernel:
         Of the input, of the prediction, and outcomes; see :mod:`.kinds`.
     region_order : tuple of int
         Labels that independent channels write.
+    channel : int or None
+        The one independent channel that the measures are of; None for all together.
     precision : dtype
         Of all that is computed.
     """
@@ -69,6 +71,7 @@ class EnsembleKernel:
     n_classes: int
     n_states: int
     region_order: tuple[int, ...]
+    channel: int | None
     precision: np.dtype[Any]
 
     @property
@@ -93,6 +96,9 @@ class EnsembleKernel:
             pairwise=zeros(self.asks(EXPECTED_PAIRWISE_KL.name)),
             best=np.full(shape, 1 if self.channels else 0, self.precision),
             winner=np.zeros(shape, self.label_type),
+            votes=np.zeros(shape, np.uint16)
+            if self.channel is not None and self.asks(VARIATION_RATIO.name)
+            else None,
         )
 
     def results_in_place(self, running: EnsembleRunning) -> EnsembleResults:
@@ -143,6 +149,9 @@ class EnsembleKernel:
         for one in flat[1:]:
             open_ |= one != first
         running = running.flat()
+        if running.votes is not None and label == self.channel:
+            for one in flat:
+                running.votes[...] += one > 0.5
         where = np.flatnonzero(open_)
         if len(where) == len(first):
             self._add_open(running, label, flat, slice(None))
@@ -164,6 +173,8 @@ class EnsembleKernel:
         mean = first + apart.mean(axis=0)
         differ = (apart != 0).any(axis=0)
         self._rank(running, label, mean, where)
+        if not self._measures(label):
+            return
         apart -= apart.mean(axis=0)  # from the mean now
         apart *= differ
         if running.variance is not None:
@@ -202,11 +213,16 @@ class EnsembleKernel:
         best, winner = running.best[where], running.winner[where]
         if self.channels:
             np.copyto(winner, self.region_order[label], where=mean > 0.5)
-            best *= np.maximum(mean, 1 - mean)
+            if self._measures(label):
+                best *= np.maximum(mean, 1 - mean)
         else:
             np.copyto(winner, label, where=mean > best)
             np.maximum(best, mean, out=best)
         running.best[where], running.winner[where] = best, winner
+
+    def _measures(self, label: int) -> bool:
+        """Whether the measures are of this channel, too, and not the label alone."""
+        return self.channel in (None, label)
 
     def finish(
         self,
@@ -231,11 +247,12 @@ class EnsembleKernel:
         n_members, maps = len(labels), results.maps
         np.logical_not(known, out=results.no_data)
         factor = units_per_bit(self.base, self.n_states)
+        measured = self.n_channels if self.channel is None else 1
         sources = [
             (EXPECTED_ENTROPY.name, running.expected, factor),
             (MUTUAL_INFORMATION.name, running.mutual, factor),
             (EXPECTED_PAIRWISE_KL.name, running.pairwise, factor / n_members),
-            (VARIANCE.name, running.variance, 1 / (n_members * self.n_channels)),
+            (VARIANCE.name, running.variance, 1 / (n_members * measured)),
         ]
         if PREDICTIVE_ENTROPY.name in maps:
             both = running.expected + running.mutual
@@ -246,7 +263,11 @@ class EnsembleKernel:
         if LEAST_CONFIDENCE.name in maps:
             np.subtract(1, running.best, out=maps[LEAST_CONFIDENCE.name])
         if VARIATION_RATIO.name in maps:
-            maps[VARIATION_RATIO.name][...] = _variation(labels, self.precision)
+            maps[VARIATION_RATIO.name][...] = (
+                _variation(labels, self.precision)
+                if running.votes is None
+                else np.minimum(running.votes, n_members - running.votes) / n_members
+            )
         for name, values in maps.items():
             values[results.no_data] = 0
             # Into the range that rounding may have left.

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..placement import Placement
-from ..probabilities import ProbabilityMap
+from ..probabilities import ProbabilityMap, numbered_class_names
 
 Array = np.ndarray[Any, Any]
 
@@ -77,6 +77,14 @@ def members_of(
         )
         for one, name in zip(opened, names_of_members(opened), strict=True)
     ]  # fmt: skip
+
+
+def names_known_to(members: Sequence[Member]) -> tuple[str, ...]:
+    """Names of the channels, of the first member that has any but mere numbers."""
+    for one in members:
+        if one.class_names not in ((), numbered_class_names(len(one.class_names))):
+            return one.class_names
+    return ()
 
 
 def names_of_members(opened: Sequence[ProbabilityMap]) -> list[str]:

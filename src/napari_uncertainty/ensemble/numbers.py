@@ -49,6 +49,8 @@ class EnsembleRunning:
         The largest mean; of independent channels how probable the likeliest outcome is.
     winner : ndarray of unsigned int
         The label of it.
+    votes : ndarray of unsigned int
+        How many members say that one channel is there.
     """
 
     expected: Any
@@ -57,6 +59,7 @@ class EnsembleRunning:
     pairwise: Any
     best: Any
     winner: Any
+    votes: Any
 
     def __getitem__(self, part: Any) -> EnsembleRunning:
         return self._each(lambda numbers: numbers[part])

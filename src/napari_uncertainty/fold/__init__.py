@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..evidence import Evidence, evidence_of
-from ..kinds import AUTO, KINDS, LOGITS, SOFTMAX
+from ..kinds import AUTO, KINDS, LOGITS, SIGMOID, SOFTMAX
 from ..limits import available_processors, check_room
 from ..measures import Base
 from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
@@ -45,6 +45,7 @@ def iter_fold(
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
+    channel: int | str | None = None,
     predict: bool = True,
     threads: int | None = None,
     cancel: threading.Event | None = None,
@@ -58,12 +59,13 @@ def iter_fold(
 
     Lazy arrays are computed here, the maps into memory or a temporary file. Where the
     kind of a file that has to be read from its beginning is to be found out, it is
-    taken for a softmax, and read again if it turns out to be something else.
+    taken for a softmax (for independent channels where one of them is asked for), and
+    read again if it turns out to be something else.
     """
     if threads is not None and threads < 1:
         raise ValueError(f"At least 1 thread has to compute, not {threads}.")
     values, wanted = asked(
-        probabilities, class_axis, measures, base, kind, temperature, predict
+        probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
     options: Any = {
         "threads": threads or available_processors(),
@@ -74,7 +76,10 @@ def iter_fold(
         maps = yield from _iter_fold_as(values, _decided(wanted, evidence), options)
         return None if maps is None else _told(maps, wanted, evidence)
     watched = WatchedStream.of(values)
-    first = replace(wanted, kind=SOFTMAX.name) if wanted.kind == AUTO else wanted
+    first = wanted
+    if wanted.kind == AUTO:
+        likely = SOFTMAX if wanted.channel is None else SIGMOID
+        first = replace(wanted, kind=likely.name)
     refused: InputError | None = None
     maps = None
     try:
@@ -88,7 +93,8 @@ def iter_fold(
     evidence = evidence_of(watched.sampler.sample)
     if wanted.kind == AUTO:
         decided = _decided(wanted, evidence)
-        if not KINDS[decided.kind].sums_matter:
+        alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
+        if decided.kind != first.kind and not alike:
             maps, refused = (yield from _iter_fold_as(watched, decided, options)), None
         elif maps is not None:
             maps = replace(maps, kind=decided.kind)
@@ -105,6 +111,7 @@ def fold_lazily(
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
+    channel: int | str | None = None,
     predict: bool = True,
 ) -> UncertaintyMaps | None:
     """Maps of lazy arrays (dask, zarr, HDF5), not computed yet; None for any others."""
@@ -114,7 +121,7 @@ def fold_lazily(
     if as_dask(values) is None:
         return None
     values, wanted = asked(
-        probabilities, class_axis, measures, base, kind, temperature, predict
+        probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
     evidence = None
     if wanted.kind == AUTO:
@@ -123,7 +130,14 @@ def fold_lazily(
     values = _without_logits(values, decided)
     maps = lazy_maps(values, decided.kernel(values.shape[0], values.dtype), base)
     return _told(
-        replace(maps, kind=decided.kind, temperature=temperature), wanted, evidence
+        replace(
+            maps,
+            kind=decided.kind,
+            temperature=temperature,
+            channel=wanted.channel_name,
+        ),
+        wanted,
+        evidence,
     )
 
 
@@ -210,4 +224,5 @@ def _iter_fold_as(
         temperature=wanted.temperature,
         scale=folded.scale,
         n_states=kernel.n_states,
+        channel=wanted.channel_name,
     )

@@ -3,7 +3,8 @@
 Of C independent channels with probabilities x, the measures are those of the 2^C
 outcomes together: entropies add up, Σ h(x) with h the entropy of x and 1 - x, and the
 most probable outcome has the probability Π max(x, 1 - x); the second one differs from
-it in the least certain channel.
+it in the least certain channel. Where one channel is asked for, the others only say
+which label is the most probable.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..kinds import KINDS, LOGITS, SIGMOID
+from ..kinds import KINDS, LOGITS, SIGMOID, require_independent
 from ..measures import ENTROPY, GINI, MARGIN, Base
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from .kernel import Kernel
@@ -31,8 +32,16 @@ def kernel_of(
     predict: bool,
     dtype: np.dtype[Any],
     region_order: Sequence[int] = (),
+    channel: int | None = None,
 ) -> Kernel:
-    """The arithmetic for values of a kind; see :class:`.Plan`."""
+    """The arithmetic for values of a kind; see :class:`.Plan`.
+
+    Raises
+    ------
+    InputError
+        If a channel is asked for, and the kind has none that are independent.
+    """
+    require_independent(kind, channel)
     if kind == SIGMOID.name:
         arithmetic: type[Kernel] = ChannelsKernel
     elif KINDS[kind].adds_background:
@@ -40,7 +49,9 @@ def kernel_of(
     else:
         assert kind != LOGITS.name  # these become a softmax first
         arithmetic = Kernel
-    return arithmetic.of(measures, base, n_channels, predict, dtype, kind, region_order)
+    return arithmetic.of(
+        measures, base, n_channels, predict, dtype, kind, region_order, channel
+    )
 
 
 class RestKernel(Kernel):
@@ -135,6 +146,11 @@ class ChannelsKernel(Kernel):
             p, term = scratch[0], scratch[1]
             np.clip(row, 0, 1, out=p)  # rounding may leave it by a little
             running.sums[...] += row  # infinity stays
+            if running.winner is not None:
+                label = running.winner.dtype.type(self.label_of(channel))
+                np.copyto(running.winner, label, where=p > 0.5)
+            if self.channel not in (None, channel):
+                continue
             if running.logs is not None and not binary:
                 tiny = np.finfo(p.dtype).tiny
                 running.logs[...] += p * np.log2(np.add(p, tiny, out=term), out=term)
@@ -143,9 +159,6 @@ class ChannelsKernel(Kernel):
                 np.log1p(term, out=term)
                 term *= (1 - p) / np.log(p.dtype.type(2))
                 running.logs[...] += term
-            if running.winner is not None:
-                label = running.winner.dtype.type(self.label_of(channel))
-                np.copyto(running.winner, label, where=p > 0.5)
             if running.squares is not None:
                 np.subtract(1, p, out=term)
                 running.squares[...] *= p * p + term * term

@@ -88,6 +88,7 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
             scale,
             kernel.kind,
             kernel.region_order,
+            kernel.channel,
         ),
         chunks=((rows,), *values.chunks[1:]),
         dtype=np.float32,

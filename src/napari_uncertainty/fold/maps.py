@@ -41,8 +41,12 @@ class UncertaintyMaps(Mapping[str, Any]):
     scale : float
         What stands for 1 in the input.
     n_states : int
-        How many outcomes the probabilities are about: the classes, or of C independent
-        channels 2^C. With it, :attr:`.Measure.highest` gives the largest value.
+        How many outcomes the maps are about: the classes, of C independent channels
+        2^C, of one of them 2. With it, :attr:`.Measure.highest` gives the largest
+        value.
+    channel : str or None
+        Name, or else number, of the one independent channel that the maps are of; None
+        for all together. The prediction is that of all.
     evidence : str
         What the values look like; empty where they were not looked at.
     doubt : str
@@ -64,6 +68,7 @@ class UncertaintyMaps(Mapping[str, Any]):
     temperature: float = 1.0
     scale: float = 1.0
     n_states: int = 0
+    channel: str | None = None
     evidence: str = ""
     doubt: str = ""
     contradiction: str = ""

@@ -43,6 +43,8 @@ class Plan:
         What the values are, a key of :data:`.KINDS` other than logits.
     region_order : tuple of int
         Labels that independent channels write, one after the other.
+    channel : int or None
+        The one independent channel that the measures are of; None for all together.
     factor : float
         From bits to the asked unit.
     highest : dict of str to float32
@@ -63,6 +65,7 @@ class Plan:
     n_states: int
     kind: str
     region_order: tuple[int, ...]
+    channel: int | None
     factor: float
     highest: dict[str, np.floating[Any]]
     label_type: np.dtype[Any]
@@ -79,9 +82,10 @@ class Plan:
         dtype: np.dtype[Any],
         kind: str = "softmax",
         region_order: Sequence[int] = (),
+        channel: int | None = None,
     ) -> Self:
         """Plan for values of type `dtype`."""
-        n_states = n_states_of(kind, n_channels)
+        n_states = n_states_of(kind, n_channels, channel)
         n_classes = n_classes_of(kind, n_channels, region_order)
         # float64 input is worth float64 arithmetic, and large integers need it; all
         # else fits float32.
@@ -94,6 +98,7 @@ class Plan:
             n_states=n_states,
             kind=kind,
             region_order=tuple(region_order or range(1, n_channels + 1)),
+            channel=channel,
             factor=units_per_bit(base, n_states),
             highest={
                 name: _float32_not_above(MEASURES[name].highest(base, n_states))

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..kinds import AUTO, FOREGROUND, LOGITS, SOFTMAX, check_kind
+from ..kinds import (
+    AUTO,
+    FOREGROUND,
+    LOGITS,
+    SOFTMAX,
+    check_kind,
+    find_channel,
+    name_of_channel,
+)
 from ..measures import MEASURES, Base, check_base
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
@@ -32,6 +40,8 @@ class Wanted:
         Of logits.
     region_order : tuple of int
         Labels that independent channels write; empty for 1, 2, 3, …
+    channel, channel_name : int or None, str or None
+        The one independent channel that the measures are of; None for all together.
     declared : bool
         Whether nobody named the kind: a file says it, or an array has the usual one.
     """
@@ -42,6 +52,8 @@ class Wanted:
     kind: str
     temperature: float
     region_order: tuple[int, ...]
+    channel: int | None
+    channel_name: str | None
     declared: bool
 
     def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
@@ -51,7 +63,7 @@ class Wanted:
             kind = FOREGROUND.name if channels == 1 else SOFTMAX.name
         return kernel_of(
             kind, self.measures, self.base, channels, self.predict, dtype,
-            self.region_order,
+            self.region_order, self.channel,
         )  # fmt: skip
 
 
@@ -63,6 +75,7 @@ def asked(
     kind: str | None,
     temperature: float,
     predict: bool,
+    channel: int | str | None = None,
 ) -> tuple[Any, Wanted]:
     """The values, class axis first, and what to do with them, if it makes sense."""
     check_base(base)
@@ -75,9 +88,11 @@ def asked(
     if not (np.isfinite(temperature) and temperature > 0):
         raise ValueError(f"A temperature is above 0, not {temperature!r}.")
     region_order: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
     declared = False
     if isinstance(probabilities, ProbabilityMap):
         values, region_order = probabilities.values, probabilities.region_order
+        names = probabilities.class_names
         declared = kind is None and probabilities.kind is not None
         kind = kind or probabilities.kind or AUTO
     else:
@@ -96,9 +111,11 @@ def asked(
             f"Foreground only means one channel, and there are {values.shape[0]}; "
             "choose another kind, or give one of the channels."
         )
+    number = find_channel(channel, values.shape[0], names)
     return values, Wanted(
-        tuple(measures), base, predict, kind, temperature, region_order, declared
-    )
+        tuple(measures), base, predict, kind, temperature, region_order,
+        number, name_of_channel(number, names), declared,
+    )  # fmt: skip
 
 
 def _class_first(probabilities: Any, class_axis: int) -> Any:

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold import as_dask
 from ..grid import Grid
-from ..kinds import FOREGROUND, KINDS
+from ..kinds import FOREGROUND, KINDS, SIGMOID
 from ..probabilities import (
     find_class_axis,
     lines_along,
@@ -173,6 +173,31 @@ def class_first(
     if class_axis is not None:
         return source
     return replace(source, values=source.values[np.newaxis])
+
+
+def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ...]:
+    """Names of the independent channels of a layer; none where its kind has none.
+
+    Parameters
+    ----------
+    layer : Image or None
+        Any.
+    kind : str or None
+        As somebody named it; None for what its file says.
+    """
+    if layer is None or layer.multiscale:
+        return ()
+    told = declared(layer)
+    if SIGMOID.name != (kind or told["kind"]):
+        return ()
+    axis = assumed_class_axis(layer, SIGMOID.name)
+    if axis is None:
+        return ()
+    n_channels = layer.data.shape[axis]
+    names: tuple[str, ...] = told["class_names"]
+    if len(names) == n_channels:
+        return names
+    return tuple(f"channel {number}" for number in range(n_channels))
 
 
 def declared(layer: Any) -> dict[str, Any]:

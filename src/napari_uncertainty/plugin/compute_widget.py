@@ -22,6 +22,7 @@ from ..errors import InputError
 from ..measures import ALL_MEASURES
 from .alignment import align
 from .check_list import CheckList, wrapped
+from .class_axis import independent_channels
 from .layer_choice import LayerChoice
 from .map_layer import show_map
 from .measure_choice import MeasureChoice, ValueFields
@@ -121,6 +122,7 @@ class ComputeWidget(Container[Widget]):
         self.cancel_button.changed.connect(self._cancel)
         self.probabilities.changed.connect(self._choose_companions)
         self.measure.changed.connect(self._explain_measure)
+        self.kind.changed.connect(self._offer_channels)
         self._explain_measure()
         # The window can go at any time, and takes the job with it.
         self.native.destroyed.connect(partial(_cancel_all, self._jobs))
@@ -132,9 +134,19 @@ class ComputeWidget(Container[Widget]):
         self.native.destroyed.connect(partial(Pointer.stop, self._watch))
         self.reset_choices()
 
+    def reset_choices(self, *_: Any) -> None:
+        """Follow the layer list."""
+        super().reset_choices()
+        self._offer_channels()
+
     def _choose_companions(self) -> None:
         for companion in (self.scan, self.segmentation, self.members):
             companion.reset_choices()
+        self._offer_channels()
+
+    def _offer_channels(self) -> None:
+        layer, kind = self.probabilities.value, self.fields.chosen_kind
+        self.fields.offer_channels(independent_channels(layer, kind))
 
     def _explain_measure(self) -> None:
         measure = self.measure.measure
@@ -186,6 +198,7 @@ class ComputeWidget(Container[Widget]):
             base=BASE_BY_UNIT[self.base.value],
             kind=self.fields.chosen_kind,
             temperature=self.fields.chosen_temperature,
+            channel=self.fields.chosen_channel,
             members=self.members.others,
         )
 

@@ -38,7 +38,8 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     options = inherited_transform(probabilities, request.without)
     options["contrast_limits"] = (0, highest_of(measure, result.maps))
     origin = _origin(request, result)
-    layer = _map_made_from(viewer, probabilities, measure)
+    channel = result.maps.channel
+    layer = _map_made_from(viewer, probabilities, measure, channel)
     if layer is not None:
         layer.data = values
         for name, value in options.items():
@@ -48,7 +49,7 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     chosen = preferences()
     layer = viewer.add_image(
         values,
-        name=f"{probabilities.name} {measure}",
+        name=" ".join(filter(None, (probabilities.name, measure, channel))),
         colormap=transparent_where_certain(chosen.colormap)
         if chosen.transparent
         else chosen.colormap,
@@ -96,13 +97,15 @@ def _keep_out_of_rolling(viewer: Any, request: Request) -> None:
         viewer.dims.rollable = tuple(rollable)
 
 
-def _map_made_from(viewer: Any, probabilities: Image, measure: str) -> Image | None:
+def _map_made_from(
+    viewer: Any, probabilities: Image, measure: str, channel: str | None
+) -> Image | None:
     for layer in viewer.layers:
         info = layer_info(layer)
         if (
             info.get("role") == "map"
             and info.get("made_from", ())[:1] == (probabilities.unique_id,)
-            and info.get("measure") == measure
+            and (info.get("measure"), info.get("channel")) == (measure, channel)
         ):
             return layer
     return None

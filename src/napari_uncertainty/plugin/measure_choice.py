@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, Widget
 
 from ..kinds import AUTO, KINDS, LOGITS
@@ -10,6 +12,8 @@ from .preferences import BASE_BY_UNIT
 
 #: What logits can be divided by.
 TEMPERATURES = (0.05, 50.0)
+
+_ALL_CHANNELS = ("All together", -1)
 
 
 class MeasureChoice(ComboBox):
@@ -39,7 +43,9 @@ class MeasureChoice(ComboBox):
 
 
 class ValueFields(Container[Widget]):
-    """Unit of the map, kind of the values, and the temperature of logits.
+    """Unit of the map, kind of the values, and what only some kinds have.
+
+    Logits have a temperature, and of independent channels one can be chosen.
 
     Parameters
     ----------
@@ -66,7 +72,13 @@ class ValueFields(Container[Widget]):
             value=temperature,
             tooltip="Logits are divided by it; above 1, the network is less sure.",
         )
-        super().__init__(widgets=[self.unit, self.kind, self.temperature])
+        self.channel = ComboBox(
+            label="Channel",
+            choices=[_ALL_CHANNELS],
+            tooltip="Which of the independent channels the map is of.",
+        )
+        super().__init__(widgets=[self.unit, self.kind, self.temperature, self.channel])
+        self.channel.visible = False
         self.margins = (0, 0, 0, 0)
         self.kind.changed.connect(self._explain)
         self._explain()
@@ -82,6 +94,18 @@ class ValueFields(Container[Widget]):
         """That of logits; 1 for all other kinds."""
         logits = self.kind.value == LOGITS.name
         return float(self.temperature.value) if logits else 1.0
+
+    @property
+    def chosen_channel(self) -> int | None:
+        """Number of the one independent channel; None for all together."""
+        number: int = self.channel.value
+        return None if number == _ALL_CHANNELS[1] else number
+
+    def offer_channels(self, names: Sequence[str]) -> None:
+        """Let one of these channels be chosen; where there are none, nothing."""
+        numbered = [(name, number) for number, name in enumerate(names)]
+        self.channel.choices = [_ALL_CHANNELS, *numbered]
+        self.channel.visible = bool(names)
 
     def _explain(self) -> None:
         kind = self.chosen_kind

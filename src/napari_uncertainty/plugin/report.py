@@ -46,5 +46,7 @@ def _kind_line(result: CaseResult, request: Request) -> str:
     else:
         who = "found from the values"
     line = f"Kind: {KINDS[maps.kind].title}, {who}"
+    if maps.channel is not None:
+        return f"{line}; '{maps.channel}' alone"
     warm = maps.kind == LOGITS.name and maps.temperature != 1
     return f"{line}; temperature {maps.temperature:g}" if warm else line

@@ -51,6 +51,8 @@ class Request:
         What to compute.
     kind, temperature : str or None, float
         What the values are, as somebody chose it; None where they have to tell.
+    channel : int or None
+        The one independent channel that the map is of; None for all together.
     notes : tuple of str
         What to tell besides the result.
     """
@@ -67,6 +69,7 @@ class Request:
     base: Base
     kind: str | None
     temperature: float
+    channel: int | None
     notes: tuple[str, ...]
 
     @classmethod
@@ -82,6 +85,7 @@ class Request:
         base: Base,
         kind: str | None = None,
         temperature: float = 1.0,
+        channel: int | None = None,
         members: Sequence[Image] = (),
     ) -> Request:
         """Check that the layers fit.
@@ -93,7 +97,7 @@ class Request:
         members : sequence of Image
             For a measure of several, those besides the probabilities.
         probabilities, scan, segmentation, foreground_only, measure, base, kind, \
-        temperature
+        temperature, channel
             As the attributes.
 
         Raises
@@ -143,6 +147,7 @@ class Request:
             base,
             kind,
             temperature,
+            channel,
             tuple(_notes(viewer, probabilities, class_axis, held, stacked)),
         )
 
@@ -183,6 +188,7 @@ class Request:
             base=self.base,
             kind=self.kind,
             temperature=self.temperature,
+            channel=self.channel,
             members=self.members,
             name=self.probabilities.name,
             grid=self.source.grid,

@@ -95,6 +95,8 @@ def _members(recorded: Recorded) -> list[tuple[str, str]]:
 
 def _kind(recorded: Recorded) -> str:
     title = KINDS[recorded.kind].title
+    if recorded.channel is not None:
+        return f"{title}, {recorded.channel} alone"
     if recorded.kind != LOGITS.name:
         return title
     return f"{title}, temperature {wording.number(recorded.temperature)}"

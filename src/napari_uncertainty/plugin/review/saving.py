@@ -230,6 +230,8 @@ def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
     opened, unit = material.opened, material.opened.material.unit
     session = opened.session
     measure = ALL_MEASURES[info["measure"]].title
+    if info.get("channel") is not None:
+        measure += f" of {info['channel']} alone"
 
     def in_unit(value: float) -> str:
         return f"{value:.4g} {unit}".strip()
