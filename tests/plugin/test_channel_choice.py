@@ -58,6 +58,7 @@ def test_a_map_of_each_channel_and_one_of_all(qtbot, viewer, widget, regions):
         widget.fields.channel.value = channel
         shown = compute(qtbot, widget)
         assert shown.name == name
+        assert widget.fields.channel.value == channel  # though a layer came
         np.testing.assert_allclose(shown.data, truth, atol=1e-6)
         assert shown.contrast_limits == [0, 2 if channel < 0 else 1]
     assert [one.name for one in viewer.layers][1:] == [
@@ -81,6 +82,7 @@ def test_only_independent_channels_are_offered(viewer, widget, regions, rng):
     assert not widget.fields.channel.native.isVisible()
     assert widget.fields.chosen_channel is None
     widget.kind.value = "auto"
+    assert widget.fields.chosen_channel is None  # not behind anybody's back
     assert offered(widget) == ["All together", *NAMES]
     plain = viewer.add_image(softmax(rng, (3, *SHAPE)), name="plain", rgb=False)
     widget.probabilities.value = plain

@@ -79,6 +79,7 @@ class ValueFields(Container[Widget]):
         )
         super().__init__(widgets=[self.unit, self.kind, self.temperature, self.channel])
         self.channel.visible = False
+        self._channels: tuple[str, ...] = ()
         self.margins = (0, 0, 0, 0)
         self.kind.changed.connect(self._explain)
         self._explain()
@@ -102,9 +103,12 @@ class ValueFields(Container[Widget]):
         return None if number == _ALL_CHANNELS[1] else number
 
     def offer_channels(self, names: Sequence[str]) -> None:
-        """Let one of these channels be chosen; where there are none, nothing."""
-        numbered = [(name, number) for number, name in enumerate(names)]
-        self.channel.choices = [_ALL_CHANNELS, *numbered]
+        """Let one of these channels be chosen; of the same ones, the choice stays."""
+        if self._channels != (names := tuple(names)):
+            self._channels = names
+            numbered = [(name, number) for number, name in enumerate(names)]
+            self.channel.choices = [_ALL_CHANNELS, *numbered]
+            self.channel.value = _ALL_CHANNELS[1]
         self.channel.visible = bool(names)
 
     def _explain(self) -> None:
