@@ -72,14 +72,15 @@ class ValueFields(Container[Widget]):
             value=temperature,
             tooltip="Logits are divided by it; above 1, the network is less sure.",
         )
+        self._channels = [_ALL_CHANNELS]
         self.channel = ComboBox(
             label="Channel",
-            choices=[_ALL_CHANNELS],
+            # Asked for again whenever layers come or go.
+            choices=lambda _: self._channels,
             tooltip="Which of the independent channels the map is of.",
         )
         super().__init__(widgets=[self.unit, self.kind, self.temperature, self.channel])
         self.channel.visible = False
-        self._channels: tuple[str, ...] = ()
         self.margins = (0, 0, 0, 0)
         self.kind.changed.connect(self._explain)
         self._explain()
@@ -104,10 +105,10 @@ class ValueFields(Container[Widget]):
 
     def offer_channels(self, names: Sequence[str]) -> None:
         """Let one of these channels be chosen; of the same ones, the choice stays."""
-        if self._channels != (names := tuple(names)):
-            self._channels = names
-            numbered = [(name, number) for number, name in enumerate(names)]
-            self.channel.choices = [_ALL_CHANNELS, *numbered]
+        channels = [(name, number) for number, name in enumerate(names)]
+        if self._channels[1:] != channels:
+            self._channels = [_ALL_CHANNELS, *channels]
+            self.channel.reset_choices()
             self.channel.value = _ALL_CHANNELS[1]
         self.channel.visible = bool(names)
 
