@@ -9,10 +9,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Labels
 
+from calling import call_here
 from inspecting import check_table, open_widget
 from napari_uncertainty.plugin import session
 from napari_uncertainty.plugin.arrival import receive
+from napari_uncertainty.plugin.inspect.probe import Probe
+from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.opening import open_path
 from napari_uncertainty.plugin.preferences import preferences
@@ -141,6 +145,79 @@ def test_it_can_be_reviewed(viewer, files, written, tmp_path, monkeypatch):
     )
     assert review.material.names[1] == "left"
     assert review.session.path.parent == files.folder
+
+
+# -- beside what it was made from ---------------------------------------------
+
+
+@pytest.fixture
+def computed(files):
+    """A map that the command line made, which keeps in mind what it has read."""
+    output = files.folder.parent / "maps"
+    ran = call_here("map", files.probabilities, "-o", output)
+    assert ran.returncode == 0, ran.stderr
+    return output / "case_entropy.nii.gz"
+
+
+def bars(viewer, shown, files, voxel):
+    """Probabilities that the probe reads there, by label."""
+    segmentation = next(one for one in viewer.layers if isinstance(one, Labels))
+    subject = Subject.of(viewer, shown, segmentation)
+    labels = np.zeros(subject.source.values.shape, np.uint8)
+    return Probe(viewer, subject, labels).read(subject.place(voxel)).probabilities
+
+
+def test_it_knows_the_probabilities_that_are_open(
+    viewer, files, computed, tmp_path, monkeypatch
+):
+    redirect(tmp_path, monkeypatch)
+    monkeypatch.chdir(files.folder)
+    paths = (files.segmentation.name, files.probabilities.name, computed)
+    shown = opened(viewer, *paths)
+    for voxel in ((0, 0, 0), (3, 7, 4)):
+        found = bars(viewer, shown, files, voxel)
+        np.testing.assert_allclose(found, files.p[(slice(None), *voxel)], atol=1e-6)
+    review = begin(Opened(viewer, files, viewer.layers[0], None, shown, None))
+    expected = plain(
+        files.entropy, files.labels, members=[files.p], affine=files.affine
+    )
+    check_places(review.hotspots, expected)
+
+
+@pytest.mark.parametrize("why", ["gone", "changed", "another", "placed"])
+def test_it_does_not_take_others(viewer, files, computed, why):
+    probabilities = files.probabilities
+    if why == "changed":
+        np.savez(probabilities, probabilities=files.p[::-1].transpose(0, 3, 2, 1))
+    if why == "another":
+        probabilities = files.folder / "other.npz"
+        probabilities.write_bytes(files.probabilities.read_bytes())
+    if why == "placed":
+        sidecar = computed.with_name("case_entropy.json")
+        told = json.loads(sidecar.read_text()) | {"placed": "axes 1 0 2"}
+        sidecar.write_text(json.dumps(told))
+    paths = [files.segmentation, *([probabilities] * (why != "gone")), computed]
+    shown = opened(viewer, *paths)
+    assert bars(viewer, shown, files, (3, 7, 4)) is None
+
+
+def test_of_members_all_have_to_be_open(viewer, files):
+    folders = [files.folder, files.folder.parent / "fold_1"]
+    folders[1].mkdir()
+    for path in files.folder.iterdir():
+        (folders[1] / path.name).write_bytes(path.read_bytes())
+    np.savez(folders[1] / "case.npz", probabilities=files.p[::-1].transpose(0, 3, 2, 1))
+    output = files.folder.parent / "maps"
+    inputs = [folder / "case.npz" for folder in folders]
+    ran = call_here("map", "--ensemble", *inputs, "-o", output)
+    assert ran.returncode == 0, ran.stderr
+    [path] = output.glob("*mutual_information.nii.gz")
+    shown = opened(viewer, files.segmentation, inputs[0], path)
+    assert bars(viewer, shown, files, (3, 7, 4)) is None
+    opened(viewer, inputs[1])
+    found = bars(viewer, shown, files, (3, 7, 4))
+    mean = (files.p + files.p[::-1])[:, 3, 7, 4] / 2
+    np.testing.assert_allclose(found, mean, atol=1e-6)
 
 
 def test_saved_again_it_is_the_same(viewer, files, written):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Image
 
+from ..batch.states import fate
 from ..ensemble import Member
 from ..ensemble.members import common
 from ..errors import InputError
@@ -15,16 +17,40 @@ from ..grid import Grid
 from .class_axis import SPATIAL, assumed_class_axis, class_first
 from .layers import layer_info
 from .members import is_stack, member_of, sources_of_stack
+from .selection import path_of, role_of
 from .sources import Source
 
 
 def layers_made_from(layers: Iterable[Any], shown: Any) -> list[Any]:
-    """The layers that a map was made from; none if one of them is gone."""
-    there = {layer.unique_id: layer for layer in layers}
-    made_from = layer_info(shown).get("made_from", ())
+    """The layers that a map was made from; none if one of them is gone.
+
+    Of a map that was opened from a file, the layers of the files that its JSON names,
+    unless these have changed since, or the map was placed elsewhere than they say.
+    """
+    layers, info = list(layers), layer_info(shown)
+    if "made_from" in info:
+        there = {layer.unique_id: layer for layer in layers}
+        made_from = info["made_from"]
+    else:
+        there = {
+            path.resolve(): layer
+            for layer in layers
+            if role_of(layer) == "probabilities" and (path := path_of(layer))
+        }
+        made_from = _files_of(info)
     if any(one not in there for one in made_from):
         return []
     return [there[one] for one in made_from]
+
+
+def _files_of(info: Mapping[str, Any]) -> list[Path]:
+    """The files that a map was made from; none where they may hold other values now."""
+    named = [one["path"] for one in info.get("members") or ()] or [info.get("source")]
+    files = [Path(one) for one in dict.fromkeys(named) if one]
+    inputs = info.get("inputs") or []
+    if info.get("placed") or any(fate(inputs, one) != "unchanged" for one in files):
+        return []
+    return [one.resolve() for one in files]
 
 
 def opinions(
@@ -60,6 +86,9 @@ def opinions(
     if not held:
         return []
     first = held[0][1]
+    here, there = source.grid, first.grid
+    if here is not None and there is not None and not here.same_place(there):
+        return []
     found = []
     for layer, one in held:
         values = _on_first(first, one, layer)
