@@ -1,5 +1,8 @@
 """A run: what is left to do, what the watcher is told, the folder afterwards."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -134,3 +137,37 @@ def test_a_stopped_run_closes_who_computes_and_leaves_no_summary(tasks):
         run(tasks, stopped)
     assert closed
     assert sorted(contents(tasks[0].output)) == ["a_entropy.json", "a_entropy.nii.gz"]
+
+
+class Deaf:
+    """What is in the way of Ctrl-C: an exception within ``__del__`` is dropped."""
+
+    def __del__(self):
+        with suppress(KeyboardInterrupt):  # as Python does, which would tell it, too
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_python_drops_is_not_lost(tasks):
+    def execute(left):
+        for step in in_this_process(left):
+            Deaf()
+            yield step
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(tasks, execute)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not list(Path(tasks[0].output).glob("*.nii.gz"))
+
+
+def test_in_another_thread_and_under_another_handler_it_runs(tasks):
+    with ThreadPoolExecutor(1) as pool:
+        rows, _ = pool.submit(run, tasks[:1]).result()
+    assert [row.status for row in rows] == ["written"]
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        rows, _ = run(tasks[1:2])
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    assert [row.status for row in rows] == ["written"]

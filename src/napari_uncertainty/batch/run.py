@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..io.atomic import check_writable, remove_leftovers
 from .case import Step, Task, finished
+from .interrupts import keeping_interrupts
 from .summary import FILE_NAME, Row, write_summary
 
 #: Computes tasks: rows as the cases end, steps and notes for a person in between.
@@ -65,6 +66,8 @@ def run_batch(
     InputError
         If the folder cannot be written to, before anything is computed, or if `execute`
         cannot begin.
+    KeyboardInterrupt
+        After Ctrl-C; what was written stays.
     """
     check_writable(output)
     try:
@@ -78,8 +81,9 @@ def run_batch(
                 rows.append(row)
         watcher.begin(len(tasks), len(rows))
         if left:
-            with closing(execute(left)) as events:
+            with closing(execute(left)) as events, keeping_interrupts() as check:
                 for event in events:
+                    check()
                     if isinstance(event, Row):
                         rows.append(event)
                         watcher.ended(event)
