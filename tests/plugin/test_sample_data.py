@@ -25,8 +25,7 @@ def test_softmax_and_its_argmax(coarse):
     np.testing.assert_allclose(scan.grid.zooms, 4)
 
 
-def test_layers(coarse, monkeypatch):
-    monkeypatch.setattr("napari_uncertainty.sample.mni152_case", lambda: coarse)
+def test_layers():
     kinds = [(kind, options["name"]) for _, options, kind in mni152()]
     assert kinds == [
         ("image", "MNI152 T1"),
