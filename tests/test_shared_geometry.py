@@ -79,10 +79,10 @@ def search_all(prediction, labels, disguises):
 
 @pytest.mark.parametrize(("name", "segmentation"), CASES, ids=["feta", "brainchop"])
 def test_every_disguise_is_seen_through(shared_data, predictions, name, segmentation):
-    """On every other voxel along each axis, for time's sake."""
+    """On every third voxel along each axis, for time's sake."""
     prediction = predicted(shared_data, name, predictions)
     labels = labels_of(shared_data / segmentation)
-    some = (slice(None, None, 2),) * 3
+    some = (slice(None, None, 3),) * 3
     search_all(prediction[some].copy(), labels[some].copy(), DISGUISES)
 
 
