@@ -3,14 +3,17 @@
 import importlib.util
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from benchmarks import generate
+from benchmarks import generate, process
+from benchmarks.__main__ import main
 from benchmarks.contenders import ARRAYS, CONTENDERS, FILES, LIMITS
+from benchmarks.measure import measured
 
 TESTS = Path(__file__).parent
 SHAPE = (5, 24, 20, 18)
@@ -23,9 +26,26 @@ def little_memory(monkeypatch):
     monkeypatch.setattr("benchmarks.process.OVERHEAD", 1 << 20)
 
 
-def test_quick_run_writes_page_and_plot(tmp_path, monkeypatch, capsys, little_memory):
-    from benchmarks.__main__ import main
+@pytest.fixture
+def few_processes(monkeypatch):
+    """One process of each kind of input; the others would be started alike."""
+    fresh, started = process.fresh, set()
 
+    def answer(request):
+        if request["kind"] not in started:
+            started.add(request["kind"])
+            return fresh(request)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return json.loads(json.dumps(measured(**request)))
+
+    monkeypatch.setattr(process, "fresh", answer)
+    yield
+    assert started == {"array", "file"}
+
+
+@pytest.mark.usefixtures("little_memory", "few_processes")
+def test_quick_run_writes_page_and_plot(tmp_path, monkeypatch, capsys):
     page = TESTS.parent / "docs" / "benchmarks.md"
     (tmp_path / page.name).write_text(page.read_text("utf-8"), "utf-8")
     options = ["--quick", "--only", "engine", "article", "read", "zlib"]
