@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from npe2 import PluginManager
 
 from napari_uncertainty.fold.arrays import ArrayFold
 
@@ -20,6 +21,12 @@ def nothing_is_remembered():
     for name, value in before.items():
         if getattr(preferences(), name) != value:
             setattr(preferences(), name, value)
+
+
+@pytest.fixture(autouse=True)
+def plugins_are_found_once(plugins, monkeypatch):
+    """napari's own fixture has each window look through all packages again."""
+    monkeypatch.setattr(PluginManager, "discover", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -40,10 +47,17 @@ def open_widget(viewer):
 
 
 @pytest.fixture
-def case(viewer, case_folder):
-    """The generated case, opened through the plugin's reader."""
+def without_labels(viewer, case_folder):
+    """The generated case, opened through the plugin's reader, but its labels."""
     for name in ("T1.nii.gz", "case.npz"):
         viewer.open(case_folder / name, plugin=PLUGIN)
+    return viewer
+
+
+@pytest.fixture
+def case(without_labels):
+    """The generated case."""
+    viewer = without_labels
     labels = np.asarray(viewer.layers[-1].data).argmax(axis=0)
     viewer.add_labels(
         labels,

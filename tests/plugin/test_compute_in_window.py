@@ -21,6 +21,9 @@ def test_main_job(request, qtbot, viewer, open_widget, told):
     widget = open_widget()
     assert widget.probabilities.value is None
     assert widget.segmentation.value is None
+    request.getfixturevalue("without_labels")
+    assert widget.scan.value.name == "T1"
+    assert widget.segmentation.value is None
     case = request.getfixturevalue("case")
     for late in (False, True):
         if late:
