@@ -52,15 +52,8 @@ def start(*arguments, **options):
     )
 
 
-def run(*arguments, **options):
-    """Run it to its end: exit status, stdout and stderr."""
-    with start(*arguments, **options) as process:
-        out, err = process.communicate(timeout=PATIENCE)
-    return process.returncode, out, err
-
-
 def run_here(*arguments):
-    """The same within this process: what a process shows by its end is for `run`."""
+    """The same within this process, to its end: exit status, stdout and stderr."""
     ran = call_here("map", *arguments)
     return ran.returncode, ran.stdout, ran.stderr
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from many_cases import run, write_forty
+from many_cases import run_here, write_forty
 
 
 @pytest.fixture(scope="session")
@@ -19,5 +19,5 @@ def forty(tmp_path_factory):
 def uninterrupted(forty, tmp_path_factory):
     """What the program says of the forty cases, and the folder that it wrote."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    status, out, err = run(forty, "-o", folder)
+    status, out, err = run_here(forty, "-o", folder)
     return SimpleNamespace(folder=folder, status=status, out=out, err=err)
