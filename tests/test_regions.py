@@ -11,6 +11,7 @@ from scipy.ndimage import generate_binary_structure, maximum_filter, minimum_fil
 
 import napari_uncertainty as nu
 from generated import OBLIQUE
+from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.regions import iter_regions, steps
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
@@ -387,7 +388,7 @@ def test_a_flat_image_has_no_volume():
 def test_a_real_case(shared_data):
     """The middle of it, so that scipy's filters do not take long."""
     folder = shared_data / "feta_sub-007/fold_0"
-    probabilities = nu.read(folder / "sub-007.npz")
+    probabilities = open_probabilities(folder / "sub-007.npz")
     image = nib.load(folder / "sub-007.nii.gz")
     middle = (slice(64, 192),) * 3
     values = nu.entropy(probabilities)[middle]

@@ -12,7 +12,7 @@ from ensemble.plain import expected
 from folding import run
 from generated import OBLIQUE, softmax
 from napari_uncertainty.ensemble import Member, iter_ensemble, members_of, sources
-from napari_uncertainty.io import open_members
+from napari_uncertainty.io import open_members, open_probabilities
 
 MEASURES = tuple(nu.ENSEMBLE_MEASURES)
 SHAPE = (11, 12, 13)
@@ -200,12 +200,19 @@ def test_progress_and_cancel(tmp_path, members, in_memory):
 
 
 @pytest.mark.shared_data
-def test_two_folds(shared_data):
-    paths = [shared_data / f"feta_sub-007/fold_{n}/sub-007.npz" for n in (0, 1)]
-    maps = nu.ensemble_uncertainty(paths)
-    assert maps.members == ("fold_0/sub-007", "fold_1/sub-007")
-    crop = (slice(None), slice(100, 130), slice(90, 120), slice(100, 125))
-    members = [nu.read(path).values[crop] for path in paths]
+def test_two_folds(shared_data, tmp_path):
+    """The middle of them: reading and computing all of it takes seconds."""
+    middle = (slice(None), *(slice(64, 144),) * 3)
+    folds = [
+        nu.read(shared_data / f"feta_sub-007/fold_{n}/sub-007.npz").values[middle]
+        for n in (0, 1)
+    ]
+    maps = nu.ensemble_uncertainty(
+        [as_npz(tmp_path, number, one) for number, one in enumerate(folds)]
+    )
+    assert maps.members == ("fold_0/case", "fold_1/case")
+    crop = (slice(None), slice(36, 66), slice(26, 56), slice(36, 61))
+    members = [one[crop] for one in folds]
     members = [one / one.astype(np.float64).sum(axis=0) for one in members]
     truth = expected(members)["mutual_information"] / np.log(2)
     assert truth.max() > 0.2
@@ -218,7 +225,7 @@ def test_two_crops_that_differ(shared_data):
     paths = [folder / f"gwm3_{m}_crop_probabilities_f16.npz" for m in ("m20", "m5")]
     with pytest.warns(UserWarning, match="Not all members have data"):
         maps = nu.ensemble_uncertainty(paths)
-    grids = [nu.read(path).grid for path in paths]
+    grids = [open_probabilities(path).grid for path in paths]
     corners = [grid.to_ras([[0, 0, 0], np.array(grid.shape) - 1]) for grid in grids]
     whole = maps.grid.to_ras([[0, 0, 0], np.array(maps.grid.shape) - 1])
     ends = np.concatenate(corners)

@@ -63,12 +63,17 @@ def assert_same(found, expected):
         assert numbers(one) == numbers(other)
 
 
-@pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
-def test_all_orientations(affine):
+@pytest.mark.parametrize(
+    ("affine", "step"),
+    [(plain.TILTED, 1), (plain.UPRIGHT, 5), (plain.SHEARED, 5)],
+    ids=["tilted", "upright", "sheared"],
+)
+def test_all_orientations(affine, step):
+    """Tilted all, which the other two differ from only in their numbers."""
     case = plain.case((30, 26, 22))
     expected = places_of(case, affine, orientation_of(*ORIENTATIONS[0]))
     assert len(ORIENTATIONS) == 48
-    for orientation in ORIENTATIONS[1:]:
+    for orientation in ORIENTATIONS[1::step]:
         assert_same(places_of(case, affine, orientation_of(*orientation)), expected)
 
 

@@ -120,7 +120,7 @@ def test_an_image_beside_tells_the_order(tmp_path, values, class_axis, backwards
     [
         {"chunks": (1, 2, 3, 4), "shards": (4, 4, 6, 8)},
         {"chunks": SHAPE, "compressors": None},
-        {"chunks": (4, 1, 1, 2)},
+        {"chunks": (4, 2, 1, 4)},
     ],
 )
 def test_other_chunks(tmp_path, values, options, monkeypatch):
