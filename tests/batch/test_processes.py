@@ -4,7 +4,10 @@ import multiprocessing
 import os
 import signal
 from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -34,29 +37,36 @@ def rows(events):
 
 
 def test_the_same_files_and_rows(tasks, tmp_path):
+    """With all tables; one case is turned, and one has no segmentation.
+
+    Of one process, for each has to load what tables need; `test_command` has two.
+    """
+    with np.load(tasks[1].source) as archive:
+        turned = archive["probabilities"][..., ::-1]
+    np.savez_compressed(tasks[1].source, probabilities=turned)
+    named = [str(Path(task.source).with_suffix(".nii.gz")) for task in tasks]
+    named[2] = str(tmp_path / "none.nii.gz")
+    tasks = [
+        replace(task, labels=labels, place=True, hotspots=4)
+        for task, labels in zip(tasks, named, strict=True)
+    ]
     expected = rows(in_this_process(tasks))
+    assert [row.status for row in expected].count("failed") == 1
+    assert "first axis flipped" in expected[1].message
     files = contents(tmp_path / "out")
+    assert len(files) == 5 * 4  # map, JSON and two tables of each
     for file in (tmp_path / "out").iterdir():
         file.unlink()
-    events = list(in_processes(tasks, 2))
+    events = list(in_processes(tasks, 1))
     assert sorted(rows(events), key=lambda row: row.case) == expected
     assert contents(tmp_path / "out") == files
     assert any(isinstance(event, Step) for event in events)
     assert multiprocessing.active_children() == []
 
 
-def test_the_case_that_kills_its_process_is_the_one_that_fails(tasks):
+def test_only_the_case_that_kills_its_process_fails(tasks):
+    """A process that is killed from outside loses no case."""
     deadly = Task("deadly", Deadly(), tasks[0].output)
-    ended = rows(in_processes([deadly, *tasks], 2))
-    assert len(ended) == 7
-    assert {row.case for row in ended if row.status == "written"} == {
-        task.case for task in tasks
-    }
-    [failed] = [row for row in ended if row.status == "failed"]
-    assert (failed.case, failed.message) == ("deadly", KILLED)
-
-
-def test_a_process_killed_from_outside_loses_no_case(tasks):
     killed = []
 
     def killing(events):
@@ -68,10 +78,14 @@ def test_a_process_killed_from_outside_loses_no_case(tasks):
                 killed.append(victim)
             yield event
 
-    ended = rows(killing(in_processes(tasks, 2)))
+    ended = rows(killing(in_processes([deadly, *tasks], 2)))
     assert killed
-    assert sorted(row.case for row in ended) == [task.case for task in tasks]
-    assert {row.status for row in ended} == {"written"}
+    assert len(ended) == 7
+    assert {row.case for row in ended if row.status == "written"} == {
+        task.case for task in tasks
+    }
+    [failed] = [row for row in ended if row.status == "failed"]
+    assert (failed.case, failed.message) == ("deadly", KILLED)
 
 
 def test_closing_ends_the_processes(tasks, tmp_path):
