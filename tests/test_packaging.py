@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tarfile
 import venv
+import zipfile
 from importlib.metadata import distribution, metadata
 from pathlib import Path
 
@@ -90,7 +91,21 @@ def wheels(tmp_path_factory):
 
 
 @pytest.mark.clean_environment
-@pytest.mark.parametrize("kind", ["wheel", "sdist", "editable"])
+def test_the_sdist_builds_the_same_wheel(wheels):
+    """So that one of the two has to be installed."""
+    straight, from_sdist = (
+        zipfile.ZipFile(wheels[kind]) for kind in ("wheel", "sdist")
+    )
+    with straight, from_sdist:
+        files = [
+            {one.filename: one.CRC for one in wheel.infolist()}
+            for wheel in (straight, from_sdist)
+        ]
+    assert files[0] == files[1]
+
+
+@pytest.mark.clean_environment
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
 def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, tmp_path):
     venv.create(tmp_path, symlinks=os.name != "nt")
     python = tmp_path / "bin" / "python"

@@ -89,6 +89,7 @@ class Files:
 
     def begin(self, path, *, saved=True, labelled=True, unit="bits", **options):
         """A review of the case with one verdict, a note, and labels that changed."""
+        found = self.found()
         usual = {"radius_mm": 3.75, "separation_mm": 3.75, "classes": None}
         inputs = [
             ReviewedInput(
@@ -105,25 +106,30 @@ class Files:
             )
         session = Session.begin(
             path, "case", inputs, Options(interior=False, **(usual | options)),
-            self.found(), dict(enumerate(NAMES)), unit,
+            found, dict(enumerate(NAMES)), unit,
         )  # fmt: skip
         session.review.see(1)
         session.review.judge(2, "needs expert")
         session.review.annotate(2, "Partial volume?")
         if labelled:
-            now = self.labels.copy()
-            now[self.place(1)] = 3 if self.labels[self.place(1)] != 3 else 1
+            now, at = self.labels.copy(), found.places[0].voxel
+            now[at] = 3 if self.labels[at] != 3 else 1
             session.set_labels(self.labels, now)
         session.save()
         return session
-
-    def place(self, rank):
-        return self.found().places[rank - 1].voxel
 
 
 @pytest.fixture
 def files(tmp_path, rng):
     return Files(tmp_path, rng)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A case with its map, for tests that only read."""
+    files = Files(tmp_path_factory.mktemp("written"), np.random.default_rng(7))
+    files.write()
+    return files
 
 
 def gathered(path, **options):
@@ -152,28 +158,26 @@ def later(path):
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".json"])
-def test_of_a_map(files, ending):
-    files.write()
-    found = gathered(files.task.file("entropy", ending), count=6)
+def test_of_a_map(written, ending):
+    found = gathered(written.task.file("entropy", ending), count=6)
     case = found.case
     assert found.remarks == ()
     assert (case.title, case.measure, case.unit) == ("case", "entropy", "bits")
     assert (case.highest, case.reviewed, case.scan) == (2, False, None)
-    np.testing.assert_array_equal(case.values, files.entropy)
-    np.testing.assert_array_equal(case.labels, files.labels)
+    np.testing.assert_array_equal(case.values, written.entropy)
+    np.testing.assert_array_equal(case.labels, written.labels)
     assert case.names == dict(enumerate(NAMES))
     assert [one["name"] for one in case.checks][:2] == ["kind", "no_data"]
-    table = nu.summarize(files.entropy, files.labels, class_names=NAMES)
+    table = nu.summarize(written.entropy, written.labels, class_names=NAMES)
     assert case.table["name"].tolist() == NAMES
     np.testing.assert_allclose(case.table["mean"], table["mean"])
-    volumes = np.bincount(files.labels.ravel()) * 1 * 1.5 * 2 / 1000
+    volumes = np.bincount(written.labels.ravel()) * 1 * 1.5 * 2 / 1000
     np.testing.assert_allclose(case.table["volume_ml"], volumes, rtol=1e-6)
 
 
-def test_the_places_are_those_of_the_table(files):
-    files.write()
-    found = gathered(files.map, count=6)
-    with files.task.hotspot_table.open(encoding="utf-8") as lines:
+def test_the_places_are_those_of_the_table(written):
+    found = gathered(written.map, count=6)
+    with written.task.hotspot_table.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, dialect="excel-tab"))
     assert len(rows) == 6
     for row, place in zip(rows, found.case.hotspots.places, strict=True):
@@ -182,14 +186,13 @@ def test_the_places_are_those_of_the_table(files):
         assert [row["class_a"], row["class_b"]] == [
             found.case.names[label] for label in place.classes
         ]
-    assert len(gathered(files.map).case.hotspots.places) == len(
-        files.found(wanted=Wanted(50)).places
+    assert len(gathered(written.map).case.hotspots.places) == len(
+        written.found(wanted=Wanted(50)).places
     )
 
 
-def test_facts(files):
-    files.write()
-    found = gathered(files.map, scan=files.scan, count=6)
+def test_facts(written):
+    found = gathered(written.map, scan=written.scan, count=6)
     assert [name for name, _ in found.case.facts] == [
         "Probabilities", "Segmentation", "Scan", "Measure", "What it tells",
         "Kind of values", "Classes", "Voxels", "Voxels without data",
@@ -204,11 +207,11 @@ def test_facts(files):
     assert fact(found, "Kind of values") == "Softmax"
     assert fact(found, "Voxels") == "12 × 13 × 14, of 1.00 × 1.50 × 2.00 mm"
     assert fact(found, "Voxels without data") == "0"
-    inside = files.entropy[files.labels != 0].mean(dtype=np.float64)
+    inside = written.entropy[written.labels != 0].mean(dtype=np.float64)
     assert fact(found, "Mean in the foreground") == f"{inside:.2f} bits"
     assert fact(found, "Hotspots") == "6 of 3.75 mm"
     errors = float(fact(found, "Expected errors").split()[0].replace(",", ""))
-    assert errors == pytest.approx(files.found().expected_errors, rel=5e-3)
+    assert errors == pytest.approx(written.found().expected_errors, rel=5e-3)
     assert fact(found, "Agreement").endswith("% of the foreground")
     page = page_of(found)
     assert page.all("h1")[0]["text"] == "case"
@@ -226,16 +229,15 @@ def test_without_a_segmentation_the_most_probable_class_is_drawn(files):
     assert not [name for name, _ in found.case.facts if name == "Agreement"]
 
 
-def test_another_segmentation_is_asked_for(files, tmp_path):
-    files.write()
-    other = files.labels.copy()
+def test_another_segmentation_is_asked_for(written, tmp_path):
+    other = written.labels.copy()
     other[:6] = 0
     path = tmp_path / "other.nii.gz"
-    nib.Nifti1Image(other, files.affine).to_filename(path)
-    found = gathered(files.map, labels=path, count=6)
+    nib.Nifti1Image(other, written.affine).to_filename(path)
+    found = gathered(written.map, labels=path, count=6)
     np.testing.assert_array_equal(found.case.labels, other)
-    assert voxels(found) == [place.voxel for place in files.found(other).places]
-    inside = files.entropy[other != 0].mean(dtype=np.float64)
+    assert voxels(found) == [place.voxel for place in written.found(other).places]
+    inside = written.entropy[other != 0].mean(dtype=np.float64)
     assert fact(found, "Mean in the foreground") == f"{inside:.2f} bits"
     assert "Agreement" not in dict(found.case.facts)
 
@@ -386,56 +388,51 @@ def test_nothing_but_the_map(files):
 # The scan
 
 
-def test_a_scan_on_the_same_voxels(files):
-    files.write()
-    found = gathered(files.map, scan=files.scan, count=2)
-    np.testing.assert_array_equal(found.case.scan, files.intensities)
+def test_a_scan_on_the_same_voxels(written):
+    found = gathered(written.map, scan=written.scan, count=2)
+    np.testing.assert_array_equal(found.case.scan, written.intensities)
 
 
-def test_a_larger_scan_with_other_axes(files, tmp_path):
-    files.write()
+def test_a_larger_scan_with_other_axes(written, tmp_path):
     larger = np.zeros((16, 17, 18), np.int16)
-    larger[2:14, 2:15, 2:16] = files.intensities
-    affine = files.affine.copy()
+    larger[2:14, 2:15, 2:16] = written.intensities
+    affine = written.affine.copy()
     affine[:3, 3] = nib.affines.apply_affine(affine, (-2, -2, -2))
     image = nib.as_closest_canonical(nib.Nifti1Image(larger, affine))
     assert image.shape == (18, 16, 17)
     path = tmp_path / "larger.nii"
     image.to_filename(path)
-    found = gathered(files.map, scan=path, count=2)
-    np.testing.assert_array_equal(found.case.scan, files.intensities)
+    found = gathered(written.map, scan=path, count=2)
+    np.testing.assert_array_equal(found.case.scan, written.intensities)
 
 
-def test_a_finer_scan_is_resampled(files, tmp_path):
-    files.write()
-    fine = files.intensities.astype(np.float32).repeat(3, 0).repeat(3, 1).repeat(3, 2)
+def test_a_finer_scan_is_resampled(written, tmp_path):
+    fine = written.intensities.astype(np.float32).repeat(3, 0).repeat(3, 1).repeat(3, 2)
     third = nib.affines.from_matvec(np.eye(3) / 3, [-1 / 3] * 3)
     path = tmp_path / "fine.nii.gz"
-    nib.Nifti1Image(fine, files.affine @ third).to_filename(path)
-    found = gathered(files.map, scan=path, count=2)
-    np.testing.assert_allclose(found.case.scan, files.intensities, rtol=1e-3)
+    nib.Nifti1Image(fine, written.affine @ third).to_filename(path)
+    found = gathered(written.map, scan=path, count=2)
+    np.testing.assert_allclose(found.case.scan, written.intensities, rtol=1e-3)
 
 
-def test_a_scan_over_time_shows_its_first_moment(files, tmp_path):
-    files.write()
-    moving = np.stack([files.intensities, files.intensities * 0], -1)
+def test_a_scan_over_time_shows_its_first_moment(written, tmp_path):
+    moving = np.stack([written.intensities, written.intensities * 0], -1)
     path = tmp_path / "bold.nii.gz"
-    nib.Nifti1Image(moving, files.affine).to_filename(path)
-    found = gathered(files.map, scan=path, count=2)
-    np.testing.assert_array_equal(found.case.scan, files.intensities)
+    nib.Nifti1Image(moving, written.affine).to_filename(path)
+    found = gathered(written.map, scan=path, count=2)
+    np.testing.assert_array_equal(found.case.scan, written.intensities)
 
 
 @pytest.mark.parametrize("option", ["scan", "labels"])
-def test_what_lies_elsewhere(files, tmp_path, option):
-    files.write()
-    away = files.affine.copy()
+def test_what_lies_elsewhere(written, tmp_path, option):
+    away = written.affine.copy()
     away[:3, 3] += 500
     path = tmp_path / "far.nii.gz"
-    nib.Nifti1Image(files.labels, away).to_filename(path)
+    nib.Nifti1Image(written.labels, away).to_filename(path)
     with pytest.raises(InputError, match="lies elsewhere: it and the map do not over"):
-        gathered(files.map, **{option: path})
+        gathered(written.map, **{option: path})
     with pytest.raises(InputError, match="There is no"):
-        gathered(files.map, **{option: tmp_path / "none.nii.gz"})
+        gathered(written.map, **{option: tmp_path / "none.nii.gz"})
 
 
 def test_where_the_place_is_unknown_voxels_have_to_be_the_same(files, tmp_path):
@@ -473,7 +470,7 @@ def check_review(found, files, path):
 
 def corrected(files):
     labels = files.labels.copy()
-    at = files.place(1)
+    at = files.found().places[0].voxel
     labels[at] = 3 if labels[at] != 3 else 1
     return labels
 
@@ -605,8 +602,7 @@ def test_a_map_of_a_review_that_is_missing_or_another_one(files):
 # Files that are refused, and where it goes
 
 
-def test_what_can_have_no_report(files, tmp_path):
-    files.write()
+def test_what_can_have_no_report(written, tmp_path):
     for name, text, said in (
         ("a_review.json", '{"stops": []}', "is no review, or a damaged one"),
         ("a.json", "{", "There is no map"),
@@ -618,7 +614,7 @@ def test_what_can_have_no_report(files, tmp_path):
     with pytest.raises(InputError, match="There is no file"):
         gathered(tmp_path / "none.nii.gz")
     with pytest.raises(InputError, match="is no map of napari-uncertainty"):
-        gathered(files.scan)
+        gathered(written.scan)
 
 
 @pytest.mark.parametrize(
@@ -638,10 +634,9 @@ def test_where_a_report_goes(case, report):
     assert report_path(Path("folder", case)) == Path("folder", report)
 
 
-def test_only_reports_are_written_over(files, tmp_path):
-    files.write()
+def test_only_reports_are_written_over(written, tmp_path):
     path = tmp_path / "report.html"
-    html = run(iter_report(gathered(files.map, count=1).case))
+    html = run(iter_report(gathered(written.map, count=1).case))
     for fine in (html, ""):
         path.write_text(fine, "utf-8")
         check_report_path(path)
@@ -658,8 +653,7 @@ def test_only_reports_are_written_over(files, tmp_path):
     assert contents(tmp_path / "new") == {}
 
 
-def test_shares_rise(files):
-    files.write()
-    shares = list(iter_case_of(files.map, scan=files.scan, count=3))
+def test_shares_rise(written):
+    shares = list(iter_case_of(written.map, scan=written.scan, count=3))
     assert shares == sorted(shares)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", gathered(files.map, count=1).case.made)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", gathered(written.map, count=1).case.made)
