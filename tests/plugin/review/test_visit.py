@@ -16,6 +16,7 @@ from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.review.mark import NAME
 from napari_uncertainty.plugin.review.visit import Visit, label_to_paint, where
+from reviewing import settings_of
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11)]
 FAR, NEAR = 2.0, 30.0  # pixels for each mm: balls of 12 and 180
@@ -25,10 +26,20 @@ def hotspot(voxel=VOXELS[0], classes=(1, 2), ras=None):
     return Hotspot(1, voxel, ras, 10.0, 1.0, 0.5, classes, 0.1, 0.1)
 
 
-@pytest.fixture
-def case(qapp, rng):
+@pytest.fixture(scope="module")
+def opened(qapp):
     """Without a window, and with a slider for classes."""
-    return add_case(ViewerModel(), rng)
+    case = add_case(ViewerModel(), np.random.default_rng(20260101))
+    return case, settings_of(case)
+
+
+@pytest.fixture
+def case(opened):
+    """For those who leave its layers, and as it was opened."""
+    case, settings = opened
+    for owner, name, value in settings:
+        setattr(owner, name, value)
+    return case
 
 
 @pytest.fixture
@@ -38,7 +49,10 @@ def subject(case):
 
 @pytest.fixture
 def visit(case):
-    return Visit(case.viewer)
+    visit = Visit(case.viewer)
+    yield visit
+    visit.leave()
+    QApplication.processEvents()  # what waits for the next turn
 
 
 def check_place(case, voxel):
@@ -177,8 +191,9 @@ def test_the_label_to_paint_is_the_first_that_competes(case, subject, visit):
     assert layer.mode == "fill"
 
 
-def test_classes_have_the_labels_of_their_names(case):
+def test_classes_have_the_labels_of_their_names(qapp, rng):
     """A segmentation may count otherwise than the network."""
+    case = add_case(ViewerModel(), rng)
     named = {0: "background", 10: "stem", 20: "left", 30: "right"}
     grid = Grid(case.labels.shape, case.affine)
     own = (10 * case.labels).astype(np.uint8)
@@ -193,7 +208,9 @@ def test_classes_have_the_labels_of_their_names(case):
     assert label_to_paint(subject, hotspot(classes=(7, 1))) == 7
 
 
-def test_no_segmentation_is_fine_and_neither_is_one_that_went(case, visit):
+def test_no_segmentation_is_fine_and_neither_is_one_that_went(qapp, rng):
+    case = add_case(ViewerModel(), rng)
+    visit = Visit(case.viewer)
     visit.go_to(Subject.of(case.viewer, case.map, None), hotspot(), 3.0, activate=True)
     subject = Subject.of(case.viewer, case.map, case.segmentation)
     case.viewer.layers.remove(case.segmentation)
@@ -235,7 +252,7 @@ def test_in_3d_one_looks_along_the_axes(case, subject, visit):
         check_place(case, VOXELS[0])
 
 
-def test_flat_views_have_no_other_plane(visit, case):
+def test_flat_views_have_no_other_plane(qapp):
     flat = ViewerModel()
     flat.add_image(np.zeros((5, 6)))
     Visit(flat).flip_plane()
