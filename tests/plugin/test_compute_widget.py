@@ -33,23 +33,9 @@ def bits(probabilities, axis=0):
     return entr(p).sum(axis=axis) / np.log(2)
 
 
-def test_fields_are_read_on_the_main_thread(qtbot, case, open_widget, monkeypatch):
-    from napari_uncertainty.plugin import compute_widget
-
-    readers = []
-
-    class Watched(dict):
-        def __getitem__(self, unit):
-            readers.append(threading.current_thread())
-            return super().__getitem__(unit)
-
-    watched = Watched(compute_widget.BASE_BY_UNIT)
-    monkeypatch.setattr(compute_widget, "BASE_BY_UNIT", watched)
-    compute(qtbot, open_widget())
-    assert readers == [threading.main_thread()]
-
-
-def test_second_click_updates_in_place(qtbot, case, open_widget):
+def test_second_click_updates_in_place_but_not_another_measure(
+    qtbot, case, open_widget
+):
     widget = open_widget()
     layer = compute(qtbot, widget)
     layer.colormap, layer.opacity = "viridis", 0.5
@@ -61,12 +47,9 @@ def test_second_click_updates_in_place(qtbot, case, open_widget):
     assert layer.metadata[METADATA_KEY]["base"] == "e"
     assert (layer.colormap.name, layer.opacity) == ("viridis", 0.5)
     case.layers.remove(layer)
-    assert compute(qtbot, widget).name == "case probabilities entropy"
-
-
-def test_another_measure(qtbot, case, open_widget):
-    widget = open_widget()
     entropy = compute(qtbot, widget)
+    assert entropy.name == "case probabilities entropy"
+
     widget.measure.value = "margin"
     assert not widget.base.enabled
     margin = compute(qtbot, widget)
@@ -83,10 +66,24 @@ def test_another_measure(qtbot, case, open_widget):
     assert compute(qtbot, widget) == entropy
 
 
-def test_foreground_only(qtbot, case, open_widget):
+def test_foreground_only_and_fields_are_read_on_the_main_thread(
+    qtbot, case, open_widget, monkeypatch
+):
+    from napari_uncertainty.plugin import compute_widget
+
+    readers = []
+
+    class Watched(dict):
+        def __getitem__(self, unit):
+            readers.append(threading.current_thread())
+            return super().__getitem__(unit)
+
+    watched = Watched(compute_widget.BASE_BY_UNIT)
+    monkeypatch.setattr(compute_widget, "BASE_BY_UNIT", watched)
     widget = open_widget()
     widget.foreground_only.value = True
     layer = compute(qtbot, widget)
+    assert readers == [threading.main_thread()]
     background = np.asarray(case.layers["case"].data) == 0
     assert (layer.data[background] == 0).all()
     assert (layer.data[~background] > 0).any()
@@ -119,35 +116,33 @@ def test_progress_moves(qtbot, viewer, open_widget, rng):
     assert max(seen) > 0
 
 
-def test_layer_removed_meanwhile(qtbot, case, open_widget, slow, told):
-    widget = open_widget()
-    click(qtbot, widget, "Compute")
-    qtbot.waitUntil(lambda: bool(folding()))
-    case.layers.remove("case probabilities")
-    slow.set()
-    qtbot.waitUntil(lambda: "was removed or changed" in widget.result.value)
-    assert [layer.name for layer in case.layers] == ["T1", "case"]
-    assert any("was removed or changed" in message for message in told())
+def test_renamed_replaced_or_removed_meanwhile(qtbot, case, open_widget, slow, told):
+    widget, layer = open_widget(), case.layers["case probabilities"]
 
+    def computed_while(change, *args):
+        slow.clear()
+        click(qtbot, widget, "Compute")
+        qtbot.waitUntil(lambda: bool(folding()))
+        assert "Computing" in widget.result.value
+        change(*args)
+        slow.set()
 
-def test_data_replaced_meanwhile(qtbot, case, open_widget, slow):
-    widget = open_widget()
-    click(qtbot, widget, "Compute")
-    qtbot.waitUntil(lambda: bool(folding()))
-    layer = case.layers["case probabilities"]
-    layer.data = np.array(layer.data)
-    slow.set()
-    qtbot.waitUntil(lambda: "was removed or changed" in widget.result.value)
-    assert "case probabilities entropy" not in case.layers
-
-
-def test_renamed_meanwhile(qtbot, case, open_widget, slow):
-    widget = open_widget()
-    click(qtbot, widget, "Compute")
-    qtbot.waitUntil(lambda: bool(folding()))
-    case.layers["case probabilities"].name = "softmax"
-    slow.set()
+    computed_while(setattr, layer, "name", "softmax")
     qtbot.waitUntil(lambda: "softmax entropy" in case.layers)
+    case.layers.remove("softmax entropy")
+    assert told() == []
+    for times, (change, *args) in enumerate(
+        (
+            (setattr, layer, "data", np.array(layer.data)),
+            (case.layers.remove, layer),
+        ),
+        start=1,
+    ):
+        computed_while(change, *args)
+        qtbot.waitUntil(lambda: "was removed or changed" in widget.result.value)
+        assert "softmax entropy" not in case.layers
+        assert sum("was removed or changed" in one for one in told()) == times
+    assert [one.name for one in case.layers] == ["T1", "case"]
 
 
 def test_an_unexpected_error_is_not_swallowed(qtbot, case, open_widget, monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from app_model.types import KeyBinding
 from napari import layers
+from napari._app_model import get_app_model
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.shortcuts import default_shortcuts
@@ -101,14 +102,6 @@ def test_none_of_the_keys_is_naparis():
     assert len({*KEYS.values()}) == len(KEYS)
 
 
-def test_none_of_them_is_in_a_menu(viewer):
-    from qtpy.QtGui import QAction
-
-    window = viewer.window._qt_window
-    menus = {one.shortcut().toString() for one in window.findChildren(QAction)}
-    assert not menus & {*KEYS.values()}
-
-
 def test_what_others_have_bound_stays_theirs(qtbot, actions, done):
     viewer, dock = ViewerModel(), QWidget()
     qtbot.addWidget(dock)
@@ -170,7 +163,23 @@ def points(viewer):
     return layer
 
 
-def test_in_the_canvas_they_act_and_napari_has_its_own(qtbot, viewer, keys, done):
+def test_in_a_window_they_act_where_nobody_types(qtbot, viewer, dock, keys, done):
+    menus = {str(one.keybinding) for one in get_app_model().keybindings}
+    assert "Ctrl+O" in menus  # it finds any
+    assert not menus & {str(binding(key)) for key in KEYS.values()}
+    check_canvas(qtbot, viewer, keys, done)
+    check_dock(qtbot, viewer, dock, keys, done)
+    keys.stop()
+    for part in (canvas_of(viewer), dock.button):
+        part.setFocus()
+        for key in KEYS.values():
+            press(qtbot, part, key)
+    assert not done
+    assert not viewer.keymap
+
+
+def check_canvas(qtbot, viewer, keys, done):
+    """There they act, and napari has its own."""
     canvas = canvas_of(viewer)
     for add in (image, labels, points):
         viewer.layers.clear()
@@ -195,9 +204,9 @@ def test_in_the_canvas_they_act_and_napari_has_its_own(qtbot, viewer, keys, done
         assert not done
 
 
-def test_in_the_dock_they_act_but_where_one_types_or_after_stopping(
-    qtbot, viewer, dock, keys, done
-):
+def check_dock(qtbot, viewer, dock, keys, done):
+    """There they act, but where one types."""
+    viewer.layers.clear()
     image(viewer)
     viewer.window._qt_window.activateWindow()
     qtbot.waitUntil(lambda: viewer.window._qt_window.isActiveWindow())
@@ -225,11 +234,3 @@ def test_in_the_dock_they_act_but_where_one_types_or_after_stopping(
     qtbot.keyClicks(editor, "hung")
     assert editor.text() == "hung"
     assert not done
-
-    keys.stop()
-    for part in (canvas_of(viewer), dock.button):
-        part.setFocus()
-        for key in KEYS.values():
-            press(qtbot, part, key)
-    assert not done
-    assert not viewer.keymap
