@@ -20,9 +20,11 @@ OF_MEMBERS = tuple(nu.ENSEMBLE_MEASURES)
 NAMES = ("whole tumor", "tumor core", "enhancing tumor")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def values():
-    return channels(balls())
+    values = channels(balls())
+    values.flags.writeable = False
+    return values
 
 
 @pytest.fixture

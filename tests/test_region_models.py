@@ -64,7 +64,7 @@ def balls():
 def brain(shared_data):
     """A brain, its white matter, and the middle of that."""
     image = nib.load(shared_data / "brainchop_t1/gwm3_m20_seg_crop.nii.gz")
-    found = np.asarray(image.dataobj)[30:110, 40:120, 60:140]
+    found = np.asarray(image.dataobj)[40:80, 60:100, 80:120]
     labels = (found > 0).astype(np.uint8)
     labels[found == 1] = 2
     labels[distance_transform_edt(found == 1) > 3] = 3

@@ -65,9 +65,15 @@ def image_of(labels, dtype, image_class=nib.Nifti1Image, endianness="<"):
     return image
 
 
-@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
-@pytest.mark.parametrize("image_class", [nib.Nifti1Image, nib.Nifti2Image])
-@pytest.mark.parametrize("endianness", "<>")
+@pytest.mark.parametrize(
+    ("ending", "image_class", "endianness"),
+    [
+        (".nii", nib.Nifti1Image, "<"),
+        (".nii.gz", nib.Nifti1Image, ">"),
+        (".nii.gz", nib.Nifti2Image, "<"),
+        (".nii", nib.Nifti2Image, ">"),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "f4", "u2", "f8", "i8"])
 def test_only_voxels_change(labels, tmp_path, dtype, endianness, image_class, ending):
     source = tmp_path / f"seg{ending}"

@@ -33,7 +33,7 @@ def save(path, array):
 @pytest.mark.parametrize("class_axis", [1, 4])
 @pytest.mark.parametrize("stored", ["<f4", ">f2"])
 def test_members_first(tmp_path, passes, name, fortran, class_axis, stored):
-    passes = passes.astype(stored)
+    passes = passes[..., :3, :4, :5].astype(stored)
     array = passes.transpose(0, 1, 4, 3, 2) if class_axis == 1 else passes
     array = np.moveaxis(array, 1, class_axis)
     path = save(tmp_path / name, np.asarray(array, order="F" if fortran else "C"))
