@@ -390,14 +390,14 @@ def test_a_real_case(shared_data):
     folder = shared_data / "feta_sub-007/fold_0"
     probabilities = open_probabilities(folder / "sub-007.npz")
     image = nib.load(folder / "sub-007.nii.gz")
-    middle = (slice(64, 192),) * 3
+    middle = (slice(96, 160),) * 3
     values = nu.entropy(probabilities)[middle]
     labels = np.asarray(image.dataobj)[middle]
     table = nu.summarize(
         values,
         labels,
         class_names=probabilities.class_names,
-        grid=probabilities.grid.box((64,) * 3, (128,) * 3),
+        grid=probabilities.grid.box((96,) * 3, (64,) * 3),
         threshold=1.5,
     )
     assert table["label"].tolist() == list(range(8))
