@@ -16,7 +16,7 @@ from scipy.stats import entropy
 from calling import call_here
 from generated import OBLIQUE, softmax
 
-SHAPE = (4, 6, 7, 8)
+SHAPE = (4, 3, 5, 6)
 
 
 def as_nnunet(folder, values):
