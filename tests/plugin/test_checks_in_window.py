@@ -57,10 +57,13 @@ def listed(widget):
     return shown.toPlainText().replace("\xa0", " ").splitlines()
 
 
-def test_all_is_well(qtbot, model, open_alone, tmp_path, told):
+def test_all_is_well_and_the_pointer_is_told(qtbot, model, tmp_path, told):
     write(tmp_path)
     opened(model, tmp_path)
-    widget = open_alone()
+    listening = len(model.cursor.events.position.callbacks)
+    widget = ComputeWidget(model)
+    widget.native.show()
+    assert len(model.cursor.events.position.callbacks) == listening + 1
     compute(qtbot, widget)
     lines = listed(widget)
     assert all(line.startswith("✓") for line in lines)
@@ -71,10 +74,31 @@ def test_all_is_well(qtbot, model, open_alone, tmp_path, told):
     )
     assert not widget.checks.apply_button.visible
     assert not widget.checks.undo_button.visible
+    check_pointer(model, widget)
     assert told() == []
+    widget.native.deleteLater()
+    qtbot.waitUntil(lambda: len(model.cursor.events.position.callbacks) == listening)
 
 
-def test_a_mirrored_softmax_is_told_and_mended(
+def check_pointer(model, widget):
+    """It tells the place in the patient, and of what it is."""
+    t1 = model.layers["T1"]
+    for voxel in ((0, 0, 0), (3, 9, 11)):
+        right, anterior, superior = apply_affine(OBLIQUE, voxel)
+        grid = layer_grid(t1)
+        world = -(np.linalg.inv(grid.directions) @ [right, anterior, superior])[::-1]
+        model.layers.selection.active = t1
+        model.cursor.position = (0, *world)
+        assert widget.pointer.value == (
+            f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · voxel "
+            f"({', '.join(map(str, voxel))}) of 'T1'"
+        )
+    model.dims.ndisplay = 3
+    model.cursor.position = (0, 1, 2, 3)
+    assert widget.pointer.value == ""
+
+
+def test_a_mirrored_softmax_is_told_and_mended_while_it_is_there(
     qtbot, model, open_alone, tmp_path, told
 ):
     write(tmp_path, lambda values: values[:, :, ::-1])
@@ -98,31 +122,10 @@ def test_a_mirrored_softmax_is_told_and_mended(
     np.testing.assert_array_equal(layer.data, wrong)
     assert any(line.startswith("✗") for line in listed(widget))
 
-
-def test_where_the_pointer_is(qtbot, model, tmp_path):
-    write(tmp_path)
-    opened(model, tmp_path)
-    listening = len(model.cursor.events.position.callbacks)
-    widget = ComputeWidget(model)
-    widget.native.show()
-    assert len(model.cursor.events.position.callbacks) == listening + 1
-    compute(qtbot, widget)
-    t1 = model.layers["T1"]
-    for voxel in ((0, 0, 0), (3, 9, 11)):
-        right, anterior, superior = apply_affine(OBLIQUE, voxel)
-        grid = layer_grid(t1)
-        world = -(np.linalg.inv(grid.directions) @ [right, anterior, superior])[::-1]
-        model.layers.selection.active = t1
-        model.cursor.position = (0, *world)
-        assert widget.pointer.value == (
-            f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · voxel "
-            f"({', '.join(map(str, voxel))}) of 'T1'"
-        )
-    model.dims.ndisplay = 3
-    model.cursor.position = (0, 1, 2, 3)
-    assert widget.pointer.value == ""
-    widget.native.deleteLater()
-    qtbot.waitUntil(lambda: len(model.cursor.events.position.callbacks) == listening)
+    assert widget.checks.apply_button.visible
+    model.layers.clear()
+    assert compute(qtbot, widget, "Apply this placement") is None
+    assert "No layer with class probabilities" in widget.result.value
 
 
 def test_a_place_from_the_scan_and_another_orientation(
@@ -157,15 +160,3 @@ def test_a_place_from_the_scan_and_another_orientation(
     viewer.dims.ndisplay = 3
     qtbot.wait(10)
     assert told() == before
-
-
-def test_layers_removed_before_a_placement_is_applied(
-    qtbot, model, open_alone, tmp_path
-):
-    write(tmp_path, lambda values: values[:, :, ::-1])
-    opened(model, tmp_path)
-    widget = open_alone()
-    compute(qtbot, widget)
-    model.layers.clear()
-    assert compute(qtbot, widget, "Apply this placement") is None
-    assert "No layer with class probabilities" in widget.result.value

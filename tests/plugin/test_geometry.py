@@ -70,14 +70,16 @@ def phantom():
     return scan, labels, values
 
 
-def stored(folder, orientation, base):
+def stored(folder, orientation, base, name="case.npz"):
     """The phantom as files whose axes have this order and direction, by nibabel."""
     affine = base @ inv_ornt_aff(orientation, SHAPE)
     scan, labels, values = (apply_orientation(one, orientation) for one in phantom())
     nib.Nifti1Image(scan, affine).to_filename(folder / "T1.nii.gz")
     nib.Nifti1Image(labels, affine).to_filename(folder / "case.nii.gz")
-    nib.Nifti1Image(values, affine).to_filename(folder / "softmax.nii.gz")
-    np.savez(folder / "case.npz", probabilities=values.transpose(3, 2, 1, 0))
+    if name == "case.npz":
+        np.savez(folder / name, probabilities=values.transpose(3, 2, 1, 0))
+    else:
+        nib.Nifti1Image(values, affine).to_filename(folder / name)
     return scan, labels, values
 
 
@@ -112,7 +114,7 @@ def marked(layer, value):
 def test_the_mark_is_where_nibabel_says(tmp_path, orientation, tilt, zooms, name):
     rotation = TILTS[tilt]
     base = from_matvec(rotation * ZOOMS[zooms], (-31.5, 17.25, 4.0))
-    scan, _, values = stored(tmp_path, orientation, base)
+    scan, _, values = stored(tmp_path, orientation, base, name)
     image = nib.load(tmp_path / "T1.nii.gz")
     [voxel] = np.argwhere(scan == 4000)
     ras = apply_affine(image.affine, voxel)
