@@ -28,9 +28,10 @@ def viewer():
     return ViewerModel()
 
 
-@pytest.fixture
-def case(viewer, rng):
-    return add_case(viewer, rng)
+@pytest.fixture(scope="module")
+def case():
+    """For those who only read it."""
+    return add_case(ViewerModel(), np.random.default_rng(20260101))
 
 
 def map_of(viewer, values, affine):
@@ -139,7 +140,8 @@ def test_over_time_it_cannot_be_inspected(viewer, rng):
         Subject.of(viewer, shown, None)
 
 
-def test_replaced_by_hand_the_most_probable_class_is_unknown(case):
+def test_replaced_by_hand_the_most_probable_class_is_unknown(viewer, rng):
+    case = add_case(viewer, rng, segmentation=False)
     case.map.data = np.asarray(case.map.data)[1:]
     with pytest.raises(InputError, match="compute the map again"):
         Subject.of(case.viewer, case.map, None)
