@@ -184,21 +184,29 @@ def test_it_knows_the_probabilities_that_are_open(
     check_places(review.hotspots, expected)
 
 
-@pytest.mark.parametrize("why", ["gone", "changed", "another", "placed"])
-def test_it_does_not_take_others(viewer, files, computed, why):
-    probabilities = files.probabilities
-    if why == "changed":
-        np.savez(probabilities, probabilities=files.p[::-1].transpose(0, 3, 2, 1))
-    if why == "another":
-        probabilities = files.folder / "other.npz"
-        probabilities.write_bytes(files.probabilities.read_bytes())
-    if why == "placed":
-        sidecar = computed.with_name("case_entropy.json")
-        told = json.loads(sidecar.read_text()) | {"placed": "axes 1 0 2"}
-        sidecar.write_text(json.dumps(told))
-    paths = [files.segmentation, *([probabilities] * (why != "gone")), computed]
-    shown = opened(viewer, *paths)
-    assert bars(viewer, shown, files, (3, 7, 4)) is None
+def test_it_does_not_take_others(viewer, files, computed):
+    """Neither those that are gone, nor copies, nor where they were placed by hand."""
+    sidecar, probabilities = (
+        computed.with_name("case_entropy.json"),
+        files.probabilities,
+    )
+    told = sidecar.read_text()
+
+    def found(*paths):
+        viewer.layers.clear()
+        shown = opened(viewer, files.segmentation, *paths, computed)
+        return bars(viewer, shown, files, (3, 7, 4))
+
+    assert found(probabilities) is not None
+    assert found() is None
+    other = files.folder / "other.npz"
+    other.write_bytes(probabilities.read_bytes())
+    assert found(other) is None
+    sidecar.write_text(json.dumps(json.loads(told) | {"placed": "axes 1 0 2"}))
+    assert found(probabilities) is None
+    sidecar.write_text(told)
+    np.savez(probabilities, probabilities=files.p[::-1].transpose(0, 3, 2, 1))
+    assert found(probabilities) is None
 
 
 def test_of_members_all_have_to_be_open(viewer, files):
