@@ -159,3 +159,60 @@ def test_damage_shows_in_each_where_members_come_round(tmp_path, passes, member)
     path.write_bytes(bytes(content))
     with pytest.raises(InputError, match="checksum"):
         open_members(path)[member].values.load()
+
+
+# -- in an image --------------------------------------------------------------
+
+
+def as_image(folder, passes, name="a.nii.gz"):
+    """Members along the fifth axis, as where 4D images were put together."""
+    image = nib.Nifti1Image(passes.transpose(2, 3, 4, 1, 0), OBLIQUE)
+    image.to_filename(folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_members_along_the_fifth_axis(tmp_path, passes, name):
+    (tmp_path / "dataset.json").write_text(
+        '{"labels": {"background": 0, "a": 1, "b": 2, "c": 3}}'
+    )
+    path = as_image(tmp_path, passes, name)
+    members = open_members(path)
+    assert [one.name for one in members] == [f"a pass {n}" for n in (1, 2, 3)]
+    for member, values in zip(members, passes, strict=True):
+        np.testing.assert_array_equal(member.values.load(), values)
+        np.testing.assert_allclose(member.grid.affine, OBLIQUE, atol=1e-6)
+        assert member.class_names == ("background", "a", "b", "c")
+    maps = nu.ensemble_uncertainty(path)
+    expected = nu.ensemble_uncertainty(list(passes))
+    for measure in maps:
+        np.testing.assert_allclose(maps[measure], expected[measure], atol=1e-6)
+    with pytest.raises(InputError, match="seems to hold 3 members"):
+        open_probabilities(path)
+    with pytest.raises(InputError, match=r"axis 4 cannot be that of the classes"):
+        open_members(path, class_axis=4)
+    assert len(open_members(path, class_axis=3)) == 3
+
+
+def test_scaled_members_in_an_image(tmp_path, passes):
+    image = nib.Nifti1Image(passes.transpose(2, 3, 4, 1, 0), OBLIQUE)
+    image.header.set_data_dtype(np.uint8)
+    image.to_filename(tmp_path / "a.nii.gz")
+    stored = nib.load(tmp_path / "a.nii.gz").dataobj
+    assert stored.slope != 1
+    for number, member in enumerate(open_members(tmp_path / "a.nii.gz")):
+        expected = np.asarray(stored)[..., number].transpose(3, 0, 1, 2)
+        np.testing.assert_allclose(member.values.load(), expected, atol=1e-6)
+
+
+def test_an_image_that_is_cut_short(tmp_path, passes):
+    path = as_image(tmp_path, passes, "a.nii")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="cut short"):
+        open_members(path)
+
+
+def test_too_many_members_in_an_image(tmp_path):
+    many = np.zeros((1001, 2, 2, 2, 2), np.uint8)
+    with pytest.raises(InputError, match="would hold 1001 members"):
+        open_members(as_image(tmp_path, many))

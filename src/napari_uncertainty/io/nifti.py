@@ -1,7 +1,7 @@
 """Images, NIfTI and MGZ: scans, label maps, and probabilities.
 
 Probabilities are 4D with the class axis last, or one of several files with a class each
-(:mod:`.families`), or a single channel.
+(:mod:`.families`), or a single channel. A fifth axis runs over members.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap, Scan, are_whole_numbers, looks_like_labels
-from ..probabilities import ProbabilityMap, find_class_axis
+from ..probabilities import ProbabilityMap, find_class_axis, scale_of
 from ..stored import StoredValues
+from .array_headers import ArrayHeader
 from .dataset_json import channels_for, label_names_beside
 from .families import Family, check_same_grid, family_of, label_of
 from .image_files import (
@@ -31,6 +32,7 @@ from .image_files import load as load  # this is where others look for it
 from .joined import join, with_scale
 from .label_tables import declared
 from .options import Options
+from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
 
@@ -131,9 +133,13 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
             f"{n_axes} axes, so axis {axis} cannot be theirs; save it as .npy."
         )
     if len(shape) > 4:
+        members = (
+            f", so it seems to hold {shape[4]} members: compute from all of them, with "
+            "map --ensemble or nu.ensemble_uncertainty, or save one alone."
+        )
         raise InputError(
             f"{path.name} has {len(shape)} axes, {shape}; class probabilities have two "
-            "or three spatial axes and one of classes."
+            f"or three spatial axes and one of classes{members * (len(shape) == 5)}"
         )
     if len(shape) == 4 or (axis is not None and len(shape) == 3):
         values = with_scale(stored_values(image, path, shape))
@@ -144,6 +150,56 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     name = label_of(path) or "foreground"
     values = with_scale(stored_values(image, path, (*shape, 1)))
     return ProbabilityMap(values, (name,), grid_of(image), source=path, name=stem(path))
+
+
+def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+    """Open one member, or several along the fifth axis of an image.
+
+    The classes are along the fourth, as where 4D images were put together. Errors are
+    those of :func:`open_probabilities`.
+    """
+    image = load(path)
+    shape = squeezed_shape(image.shape)
+    if len(shape) != 5:
+        return [open_probabilities(path, options)]
+    check_header(image, path)
+    _refuse_map(image, path)
+    if options.class_axis not in (None, 3, -2):
+        raise InputError(
+            f"{path.name} has five axes: the classes are along the fourth (axis 3) and "
+            f"the members along the fifth, so axis {options.class_axis} cannot be that "
+            "of the classes."
+        )
+    if shape[-1] > MOST_MEMBERS:
+        raise InputError(
+            f"{path.name} would hold {shape[-1]} members, more than anybody has: the "
+            "members are along the fifth axis."
+        )
+    whole = stored_values(image, path, shape)
+    header = ArrayHeader(whole.file_shape, False, whole.stored)
+    parts = [
+        replace(
+            whole,
+            bytes=bytes_of_member(whole.bytes, header, member),
+            file_shape=whole.file_shape[1:],
+        )
+        for member in range(shape[-1])
+    ]
+    grid = grid_of(image, shape[:3])
+    first = _with_names(parts[0], path, grid)
+    return [
+        replace(first, values=with_scale(part), name=f"{stem(path)} pass {number}")
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def holds_members(path: Path) -> bool:
+    """Whether an image has a fifth axis, and its values sum to 1 along the fourth."""
+    image = load(path)
+    if len(squeezed_shape(image.shape)) != 5:
+        return False
+    data = read_data(image, path).reshape(squeezed_shape(image.shape))
+    return scale_of(data[..., 0], 3) is not None
 
 
 def _refuse_map(image: Any, path: Path) -> None:

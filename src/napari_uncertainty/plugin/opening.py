@@ -11,6 +11,7 @@ from ..evidence import evidence_of
 from ..fold.sampling import sample_of
 from ..io import is_image, open_members, open_probabilities, open_volume
 from ..io.folders import cases_among, is_array_folder
+from ..io.nifti import holds_members
 from ..io.written_maps import WrittenMap, read_map
 from ..limits import available_memory
 from ..probabilities import ProbabilityMap
@@ -27,8 +28,8 @@ def open_path(path: Path) -> list[Volume]:
     Parameters
     ----------
     path : Path
-        An image, which may be an uncertainty map that was written here; an array,
-        which may hold several members; or a folder with one case.
+        An image, which may be an uncertainty map that was written here; an image or
+        array that holds several members; or a folder with one case.
 
     Returns
     -------
@@ -46,7 +47,9 @@ def open_path(path: Path) -> list[Volume]:
             return [_read(open_probabilities(path))]
         path = cases[0]
     if is_image(path) and path.is_file():
-        return [read_map(path) or open_volume(path)]
+        written = read_map(path)
+        if written is not None or not holds_members(path):
+            return [written or open_volume(path)]
     opened = open_members(path)
     _require_plausible(opened[0])
     return [_read(one) for one in opened]
