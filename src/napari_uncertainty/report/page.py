@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from os import PathLike
@@ -134,6 +135,7 @@ def write_report(path: str | PathLike[str], html: str) -> None:
     write_whole([(Path(path), lambda file: file.write(content))])
 
 
+@cache
 def _template() -> Any:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
