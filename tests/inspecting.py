@@ -3,6 +3,7 @@
 The numbers come from numpy and scipy alone.
 """
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,12 +124,16 @@ def as_opened(qtbot, widget):
 
 
 def settle(qtbot, widget):
-    """Wait until it is about to look at nothing, and makes no surfaces."""
+    """Wait until it is about to look at nothing, and makes no surfaces.
+
+    Threads, too, have to be gone: one that was cancelled ends with its block.
+    """
     qtbot.waitUntil(
         lambda: (
             not widget.following._settle.isActive()
             and not widget.progress.isVisibleTo(widget)
             and not widget.stage.waiting.isVisibleTo(widget)
+            and not any(one.name.startswith("fold") for one in threading.enumerate())
         )
     )
 

@@ -14,6 +14,7 @@ from inspecting import (
     found_after,
     open_for_module,
     open_widget,
+    settle,
 )
 from napari_uncertainty.plugin.colors import transparent_where_certain
 from napari_uncertainty.plugin.inspect.appearance import (
@@ -47,7 +48,7 @@ def case(opened):
 
 
 @pytest.fixture
-def widget(opened):
+def widget(qtbot, opened):
     """Afterwards the map is shown in 2D as it was."""
     widget = opened[1]
     yield widget
@@ -58,6 +59,7 @@ def widget(opened):
     widget.appearance.threshold.setValue(1.0)
     widget.appearance.colormap.setCurrentText("inferno")
     widget.appearance.range.setCurrentIndex(0)
+    settle(qtbot, widget)
 
 
 def alpha_of(layer, values):

@@ -60,10 +60,11 @@ def early(request, qapp):
 
 
 @pytest.fixture
-def empty(early):
+def empty(qtbot, early):
     """Its viewer, without layers, and the widget."""
     yield early._viewer, early
     early._viewer.layers.clear()
+    settle(qtbot, early)
 
 
 @pytest.fixture(scope="module")
