@@ -149,12 +149,14 @@ def test_ctrl_c_takes_the_cases_back(twelve, expected, scheduler, first, tmp_pat
     with start(*arguments) as process:
         wait_until(lambda: len(maps_in(tmp_path / "out")) > 3, "maps come")
         os.kill(first.pid, signal.SIGSTOP)  # not done before it is stopped
-        os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE)
+        try:
+            os.killpg(process.pid, signal.SIGINT)
+            _, err = process.communicate(timeout=PATIENCE)
+        finally:
+            os.kill(first.pid, signal.SIGCONT)
     assert process.returncode == 130, err
     assert "stopped after " in err.splitlines()[-1]
-    assert "Traceback" not in err
-    os.kill(first.pid, signal.SIGCONT)
+    assert "Traceback" not in err, err
     status, _, err = run_here(*arguments)
     assert status == 1, err
     assert contents(tmp_path / "out") == expected

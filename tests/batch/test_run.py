@@ -1,9 +1,10 @@
 """A run: what is left to do, what the watcher is told, the folder afterwards."""
 
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -140,24 +141,33 @@ def test_a_stopped_run_closes_who_computes_and_leaves_no_summary(tasks):
 
 
 class Deaf:
-    """What is in the way of Ctrl-C: an exception within ``__del__`` is dropped."""
+    """Meets Ctrl-C within ``__del__``, where Python drops what is raised."""
 
     def __del__(self):
-        with suppress(KeyboardInterrupt):  # as Python does, which would tell it, too
-            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupt_that_python_drops_is_not_lost(tasks):
+def test_an_interrupt_that_python_would_drop_is_not_lost(tasks):
     def execute(left):
-        for step in in_this_process(left):
-            Deaf()
-            yield step
+        Deaf()
+        SimpleQueue().get(timeout=30)  # as one waits for a cluster
+        yield from in_this_process(left)
 
-    before = signal.getsignal(signal.SIGINT)
+    before, start = signal.getsignal(signal.SIGINT), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run(tasks, execute)
+    assert time.monotonic() - start < 20
     assert signal.getsignal(signal.SIGINT) is before
     assert not list(Path(tasks[0].output).glob("*.nii.gz"))
+
+
+def test_an_interrupt_is_raised_at_once(tasks):
+    def execute(left):
+        signal.raise_signal(signal.SIGINT)
+        yield from in_this_process(left)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tasks, execute)
 
 
 def test_in_another_thread_and_under_another_handler_it_runs(tasks):

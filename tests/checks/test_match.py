@@ -134,6 +134,7 @@ def test_unrelated_images_are_told_as_such(as_loaded):
     assert orientation.level == "red"
     assert "45.6 %" in orientation.sentence
     assert "different images" in orientation.sentence
+    assert "too little in common" in orientation.sentence  # such as a small crop
 
 
 def test_unknown_place_is_no_fault_where_the_data_tell_it():

@@ -81,9 +81,8 @@ def run_batch(
                 rows.append(row)
         watcher.begin(len(tasks), len(rows))
         if left:
-            with closing(execute(left)) as events, keeping_interrupts() as check:
+            with closing(execute(left)) as events, keeping_interrupts():
                 for event in events:
-                    check()
                     if isinstance(event, Row):
                         rows.append(event)
                         watcher.ended(event)

@@ -70,7 +70,7 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
         sentence = (
             f"In no orientation do more than {_share(best)} of the foreground "
             f"agree: the probabilities and '{name}' are of different "
-            "images, or their classes differ."
+            "images, their classes differ, or they have too little in common."
         )
         return Check("orientation", "red", sentence, numbers)
     if search.ties:
