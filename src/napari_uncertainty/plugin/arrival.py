@@ -14,6 +14,8 @@ from .alignment import align
 from .class_slider import name_classes
 from .layers import layer_info
 from .preferences import preferences
+from .viewer.framing import frame_unless_moved
+from .viewer.outlines import outline_classes
 
 # What napari adds to a name that is there already.
 _NUMBER = re.compile(r" \[\d+\]$")
@@ -58,7 +60,7 @@ drop = Drop()
 
 
 def receive(viewer: Any) -> None:
-    """Name what is new so that it is told from the rest, and resample what is tilted.
+    """Name what is new, resample what is tilted, and go to where the case is.
 
     What is as it should be stays so, however often this is called.
     """
@@ -71,6 +73,8 @@ def receive(viewer: Any) -> None:
             layer.colorbar.visible = preferences().colorbar
             _greeted.add(layer)
     align(viewer)
+    outline_classes(viewer)
+    frame_unless_moved(viewer)
 
 
 def tell_apart(layers: Iterable[Any]) -> None:

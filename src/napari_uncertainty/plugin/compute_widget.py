@@ -34,6 +34,8 @@ from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
 from .request import Request
 from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
+from .viewer.framing import frame_unless_moved
+from .viewer.outlines import outline_classes
 from .work import Job
 
 # Room for the longest line of the result, in pixels.
@@ -227,6 +229,8 @@ class ComputeWidget(Container[Widget]):
             return
         layer = show_map(self._viewer, request, result)
         align(self._viewer)
+        outline_classes(self._viewer)
+        frame_unless_moved(self._viewer)
         self.result.value = "\n".join([*report_lines(result, request), *request.notes])
         offer = offer_of(request, result)
         checks = result.trust.checks

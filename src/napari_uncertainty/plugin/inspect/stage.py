@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,6 @@ class Stage:
         self._appearance: tuple[Any, Any] = (None, None)
         self._chosen: tuple[int, ...] = ()
         self._preset = ""
-        #: Called before the view goes to 3D.
-        self.before_3d: Callable[[], None] = lambda: None
         self.buttons.scene_asked.connect(self.show_scene)
         self.buttons.side_by_side_asked.connect(self.show_side_by_side)
         self.buttons.opacity_changed.connect(self._show_again)
@@ -159,7 +157,6 @@ class Stage:
             return
         if self._viewer.dims.ndisplay == 2:
             self.buttons.cut_here()
-        self.before_3d()
         self._scenes.corners = self.corners()
         shown = self._subject.layer
         scan = scan_for_map(self._viewer.layers, shown)

@@ -16,11 +16,12 @@ from qtpy.QtWidgets import (
 )
 
 from ...regions import Part, voxel_volume
+from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
 from .class_table import ClassTable
 from .dock import Docked, scrolled
 from .following import Following
-from .highlight import Highlight, Ring
+from .highlight import Ring
 from .letters import Letters
 from .listening import Listening
 from .numbers_tab import NumbersTab
@@ -62,8 +63,7 @@ class InspectWidget(Docked):
         self.probe_panel = ProbePanel()
         self._colors: Mapping[int, Color] = {}
         self._probe: Probe | None = None
-        self._highlight = Highlight(viewer)
-        self.stage.before_3d = self._highlight.hide
+        self._outlines = outline_classes(viewer)
         self._ring = Ring(viewer)
         self._letters = Letters(viewer)
         self._listening = Listening()
@@ -159,8 +159,8 @@ class InspectWidget(Docked):
     def _forget(self) -> None:
         """Take away what belongs to another map."""
         self._probe = None
-        for part in (self._highlight, self._ring):
-            part.remove()
+        self._outlines.select(())
+        self._ring.remove()
         for tab in (self.classes, self.slices, self.numbers):
             tab.clear()
         self.probe_panel.clear()
@@ -219,9 +219,7 @@ class InspectWidget(Docked):
         if looked_at is None:
             return
         chosen = self._chosen(looked_at[1])
-        self._highlight.show(
-            looked_at[0], {label: self._colors[label] for label in chosen}
-        )
+        self._outlines.select(chosen)
         self.stage.select([label for label in chosen if label != 0])
         self._show_tab()
 
@@ -267,8 +265,8 @@ class InspectWidget(Docked):
         """Those that listen, and those that go with the widget."""
         return (
             self._listening, self.following, self.stage, self.slices.listening,
-            self._letters.listening, self._highlight.listening,
-        ), (self._letters, self._highlight, self._ring)  # fmt: skip
+            self._letters.listening,
+        ), (self._letters, self._ring)  # fmt: skip
 
 
 def _tell_saved(path: str) -> None:
