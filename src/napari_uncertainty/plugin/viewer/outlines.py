@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from napari.components.overlays import TextOverlay
 from napari.layers import Image, Labels
+from napari.utils.key_bindings import coerce_keybinding
 
 from ..colors import label_colormap
 from ..inspect.changes import selection_kept
@@ -34,10 +35,10 @@ NAME, ROLE = "class outlines", "outline"
 # half of it on either side of an edge, or where there is room the classes of both sides
 # have a line of that share each.
 _PIXELS = 1.3
-_SHARE, _SHARE_EACH = 0.28, 0.14
+_SHARE, _SHARE_EACH = 0.25, 0.11
 
 # From so many pixels a voxel on there is room for the lines of both classes.
-_ROOM_FOR_BOTH = 9.0
+_ROOM_FOR_BOTH = 11.0
 
 # Opacity of the lines of other classes where some are selected.
 _DIMMED = 0.3
@@ -66,7 +67,9 @@ def outline_classes(viewer: Any) -> ClassOutlines:
     if outlines is None:
         outlines = _outlines[viewer] = ClassOutlines(viewer)
         for key, action in ((FILL_KEY, _toggle_fill), (BLINK_KEY, _hide_maps)):
-            if key not in viewer.keymap:  # or it has another meaning for somebody
+            if (
+                coerce_keybinding(key) not in viewer.keymap
+            ):  # or it has another meaning for somebody
                 viewer.bind_key(key, action)
     outlines.update()
     return outlines
@@ -233,7 +236,8 @@ class ClassOutlines:
             self._outline(found.layer)
         labels = slice_of(viewer, found.layer, found.data) if found.visible else None
         if labels is None:
-            labels = Slice(np.zeros((0, 0), np.uint8), np.eye(1), ())
+            nowhere = np.zeros((found.layer.ndim, 1))
+            labels = Slice(np.zeros((0, 0), np.uint8), nowhere, ())
         if self._layer is None or self._layer.visible:
             self._at = _place(viewer)
             self._draw(viewer, found, labels)
