@@ -22,7 +22,7 @@ FROM_MAP = 38.0
 # Limits within which colours of classes are looked for: lightness and chroma in CIELAB.
 # Gray would be taken for the scan, dark colours are not seen on air, and the lightest
 # ones not on bright tissue.
-_LIGHTNESS = (48.0, 90.0)
+_LIGHTNESS = (60.0, 92.0)
 _CHROMA = (30.0, 90.0)
 
 # Marks have this colour, from which classes keep a distance, too.
