@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import InputError
-from ..work import Job
+from ..work import Job, cancel_all
 from .desk import Desk
 from .saving import report_steps, save_labels, save_list
 
@@ -80,9 +80,7 @@ class SavingTab(QWidget):
 
     def stop(self) -> None:
         """Write no further."""
-        for job in self._jobs:
-            job.cancel()
-        self._jobs.clear()
+        cancel_all(self._jobs)
 
     def _save_list(self) -> None:
         path = self._ask("Save list", "hotspots.tsv", "Table (*.tsv);;JSON (*.json)")

@@ -19,12 +19,12 @@ from napari.utils.key_bindings import coerce_keybinding
 
 from ..colors import label_colormap
 from ..inspect.changes import selection_kept
-from ..inspect.listening import Listening
 from ..inspect.subject import names_of
 from ..layers import METADATA_KEY, layer_info
 from ..map_layer import PREDICTION
 from ..selection import rank_for_map, role_of
 from ..sources import ORIGINAL
+from .lifetime import Listening
 
 Array = np.ndarray[Any, Any]
 
