@@ -259,7 +259,7 @@ def legend(segmentation: Any) -> Array:
 def widened_dock(viewer: Any) -> QDockWidget:
     """The dock of the only widget, wide enough for its title."""
     (widget,) = viewer.window.dock_widgets.values()
-    return widened(widget.native)
+    return widened(widget)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def picture_members(name: str, folder: Path) -> None:
         f"{name}_members_window",
         settled(viewer).screenshot(canvas_only=False, flash=False),
     )
-    dock = widened(widget.native)
+    dock = widened(widget)
     settled(viewer)
     save(f"{name}_members_widget", without_space_below(grabbed(dock)))
     save(f"{name}_members", side_by_side([shown(viewer, maps, one) for one in maps]))

@@ -212,6 +212,13 @@ class ReviewWidget(Docked):
             first = opened.session.review.stops[0].hotspot
             self.visit.prepare(subject, first, opened.session.radius_mm)
         self._show_stops()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Look at the first hotspot that is open, or at the first of all."""
+        stops = self.desk.stops
+        if stops and self.table.current is None:
+            self.go_to(self.table.next_open() or stops[0].rank)
 
     def _show_stops(self) -> None:
         opened, subject = self.desk.opened, self.desk.subject
