@@ -510,7 +510,12 @@ class ClassLegend:
         for number, (text, color) in enumerate(lines):
             key = _key(number)
             if key not in overlays:
-                overlays[key] = TextOverlay(position="top_left", font_size=_FONT_SIZE)
+                overlays[key] = TextOverlay(
+                    position="top_left",
+                    font_size=_FONT_SIZE,
+                    # Dark in a light theme, too: classes have light colours.
+                    box_color=(0.0, 0.0, 0.0, 0.7),
+                )
             line = overlays[key]
             line.text, line.color, line.visible = text, color, True
         for number in range(len(lines), len(self._shown)):
