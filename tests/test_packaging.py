@@ -19,7 +19,6 @@ from pyproject_hooks import quiet_subprocess_runner
 
 NAME = "napari-uncertainty"
 ROOT = Path(__file__).parents[1]
-PIP = [sys.executable, "-m", "pip"]
 MANIFEST = PluginManifest.from_file(ROOT / "napari.yaml")
 
 # Runs where nothing but npe2 and the package is installed, without its dependencies:
@@ -75,12 +74,22 @@ def npe2_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def pip(tmp_path_factory):
+    """Pip as Python brings it: there may be none in the environment of the tests."""
+    folder = tmp_path_factory.mktemp("pip")
+    venv.create(folder, symlinks=os.name != "nt", with_pip=True)
+    return [folder / "bin" / "python", "-m", "pip"]
+
+
+@pytest.fixture(scope="session")
 def wheels(tmp_path_factory):
     """What pip installs of the checkout, of the sdist and for an editable install."""
     folder = tmp_path_factory.mktemp("wheels")
     project = ProjectBuilder(ROOT, runner=quiet_subprocess_runner)
     with tarfile.open(project.build("sdist", folder / "sdist")) as sdist:
-        sdist.extractall(folder / "unpacked", filter="data")
+        # Python before 3.11.4 knows no filters, and later ones want one.
+        sdist.extraction_filter = getattr(tarfile, "data_filter", None)
+        sdist.extractall(folder / "unpacked")
     [unpacked] = (folder / "unpacked").iterdir()
     from_sdist = ProjectBuilder(unpacked, runner=quiet_subprocess_runner)
     return {
@@ -106,11 +115,11 @@ def test_the_sdist_builds_the_same_wheel(wheels):
 
 @pytest.mark.clean_environment
 @pytest.mark.parametrize("kind", ["wheel", "editable"])
-def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, tmp_path):
+def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, pip, tmp_path):
     venv.create(tmp_path, symlinks=os.name != "nt")
     python = tmp_path / "bin" / "python"
-    options = ("--no-index", "--no-deps", "--ignore-installed", "--prefix", tmp_path)
-    run(*PIP, "install", "--no-compile", *options, wheels[kind])
+    options = ("--no-index", "--no-deps", "--prefix", tmp_path)
+    run(*pip, "install", "--no-compile", *options, wheels[kind])
     [site_packages] = tmp_path.glob("lib/python*/site-packages")
     (site_packages / "npe2.pth").write_text(str(npe2_folder))
 
