@@ -11,7 +11,7 @@ import pytest
 
 from calling import call_here, files_up_to
 
-PROGRAM = [sys.executable, "-c", "from napari_uncertainty.cli import main; main()"]
+PROGRAM = [sys.executable, "-m", "napari_uncertainty"]
 
 
 def call(*arguments, **environment):
