@@ -29,7 +29,6 @@ from packaging.requirements import Requirement
 
 NAME = "napari-uncertainty"
 ROOT = Path(__file__).parents[1]
-PIP = [sys.executable, "-m", "pip"]
 MANIFEST = PluginManifest.from_file(ROOT / "napari.yaml")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")])
@@ -71,6 +70,15 @@ def run(*command):
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def place_in(folder, kind):
+    """Where a virtual environment has its programs or packages, on any system."""
+    return Path(sysconfig.get_path(kind, "venv", {"base": folder, "platbase": folder}))
+
+
+def python_in(folder):
+    return place_in(folder, "scripts") / "python"
 
 
 def with_dependencies(name, found=None):
@@ -123,9 +131,19 @@ class Builder(ProjectBuilder):
 
 def unpack(sdist, folder):
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+        # Python before 3.11.4 knows no filters, and later ones want one.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     [unpacked] = folder.iterdir()
     return unpacked
+
+
+@pytest.fixture(scope="session")
+def pip(tmp_path_factory):
+    """Pip as Python brings it: there may be none in the environment of the tests."""
+    folder = tmp_path_factory.mktemp("pip")
+    venv.create(folder, symlinks=os.name != "nt", with_pip=True)
+    return [python_in(folder), "-m", "pip"]
 
 
 @pytest.fixture(scope="session")
@@ -306,13 +324,11 @@ def test_the_version_is_that_of_the_tag(sdist, tmp_path):
 
 @pytest.mark.clean_environment
 @pytest.mark.parametrize("kind", ["wheel", "editable"])
-def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, tmp_path):
+def test_npe2_finds_the_manifest(kind, wheels, npe2_folder, pip, tmp_path):
     venv.create(tmp_path, symlinks=os.name != "nt")
-    places = {"base": str(tmp_path), "platbase": str(tmp_path)}
-    python = Path(sysconfig.get_path("scripts", "venv", places)) / "python"
-    site_packages = Path(sysconfig.get_path("purelib", "venv", places))
-    options = ("--no-index", "--no-deps", "--ignore-installed", "--prefix", tmp_path)
-    run(*PIP, "install", "--no-compile", *options, wheels[kind])
+    python, site_packages = python_in(tmp_path), place_in(tmp_path, "purelib")
+    options = ("--no-index", "--no-deps", "--prefix", tmp_path)
+    run(*pip, "install", "--no-compile", *options, wheels[kind])
     (site_packages / "npe2.pth").write_text(str(npe2_folder))
 
     origin, contributions = run(python, "-I", "-c", DISCOVER).splitlines()

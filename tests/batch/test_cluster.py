@@ -65,7 +65,11 @@ def dask(*arguments):
 def scheduler():
     """A scheduler to which one connects as to any other, without workers of its own."""
     with distributed.LocalCluster(
-        n_workers=0, host="127.0.0.1", dashboard_address=None
+        n_workers=0,
+        host="127.0.0.1",
+        # Even without a dashboard, it would want port 8787, which another may have.
+        dashboard_address=":0",
+        scheduler_kwargs={"dashboard": False},
     ) as cluster:
         yield cluster.scheduler
 
