@@ -16,9 +16,9 @@ QT ?= pyqt6
 VENV ?= .venv$(chosen)$(addprefix -,$(filter-out pyqt6,$(QT)))
 LOWEST := $(VENV)-lowest
 ARGS ?=
-# Where a virtual environment has its programs: Windows has its own idea.
-bin := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
-BIN := $(VENV)/$(bin)
+# Windows calls the folder of an environment's programs otherwise.
+scripts := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(scripts)
 
 # macOS and Windows have a display, and no variable to tell.
 display := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin Windows_NT,$(shell uname -s) $(OS))
@@ -70,7 +70,7 @@ test: $(VENV)/.group-test xvfb
 	$(xvfb) $(BIN)/python $(pytest)
 
 test-lowest: $(LOWEST)/.lowest xvfb
-	$(xvfb) $(LOWEST)/$(bin)/python $(pytest)
+	$(xvfb) $(LOWEST)/$(scripts)/python $(pytest)
 
 style: $(VENV)/.group-lint
 	$(BIN)/ruff check
@@ -123,24 +123,24 @@ $(VENV)/.group-%: $(VENV)/.package
 # Of what the project itself names, the lowest versions; of what that needs, the newest.
 # Only uv can choose so. --upgrade: what is there already is no reason to keep it.
 $(LOWEST)/.lowest: pyproject.toml napari.yaml $(LOWEST)/.pip
-	$(LOWEST)/$(bin)/python -m pip install --group lowest
-	$(LOWEST)/$(bin)/uv pip install --python $(LOWEST)/$(bin)/python \
+	$(LOWEST)/$(scripts)/python -m pip install --group lowest
+	$(LOWEST)/$(scripts)/uv pip install --python $(LOWEST)/$(scripts)/python \
 		--resolution lowest-direct --upgrade $(package) --group test
 	@touch $@
 
 $(VENV)/.pip $(LOWEST)/.pip: | venv-module
 	$(PYTHON) -m venv $(@D)
-	$(@D)/$(bin)/python -m pip install --upgrade 'pip>=25.1'
+	$(@D)/$(scripts)/python -m pip install --upgrade 'pip>=25.1'
 	@touch $@
 
 venv-module:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'PYTHON=$(PYTHON): no Python from 3.11 on; name one with PYTHON=...' >&2; \
 		exit 1; }
-	@PYTHON='$(PYTHON)' .ci/system-libraries venv
+	@PYTHON='$(PYTHON)' bash .ci/system-libraries venv
 
 window:
-	@.ci/system-libraries window
+	@bash .ci/system-libraries window
 
 xvfb:
-	@.ci/system-libraries window xvfb
+	@bash .ci/system-libraries window xvfb
