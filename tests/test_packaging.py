@@ -301,31 +301,44 @@ def test_relative_links_lead_to_files_and_headings_that_exist(page):
             assert target.fragment in anchors_in(path), link
 
 
+@of_a_checkout
 @pytest.mark.clean_environment
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_version_is_that_of_the_tag(sdist, tmp_path):
-    """And one that no release has, where neither git nor an sdist knows it."""
+    """Also in an archive of the tag; where nothing knows it, one that no release has."""
     tree = unpack(sdist, tmp_path / "tree")
     (tree / "PKG-INFO").unlink()
-
-    def version():
-        built = Path(Builder(tree).metadata_path(tmp_path / "metadata"))
-        found = message_from_bytes((built / "METADATA").read_bytes())["Version"]
-        shutil.rmtree(tmp_path / "metadata")
-        return found
-
-    assert version() == "0.0"
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
+    assert version_of(tree, tmp_path) == "0.0"
+    for name in (".gitattributes", ".git_archival.txt"):
+        shutil.copy(ROOT / name, tree)
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     for words in (
         ["init", "--quiet"],
         ["add", "."],
         ["commit", "--quiet", "--no-gpg-sign", "--message", "All"],
         ["tag", "v1.2.3"],
+        [
+            "archive",
+            "--prefix",
+            "project/",
+            "--output",
+            tmp_path / "archive.tar",
+            "HEAD",
+        ],
     ):
         git = ["git", "-C", tree, "-c", "user.name=nobody", "-c", "user.email=", *words]
         subprocess.run(git, check=True, env=kept)
-    assert version() == "1.2.3"
+    assert version_of(tree, tmp_path) == "1.2.3"
+    archive = unpack(tmp_path / "archive.tar", tmp_path / "archive")
+    assert version_of(archive, tmp_path) == "1.2.3"
+
+
+def version_of(tree, folder):
+    """The version that would be built of a folder with the project."""
+    built = Path(Builder(tree).metadata_path(folder / f"metadata of {tree.name}"))
+    found = message_from_bytes((built / "METADATA").read_bytes())["Version"]
+    shutil.rmtree(built.parent)
+    return found
 
 
 @pytest.mark.clean_environment
