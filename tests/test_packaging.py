@@ -305,7 +305,7 @@ def test_relative_links_lead_to_files_and_headings_that_exist(page):
 @pytest.mark.clean_environment
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_version_is_that_of_the_tag(sdist, tmp_path):
-    """Also in an archive of the tag; where nothing knows it, one that no release has."""
+    """Also in an archive of it; where nothing knows it, one that no release has."""
     tree = unpack(sdist, tmp_path / "tree")
     (tree / "PKG-INFO").unlink()
     assert version_of(tree, tmp_path) == "0.0"
