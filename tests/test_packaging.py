@@ -42,6 +42,16 @@ RELEASE = {
 }
 REPOSITORY = "https://git.invalid/owner/name"
 
+# setuptools-scm says why it can tell little of the version, in builds of a checkout that
+# is shallow or without git.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{said}:UserWarning")
+    for said in (
+        ".* is shallow and may cause errors",
+        "unprocessed git archival found",
+        "git archive did not support describe output",
+    )
+]
 of_a_checkout = pytest.mark.skipif(
     (ROOT / "PKG-INFO").is_file(), reason="an sdist has its page already"
 )
