@@ -42,8 +42,8 @@ RELEASE = {
 }
 REPOSITORY = "https://git.invalid/owner/name"
 
-# setuptools-scm says why it can tell little of the version, in builds of a checkout that
-# is shallow or without git.
+# setuptools-scm says why it can tell little of the version, where a checkout is shallow
+# or without git.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{said}:UserWarning")
     for said in (
@@ -339,8 +339,10 @@ def test_the_version_is_that_of_the_tag(sdist, tmp_path):
         git = ["git", "-C", tree, "-c", "user.name=nobody", "-c", "user.email=", *words]
         subprocess.run(git, check=True, env=kept)
     assert version_of(tree, tmp_path) == "1.2.3"
-    archive = unpack(tmp_path / "archive.tar", tmp_path / "archive")
-    assert version_of(archive, tmp_path) == "1.2.3"
+    if "$Format" in (ROOT / ".git_archival.txt").read_text("utf-8"):
+        archive = unpack(tmp_path / "archive.tar", tmp_path / "archive")
+        assert version_of(archive, tmp_path) == "1.2.3"
+    # Otherwise this is an archive itself, whose gaps git has filled in.
 
 
 def version_of(tree, folder):
