@@ -29,6 +29,7 @@ from .cli_options import (
 )
 from .errors import InputError
 from .kinds import AUTO
+from .version import __version__
 
 
 class Commands(TyperGroup):
@@ -61,6 +62,27 @@ def main() -> None:
     except InputError as error:
         print(f"napari-uncertainty: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"napari-uncertainty {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version, and quit.",
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
 
 
 @app.command("map")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Generator, Sequence
-from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..errors import InputError
+from ..version import __version__
 from .case import Task, failed, run_task
 from .summary import Row
 
@@ -69,7 +69,7 @@ def run_on_worker(task: Task) -> Row:
 
     One thread, as Dask counts them: a worker takes on as many tasks as it has threads.
     """
-    here = version("napari-uncertainty")
+    here = __version__
     if task.version != here:
         return failed(
             task,

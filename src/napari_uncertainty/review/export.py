@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from ..hotspots import Hotspots
 from ..io.atomic import write_whole
 from ..io.tables import tab_separated
 from ..regions.table import unnamed
+from ..version import __version__
 from .stop import Stop
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def write_json(
         "inputs": inputs,
         "options": options or {},
         "stops": [_row(stop, names) for stop in stops],
-        "version": version("napari-uncertainty"),
+        "version": __version__,
     }
     text = json.dumps(_plain(told), indent=2, ensure_ascii=False, allow_nan=False)
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..version import __version__
 from .edits import Runs, as_runs
 from .fingerprint import Options, ReviewedInput, digests
 from .review import Review, as_row, as_stop
@@ -63,7 +63,7 @@ class Written:
         ]
         document = {
             "format": FORMAT,
-            "program": version("napari-uncertainty"),
+            "program": __version__,
             "case": self.case,
             "begun": self.begun,
             "unit": self.unit,
