@@ -395,6 +395,42 @@ def test_difference_tells_voxel_size_origin_and_direction():
     assert tilted.zooms_mm == pytest.approx(0, abs=1e-12)
 
 
+TWO_TILTS = (
+    rotated_about((1, 0, 0), 25) @ np.diag([2, 0.5, 1.5, 1.0]),
+    rotated_about((0, 0.2, 1), 30) @ np.diag([1, 3, 0.7, 1.0]),
+)
+
+
+@pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::7], ids=str)
+def test_difference_in_direction_is_that_of_the_last_voxel_of_an_axis(order, flips):
+    """Of the first grid's: both shown from one corner, along their own directions."""
+    affine, other = TWO_TILTS
+    shape = (9, 40, 23)
+    stored, data = stored_otherwise(affine, np.zeros(shape, np.uint8), order, flips)
+    apart = Grid(data.shape, stored).difference(Grid((5, 6, 7), other))
+    own, others = (
+        one[:3, :3] / np.linalg.norm(one[:3, :3], axis=0) for one in TWO_TILTS
+    )
+    lengths = (np.array(shape) - 1) * (2, 0.5, 1.5)
+    last = [np.linalg.norm(n * own[:, a] - n * others[:, a])
+            for a, n in enumerate(lengths)]  # fmt: skip
+    assert apart.direction_mm == pytest.approx(max(last), rel=1e-9)
+    # The rows of the two differ otherwise than the columns, which are the directions.
+    rows = np.linalg.norm(own - others, axis=1) * lengths
+    assert max(last) != pytest.approx(rows.max(), rel=0.05)
+
+
+def test_tilt_between_two_tilted_images_is_the_largest_angle_between_their_axes():
+    one, other = (Grid(SHAPE, affine) for affine in TWO_TILTS)
+    cosines = [
+        a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        for a, b in zip(one.affine[:3, :3].T, other.affine[:3, :3].T, strict=True)
+    ]
+    angle = np.degrees(np.arccos(min(cosines)))
+    assert one.tilt_against(other) == pytest.approx(angle, rel=1e-9)
+    assert other.tilt_against(one) == pytest.approx(angle, rel=1e-9)
+
+
 def test_difference_of_flat_images():
     apart = Grid((6, 7), np.eye(4)).difference(
         Grid((6, 7), shifted(np.eye(4), (0, 2, 0)))

@@ -9,7 +9,9 @@ from scipy.special import entr, expit, logit
 
 import napari_uncertainty as nu
 from ensemble.plain import expected, overlap
+from every_kind import TIES, expected_prediction, outcomes, tied_values
 from generated import softmax
+from napari_uncertainty.io import open_probabilities
 
 MEASURES = tuple(nu.ENSEMBLE_MEASURES)
 #: What one unit of a base is in nats, for four classes.
@@ -159,6 +161,39 @@ def test_independent_channels(rng):
         labels[q[channel] > 0.5] = channel + 1
     np.testing.assert_array_equal(maps.prediction, labels)
     assert (maps.n_classes, maps.n_states) == (5, 16)
+
+
+@pytest.mark.parametrize("stored", ["in memory", "in files"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", TIES)
+def test_of_equally_likely_classes_the_first_is_the_label(
+    kind, dtype, stored, tmp_path
+):
+    """That of a member and that of their mean; and the background comes first."""
+    rows = tied_values(kind, dtype)
+    # Each voxel beside each other one; logits have exact ties only beside themselves.
+    n = rows.shape[1]
+    pairs = [(a, b) for a in range(n) for b in range(n) if kind != "logits" or a == b]
+    values = [rows[:, list(of_member)] for of_member in zip(*pairs, strict=True)]
+    given = values
+    if stored == "in files":
+        paths = [tmp_path / f"{number}.npy" for number in range(2)]
+        for path, one in zip(paths, values, strict=True):
+            np.save(path, one.reshape(len(rows), 1, 1, -1))
+        given = [open_probabilities(path, class_axis=0) for path in paths]
+    maps = nu.ensemble_uncertainty(given, MEASURES, kind=kind)
+    if kind == "sigmoid":
+        label = expected_prediction(kind, np.mean(values, axis=0))
+    else:
+        mean = np.mean([outcomes(kind, one) for one in values], axis=0)
+        label = mean.argmax(axis=0)
+    np.testing.assert_array_equal(np.ravel(maps.prediction), label)
+    labels = [expected_prediction(kind, one) for one in values]
+    np.testing.assert_array_equal(
+        np.ravel(maps["variation_ratio"]), np.where(labels[0] == labels[1], 0, 0.5)
+    )
+    truth = overlap(labels, maps.n_classes)
+    np.testing.assert_allclose(maps.dice, truth)
 
 
 @pytest.mark.parametrize("kind", ["logits", "fractions", "foreground", "scaled"])

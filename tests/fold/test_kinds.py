@@ -21,6 +21,7 @@ from every_kind import (
     outcomes,
     phantom,
     random_values,
+    tied_values,
 )
 from folding import run
 from napari_uncertainty import InputError, ProbabilityMap
@@ -126,6 +127,26 @@ def assert_maps(kind, values, source, base=2):
     assert maps.n_states == len(p)
     assert maps.n_classes == (4 if kind == "sigmoid" else len(p))
     assert maps.sums_message is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("source", EACH_WAY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_equally_likely_classes_the_first_is_predicted(
+    kind, source, dtype, rng, tmp_path
+):
+    """And the background comes first; a channel has to be likelier there than not."""
+    rows = tied_values(kind, dtype)
+    values = rows[:, rng.integers(0, rows.shape[1], SHAPE[1:])]
+    given = source_of(source, values, tmp_path)
+    given = ProbabilityMap(
+        getattr(given, "values", given), ("a", "b", "c")[: len(rows)], kind=kind
+    )
+    maps = compute(given, ALL)
+    np.testing.assert_array_equal(maps.prediction, expected_prediction(kind, values))
+    truth = expected(outcomes(kind, values))
+    for name in ALL:
+        np.testing.assert_allclose(maps[name], truth[name], **CLOSE)
 
 
 def with_gaps(kind, values):
