@@ -76,6 +76,47 @@ def test_identical_members_disagree_in_nothing(rng, dtype, count):
     assert (maps["predictive_entropy"] > 0).any()
 
 
+def test_more_than_256_classes(rng):
+    members = [softmax(rng, (300, 5, 6), sharpness=6) for _ in range(3)]
+    for one in members:
+        one[:, 0] = 0.5 / 299
+        one[299, 0] = 0.5
+    maps = nu.ensemble_uncertainty(members, MEASURES)
+    np.testing.assert_array_equal(
+        maps.prediction, np.mean(members, axis=0).argmax(axis=0)
+    )
+    truth = expected(members)["variation_ratio"]
+    np.testing.assert_allclose(maps["variation_ratio"], truth, atol=1e-6)
+    labels = [one.argmax(axis=0) for one in members]
+    np.testing.assert_allclose(maps.dice, overlap(labels, 300))
+
+
+def test_more_than_256_members(rng):
+    """All but a few of whom say the same."""
+    share = rng.random((270, 2, 3))
+    there = 1 - share**60
+    votes = (there > 0.5).sum(axis=0)
+    assert votes.min() > 256
+    maps = nu.ensemble_uncertainty(
+        np.stack([there, 1 - there], axis=1), ("variation_ratio",), kind="softmax"
+    )
+    np.testing.assert_allclose(maps["variation_ratio"], 1 - votes / 270, atol=1e-6)
+    # Votes on one channel alone are counted otherwise.
+    maps = nu.ensemble_uncertainty(
+        np.stack([there, share], axis=1), ("variation_ratio",), kind="sigmoid",
+        channel=0,
+    )  # fmt: skip
+    np.testing.assert_allclose(maps["variation_ratio"], 1 - votes / 270, atol=1e-6)
+
+
+def test_a_member_of_one_half_does_not_vote_for_a_channel():
+    members = [np.array([[0.9] * 3, [share] * 3]) for share in (0.5, 0.5, 0.75)]
+    maps = nu.ensemble_uncertainty(
+        members, ("variation_ratio",), kind="sigmoid", channel=1
+    )
+    np.testing.assert_allclose(maps["variation_ratio"], np.full(3, 1 / 3))
+
+
 def test_members_that_exclude_each_other():
     members = [np.array([[0.0], [1.0]]), np.array([[1.0], [0.0]])]
     maps = nu.ensemble_uncertainty(members, MEASURES, base="e")
