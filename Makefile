@@ -26,6 +26,7 @@ export PYTHONDONTWRITEBYTECODE =
 help:
 	@echo 'make demo   open the demo in napari (without a display: picture it in demo.png)'
 	@echo 'make test   run the tests; ARGS="-k entropy" goes to pytest'
+	@echo 'make coverage  run the tests and tell which lines and branches they miss'
 	@echo 'make lint   check style, types, layers and the manifest'
 	@echo 'make bench  run the benchmarks; writes docs/benchmarks.md'
 	@echo 'make docs   make the pictures of the documentation'
@@ -46,6 +47,14 @@ endif
 test: $(VENV)/.group-test xvfb
 	$(xvfb) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# The same with every line and branch of the package counted, in all processes.
+.PHONY: coverage
+coverage: $(VENV)/.group-coverage xvfb
+	$(BIN)/coverage erase
+	$(xvfb) $(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 lint: $(VENV)/.group-lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -60,8 +69,8 @@ docs: $(VENV)/.group-docs xvfb
 	$(xvfb) $(BIN)/python docs/make_pictures.py
 
 clean:
-	rm -rf .venv build dist demo.png .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache
+	rm -rf .venv build dist demo.png .coverage .coverage.* .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 # The build copies the manifest, even into an editable install: a changed one is
