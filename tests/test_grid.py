@@ -190,6 +190,15 @@ def test_other_voxels_have_no_placement(other):
     assert not Grid(SHAPE, other).same_place(grid)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_an_image_that_begins_a_voxel_later_is_placed_but_has_other_voxels(axis):
+    offset = tuple(np.eye(3, dtype=int)[axis].tolist())
+    grid, later = Grid(SHAPE, OBLIQUE), Grid(SHAPE, shifted(OBLIQUE, offset))
+    assert later.placement_in(grid) == Placement.as_it_is(3).shifted(offset)
+    assert not later.same_voxels(grid)
+    assert not later.same_place(grid)
+
+
 @pytest.mark.parametrize("affine", [ANISOTROPIC, OBLIQUE @ ANISOTROPIC])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize(("missed", "same"), [(0.009, True), (0.011, False)])

@@ -236,6 +236,14 @@ def test_segmentation_over_time_of_a_prediction_without_is_told_and_no_crash(asi
     assert levels(found) == {"agreement": "amber"}
 
 
+def test_moments_of_a_prediction_and_of_a_segmentation_are_not_taken_for_the_same():
+    labels = np.stack([asymmetric((7, 8, 9))] * 3, axis=-1)
+    grid = Grid((7, 8, 9), AFFINE)
+    found = compare(labels, grid, labels, grid)
+    assert found.foreground is None
+    assert levels(found) == {"agreement": "amber"}
+
+
 @pytest.mark.parametrize(
     "placed", [True, False], ids=["as the files say", "where it is unknown"]
 )
