@@ -120,6 +120,15 @@ def test_halves_of_every_size(save):
     np.testing.assert_allclose(found, truth, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_halves_that_are_not_finite_are_no_data(values, save, odd):
+    halves = values.astype(np.float16)
+    halves[2, 1, 2, 3] = odd
+    maps = nu.uncertainty(save(halves))
+    assert np.argwhere(maps.no_data).tolist() == [[1, 2, 3]]
+    assert maps["entropy"][1, 2, 3] == 0
+
+
 def test_sums_that_are_not_1_are_told(values, save):
     with pytest.warns(UserWarning, match="differ by up to 1"):
         found = nu.entropy(save(values * 2))

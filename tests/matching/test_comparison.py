@@ -138,6 +138,7 @@ def test_other_voxel_size_and_tilt_are_taken_at_the_nearest_voxels():
     # It is compared at the prediction's voxels.
     assert found.onto.grid is grid
     assert found.onto.labels.shape == shape
+    assert found.resampled
 
 
 def test_unknown_place_and_equal_shape_are_taken_voxel_on_voxel():
@@ -305,6 +306,7 @@ def test_same_voxels_under_headers_that_put_them_elsewhere_are_found(affine):
     assert found.search.better.placement == AS_IT_IS
     assert found.search.better.agreement.foreground == 1
     assert found.onto.labels is labels
+    assert not found.resampled
     assert levels(found) == {"agreement": "red", "orientation": "red"}
     [sentence] = [c.sentence for c in found.checks if c.name == "orientation"]
     assert "voxel on voxel" in sentence
