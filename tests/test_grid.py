@@ -217,6 +217,17 @@ def test_single_slice_of_larger_voxels_has_no_placement():
     assert thin.placement_in(Grid((9, 9, 9), np.eye(4))) is None
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_single_plane_has_no_direction(axis):
+    """Seen from behind, it has the same voxels in the same places."""
+    shape = tuple(1 if other == axis else n for other, n in enumerate(SHAPE))
+    behind = OBLIQUE.copy()
+    behind[:3, axis] *= -1
+    front, back = Grid(shape, OBLIQUE), Grid(shape, behind)
+    assert back.placement_in(front) == Placement.as_it_is(3)
+    assert back.same_place(front)
+
+
 @pytest.mark.parametrize("flips", list(product((1, -1), repeat=2)), ids=str)
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
 def test_flat_images_are_placed_within_their_plane(order, flips):
@@ -335,6 +346,18 @@ def test_grid_along_anothers_axes_has_its_directions_and_own_voxels(affine, axes
     upright = nib.as_closest_canonical(nib.Nifti1Image(numbered, affine)).affine
     np.testing.assert_allclose(along.zooms, nib.affines.voxel_sizes(upright))
     assert along.tilt_against(other) < 1e-6
+
+
+@pytest.mark.parametrize("degrees", range(0, 45, 5))
+def test_grid_along_its_own_axes_has_no_layer_more_by_rounding(degrees):
+    """Whatever the numbers of its affine, it covers itself."""
+    for zoom in np.linspace(0.3, 1.7, 15):
+        affine = rotated_about((1, 2, -1), degrees) @ np.diag([zoom, zoom / 3, 1.1, 1])
+        affine[:3, 3] = -170.3, 88.7, 12.1
+        grid = Grid((61, 47, 33), affine)
+        along = grid.along(grid)
+        assert along.shape == grid.shape
+        np.testing.assert_allclose(along.affine, affine, atol=1e-9)
 
 
 def test_upright_grid_along_upright_axes_stays():

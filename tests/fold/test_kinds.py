@@ -261,6 +261,23 @@ def test_logarithms_of_a_softmax_are_logits(source, rng, tmp_path):
     assert not maps.no_data.any()
 
 
+@pytest.mark.parametrize("source", EACH_WAY)
+@pytest.mark.parametrize("kind", ["sigmoid", "foreground", "fractions", "softmax"])
+def test_one_class_everywhere_for_certain_is_its_label(kind, source, tmp_path):
+    n_channels = 1 if kind == "foreground" else 3
+    for channel in range(n_channels):
+        values = np.zeros((n_channels, *SHAPE[1:]), np.float32)
+        values[channel] = 1
+        given = source_of(source, values, tmp_path)
+        given = ProbabilityMap(
+            getattr(given, "values", given), ("a", "b", "c")[:n_channels], kind=kind
+        )
+        _, maps = run(iter_fold(given, ALL))
+        label = channel if kind == "softmax" else channel + 1
+        assert (np.asarray(maps.prediction) == label).all()
+        assert not np.asarray(maps["entropy"]).any()
+
+
 def test_temperature_has_to_be_above_0(rng):
     logits = random_values("logits", rng, SHAPE)
     for temperature in (0, -1, np.inf, np.nan):

@@ -74,6 +74,18 @@ def test_certain_voxels_are_exactly_zero(values, save):
     assert (maps.prediction[:3] == 2).all()
 
 
+def test_certain_voxels_take_nothing_from_those_beside_them(save):
+    """However few there are, and whichever class they have."""
+    for certain in range(3):
+        values = np.full((3, 8, 8, 2), 0.5, np.float32)
+        values[certain] = 0
+        values[:, :, 6:] = 0
+        values[certain, :, 6:] = 1
+        entropy = nu.entropy(save(values))
+        assert (entropy[:, :6] == 1).all()
+        assert (entropy[:, 6:] == 0).all()
+
+
 def test_voxels_without_data(values, save):
     values[:, 0, 0] = 0
     values[1, 1, 1, 1] = np.nan
