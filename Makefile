@@ -36,7 +36,7 @@ export PYTEST_QT_API = $(QT)
 export PYTHONDONTWRITEBYTECODE =
 
 .NOTPARALLEL: # one pip at a time
-.PHONY: help demo test test-lowest lint style lint-workflows bench docs dist clean \
+.PHONY: help demo test test-lowest coverage lint style lint-workflows bench docs dist clean \
 	venv-module window xvfb
 
 help:
@@ -45,6 +45,8 @@ help:
 	@echo 'make test-lowest'
 	@echo '            run them with the lowest versions that pyproject.toml declares,'
 	@echo '            most of which are for Python 3.11 and 3.12 alone'
+	@echo 'make coverage'
+	@echo '            run the tests and tell which lines and branches they miss'
 	@echo 'make lint   check style, types, layers, the manifest and the workflows'
 	@echo 'make bench  run the benchmarks; writes docs/benchmarks.md'
 	@echo 'make docs   make the pictures of the documentation'
@@ -71,6 +73,13 @@ test: $(VENV)/.group-test xvfb
 
 test-lowest: $(LOWEST)/.lowest xvfb
 	$(xvfb) $(LOWEST)/$(scripts)/python $(pytest)
+
+# The same with every line and branch of the package counted, in all processes.
+coverage: $(VENV)/.group-coverage xvfb
+	$(BIN)/coverage erase
+	$(xvfb) $(BIN)/coverage run $(pytest)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 style: $(VENV)/.group-lint
 	$(BIN)/ruff check
@@ -104,8 +113,8 @@ dist: $(VENV)/.group-dist
 	$(BIN)/python -m twine check --strict dist/*
 
 clean:
-	rm -rf .venv .venv-* build dist demo.png .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist demo.png .coverage .coverage.* .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 # The build copies the manifest, even into an editable install: a changed one is

@@ -202,7 +202,8 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
     except InputError as error:
         message = str(error)
     except MemoryError as error:
-        message = f"It needs more memory than is free ({error or 'out of memory'})."
+        why = str(error) or "out of memory"
+        message = f"It needs more memory than is free ({why})."
     except OSError as error:
         at = Path(error.filename or task.source)
         message = f"{at} cannot be read ({error.strerror or error})."
