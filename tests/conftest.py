@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -48,7 +49,19 @@ def no_thread_left():
     """Every test ends the threads that compute for it."""
     yield
     left = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in left if name.startswith("fold")]
+    assert not [name for name in left if name.startswith(("fold", "steps"))]
+
+
+@pytest.fixture
+def ctrl_c():
+    """Function that sends Ctrl-C to this process, as a terminal does.
+
+    A shell starts its background jobs so that they ignore it; here it is an interrupt
+    wherever the tests run.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
