@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # napari reads its settings when it is imported: not the user's, for tests.
@@ -62,6 +63,26 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield lambda: os.kill(os.getpid(), signal.SIGINT)
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def ending(monkeypatch):
+    """Event that is set when threads that compute were told to end, and are waited for.
+
+    What waits for it in such a thread is met in the middle of its work, however quick
+    or slow the machine is at that moment.
+    """
+    event = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def ended(pool, wait=True, **options):
+        if wait:
+            event.set()
+        shutdown(pool, wait, **options)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", ended)
+    yield event
+    event.set()
 
 
 @pytest.fixture

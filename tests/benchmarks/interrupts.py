@@ -260,7 +260,7 @@ def unsound(folder: Path) -> list[str]:
     for name, data in contents(folder).items():
         try:
             if name.startswith("."):
-                raise ValueError("a temporary file")  # noqa: TRY301
+                raise ValueError("a temporary file")
             if name.endswith(".nii.gz"):
                 np.asarray(
                     nib.Nifti1Image.from_bytes(zlib.decompress(data, 31)).dataobj
@@ -268,7 +268,7 @@ def unsound(folder: Path) -> list[str]:
             elif name.endswith(".json"):
                 json.loads(data)
             elif not data.endswith(b"\n"):
-                raise ValueError("no whole line")  # noqa: TRY301
+                raise ValueError("no whole line")
         except (ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
             found.append(f"{name} ({error})")
     return found

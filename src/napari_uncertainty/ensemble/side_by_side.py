@@ -74,9 +74,7 @@ class SideBySide:
                     done[0] += parts[0][2].size
 
         total = self._kernel.n_channels * int(np.prod(shape, dtype=int))
-        yield from run_in_threads(
-            [fold], share=lambda: done[0] / total, cancel=cancel
-        )
+        yield from run_in_threads([fold], share=lambda: done[0] / total, cancel=cancel)
         if cancel.is_set():
             return None
         known = known_to_all(self._opinions)
