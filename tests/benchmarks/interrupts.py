@@ -5,7 +5,9 @@
 all of its processes at a moment of its own, drawn from the time that an undisturbed run
 takes. Some of the stopped runs are started again, which has to give the same files as
 if nobody had stopped them. Prints a table, and exits with 1 where a run did not end,
-said more than one sentence, left something behind, or other files.
+said more than one sentence, left something behind, or other files. What Python itself
+says of Ctrl-C before the program begins, while the package's first lines are loaded, is
+only counted.
 """
 
 from __future__ import annotations
@@ -61,12 +63,15 @@ class Trial:
         Exit status; None where the run did not end.
     seconds : float
         From Ctrl-C to the end.
+    too_early : bool
+        Whether Python was not done with the first lines of the package.
     faults : tuple of str
         What should not be.
     """
 
     status: int | None
     seconds: float
+    too_early: bool
     faults: tuple[str, ...]
 
 
@@ -80,8 +85,11 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     n_faults = 0
-    print("| jobs | run | interrupts | statuses | slowest end | median | faults |")
-    print("| ---: | ---: | ---: | --- | ---: | ---: | --- |")
+    print(
+        "| jobs | run | interrupts | before it begins | statuses "
+        "| slowest end | median | faults |"
+    )
+    print("| ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |")
     with tempfile.TemporaryDirectory(prefix="interrupts-") as folder:
         calls = written_cases(Path(folder))
         for jobs in arguments.jobs:
@@ -148,7 +156,8 @@ def row(
     told = ", ".join(f"{n} × {name}" for name, n in sorted(statuses.items()))
     named = ", ".join(f"{n} × {name}" for name, n in faults.items()) or "none"
     print(
-        f"| {jobs} | {max(took):.1f} s | {len(trials)} | {told} | {max(seconds):.2f} s "
+        f"| {jobs} | {max(took):.1f} s | {len(trials)} "
+        f"| {sum(one.too_early for one in trials)} | {told} | {max(seconds):.2f} s "
         f"| {statistics.median(seconds):.2f} s | {named} |",
         flush=True,
     )
@@ -216,9 +225,10 @@ def interrupted(
         said = errors.read()
     if left:
         faults.append(f"processes left: {left}")
-    if status not in (None, 0, 130, -signal.SIGINT):
+    too_early = status == -signal.SIGINT and "__main__.py" not in said
+    if status not in (None, 0, 130) and not too_early:
         faults.append(f"status {status}: {said[-1000:]}")
-    if len(said.splitlines()) > 1:
+    if len(said.splitlines()) > 1 and not too_early:
         faults.append(f"text: {said[-3000:]}")
     if output.exists():
         faults += [f"file: {name}" for name in unsound(output)]
@@ -226,7 +236,7 @@ def interrupted(
         run_again(words, output)
         if contents(output) != expected:
             faults.append("other files when it was run again")
-    return Trial(status, seconds, tuple(faults))
+    return Trial(status, seconds, too_early, tuple(faults))
 
 
 def signal_group(leader: int, number: int) -> None:
