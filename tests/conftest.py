@@ -2,8 +2,10 @@
 
 import gc
 import os
+import signal
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # napari reads its settings when it is imported: not the user's, for tests.
@@ -75,7 +77,39 @@ def no_thread_left():
     """Every test ends the threads that compute for it."""
     yield
     left = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in left if name.startswith("fold")]
+    assert not [name for name in left if name.startswith(("fold", "steps"))]
+
+
+@pytest.fixture
+def ctrl_c():
+    """Function that sends Ctrl-C to this process, as a terminal does.
+
+    A shell starts its background jobs so that they ignore it; here it is an interrupt
+    wherever the tests run.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def ending(monkeypatch):
+    """Event that is set when threads that compute were told to end, and are waited for.
+
+    What waits for it in such a thread is met in the middle of its work, however quick
+    or slow the machine is at that moment.
+    """
+    event = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def ended(pool, wait=True, **options):
+        if wait:
+            event.set()
+        shutdown(pool, wait, **options)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", ended)
+    yield event
+    event.set()
 
 
 @pytest.fixture

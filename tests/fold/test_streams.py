@@ -2,7 +2,6 @@
 
 import io
 import threading
-import time
 import zipfile
 import zlib
 
@@ -15,9 +14,11 @@ import napari_uncertainty as nu
 from every_kind import expected
 from folding import run
 from generated import softmax
+from many_cases import PATIENCE
 from napari_uncertainty import InputError
 from napari_uncertainty.fold import by_class, iter_fold, streams
 from napari_uncertainty.io import byte_sources, open_probabilities
+from napari_uncertainty.io.byte_sources import PackedFile
 
 SHAPE = (5, 6, 7, 8)
 
@@ -236,23 +237,26 @@ def test_progress_and_maps_in_place(values, save):
     assert maps["entropy"].shape == SHAPE[1:]
 
 
-def test_cancelled_while_it_is_unpacked(values, save, monkeypatch):
-    cancel, waiting = threading.Event(), threading.Event()
-    take = byte_sources._Unpacker.take
+def test_cancelled_while_it_is_unpacked(values, save, monkeypatch, ending):
+    """Nothing is unpacked after the piece at hand."""
+    cancel, taken = threading.Event(), []
+    pieces = PackedFile.pieces
 
-    def slow(self, size):
-        waiting.set()
-        time.sleep(0.01)
-        return take(self, size)
+    def held_up(self, size):
+        for piece in pieces(self, size):
+            taken.append(piece)
+            yield piece
+            if len(taken) == 1:
+                cancel.set()
+                assert ending.wait(PATIENCE)
 
-    monkeypatch.setattr(byte_sources._Unpacker, "take", slow)
+    monkeypatch.setattr(PackedFile, "pieces", held_up)
+    monkeypatch.setattr(streams, "BLOCK_VALUES", 100)
+    monkeypatch.setattr(by_class.ByClass, "piece_values", 100)
     fold = iter_fold(open_probabilities(save(values)), cancel=cancel)
-    next(fold)
-    assert waiting.wait(5)
-    cancel.set()
-    started = time.perf_counter()
     assert run(fold)[1] is None
-    assert time.perf_counter() - started < 1  # 200 ms on a machine that is idle
+    assert ending.is_set()
+    assert len(taken) == 2  # the second was asked for before
 
 
 def test_closed_while_it_is_unpacked(values, save):

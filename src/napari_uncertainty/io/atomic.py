@@ -164,8 +164,8 @@ def _abandoned(file: Path, folder: Path) -> bool:
 def _now_in(folder: Path) -> float:
     """The time by the clock of the folder's file system, whichever machine has it."""
     clock = _temporary_beside(folder / "any")
-    clock.touch()
     try:
+        clock.touch()
         return clock.stat().st_mtime
     finally:
         clock.unlink(missing_ok=True)

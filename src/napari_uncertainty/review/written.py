@@ -123,21 +123,21 @@ def locked(path: Path) -> Iterator[None]:
         )
     lock = FileLock(folder / f".{path.name}.lock")
     try:
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout as error:
-        raise InputError(
-            f"{path} is being written by another program; close that program "
-            "and try again."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}); choose "
-            "another folder or make room."
-        ) from error
-    try:
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout as error:
+            raise InputError(
+                f"{path} is being written by another program; close that program "
+                "and try again."
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror or error}); choose "
+                "another folder or make room."
+            ) from error
         yield
     finally:
-        lock.release()
+        lock.release(force=True)
 
 
 def state_of(path: Path) -> tuple[int, ...] | None:

@@ -456,9 +456,9 @@ def test_a_slider_can_be_followed(table):
     took = []
     for seed in range(1, 11):
         frame = many(seed)
-        start = time.perf_counter()
+        start = time.thread_time()  # of this thread alone, whatever else is done
         table.set_table(frame, {}, "bits", 0.4)
-        took.append(time.perf_counter() - start)
+        took.append(time.thread_time() - start)
         assert order(table) == expected_order(frame, "interior_mean", False)
     assert table.selected_labels == (3, 50, 99)
     assert resets == []
