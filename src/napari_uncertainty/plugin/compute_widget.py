@@ -34,7 +34,8 @@ from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
 from .request import Request
 from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
-from .work import Job
+from .viewer.lifetime import end_with, weakly
+from .work import Job, cancel_all
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
@@ -124,14 +125,11 @@ class ComputeWidget(Container[Widget]):
         self.measure.changed.connect(self._explain_measure)
         self.kind.changed.connect(self._offer_channels)
         self._explain_measure()
-        # The window can go at any time, and takes the job with it.
-        self.native.destroyed.connect(partial(_cancel_all, self._jobs))
         self.checks.moved.connect(self._start_anew)
-        # Kept here, for napari's events hold their listeners weakly.
-        self._watch = Pointer(
-            napari_viewer, lambda: self.scan.value, self._tell_pointer
+        self._pointer = Pointer(
+            napari_viewer, weakly(self._chosen_scan), weakly(self._tell_pointer)
         )
-        self.native.destroyed.connect(partial(Pointer.stop, self._watch))
+        end_with(self.native, partial(cancel_all, self._jobs), self._pointer.stop)
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
@@ -244,11 +242,14 @@ class ComputeWidget(Container[Widget]):
         show_error(sentence)
         self.computed.emit(None)
 
+    def _chosen_scan(self) -> Any:
+        return self.scan.value
+
     def _tell_pointer(self, text: str) -> None:
         self.pointer.value = text
 
     def _cancel(self) -> None:
-        _cancel_all(self._jobs)
+        cancel_all(self._jobs)
         self._set_running(False)
         self.result.value = "Cancelled."
         self.computed.emit(None)
@@ -262,9 +263,3 @@ class ComputeWidget(Container[Widget]):
 
 def _titled(title: str, widget: Widget) -> tuple[Label, Widget]:
     return Label(value=title), widget
-
-
-def _cancel_all(jobs: list[Job[Any]]) -> None:
-    for job in jobs:
-        job.cancel()
-    jobs.clear()

@@ -10,6 +10,7 @@ import numpy as np
 from ..grid import Grid
 from .layers import layer_grid, to_ras
 from .sources import shown_grid
+from .viewer.lifetime import Listening
 
 Array = np.ndarray[Any, Any]
 
@@ -71,11 +72,12 @@ class Pointer:
         self, viewer: Any, scan: Callable[[], Any], tell: Callable[[str], None]
     ) -> None:
         self._viewer, self._scan, self._tell = viewer, scan, tell
-        viewer.cursor.events.position.connect(self._moved)
+        self._listening = Listening()
+        self._listening.to(viewer.cursor.events.position, self._moved)
 
-    def stop(self, *_: Any) -> None:
+    def stop(self) -> None:
         """Watch no longer."""
-        self._viewer.cursor.events.position.disconnect(self._moved)
+        self._listening.stop()
 
     def _moved(self, *_: Any) -> None:
         layer = self._layer()

@@ -6,20 +6,28 @@ after the job was cancelled.
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QThreadPool
 
 from ..errors import InputError
 
 Result = TypeVar("Result")
 Steps = Callable[..., Generator[float, None, Result]]
 
+#: Milliseconds that the end of the program waits for jobs, which need far fewer.
+END_MS = 2000
+
 
 class Job(Generic[Result]):
     """One computation in the background; starts at once.
+
+    napari keeps every worker, and what is connected to it, until the window is closed.
+    So neither holds anything of the computation once it has ended or was cancelled.
 
     Parameters
     ----------
@@ -38,6 +46,8 @@ class Job(Generic[Result]):
         the main thread, where napari reports it.
     """
 
+    _running: ClassVar[set[Job[Any]]] = set()
+
     def __init__(
         self,
         steps: Steps[Result],
@@ -47,37 +57,87 @@ class Job(Generic[Result]):
         on_result: Callable[[Result], object],
         on_refused: Callable[[str], object],
     ) -> None:
-        self._cancelled = cancelled = threading.Event()
-
-        def run() -> Generator[float, None, tuple[Result | None, Exception | None]]:
-            # The worker would take a RuntimeError for its own end and never report
-            # back, so errors travel as values.
-            try:
-                return (yield from steps(cancel=cancelled)), None
-            except Exception as error:  # noqa: BLE001
-                return None, error
-
-        def progress(share: float) -> None:
-            if not cancelled.is_set():
-                on_progress(share)
-
-        def end(outcome: tuple[Result, Exception | None]) -> None:
-            if cancelled.is_set():
-                return
-            on_end()
-            result, error = outcome
-            if isinstance(error, InputError):
-                on_refused(str(error))
-            elif error is not None:
-                raise error
-            else:
-                on_result(result)
-
-        self._worker: Any = create_worker(
-            run, _connect={"yielded": progress, "returned": end}
+        self._cancelled = threading.Event()
+        self._steps: Steps[Result] | None = steps
+        self._callbacks: tuple[Callable[..., object], ...] = (
+            on_progress, on_end, on_result, on_refused,
+        )  # fmt: skip
+        self._running.add(self)
+        worker: Any = create_worker(
+            self._run,
+            _worker_class=_Worker,
+            _start_thread=False,
+            _connect={"yielded": self._show_progress, "returned": self._tell},
         )
+        worker.job = self
+        worker.start()
 
     def cancel(self) -> None:
         """Stop soon; no callback runs any more."""
         self._cancelled.set()
-        self._worker.quit()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._steps, self._callbacks = None, ()
+
+    def _run(self) -> Generator[float, None, tuple[Result | None, Exception | None]]:
+        # The worker would take a RuntimeError for its own end and never report back,
+        # so errors travel as values.
+        steps, self._steps = self._steps, None
+        try:
+            if steps is None:  # cancelled before it began
+                return None, None
+            return (yield from steps(cancel=self._cancelled)), None
+        except Exception as error:  # noqa: BLE001
+            return None, error
+        finally:
+            self._running.discard(self)
+
+    def _show_progress(self, share: float) -> None:
+        if self._callbacks:
+            self._callbacks[0](share)
+
+    def _tell(self, outcome: tuple[Result, Exception | None]) -> None:
+        if not self._callbacks:
+            return
+        _, on_end, on_result, on_refused = self._callbacks
+        self._forget()
+        on_end()
+        result, error = outcome
+        if isinstance(error, InputError):
+            on_refused(str(error))
+        elif error is not None:
+            raise error
+        else:
+            on_result(result)
+
+
+class _Worker(GeneratorWorker):  # type: ignore[misc]
+    """A worker that napari ends by cancelling its job.
+
+    It would otherwise leave the generator where it is, with all that it has computed,
+    and threads of the computation waiting for it.
+    """
+
+    job: Job[Any] | None = None
+
+    def quit(self) -> None:
+        """Cancel the job; its generator ends soon, and the worker with it."""
+        if self.job is not None:
+            self.job.cancel()
+
+
+def cancel_all(jobs: list[Job[Any]]) -> None:
+    """Cancel these jobs and take them off the list."""
+    for job in jobs:
+        job.cancel()
+    jobs.clear()
+
+
+@atexit.register
+def _end_with_the_program() -> None:
+    """Let no thread compute while Python takes its modules apart."""
+    if Job._running:
+        cancel_all(list(Job._running))
+        pool: Any = QThreadPool.globalInstance()
+        pool.waitForDone(END_MS)

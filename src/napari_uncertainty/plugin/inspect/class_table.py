@@ -65,9 +65,9 @@ class ClassTable(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
         layout.addLayout(buttons)
-        self.copy_button.clicked.connect(lambda: self._copy(None))
+        self.copy_button.clicked.connect(self._copy_all)
         self.save_button.clicked.connect(self._save)
-        self.view.copied.connect(lambda: self._copy(self.selected_labels or None))
+        self.view.copied.connect(self._copy_selected)
         self.view.visited.connect(self._visit)
         self._selection.selectionChanged.connect(self._tell)
         self.clear()
@@ -160,6 +160,12 @@ class ClassTable(QWidget):
         label = self._label_at(index)
         if label is not None:
             self.visited.emit(label, COLUMNS[index.column()].part)
+
+    def _copy_all(self) -> None:
+        self._copy(None)
+
+    def _copy_selected(self) -> None:
+        self._copy(self.selected_labels or None)
 
     def _copy(self, labels: Collection[int] | None) -> None:
         if self.model.labels:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .listening import Listening
+from ..viewer.lifetime import Listening
 
 
 class Cut:

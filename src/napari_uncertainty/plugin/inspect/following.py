@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from ...errors import InputError
 from ..layer_choice import LayerChoice
 from ..selection import rank_for_map, role_of
-from ..work import Job, Steps
-from .listening import Listening
+from ..viewer.lifetime import Listening
+from ..work import Job, Steps, cancel_all
 from .subject import Finding, Subject
 
 NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
@@ -98,12 +98,12 @@ class Following(QObject):
         self._of_viewer.stop()
         self._of_layers.stop()
         self._settle.stop()
-        self._cancel()
+        cancel_all(self._jobs)
 
     def look(self) -> None:
         """Take the layers as they are now, and look at them in the background."""
         self._settle.stop()
-        self._cancel()
+        cancel_all(self._jobs)
         self._of_layers.stop()
         layer, segmentation = self.map.value, self.segmentation.value
         if layer is None:
@@ -178,8 +178,3 @@ class Following(QObject):
     def _show_nothing(self, sentence: str) -> None:
         self.subject = self.findings = None
         self.nothing.emit(sentence)
-
-    def _cancel(self) -> None:
-        for job in self._jobs:
-            job.cancel()
-        self._jobs.clear()

@@ -12,8 +12,8 @@ from ..layers import METADATA_KEY, layer_info
 from ..map_layer import PREDICTION
 from ..sources import ORIGINAL
 from ..transform import TRANSFORM
+from ..viewer.lifetime import Listening
 from .changes import selection_kept
-from .listening import Listening
 from .subject import Color, Subject
 
 Array = np.ndarray[Any, Any]

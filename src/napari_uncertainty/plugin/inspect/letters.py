@@ -9,7 +9,7 @@ from napari.components.overlays import TextOverlay
 
 from ..layers import SCAN_SPACE_AXES, ScanSpace
 from ..sources import axes_of
-from .listening import Listening
+from ..viewer.lifetime import Listening
 
 Array = np.ndarray[Any, Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...steps import part
 from ...surfaces import Mesh, iter_mesh
-from ..work import Job
+from ..work import Job, cancel_all
 
 Array = np.ndarray[Any, Any]
 
@@ -70,9 +70,7 @@ class Meshes:
 
     def cancel(self) -> None:
         """Stop what is being made."""
-        for job in self._jobs:
-            job.cancel()
-        self._jobs.clear()
+        cancel_all(self._jobs)
 
 
 def _iter_meshes(

@@ -10,9 +10,9 @@ from napari.layers import Image, Surface
 from napari.utils.colormaps import Colormap
 
 from ..layers import layer_info
+from ..viewer.lifetime import Listening
 from .changes import Changes, Wanted
 from .cut import Cut
-from .listening import Listening
 from .planes import fit
 
 Array = np.ndarray[Any, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from .listening import Listening
+from ..viewer.lifetime import Listening
 from .profiles import Profile, Profiles
 from .subject import Findings, Subject
 

@@ -10,9 +10,9 @@ from napari.utils.notifications import show_error
 
 from ...surfaces import Mesh
 from ..selection import scan_for_map
+from ..viewer.lifetime import Listening
 from .appearance import Appearance, instead
 from .highlight import RING
-from .listening import Listening
 from .meshes import Enclosed, Meshes
 from .scenes import Scenes
 from .side_by_side import SideBySide

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from .listening import Listening
+from ..viewer.lifetime import Listening, weakly
 from .planes import PLANES, plane_of, show_plane
 from .scenes import CUTS
 
@@ -67,7 +67,7 @@ class ViewButtons(QWidget):
         for name, button in self.buttons.items():
             button.setCheckable(True)
             button.setToolTip(_TIPS.get(name, f"The {name.lower()} plane, upright."))
-            button.clicked.connect(lambda _on, name=name: self._clicked(name))
+            button.clicked.connect(weakly(self._clicked, name))
         self.opacity.valueChanged.connect(self.opacity_changed)
         self.cut_axis.currentTextChanged.connect(self.cut_here)
         self.cut_place.valueChanged.connect(self._tell_cut)
@@ -139,7 +139,7 @@ class ViewButtons(QWidget):
         for name in PRESETS:
             self.buttons[name].setChecked(in_3d and name == self._scene)
 
-    def _clicked(self, name: str) -> None:
+    def _clicked(self, name: str, _on: bool = False) -> None:
         if name == "Side by side":
             self.side_by_side_asked.emit(self.buttons[name].isChecked())
         elif name in PLANES:

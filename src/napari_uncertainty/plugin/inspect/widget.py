@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,12 @@ from qtpy.QtWidgets import (
 )
 
 from ...regions import Part, voxel_volume
+from ..viewer.lifetime import Docked, Listening, scrolled
 from .appearance import AppearanceControls
 from .class_table import ClassTable
-from .dock import Docked, scrolled
 from .following import Following
 from .highlight import Highlight, Ring
 from .letters import Letters
-from .listening import Listening
 from .numbers_tab import NumbersTab
 from .planes import go_to
 from .probe import Probe, pointed_at
@@ -109,8 +108,13 @@ class InspectWidget(Docked):
         self.tabs.currentChanged.connect(self._show_tab)
         self._listening.to(self._viewer.layers.events.renamed, self._name_classes)
         self._listening.to_mouse(self._viewer.mouse_move_callbacks, self._pointed)
-        # The window can go at any time, and takes what runs with it.
-        self.destroyed.connect(partial(_end, *self._parts()))
+        self.end_with_me(
+            *(part.stop for part in (
+                self._listening, following, self.stage, self.slices.listening,
+                self._letters.listening, self._highlight.listening,
+            )),
+            *(part.remove for part in (self._letters, self._highlight, self._ring)),
+        )  # fmt: skip
 
     # -- another map ----------------------------------------------------------
 
@@ -257,26 +261,6 @@ class InspectWidget(Docked):
             reading = self._probe.read(place)
             self.probe_panel.show_reading(reading, subject, self._colors)
 
-    # -- the end --------------------------------------------------------------
-
-    def stop(self) -> None:
-        """Call back no more; what is shown stays, but for letters and marks."""
-        _end(*self._parts())
-
-    def _parts(self) -> tuple[Sequence[Any], Sequence[Any]]:
-        """Those that listen, and those that go with the widget."""
-        return (
-            self._listening, self.following, self.stage, self.slices.listening,
-            self._letters.listening, self._highlight.listening,
-        ), (self._letters, self._highlight, self._ring)  # fmt: skip
-
 
 def _tell_saved(path: str) -> None:
     show_info(f"The table is in {path}.")
-
-
-def _end(listening: Sequence[Any], marks: Sequence[Any], *_: Any) -> None:
-    for part in listening:
-        part.stop()
-    for part in marks:
-        part.remove()

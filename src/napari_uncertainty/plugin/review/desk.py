@@ -12,9 +12,9 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from ...errors import InputError
 from ...review import Refreshed, Session, Stop, Verdict, Window
 from ..inspect.following import Following
-from ..inspect.listening import Listening
 from ..inspect.subject import Subject
 from ..sources import axes_of
+from ..viewer.lifetime import Listening
 from ..work import Steps
 from .begin import Opened, iter_begin
 from .edited import Edited

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari.layers import Image, Labels, Points, Shapes, Surface, Tracks, Vectors
 from napari.utils.key_bindings import coerce_keybinding
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QWidget
@@ -70,14 +71,14 @@ class ReviewKeys:
         """The actions that have a key."""
         return frozenset(self.keys)
 
-    def stop(self, *_: Any) -> None:
+    def stop(self) -> None:
         """Give all keys back."""
         keymap = self._viewer.keymap
         for key, bound in self._bound.items():
             # Somebody may have overwritten it.
             if keymap.get(key) is bound:
                 self._viewer.bind_key(key, None)
-        for shortcut in self._shortcuts:
+        for shortcut in filter(isalive, self._shortcuts):
             shortcut.setEnabled(False)
             shortcut.deleteLater()
         self._bound.clear()

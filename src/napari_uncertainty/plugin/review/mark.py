@@ -10,9 +10,9 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
-from ..inspect.listening import Listening
 from ..inspect.subject import Subject
 from ..layers import METADATA_KEY
+from ..viewer.lifetime import Listening
 
 Array = np.ndarray[Any, Any]
 

@@ -67,7 +67,7 @@ class OptionsTab(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.kept.setSizePolicy(policy)
         self._lay_out()
-        self.button.clicked.connect(lambda: self.asked.emit())
+        self.button.clicked.connect(self.asked)
 
     def _lay_out(self) -> None:
         form = QFormLayout()

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...review.stop import Stop, Verdict
-from ..inspect.listening import Listening
 from ..inspect.subject import Subject
 from ..layers import METADATA_KEY
+from ..viewer.lifetime import Listening
 from .mark import as_balls, selection_as_it_was, world_per_mm
 
 Array = np.ndarray[Any, Any]

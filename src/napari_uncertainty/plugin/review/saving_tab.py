@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from ...errors import InputError
 from ...io.nifti import ending
-from ..work import Job
+from ..work import Job, cancel_all
 from .desk import Desk
 from .saving import report_steps, save_labels, save_list
 
@@ -81,9 +81,7 @@ class SavingTab(QWidget):
 
     def stop(self) -> None:
         """Write no further."""
-        for job in self._jobs:
-            job.cancel()
-        self._jobs.clear()
+        cancel_all(self._jobs)
 
     def _save_list(self) -> None:
         path = self._ask("Save list", "hotspots.tsv", "Table (*.tsv);;JSON (*.json)")

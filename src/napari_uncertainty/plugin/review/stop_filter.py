@@ -248,9 +248,9 @@ class FilterRow(QWidget):
             )
             box.setMinimumContentsLength(_LEAST_LETTERS)
             box.setIconSize(QSize(SWATCH_SIZE, SWATCH_SIZE))
-            box.currentIndexChanged.connect(lambda _: self.changed.emit())
+            box.currentIndexChanged.connect(self.changed)
             layout.addWidget(box, 4)
-        self.text.textChanged.connect(lambda _: self.changed.emit())
+        self.text.textChanged.connect(self.changed)
         layout.addWidget(self.text, 3)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, Signal  # type: ignore[attr-defined]
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from ...review import Stop, Verdict
+from ..viewer.lifetime import weakly
 from .stop_model import dot
 from .typing_line import keeps_keys
 
@@ -96,9 +96,9 @@ class VerdictBar(QWidget):
             "reopen": "open",
         }
         for name, verdict in verdicts.items():
-            self.buttons[name].clicked.connect(partial(self._judge, verdict))
-        self.buttons["previous"].clicked.connect(partial(self._move, -1))
-        self.buttons["next"].clicked.connect(partial(self._move, +1))
+            self.buttons[name].clicked.connect(weakly(self._judge, verdict))
+        self.buttons["previous"].clicked.connect(weakly(self._move, -1))
+        self.buttons["next"].clicked.connect(weakly(self._move, +1))
         self.buttons["undo"].clicked.connect(self._undo)
         self.note.editingFinished.connect(self.commit_note)
         self.note.left.connect(self._leave_note)

@@ -9,9 +9,9 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from ...hotspots import Hotspot
-from ..inspect.listening import Listening
 from ..inspect.planes import PLANES, go_to, plane_of, show_plane
 from ..inspect.subject import Subject, names_of
+from ..viewer.lifetime import Listening
 from .mark import Mark, world_per_mm
 
 Array = np.ndarray[Any, Any]

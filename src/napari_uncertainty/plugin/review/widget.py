@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QFormLayout, QLabel, QProgressBar, QTabWidget, QVBoxLayout
 
 from ...review import Stop, Verdict
-from ..inspect.dock import Docked, scrolled
 from ..inspect.letters import Letters
 from ..inspect.subject import Subject
+from ..viewer.lifetime import Docked, scrolled, weakly
 from .desk import Desk
 from .keys import ReviewKeys
 from .material import Choices
@@ -41,7 +39,7 @@ class ReviewWidget(Docked):
         self._viewer = viewer = napari_viewer
         self.options = OptionsTab()
         self._classes_of: tuple[Any, Any] = (None, None)
-        self.desk = Desk(viewer, self._choices)
+        self.desk = Desk(viewer, weakly(self._choices))
         self.message, self.others = QLabel(), QLabel()
         self.progress = QProgressBar()
         self.line = ProgressLine()
@@ -49,7 +47,7 @@ class ReviewWidget(Docked):
         self.bar = VerdictBar()
         self.saving = SavingTab(viewer, self.desk)
         self.visit = Visit(viewer)
-        self.points = HotspotPoints(viewer, self.saving.points_gone)
+        self.points = HotspotPoints(viewer, weakly(self.saving.points_gone))
         self._letters = Letters(viewer)
         self._lay_out()
         self._connect()
@@ -57,20 +55,22 @@ class ReviewWidget(Docked):
             viewer,
             self,
             {
-                "next": partial(self.step, 1),
-                "previous": partial(self.step, -1),
-                "fine": partial(self.judge, "fine"),
-                "fixed": partial(self.judge, "fixed"),
-                "needs expert": partial(self.judge, "needs expert"),
-                "reopen": partial(self.judge, "open"),
-                "undo": self.undo,
-                "note": self.write_note,
+                "next": weakly(self.step, 1),
+                "previous": weakly(self.step, -1),
+                "fine": weakly(self.judge, "fine"),
+                "fixed": weakly(self.judge, "fixed"),
+                "needs expert": weakly(self.judge, "needs expert"),
+                "reopen": weakly(self.judge, "open"),
+                "undo": weakly(self.undo),
+                "note": weakly(self.write_note),
                 "flip plane": self.visit.flip_plane,
             },
         )
         self.bar.set_keys(self.keys.keys)
-        # The window can go at any time, and takes what runs with it.
-        self.destroyed.connect(partial(_end, *self._parts()))
+        self.end_with_me(
+            self.desk.stop, self.saving.stop, self.keys.stop,
+            self._letters.remove, self.visit.leave, self.points.remove,
+        )  # fmt: skip
         self.desk.following.start()
 
     def _lay_out(self) -> None:
@@ -94,7 +94,7 @@ class ReviewWidget(Docked):
 
     def _connect(self) -> None:
         desk = self.desk
-        desk.following.begun.connect(lambda _another: self._wait())
+        desk.following.begun.connect(self._wait)
         desk.following.progress.connect(self._show_share)
         desk.following.nothing.connect(self._show_nothing)
         desk.leaving.connect(self.bar.commit_note)
@@ -181,7 +181,7 @@ class ReviewWidget(Docked):
             self.options.forget_classes()
         return self.options.choices
 
-    def _wait(self) -> None:
+    def _wait(self, _another: bool) -> None:
         self.message.setText("")
         self.progress.setValue(0)
         self.progress.setVisible(True)
@@ -272,23 +272,4 @@ class ReviewWidget(Docked):
     def stop(self) -> None:
         """Call back no more; what was decided is kept."""
         self.bar.commit_note()
-        _end(*self._parts())
-
-    def _parts(self) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-        """Those that end, that leave, and that are taken away."""
-        return (
-            (self.desk, self.saving, self.keys, self._letters.listening),
-            (self.visit,),
-            (self.points, self._letters),
-        )
-
-
-def _end(
-    stopping: Sequence[Any], leaving: Sequence[Any], removed: Sequence[Any], *_: Any
-) -> None:
-    for part in stopping:
-        part.stop()
-    for part in leaving:
-        part.leave()
-    for part in removed:
-        part.remove()
+        super().stop()

@@ -1,0 +1,179 @@
+"""Docks and what ends with them.
+
+A dock can end in four ways: somebody closes it, Qt destroys it together with its
+window, Python collects it as garbage, or the program exits. In each of them its
+computations have to stop, and its callbacks, marks and keys have to leave the viewer:
+once, and before anything that they need is gone.
+
+* :func:`end_with` does that. It keeps the parts that have to end, but not the widget, so
+  none of these parts may hold the widget, or Python could never collect it.
+* :func:`weakly` gives a part a method of the widget to call without holding the widget.
+* :class:`Listening` does the same for callbacks on a viewer.
+
+For the same reason no signal of Qt is connected to a lambda or a partial that holds its
+widget. PySide6 keeps both where garbage collection cannot see it, and in PyQt6 garbage
+collection clears them before Qt calls them. Bound methods are held weakly by both.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
+
+
+def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], object]:
+    """Call these functions once, as soon as the widget ends in any way.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Held weakly.
+    *ends : callable
+        Called in this order, each of them even if one before it has failed. None of
+        them may hold the widget, or use anything that belongs to it in Qt.
+
+    Returns
+    -------
+    callable
+        Calls them now, if they were not called before.
+    """
+    # It is kept in a table of Python's own until it has been called, so that garbage
+    # collection finds it alive. It calls before anything of the widget is cleared.
+    finalizer = weakref.finalize(widget, _call_all, ends)
+    widget.destroyed.connect(finalizer)
+    return finalizer
+
+
+def _call_all(calls: tuple[Callable[[], object], ...]) -> None:
+    with ExitStack() as stack:
+        for call in reversed(calls):
+            stack.callback(call)
+
+
+def weakly(method: Callable[..., Any], *first: Any) -> Callable[..., Any]:
+    """Return a function that calls a bound method for as long as its owner is there.
+
+    Parameters
+    ----------
+    method : callable
+        A bound method.
+    *first : object
+        Arguments that it gets before those of each call.
+    """
+    held = weakref.WeakMethod(method)
+
+    def call(*rest: Any) -> Any:
+        there = held()
+        return None if there is None else there(*first, *rest)
+
+    return call
+
+
+class Listening:
+    """Callbacks on events of a viewer and its layers, until :meth:`stop` is called.
+
+    The owners of the methods are held weakly. A list of callbacks, such as those of
+    napari's mouse, would hold them strongly, and events of napari remember a callback
+    whose owner is gone.
+    """
+
+    def __init__(self) -> None:
+        self._heard: list[tuple[Any, Callable[..., Any], Callable[..., Any]]] = []
+        # Whoever drops it without a word should leave nothing in the viewer, either.
+        weakref.finalize(self, _disconnect, self._heard).atexit = False
+
+    def to(self, event: Any, method: Callable[..., Any]) -> None:
+        """Call a bound method at each event; a second time changes nothing."""
+        if not any(one is event and held() == method for one, held, _ in self._heard):
+            call = weakly(method)
+            event.connect(call)
+            self._heard.append((event, weakref.WeakMethod(method), call))
+
+    def to_mouse(self, callbacks: list[Any], method: Callable[..., Any]) -> None:
+        """Call a bound method at each move of the mouse, from a list of napari's."""
+        call = weakly(method)
+        callbacks.append(call)
+        self._heard.append((callbacks, weakref.WeakMethod(method), call))
+
+    def stop(self) -> None:
+        """Call back no more."""
+        _disconnect(self._heard)
+
+
+def _disconnect(heard: list[tuple[Any, Any, Callable[..., Any]]]) -> None:
+    for source, _, call in heard:
+        if hasattr(source, "disconnect"):
+            source.disconnect(call)
+        elif call in source:
+            source.remove(call)
+    heard.clear()
+
+
+class Docked(QWidget):
+    """A widget that shares the place of other docks, and ends when it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._was_docked = self._placed = False
+        self._end: Callable[[], object] = lambda: None
+
+    def end_with_me(self, *ends: Callable[[], object]) -> None:
+        """Have these called at the end of this widget; see :func:`end_with`."""
+        self._end = end_with(self, *ends)
+
+    def stop(self) -> None:
+        """End; napari calls nothing when a dock is closed, so the widget notices it."""
+        self._end()
+
+    def minimumSizeHint(self) -> QSize:
+        """Hardly any height until it is in its place, or the window would grow."""
+        hint: QSize = super().minimumSizeHint()
+        return hint if self._placed else QSize(hint.width(), 1)
+
+    def showEvent(self, event: Any) -> None:
+        """Share the place of other docks at first: below them there is no room."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            _tabify(self.parentWidget())
+            self.updateGeometry()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice the end: napari takes the widget out of its dock, and keeps it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None and self._was_docked:
+                self.stop()
+            self._was_docked = self.parent() is not None
+        return bool(super().event(event))
+
+
+def scrolled(tab: QWidget) -> QWidget:
+    """A tab that needs no height of its own, for the window would grow with it."""
+    area = QScrollArea()
+    area.setWidget(tab)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    return area
+
+
+def _tabify(dock: Any) -> None:
+    """Put a dock onto those beside it, as a tab in front of them."""
+    window = None if dock is None else dock.window()
+    if not isinstance(window, QMainWindow) or not isinstance(dock, QDockWidget):
+        return
+    area = window.dockWidgetArea(dock)
+    for other in window.findChildren(QDockWidget):
+        if (
+            other is not dock
+            and window.dockWidgetArea(other) == area
+            and other.isVisible()
+            and not other.isFloating()
+        ):
+            window.tabifyDockWidget(other, dock)
+            QTimer.singleShot(0, dock.raise_)
+            return
