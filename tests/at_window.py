@@ -10,7 +10,7 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-LIMIT = 30.0
+LIMIT = 60.0
 
 NONE, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 PLAIN = Qt.KeyboardModifier.NoModifier

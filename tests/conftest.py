@@ -2,8 +2,10 @@
 
 import gc
 import os
+import signal
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # napari reads its settings when it is imported: not the user's, for tests.
@@ -17,6 +19,33 @@ from npe2 import PluginManager
 from generated import OBLIQUE, softmax
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+#: Libraries that the tests run, most of them by way of another. A deprecation within
+#: one of them is shown, and is no error: a newer version of another, or of Python, will
+#: not take what the library does, which nothing here can mend. Python tells it of the
+#: module that has to change, so where that is one of the code here it is an error.
+OTHERS = (
+    "IPython", "OpenGL", "PIL", "app_model", "asyncio", "build", "click", "dask",
+    "distributed", "filelock", "fsspec", "h5py", "hatchling", "hypothesis", "imageio",
+    "in_n_out", "ipykernel", "jinja2", "jupyter_client", "jupyter_core", "lazy_loader",
+    "magicgui", "napari", "napari_builtins", "napari_console", "napari_plugin_engine",
+    "napari_svg", "nibabel", "nilearn", "npe2", "numcodecs", "numpy", "pandas", "pint",
+    "platformdirs", "psutil", "psygnal", "pydantic", "pydantic_settings", "pyqtgraph",
+    "pytestqt", "qtconsole", "qtpy", "rich", "scipy", "skimage", "sklearn", "superqt",
+    "tifffile", "toolz", "tornado", "tqdm", "trimesh", "typer", "vispy", "xdist",
+    "zarr", "zict",
+)  # fmt: skip
+
+
+def pytest_configure(config):
+    """Let deprecations within the libraries of others be shown."""
+    names = "|".join(OTHERS)
+    kinds = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
+    shown = [rf"default::{kind}:({names})(\.|$)" for kind in kinds]
+    # Later lines count for more: those that are known come again.
+    _, *known = config.getini("filterwarnings")
+    for line in (*shown, *known):
+        config.addinivalue_line("filterwarnings", line)
 
 
 def pytest_collection_finish():
@@ -48,7 +77,39 @@ def no_thread_left():
     """Every test ends the threads that compute for it."""
     yield
     left = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in left if name.startswith("fold")]
+    assert not [name for name in left if name.startswith(("fold", "steps"))]
+
+
+@pytest.fixture
+def ctrl_c():
+    """Function that sends Ctrl-C to this process, as a terminal does.
+
+    A shell starts its background jobs so that they ignore it; here it is an interrupt
+    wherever the tests run.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def ending(monkeypatch):
+    """Event that is set when threads that compute were told to end, and are waited for.
+
+    What waits for it in such a thread is met in the middle of its work, however quick
+    or slow the machine is at that moment.
+    """
+    event = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def ended(pool, wait=True, **options):
+        if wait:
+            event.set()
+        shutdown(pool, wait, **options)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", ended)
+    yield event
+    event.set()
 
 
 @pytest.fixture

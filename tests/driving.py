@@ -22,7 +22,7 @@ def compute(qtbot, widget, text="Compute"):
     ended = []
     widget.computed.connect(ended.append)
     click(qtbot, widget, text)
-    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(ended))
     widget.computed.disconnect(ended.append)
     return ended[0]
 

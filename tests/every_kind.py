@@ -16,6 +16,26 @@ KINDS = ("softmax", "logits", "sigmoid", "foreground", "fractions", "scaled")
 # Of a head, and where a lesion is in it.
 RADII, LESION = (1, 0.9, 0.8), (0.1, -0.2, 0)
 
+#: Values of voxels in which outcomes are equally likely to the last digit: a row for
+#: each voxel, a column for each channel.
+TIES = {
+    "softmax": [(0.5, 0.5, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.375, 0.25, 0.375)],
+    "logits": [(2.5, 2.5, 2.5), (2.5, 2.5, -3), (-3, 2.5, 2.5), (2.5, -3, 2.5)],
+    "sigmoid": [(0.5, 0.5, 0.5), (0.75, 0.5, 0.25), (0.5, 0.25, 0.75), (0, 1, 0.5)],
+    "foreground": [(0.5,), (0.75,), (0.25,), (1,)],
+    # What is left over is as large as some of them, as all, or less than two of them.
+    "fractions": [
+        (0.5, 0, 0), (0, 0, 0.5), (0.25, 0.375, 0), (0.25, 0.25, 0.25),
+        (0.375, 0.375, 0), (0, 0.5, 0.5),
+    ],
+    "scaled": [(64, 64, 0), (0, 64, 64), (64, 0, 64), (48, 32, 48)],
+}  # fmt: skip
+
+
+def tied_values(kind, dtype=np.float32):
+    """The voxels of `TIES`, shape (channels, voxels)."""
+    return np.array(TIES[kind]).T.astype(np.uint8 if kind == "scaled" else dtype)
+
 
 def random_values(kind, rng, shape, dtype=np.float32):
     """Values of a kind, shape (channels, ...); of foreground only, one channel."""

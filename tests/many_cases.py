@@ -11,7 +11,12 @@ import numpy as np
 from calling import call_here
 from generated import OBLIQUE, softmax
 
-PROGRAM = "from napari_uncertainty.cli import main; main()"
+#: A shell starts background jobs, tests among them, so that they and their children
+#: ignore Ctrl-C; this program meets it as it does in a terminal.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from napari_uncertainty.__main__ import main; main()"
+)
 
 #: Longest wait for something that is sure to happen, in seconds.
 PATIENCE = 60

@@ -4,14 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+import napari_uncertainty as nu
 from calling import call_here, files_up_to
 
-PROGRAM = [sys.executable, "-c", "from napari_uncertainty.cli import main; main()"]
+PROGRAM = [sys.executable, "-m", "napari_uncertainty"]
 
 
 def call(*arguments, **environment):
@@ -270,6 +272,16 @@ def test_wrong_usage_of_report(words):
     ran = call(*words)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "Usage" in ran.stderr
+
+
+def test_every_file_names_the_version_that_the_program_tells(mapped):
+    told = nu.__version__
+    assert told == metadata.version("napari-uncertainty")
+    ran = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, f"napari-uncertainty {told}\n")
+    assert json.loads((mapped / "case_entropy.json").read_text())["version"] == told
+    assert call("report", mapped / "case_entropy.json").returncode == 0
+    assert told in (mapped / "case_report.html").read_text("utf-8")
 
 
 def test_the_command_line_starts_quickly():

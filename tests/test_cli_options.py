@@ -1,9 +1,15 @@
 """Options that do not go together are wrong usage, whatever the files hold."""
 
+from enum import Enum
+from itertools import chain
+from typing import get_args, get_type_hints
+
 import numpy as np
 import pytest
 
 from calling import call_here
+from napari_uncertainty.cli import app
+from napari_uncertainty.cli_options import BaseName, KindName, MeasureName
 
 
 @pytest.fixture
@@ -47,3 +53,23 @@ def test_an_axis_that_is_not_there_is_a_fault_of_the_case():
     ran = call_here("map", "case.npy", "-o", "out", "--class-axis", "7")
     assert ran.returncode == 1
     assert ran.stderr.startswith("napari-uncertainty: case: ")
+
+
+def test_a_choice_of_the_command_line_is_a_word_with_every_click():
+    """Click before 8.2 compares a default as it is with the words to choose from."""
+    choices = set()
+    for command in app.registered_commands:
+        for hint in get_type_hints(command.callback).values():
+            choices.update(_enumerations(hint))
+    assert choices >= {BaseName, KindName, MeasureName}
+    for member in chain.from_iterable(choices):
+        assert isinstance(member, str)
+        assert str(member) == member.value
+
+
+def _enumerations(hint):
+    """Enumerations in a type hint, those of lists and unions too."""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        yield hint
+    for part in get_args(hint):
+        yield from _enumerations(part)

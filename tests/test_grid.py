@@ -190,6 +190,15 @@ def test_other_voxels_have_no_placement(other):
     assert not Grid(SHAPE, other).same_place(grid)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_an_image_that_begins_a_voxel_later_is_placed_but_has_other_voxels(axis):
+    offset = tuple(np.eye(3, dtype=int)[axis].tolist())
+    grid, later = Grid(SHAPE, OBLIQUE), Grid(SHAPE, shifted(OBLIQUE, offset))
+    assert later.placement_in(grid) == Placement.as_it_is(3).shifted(offset)
+    assert not later.same_voxels(grid)
+    assert not later.same_place(grid)
+
+
 @pytest.mark.parametrize("affine", [ANISOTROPIC, OBLIQUE @ ANISOTROPIC])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize(("missed", "same"), [(0.009, True), (0.011, False)])
@@ -206,6 +215,17 @@ def test_tolerance_is_a_hundredth_of_the_voxel_along_each_axis(
 def test_single_slice_of_larger_voxels_has_no_placement():
     thin = Grid((1, 5, 6), np.diag([0.4, 2, 1, 1]))
     assert thin.placement_in(Grid((9, 9, 9), np.eye(4))) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_single_plane_has_no_direction(axis):
+    """Seen from behind, it has the same voxels in the same places."""
+    shape = tuple(1 if other == axis else n for other, n in enumerate(SHAPE))
+    behind = OBLIQUE.copy()
+    behind[:3, axis] *= -1
+    front, back = Grid(shape, OBLIQUE), Grid(shape, behind)
+    assert back.placement_in(front) == Placement.as_it_is(3)
+    assert back.same_place(front)
 
 
 @pytest.mark.parametrize("flips", list(product((1, -1), repeat=2)), ids=str)
@@ -328,6 +348,18 @@ def test_grid_along_anothers_axes_has_its_directions_and_own_voxels(affine, axes
     assert along.tilt_against(other) < 1e-6
 
 
+@pytest.mark.parametrize("degrees", range(0, 45, 5))
+def test_grid_along_its_own_axes_has_no_layer_more_by_rounding(degrees):
+    """Whatever the numbers of its affine, it covers itself."""
+    for zoom in np.linspace(0.3, 1.7, 15):
+        affine = rotated_about((1, 2, -1), degrees) @ np.diag([zoom, zoom / 3, 1.1, 1])
+        affine[:3, 3] = -170.3, 88.7, 12.1
+        grid = Grid((61, 47, 33), affine)
+        along = grid.along(grid)
+        assert along.shape == grid.shape
+        np.testing.assert_allclose(along.affine, affine, atol=1e-9)
+
+
 def test_upright_grid_along_upright_axes_stays():
     grid = Grid(SHAPE, shifted(ANISOTROPIC, (4, 5, 6)))
     along = grid.along(Grid((2, 2, 2), np.diag([-1, 2, 1, 1])))
@@ -393,6 +425,42 @@ def test_difference_tells_voxel_size_origin_and_direction():
     tilted = grid.difference(Grid(grid.shape, rotated_about((1, 0, 0), 2)))
     assert tilted.direction_mm == pytest.approx(60 * np.sin(np.radians(1)))
     assert tilted.zooms_mm == pytest.approx(0, abs=1e-12)
+
+
+TWO_TILTS = (
+    rotated_about((1, 0, 0), 25) @ np.diag([2, 0.5, 1.5, 1.0]),
+    rotated_about((0, 0.2, 1), 30) @ np.diag([1, 3, 0.7, 1.0]),
+)
+
+
+@pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::7], ids=str)
+def test_difference_in_direction_is_that_of_the_last_voxel_of_an_axis(order, flips):
+    """Of the first grid's: both shown from one corner, along their own directions."""
+    affine, other = TWO_TILTS
+    shape = (9, 40, 23)
+    stored, data = stored_otherwise(affine, np.zeros(shape, np.uint8), order, flips)
+    apart = Grid(data.shape, stored).difference(Grid((5, 6, 7), other))
+    own, others = (
+        one[:3, :3] / np.linalg.norm(one[:3, :3], axis=0) for one in TWO_TILTS
+    )
+    lengths = (np.array(shape) - 1) * (2, 0.5, 1.5)
+    last = [np.linalg.norm(n * own[:, a] - n * others[:, a])
+            for a, n in enumerate(lengths)]  # fmt: skip
+    assert apart.direction_mm == pytest.approx(max(last), rel=1e-9)
+    # The rows of the two differ otherwise than the columns, which are the directions.
+    rows = np.linalg.norm(own - others, axis=1) * lengths
+    assert max(last) != pytest.approx(rows.max(), rel=0.05)
+
+
+def test_tilt_between_two_tilted_images_is_the_largest_angle_between_their_axes():
+    one, other = (Grid(SHAPE, affine) for affine in TWO_TILTS)
+    cosines = [
+        a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        for a, b in zip(one.affine[:3, :3].T, other.affine[:3, :3].T, strict=True)
+    ]
+    angle = np.degrees(np.arccos(min(cosines)))
+    assert one.tilt_against(other) == pytest.approx(angle, rel=1e-9)
+    assert other.tilt_against(one) == pytest.approx(angle, rel=1e-9)
 
 
 def test_difference_of_flat_images():

@@ -197,6 +197,26 @@ def test_patches_without_a_common_label(rng):
     assert_like_numpy(regions_of(values, labels), values, labels)
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [range(128), range(129), range(100, 228), range(100, 229), range(-9, 2000, 9)],
+    ids=str,
+)
+def test_as_many_labels_as_an_atlas_has(rng, numbers):
+    """In one block, each with two voxels within and one at either end."""
+    order = rng.permutation(numbers)
+    values = rounded(rng, (len(order), 4))
+    regions = regions_of(values.reshape(-1), order.repeat(4))
+    assert regions.labels == tuple(numbers)
+    for label, (first, *within, last) in zip(order.tolist(), values, strict=True):
+        inside = float(sum(within)) + first * (label == order[0])
+        inside += last * (label == order[-1])
+        whole = float(sum((first, *within, last)))
+        assert regions.count(label) == 4
+        assert regions.total(label) == pytest.approx(whole, rel=1e-6)
+        assert regions.total(label, "interior") == pytest.approx(inside, rel=1e-6)
+
+
 def test_one_label_has_no_boundary(rng):
     values = rounded(rng, (5, 6, 7))
     for label in (0, 3):

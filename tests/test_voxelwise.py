@@ -101,9 +101,13 @@ def test_sums_far_from_one_are_normalised(scale, probabilities):
     )
 
 
-def test_sums_far_from_one_are_told(probabilities):
-    with pytest.warns(UserWarning, match="should sum to 1, these differ by up to"):
-        nu.entropy(probabilities * 5)
+@pytest.mark.parametrize(
+    ("factor", "told"), [(5, "4"), (0.5, "0.5"), (0.98, "0.02"), (1.03, "0.03")]
+)
+def test_sums_far_from_one_are_told(probabilities, factor, told):
+    message = f"should sum to 1, these differ by up to {told}[;.]"
+    with pytest.warns(UserWarning, match=message):
+        nu.entropy(probabilities * np.float32(factor))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -179,6 +183,25 @@ def test_negative_values_are_refused(probabilities, extra):
     values[1, 5, 5, 5] = -0.2
     if extra:
         values[extra["where"]] = extra["also"]
+    with pytest.raises(nu.InputError, match="cannot be negative"):
+        nu.entropy(values)
+
+
+@pytest.mark.parametrize("n_classes", [12, 40])
+def test_classes_that_are_nowhere_leave_the_others_their_labels(rng, n_classes):
+    """Those before and behind the others, as structures of a part of the body have."""
+    values = np.zeros((n_classes, 6, 7, 8), np.float32)
+    values[5:-2] = softmax(rng, (n_classes - 7, 6, 7, 8))
+    maps = nu.uncertainty(values)
+    np.testing.assert_array_equal(maps.prediction, values.argmax(axis=0))
+    np.testing.assert_allclose(maps["entropy"], reference(values), atol=1e-5)
+
+
+@pytest.mark.parametrize("place", [0, 2], ids=["first", "last"])
+def test_negative_values_are_refused_of_a_class_that_is_nowhere_above_0(place):
+    values = np.full((3, 4, 5), 0.5, np.float32)
+    values[place] = 0
+    values[place, 2, 2] = -0.2
     with pytest.raises(nu.InputError, match="cannot be negative"):
         nu.entropy(values)
 

@@ -10,6 +10,7 @@ from .measures import ENSEMBLE_MEASURES as ENSEMBLE_MEASURES
 from .measures import MEASURES as MEASURES
 from .probabilities import ProbabilityMap as ProbabilityMap
 from .regions import summarize as summarize
+from .version import __version__ as __version__
 from .voxelwise import ensemble_uncertainty as ensemble_uncertainty
 from .voxelwise import entropy as entropy
 from .voxelwise import uncertainty as uncertainty

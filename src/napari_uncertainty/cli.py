@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .cli_options import (
     ANY_KIND,
@@ -28,11 +29,27 @@ from .cli_options import (
 )
 from .errors import InputError
 from .kinds import AUTO
+from .version import __version__
+
+
+class Commands(TyperGroup):
+    """Commands, one of which has to be named: help is what wrong usage gets.
+
+    Click's own ``no_args_is_help`` ends with exit status 0 before click 8.2.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the help, and end with exit status 2, where nothing is named."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(
     name="napari-uncertainty",
+    cls=Commands,
     help="Voxel-wise uncertainty of a segmentation, from its class probabilities.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -45,6 +62,27 @@ def main() -> None:
     except InputError as error:
         print(f"napari-uncertainty: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"napari-uncertainty {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version, and quit.",
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
 
 
 @app.command("map")

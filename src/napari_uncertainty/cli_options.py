@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,9 +24,10 @@ from .measures import (
 if TYPE_CHECKING:
     from .batch.interpretation import Interpretation
 
-# What can be chosen, for typer to check and to list.
-MeasureName = Enum("MeasureName", {name: name for name in ALL_MEASURES})  # type: ignore[misc]
-KindName = Enum("KindName", {name: name for name in (AUTO, *KINDS)})  # type: ignore[misc]
+# What can be chosen, for typer to check and to list. The members are words themselves,
+# because click before 8.2 compares what it is given, defaults too, with words.
+MeasureName = StrEnum("MeasureName", {name: name for name in ALL_MEASURES})  # type: ignore[misc]
+KindName = StrEnum("KindName", {name: name for name in (AUTO, *KINDS)})  # type: ignore[misc]
 
 #: Measures of one network, and of members, where none is named.
 USUAL = (ENTROPY.name,)
@@ -40,7 +41,7 @@ USUAL_OF_MEMBERS = (
 ANY_KIND = KindName(AUTO)
 
 
-class BaseName(Enum):
+class BaseName(StrEnum):
     """Bases of the logarithm as words, for typer."""
 
     BITS = "2"

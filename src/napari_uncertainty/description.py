@@ -70,7 +70,7 @@ def _map(path: Path) -> dict[str, Any] | None:
     from .io.written_maps import read_map
 
     written: Any = None
-    if path.suffix.lower() == ".json":
+    if path.name.lower().endswith(".json"):
         written = read_recorded(path)
     elif path.is_file() and is_image(path):
         written = read_map(path)

@@ -46,7 +46,8 @@ class GridDifference:
     origin_mm : float
         Distance between their first voxels.
     direction_mm : float
-        How far the directions of their axes take the last voxel of an axis apart.
+        How far the directions of their axes take the last voxel of an axis of the
+        first grid apart, at most.
     """
 
     same_shape: bool

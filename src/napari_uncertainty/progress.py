@@ -30,8 +30,6 @@ class TerminalWatcher:
         self._bar: Any = _bar() if sys.stderr.isatty() else None
 
     def __enter__(self) -> TerminalWatcher:
-        if self._bar is not None:
-            self._bar.start()
         return self
 
     def __exit__(
@@ -52,6 +50,7 @@ class TerminalWatcher:
         """Start the bar where an earlier run stopped."""
         self.total, self.found = total, found
         if self._bar is not None:
+            self._bar.start()  # within the context, which hands the cursor back
             self._bar.add_task("", total=total, completed=found, done=found)
 
     def step(self, step: Step) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from os import PathLike
 from typing import Any
 
@@ -15,6 +14,7 @@ from .checks import Check
 from .fold import UncertaintyMaps
 from .measures import ALL_MEASURES
 from .statistics import MapStatistics
+from .version import __version__
 
 
 def provenance(
@@ -73,5 +73,5 @@ def provenance(
         "probabilities": probabilities,
         "source": str(source or ""),
         "geometry_source": str(geometry_source or ""),
-        "version": version("napari-uncertainty"),
+        "version": __version__,
     }

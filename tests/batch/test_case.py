@@ -266,15 +266,20 @@ def test_a_header_that_promises_more_than_the_file_holds(task, source):
     assert row.message.startswith("case.npz cannot be read")
 
 
-def test_out_of_memory(task, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (MemoryError("Unable to allocate 9 TiB"), "Unable to allocate 9 TiB"),
+        (MemoryError(), "out of memory"),  # as Python itself raises it
+    ],
+)
+def test_out_of_memory(task, monkeypatch, error, why):
     def too_large(path, **_):
-        raise MemoryError("Unable to allocate 9 TiB")
+        raise error
 
     monkeypatch.setattr("napari_uncertainty.io.open_probabilities", too_large)
     row = run_task(task)
-    assert row.message == (
-        "It needs more memory than is free (Unable to allocate 9 TiB)."
-    )
+    assert row.message == f"It needs more memory than is free ({why})."
 
 
 def test_a_bug_is_a_failed_case_and_says_so(task, monkeypatch):

@@ -17,6 +17,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, run_here, write_case
 from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
+from napari_uncertainty.batch.interpretation import Interpretation
 from napari_uncertainty.grid import Grid
 
 COLUMNS = [
@@ -242,6 +243,26 @@ def test_a_flat_image(tmp_path, rng):
     for row in rows:
         assert row["k"] == row["x"] == row["y"] == row["z"] == ""
         assert math.isfinite(float(row["share"]))
+
+
+def test_a_place_with_one_label_has_no_second_class(tmp_path):
+    """Of a foreground channel: one place at its border, one inside where it is unsure.
+
+    Pandas 3 has the missing name of the one as NaN, beside the names of the other.
+    """
+    foreground = np.zeros((1, 30, 16, 16), np.float32)
+    foreground[:, :20] = 1
+    foreground[:, 19:21, 8, 8] = [0.6, 0.4]
+    foreground[:, 7, 8, 8] = 0.6
+    source, output = tmp_path / "foreground.npy", tmp_path / "out"
+    output.mkdir()
+    np.save(source, foreground)
+    how = Interpretation(kind="foreground")
+    task = Task("foreground", str(source), str(output), hotspots=2, how=how)
+    row = run_task(task)
+    assert row.status == "written", row.message
+    pairs = sorted((one["class_a"], one["class_b"]) for one in rows_of(task))
+    assert pairs == [("", ""), ("background", "class 0")]
 
 
 @pytest.mark.parametrize("place_known", [True, False])

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from napari_uncertainty.batch.names import case_names
+from napari_uncertainty.io.nifti import ending as ending_of
+from napari_uncertainty.io.nifti import stem
 
 
 def names(*paths, measures=("entropy",)):
@@ -85,7 +87,7 @@ def test_file_names_that_another_measure_makes():
 
 
 @pytest.mark.parametrize(
-    ("stem", "name"),
+    ("given", "name"),
     [
         ('a:b*c?"d"<e>|f', "a_b_c__d__e__f"),
         ("tab\tand\nline", "tab_and_line"),
@@ -96,8 +98,27 @@ def test_file_names_that_another_measure_makes():
         ("ß" * 300, "ß" * 90),
     ],
 )
-def test_valid_file_names(stem, name):
-    assert names(f"{stem}.npz") == [name]
+def test_valid_file_names(given, name):
+    assert names(f"{given}.npz") == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("a.npz", ".npz"),
+        ("a.b.NPZ", ".NPZ"),
+        ("a.nii.gz", ".nii.gz"),
+        ("....npz", ".npz"),
+        ("..npz", ".npz"),
+        (".npz", ""),
+        ("a.", ""),
+        ("a", ""),
+    ],
+)
+def test_a_name_between_dots_has_the_same_stem_with_every_python(name, ending):
+    """Pathlib has changed its mind on dots in front and at the end."""
+    assert ending_of(Path(name)) == ending
+    assert stem(Path(name)) == name.removesuffix(ending)
 
 
 def test_long_names_stay_different():

@@ -16,6 +16,7 @@ from napari_uncertainty.batch.case import Step, Task
 from napari_uncertainty.batch.here import in_this_process
 from napari_uncertainty.batch.processes import KILLED, in_processes
 from napari_uncertainty.batch.summary import Row
+from napari_uncertainty.steps import run
 
 
 class Deadly:
@@ -104,6 +105,31 @@ def test_a_process_that_does_not_listen_is_killed(tasks, monkeypatch):
         [child] = multiprocessing.active_children()
         os.kill(child.pid, signal.SIGSTOP)
     assert not psutil.pid_exists(child.pid)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
+def test_an_interrupt_is_heard_while_no_process_says_anything(
+    tasks, monkeypatch, ctrl_c
+):
+    monkeypatch.setattr("napari_uncertainty.batch.processes.GRACE", 0.1)
+    stopped, silent = [], []
+
+    def execute():
+        for event in in_processes(tasks, 2):
+            if not stopped:
+                stopped.extend(multiprocessing.active_children())
+                for child in stopped:
+                    os.kill(child.pid, signal.SIGSTOP)
+            elif event is None:  # whatever they had said was told
+                silent.append(True)
+                if len(silent) == 3:
+                    ctrl_c()
+            yield 0.0
+
+    with pytest.raises(KeyboardInterrupt):
+        run(execute())
+    assert len(stopped) == 2
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs masks")

@@ -131,6 +131,19 @@ def test_told_loss_is_reached_by_classes_just_below_half_a_step(rng, n_classes):
     )
 
 
+def test_no_more_is_lost_to_large_steps_than_there_can_be(rng):
+    """log2 of 20 classes, where steps of a quarter leave hardly any of them."""
+    stored = in_steps(softmax(rng, (20, *SHAPE), sharpness=8), 4)
+    told = check_precision(stored, taken_for(20, "scaled", 4))
+    assert told.numbers["entropy_loss_bits"] == pytest.approx(np.log2(20))
+
+
+def test_a_few_values_that_were_made_up_have_no_step():
+    values = np.array([[0.1, 0.2, 0.3, 0.5], [0.9, 0.8, 0.7, 0.5]])
+    check = check_precision(values, taken_for(2))
+    assert (check.level, check.numbers["step"]) == ("green", None)
+
+
 @pytest.mark.parametrize(
     ("scale", "dtype", "level"),
     [

@@ -9,7 +9,9 @@ from scipy.special import entr, expit, logit
 
 import napari_uncertainty as nu
 from ensemble.plain import expected, overlap
+from every_kind import TIES, expected_prediction, outcomes, tied_values
 from generated import softmax
+from napari_uncertainty.io import open_probabilities
 
 MEASURES = tuple(nu.ENSEMBLE_MEASURES)
 #: What one unit of a base is in nats, for four classes.
@@ -72,6 +74,47 @@ def test_identical_members_disagree_in_nothing(rng, dtype, count):
         assert not maps[name].any(), name
     np.testing.assert_array_equal(maps["predictive_entropy"], maps["expected_entropy"])
     assert (maps["predictive_entropy"] > 0).any()
+
+
+def test_more_than_256_classes(rng):
+    members = [softmax(rng, (300, 5, 6), sharpness=6) for _ in range(3)]
+    for one in members:
+        one[:, 0] = 0.5 / 299
+        one[299, 0] = 0.5
+    maps = nu.ensemble_uncertainty(members, MEASURES)
+    np.testing.assert_array_equal(
+        maps.prediction, np.mean(members, axis=0).argmax(axis=0)
+    )
+    truth = expected(members)["variation_ratio"]
+    np.testing.assert_allclose(maps["variation_ratio"], truth, atol=1e-6)
+    labels = [one.argmax(axis=0) for one in members]
+    np.testing.assert_allclose(maps.dice, overlap(labels, 300))
+
+
+def test_more_than_256_members(rng):
+    """All but a few of whom say the same."""
+    share = rng.random((270, 2, 3))
+    there = 1 - share**60
+    votes = (there > 0.5).sum(axis=0)
+    assert votes.min() > 256
+    maps = nu.ensemble_uncertainty(
+        np.stack([there, 1 - there], axis=1), ("variation_ratio",), kind="softmax"
+    )
+    np.testing.assert_allclose(maps["variation_ratio"], 1 - votes / 270, atol=1e-6)
+    # Votes on one channel alone are counted otherwise.
+    maps = nu.ensemble_uncertainty(
+        np.stack([there, share], axis=1), ("variation_ratio",), kind="sigmoid",
+        channel=0,
+    )  # fmt: skip
+    np.testing.assert_allclose(maps["variation_ratio"], 1 - votes / 270, atol=1e-6)
+
+
+def test_a_member_of_one_half_does_not_vote_for_a_channel():
+    members = [np.array([[0.9] * 3, [share] * 3]) for share in (0.5, 0.5, 0.75)]
+    maps = nu.ensemble_uncertainty(
+        members, ("variation_ratio",), kind="sigmoid", channel=1
+    )
+    np.testing.assert_allclose(maps["variation_ratio"], np.full(3, 1 / 3))
 
 
 def test_members_that_exclude_each_other():
@@ -159,6 +202,39 @@ def test_independent_channels(rng):
         labels[q[channel] > 0.5] = channel + 1
     np.testing.assert_array_equal(maps.prediction, labels)
     assert (maps.n_classes, maps.n_states) == (5, 16)
+
+
+@pytest.mark.parametrize("stored", ["in memory", "in files"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", TIES)
+def test_of_equally_likely_classes_the_first_is_the_label(
+    kind, dtype, stored, tmp_path
+):
+    """That of a member and that of their mean; and the background comes first."""
+    rows = tied_values(kind, dtype)
+    # Each voxel beside each other one; logits have exact ties only beside themselves.
+    n = rows.shape[1]
+    pairs = [(a, b) for a in range(n) for b in range(n) if kind != "logits" or a == b]
+    values = [rows[:, list(of_member)] for of_member in zip(*pairs, strict=True)]
+    given = values
+    if stored == "in files":
+        paths = [tmp_path / f"{number}.npy" for number in range(2)]
+        for path, one in zip(paths, values, strict=True):
+            np.save(path, one.reshape(len(rows), 1, 1, -1))
+        given = [open_probabilities(path, class_axis=0) for path in paths]
+    maps = nu.ensemble_uncertainty(given, MEASURES, kind=kind)
+    if kind == "sigmoid":
+        label = expected_prediction(kind, np.mean(values, axis=0))
+    else:
+        mean = np.mean([outcomes(kind, one) for one in values], axis=0)
+        label = mean.argmax(axis=0)
+    np.testing.assert_array_equal(np.ravel(maps.prediction), label)
+    labels = [expected_prediction(kind, one) for one in values]
+    np.testing.assert_array_equal(
+        np.ravel(maps["variation_ratio"]), np.where(labels[0] == labels[1], 0, 0.5)
+    )
+    truth = overlap(labels, maps.n_classes)
+    np.testing.assert_allclose(maps.dice, truth)
 
 
 @pytest.mark.parametrize("kind", ["logits", "fractions", "foreground", "scaled"])

@@ -21,6 +21,7 @@ from every_kind import (
     outcomes,
     phantom,
     random_values,
+    tied_values,
 )
 from folding import run
 from napari_uncertainty import InputError, ProbabilityMap
@@ -126,6 +127,26 @@ def assert_maps(kind, values, source, base=2):
     assert maps.n_states == len(p)
     assert maps.n_classes == (4 if kind == "sigmoid" else len(p))
     assert maps.sums_message is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("source", EACH_WAY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_equally_likely_classes_the_first_is_predicted(
+    kind, source, dtype, rng, tmp_path
+):
+    """And the background comes first; a channel has to be likelier there than not."""
+    rows = tied_values(kind, dtype)
+    values = rows[:, rng.integers(0, rows.shape[1], SHAPE[1:])]
+    given = source_of(source, values, tmp_path)
+    given = ProbabilityMap(
+        getattr(given, "values", given), ("a", "b", "c")[: len(rows)], kind=kind
+    )
+    maps = compute(given, ALL)
+    np.testing.assert_array_equal(maps.prediction, expected_prediction(kind, values))
+    truth = expected(outcomes(kind, values))
+    for name in ALL:
+        np.testing.assert_allclose(maps[name], truth[name], **CLOSE)
 
 
 def with_gaps(kind, values):
@@ -238,6 +259,23 @@ def test_logarithms_of_a_softmax_are_logits(source, rng, tmp_path):
         np.testing.assert_allclose(maps[name], truth[name], **CLOSE)
         assert (maps[name][0] == 0).all()
     assert not maps.no_data.any()
+
+
+@pytest.mark.parametrize("source", EACH_WAY)
+@pytest.mark.parametrize("kind", ["sigmoid", "foreground", "fractions", "softmax"])
+def test_one_class_everywhere_for_certain_is_its_label(kind, source, tmp_path):
+    n_channels = 1 if kind == "foreground" else 3
+    for channel in range(n_channels):
+        values = np.zeros((n_channels, *SHAPE[1:]), np.float32)
+        values[channel] = 1
+        given = source_of(source, values, tmp_path)
+        given = ProbabilityMap(
+            getattr(given, "values", given), ("a", "b", "c")[:n_channels], kind=kind
+        )
+        _, maps = run(iter_fold(given, ALL))
+        label = channel if kind == "softmax" else channel + 1
+        assert (np.asarray(maps.prediction) == label).all()
+        assert not np.asarray(maps["entropy"]).any()
 
 
 def test_temperature_has_to_be_above_0(rng):

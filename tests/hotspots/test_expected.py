@@ -58,6 +58,25 @@ def test_labels_not_given(members):
     np.testing.assert_array_equal(found.labels, pool.argmax(axis=0))
 
 
+def test_more_than_256_classes(rng):
+    """The last one of them is the most probable class where it is."""
+    one = softmax(rng, (300, 4, 3, 2), sharpness=6)
+    one[:, 0] = 0.5 / 299
+    one[299, 0] = 0.5
+    found = expected([one])
+    np.testing.assert_array_equal(found.labels, one.argmax(axis=0))
+    assert (found.labels[0] == 299).all()
+    assert_like_formula(found, [one])
+
+
+def test_of_equally_likely_classes_the_first_is_taken_to_be_right():
+    one = np.array([[0.25, 0.5, 0.25], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]).T
+    for members in ([one], [one, one]):
+        found = expected([member.astype(np.float32) for member in members])
+        np.testing.assert_array_equal(found.labels, one.argmax(axis=0))
+        np.testing.assert_array_equal(found.levels, [0.625 * 4096, 2048, 2048, 2048])
+
+
 def test_label_that_is_not_the_most_probable_class():
     """Then what is more likely to be wrong counts; here by hand."""
     sure = np.array([0.9, 0.1], np.float32).reshape(2, 1)

@@ -1,9 +1,12 @@
 """Files that appear whole or not at all, and what a killed process leaves."""
 
+import errno
 import os
 import platform
+import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 
@@ -98,12 +101,47 @@ def test_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 def test_the_last_one_on_the_disk_too(tmp_path, monkeypatch):
     told = tmp_path / "review.json"
     synced = []
-    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+
+    def sync(descriptor):
+        about = os.fstat(descriptor)
+        folder = os.path.samestat(about, tmp_path.stat())
+        synced.append("folder" if folder else about.st_size)
+
+    monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(
         type(told), "replace", lambda self, target: synced.append(target)
     )
     write_whole([(told, lambda file: file.write(b"123"))], sync=True)
-    assert synced == [3, told]
+    assert synced == [3, told, *(["folder"] if os.name == "posix" else [])]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are written so on POSIX")
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)],
+)
+def test_a_folder_that_is_not_written_is_told_unless_the_system_never_does_that(
+    tmp_path, monkeypatch, number, refused
+):
+    fsync, file = os.fsync, tmp_path / "review.json"
+    opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    def sync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    told = (
+        pytest.raises(InputError, match="cannot be written")
+        if refused
+        else nullcontext()
+    )
+    with told:
+        write_whole([(file, lambda file: file.write(b"new"))], sync=True)
+    assert file.read_bytes() == b"new"
+    if opened:
+        assert len(os.listdir("/proc/self/fd")) == opened
 
 
 def test_leftovers_of_dead_processes_are_removed(tmp_path):

@@ -129,6 +129,16 @@ def test_atlas_numbers_stand_for_classes_in_their_order():
     assert as_classes(labels, 4).tolist() == [[0, 1, 3], [3, 2, 0]]
 
 
+def test_atlas_numbers_stand_for_more_than_256_classes(rng):
+    numbers = np.sort(rng.choice(10_000, 700, replace=False))
+    order = rng.permutation(np.tile(np.arange(700), 2))
+    classes = as_classes(numbers[order], 700)
+    np.testing.assert_array_equal(classes, order)
+    labels = numbers[order].reshape(10, 14, 10)
+    found = Comparison.of(order.reshape(labels.shape), as_classes(labels, 700))
+    assert found.agreement(Placement.as_it_is(3)).overall == 1
+
+
 @pytest.mark.parametrize(
     "labels", [[0, 1, 4], [0, 17, 53], [0, 5, 6, 7, 8], [-1, 0, 1]], ids=str
 )

@@ -138,6 +138,7 @@ def test_other_voxel_size_and_tilt_are_taken_at_the_nearest_voxels():
     # It is compared at the prediction's voxels.
     assert found.onto.grid is grid
     assert found.onto.labels.shape == shape
+    assert found.resampled
 
 
 def test_unknown_place_and_equal_shape_are_taken_voxel_on_voxel():
@@ -236,6 +237,14 @@ def test_segmentation_over_time_of_a_prediction_without_is_told_and_no_crash(asi
     assert levels(found) == {"agreement": "amber"}
 
 
+def test_moments_of_a_prediction_and_of_a_segmentation_are_not_taken_for_the_same():
+    labels = np.stack([asymmetric((7, 8, 9))] * 3, axis=-1)
+    grid = Grid((7, 8, 9), AFFINE)
+    found = compare(labels, grid, labels, grid)
+    assert found.foreground is None
+    assert levels(found) == {"agreement": "amber"}
+
+
 @pytest.mark.parametrize(
     "placed", [True, False], ids=["as the files say", "where it is unknown"]
 )
@@ -297,6 +306,7 @@ def test_same_voxels_under_headers_that_put_them_elsewhere_are_found(affine):
     assert found.search.better.placement == AS_IT_IS
     assert found.search.better.agreement.foreground == 1
     assert found.onto.labels is labels
+    assert not found.resampled
     assert levels(found) == {"agreement": "red", "orientation": "red"}
     [sentence] = [c.sentence for c in found.checks if c.name == "orientation"]
     assert "voxel on voxel" in sentence

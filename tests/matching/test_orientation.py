@@ -289,6 +289,13 @@ def test_seven_tenths_of_the_foreground_belong(share, belongs):
     assert candidate(share).belongs is belongs
 
 
+def test_the_same_orientation_at_another_place_is_no_tie():
+    best, aside, mirrored = candidate(0.9), candidate(0.9), candidate(0.9, (-1, 1, 1))
+    aside = Candidate(aside.placement.shifted((0, 2, -1)), aside.agreement)
+    assert Search(None, (best, aside, mirrored)).ties == (mirrored,)
+    assert Search(None, (aside, best)).ties == ()
+
+
 def test_better_has_to_beat_as_loaded():
     loaded, mirrored = candidate(0.9, (-1, 1, 1)), candidate(0.91)
     close = Search(loaded, (mirrored, loaded))

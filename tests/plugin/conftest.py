@@ -1,14 +1,27 @@
 """Fixtures of tests that open a window, and of those that do without."""
 
 import threading
+from functools import partialmethod
 
 import numpy as np
 import pytest
 from npe2 import PluginManager
+from pytestqt.qtbot import QtBot
 
+from many_cases import PATIENCE
 from napari_uncertainty.fold.arrays import ArrayFold
 
 PLUGIN = "napari-uncertainty"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience():
+    """Wait long for what is sure to happen; a busy machine needs more than 5 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("waitUntil", "waitSignal"):
+            wait = partialmethod(getattr(QtBot, name), timeout=1000 * PATIENCE)
+            patch.setattr(QtBot, name, wait)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +89,7 @@ def slow(monkeypatch):
     fold_block = ArrayFold.fold_block
 
     def waiting(self, *block):
-        go_on.wait(20)
+        go_on.wait(PATIENCE)
         return fold_block(self, *block)
 
     monkeypatch.setattr(ArrayFold, "fold_block", waiting)

@@ -1,19 +1,24 @@
 """Two tilts in one viewer: what is seen coincides, what is measured is the original."""
 
+import threading
+
 import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from nibabel.affines import apply_affine, from_matvec
+from qtpy.QtCore import QThreadPool
 from scipy.ndimage import center_of_mass
 
 from generated import turn
 from in_viewer import compute
-from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.alignment import align
+from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin import alignment
+from napari_uncertainty.plugin.alignment import align, aligning
 from napari_uncertainty.plugin.layers import layer_info, to_layer
 from napari_uncertainty.plugin.pointer import ras_at, voxel_at
 from napari_uncertainty.plugin.sources import ORIGINAL, shown_grid, source_of
+from napari_uncertainty.resampling import iter_resample
 
 PLUGIN = "napari-uncertainty"
 
@@ -201,6 +206,114 @@ def test_removed_or_closed_meanwhile(qtbot, model):
     model.layers.append(t3)
     align(model)
     settled(qtbot, t3)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Resampling that waits for the test with its last step; gives what lets it go on.
+
+    What it is given is kept, so that runs can be counted.
+    """
+    go_on, runs = threading.Event(), []
+
+    def waiting(values, *args, cancel, **options):
+        runs.append(values)
+        steps = iter_resample(values, *args, cancel=cancel, **options)
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                assert go_on.wait(20)
+                return end.value  # whatever was said meanwhile
+            yield share
+
+    monkeypatch.setattr(alignment, "iter_resample", waiting)
+    yield go_on, runs
+    go_on.set()
+
+
+def test_data_that_are_replaced_meanwhile_are_resampled_instead(qtbot, model, held):
+    """What comes of the old ones is never shown."""
+    go_on, runs = held
+    add(model, scan(UPRIGHT, "T1"))
+    t2 = add(model, scan(TILTED, "T2"))
+    align(model)
+    qtbot.waitUntil(lambda: len(runs) == 1)
+    old, new = t2.data, np.asarray(t2.data) / 2
+    shown = []
+    t2.events.data.connect(lambda: shown.append(t2.data))
+    t2.data = new
+    align(model)  # as whenever layers change; it is still being resampled
+    assert len(runs) == 1
+    assert not t2.visible
+    go_on.set()
+    settled(qtbot, t2)
+    assert t2.visible
+    assert len(runs) == 2
+    assert source_of(t2).values.max() == old.max() / 2
+    # At half the value, along the scan's axes, and nothing else was seen on the way.
+    assert t2.data.max() == pytest.approx(old.max() / 2, rel=0.05)
+    assert [one is new for one in shown] == [True, False]
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_a_layer_is_as_visible_as_before_once_it_is_resampled(qtbot, model, visible):
+    add(model, scan(UPRIGHT, "T1"))
+    t2 = add(model, scan(TILTED, "T2"))
+    t2.visible = visible
+    t2.contrast_limits = (100, 345)
+    align(model)
+    assert not t2.visible
+    settled(qtbot, t2)
+    assert t2.visible is visible
+    assert tuple(t2.contrast_limits) == (100, 345)
+
+
+def test_air_around_a_tilted_ct_is_as_dark_as_the_darkest_voxel(qtbot, model):
+    add(model, scan(UPRIGHT, "T1"))
+    data = 1000 * ball(TILTED) - 1000
+    data[0, 0, 0] = np.nan
+    ct = add(model, Scan(data, Grid(data.shape, TILTED), name="CT"))
+    align(model)
+    settled(qtbot, ct)
+    edges = [np.asarray(ct.data).take(n, axis) for axis in range(3) for n in (0, -1)]
+    assert all(np.nanmin(edge) == -1000 for edge in edges)
+    assert all(np.nanmax(edge) < -900 for edge in edges)
+
+
+def test_what_was_resampled_for_a_layer_that_is_gone_is_dropped(qtbot, model, held):
+    """Even if it was done, and only not yet told."""
+    go_on, runs = held
+    add(model, scan(UPRIGHT, "T1"))
+    t2 = add(model, scan(TILTED, "T2"))
+    data = t2.data
+    align(model)
+    assert aligning(model)
+    qtbot.waitUntil(lambda: len(runs) == 1)
+    go_on.set()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+    model.layers.remove(t2)
+    assert not aligning(model)
+    qtbot.wait(50)
+    assert t2.data is data
+    assert ORIGINAL not in layer_info(t2)
+
+
+def test_a_layer_that_cannot_be_resampled_is_shown_as_it_was(
+    qtbot, model, monkeypatch, told
+):
+    def refused(*_, **__):
+        raise InputError("There is no room for it.")
+        yield
+
+    monkeypatch.setattr(alignment, "iter_resample", refused)
+    add(model, scan(UPRIGHT, "T1"))
+    t2 = add(model, scan(TILTED, "T2"))
+    align(model)
+    assert not t2.visible
+    qtbot.waitUntil(lambda: not aligning(model))
+    assert t2.visible
+    assert told()[-1] == "There is no room for it."
 
 
 def test_a_scan_over_time(qtbot, model):

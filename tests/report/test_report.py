@@ -237,9 +237,9 @@ def test_fifty_stops_are_small_and_quick(rng):
     voxels = rng.integers(60, 190, (50, 3)).tolist()
     grid = Grid(values.shape, np.diag([0.4, 0.4, 0.4, 1]))
     case = a_case(values, voxels, grid=grid, labels=labels, scan=values[::-1])
-    start = time.perf_counter()
+    start = time.process_time()
     html = run(iter_report(case))
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
     assert 1e6 < len(html.encode()) < 5e6
 
 

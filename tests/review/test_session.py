@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import stat
 import subprocess
 import sys
 import time
@@ -291,6 +292,60 @@ def test_another_program_that_does_not_end_to_write(path, monkeypatch):
     assert path.exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders are written so on POSIX")
+def test_a_decision_is_kept_once_file_and_folder_are_on_the_disk(path, monkeypatch):
+    """The file before it gets its name, and then its name: both outlive the power."""
+    it = begin(path)
+    it.save()
+    it.review.judge(2, "needs expert")
+    calls = []
+    fsync, rename = os.fsync, Path.replace
+
+    def synced(descriptor):
+        about = os.fstat(descriptor)
+        if stat.S_ISDIR(about.st_mode):
+            same = os.path.samestat(about, path.parent.stat())
+            calls.append("folder" if same else "another folder")
+        else:
+            calls.append(("file", about.st_ino, about.st_size))
+        fsync(descriptor)
+
+    def renamed(self, target):
+        calls.append(("name", self.stat().st_ino, target))
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    assert it.save() is None
+    now = path.stat()
+    assert calls == [
+        ("file", now.st_ino, now.st_size),
+        ("name", now.st_ino, path),
+        "folder",
+    ]
+    assert verdicts(Session.open(path))[1] == "needs expert"
+
+
+def test_a_decision_that_does_not_reach_the_disk_is_not_taken_for_kept(
+    path, monkeypatch
+):
+    it = begin(path)
+    it.save()
+    before = path.read_bytes()
+    it.review.judge(2, "needs expert")
+
+    def fails(_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fails)
+        with pytest.raises(InputError, match=r"cannot be written \(Input/output error"):
+            it.save()
+    assert path.read_bytes() == before
+    it.close()  # which saves what was not
+    assert verdicts(Session.open(path))[1] == "needs expert"
+
+
 def test_two_windows_that_decide_different_stops(two):
     one, other = two
     one.review.judge(1, "fine")
@@ -319,6 +374,68 @@ def test_the_later_change_of_one_stop_wins(two, first_saves_last):
     one.refresh()
     other.refresh()
     assert verdicts(one)[0] == verdicts(other)[0] == "needs expert"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Function that sets the clock, which then stands still."""
+    return lambda now: monkeypatch.setattr(session.time, "time_ns", lambda: now)
+
+
+def test_a_change_of_mind_is_later_even_if_the_clock_was_set_back(two, clock):
+    one, other = two
+    clock(2000)
+    one.review.judge(1, "fine")
+    clock(1500)
+    other.review.judge(1, "needs expert")
+    other.save()
+    clock(10)
+    one.review.judge(1, "fixed")  # later than at 2000, and so than at 1500
+    assert one.save() is None
+    assert verdicts(Session.open(one.path))[0] == "fixed"
+    other.refresh()
+    assert verdicts(other)[0] == "fixed"
+
+
+def test_decisions_within_one_tick_of_the_clock_have_an_order(path, clock):
+    it = begin(path)
+    clock(2000)
+    times = []
+    for verdict in ("fine", "fixed", "needs expert"):
+        it.review.judge(1, verdict)
+        it.save()
+        times.append(json.loads(path.read_text("utf-8"))["stops"][0]["changed_at"])
+    assert times == [2000, 2001, 2002]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(1500, 2000), (2000, 1500)])
+def test_of_two_changes_the_later_time_is_kept(two, clock, ours, theirs):
+    """Or a third window would take a decision from before for the last one."""
+    one, other = two
+    third = Session.open(one.path)
+    clock(1700)
+    third.review.judge(1, "needs expert")
+    clock(theirs)
+    other.review.judge(1, "fixed")
+    other.save()
+    clock(ours)
+    one.review.judge(1, "fine")
+    one.save()
+    last = "fine" if ours > theirs else "fixed"
+    (stop, *_) = json.loads(one.path.read_text("utf-8"))["stops"]
+    assert (stop["verdict"], stop["changed_at"]) == (last, 2000)
+    third.save()
+    assert verdicts(third)[0] == last
+
+
+def test_of_two_changes_at_one_time_the_first_that_was_saved_stays(two, clock):
+    one, other = two
+    clock(2000)
+    one.review.judge(1, "fine")
+    other.review.judge(1, "fixed")
+    one.save()
+    other.save()
+    assert verdicts(other)[0] == verdicts(Session.open(one.path))[0] == "fine"
 
 
 def test_what_the_other_window_decided_cannot_be_undone_here(two):

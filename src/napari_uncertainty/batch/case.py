@@ -6,7 +6,6 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..checks import worst_level
 from ..errors import InputError
 from ..measures import Base
 from ..steps import run
+from ..version import __version__
 from .interpretation import AS_FOUND, Interpretation
 from .states import unchanged
 from .summary import Row
@@ -62,7 +62,7 @@ class Task:
     hotspots: int | None = None
     members: tuple[str, ...] = ()
     how: Interpretation = AS_FOUND
-    version: str = version("napari-uncertainty")
+    version: str = __version__
 
     @property
     def sources(self) -> list[Path]:
@@ -202,7 +202,8 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
     except InputError as error:
         message = str(error)
     except MemoryError as error:
-        message = f"It needs more memory than is free ({error or 'out of memory'})."
+        why = str(error) or "out of memory"
+        message = f"It needs more memory than is free ({why})."
     except OSError as error:
         at = Path(error.filename or task.source)
         message = f"{at} cannot be read ({error.strerror or error})."

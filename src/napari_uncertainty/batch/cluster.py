@@ -7,13 +7,14 @@ as on a shared file system, and napari-uncertainty must be installed everywhere.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Generator, Sequence
-from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..errors import InputError
+from ..version import __version__
 from .case import Task, failed, run_task
 from .summary import Row
 
@@ -23,17 +24,23 @@ NO_WORKER = (
     "napari-uncertainty ends when it is given something to do.)"
 )
 
-# Seconds for the scheduler to answer, and between looks at whether there is a worker.
+# Seconds for the scheduler to answer, between looks at whether there is a worker, and
+# between those at whether the run is to be stopped.
 ANSWER = 10.0
 LOOK = 10.0
+PULSE = 0.1
 
 # How often a task that raises is given to another worker. Its own errors become rows;
 # what raises is a worker that cannot even begin.
 RETRIES = 3
 
 
-def on_cluster(tasks: Sequence[Task], address: str) -> Generator[str | Row, None, None]:
+def on_cluster(
+    tasks: Sequence[Task], address: str
+) -> Generator[str | Row | None, None, None]:
     """Compute all tasks; a row for each, and text where a person should know.
+
+    None comes in between, while nothing ends.
 
     A worker that dies loses no case: the scheduler gives its cases to another one. A
     case that was there too often when one died is tried once more when all others are
@@ -69,7 +76,7 @@ def run_on_worker(task: Task) -> Row:
 
     One thread, as Dask counts them: a worker takes on as many tasks as it has threads.
     """
-    here = version("napari-uncertainty")
+    here = __version__
     if task.version != here:
         return failed(
             task,
@@ -104,33 +111,36 @@ def _connected(address: str) -> Any:
 
 def _shared_out(
     client: Any, tasks: Sequence[Task], killed: list[Task]
-) -> Generator[str | Row, None, None]:
+) -> Generator[str | Row | None, None, None]:
     """Hand the tasks out; those whose workers died are added to `killed`."""
     run = uuid.uuid4().hex
-    futures = {
-        client.submit(
-            run_on_worker,
-            task,
-            key=f"napari-uncertainty-{task.case}-{run}",
-            pure=False,
-            retries=RETRIES,
-        ): task
-        for task in tasks
-    }
+    futures: dict[Any, Task] = {}
     ended: SimpleQueue[Any] = SimpleQueue()
-    for future in futures:
-        future.add_done_callback(ended.put)
-    told = False
+    told, quiet_since = False, time.monotonic()
     try:
+        for task in tasks:
+            future = client.submit(
+                run_on_worker,
+                task,
+                key=f"napari-uncertainty-{task.case}-{run}",
+                pure=False,
+                retries=RETRIES,
+            )
+            futures[future] = task
+            future.add_done_callback(ended.put)
         while futures:
             try:
-                future = ended.get(timeout=LOOK)
+                future = ended.get(timeout=PULSE)
             except Empty:
-                if not told and _has_no_worker(client):
-                    told = True
-                    yield NO_WORKER
+                yield None
+                if not told and time.monotonic() - quiet_since > LOOK:
+                    quiet_since = time.monotonic()
+                    if _has_no_worker(client):
+                        told = True
+                        yield NO_WORKER
                 continue
-            row = _row(future, futures.pop(future))
+            quiet_since = time.monotonic()
+            row = yield from _row(future, futures.pop(future))
             if isinstance(row, Row):
                 yield row
             else:
@@ -141,19 +151,33 @@ def _shared_out(
 
 def _has_no_worker(client: Any) -> bool:
     try:
-        return not client.nthreads()
-    except OSError:  # the connection is being made anew
+        return not client.sync(client.scheduler.ncores, callback_timeout=ANSWER)
+    except OSError:  # the connection is being made anew, or nobody answers
         return False
 
 
-def _row(future: Any, task: Task) -> Row | Task:
-    """What became of a task; the task itself if its workers died."""
+def _row(future: Any, task: Task) -> Generator[None, None, Row | Task]:
+    """What became of a task; the task itself if its workers died.
+
+    Its row is fetched from the worker, which may hang: yields None meanwhile, after a
+    second at first, and as long as a slow network may need later.
+    """
     from concurrent.futures import CancelledError
 
     from distributed.scheduler import KilledWorker
 
+    patience = 1.0
     try:
-        row: Row = future.result()
+        while True:
+            try:
+                row: Row = future.result(timeout=patience)
+            except TimeoutError:
+                if future.status != "finished":
+                    raise  # the task's own
+                patience = min(2 * patience, ANSWER)
+                yield None
+            else:
+                return row
     except KilledWorker:
         return task
     except (CancelledError, OSError):
@@ -169,4 +193,3 @@ def _row(future: Any, task: Task) -> Row | Task:
             "its scheduler and workers need napari-uncertainty and the same versions "
             "of what it builds on as here.",
         )
-    return row

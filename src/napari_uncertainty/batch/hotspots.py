@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-#: Columns of the table that hold names.
-NAMES = ("class_a", "class_b")
-
 
 def iter_hotspot_table(
     maps: UncertaintyMaps,

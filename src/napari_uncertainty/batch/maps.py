@@ -141,15 +141,15 @@ def _iter_tables(
     names = predictions.names_as(maps.kind)
     if isinstance(maps, EnsembleMaps):
         table = maps.dice_table(names)
-        told["members_table"] = write_table(task.member_table, table, ("name",))
+        told["members_table"] = write_table(task.member_table, table)
     if labels is not None and where.by_labels:
         steps = iter_table(maps, where, labels, names, threads)
         table = yield from part(steps, shares.trust, shares.classes)
-        told["classes"] = write_table(task.table, table, ("name",))
+        told["classes"] = write_table(task.table, table)
     elif labels is not None:
         notes.append(NO_TABLE)
     if task.hotspots is not None:
-        from .hotspots import NAMES, iter_hotspot_table
+        from .hotspots import iter_hotspot_table
 
         found = iter_hotspot_table(
             maps, where, labels, predictions, task.hotspots, threads
@@ -157,7 +157,7 @@ def _iter_tables(
         table, note = yield from part(found, shares.classes, 1)
         notes += [note] if note else []
         told["hotspots"] = {
-            **write_table(task.hotspot_table, table, NAMES),
+            **write_table(task.hotspot_table, table),
             "count": task.hotspots,
         }
     return told, notes

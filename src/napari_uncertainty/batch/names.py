@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..io import MODULES
 from ..io.families import family_of
-from ..io.nifti import stem
+from ..io.nifti import ending, stem
 
 # What some file system refuses: Windows these signs, Linux more than 255 bytes, of
 # which a measure and an ending take their share.
@@ -89,10 +89,10 @@ def _told_apart(paths: list[Path]) -> list[str]:
 
 
 def _ending(path: Path) -> str:
-    for ending in (ending for endings in MODULES.values() for ending in endings):
-        if path.name.lower().endswith(ending):
-            return ending.strip(".").replace(".", "_")
-    return path.suffix.strip(".")
+    for known in (known for endings in MODULES.values() for known in endings):
+        if path.name.lower().endswith(known):
+            return known.strip(".").replace(".", "_")
+    return ending(path).strip(".")
 
 
 def _folded(name: str) -> str:

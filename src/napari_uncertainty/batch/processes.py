@@ -23,13 +23,19 @@ from .summary import Row
 
 KILLED = "The process that computed it was killed; probably it ran out of memory."
 
+# Seconds between looks at whether the run is to be stopped, while no process tells
+# anything.
+LOOK = 0.1
+
 # Seconds that a process has to end by itself when the run is stopped. It notices within
 # a block of voxels, but not while it waits for a disk.
 GRACE = 3.0
 
 
-def in_processes(tasks: Sequence[Task], jobs: int) -> Generator[Step | Row, None, None]:
-    """Compute all tasks; a row for each, and steps in between.
+def in_processes(
+    tasks: Sequence[Task], jobs: int
+) -> Generator[Step | Row | None, None, None]:
+    """Compute all tasks; a row for each, and steps or None in between.
 
     A case whose process dies is computed once more when all others are done, alone:
     together they may have been too large for the memory.
@@ -52,7 +58,7 @@ def in_processes(tasks: Sequence[Task], jobs: int) -> Generator[Step | Row, None
 
 def _shared_out(
     tasks: Sequence[Task], jobs: int, killed: list[Task]
-) -> Generator[Step | Row, None, None]:
+) -> Generator[Step | Row | None, None, None]:
     """Hand the tasks out; those whose process died are added to `killed`."""
     waiting = deque(tasks)
     jobs = min(jobs, len(tasks))
@@ -64,7 +70,7 @@ def _shared_out(
                 worker = _Worker(threads)
                 workers[worker.pipe] = worker
                 worker.give(waiting.popleft())
-            for pipe in wait(list(workers)):
+            for pipe in wait(list(workers), LOOK):
                 worker = workers[pipe]
                 try:
                     message = worker.pipe.recv()
@@ -80,6 +86,7 @@ def _shared_out(
                         del workers[pipe]
                         worker.end()
                 yield message
+            yield None
     finally:
         _end(list(workers.values()))
 

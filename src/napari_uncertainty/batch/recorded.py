@@ -154,12 +154,12 @@ def read_map(path: Path) -> Recorded:
 
 def _image_of(path: Path) -> Path:
     """The image of a map, given its name or that of its JSON; it is there."""
-    from ..io.nifti import SUFFIXES
+    from ..io.nifti import SUFFIXES, stem
 
     if path.name.lower().endswith(SUFFIXES):
         image = path
-    elif path.suffix.lower() == ".json":
-        images = [path.with_name(path.stem + ending) for ending in SUFFIXES]
+    elif path.name.lower().endswith(".json"):
+        images = [path.with_name(stem(path) + suffix) for suffix in SUFFIXES]
         image = next((one for one in images if one.is_file()), images[0])
     else:
         raise InputError(

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 from ..io.atomic import check_writable, remove_leftovers
+from ..steps import apart
 from .case import Step, Task, finished
 from .interrupts import keeping_interrupts
 from .summary import FILE_NAME, Row, write_summary
 
 #: Computes tasks: rows as the cases end, steps and notes for a person in between.
-#: Closing the generator stops the run.
-Execute = Callable[[Sequence[Task]], Generator[Step | Row | str, None, None]]
+#: Closing the generator stops the run. It can be closed where it yields: so it yields
+#: None every now and then where it waits and has nothing to tell.
+Execute = Callable[[Sequence[Task]], Generator[Step | Row | str | None, None, None]]
 
 
 class Watcher(Protocol):
@@ -67,10 +69,11 @@ def run_batch(
         If the folder cannot be written to, before anything is computed, or if `execute`
         cannot begin.
     KeyboardInterrupt
-        After Ctrl-C; what was written stays.
+        After Ctrl-C; what was written stays. The cases that are being computed are
+        stopped first, unless a second Ctrl-C comes meanwhile.
     """
-    check_writable(output)
     try:
+        check_writable(output)
         rows: list[Row] = []
         left: list[Task] = []
         for task in tasks:
@@ -81,7 +84,7 @@ def run_batch(
                 rows.append(row)
         watcher.begin(len(tasks), len(rows))
         if left:
-            with closing(execute(left)) as events, keeping_interrupts():
+            with closing(apart(execute(left))) as events, keeping_interrupts():
                 for event in events:
                     if isinstance(event, Row):
                         rows.append(event)
@@ -90,7 +93,7 @@ def run_batch(
                             watcher.note(f"{event.case}: {event.warning}")
                     elif isinstance(event, Step):
                         watcher.step(event)
-                    else:
+                    elif event is not None:
                         watcher.note(event)
         write_summary(output / FILE_NAME, rows)
         return rows

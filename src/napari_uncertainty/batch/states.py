@@ -23,7 +23,7 @@ def files_of(source: Path) -> list[Path]:
         # Of other images the JSON of the same name is not read.
         beside = beside if stem(source).endswith("probseg") else beside[:1]
     else:
-        beside += [source.with_name(source.stem + ending) for ending in IMAGES]
+        beside += [source.with_name(stem(source) + ending) for ending in IMAGES]
     return [*files, *(path for path in beside if path.is_file())]
 
 

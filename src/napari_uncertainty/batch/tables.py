@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..io.atomic import write_whole
+from ..io.tables import tab_separated
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Digits of a number: enough to tell any two of float32 apart.
-_DIGITS = "%.9g"
 
-
-def write_table(
-    path: Path, table: pd.DataFrame, texts: Sequence[str]
-) -> dict[str, Any]:
-    """Write it tab-separated; what is missing is empty.
+def write_table(path: Path, table: pd.DataFrame) -> dict[str, Any]:
+    """Write a table, see :func:`.tab_separated`.
 
     Parameters
     ----------
@@ -27,8 +23,6 @@ def write_table(
         The file.
     table : DataFrame
         A row for each line below the first.
-    texts : sequence of str
-        Columns that hold names, which may have tabs and line breaks.
 
     Returns
     -------
@@ -40,11 +34,7 @@ def write_table(
     InputError
         If the file cannot be written.
     """
-    plain = {column: [_cell(text) for text in table[column]] for column in texts}
-    text = table.assign(**plain).to_csv(
-        sep="\t", index=False, float_format=_DIGITS, lineterminator="\n"
-    )
-    encoded = text.encode("utf-8", "backslashreplace")
+    encoded = tab_separated(table)
     write_whole([(path, lambda file: file.write(encoded))])
     return {"file": path.name, "crc32": _checksum(encoded)}
 
@@ -61,10 +51,6 @@ def is_there(told: Mapping[str, Any] | None, folder: Path) -> bool:
         return True
     written = (folder / told["file"]).read_bytes()
     return bool(told["crc32"] == _checksum(written))
-
-
-def _cell(text: str | None) -> str | None:
-    return None if text is None else " ".join(text.split())
 
 
 def _checksum(written: bytes) -> str:

@@ -73,23 +73,22 @@ def iter_first_readings(
     Where the kind of a member has to be found out from all its values, it is taken for
     a softmax, and read again if it turns out to be something else.
     """
-    read = _FirstReadings(members, sources, precision, cancel)
+    read = _FirstReadings(members, sources, precision)
     waiting = list(range(len(members)))
     lock = threading.Lock()
 
-    def work() -> None:
-        while not cancel.is_set():
+    def work(stopped: threading.Event) -> None:
+        while not stopped.is_set():
             with lock:
                 if not waiting:
                     return
                 number = waiting.pop(0)
             with np.errstate(all="ignore"):  # NaN and infinity are how gaps are known
-                read.read(number)
+                read.read(number, stopped)
 
     yield from run_in_threads(
         [work] * min(threads, len(members)),
         share=lambda: min(1.0, sum(read.done) / sum(read.sizes)),
-        stop=read.stopped.set,
         cancel=cancel,
     )
     if cancel.is_set():
@@ -107,31 +106,30 @@ class _FirstReadings:
         members: Sequence[Member],
         sources: Sequence[Source],
         precision: np.dtype[Any],
-        cancel: threading.Event,
     ) -> None:
         self._members, self._sources = members, sources
-        self._precision, self._cancel = precision, cancel
-        self.stopped = threading.Event()
+        self._precision = precision
         self.sizes = [one.values.size for one in members]
         self.done = [0] * len(members)
         self.firsts: list[First | None] = [None] * len(members)
         self.opinions: list[Opinion | None] = [None] * len(members)
         self.deviations = [(0.0, 0.0)] * len(members)
 
-    def read(self, number: int) -> None:
+    def read(self, number: int, stopped: threading.Event) -> None:
         """Read one member, and again if it is not what it was taken for."""
         member = self._members[number]
         values = member.values
         if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
             evidence = evidence_of(sample_of(values))
-            self._take(number, _first(member, self._precision, evidence))
+            self._take(number, _first(member, self._precision, evidence), stopped)
             return
         watched = WatchedStream.of(values)
         guess = replace(member, kind=SOFTMAX.name) if _is_auto(member) else member
         blank = Evidence(guess.kind or SOFTMAX.name, "")
         refused: InputError | None = None
         try:
-            self._take(number, _first(guess, self._precision, blank), watched)
+            first = _first(guess, self._precision, blank)
+            self._take(number, first, stopped, watched)
         except InputError as error:
             if watched.sampler.sample is None:
                 raise
@@ -143,7 +141,7 @@ class _FirstReadings:
         if first.reading.kind != guess.kind and not (
             KINDS[first.reading.kind].sums_matter and refused is None
         ):
-            self._take(number, first)
+            self._take(number, first, stopped)
             return
         if refused is not None:
             raise refused
@@ -151,7 +149,11 @@ class _FirstReadings:
         self.firsts[number] = replace(first, scale=scale * first.reading.divisor)
 
     def _take(
-        self, number: int, first: First, watched: StoredValues | None = None
+        self,
+        number: int,
+        first: First,
+        stopped: threading.Event,
+        watched: StoredValues | None = None,
     ) -> None:
         source = self._sources[number]
         if watched is not None:
@@ -160,7 +162,7 @@ class _FirstReadings:
         refused: InputError | None = None
         self.done[number] = 0
         for channel, place, raw in source.parts():
-            if self._cancel.is_set() or self.stopped.is_set():
+            if stopped.is_set():
                 return
             # Odd values may come from damage, which only the end of the file tells
             # for certain.

@@ -50,20 +50,22 @@ class SideBySide:
         extra = self._opinions[0].reading.adds_background
         done = [0]
 
-        def fold() -> None:
+        def fold(stopped: threading.Event) -> None:
             with (
                 np.errstate(all="ignore"),  # NaN and infinity are how gaps are known
                 ThreadPoolExecutor(threads, thread_name_prefix="ensemble") as pool,
             ):
                 if extra:
                     for place in tiles(shape, RUN_VOXELS):
+                        if stopped.is_set():
+                            return
                         here = [one.part(place) for one in self._opinions]
                         given = [one.background() for one in here]
                         kernel.add(running[place], 0, given)
                 streams = [one.parts() for one in self._sources]
                 # The next parts are unpacked while these are worked on.
                 coming = [pool.submit(next, one, None) for one in streams]
-                while not cancel.is_set():
+                while not stopped.is_set():
                     parts = [one for job in coming if (one := job.result()) is not None]
                     if len(parts) < len(coming):
                         return
@@ -72,9 +74,7 @@ class SideBySide:
                     done[0] += parts[0][2].size
 
         total = self._kernel.n_channels * int(np.prod(shape, dtype=int))
-        yield from run_in_threads(
-            [fold], share=lambda: done[0] / total, stop=cancel.is_set, cancel=cancel
-        )
+        yield from run_in_threads([fold], share=lambda: done[0] / total, cancel=cancel)
         if cancel.is_set():
             return None
         known = known_to_all(self._opinions)

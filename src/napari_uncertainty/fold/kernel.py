@@ -156,10 +156,12 @@ class Kernel(Plan):
             sums[~has_data] = 1
             lowest = float(sums.min(where=has_data, initial=np.inf))
             highest = float(sums.max(where=has_data, initial=0))
-        if running.logs is not None and highest > np.finfo(sums.dtype).max / 1e3:
-            # Σ x·log x may have overflown where Σ x did not.
-            finite = np.isfinite(running.logs)
-            has_data = finite if has_data is None else has_data & finite
+        if highest > np.sqrt(np.finfo(self.precision).max) / 1e3:
+            # Σ x² and Σ x·log x may have overflown where Σ x did not.
+            for numbers in (running.logs, running.squares):
+                if numbers is not None:
+                    finite = np.isfinite(numbers)
+                    has_data = finite if has_data is None else has_data & finite
         if has_data is not None:
             results.no_data[...] = ~has_data.reshape(results.no_data.shape)
         if results.prediction is not None:

@@ -117,28 +117,26 @@ def iter_fold_dask(
     results = kernel.results(values.shape[1:], roomy_zeros)
     n_chunks = int(np.prod(values.numblocks[1:], dtype=int))
     deviations: list[float] = []
-    stopped = threading.Event()
 
     def finish(running: Running, place: Place) -> Array:
         deviation = _finish(kernel, running, results[place], scale / divisor)
         deviations.append(deviation)
         return np.full((1,) * values.ndim, deviation)
 
-    def go_on() -> None:
-        if cancel.is_set() or stopped.is_set():
-            raise _StoppedError
+    def compute(stopped: threading.Event) -> None:
+        def go_on() -> None:
+            if cancel.is_set() or stopped.is_set():
+                raise _StoppedError
 
-    graph = _per_chunk(
-        values,
-        kernel,
-        finish,
-        token=uuid4().hex,
-        chunks=((1,), *((1,) * n for n in values.numblocks[1:])),
-        dtype=np.float64,
-        go_on=go_on,
-    )
-
-    def compute() -> None:
+        graph = _per_chunk(
+            values,
+            kernel,
+            finish,
+            token=uuid4().hex,
+            chunks=((1,), *((1,) * n for n in values.numblocks[1:])),
+            dtype=np.float64,
+            go_on=go_on,
+        )
         with ThreadPoolExecutor(threads, thread_name_prefix="fold") as pool:
             try:
                 graph.compute(scheduler="threads", pool=pool)
@@ -148,7 +146,6 @@ def iter_fold_dask(
     yield from run_in_threads(
         [compute],
         share=lambda: len(deviations) / n_chunks,
-        stop=stopped.set,
         cancel=cancel,
     )
     if len(deviations) < n_chunks:

@@ -56,27 +56,28 @@ def iter_fold_stream(
     _, n_classes, row = stored.layout
     by_class = n_classes * row > BLOCK_VALUES
     fold: Any = (ByClass if by_class else ByVoxel)(stored, kernel, threads)
-    stopped = threading.Event()
     queues = [Queue[Array | None](PIECES_WAITING) for _ in range(threads)]
     done = [0] * threads
     refused: list[InputError] = []
 
-    def hand_over(piece: Array | None) -> None:
+    def hand_over(piece: Array | None, stopped: threading.Event) -> None:
         for queue in queues:
             while not stopped.is_set():
                 with suppress(Full):
                     queue.put(piece, timeout=PATIENCE)
                     break
 
-    def unpack() -> None:
+    def unpack(stopped: threading.Event) -> None:
         for piece in stored.pieces(fold.piece_values):
             if stopped.is_set():
                 return
             if len(piece):  # where something is looked at first, empty ones come
-                hand_over(piece)
-        hand_over(None)  # that was all
+                hand_over(piece, stopped)
+        hand_over(None, stopped)  # that was all
 
-    def arriving(queue: Queue[Array | None]) -> Iterator[Array]:
+    def arriving(
+        queue: Queue[Array | None], stopped: threading.Event
+    ) -> Iterator[Array]:
         while not stopped.is_set():
             try:
                 piece = queue.get(timeout=PATIENCE)
@@ -86,10 +87,10 @@ def iter_fold_stream(
                 return
             yield piece
 
-    def add(worker: int) -> None:
+    def add(worker: int, stopped: threading.Event) -> None:
         share = fold.share_of(worker)
         with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
-            for piece in arriving(queues[worker]):
+            for piece in arriving(queues[worker], stopped):
                 # Odd values may come from damage, which only the end of the file
                 # tells for certain.
                 if not refused:
@@ -102,7 +103,6 @@ def iter_fold_stream(
     yield from run_in_threads(
         [unpack, *(partial(add, worker) for worker in range(threads))],
         share=lambda: 0.95 * min(done) / stored.size,
-        stop=stopped.set,
         cancel=cancel,
     )
     if refused:

@@ -1,4 +1,9 @@
-"""Threads of one fold: started, watched, and ended whatever happens."""
+"""Threads of one fold: started, watched, and ended whatever happens.
+
+A thread may wait for another one that never comes: none is left to start it, or it has
+failed. So each of them is given an event that tells it to stop, which is there before
+the first thread is started and set when anything goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +44,10 @@ def take_in_turn(
     left = deque(blocks)
     n_blocks, results = len(left), list[float]()
 
-    def take() -> None:
+    def take(stopped: threading.Event) -> None:
         work = begin()
         with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
-            while not cancel.is_set():
+            while not (stopped.is_set() or cancel.is_set()):
                 try:
                     block = left.popleft()
                 except IndexError:
@@ -52,36 +57,44 @@ def take_in_turn(
     yield from run_in_threads(
         [take] * min(threads, n_blocks),
         share=lambda: len(results) / n_blocks,
-        stop=left.clear,
         cancel=cancel,
     )
     return results if len(results) == n_blocks else None
 
 
 def run_in_threads(
-    works: Sequence[Callable[[], object]],
+    works: Sequence[Callable[[threading.Event], object]],
     *,
     share: Callable[[], float],
-    stop: Callable[[], object],
     cancel: threading.Event,
 ) -> Generator[float, None, None]:
     """Run each of `works` in a thread of its own, to the end.
 
     Yields `share()` every now and then, and at the end. The first error is raised.
-    After an error, a cancel, or where the generator is closed, `stop` is called, which
-    has to bring the works to an end soon.
+
+    Parameters
+    ----------
+    works : sequence of callable
+        Each is called with an event, and has to end soon after that is set, whatever it
+        waits for: after an error, a cancel, where the generator is closed, and where
+        not all threads could be started.
+    share : callable
+        Tells how much is done.
+    cancel : threading.Event
+        Stops the works.
     """
+    stopped = threading.Event()
     pool = ThreadPoolExecutor(len(works), thread_name_prefix="fold")
-    running = {pool.submit(work) for work in works}
-    # No more is to come: the threads end with their work, even if nobody asks this
-    # generator to go on any more, as when a window is closed.
-    pool.shutdown(wait=False)
     try:
+        running = {pool.submit(work, stopped) for work in works}
+        # No more is to come: the threads end with their work, even if nobody asks this
+        # generator to go on any more, as when a window is closed.
+        pool.shutdown(wait=False)
         while running and not cancel.is_set():
             done, running = wait(running, REPORT_INTERVAL, FIRST_EXCEPTION)
             for future in done:
                 future.result()
             yield share()
     finally:
-        stop()
+        stopped.set()
         pool.shutdown(wait=True)

@@ -66,8 +66,7 @@ def iter_choices(
     if not levels.any():
         return None if cancel.is_set() else []
     sums = ball_sums(levels, ball, threads=threads)
-    sums[~allowed] = -1
-    free = allowed.copy()
+    sums[~allowed] = -1  # and never more, since sums only shrink
     chosen: list[Choice] = []
     yield 0.5
     while len(chosen) < count and not cancel.is_set():
@@ -76,18 +75,15 @@ def iter_choices(
         if gained <= 0:
             break
         chosen.append(Choice(voxel, gained))
-        box, inside = apart.at(voxel, sums.shape)
-        free[box][inside] = False
-        _cover(levels, sums, free, ball, voxel)
+        _cover(levels, sums, ball, voxel)
         # Where another centre may not be is farther than the ball, if so asked.
+        box, inside = apart.at(voxel, sums.shape)
         sums[box][inside] = -1
         yield 0.5 + 0.5 * len(chosen) / count
     return None if cancel.is_set() else chosen
 
 
-def _cover(
-    levels: Array, sums: Array, free: Array, ball: Ball, voxel: tuple[int, ...]
-) -> None:
+def _cover(levels: Array, sums: Array, ball: Ball, voxel: tuple[int, ...]) -> None:
     """Take what a ball holds out of the levels, and out of the sums around it."""
     box, inside = ball.at(voxel, levels.shape)
     around = tuple(
@@ -101,6 +97,4 @@ def _cover(
     )
     taken[within][inside] = levels[box][inside]
     levels[box][inside] = 0
-    part = sums[around]
-    part -= ball_sums(taken, ball)
-    part[~free[around]] = -1
+    sums[around] -= ball_sums(taken, ball)

@@ -23,6 +23,7 @@ from .array_headers import ArrayHeader
 from .axes import ClassAxis, find_axis, given_axis
 from .byte_sources import PlainFile
 from .geometry import Place, find_geometry, probability_map, shape_of_twin
+from .nifti import stem
 from .options import Options
 from .stacks import MOST_MEMBERS, bytes_of_member
 
@@ -166,13 +167,13 @@ def members_of(array: ArrayFile, options: Options) -> list[ProbabilityMap]:
         return [probabilities_of(array, options)]
     members = array.members()
     first, place = _placed(members[0], found.axis)
-    stem = array.path.stem
+    name = stem(array.path)
     return [
         probability_map(
             replace(first, bytes=member.bytes),
             array.path,
             place,
-            name=f"{stem} pass {number}",
+            name=f"{name} pass {number}",
             note=found.note,
         )
         for number, member in enumerate(members, 1)

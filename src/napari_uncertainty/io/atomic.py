@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -24,6 +25,10 @@ _TEMPORARY = re.compile(
 # change mean that nobody writes any more.
 _ABANDONED = 3600.0
 
+# Errors by which a file system says that it does not do this, or not for everybody: the
+# names are then on the disk when it sees fit.
+_NOT_FOR_FOLDERS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP}
+
 
 def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> None:
     """Write files that belong together, the last of which vouches for the others.
@@ -41,13 +46,14 @@ def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> N
     files : sequence of (Path, callable)
         What writes each file, given a binary file to write to.
     sync : bool
-        Whether the last one, too, is on the disk before it gets its name: for a file
-        that could not be made again.
+        Whether the last one, too, is on the disk before it gets its name, and the name
+        as well before this returns: for a file that could not be made again.
 
     Raises
     ------
     InputError
-        If a file cannot be written; the old ones are then still there.
+        If a file cannot be written; the old ones are then still there. Or if it cannot
+        be told that the last one would outlive a power failure.
     """
     paths = [path for path, _ in files]
     temporary = [_temporary_beside(path) for path in paths]
@@ -63,6 +69,8 @@ def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> N
                 paths[-1].unlink(missing_ok=True)
             for finished, path in zip(temporary, paths, strict=True):
                 finished.replace(path)
+            if sync:
+                _sync_folder(paths[-1].parent)
         finally:
             for left in temporary:
                 left.unlink(missing_ok=True)
@@ -108,6 +116,21 @@ def remove_leftovers(folder: Path) -> None:
             continue
 
 
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system knows how to."""
+    if os.name != "posix":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_FOR_FOLDERS:
+            raise
+
+
 def _temporary_beside(path: Path) -> Path:
     # A process of another machine may share the folder, and its number mean nothing.
     owner = f"{platform.node()}-{os.getpid()}"
@@ -141,8 +164,8 @@ def _abandoned(file: Path, folder: Path) -> bool:
 def _now_in(folder: Path) -> float:
     """The time by the clock of the folder's file system, whichever machine has it."""
     clock = _temporary_beside(folder / "any")
-    clock.touch()
     try:
+        clock.touch()
         return clock.stat().st_mtime
     finally:
         clock.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
 from .geometry import Place, find_geometry, probability_map, shape_of_twin
 from .named_axes import CLASSES, Axis, Order, grid_of, has_directions, order_of
+from .nifti import ending, stem
 from .options import Options
 from .stacks import MOST_MEMBERS
 
@@ -85,13 +86,13 @@ def members_of(array: ChunkedArray, options: Options) -> list[ProbabilityMap]:
 
 def case_name(path: Path) -> str:
     """File name without its ending, which may be ``.ome.zarr``."""
-    stem = path.stem
-    return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
+    name = stem(path)
+    return name[:-4] if name.lower().endswith(".ome") and len(name) > 4 else name
 
 
 def _beside(path: Path) -> Path:
     """The name by which other files belong to it."""
-    return path.with_name(case_name(path) + path.suffix)
+    return path.with_name(case_name(path) + ending(path))
 
 
 def _understood(array: ChunkedArray, options: Options, several: bool) -> _Understood:

@@ -115,7 +115,7 @@ def probability_map(
         kind=channels.kind,
         source=path,
         geometry_source=place.source,
-        name=name or path.stem,
+        name=name or stem(path),
         place_note=place.note,
         region_order=channels.region_order,
         note=" ".join(filter(None, (note, channels.note))),
@@ -124,7 +124,7 @@ def probability_map(
 
 def _twin(path: Path) -> Path | None:
     """The segmentation of the same name, as nnU-Net writes it beside a file."""
-    twin = path.with_name(path.stem + file_ending_beside(path))
+    twin = path.with_name(stem(path) + file_ending_beside(path))
     if twin.is_file() and twin.name.lower().endswith(IMAGES):
         return twin
     return None

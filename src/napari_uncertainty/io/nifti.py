@@ -45,10 +45,22 @@ _DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
 
 def stem(path: PurePath) -> str:
     """File name without its ending, such as ``.nii.gz``, ``.mgz`` or ``.npz``."""
-    for ending in _DOUBLE_ENDINGS:
-        if path.name.lower().endswith(ending):
-            return path.name[: -len(ending)]
-    return path.stem
+    return path.name[: len(path.name) - len(ending(path))]
+
+
+def ending(path: PurePath) -> str:
+    """Ending of a file name as it is spelt, from its dot on; ``""`` without one.
+
+    Names that begin or end with dots have the same with every version of Python, for
+    which pathlib has changed its mind: ``....npz`` ends in ``.npz``, and ``a.`` in
+    nothing.
+    """
+    name = path.name
+    for double in _DOUBLE_ENDINGS:
+        if name.lower().endswith(double):
+            return name[-len(double) :]
+    before, dot, after = name.rpartition(".")
+    return dot + after if before and after else ""
 
 
 def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..surfaces import Mesh
 from .atomic import write_whole
+from .nifti import ending
 
 GIFTI, PLY = ".gii", ".ply"
 
@@ -56,10 +57,10 @@ def write_surface(
     """
     path = Path(path)
     name, measure, unit = _line(name), _line(measure), _line(unit)
-    ending = path.suffix.lower()
-    if ending == GIFTI:
+    kind = ending(path).lower()
+    if kind == GIFTI:
         content = _gifti(mesh, name, measure, unit)
-    elif ending == PLY:
+    elif kind == PLY:
         content = _ply(mesh, name, measure, unit, _as_bytes(colors))
     else:
         raise InputError(f"{path.name}: a surface is saved as {GIFTI} or {PLY}.")

@@ -154,13 +154,10 @@ def _show(
         info.pop(name, None)
     if shown is not None:
         info |= {ORIGINAL: original, SHOWN_GRID: shown}
-    limits = getattr(layer, "contrast_limits", None)
     layer.data = space.turn.turn(values)
     layer.scale = (*layer.scale[:leading], *space.scale)
     layer.translate = (*layer.translate[:leading], *space.translate)
     layer.metadata = {**layer.metadata, METADATA_KEY: info}
-    if limits is not None:
-        layer.contrast_limits = limits
     if isinstance(layer, Labels):
         # What is painted on resampled labels would be lost.
         layer.editable = shown is None

@@ -224,7 +224,7 @@ def _iter_subject(
 
 def _is_review(path: Path) -> bool:
     """Whether it is JSON with stops; whether they can be used shows later."""
-    if path.suffix.lower() != ".json":
+    if not path.name.lower().endswith(".json"):
         return False
     try:
         told = json.loads(path.read_bytes())

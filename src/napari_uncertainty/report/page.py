@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
 from ..measures import ALL_MEASURES, Measure
 from ..review import Stop
+from ..version import __version__
 from . import wording
 from .case import ReportCase
 from .pictures import Outline, Picture, Pictures
@@ -117,7 +117,7 @@ def iter_report(case: ReportCase) -> Generator[float, None, str]:
         + [wording.in_unit(case.highest, case.unit)],
         measure=_title(case),
         known=_known(case),
-        version=version("napari-uncertainty"),
+        version=__version__,
     )
     # File names that are no text, and what no HTML may hold.
     return html.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,13 @@ import numpy as np
 
 from ..hotspots import Hotspots
 from ..io.atomic import write_whole
+from ..io.tables import tab_separated
 from ..regions.table import unnamed
+from ..version import __version__
 from .stop import Stop
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Digits of a number in the table: enough to tell any two of float32 apart.
-_DIGITS = "%.9g"
 
 _WHOLE = ["rank", "i", "j", "k"]
 _FRACTIONS = ["x", "y", "z", "mass", "peak", "mean", "share"]
@@ -66,13 +64,11 @@ def write_tsv(
     stops: Sequence[Stop],
     names: Mapping[int, str] | None = None,
 ) -> None:
-    """Write :func:`stops_table` tab-separated, in UTF-8, one line for each stop.
+    """Write :func:`stops_table` as :func:`.tab_separated` text, one line for each stop.
 
-    Fractions have nine digits, and what is missing is empty; ``suggested`` and ``seen``
-    are ``true`` or ``false``. Line breaks, tabs and runs of spaces in notes and names
-    become one space: :func:`write_json` keeps them, and all digits. A note with
-    quotation marks is put in quotation marks, its own doubled, which readers of CSV
-    undo.
+    ``suggested`` and ``seen`` are ``true`` or ``false``. Notes are in one line, and
+    fractions have nine digits; :func:`write_json` keeps notes as they are, and all
+    digits.
 
     Parameters
     ----------
@@ -89,13 +85,7 @@ def write_tsv(
     table = stops_table(stops, names)
     for column in ("suggested", "seen"):
         table[column] = ["true" if value else "false" for value in table[column]]
-    for column in ("class_a", "class_b", "note"):
-        lines = [_one_line(text) for text in table[column]]
-        table[column] = np.array(lines, dtype=object)
-    text = table.to_csv(
-        sep="\t", index=False, float_format=_DIGITS, lineterminator="\n"
-    )
-    _write(Path(path), text)
+    _write(Path(path), tab_separated(table))
 
 
 def write_json(
@@ -145,10 +135,11 @@ def write_json(
         "inputs": inputs,
         "options": options or {},
         "stops": [_row(stop, names) for stop in stops],
-        "version": version("napari-uncertainty"),
+        "version": __version__,
     }
     text = json.dumps(_plain(told), indent=2, ensure_ascii=False, allow_nan=False)
-    _write(Path(path), text + "\n")
+    # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
+    _write(Path(path), f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def _row(stop: Stop, names: Mapping[int, str]) -> dict[str, Any]:
@@ -159,10 +150,6 @@ def _row(stop: Stop, names: Mapping[int, str]) -> dict[str, Any]:
         names.get(label) or unnamed(label) for label in pair
     ]
     return place | row
-
-
-def _one_line(text: object) -> str | None:
-    return " ".join(text.split()) if isinstance(text, str) else None
 
 
 def _plain(value: Any) -> Any:
@@ -180,7 +167,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _write(path: Path, text: str) -> None:
-    # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
-    encoded = text.encode("utf-8", "backslashreplace")
-    write_whole([(path, lambda file: file.write(encoded))])
+def _write(path: Path, content: bytes) -> None:
+    write_whole([(path, lambda file: file.write(content))])

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..version import __version__
 from .edits import Runs, as_runs
 from .fingerprint import Options, ReviewedInput, digests
 from .review import Review, as_row, as_stop
@@ -63,7 +63,7 @@ class Written:
         ]
         document = {
             "format": FORMAT,
-            "program": version("napari-uncertainty"),
+            "program": __version__,
             "case": self.case,
             "begun": self.begun,
             "unit": self.unit,
@@ -123,21 +123,21 @@ def locked(path: Path) -> Iterator[None]:
         )
     lock = FileLock(folder / f".{path.name}.lock")
     try:
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout as error:
-        raise InputError(
-            f"{path} is being written by another program; close that program "
-            "and try again."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}); choose "
-            "another folder or make room."
-        ) from error
-    try:
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout as error:
+            raise InputError(
+                f"{path} is being written by another program; close that program "
+                "and try again."
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror or error}); choose "
+                "another folder or make room."
+            ) from error
         yield
     finally:
-        lock.release()
+        lock.release(force=True)
 
 
 def state_of(path: Path) -> tuple[int, ...] | None:

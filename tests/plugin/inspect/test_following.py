@@ -249,10 +249,9 @@ def test_a_map_that_is_shown_resampled(qtbot, viewer, rng):
     case = add_case(viewer, rng, scan=False)
     widget = open_widget(qtbot, viewer)
     align(viewer)
-    qtbot.waitUntil(lambda: ORIGINAL in layer_info(case.map), timeout=10_000)
+    qtbot.waitUntil(lambda: ORIGINAL in layer_info(case.map))
     qtbot.waitUntil(lambda: ORIGINAL in layer_info(case.segmentation))
-    with qtbot.waitSignal(widget.following.found):
-        pass
+    settle(qtbot, widget)
     check_table(widget, case.entropy, case.labels)
     # Where it is shown, a voxel has the tilt between the two.
     subject = widget.following.subject

@@ -1,5 +1,7 @@
 """Which side of the patient is where on the screen."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -130,6 +132,52 @@ def test_from_anywhere_in_3d():
             wanted = [one for one in OPPOSITE if along[one] >= 0.42]
             wanted.sort(key=along.get, reverse=True)
             assert letters[edge] == "".join(wanted)
+
+
+ORIENTATIONS = list(product(("towards", "away"), ("down", "up"), ("right", "left")))
+
+
+def test_in_3d_letters_are_where_the_window_shows_that_side_of_the_patient(viewer):
+    """Whichever way the preferences have the axes run, left-handed ones included."""
+    shape, layer = (21, 21, 21), None
+    sides = {letter: np.zeros(shape, np.float32) for letter in "RAS"}
+    for axis, (letter, data) in enumerate(sides.items()):
+        at = [slice(8, 13)] * 3
+        at[axis] = slice(18, 21)
+        data[tuple(at)] = 1
+        sides[letter] = to_layer(Scan(data, Grid(shape, np.eye(4))))
+    data, options, _ = sides["R"]
+    layer = viewer.add_image(data, **{**options, "contrast_limits": (0, 1)})
+    viewer.dims.ndisplay = 3
+    camera = viewer.scene.camera
+    camera.perspective = 0
+    seen = set()
+    for orientation in ORIENTATIONS:
+        camera.orientation = orientation
+        camera.angles = (20, 30, 100)
+        seen.add(str(camera.handedness))
+        expected = {edge: set() for edge in EDGES}
+        places = {}
+        for letter, (data, *_) in sides.items():
+            layer.data = data
+            light = viewer.screenshot(canvas_only=True)[..., :3].sum(axis=-1)
+            bright = np.argwhere(light > light.max() / 2)
+            places[letter] = bright.mean(axis=0) - (np.array(light.shape) - 1) / 2
+        longest = max(np.linalg.norm(list(places.values()), axis=0))
+        for letter, (down, right) in places.items():
+            for along, before, behind in (
+                (down, "top", "bottom"), (right, "left", "right")
+            ):  # fmt: skip
+                if abs(along) > 0.5 * longest:
+                    first, last = (behind, before) if along > 0 else (before, behind)
+                    expected[first].add(letter)
+                    expected[last].add(OPPOSITE[letter])
+        found = letters_of(viewer)
+        for edge, wanted in expected.items():
+            assert wanted <= set(found[edge]), (orientation, found)
+            assert not {OPPOSITE[one] for one in wanted} & set(found[edge])
+        assert sum(map(len, expected.values())) >= 6
+    assert seen == {"right", "left"}
 
 
 def test_none_without_a_place_in_the_patient():

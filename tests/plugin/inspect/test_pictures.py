@@ -162,10 +162,11 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
         stage.buttons.buttons[name].click()
         # By then meshes are made.
         qtbot.waitUntil(
-            lambda: not stage.waiting.isVisible() and stage.buttons.buttons[name]
-            .isChecked(),
-            timeout=20_000,
-        )  # fmt: skip
+            lambda: (
+                not stage.waiting.isVisible()
+                and stage.buttons.buttons[name].isChecked()
+            )
+        )
         pictures = []
 
         def is_drawn_and_not_white():
@@ -220,7 +221,7 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     camera.set_view_direction((down, back, left), up_direction=(-1, 0, 0))
 
     widget.classes.select([2])
-    qtbot.waitUntil(lambda: not stage.waiting.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: not stage.waiting.isVisible())
     shown = show("Surface")
     # The core at the patient's right, which is at the left as one looks from the left
     # front, within a faint hull of the whole.

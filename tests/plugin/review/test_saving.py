@@ -324,7 +324,7 @@ class Text(HTMLParser):
 def save_report(qtbot, tab, told):
     before = len(told())
     tab.report_button.click()
-    qtbot.waitUntil(lambda: len(told()) > before, timeout=20_000)
+    qtbot.waitUntil(lambda: len(told()) > before)
     return told()[before:]
 
 

@@ -182,7 +182,7 @@ class ClassTable(QWidget):
         if not name:
             return
         path = Path(name)
-        if path.suffix.lower() != _SUFFIX:
+        if not path.name.lower().endswith(_SUFFIX):
             path = path.with_name(path.name + _SUFFIX)
             # The dialog has asked about the other name only.
             if os.path.exists(path) and not self._may_replace(path):

@@ -65,7 +65,7 @@ def save_picture(path: Path, shot: Array) -> Path:
 
 def as_png(path: Path) -> Path:
     """The path with the ending of the format."""
-    return path if path.suffix.lower() == ".png" else Path(f"{path}.png")
+    return path if path.name.lower().endswith(".png") else Path(f"{path}.png")
 
 
 def iter_save_surfaces(

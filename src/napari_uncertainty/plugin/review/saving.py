@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...io.labels import write_labels
+from ...io.nifti import ending
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...measures import ALL_MEASURES
 from ...regions import iter_regions, voxel_volume
@@ -48,7 +49,7 @@ def save_list(path: Path, desk: Desk) -> str:
             f"{path.name} is the file of this review itself; choose another name."
         )
     desk.count()
-    if path.suffix.lower() == ".json":
+    if path.name.lower().endswith(".json"):
         write_json(
             path,
             case=session.case,
@@ -61,7 +62,7 @@ def save_list(path: Path, desk: Desk) -> str:
             options=asdict(session.options),
         )
     else:
-        path = path if path.suffix else path.with_suffix(".tsv")
+        path = path if ending(path) else Path(f"{path}.tsv")
         write_tsv(path, session.review.stops, session.names)
     return f"The list is in {path}."
 
@@ -137,7 +138,7 @@ def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path | None]:
     axes = axes_of(viewer.layers)
     session = opened.session
     material = ReportMaterial(
-        path if path.suffix else path.with_suffix(".html"),
+        path if ending(path) else Path(f"{path}.html"),
         opened,
         session.review.stops,
         session.review.progress().sentence,

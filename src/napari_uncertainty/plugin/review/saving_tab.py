@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import InputError
+from ...io.nifti import ending
 from ..work import Job, cancel_all
 from .desk import Desk
 from .saving import report_steps, save_labels, save_list
@@ -131,16 +132,16 @@ class SavingTab(QWidget):
         self._jobs.clear()
         self.working.setVisible(False)
 
-    def _ask(self, title: str, ending: str, filters: str) -> Path | None:
+    def _ask(self, title: str, suffix: str, filters: str) -> Path | None:
         opened = self._desk.opened
         if opened is None:
             show_error(NOTHING)
             return None
         material = opened.material
         folder = material.paths[0].parent if material.paths else Path()
-        name = str(folder / f"{material.case}_{ending}")
+        name = str(folder / f"{material.case}_{suffix}")
         path, chosen = QFileDialog.getSaveFileName(self, title, name, filters)
-        if path and not Path(path).suffix and "*" in chosen:
+        if path and not ending(Path(path)) and "*" in chosen:
             # Of the kind of file that was chosen, the first ending.
             path += re.findall(r"\*([.\w]+)", chosen)[0]
         return Path(path) if path else None
