@@ -11,15 +11,18 @@ pytest.importorskip("nilearn")
 import napari_uncertainty as nu
 from napari_uncertainty import sample
 from napari_uncertainty.errors import InputError
+from napari_uncertainty.matching.comparison import Segmentation, iter_compare
 from napari_uncertainty.sample import (
+    BACK_TO_FRONT,
     BLUR,
     GAUSSIANS,
-    SHADE,
+    LEFT_TO_RIGHT,
     Mixture,
     Template,
     mni152_case,
     mni152_members,
 )
+from napari_uncertainty.steps import run
 
 
 @pytest.fixture(scope="module")
@@ -218,13 +221,37 @@ def test_the_blur_stays_within_the_brain(template):
         assert blurred[tuple(place)] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_back_is_darker_than_the_front_by_the_stated_shares(template):
-    ratio = template.shaded() / template.intensities
-    y = np.nonzero(template.inside)[1]
-    np.testing.assert_allclose(ratio[y == y.min()], 1 - SHADE, rtol=1e-5)
-    np.testing.assert_allclose(ratio[y == y.max()], 1 + SHADE, rtol=1e-5)
-    # The second axis runs to Anterior.
-    assert template.scan.grid.axcodes[1] == "A"
+def shades(inside, intensities, reference, axis):
+    """Ratio of two at the first and the last plane of the brain along an axis."""
+    ratio = np.full(inside.shape, np.nan)
+    ratio[inside] = intensities / reference
+    planes = np.moveaxis(ratio, axis, 0)
+    planes = planes[np.moveaxis(inside, axis, 0).any(axis=(1, 2))]
+    return np.nanmin(planes[0]), np.nanmax(planes[-1])
+
+
+def test_the_scan_has_the_stated_shades(template):
+    inside, axcodes = template.inside, template.scan.grid.axcodes
+    assert axcodes == ("R", "A", "S")
+    found = shades(inside, template.shaded(), template.intensities, axis=1)
+    np.testing.assert_allclose(found, (1 - BACK_TO_FRONT, 1 + BACK_TO_FRONT), rtol=1e-5)
+    # The template itself, of which voxels of 1 mm are symmetric about the middle one.
+    fine = Template.load(1)
+    mirrored = fine.scan.data[::-1][fine.inside]
+    found = shades(fine.inside, fine.intensities, mirrored, axis=0)
+    expected = (1 - LEFT_TO_RIGHT) / (1 + LEFT_TO_RIGHT)
+    np.testing.assert_allclose(found, (expected, 1 / expected), rtol=1e-5)
+
+
+def test_left_is_told_from_right(members):
+    """By what any of the models says, or all of them."""
+    _, labels, three = members
+    everybody = np.mean([one.values for one in three], axis=0)
+    for values in (*(one.values for one in three), everybody):
+        prediction = values.argmax(axis=0)
+        segmentation = Segmentation(labels.data, labels.grid)
+        compared = run(iter_compare(prediction, 4, labels.grid, segmentation))
+        assert [check.level for check in compared.checks] == ["green", "green"]
 
 
 # -- its files ----------------------------------------------------------------
