@@ -160,9 +160,9 @@ def fitting(layers: Iterable[Any], chosen: Image, axes: Grid | None) -> list[Ima
 def of_one_case(fitting: Sequence[Image], axes: Grid | None) -> list[Image]:
     """Which of these layers are members unless somebody says otherwise.
 
-    Those of which the files have the same name as that of the first, and the labels
-    agree with it as those of two networks for one scan do. Of two patients in the
-    space of a template they do not.
+    Those of which the files have the same name as that of the first, or that came with
+    it from one sample, and of which the labels agree with it as those of two networks
+    for one scan do. Of two patients in the space of a template they do not.
 
     Parameters
     ----------
@@ -172,15 +172,15 @@ def of_one_case(fitting: Sequence[Image], axes: Grid | None) -> list[Image]:
         Whose own axes the viewer shows.
     """
     chosen = fitting[0]
-    own = path_of(chosen)
+    own, sample = path_of(chosen), chosen.source.sample
     found, files = [chosen], {own}
-    if own is None:
-        return found
     for layer in fitting[1:]:
         path = path_of(layer)
-        if path is None or path in files or stem(path) != stem(own):
-            continue
-        if _look_alike(layer, chosen, axes):
+        if own is None or path is None:
+            belongs = sample is not None and layer.source.sample == sample
+        else:
+            belongs = path not in files and stem(path) == stem(own)
+        if belongs and _look_alike(layer, chosen, axes):
             found.append(layer)
             files.add(path)
     return found

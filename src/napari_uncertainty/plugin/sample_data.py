@@ -1,25 +1,28 @@
-"""Sample data: the MNI152 template as a four-class softmax."""
+"""Sample data: the MNI152 template, as one model or three see it in four classes.
+
+Where it cannot be had, the core's error goes through napari, which shows its message;
+a sample without layers would be an error of its own there.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..errors import InputError
-
-LayerTuples = list[tuple[Any, ...]]
+from ..sample import mni152_case, mni152_members
+from .arrival import drop
+from .layers import LayerData, Volume, to_layer
 
 
-def mni152() -> LayerTuples:
-    """Scan, probabilities and labels of the MNI152 template that nilearn bundles."""
-    from napari.utils.notifications import show_error
+def mni152() -> list[LayerData]:
+    """Scan, labels and probabilities of the MNI152 template that nilearn bundles."""
+    return _layers(*mni152_case())
 
-    from ..sample import mni152_case
-    from .arrival import drop
-    from .layers import to_layer
 
+def mni152_ensemble() -> list[LayerData]:
+    """Scan and labels of the same template, and the probabilities of three models."""
+    scan, labels, members = mni152_members()
+    return _layers(scan, labels, *members)
+
+
+def _layers(*volumes: Volume) -> list[LayerData]:
+    layers = [to_layer(volume) for volume in volumes]
     drop.receive_soon()
-    try:
-        return [to_layer(volume) for volume in mni152_case()]
-    except InputError as error:
-        show_error(str(error))
-        return [(None,)]
+    return layers
