@@ -18,6 +18,33 @@ from generated import OBLIQUE, softmax
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
+#: Libraries that the tests run, most of them by way of another. A deprecation within
+#: one of them is shown, and is no error: a newer version of another, or of Python, will
+#: not take what the library does, which nothing here can mend. Python tells it of the
+#: module that has to change, so where that is one of the code here it is an error.
+OTHERS = (
+    "IPython", "OpenGL", "PIL", "app_model", "asyncio", "build", "click", "dask",
+    "distributed", "filelock", "fsspec", "h5py", "hatchling", "hypothesis", "imageio",
+    "in_n_out", "ipykernel", "jinja2", "jupyter_client", "jupyter_core", "lazy_loader",
+    "magicgui", "napari", "napari_builtins", "napari_console", "napari_plugin_engine",
+    "napari_svg", "nibabel", "nilearn", "npe2", "numcodecs", "numpy", "pandas", "pint",
+    "platformdirs", "psutil", "psygnal", "pydantic", "pydantic_settings", "pyqtgraph",
+    "pytestqt", "qtconsole", "qtpy", "rich", "scipy", "skimage", "sklearn", "superqt",
+    "tifffile", "toolz", "tornado", "tqdm", "trimesh", "typer", "vispy", "xdist",
+    "zarr", "zict",
+)  # fmt: skip
+
+
+def pytest_configure(config):
+    """Let deprecations within the libraries of others be shown."""
+    names = "|".join(OTHERS)
+    kinds = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
+    shown = [rf"default::{kind}:({names})(\.|$)" for kind in kinds]
+    # Later lines count for more: those that are known come again.
+    _, *known = config.getini("filterwarnings")
+    for line in (*shown, *known):
+        config.addinivalue_line("filterwarnings", line)
+
 
 def pytest_collection_finish():
     """Take what is loaded by now, all tests included, out of garbage collection.

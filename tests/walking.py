@@ -9,6 +9,7 @@ everything and closes its window.
 import argparse
 import json
 import os
+import threading
 import traceback
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,20 @@ from napari.utils.notifications import notification_manager, show_info
 from qtpy.QtCore import Qt, QThreadPool, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+from tqdm import tqdm
+from vispy import config
 
 from at_window import CTRL, LEFT, Window, wait
 from napari_uncertainty.plugin.preferences import review_preferences
 from napari_uncertainty.plugin.review.mark import NAME as MARK
 from napari_uncertainty.plugin.session import PLUGIN, compute
+
+# Where xdpyinfo and xrandr are not installed, vispy cannot ask for the resolution, and
+# says so on stderr.
+config["dpi"] = 96
+# The lock of tqdm, which napari uses, would be one between processes. Python from 3.14
+# on says on stderr that it is left over when this process is killed.
+tqdm.set_lock(threading.RLock())
 
 STOPS = 20
 FILES = ("T1.nii.gz", "case.nii.gz", "case.npz")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .cli_options import (
     ANY_KIND,
@@ -30,10 +31,25 @@ from .errors import InputError
 from .kinds import AUTO
 from .version import __version__
 
+
+class Commands(TyperGroup):
+    """Commands, one of which has to be named: help is what wrong usage gets.
+
+    Click's own ``no_args_is_help`` ends with exit status 0 before click 8.2.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the help, and end with exit status 2, where nothing is named."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="napari-uncertainty",
+    cls=Commands,
     help="Voxel-wise uncertainty of a segmentation, from its class probabilities.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )

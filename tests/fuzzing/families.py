@@ -197,7 +197,11 @@ def _ome_zarr(version: str) -> Callable[[Path, Array], str]:
         array = _array_order(values)
         for level, one in enumerate((array, array[..., ::2, ::2])):
             chunks = (4, *one.shape[1:])
-            group.create_array(str(level), data=one, chunks=chunks)
+            # Groups take no data before zarr 3.1.
+            stored = group.create_array(
+                str(level), shape=one.shape, dtype=one.dtype, chunks=chunks
+            )
+            stored[...] = one
         space = [{"name": n, "type": "space", "unit": "millimeter"} for n in "zyx"]
         scale = [{"type": "scale", "scale": [1.0, 0.7, 0.6, 0.5]}]
         image = {

@@ -1,11 +1,14 @@
 """Written maps, read back with nibabel alone."""
 
+import gc
 import json
+import sys
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from calling import files_up_to
 from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
 from napari_uncertainty.io.maps import write_map
@@ -127,6 +130,23 @@ def test_the_same_map_is_the_same_file(values, tmp_path, monkeypatch, ending):
         )
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_a_full_disk_is_one_error_with_every_python(tmp_path, rng, monkeypatch):
+    """Nothing is tried again, in vain, when gzip's own buffer is freed."""
+    later = []
+    monkeypatch.setattr(sys, "unraisablehook", later.append)
+    for side in (10, 40):
+        values = rng.random((side, side, side), np.float32)
+        with (
+            files_up_to(2000),
+            pytest.raises(InputError, match=r"cannot be written \(File too large\)"),
+        ):
+            write_map(tmp_path / "map.nii.gz", values, {}, grid=None)
+        gc.collect()
+    assert not later
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_that_are_no_utf8(values, tmp_path):

@@ -113,8 +113,35 @@ def packed(path: Path, file: BinaryIO) -> Iterator[Any]:
     if not path.name.lower().endswith(".gz"):
         yield file
         return
-    with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as compressed:
+    patient = _Patient(file)
+    with gzip.GzipFile("", "wb", COMPRESSION, patient, mtime=0) as compressed:
         yield compressed
+    if patient.error is not None:
+        raise patient.error
+
+
+class _Patient:
+    """A file for gzip to write to, which keeps its first error for later.
+
+    From Python 3.12 on, GzipFile has a buffer that is written again when it is freed.
+    After an error that cannot succeed, and newer versions say so on stderr.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        """Write, unless that has failed before."""
+        try:
+            if self.error is None:
+                return self.file.write(content)
+        except OSError as error:
+            self.error = error
+        return len(content)
+
+    def flush(self) -> None:
+        """Leave it to the owner of the file, who has to close it."""
 
 
 def image_on(

@@ -87,7 +87,7 @@ def header_text(table, key, role=Qt.ItemDataRole.DisplayRole):
 
 
 def read(text):
-    return pd.read_csv(io.StringIO(text), sep="\t", engine="python")
+    return pd.read_csv(io.StringIO(text), sep="\t", float_precision="round_trip")
 
 
 def expected_order(frame, key, ascending):
