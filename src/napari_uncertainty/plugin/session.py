@@ -10,7 +10,7 @@ import napari
 import numpy as np
 from napari.utils.io import imsave
 from qtpy.QtCore import QEventLoop, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMainWindow
 
 from ..errors import InputError
 from ..images import LabelMap, Scan
@@ -47,7 +47,8 @@ def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path 
         _wait_while(lambda: aligning(viewer))
     frame_case(viewer)
     if screenshot is None:
-        napari.run()
+        if _has_window():  # somebody may have closed it meanwhile
+            napari.run()
         return None
     if layer is not None:
         save_picture(viewer, screenshot)
@@ -79,7 +80,8 @@ def _opened_map(viewer: Any) -> Any:
 def compute(viewer: Any) -> Any:
     """Open *Compute uncertainty*, click Compute and wait; the map layer or None.
 
-    It waits for what has to be resampled to be shown, too.
+    It waits for what has to be resampled to be shown, too, but for nothing once the
+    window is closed.
     """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
     # What was chosen for another case need not fit this one.
@@ -92,12 +94,18 @@ def compute(viewer: Any) -> Any:
         loop.quit()
 
     widget.computed.connect(ended)
+    widget.native.destroyed.connect(loop.quit)
     widget.compute_button.native.click()
     if not outcome:
         loop.exec()
     widget.computed.disconnect(ended)
     _wait_while(lambda: aligning(viewer))
-    return outcome[0]
+    return outcome[0] if outcome else None
+
+
+def _has_window() -> bool:
+    windows = QApplication.topLevelWidgets()
+    return any(isinstance(one, QMainWindow) and one.isVisible() for one in windows)
 
 
 def _wait_while(busy: Callable[[], bool]) -> None:

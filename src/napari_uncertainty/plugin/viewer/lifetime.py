@@ -17,13 +17,17 @@ collection clears them before Qt calls them. Bound methods are held weakly by bo
 
 from __future__ import annotations
 
+import atexit
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
+
+
+_finalizers: list[weakref.finalize[Any, Any]] = []
 
 
 def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], object]:
@@ -42,14 +46,22 @@ def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], objec
     callable
         Calls them now, if they were not called before.
     """
-    # It is kept in a table of Python's own until it has been called, so that garbage
-    # collection finds it alive. It calls before anything of the widget is cleared.
+    # Python keeps it in a table of its own until it is called, so Qt never finds it half
+    # collected. Garbage collection calls it before anything of the widget is cleared.
     finalizer = weakref.finalize(widget, _call_all, ends)
+    finalizer.atexit = False
+    _finalizers[:] = [*(one for one in _finalizers if one.alive), finalizer]
     widget.destroyed.connect(finalizer)
     return finalizer
 
 
-def _call_all(calls: tuple[Callable[[], object], ...]) -> None:
+@atexit.register
+def _end_with_the_program() -> None:
+    # Registered after the bindings of Qt, and so called before they delete all objects.
+    _call_all(_finalizers)
+
+
+def _call_all(calls: Sequence[Callable[[], object]]) -> None:
     with ExitStack() as stack:
         for call in reversed(calls):
             stack.callback(call)
