@@ -14,6 +14,8 @@ from .alignment import align
 from .class_slider import name_classes
 from .layers import layer_info
 from .preferences import preferences
+from .viewer.color_bars import title_color_bars
+from .viewer.in_3d import in_3d
 
 # What napari adds to a name that is there already.
 _NUMBER = re.compile(r" \[\d+\]$")
@@ -68,7 +70,9 @@ def receive(viewer: Any) -> None:
         if role == "probabilities":
             name_classes(viewer)
         if role == "map" and _file_of(layer) is not None and layer not in _greeted:
+            in_3d(viewer)
             layer.colorbar.visible = preferences().colorbar
+            title_color_bars(viewer)
             _greeted.add(layer)
     align(viewer)
 

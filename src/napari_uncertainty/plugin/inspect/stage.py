@@ -46,6 +46,8 @@ class Stage:
         self._appearance: tuple[Any, Any] = (None, None)
         self._chosen: tuple[int, ...] = ()
         self._preset = ""
+        # Whether 3D was chosen by the button of napari, and is not ours to leave.
+        self._by_napari = False
         #: Called before the view goes to 3D.
         self.before_3d: Callable[[], None] = lambda: None
         self.buttons.scene_asked.connect(self.show_scene)
@@ -69,6 +71,7 @@ class Stage:
             self._surfaces = SurfaceLayers(self._viewer, subject, self._meshes)
         self.buttons.set_available(in_3d, len(self._panel_layers()) > 1)
         self.buttons.set_box(self.corners())
+        self._scenes.corners = self.corners() if in_3d else None
         if self._preset:
             self.show_scene(self._preset)
 
@@ -77,7 +80,8 @@ class Stage:
         self._drop_meshes()
         if self._preset in PRESETS:
             self.show_scene("")
-        self._subject = self._findings = None
+        self._hide_panels()
+        self._subject = self._findings = self._scenes.corners = None
         self.buttons.set_available(False, False)
 
     def set_appearance(
@@ -113,8 +117,8 @@ class Stage:
         if len(place) == 3:
             axis, _ = self.buttons.cut()
             self.buttons.show_cut_place(place[axis])
-            if self._scenes.cut is not None:
-                self._scenes.cut.move(axis, place[axis])
+            if self._viewer.dims.ndisplay == 3:
+                self._scenes.move_cut(axis, place[axis])
 
     def shown_surfaces(self) -> list[tuple[str, Mesh, Array]]:
         """Name, mesh in RAS mm and colours of each surface that is shown."""
@@ -147,9 +151,10 @@ class Stage:
         """Surface, Glow or Cut-away; "3D" for the layers as they are; "" for 2D."""
         self._stop_making()
         self._hide_panels()
-        self._preset = name
+        self._preset, self._by_napari = name, False
         if not name:
             self._scenes.leave()
+            self._remove_surfaces()
             self._color_map()
             self.buttons.show_scene("")
             return
@@ -157,10 +162,9 @@ class Stage:
             return
         if self._with_surfaces(name) and not self._ready(name):
             return
-        if self._viewer.dims.ndisplay == 2:
-            self.buttons.cut_here()
+        if name == "Cut-away" and self._scenes.cut is None:
+            self.buttons.face(self._scenes.facing())
         self.before_3d()
-        self._scenes.corners = self.corners()
         shown = self._subject.layer
         scan = scan_for_map(self._viewer.layers, shown)
         if name == "Surface":
@@ -178,6 +182,8 @@ class Stage:
             self._scenes.cut.on_moved = self.buttons.show_cut_place
         else:
             self._scenes.show_as_they_are()
+        if not self._with_surfaces(name):
+            self._remove_surfaces()
         if name != "Glow":
             self._color_map()
         self.buttons.show_scene(name)
@@ -231,8 +237,7 @@ class Stage:
             self._surface_layers()
 
     def _move_cut(self, axis: int, at: float) -> None:
-        if self._scenes.cut is not None:
-            self._scenes.cut.move(axis, at)
+        self._scenes.move_cut(axis, at)
 
     def _stop_making(self) -> None:
         if self._meshes is not None:
@@ -246,6 +251,10 @@ class Stage:
             self._surfaces.remove()
         self._meshes = self._surfaces = None
 
+    def _remove_surfaces(self) -> None:
+        if self._surfaces is not None:
+            self._surfaces.remove()
+
     def _give_up(self) -> None:
         self.show_scene("3D" if self._viewer.dims.ndisplay == 3 else "")
 
@@ -258,9 +267,7 @@ class Stage:
         if self._viewer.dims.ndisplay == 2 and self._preset:
             self.show_scene("")
         elif self._viewer.dims.ndisplay == 3 and not self._preset:
-            self._preset = "3D"
-            self._scenes.corners = self.corners()
-            self._scenes.enter()
+            self._preset, self._by_napari = "3D", True
             self.buttons.show_scene("3D")
 
     # -- panels ---------------------------------------------------------------
@@ -290,6 +297,13 @@ class Stage:
         """The grid was left in the window itself."""
         if self._panels.shown and not self._viewer.canvas.grid.enabled:
             self._hide_panels()
+
+    def leave(self) -> None:
+        """Put the viewer back as it was, for nothing is shown any more."""
+        self._drop_meshes()
+        if not self._by_napari:
+            self.show_scene("")
+        self._scenes.corners = None
 
     def stop(self) -> None:
         """Call back no more, and make nothing more."""

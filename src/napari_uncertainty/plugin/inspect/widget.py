@@ -260,7 +260,8 @@ class InspectWidget(Docked):
     # -- the end --------------------------------------------------------------
 
     def stop(self) -> None:
-        """Call back no more; what is shown stays, but for letters and marks."""
+        """Call back no more, and leave the viewer as it was before the view."""
+        self.stage.leave()
         _end(*self._parts())
 
     def _parts(self) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -1,0 +1,1 @@
+"""Parts of the viewer that all docks share."""
