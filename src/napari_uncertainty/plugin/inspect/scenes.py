@@ -50,6 +50,10 @@ class Scenes:
     def corners(self, corners: Array | None) -> None:
         self._in_3d.corners = corners
 
+    def enter(self) -> None:
+        """Go to 3D, from the left, the front and above at first."""
+        self._in_3d.enter()
+
     def facing(self) -> int:
         """The axis of z, y and x along which 3D is looked at most, now or next."""
         return self._in_3d.facing()

@@ -78,9 +78,9 @@ class Stage:
     def clear(self) -> None:
         """Show no map any more."""
         self._drop_meshes()
+        self._hide_panels()
         if self._preset in PRESETS:
             self.show_scene("")
-        self._hide_panels()
         self._subject = self._findings = self._scenes.corners = None
         self.buttons.set_available(False, False)
 
@@ -150,6 +150,9 @@ class Stage:
     def show_scene(self, name: str) -> None:
         """Surface, Glow or Cut-away; "3D" for the layers as they are; "" for 2D."""
         self._stop_making()
+        if self._panels.shown and name in ("3D", ""):
+            self._turn_panels(3 if name else 2)
+            return
         self._hide_panels()
         self._preset, self._by_napari = name, False
         if not name:
@@ -264,7 +267,9 @@ class Stage:
 
     def _other_display(self, *_: Any) -> None:
         """2D or 3D was chosen in the window itself."""
-        if self._viewer.dims.ndisplay == 2 and self._preset:
+        if self._panels.shown:
+            self._turn_panels(self._viewer.dims.ndisplay)
+        elif self._viewer.dims.ndisplay == 2 and self._preset:
             self.show_scene("")
         elif self._viewer.dims.ndisplay == 3 and not self._preset:
             self._preset, self._by_napari = "3D", True
@@ -277,17 +282,32 @@ class Stage:
         if not wanted:
             self._hide_panels()
             return
+        in_3d = self._preset in ("3D", *PRESETS)
         if self._preset:
             self.show_scene("")
-        self._panels.show(self._panel_layers(), self.corners())
+        assert self._subject is not None
+        glow = self._appearance[0].of_glow(self._subject.undecided)
+        self._panels.show(self._panel_layers(), self.corners(), instead(glow))
         self.buttons.show_side_by_side(True)
+        if in_3d:
+            self.show_scene("3D")
 
-    def _panel_layers(self) -> list[Any]:
+    def _panel_layers(self) -> dict[str, Any]:
+        """What is shown side by side, with titles."""
         if self._subject is None:
-            return []
+            return {}
         shown, layers = self._subject.layer, self._viewer.layers
-        panels = (scan_for_map(layers, shown), self._subject.segmentation, shown)
-        return [layer for layer in panels if layer is not None]
+        panels = {
+            "Scan": scan_for_map(layers, shown),
+            "Segmentation": self._subject.segmentation,
+            "Uncertainty": shown,
+        }
+        return {name: layer for name, layer in panels.items() if layer is not None}
+
+    def _turn_panels(self, ndisplay: int) -> None:
+        self.before_3d()
+        self._panels.turn(ndisplay)
+        self.buttons.update_buttons()
 
     def _hide_panels(self) -> None:
         self._panels.hide()
@@ -301,6 +321,7 @@ class Stage:
     def leave(self) -> None:
         """Put the viewer back as it was, for nothing is shown any more."""
         self._drop_meshes()
+        self._hide_panels()
         if not self._by_napari:
             self.show_scene("")
         self._scenes.corners = None

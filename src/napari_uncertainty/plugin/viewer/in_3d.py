@@ -91,12 +91,14 @@ class In3D:
         self._flat: _Seen | None = None
         self._solid: _Seen | None = None
         self._last: dict[int, _Seen] = {}
+        # Box that filled the view when 3D was entered the last time, in a grid or not.
+        self._framed: tuple[Array | None, bool] = (None, False)
         self._direction: tuple[float, ...] = VIEW_DIRECTION
         self._changes = Changes()
         self.cut: Cut | None = None
         # Layers whose depiction somebody has chosen by hand.
         self._chosen: WeakSet[Any] = WeakSet()
-        self._taken = self._moving = self._told = self._reordered = False
+        self._taken = self._moving = self._reordering = False
         # Camera to be set once napari has told that the axes are in another order.
         self._aimed: tuple[Any, ...] | None = None
         # All the time: where its own button changes the display, napari moves both
@@ -133,11 +135,14 @@ class In3D:
             # In another order of the axes the picture would be mirrored.
             self._reorder(tuple(range(viewer.dims.ndim)))
             viewer.dims.ndisplay = 3
-            if self._solid is not None:
+            corners, framed = self._box(), self._framed
+            self._framed = corners, viewer.canvas.grid.enabled
+            if self._solid is not None and framed[1] == self._framed[1] and _alike(
+                corners, framed[0]
+            ):
                 self._aim(*self._solid[:3])
                 return
             camera.set_view_direction(view_direction=VIEW_DIRECTION, up_direction=UP)
-            corners = self._box()
             if corners is not None:
                 camera.center = tuple(corners.mean(axis=0))
                 fit(viewer, corners)
@@ -169,19 +174,20 @@ class In3D:
         self._aim(center, flat.zoom, flat.angles)
 
     def _reorder(self, order: tuple[int, ...]) -> None:
-        self._reordered = self._viewer.dims.order != order
+        self._aimed, self._reordering = None, self._viewer.dims.order != order
         self._viewer.dims.order = order
 
     def _aim(self, *aimed: Any) -> None:
         camera = self._viewer.scene.camera
         camera.center, camera.zoom, camera.angles = aimed
-        self._aimed = aimed if self._told and self._reordered else None
+        self._aimed = aimed if self._reordering else None
 
     def _aim_again(self, *_: Any) -> None:
         """With another order of the axes napari fits everything into the view.
 
         What is set while napari tells of another display, it tells afterwards.
         """
+        self._reordering = False
         if self._aimed is not None:
             camera = self._viewer.scene.camera
             camera.center, camera.zoom, camera.angles = self._aimed
@@ -197,13 +203,11 @@ class In3D:
         """2D or 3D was chosen in the window itself."""
         if self._moving:
             return
-        self._aimed, self._told = None, True
         if self._viewer.dims.ndisplay == 2:
             self.leave()
         elif not self._taken and self._map() is not None:
             self.enter()
             self.show_cut()
-        self._told = False
 
     @contextmanager
     def _moved_from_here(self) -> Iterator[None]:
@@ -323,6 +327,13 @@ def _for_axes(order: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """An order of axes where leading ones came or went since."""
     more = ndim - len(order)
     return *range(more), *(axis + more for axis in order if axis + more >= 0)
+
+
+def _alike(box: Array | None, other: Array | None) -> bool:
+    """Whether two boxes are the same, but for a few voxels."""
+    if box is None or other is None:
+        return box is other
+    return bool(np.abs(box - other).max() < 0.1 * np.ptp(box, axis=0).max())
 
 
 def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
