@@ -17,11 +17,14 @@ from .meshes import Enclosed, Meshes
 from .scenes import Scenes
 from .side_by_side import SideBySide
 from .subject import Findings, Subject
-from .surface_layers import SurfaceLayers, in_ras
+from .surface_layers import SurfaceLayers, in_ras, name_of
 from .views import PRESETS, ViewButtons
 from .waiting import Waiting
 
 Array = np.ndarray[Any, Any]
+
+#: More surfaces are made only if the person says so.
+MOST_UNASKED = 40
 
 
 class Stage:
@@ -135,9 +138,16 @@ class Stage:
             if mesh is not None and layer.visible and layer in self._viewer.layers:
                 low, high = layer.contrast_limits
                 share = np.clip((mesh.values - low) / (high - low), 0, 1)
-                name = layer.name.removesuffix(" surface")
+                name = name_of(enclosed, self._subject.names)
                 shown.append((name, mesh, np.asarray(layer.colormap.map(share))))
         return shown
+
+    def name_at(self, place: Array) -> str:
+        """The class of the surface at a place in the world; empty where there is none."""
+        if self._surfaces is None or self._subject is None or len(place) < 3:
+            return ""
+        label = self._surfaces.label_at(place[-3:])
+        return "" if label is None else name_of((label,), self._subject.names)
 
     @property
     def measured(self) -> tuple[str, str]:
@@ -194,18 +204,29 @@ class Stage:
     def _ready(self, name: str) -> bool:
         """Whether the meshes of a scene are made; else they are now, and it follows."""
         assert self._meshes is not None
-        wanted = self._enclosed()
-        if self._meshes.has(wanted):
+        missing = self._meshes.missing(self._enclosed())
+        if not missing:
             return True
+        if len(missing) > MOST_UNASKED:
+            self.waiting.ask(
+                f"{len(missing)} surfaces have to be made, which takes a while.",
+                lambda: self._make(name),
+            )
+        else:
+            self._make(name)
+        return False
+
+    def _make(self, name: str) -> None:
+        if self._meshes is None:
+            return
         self.waiting.start()
         self._meshes.make(
-            wanted,
+            self._enclosed(),
             on_progress=self.waiting.show_share,
             on_end=self.waiting.stop,
             on_made=lambda: self.show_scene(name),
             on_refused=self._refuse,
         )
-        return False
 
     def _with_surfaces(self, name: str) -> bool:
         """Whether a scene has surfaces; a glow only has hulls of chosen classes."""
@@ -228,7 +249,6 @@ class Stage:
             self._subject.names,
             *self._appearance,
             opacity=float(self.buttons.opacity.value()),
-            shell=bool(self._chosen),
             bar=self._preset == "Surface",
             faint=self._preset == "Glow",
         )
@@ -236,7 +256,7 @@ class Stage:
     def _show_again(self, *_: Any) -> None:
         """Surfaces in other colours."""
         shown = self._with_surfaces(self._preset) and self._meshes is not None
-        if shown and self._meshes.has(self._enclosed()):  # type: ignore[union-attr]
+        if shown and not self._meshes.missing(self._enclosed()):  # type: ignore[union-attr]
             self._surface_layers()
 
     def _move_cut(self, axis: int, at: float) -> None:
