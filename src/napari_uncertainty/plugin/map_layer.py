@@ -21,6 +21,8 @@ from .preferences import preferences
 from .request import Request
 from .selection import path_of
 from .transform import inherited_transform
+from .viewer.color_bars import title_color_bars
+from .viewer.in_3d import in_3d
 
 #: Kept with a map: the most probable class, and which voxels have no data (None where
 #: all have), in the order in which the map is shown on its own voxels.
@@ -45,8 +47,10 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
         for name, value in options.items():
             setattr(layer, name, value)
         layer.metadata = {**layer.metadata, METADATA_KEY: origin}
+        title_color_bars(viewer)
         return layer
     chosen = preferences()
+    in_3d(viewer)
     layer = viewer.add_image(
         values,
         name=" ".join(filter(None, (probabilities.name, measure, channel))),
@@ -62,6 +66,7 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
         **options,
     )
     layer.colorbar.visible = chosen.colorbar
+    title_color_bars(viewer)
     if request.scan is not None:
         for taken in request.taken:
             taken.layer.visible = False

@@ -281,9 +281,6 @@ def test_nothing_is_heard_after_the_end(case):
     case.map.plane.position = (1, 2, 3)
     assert case.surface.experimental_clipping_planes == planes
     assert case.cut_at(case.scan) == (AXIS, AT)
-    for event in ("center", "zoom", "angles"):
-        heard = getattr(case.viewer.scene.camera.events, event).callbacks
-        assert not any("_remember" in str(callback) for callback in heard)
 
 
 # -- the cut ------------------------------------------------------------------

@@ -29,7 +29,7 @@ _TIPS = {
     "coloured by the uncertainty just around it.",
     "Glow": "The largest uncertainty along each line of sight, before a faint scan.",
     "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
-    "3D": "The layers in 3D as they are.",
+    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
     "Side by side": "Scan, segmentation and uncertainty next to each other.",
 }
 
@@ -102,6 +102,13 @@ class ViewButtons(QWidget):
     def cut(self) -> tuple[int, float]:
         """Axis and place of the cut."""
         return CUTS[self.cut_axis.currentText()], RAS * self.cut_place.value()
+
+    def face(self, axis: int) -> None:
+        """Cut across this axis, through the place that the viewer is at."""
+        self.cut_axis.blockSignals(True)
+        self.cut_axis.setCurrentIndex(list(CUTS.values()).index(axis))
+        self.cut_axis.blockSignals(False)
+        self.cut_here()
 
     def show_cut_place(self, at: float) -> None:
         """Follow a plane that was dragged."""

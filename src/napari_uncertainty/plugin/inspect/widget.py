@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_error, show_info
+from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
     QProgressBar,
     QTabWidget,
+    QToolTip,
     QVBoxLayout,
 )
 
@@ -33,6 +36,9 @@ from .stage import Stage
 from .subject import Color, Findings, Subject, look_for_findings
 
 MIN_WIDTH = 360
+
+#: Pixels that the pointer may move within a click.
+CLICK = 3
 
 
 class InspectWidget(Docked):
@@ -108,6 +114,7 @@ class InspectWidget(Docked):
         self.tabs.currentChanged.connect(self._show_tab)
         self._listening.to(self._viewer.layers.events.renamed, self._name_classes)
         self._listening.to_mouse(self._viewer.mouse_move_callbacks, self._pointed)
+        self._listening.to_mouse(self._viewer.mouse_drag_callbacks, self._pressed)
         self.end_with_me(
             *(part.stop for part in (
                 self._listening, following, self.stage, self.slices.listening,
@@ -116,6 +123,11 @@ class InspectWidget(Docked):
             *(part.remove for part in (self._letters, self._ring)),
             partial(self._outlines.select, ()),
         )  # fmt: skip
+
+    def stop(self) -> None:
+        """End, and leave the viewer as it was before the view that is shown."""
+        self.stage.leave()
+        super().stop()
 
     # -- another map ----------------------------------------------------------
 
@@ -249,10 +261,31 @@ class InspectWidget(Docked):
         if self._probe is None:
             return
         place = pointed_at(self._viewer, event.position, event.view_direction)
+        name = ""
         if place is None:
             self.probe_panel.clear()
         else:
             self._read(place)
+            if self._viewer.dims.ndisplay == 3:
+                name = self.stage.name_at(place)
+        # Nothing hides the name of the class that was there before.
+        QToolTip.showText(QCursor.pos(), name)
+
+    def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
+        """Go to the place of a surface or cut that is clicked; a drag turns the view."""
+        if self._probe is None or self._viewer.dims.ndisplay != 3 or event.modifiers:
+            return
+        start = np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            yield
+        place = pointed_at(self._viewer, event.position, event.view_direction)
+        if place is None or np.abs(np.array(event.pos) - start).max() > CLICK:
+            return
+        n = min(len(place), 3)
+        self._viewer.dims.set_point(range(-n, 0), tuple(map(float, place[-n:])))
+        self._ring.show(place[-n:], self.stage.ring_size())
+        self._read(place)
 
     def _read(self, place: Any) -> None:
         subject = self.following.subject

@@ -26,7 +26,6 @@ from typing import Any
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
-
 _finalizers: list[weakref.finalize[Any, Any]] = []
 
 
