@@ -1,0 +1,1 @@
+"""What all docks share of the viewer."""
