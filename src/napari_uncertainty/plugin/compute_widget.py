@@ -34,6 +34,7 @@ from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
 from .request import Request
 from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
+from .viewer.four_views import FourViewsButton
 from .work import Job
 
 # Room for the longest line of the result, in pixels.
@@ -117,6 +118,7 @@ class ComputeWidget(Container[Widget]):
         )
         self.min_width = MIN_WIDTH
         self.native.layout().setSpacing(SPACING)
+        self.native.layout().addWidget(FourViewsButton(napari_viewer))
         self.progress.visible = False
         self.compute_button.changed.connect(self._start)
         self.cancel_button.changed.connect(self._cancel)

@@ -13,6 +13,7 @@ from ...review import Stop, Verdict
 from ..inspect.dock import Docked, scrolled
 from ..inspect.letters import Letters
 from ..inspect.subject import Subject
+from ..viewer.four_views import FourViewsButton
 from .desk import Desk
 from .keys import ReviewKeys
 from .material import Choices
@@ -80,6 +81,7 @@ class ReviewWidget(Docked):
         choices.addRow("Map", self.desk.following.map.native)
         choices.addRow("Segmentation", self.desk.following.segmentation.native)
         layout.addLayout(choices)
+        layout.addWidget(FourViewsButton(self._viewer))
         for label in (self.message, self.others):
             label.setWordWrap(True)
             layout.addWidget(label)

@@ -51,7 +51,8 @@ class CrossHair(QWidget):
         super().__init__(canvas)
         self._viewer, self._canvas, self._corners = viewer, canvas, corners
         self.name, self._lettered = name, lettered
-        self._place = np.zeros(3)
+        #: Where they cross, in the world (z, y, x).
+        self.place = np.zeros(3)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         canvas.installEventFilter(self)
         self.setGeometry(canvas.rect())
@@ -59,7 +60,7 @@ class CrossHair(QWidget):
 
     def show_place(self, place: Array) -> None:
         """Cross at a place in the world (z, y, x)."""
-        self._place = np.array(place)
+        self.place = np.array(place)
         self.update()
 
     def follow(self, *_: Any) -> None:
@@ -75,7 +76,7 @@ class CrossHair(QWidget):
     @property
     def crossing(self) -> Array:
         """Where they cross, in pixels from the left and the top."""
-        return self.seen(self._place)
+        return self.seen(self.place)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Stay as large as the canvas."""
@@ -144,7 +145,7 @@ class CrossHair(QWidget):
             ]
         lines = []
         for axis in range(3):
-            low, high = self._place.copy(), self._place.copy()
+            low, high = self.place.copy(), self.place.copy()
             low[axis], high[axis] = self._corners[:, axis]
             lines.append((self.seen(low), self.seen(high)))
         return lines

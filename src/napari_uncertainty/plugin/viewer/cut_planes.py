@@ -95,6 +95,12 @@ class CutPlanes(QObject):
         self._show(np.vstack(vertices), pictures)
         self._show_bar()
 
+    @property
+    def vertices(self) -> Array:
+        """Places in the world (z, y, x) that the planes reach to."""
+        found: Array = self.layer.data[0]
+        return found
+
     def hit(self, start: Array, along: Array) -> Array | None:
         """The place where a line of sight meets the nearest plane.
 
@@ -106,7 +112,7 @@ class CutPlanes(QObject):
         if self.layer is None:
             return None
         hits = []
-        planes = self.layer.data[0].reshape(3, 9, 3)
+        planes = self.vertices.reshape(3, 9, 3)
         for vertices, (axis, *_) in zip(planes, PLANES.values(), strict=True):
             if abs(along[axis]) < 1e-6:
                 continue
@@ -152,6 +158,7 @@ class CutPlanes(QObject):
             row += rows
         # In a picture the first row is above, and in a texture below.
         texcoords = np.vstack(corners) / [width, -height] + [0, 1]
+        texcoords = np.ascontiguousarray(texcoords, np.float32)
         if self.layer is None:
             self.layer = self._target.add_layer(
                 Surface(
@@ -228,7 +235,8 @@ class CutPlanes(QObject):
         start, _, step = self._source.dims.range[axis - 3]
         first, last = np.rint((self._corners[:, axis] - start) / step)
         stride = int((last - first) // LONGEST) + 1
-        return start + step * np.arange(first, last + 1, stride)
+        places: Array = start + step * np.arange(first, last + 1, stride)
+        return places
 
     def _picture(
         self,
@@ -378,13 +386,14 @@ def _colors(layer: Any, values: Array) -> Array:
     """RGBA of each value, as the layer shows it."""
     if isinstance(layer, Labels):
         found, which = np.unique(values, return_inverse=True)
-        return np.asarray(layer.colormap.map(found))[which].reshape(*values.shape, 4)
+        colors: Array = np.asarray(layer.colormap.map(found))
+        return colors[which].reshape(*values.shape, 4)
     low, high = layer.contrast_limits
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         share = np.clip((values - low) / (high - low), 0, 1) ** layer.gamma
-    table = np.array(layer.colormap.map(np.linspace(0, 1, 256)))
-    painted = table[np.where(known, 255 * share, 0).astype(int)]
+    table: Array = np.array(layer.colormap.map(np.linspace(0, 1, 256)))
+    painted: Array = table[np.where(known, 255 * share, 0).astype(int)]
     painted[~known, 3] = 0
     return painted
 

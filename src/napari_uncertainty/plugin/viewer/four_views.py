@@ -17,13 +17,20 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+import napari
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.qt import QtViewer
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QApplication, QSplitter, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QPushButton,
+    QSplitter,
+    QWidget,
+)
 
 from ..inspect.letters import Letters
 from ..inspect.listening import Listening
@@ -37,6 +44,13 @@ from .linked_layers import LinkedLayers
 Array = np.ndarray[Any, Any]
 
 NEEDS_3D = "Four views need an image with three axes in space."
+NEEDS_WINDOW = "Four views need a window of napari."
+
+_TIP = (
+    "Axial, coronal, sagittal and 3D at once. Click or drag to move the crosshair; "
+    "hold Shift and drag to move the picture. What is painted in one plane shows in "
+    "all."
+)
 
 SOLID = "3D"
 
@@ -46,7 +60,7 @@ PARTS: tuple[Callable[[Any], Any], ...] = ()
 _EQUAL = [10_000, 10_000]
 
 # How much of a view what is looked at fills, along its tighter side.
-_FILLED = 0.92
+_FILLED, _FILLED_IN_3D = 0.92, 0.95
 
 
 class _Pane(NamedTuple):
@@ -251,8 +265,12 @@ class FourViews(QObject):
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the canvases down before their window goes."""
-        if event.type() == QEvent.Type.Close:
+        if event.type() == QEvent.Type.Close and self.shown:
+            views = list(self._made)
             self.leave()
+            for view in views:
+                # At once: nothing may come to it later in a window that goes.
+                QApplication.sendPostedEvents(view, QEvent.Type.DeferredDelete)
         return bool(super().eventFilter(watched, event))
 
     def _put_back(self) -> None:
@@ -322,7 +340,7 @@ class FourViews(QObject):
         column.deleteLater()
         window.dims.setVisible(True)
         for part in (window, window.widget(0), window.dims):
-            part.setMinimumSize(0, 0)
+            part.setMinimumWidth(0)
         self._rooms.clear()
         self._made.clear()
         self._column = None
@@ -398,15 +416,14 @@ class FourViews(QObject):
             for pane in self._flat():
                 pane.viewer.scene.camera.zoom = _FILLED * float(np.min(shares))
                 self._center(pane)
-        if SOLID in self.panes:
+        if self.planes is not None:
             pane = self.panes[SOLID]
             camera = pane.viewer.scene.camera
-            camera.center = tuple(self._box.mean(axis=0))
-            corners = np.stack(np.meshgrid(*self._box.T), axis=-1).reshape(-1, 3)
-            seen = [pane.crosshair.seen(corner) for corner in corners]
-            camera.zoom *= _FILLED * float(
-                (_room(pane)[::-1] / np.ptp(seen, axis=0)).min()
-            )
+            camera.center = tuple(self._middle)
+            ends = [pane.crosshair.seen(place) for place in self.planes.vertices]
+            beside = np.abs(ends - _room(pane)[::-1] / 2).max(axis=0)
+            shares = _room(pane)[::-1] / 2 / beside
+            camera.zoom *= _FILLED_IN_3D * float(shares.min())
 
     # -- what is shared -------------------------------------------------------
 
@@ -473,6 +490,11 @@ class FourViews(QObject):
         ):
             self.leave()
 
+    @property
+    def _deaf(self) -> bool:
+        """Whether what happens is done here, or after the last volume was removed."""
+        return self._busy or self._viewer.dims.ndim < 3
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Change views without hearing of it."""
@@ -484,9 +506,9 @@ class FourViews(QObject):
 
     def _moved(self, *_: Any) -> None:
         """Show in all views the place that the viewer is at."""
-        if self._busy:
-            return
         dims, place = self._viewer.dims, self.place
+        if self._deaf:
+            return
         with self._alone():
             for pane in self.panes.values():
                 pane.crosshair.show_place(place)
@@ -504,13 +526,13 @@ class FourViews(QObject):
 
     def _slid(self, pane: _Pane, *_: Any) -> None:
         """A slider of another view was moved."""
-        if not self._busy:
+        if not self._deaf:
             point = pane.viewer.dims.point
             self._viewer.dims.set_point(range(-len(point), 0), point)
 
     def _camera_moved(self, pane: _Pane, *_: Any) -> None:
         """Zoom and move all planes like the one that was moved."""
-        if self._busy:
+        if self._deaf:
             return
         camera, axes = pane.viewer.scene.camera, _axes(pane)
         self._middle[axes] = camera.center[-2:]
@@ -528,7 +550,7 @@ class FourViews(QObject):
             pane.viewer.scene.camera.center = tuple(map(float, center))
 
     def _reset(self, *_: Any) -> None:
-        if self.ready and not self._busy:
+        if self.ready and not self._deaf:
             self._frame()
 
     def _show_theme(self, *_: Any) -> None:
@@ -595,6 +617,81 @@ class FourViews(QObject):
         self._viewer.status = pane.viewer.status
 
 
+class FourViewsButton(QPushButton):
+    """Shows four views, and one again; also when its dock is closed.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        What is shown.
+    """
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__("Four views", parent)
+        self._viewer = viewer
+        self._views: FourViews | None = None
+        self.setCheckable(True)
+        self.clicked.connect(self._clicked)
+        self._listening = Listening()
+        for event in (
+            viewer.layers.events.inserted, viewer.layers.events.removed,
+        ):  # fmt: skip
+            self._listening.to(event, self._offer)
+        self.destroyed.connect(self._listening.stop)
+        self._offer()
+
+    def _offer(self, *_: Any) -> None:
+        volume = has_volume(self._viewer)
+        self.setEnabled(volume)
+        self.setToolTip(_TIP if volume else NEEDS_3D)
+
+    def showEvent(self, event: Any) -> None:
+        """Be pressed while four views are shown, whoever asked for them."""
+        super().showEvent(event)
+        views = FourViews.of(self._viewer)
+        if views is not None and views is not self._views:
+            self._views = views
+            views.changed.connect(self.setChecked)
+            self.setChecked(views.shown)
+
+    def hideEvent(self, event: Any) -> None:
+        """Notice that the dock was closed: napari takes what is in it out of it."""
+        super().hideEvent(event)
+        QTimer.singleShot(0, self._look)
+
+    def _clicked(self) -> None:
+        if self._views is None:
+            self.setChecked(False)
+            show_info(NEEDS_WINDOW)
+        else:
+            self._views.toggle(self)
+            self.setChecked(self._views.shown)
+
+    def _look(self) -> None:
+        if self._views is not None and self._views.asked_by is self:
+            part: Any = self
+            while part is not None and not isinstance(part, QDockWidget):
+                part = part.parentWidget()
+            if part is None:
+                self._views.leave()
+
+
+def toggle_four_views(viewer: napari.viewer.Viewer) -> None:
+    """Show four views of a viewer, or one again."""
+    views = FourViews.of(viewer)
+    if views is None:
+        show_info(NEEDS_WINDOW)
+    else:
+        views.toggle()
+
+
+def leave_four_views(viewer: Any) -> None:
+    """Show one view again, where there are four."""
+    views = FourViews.of(viewer)
+    if views is not None:
+        views.leave()
+
+
 def has_volume(viewer: Any) -> bool:
     """Whether a viewer shows an image or labels with three axes in space."""
     return any(
@@ -624,9 +721,9 @@ def _room(pane: _Pane) -> Array:
 
 
 def _small(*widgets: Any) -> None:
-    """Let widgets be as small as they have to."""
+    """Let widgets be as narrow as they have to."""
     for widget in widgets:
-        widget.setMinimumSize(1, 1)
+        widget.setMinimumWidth(1)
 
 
 def _let_be(camera: Any, *_: Any) -> None:

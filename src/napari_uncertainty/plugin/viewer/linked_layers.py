@@ -234,14 +234,25 @@ class _Link:
             return
         with self._relaying():
             self.copy.data = self.layer.data
-            # New points have the look of the last ones.
-            for name in self._names if isinstance(self.layer, Points) else ():
-                setattr(self.copy, name, getattr(self.layer, name))
+        self._take_look()
+
+    def _take_look(self) -> None:
+        """Take over what differs: not all that napari sets has an event."""
+        if isinstance(self.layer, Points):
+            with self._relaying():
+                for name in self._names:
+                    if not _equal(getattr(self.layer, name), getattr(self.copy, name)):
+                        setattr(self.copy, name, getattr(self.layer, name))
 
     def _sliced(self, *_: Any) -> None:
         """Draw again what was changed in its place; another slice changes nothing."""
         before, self._slice = self._slice, _slice_of(self._viewer)
-        if before == self._slice:
+        if before != self._slice or self._busy:
+            return
+        if isinstance(self.layer, Points):
+            if len(self.layer.data) == len(self.copy.data):
+                self._take_look()
+        else:
             self._refresh_copy()
 
     def _refresh_copy(self, *_: Any) -> None:
