@@ -118,7 +118,7 @@ class ComputeWidget(Container[Widget]):
         )
         self.min_width = MIN_WIDTH
         self.native.layout().setSpacing(SPACING)
-        self.native.layout().addWidget(FourViewsButton(napari_viewer))
+        buttons.native.layout().addWidget(FourViewsButton(napari_viewer))
         self.progress.visible = False
         self.compute_button.changed.connect(self._start)
         self.cancel_button.changed.connect(self._cancel)

@@ -127,7 +127,7 @@ def test_a_click_in_any_view_takes_all_views_to_one_voxel(qtbot, viewer, rng, af
     scan, seen = viewer.layers["scan"], set()
     for name in PLANES:
         pane = views.panes[name]
-        at = middle(pane, 23, -31)
+        at = middle(pane, 14, -17)
         drag(pane, at)
         step = max(part.step for part in viewer.dims.range)
         reach = step * pane.viewer.scene.camera.zoom / 2 + 1
@@ -210,7 +210,7 @@ def test_a_stroke_in_one_view_shows_in_all_and_is_undone_by_a_key_in_another(
 def test_leaving_puts_everything_back(qtbot, case):
     """By the button, by closing its dock, and by other views."""
     viewer = case.viewer
-    case.shown.colorbar.visible = True
+    case.map.colorbar.visible = True
     viewer.dims.order = (0, 2, 1, 3)
     dock, widget = viewer.window.add_plugin_dock_widget(
         "napari-uncertainty", "Inspect uncertainty"
@@ -222,15 +222,14 @@ def test_leaving_puts_everything_back(qtbot, case):
     before = snapshot(viewer)
     buttons, views = widget.stage.buttons, FourViews.of(viewer)
     button = buttons.four_views
-    for _ in range(2):
-        QTest.mouseClick(button, LEFT)
-        ready(qtbot, views)
-        assert button.isChecked()
-        assert viewer.dims.order == (0, 1, 2, 3)
-        QTest.mouseClick(button, LEFT)
-        QTest.qWait(50)
-        assert not button.isChecked()
-        assert snapshot(viewer) == before
+    QTest.mouseClick(button, LEFT)
+    ready(qtbot, views)
+    assert button.isChecked()
+    assert viewer.dims.order == (0, 1, 2, 3)
+    QTest.mouseClick(button, LEFT)
+    QTest.qWait(50)
+    assert not button.isChecked()
+    assert snapshot(viewer) == before
     # Somewhere else than before, the view shows that place.
     QTest.mouseClick(button, LEFT)
     ready(qtbot, views)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QLineF, QPointF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 from qtpy.QtWidgets import QWidget
 
-from ..inspect.letters import letters_of
+from ..inspect.letters import has_letters, letters_of
 from ..sources import axes_of
 
 Array = np.ndarray[Any, Any]
@@ -41,16 +41,12 @@ class CrossHair(QWidget):
         Opposite corners of the box that lines in 3D end at, in the world (z, y, x).
     name : str
         What is written in the corner.
-    lettered : bool
-        Whether letters at the edges say what is where in the patient.
     """
 
-    def __init__(
-        self, viewer: Any, canvas: QWidget, corners: Array, name: str, lettered: bool
-    ) -> None:
+    def __init__(self, viewer: Any, canvas: QWidget, corners: Array, name: str) -> None:
         super().__init__(canvas)
         self._viewer, self._canvas, self._corners = viewer, canvas, corners
-        self.name, self._lettered = name, lettered
+        self.name = name
         #: Where they cross, in the world (z, y, x).
         self.place = np.zeros(3)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -99,7 +95,8 @@ class CrossHair(QWidget):
     def _write(self, painter: QPainter) -> None:
         """Write the name and the letters, white with a dark edge."""
         texts = {"name": self.name}
-        if self._lettered and axes_of(self._viewer.layers) is not None:
+        layers = self._viewer.layers
+        if axes_of(layers) is not None and not has_letters(self._viewer):
             texts |= letters_of(self._viewer)
         path = QPainterPath()
         for where, text in texts.items():

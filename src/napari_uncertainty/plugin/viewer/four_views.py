@@ -22,6 +22,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.qt import QtViewer
+from napari.utils.action_manager import action_manager
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -32,7 +33,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..inspect.letters import Letters
 from ..inspect.listening import Listening
 from ..inspect.planes import PLANES, on_steps, place_of_interest, plane_of
 from ..inspect.scenes import UP, VIEW_DIRECTION
@@ -113,7 +113,9 @@ class View(QtViewer):  # type: ignore[misc]
             model.dims.ndisplay = 3
         else:
             model.dims.order = PLANES[name]
-        super().__init__(model)
+        # All keys are bound once more as they are, which concerns nobody.
+        with action_manager.events.shortcut_changed.blocker():
+            super().__init__(model)
         self._window = window
         self.canvas.native.installEventFilter(self)
 
@@ -387,11 +389,9 @@ class FourViews(QObject):
         if axes_of(self._viewer.layers) is None and name in PLANES:
             title = f"Axis {PLANES[name][0]}"
         own = viewer is self._viewer
-        crosshair = CrossHair(viewer, canvas.canvas.native, self._box, title, not own)
+        crosshair = CrossHair(viewer, canvas.canvas.native, self._box, title)
         self.panes[name] = pane = _Pane(name, viewer, canvas, crosshair)
         crosshair.show_place(self.place)
-        if own:
-            self._parts.append(Letters(viewer))
         if name == SOLID:
             self.planes = CutPlanes(self._viewer, viewer, self._box)
             self.planes.draw()
@@ -628,52 +628,53 @@ class FourViewsButton(QPushButton):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("Four views", parent)
-        self._viewer = viewer
-        self._views: FourViews | None = None
+        self._viewer, self._joined = viewer, False
+        self._listening = Listening()
         self.setCheckable(True)
         self.clicked.connect(self._clicked)
-        self._listening = Listening()
-        for event in (
-            viewer.layers.events.inserted, viewer.layers.events.removed,
-        ):  # fmt: skip
-            self._listening.to(event, self._offer)
-        self.destroyed.connect(self._listening.stop)
         self._offer()
+
+    def showEvent(self, event: Any) -> None:
+        """Be pressed while four views are shown, whoever asked for them."""
+        super().showEvent(event)
+        layers, views = self._viewer.layers.events, FourViews.of(self._viewer)
+        self._listening.stop()
+        self._listening.to(layers.inserted, self._offer)
+        self._listening.to(layers.removed, self._offer)
+        self._offer()
+        if views is not None:
+            self.setChecked(views.shown)
+            if not self._joined:
+                self._joined = True
+                views.changed.connect(self.setChecked)
+
+    def hideEvent(self, event: Any) -> None:
+        """Notice that the dock was closed: napari takes what is in it out of it."""
+        super().hideEvent(event)
+        self._listening.stop()
+        QTimer.singleShot(0, self._look)
 
     def _offer(self, *_: Any) -> None:
         volume = has_volume(self._viewer)
         self.setEnabled(volume)
         self.setToolTip(_TIP if volume else NEEDS_3D)
 
-    def showEvent(self, event: Any) -> None:
-        """Be pressed while four views are shown, whoever asked for them."""
-        super().showEvent(event)
-        views = FourViews.of(self._viewer)
-        if views is not None and views is not self._views:
-            self._views = views
-            views.changed.connect(self.setChecked)
-            self.setChecked(views.shown)
-
-    def hideEvent(self, event: Any) -> None:
-        """Notice that the dock was closed: napari takes what is in it out of it."""
-        super().hideEvent(event)
-        QTimer.singleShot(0, self._look)
-
     def _clicked(self) -> None:
-        if self._views is None:
-            self.setChecked(False)
+        views = FourViews.of(self._viewer)
+        if views is None:
             show_info(NEEDS_WINDOW)
         else:
-            self._views.toggle(self)
-            self.setChecked(self._views.shown)
+            views.toggle(self)
+        self.setChecked(views is not None and views.shown)
 
     def _look(self) -> None:
-        if self._views is not None and self._views.asked_by is self:
+        views = FourViews.of(self._viewer)
+        if views is not None and views.asked_by is self:
             part: Any = self
             while part is not None and not isinstance(part, QDockWidget):
                 part = part.parentWidget()
             if part is None:
-                self._views.leave()
+                views.leave()
 
 
 def toggle_four_views(viewer: napari.viewer.Viewer) -> None:
