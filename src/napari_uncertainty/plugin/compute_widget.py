@@ -36,6 +36,7 @@ from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
 from .request import Request
 from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
+from .viewer.four_views import FourViewsButton
 from .viewer.framing import frame_unless_moved
 from .viewer.lifetime import Docked, scrolled, weakly
 from .viewer.outlines import BLINK_KEY, FILL_KEY, outline_classes
@@ -133,7 +134,12 @@ class ComputeWidget(Docked):
 
     def _lay_out(self) -> None:
         """Put everything into one column, which scrolls in a low window."""
-        compute = (self.compute_button, self.cancel_button)
+        buttons: Container[Widget] = Container(
+            widgets=[self.compute_button, self.cancel_button],
+            layout="horizontal",
+            labels=False,
+        )
+        buttons.native.layout().addWidget(FourViewsButton(self._viewer))
         self._form: Container[Widget] = Container(
             widgets=[
                 self.open_button,
@@ -147,7 +153,7 @@ class ComputeWidget(Docked):
                 self.members,
                 self.fields,
                 self.foreground_only,
-                Container(widgets=compute, layout="horizontal", labels=False),
+                buttons,
                 self.progress,
                 # What is wrong stands above the numbers that it concerns.
                 self.checks,
