@@ -268,6 +268,19 @@ def test_logits_of_one_channel(rng):
     assert maps.n_classes == 2
 
 
+def test_fractions_above_1_in_one_member_are_told_and_divided_out(members):
+    above = members[0, 1:].copy()
+    above[:, 2, 3, 4] = 0.5
+    given = [above, *members[1:, 1:]]
+    with pytest.warns(UserWarning, match=r"at most 1, these reach 1\.5;"):
+        maps = nu.ensemble_uncertainty(given, MEASURES, base="e", kind="fractions")
+    assert maps.largest_sum_deviation == pytest.approx(0.5)
+    exact = members.copy()
+    exact[0, :, 2, 3, 4] = 0, 1 / 3, 1 / 3, 1 / 3
+    for name, values in expected(exact).items():
+        np.testing.assert_allclose(maps[name], values, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 4, 1)])
 def test_regions_write_over_those_before(rng, order):
     """In the order of the model, for each member and for their mean."""
