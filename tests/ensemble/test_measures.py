@@ -299,6 +299,15 @@ def test_regions_write_over_those_before(rng, order):
     assert maps.n_classes == max(order) + 1
 
 
+def test_rounding_above_1_counts_as_1_of_independent_channels():
+    one = np.array([[1 + 1e-7, 0.5, 0.25], [1, 1 + 1e-7, 1]])
+    exact = np.minimum(one, 1)
+    found = nu.ensemble_uncertainty([one, exact[::-1]], MEASURES, kind="sigmoid")
+    truth = nu.ensemble_uncertainty([exact, exact[::-1]], MEASURES, kind="sigmoid")
+    for name in MEASURES:
+        np.testing.assert_array_equal(found[name], truth[name])
+
+
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid", "fractions"])
 def test_rounding_below_0_counts_as_0(kind):
     one = np.array([[1, 0.5, 0.25], [-1e-7, 0.5, 0.5], [0, -1e-7, 0.25]])
