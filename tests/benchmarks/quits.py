@@ -5,10 +5,10 @@ half an hour. Prints a table; exit status 1 where a process has crashed, has wri
 stderr, or where something was left.
 
 A state of ``tests/ending.py`` that ends its process is met in so many processes,
-another one so many times in one process, after a first time. *Ends* is the time from the
-command to quit to the end of napari's event loop, and *jobs* that to the end of the last
-computation: median and longest, in ms. *Left* is what there was more of after the last
-time than after the first.
+another one so many times in one process, after a first time. *Ends* is the time from
+the command to quit to the end of napari's event loop, and *jobs* that to the end of the
+last computation: median and longest, in ms. *Left* is what there was more of after the
+last time than after the first.
 """
 
 from __future__ import annotations
