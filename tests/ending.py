@@ -59,8 +59,9 @@ WIDGETS = {"Compute": ComputeWidget, "Inspect": InspectWidget, "Review": ReviewW
 #: Edge of the volumes, in voxels: those of which something is computed are larger.
 SMALL, LARGE = 24, 64
 
-#: Seconds within which a computation is met, and after which a process is given up.
-MET, GIVEN_UP = 60, 180
+#: Seconds within which a computation is met. A process is given up after so many, and
+#: so many more for each time that it meets its state.
+MET, GIVEN_UP, EACH = 60, 180, 20
 
 #: A computation is left so many seconds after it began, at most.
 LATEST = 0.05
@@ -530,20 +531,20 @@ def watched(state: str, times: int) -> Found | None:
 
     On Linux it is a fork of this one, which has imported everything and begun nothing.
     """
-    begun = time.monotonic()
+    begun, limit = time.monotonic(), GIVEN_UP + EACH * times
     told = FOLDER / "found.json"
     told.write_text("{}")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         if sys.platform != "linux":
             command = [sys.executable, "-m", "ending", state, "--times", str(times)]
             command += ["--here", str(told)]
-            ended = subprocess.run(command, stdout=out, stderr=err, timeout=GIVEN_UP)
+            ended = subprocess.run(command, stdout=out, stderr=err, timeout=limit)
             status = ended.returncode
         elif (pid := os.fork()) == 0:
             faulthandler.enable()
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            faulthandler.dump_traceback_later(GIVEN_UP, exit=True)
+            faulthandler.dump_traceback_later(limit, exit=True)
             meet(state, times, told)
             return None
         else:

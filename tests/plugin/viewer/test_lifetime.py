@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_uncertainty.plugin.viewer.lifetime import (
@@ -19,6 +18,7 @@ from napari_uncertainty.plugin.viewer.lifetime import (
     end_with,
     weakly,
 )
+from showing import destroy
 
 TESTS = Path(__file__).parents[2]
 
@@ -81,11 +81,6 @@ def calls():
 @pytest.fixture
 def widget(qapp):
     return QWidget()
-
-
-def destroy(widget):
-    widget.deleteLater()
-    QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
 
 
 def test_ends_are_called_once_in_their_order(widget, calls):
