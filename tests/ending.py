@@ -1,8 +1,8 @@
 """Ways in which docks and windows end, each in a process of its own.
 
-``PYTHONPATH=tests python -m ending [STATE …] [--times N] [--processes N]``, with a display.
-Prints one line of JSON for each process: how it ended, what it wrote to stderr, and what
-it found.
+``PYTHONPATH=tests python -m ending [STATE …] [--times N] [--processes N]``, with a
+display. Prints one line of JSON for each process: how it ended, what it wrote to
+stderr, and what it found.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,14 +56,18 @@ from napari_uncertainty.plugin.work import Job  # noqa: E402
 
 WIDGETS = {"Compute": ComputeWidget, "Inspect": InspectWidget, "Review": ReviewWidget}
 
-#: Edge of the volumes: the large ones are computed for long enough to quit meanwhile.
-SMALL, LARGE = 24, 128
+#: Edge of the volumes, in voxels: those of which something is computed are larger.
+SMALL, LARGE = 24, 64
 
-#: Seconds within which a computation is met, and after which a process is given up.
-MET, GIVEN_UP = 60, 180
+#: Seconds within which a computation is met. A process is given up after so many, and
+#: so many more for each time that it meets its state.
+MET, GIVEN_UP, EACH = 60, 180, 20
 
-# A computation is met so many seconds after it began, at most.
+#: A computation is left so many seconds after it began, at most.
 LATEST = 0.05
+
+#: It rests for so many seconds after each step, or until it is cancelled.
+REST = 5
 
 Found = dict[str, Any]
 
@@ -168,14 +173,15 @@ def run_until(
     run: Callable[[], object] = napari.run,
 ) -> Found:
     """Run napari, end it in a state, and tell how long its jobs and all of it took."""
+    begun = time.perf_counter()
     left: list[float] = []
     idle: list[float] = []
-    begun = time.perf_counter()
 
     def look() -> None:
-        if ready() or time.perf_counter() - begun > MET:
+        late = time.perf_counter() - begun > MET
+        if late or ready():
             timer.stop()
-            left.append(time.perf_counter())
+            left.append(np.nan if late else time.perf_counter())
             watching.start()
             leave()
 
@@ -190,7 +196,7 @@ def run_until(
     timer.start(1)
     run()
     ended = time.perf_counter()
-    if not left or left[0] - begun > MET:
+    if not left or np.isnan(left[0]):
         raise NotMet("what was waited for has not come, or the window has ended itself")
     watching.join()
     return {"seconds": ended - left[0], "jobs": idle[0] - left[0]}
@@ -212,8 +218,7 @@ def quit_while(start: Callable[[Any], Callable[[], object]]) -> Any:
     def state() -> Found:
         viewer = open_window(LARGE, mapped=start is not computing)
         begin = start(viewer)
-        if Job._running:
-            wait_for(lambda: not Job._running, "other jobs to end")
+        wait_for(lambda: not Job._running, "other jobs to end")
         QTimer.singleShot(0, begin)
         return run_until(in_the_middle(), lambda: by_quitting(viewer))
 
@@ -221,16 +226,32 @@ def quit_while(start: Callable[[Any], Callable[[], object]]) -> Any:
 
 
 def in_the_middle() -> Callable[[], bool]:
-    """Whether a job is running, from some time after it began on."""
-    later = random.uniform(0, LATEST)
-    seen: list[float] = []
+    """Whether a job has been running for a while.
+
+    Jobs rest after each step from now on; their other threads go on meanwhile.
+    """
+    begin = Job.__init__
+
+    def begin_slowly(job: Any, steps: Any, **callbacks: Any) -> None:
+        def slowly(cancel: threading.Event) -> Any:
+            inner = steps(cancel=cancel)
+            while True:
+                try:
+                    share = next(inner)
+                except StopIteration as end:
+                    return end.value
+                cancel.wait(REST)
+                yield share
+
+        begin(job, slowly, **callbacks)
+
+    Job.__init__ = begin_slowly
+    later, seen = random.uniform(0, LATEST), []
 
     def running() -> bool:
         if Job._running and not seen:
             seen.append(time.perf_counter())
-        if seen and not Job._running:
-            raise NotMet("the job was over before")
-        return bool(seen) and time.perf_counter() - seen[0] >= later
+        return bool(Job._running) and time.perf_counter() - seen[0] >= later
 
     return running
 
@@ -299,6 +320,7 @@ def script_ends(*kinds: str, size: int = SMALL, computes: bool = False) -> Any:
         for kind in kinds:
             used(viewer, kind)
         if computes:
+            in_the_middle()
             open_dock(viewer, "Compute").compute_button.native.click()
             if not Job._running:
                 raise NotMet("nothing is computed")
@@ -357,7 +379,9 @@ def is_ours(one: Any) -> bool:
     """Whether it is of a class of the plugin, but for jobs, which napari keeps."""
     kind = type(one)
     module = str(getattr(kind, "__module__", ""))
-    return module.startswith("napari_uncertainty.plugin") and not module.endswith("work")
+    return module.startswith("napari_uncertainty.plugin") and not module.endswith(
+        "work"
+    )
 
 
 def callbacks(of: Any) -> int:
@@ -374,7 +398,7 @@ def callbacks(of: Any) -> int:
 
 
 def is_dead(callback: Any) -> bool:
-    """Methods are a weak reference and a name, which napari forgets at the next event."""
+    """Methods are a weak reference and a name, kept by napari until the next event."""
     return isinstance(callback, tuple) and callback[0]() is None
 
 
@@ -507,19 +531,20 @@ def watched(state: str, times: int) -> Found | None:
 
     On Linux it is a fork of this one, which has imported everything and begun nothing.
     """
-    begun = time.monotonic()
+    begun, limit = time.monotonic(), GIVEN_UP + EACH * times
     told = FOLDER / "found.json"
     told.write_text("{}")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         if sys.platform != "linux":
             command = [sys.executable, "-m", "ending", state, "--times", str(times)]
             command += ["--here", str(told)]
-            ended = subprocess.run(command, stdout=out, stderr=err, timeout=GIVEN_UP)
+            ended = subprocess.run(command, stdout=out, stderr=err, timeout=limit)
             status = ended.returncode
         elif (pid := os.fork()) == 0:
+            faulthandler.enable()
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            faulthandler.dump_traceback_later(GIVEN_UP, exit=True)
+            faulthandler.dump_traceback_later(limit, exit=True)
             meet(state, times, told)
             return None
         else:
@@ -540,6 +565,11 @@ def meet(state: str, times: int, told: Path) -> None:
     told.write_text(json.dumps(found))
 
 
+def tidy_up() -> None:
+    """Remove the files of all states."""
+    shutil.rmtree(FOLDER)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="ending", description=__doc__)
     parser.add_argument("states", nargs="*", metavar="STATE", help=", ".join(STATES))
@@ -547,7 +577,6 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="for each state")
     parser.add_argument("--here", type=Path, metavar="JSON", help="in this process")
     arguments = parser.parse_args()
-    faulthandler.enable()
     if arguments.here is not None:
         meet(arguments.states[0], arguments.times, arguments.here)
         return
@@ -557,6 +586,7 @@ def main() -> None:
             if found is None:
                 return
             print(json.dumps(found), flush=True)
+    tidy_up()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+from qtpy.QtCore import QCoreApplication, QEvent
+
 from napari_uncertainty.plugin.compute_widget import ComputeWidget
 
 
@@ -21,5 +23,10 @@ def widgets(qtbot, viewer):
     yield open_one
     # Gone before a thread of the next test could be the one to collect it.
     for widget in opened:
-        with qtbot.waitSignal(widget.native.destroyed):
-            widget.native.deleteLater()
+        destroy(widget.native)
+
+
+def destroy(widget):
+    """Have Qt delete a widget, as it does with those of a window that is closed."""
+    widget.deleteLater()
+    QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)

@@ -308,33 +308,27 @@ class TestApart:
             assert not thread.is_alive()
             assert not began
 
-    def test_a_second_interrupt_ends_the_waiting_for_them(self, ctrl_c):
-        go_on, stuck = threading.Event(), threading.Event()
+    def test_a_second_interrupt_ends_the_waiting_for_them(self, monkeypatch, ctrl_c):
+        go_on, waited_for = threading.Event(), []
+        join = threading.Thread.join
 
         def steps():
-            stuck.set()
-            yield 0.0
-            go_on.wait(60)
+            ctrl_c()
+            go_on.wait(PATIENCE)
             yield 0.5
 
-        def impatient():
-            stuck.wait(60)
-            # The first may come before the waiting, as long as one comes within it.
-            while not left.is_set():
+        def joining(thread, timeout=None):
+            if not waited_for:
+                waited_for.append(thread.name)
                 ctrl_c()
-                time.sleep(0.05)
+            join(thread, timeout)
 
-        left = threading.Event()
-        fingers = threading.Thread(target=impatient)
+        monkeypatch.setattr(threading.Thread, "join", joining)
         try:
-            with pytest.raises(KeyboardInterrupt):  # noqa: PT012
-                fingers.start()
+            with pytest.raises(KeyboardInterrupt):
                 run(steps())
-            left.set()
-            assert computing() == ["steps"]
+            assert waited_for == computing() == ["steps"]
         finally:
-            left.set()
-            fingers.join()
             go_on.set()
         assert_all_end()
 

@@ -268,6 +268,59 @@ def test_logits_of_one_channel(rng):
     assert maps.n_classes == 2
 
 
+def test_fractions_above_1_in_one_member_are_told_and_divided_out(members):
+    above = members[0, 1:].copy()
+    above[:, 2, 3, 4] = 0.5
+    given = [above, *members[1:, 1:]]
+    with pytest.warns(UserWarning, match=r"at most 1, these reach 1\.5;"):
+        maps = nu.ensemble_uncertainty(given, MEASURES, base="e", kind="fractions")
+    assert maps.largest_sum_deviation == pytest.approx(0.5)
+    exact = members.copy()
+    exact[0, :, 2, 3, 4] = 0, 1 / 3, 1 / 3, 1 / 3
+    for name, values in expected(exact).items():
+        np.testing.assert_allclose(maps[name], values, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 4, 1)])
+def test_regions_write_over_those_before(rng, order):
+    """In the order of the model, for each member and for their mean."""
+    x = expit(3 * rng.standard_normal((3, 3, 5, 6, 7)))
+    given = [
+        nu.ProbabilityMap(
+            one, ("whole", "core", "edge"), kind="sigmoid", region_order=order
+        )
+        for one in x
+    ]
+    maps = nu.ensemble_uncertainty(given, MEASURES)
+    mean = expected_prediction("sigmoid", x.mean(axis=0), order)
+    np.testing.assert_array_equal(maps.prediction, mean)
+    labels = [expected_prediction("sigmoid", one, order) for one in x]
+    np.testing.assert_allclose(maps.dice, overlap(labels, max(order) + 1))
+    assert maps.n_classes == max(order) + 1
+
+
+def test_rounding_above_1_counts_as_1_of_independent_channels():
+    one = np.array([[1 + 1e-7, 0.5, 0.25], [1, 1 + 1e-7, 1]])
+    exact = np.minimum(one, 1)
+    found = nu.ensemble_uncertainty([one, exact[::-1]], MEASURES, kind="sigmoid")
+    truth = nu.ensemble_uncertainty([exact, exact[::-1]], MEASURES, kind="sigmoid")
+    for name in MEASURES:
+        np.testing.assert_array_equal(found[name], truth[name])
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "fractions"])
+def test_rounding_below_0_counts_as_0(kind):
+    one = np.array([[1, 0.5, 0.25], [-1e-7, 0.5, 0.5], [0, -1e-7, 0.25]])
+    if kind != "softmax":
+        one *= (0.9, 0.6, 0.7)  # so that it does not look like one
+    exact = np.maximum(one, 0)
+    found = nu.ensemble_uncertainty([one, exact[::-1]], MEASURES, kind=kind)
+    truth = nu.ensemble_uncertainty([exact, exact[::-1]], MEASURES, kind=kind)
+    for name in MEASURES:
+        np.testing.assert_allclose(found[name], truth[name], atol=1e-6)
+    np.testing.assert_array_equal(found.prediction, truth.prediction)
+
+
 def test_the_kind_is_found_and_told(rng):
     logits = [3 * rng.standard_normal((4, 9, 9, 9)) for _ in range(2)]
     assert nu.ensemble_uncertainty(logits).kind == "logits"

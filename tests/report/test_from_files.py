@@ -556,11 +556,13 @@ def test_corrected_labels_that_were_saved_over_the_old_ones(files):
     assert found.remarks[0].endswith("the review was begun, so it is shown as it is.")
 
 
-def test_a_label_that_the_old_type_cannot_hold(files):
+@pytest.mark.parametrize("label", [256, 2**31])
+def test_a_label_that_the_old_type_cannot_hold(files, label):
+    """Nor, the larger one, what labels are read as."""
     path = files.folder / "in" / "case_review.json"
     session = files.begin(path, saved=False)
     now = files.labels.astype(np.int64)
-    now[2, 3, 4] = np.iinfo(files.labels.dtype).max + 1
+    now[2, 3, 4] = label
     session.set_labels(files.labels, now)
     session.save()
     np.testing.assert_array_equal(gathered(path).case.labels, now)

@@ -171,18 +171,16 @@ class EnsembleKernel:
         first = members[0]
         apart = np.stack([one - first for one in members])
         mean = first + apart.mean(axis=0)
-        differ = (apart != 0).any(axis=0)
         self._rank(running, label, mean, where)
         if not self._measures(label):
             return
-        apart -= apart.mean(axis=0)  # from the mean now
-        apart *= differ
+        apart -= apart.mean(axis=0)  # from the mean now; of equal members still 0
         if running.variance is not None:
             running.variance[where] += np.einsum("mv,mv->v", apart, apart)
-        self._add_terms(running, members, mean, apart, differ, where)
+        self._add_terms(running, members, mean, apart, where)
         if self.channels:
             others = [1 - one for one in members]
-            self._add_terms(running, others, 1 - mean, -apart, differ, where)
+            self._add_terms(running, others, 1 - mean, -apart, where)
 
     def _add_terms(
         self,
@@ -190,7 +188,6 @@ class EnsembleKernel:
         members: Sequence[Array],
         mean: Array,
         apart: Array,
-        differ: Array,
         where: Any,
     ) -> None:
         own = _plogp(members[0])
@@ -199,7 +196,7 @@ class EnsembleKernel:
         if running.mutual is not None:
             gap = expected - _plogp(mean)
             np.maximum(gap, 0, out=gap)  # f is convex
-            running.mutual[where] += np.where(differ, gap, 0)
+            running.mutual[where] += gap
         if running.pairwise is not None:
             smallest = self.precision.type(SMALLEST_PROBABILITY)
             terms = np.zeros_like(mean)

@@ -200,10 +200,7 @@ class Opinion:
 
     def background(self) -> Array:
         """The probability of the class that was left out."""
-        rest = self._rest()
-        if self.reading.kind != LOGITS.name:
-            rest /= np.maximum(self._sums, 1)
-        return rest.astype(self.reading.precision)
+        return self._rest().astype(self.reading.precision)
 
     def probabilities(self, raw: Array) -> Array:
         """Of one channel, from its values."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any, ClassVar, Generic, TypeVar
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -34,7 +35,7 @@ class Job(Generic[Result]):
     steps : callable
         Called on the thread with a `threading.Event` as `cancel`; gives a generator
         that yields the share done, stops soon after the event is set, and returns the
-        result.
+        result. After a cancel it is closed at its next step.
     on_progress : callable
         Gets the share done, 0 to 1.
     on_end : callable
@@ -85,13 +86,17 @@ class Job(Generic[Result]):
         # so errors travel as values.
         steps, self._steps = self._steps, None
         try:
-            if steps is None:  # cancelled before it began
-                return None, None
-            return (yield from steps(cancel=self._cancelled)), None
+            if steps is not None:
+                with closing(steps(cancel=self._cancelled)) as work:
+                    while not self._cancelled.is_set():
+                        yield next(work)
+        except StopIteration as end:
+            return end.value, None
         except Exception as error:  # noqa: BLE001
             return None, error
         finally:
             self._running.discard(self)
+        return None, None  # cancelled
 
     def _show_progress(self, share: float) -> None:
         if self._callbacks:

@@ -3,6 +3,7 @@
 import threading
 from functools import partial
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from napari.components import ViewerModel
 from nibabel.affines import from_matvec
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QThreadPool
 from scipy.ndimage import affine_transform
 
 from generated import OBLIQUE, softmax, turn
@@ -33,7 +35,7 @@ from inspecting import (
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect import subject as subject_module
-from napari_uncertainty.plugin.inspect.following import NO_MAP
+from napari_uncertainty.plugin.inspect.following import NO_MAP, Following
 from napari_uncertainty.plugin.layers import layer_info, to_layer
 from napari_uncertainty.plugin.sources import ORIGINAL
 from phantoms import asymmetric
@@ -490,6 +492,50 @@ def test_changed_while_the_table_is_made(qtbot, case, slow, told):
         by_argmax = case.segmentation not in case.viewer.layers
         check_table(widget, case.entropy, case.argmax if by_argmax else case.labels)
     assert told() == []
+
+
+@pytest.fixture
+def followed(case):
+    """What follows the map of a case, and all that it tells of it."""
+    told, found = [], SimpleNamespace(there=(0, 1))
+
+    def look_at(subject):
+        def steps(cancel):
+            yield 0.5
+            return found
+
+        return steps
+
+    following = Following(case.viewer, look_at)
+    following._settle.setInterval(SETTLE_MS)
+    following.begun.connect(lambda another: told.append("begun"))
+    following.found.connect(lambda: told.append("found"))
+    following.nothing.connect(told.append)
+    yield following, told
+    following.stop()
+
+
+def test_once_it_follows_no_longer_nothing_is_found_any_more(qtbot, followed):
+    following, told = followed
+    following.start()
+    assert QThreadPool.globalInstance().waitForDone(20_000)  # but not told yet
+    assert told == ["begun"]
+    following.stop()
+    qtbot.wait(50)
+    assert told == ["begun"]
+
+
+def test_once_it_follows_no_longer_no_change_is_looked_at(qtbot, case, followed):
+    """Not even one of just before."""
+    following, told = followed
+    following.start()
+    qtbot.waitUntil(lambda: "found" in told)
+    case.segmentation.paint((5, 5, 5), 3)
+    following.stop()
+    case.segmentation.paint((5, 5, 7), 3)
+    case.viewer.layers.remove(case.segmentation)
+    qtbot.wait(3 * SETTLE_MS)
+    assert told == ["begun", "found"]
 
 
 def test_two_viewers_do_not_disturb_each_other(qtbot, case, shown):

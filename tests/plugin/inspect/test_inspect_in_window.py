@@ -16,6 +16,7 @@ from inspecting import (
     wait_until_found,
 )
 from napari_uncertainty.plugin.inspect.saving import picture
+from showing import destroy
 
 SHAPE = (20, 21, 22)
 
@@ -60,8 +61,7 @@ def test_the_dock_is_closed_and_opened_again(qtbot, make_napari_viewer, rng, tol
         click_row(widget, 1)
         widget.stage.buttons.buttons[view].click()
         if view == "Axial":
-            with qtbot.waitSignal(widget.destroyed):
-                widget.deleteLater()
+            destroy(widget)
         else:
             dock.destroyOnClose()
         qtbot.waitUntil(idle)

@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QCoreApplication, QEvent, Qt, QThreadPool
+from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog
 
 from generated import softmax
@@ -30,6 +30,7 @@ from reviewing import (
     wait_for_review,
     write_case,
 )
+from showing import destroy
 
 POINTS = "case probabilities entropy hotspots"
 
@@ -506,8 +507,7 @@ def test_a_window_that_is_deleted(qtbot, case, files):
     widget.go_to(1)
     widget.judge("fine")
     widget.saving.points.setChecked(True)
-    widget.deleteLater()
-    QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
+    destroy(widget)
     assert desk.opened is None
     assert callbacks(viewer) == before
     assert list(viewer.layers) == layers
@@ -572,8 +572,7 @@ def test_it_is_not_kept_alive(qtbot, case):
     widget.go_to(1)
     gone = weakref.ref(widget)
     widget.stop()
-    widget.deleteLater()
-    QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
+    destroy(widget)
     del widget
 
     def is_gone():

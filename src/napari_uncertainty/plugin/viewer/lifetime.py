@@ -5,9 +5,9 @@ window, Python collects it as garbage, or the program exits. In each of them its
 computations have to stop, and its callbacks, marks and keys have to leave the viewer:
 once, and before anything that they need is gone.
 
-* :func:`end_with` does that. It keeps the parts that have to end, but not the widget, so
-  none of these parts may hold the widget, or Python could never collect it.
-* :func:`weakly` gives a part a method of the widget to call without holding the widget.
+* :func:`end_with` does that. It keeps the parts that have to end, but not the widget,
+  so none of these parts may hold the widget, or Python could never collect it.
+* :func:`weakly` gives a part a method of the widget to call, but not the widget.
 * :class:`Listening` does the same for callbacks on a viewer.
 
 For the same reason no signal of Qt is connected to a lambda or a partial that holds its
@@ -45,8 +45,8 @@ def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], objec
     callable
         Calls them now, if they were not called before.
     """
-    # Python keeps it in a table of its own until it is called, so Qt never finds it half
-    # collected. Garbage collection calls it before anything of the widget is cleared.
+    # Python keeps it in a table of its own until it is called, so Qt never finds it
+    # half collected. Garbage collection calls it before it clears anything.
     finalizer = weakref.finalize(widget, _call_all, ends)
     finalizer.atexit = False
     _finalizers[:] = [*(one for one in _finalizers if one.alive), finalizer]
