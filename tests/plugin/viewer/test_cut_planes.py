@@ -101,6 +101,16 @@ def test_a_class_has_a_border_where_a_map_is_shown_and_is_filled_where_not(viewe
     # Only there, and only in the class.
     assert tuple(color_at(planes, world((1, 2, 4)))[0][:3]) == BLUE
     assert tuple(color_at(planes, world((1, 2, 3)))[0][:3]) == BLUE
+    # Hidden labels have one as long as outlines are shown.
+    labels.visible = False
+    planes.draw()
+    assert tuple(color_at(planes, border)[0][:3]) == BLUE
+    outlines = source.add_points(metadata={METADATA_KEY: {"role": "outline"}}, ndim=3)
+    planes.draw()
+    assert tuple(color_at(planes, border)[0][:3]) != BLUE
+    outlines.visible = False
+    planes.draw()
+    assert tuple(color_at(planes, border)[0][:3]) == BLUE
     planes.stop()
 
 

@@ -132,23 +132,23 @@ def test_a_click_in_any_view_takes_all_views_to_one_voxel(qtbot, viewer, rng, af
         step = max(part.step for part in viewer.dims.range)
         reach = step * pane.viewer.scene.camera.zoom / 2 + 1
         assert np.abs(pane.crosshair.crossing - at).max() <= reach
-        value = value_at(viewer, "scan", views.place)
+        value = value_at(viewer, "scan", views.panes.place)
         index = by_value[value]
         seen.add(index)
         for pane in views.panes.values():
-            assert tuple(pane.crosshair.place) == tuple(views.place)
+            assert tuple(pane.crosshair.place) == tuple(views.panes.place)
             np.testing.assert_allclose(
-                pane.crosshair.seen(views.place), pane.crosshair.crossing
+                pane.crosshair.seen(views.panes.place), pane.crosshair.crossing
             )
         for other in PLANES:
             model = views.panes[other].viewer
-            assert tuple(model.dims.point[-3:]) == tuple(views.place)
+            assert tuple(model.dims.point[-3:]) == tuple(views.panes.place)
             assert value_at(model, "scan", model.dims.point) == value
             if (np.array(index) >= CROP).all():
                 assert value_at(model, "labels", model.dims.point) == value % 251
         ras = apply_affine(affine, index)
-        np.testing.assert_allclose(ras_at(scan, views.place), ras, atol=1e-4)
-        np.testing.assert_allclose(heard[-1], views.place, atol=step)
+        np.testing.assert_allclose(ras_at(scan, views.panes.place), ras, atol=1e-4)
+        np.testing.assert_allclose(heard[-1], views.panes.place, atol=step)
     assert len(seen) == 3
     # A click on a plane in 3D, and a drag, which only turns it.
     solid = views.panes["3D"]
@@ -158,10 +158,10 @@ def test_a_click_in_any_view_takes_all_views_to_one_voxel(qtbot, viewer, rng, af
     pointed_at = np.array(heard[-1])
     drag(solid, at)
     assert np.abs(solid.crosshair.seen(pointed_at) - at).max() <= 1
-    assert np.abs(views.place - pointed_at).max() <= step / 2 + 1e-6
-    place = views.place
+    assert np.abs(views.panes.place - pointed_at).max() <= step / 2 + 1e-6
+    place = views.panes.place
     drag(solid, middle(solid), middle(solid, 40, 5))
-    np.testing.assert_array_equal(views.place, place)
+    np.testing.assert_array_equal(views.panes.place, place)
     # Planes zoom and move together.
     coronal, sagittal = (views.panes[name] for name in ("Coronal", "Sagittal"))
     before = np.array(sagittal.viewer.scene.camera.center)
@@ -169,7 +169,7 @@ def test_a_click_in_any_view_takes_all_views_to_one_voxel(qtbot, viewer, rng, af
     moved = np.array(sagittal.viewer.scene.camera.center) - before
     zoom = sagittal.viewer.scene.camera.zoom
     np.testing.assert_allclose(moved, [0, -30 / zoom, 0], atol=1e-6)
-    np.testing.assert_array_equal(views.place, place)
+    np.testing.assert_array_equal(views.panes.place, place)
     coronal.viewer.scene.camera.zoom = 3 * zoom
     assert viewer.scene.camera.zoom == sagittal.viewer.scene.camera.zoom == 3 * zoom
 
@@ -184,14 +184,14 @@ def test_a_stroke_in_one_view_shows_in_all_and_is_undone_by_a_key_in_another(
     QTest.keyClick(coronal.canvas.canvas.native, "p")
     assert labels.mode == "paint"
     labels.selected_label, labels.brush_size = 3, 2
-    before, place = labels.data.copy(), views.place
+    before, place = labels.data.copy(), views.panes.place
     drag(sagittal, middle(sagittal), middle(sagittal, 0, 20))
     QTest.qWait(20)
-    np.testing.assert_array_equal(views.place, place)  # the brush has the mouse
+    np.testing.assert_array_equal(views.panes.place, place)  # the brush has the mouse
     changed = np.argwhere(labels.data != before)
     assert len(changed)
     assert (labels.data[tuple(changed.T)] == 3).all()
-    x = labels.world_to_data(views.place)[2]
+    x = labels.world_to_data(views.panes.place)[2]
     assert set(changed[:, 2]) == {round(x)}
     for name in PLANES[1:]:
         copy = views.panes[name].viewer.layers[labels.name]
@@ -200,7 +200,7 @@ def test_a_stroke_in_one_view_shows_in_all_and_is_undone_by_a_key_in_another(
     np.testing.assert_array_equal(labels.data, before)
     # A ring around a place is in all views.
     ring = Ring(viewer)
-    ring.show(views.place, 4.0)
+    ring.show(views.panes.place, 4.0)
     for name in ("Coronal", "Sagittal", "3D"):
         assert PLACE_NAME in views.panes[name].viewer.layers
     ring.remove()
@@ -233,8 +233,8 @@ def test_leaving_puts_everything_back(qtbot, case):
     # Somewhere else than before, the view shows that place.
     QTest.mouseClick(button, LEFT)
     ready(qtbot, views)
-    views.go_to(views.place + 4)
-    place = views.place
+    views.panes.go_to(views.panes.place + 4)
+    place = views.panes.place
     QTest.mouseClick(button, LEFT)
     np.testing.assert_array_equal(viewer.dims.point[-3:], place)
     np.testing.assert_array_equal(viewer.scene.camera.center[1:], place[[0, 2]])
@@ -282,7 +282,7 @@ def test_time_is_shared_and_a_flat_image_has_one_view(qtbot, viewer, told):
     names = {pane.crosshair.name for pane in views.panes.values()}
     assert names == {"Axis 0", "Axis 1", "Axis 2", "3D"}
     viewer.dims.set_point(0, 2)
-    views.go_to((4, 1, 3))
+    views.panes.go_to((4, 1, 3))
     model = views.panes["Sagittal"].viewer
     assert model.dims.point == (2, 4, 1, 3)
     assert value_at(model, "moving", model.dims.point[-3:]) == moving[2, 2, 1, 3]

@@ -129,8 +129,9 @@ class CutPlanes(QObject):
     def _listen(self, *_: Any) -> None:
         self._of_layers.stop()
         for layer in self._source.layers:
-            if isinstance(layer, Image | Labels):
-                for name in set(_EVENTS).intersection(layer.events):
+            volume = isinstance(layer, Image | Labels)
+            for name in _EVENTS if volume else ("visible",):
+                if name in layer.events:
                     self._of_layers.to(getattr(layer.events, name), self._draw_soon)
         self._draw_soon()
 
@@ -257,7 +258,7 @@ class CutPlanes(QObject):
                 continue
             if isinstance(layer, Labels):
                 borders.append((layer, np.where(inside, values, 0)))
-                if maps:
+                if maps or not layer.visible:
                     continue  # one hue for two things would say neither
             painted = _colors(layer, values)
             alpha = painted[..., 3:] * (layer.opacity * inside[..., np.newaxis])
@@ -276,14 +277,17 @@ class CutPlanes(QObject):
         return picture
 
     def _is_shown(self, layer: Any) -> bool:
-        info = layer_info(layer)
+        outlined = isinstance(layer, Labels) and any(
+            layer_info(one).get("role") == "outline" and one.visible
+            for one in self._source.layers
+        )
         return bool(
             isinstance(layer, Image | Labels)
-            and layer.visible
+            and (layer.visible or outlined)
             and layer.ndim >= 3
             and not layer.multiscale
             and not getattr(layer, "rgb", False)
-            and info.get("role") not in PER_VIEW
+            and layer_info(layer).get("role") not in PER_VIEW
         )
 
     def _values(
@@ -332,15 +336,14 @@ def foreground(layers: Sequence[Any]) -> Array:
         layer
         for layer in layers
         if isinstance(layer, Image | Labels)
-        and layer.visible
         and layer.ndim >= 3
-        and not layer.multiscale
+        and (layer.visible or isinstance(layer, Labels))
     ]
     # Labels first, and then maps.
     for layer in sorted(volumes, key=lambda one: not isinstance(one, Labels)):
         data = layer.data
         if not isinstance(data, np.ndarray) or data.ndim != 3:
-            continue
+            continue  # lazy, say, or at several scales
         if isinstance(layer, Labels):
             inside = data != 0
         elif layer_info(layer).get("role") == "map":
@@ -406,13 +409,18 @@ def _fine(picture: Array, fine: int) -> Array:
 def _draw_borders(picture: Array, layer: Any, labels: Array, fine: int) -> None:
     """Draw a line between classes, within that of the higher label."""
     colors = np.rint(255 * _colors(layer, labels)).astype(np.uint8)
+    drawn = colors[..., 3] > 0
+    colors[..., 3] = 255
     for axis in (0, 1):
-        one, color = np.moveaxis(labels, axis, 0), np.moveaxis(colors, axis, 0)
-        lines = np.moveaxis(picture, axis, 0)
-        for before, line in ((True, fine - 1), (False, 0)):
-            higher = one[:-1] > one[1:] if before else one[1:] > one[:-1]
-            rows, columns = np.nonzero(higher)
-            rows = rows if before else rows + 1
+        one, color, seen, lines = (
+            np.moveaxis(part, axis, 0) for part in (labels, colors, drawn, picture)
+        )
+        for side, other, line in (
+            (slice(None, -1), slice(1, None), fine - 1),
+            (slice(1, None), slice(None, -1), 0),
+        ):
+            rows, columns = np.nonzero((one[side] > one[other]) & seen[side])
+            rows += side.start or 0
             for pixel in range(fine):
                 at = rows * fine + line, columns * fine + pixel
                 lines[at] = color[rows, columns]

@@ -13,8 +13,6 @@ place for 3D, and needs OpenCV; so it is not built upon.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from typing import Any, NamedTuple
 
 import napari
@@ -33,13 +31,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..inspect.planes import PLANES, on_steps, place_of_interest, plane_of
+from ..inspect.planes import PLANES, place_of_interest, plane_of
 from ..inspect.scenes import UP, VIEW_DIRECTION
 from ..sources import axes_of
-from .crosshair import CrossHair
 from .cut_planes import CutPlanes, around, foreground
 from .lifetime import Listening
 from .linked_layers import LinkedLayers
+from .panes import SOLID, Panes
 
 Array = np.ndarray[Any, Any]
 
@@ -52,24 +50,10 @@ _TIP = (
     "all."
 )
 
-SOLID = "3D"
-
 #: What each of the four has for itself, made of its viewer; it has ``remove()``.
 PARTS: tuple[Callable[[Any], Any], ...] = ()
 
 _EQUAL = [10_000, 10_000]
-
-# How much of a view what is looked at fills, along its tighter side.
-_FILLED, _FILLED_IN_3D = 0.92, 0.95
-
-
-class _Pane(NamedTuple):
-    """One of the four: its name, what it shows, where, and its crosshair."""
-
-    name: str
-    viewer: Any
-    canvas: Any
-    crosshair: CrossHair
 
 
 class _Before(NamedTuple):
@@ -80,17 +64,6 @@ class _Before(NamedTuple):
     center: tuple[float, ...]
     zoom: float
     grid: bool
-
-
-class _At:
-    """A mouse event as if it had happened at a place of the axial plane."""
-
-    def __init__(self, event: Any, position: tuple[float, ...]) -> None:
-        self._event, self.position = event, position
-        self.view_direction, self.is_dragging = None, False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._event, name)
 
 
 class View(QtViewer):  # type: ignore[misc]
@@ -151,8 +124,7 @@ class FourViews(QObject):
         self.shown = False
         #: Who asked for them.
         self.asked_by: Any = None
-        self.panes: dict[str, _Pane] = {}
-        self.planes: CutPlanes | None = None
+        self.panes = Panes(viewer, np.zeros((2, 3)))
         self._links: list[LinkedLayers] = []
         self._parts: list[Any] = []
         # What stands where a canvas is or will be.
@@ -162,9 +134,6 @@ class FourViews(QObject):
         self._before: _Before | None = None
         self._entered_at: tuple[float, ...] = ()
         self._box = np.zeros((2, 3))
-        # What the planes have in the middle.
-        self._middle = np.zeros(3)
-        self._busy = False
         self._listening, self._of_layers = Listening(), Listening()
         self._building: Iterator[None] | None = None
         self._timer = QTimer(self)
@@ -186,16 +155,6 @@ class FourViews(QObject):
     def ready(self) -> bool:
         """Whether all four are there."""
         return self.shown and self._building is None
-
-    @property
-    def place(self) -> Array:
-        """Where the crosshair is, in the world (z, y, x)."""
-        return np.array(self._viewer.dims.point[-3:])
-
-    def go_to(self, place: Any) -> None:
-        """Move the crosshair to a place in the world (z, y, x)."""
-        place = on_steps(self._viewer, np.asarray(place, dtype=float))
-        self._viewer.dims.set_point(range(-3, 0), tuple(map(float, place)))
 
     # -- there and back -------------------------------------------------------
 
@@ -221,9 +180,9 @@ class FourViews(QObject):
             place = found.mean(axis=0)
         leading = dims.ndim - 3
         dims.order = (*range(leading), *(leading + axis for axis in PLANES["Axial"]))
-        self.go_to(place)
+        self.panes = Panes(viewer, self._box)
+        self.panes.go_to(place)
         self._entered_at = dims.point
-        self._middle = self._box.mean(axis=0)
         self._lay_out()
         self._join("Axial", viewer, self._window)
         self._listen()
@@ -242,20 +201,15 @@ class FourViews(QObject):
         self._timer.stop()
         self._listening.stop()
         self._of_layers.stop()
-        if self.planes is not None:
-            self.planes.stop()
+        self.panes.stop()
         for link in self._links:
             link.stop()
         for part in self._parts:
             part.remove()
-        for pane in self.panes.values():
-            pane.crosshair.stop()
         self._take_down()
         self._put_back()
         self._links.clear()
         self._parts.clear()
-        self.panes.clear()
-        self.planes = None
         self.changed.emit(False)
 
     def toggle(self, asked_by: Any = None) -> None:
@@ -370,7 +324,7 @@ class FourViews(QObject):
             self._join(name, view.viewer, view)
             self._put_in(name, view)
         yield
-        self._frame()
+        self.panes.frame()
 
     def _put_in(self, name: str, view: View) -> None:
         """Put a canvas into its room."""
@@ -388,52 +342,18 @@ class FourViews(QObject):
         title = name
         if axes_of(self._viewer.layers) is None and name in PLANES:
             title = f"Axis {PLANES[name][0]}"
-        own = viewer is self._viewer
-        crosshair = CrossHair(viewer, canvas.canvas.native, self._box, title)
-        self.panes[name] = pane = _Pane(name, viewer, canvas, crosshair)
-        crosshair.show_place(self.place)
+        self.panes.join(name, title, viewer, canvas)
         if name == SOLID:
-            self.planes = CutPlanes(self._viewer, viewer, self._box)
-            self.planes.draw()
+            self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
+            planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
-        elif not own:
-            viewer.dims.point = self._viewer.dims.point[-viewer.dims.ndim :]
-            viewer.scene.camera.zoom = self._viewer.scene.camera.zoom
-            self._center(pane)
         self._parts += [part(viewer) for part in PARTS]
-        self._listen_to(pane)
-
-    def _flat(self) -> list[_Pane]:
-        """The planes."""
-        return [pane for pane in self.panes.values() if pane.name != SOLID]
-
-    def _frame(self, *_: Any) -> None:
-        """Let what there is to see fill all views, the planes with one zoom."""
-        size = np.ptp(self._box, axis=0)
-        shares = [_room(pane) / size[_axes(pane)] for pane in self._flat()]
-        self._middle = self._box.mean(axis=0)
-        with self._alone():
-            for pane in self._flat():
-                pane.viewer.scene.camera.zoom = _FILLED * float(np.min(shares))
-                self._center(pane)
-        if self.planes is not None:
-            pane = self.panes[SOLID]
-            camera = pane.viewer.scene.camera
-            camera.center = tuple(self._middle)
-            ends = [pane.crosshair.seen(place) for place in self.planes.vertices]
-            beside = np.abs(ends - _room(pane)[::-1] / 2).max(axis=0)
-            shares = _room(pane)[::-1] / 2 / beside
-            camera.zoom *= _FILLED_IN_3D * float(shares.min())
 
     # -- what is shared -------------------------------------------------------
 
     def _listen(self) -> None:
         viewer, to = self._viewer, self._listening.to
-        to(viewer.dims.events.point, self._moved)
-        to(viewer.dims.events.margin_left, self._moved)
-        to(viewer.dims.events.margin_right, self._moved)
         to(viewer.events.theme, self._show_theme)
-        to(viewer.events.reset_view, self._reset)
         for event in (
             viewer.dims.events.order, viewer.dims.events.ndisplay,
             viewer.canvas.grid.events.enabled, viewer.layers.events.removed,
@@ -448,26 +368,6 @@ class FourViews(QObject):
         for layer in self._viewer.layers:
             self._of_layers.to(layer.events.visible, self._show_sliders)
         self._show_sliders()
-
-    def _listen_to(self, pane: _Pane) -> None:
-        viewer, to = pane.viewer, self._listening.to
-        camera = viewer.scene.camera.events
-        for event in (camera.zoom, camera.center, camera.angles):
-            to(event, pane.crosshair.follow)
-        if pane.name == SOLID:
-            self._listening.to_mouse(viewer.mouse_drag_callbacks, self._press_solid)
-        else:
-            self._listening.to_mouse(viewer.mouse_drag_callbacks, self._press)
-            to(camera.zoom, partial(self._camera_moved, pane))
-            to(camera.center, partial(self._camera_moved, pane))
-            # A drag moves the crosshair, whatever layer is selected.
-            stay = partial(_let_be, viewer.scene.camera)
-            to(camera.mouse_pan, stay)
-            stay()
-        if viewer is not self._viewer:
-            self._listening.to_mouse(viewer.mouse_move_callbacks, self._point)
-            to(viewer.dims.events.point, partial(self._slid, pane))
-            to(viewer.events.status, partial(self._tell_status, pane))
 
     def _look_soon(self, *_: Any) -> None:
         # Whoever shows another view is not done with it yet.
@@ -490,131 +390,9 @@ class FourViews(QObject):
         ):
             self.leave()
 
-    @property
-    def _deaf(self) -> bool:
-        """Whether what happens is done here, or after the last volume was removed."""
-        return self._busy or self._viewer.dims.ndim < 3
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Change views without hearing of it."""
-        before, self._busy = self._busy, True
-        try:
-            yield
-        finally:
-            self._busy = before
-
-    def _moved(self, *_: Any) -> None:
-        """Show in all views the place that the viewer is at."""
-        dims, place = self._viewer.dims, self.place
-        if self._deaf:
-            return
-        with self._alone():
-            for pane in self.panes.values():
-                pane.crosshair.show_place(place)
-                own = pane.viewer.dims
-                if own is not dims:
-                    own.margin_left = dims.margin_left[-own.ndim :]
-                    own.margin_right = dims.margin_right[-own.ndim :]
-                    own.point = dims.point[-own.ndim :]
-            for pane in self._flat():
-                at, room = pane.crosshair.crossing, _room(pane)[::-1]
-                if ((at < 0) | (at > room)).any():
-                    self._middle[_axes(pane)] = place[_axes(pane)]
-            for pane in self._flat():
-                self._center(pane)
-
-    def _slid(self, pane: _Pane, *_: Any) -> None:
-        """A slider of another view was moved."""
-        if not self._deaf:
-            point = pane.viewer.dims.point
-            self._viewer.dims.set_point(range(-len(point), 0), point)
-
-    def _camera_moved(self, pane: _Pane, *_: Any) -> None:
-        """Zoom and move all planes like the one that was moved."""
-        if self._deaf:
-            return
-        camera, axes = pane.viewer.scene.camera, _axes(pane)
-        self._middle[axes] = camera.center[-2:]
-        if np.allclose(self._middle[axes], self.place[axes]):
-            self._middle = self.place  # somebody went there
-        with self._alone():
-            for other in self._flat():
-                if other is not pane:
-                    other.viewer.scene.camera.zoom = camera.zoom
-                    self._center(other)
-
-    def _center(self, pane: _Pane) -> None:
-        center = self._middle[_axes(pane)]
-        if not np.allclose(pane.viewer.scene.camera.center[-2:], center):
-            pane.viewer.scene.camera.center = tuple(map(float, center))
-
-    def _reset(self, *_: Any) -> None:
-        if self.ready and not self._deaf:
-            self._frame()
-
     def _show_theme(self, *_: Any) -> None:
         for pane in self.panes.values():
             pane.viewer.theme = self._viewer.theme
-
-    # -- the mouse ------------------------------------------------------------
-
-    def _press(self, viewer: Any, event: Any) -> Iterator[None]:
-        """Move the crosshair by a click or a drag; with Shift, move the picture."""
-        active = self._viewer.layers.selection.active
-        with_tool = active is not None and str(active.mode) != "pan_zoom"
-        held = set(event.modifiers)
-        if event.button != 1 or with_tool or held - {"Shift"}:
-            return
-        camera = viewer.scene.camera
-        start, center = np.array(event.pos), np.array(camera.center[-2:])
-        while True:
-            if held:
-                offset = (np.array(event.pos) - start)[::-1] / camera.zoom
-                camera.center = tuple(map(float, center - offset))
-            else:
-                self._visit(event, event.position[-3:])
-            yield
-            if event.type != "mouse_move":
-                return
-
-    def _press_solid(self, _viewer: Any, event: Any) -> Iterator[None]:
-        """Move the crosshair to where a click meets a plane; a drag turns the view."""
-        start, position = np.array(event.pos), event.position
-        along = event.view_direction
-        yield
-        while event.type == "mouse_move":
-            yield
-        hit = self._hit(position, along)
-        if hit is not None and np.abs(np.array(event.pos) - start).max() <= 2:
-            self._visit(event, hit)
-
-    def _visit(self, event: Any, place: Any) -> None:
-        self.go_to(place)
-        self._read(event, place)
-
-    def _point(self, viewer: Any, event: Any) -> None:
-        """Let all who watch the pointer read what is under it."""
-        place: Any = event.position[-3:]
-        if viewer.dims.ndisplay == 3:
-            place = self._hit(event.position, event.view_direction)
-        if place is not None:
-            self._read(event, place)
-
-    def _read(self, event: Any, place: Any) -> None:
-        viewer = self._viewer
-        at = (*viewer.dims.point[:-3], *map(float, place))
-        viewer.cursor.position = at
-        for callback in list(viewer.mouse_move_callbacks):
-            callback(viewer, _At(event, at))
-
-    def _hit(self, position: Any, along: Any) -> Array | None:
-        if self.planes is None or along is None:
-            return None
-        return self.planes.hit(np.array(position[-3:]), np.array(along[-3:]))
-
-    def _tell_status(self, pane: _Pane, *_: Any) -> None:
-        self._viewer.status = pane.viewer.status
 
 
 class FourViewsButton(QPushButton):
@@ -710,23 +488,7 @@ def _is_mark(layer: Any) -> bool:
     return not isinstance(layer, Image | Labels)
 
 
-def _axes(pane: _Pane) -> list[int]:
-    """Axes of z, y, x that a plane shows, down and right."""
-    return list(PLANES[pane.name][1:])
-
-
-def _room(pane: _Pane) -> Array:
-    """Height and width of a view in pixels."""
-    canvas = pane.canvas.canvas.native
-    return np.array([canvas.height(), canvas.width()])
-
-
 def _small(*widgets: Any) -> None:
     """Let widgets be as narrow as they have to."""
     for widget in widgets:
         widget.setMinimumWidth(1)
-
-
-def _let_be(camera: Any, *_: Any) -> None:
-    if camera.mouse_pan:
-        camera.mouse_pan = False
