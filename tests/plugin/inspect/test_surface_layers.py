@@ -81,7 +81,7 @@ def case(on_tilted_grid):
 
 
 def show(case, enclosed=ENCLOSED, appearance=COLORS, shares=None, **options):
-    options = {"opacity": 1.0, "shell": True, "bar": True} | options
+    options = {"opacity": 1.0, "bar": True} | options
     return case.surfaces.show(enclosed, NAMES, appearance, shares, **options)
 
 
