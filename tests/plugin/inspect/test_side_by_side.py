@@ -11,7 +11,10 @@ from napari_uncertainty.plugin.inspect.planes import show_plane
 from napari_uncertainty.plugin.inspect.side_by_side import SideBySide
 from napari_uncertainty.plugin.layers import METADATA_KEY
 
-GLOW = Colormap([[0, 0, 0, 0], [1, 0, 0, 1]], name="glow")
+GLOW = {
+    "rendering": "average",
+    "colormap": Colormap([[0, 0, 0, 0], [1, 0, 0, 1]], name="glow"),
+}
 CORNERS = np.array([[2.0, 3.0, 4.0], [12.0, 17.0, 20.0]])
 
 
@@ -133,7 +136,7 @@ def test_in_3d_each_panel_is_a_volume_and_back_in_2d_a_slice(case):
         assert case.columns() == [["scan"], ["labels"], ["map"]]
         assert {layer.depiction for layer in case.panels} == {"volume"}
         # What is certain does not hide what is behind it.
-        assert case.map.colormap == GLOW
+        assert case.map.colormap == GLOW["colormap"]
         np.testing.assert_allclose(camera.center, CORNERS.mean(axis=0))
         size = np.ptp(CORNERS, axis=0).max() * camera.zoom
         assert 0.5 < size / 600 < 1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Surface
-from napari.utils.colormaps import Colormap
 
 from ..layers import layer_info
 from ..viewer.in_3d import in_3d, on_plane, without_air
@@ -89,9 +88,9 @@ class Scenes:
         _stack(self._viewer.layers, surfaces, on_top=True)
 
     def show_glow(
-        self, scan: Any, shown: Any, hulls: Sequence[Any], colormap: Colormap
+        self, scan: Any, shown: Any, hulls: Sequence[Any], glow: Mapping[str, Any]
     ) -> None:
-        """The largest values of the map along each line of sight, and a faint scan.
+        """The map as it glows along each line of sight, and a faint scan.
 
         Parameters
         ----------
@@ -99,8 +98,8 @@ class Scenes:
             The scan, and the map.
         hulls : sequence of Surface, and Points
             Faint surfaces of classes, and their names.
-        colormap : Colormap
-            Of the map.
+        glow : mapping of str to object
+            Attributes of the map, such as its colormap.
         """
         wanted = self._only([scan, shown, *hulls])
         look = {
@@ -110,7 +109,7 @@ class Scenes:
         }
         if scan is not None:
             wanted += _with(scan, opacity=CONTEXT_OPACITY, **look)
-        look |= {"interpolation3d": "linear", "colormap": colormap}
+        look |= {"interpolation3d": "linear", **glow}
         self._show([*wanted, *_with(shown, **look)])
         # Drawn first, or hulls would veil what glows behind them.
         surfaces = [layer for layer in hulls if isinstance(layer, Surface)]

@@ -43,14 +43,14 @@ class SideBySide:
         self._arranged: list[Any] = []
         self._panels: list[Any] = []
         self._titles: list[str] = []
-        self._glow: Colormap | None = None
+        self._glow: Mapping[str, Any] = {}
         self.shown = False
 
     def show(
         self,
         panels: Mapping[str, Any],
         corners: Any = None,
-        glow: Colormap | None = None,
+        glow: Mapping[str, Any] | None = None,
     ) -> None:
         """Show these layers from left to right, and no others.
 
@@ -60,12 +60,12 @@ class SideBySide:
             From left to right, with their titles.
         corners : ndarray, shape (2, n), or None
             Two opposite corners of what is to fill each panel.
-        glow : Colormap or None
-            Of the map in 3D, where it is seen through.
+        glow : mapping of str to object, or None
+            Attributes of the map in 3D, where one sees through it.
         """
         self.hide()
         viewer, changes = self._viewer, self._changes
-        self._panels, self._glow = list(panels.values()), glow
+        self._panels, self._glow = list(panels.values()), dict(glow or {})
         self._order = list(viewer.layers)
         _arrange(viewer.layers, self._panels)
         self._arranged = list(viewer.layers)
@@ -130,8 +130,8 @@ class SideBySide:
             if layer_info(layer).get("role") != "map":
                 continue
             before = self._of_display.before(layer, "colormap")
-            colormap = self._glow if solid and self._glow else _opaque(before)
-            wanted.append((layer, "colormap", colormap))
+            look = {"colormap": _opaque(before)} | (self._glow if solid else {})
+            wanted += [(layer, name, value) for name, value in look.items()]
         self._of_display.become(wanted)
 
     def _write(self, titles: Sequence[str]) -> None:

@@ -181,9 +181,7 @@ class Stage:
             self._scenes.show_surface(scan, self._surface_layers())
         elif name == "Glow":
             hulls = self._surface_layers() if self._with_surfaces(name) else []
-            glow = self._appearance[0].of_glow(self._subject.undecided)
-            self._appearance[0].put_limits_on(shown)
-            self._scenes.show_glow(scan, shown, hulls, instead(glow))
+            self._scenes.show_glow(scan, shown, hulls, self._glow())
         elif name == "Cut-away":
             layers = self._surface_layers()
             planes = [scan, self._subject.segmentation, shown]
@@ -233,6 +231,16 @@ class Stage:
     def _color_map(self) -> None:
         if self._subject is not None and self._appearance[0] is not None:
             self._appearance[0].put_on(self._subject.layer)
+
+    def _glow(self) -> dict[str, Any]:
+        """Attributes of the map where one sees through it in 3D."""
+        assert self._subject is not None
+        values = self._subject.source.values
+        if values.ndim != 3:
+            return {}
+        look: dict[str, Any] = self._appearance[0].glow(values, self._subject.undecided)
+        instead(look["colormap"])
+        return look
 
     def _enclosed(self) -> list[Enclosed]:
         """A surface for each chosen class in a hull, or the whole foreground."""
@@ -302,9 +310,7 @@ class Stage:
         in_3d = self._preset in ("3D", *PRESETS)
         if self._preset:
             self.show_scene("")
-        assert self._subject is not None
-        glow = self._appearance[0].of_glow(self._subject.undecided)
-        self._panels.show(self._panel_layers(), self.corners(), instead(glow))
+        self._panels.show(self._panel_layers(), self.corners(), self._glow())
         self.buttons.show_side_by_side(True)
         if in_3d:
             self.show_scene("3D")

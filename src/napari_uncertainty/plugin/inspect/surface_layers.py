@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 SHELL_OPACITY = 0.1
 
 #: Opacity of a hull in the colour of its class, which is seen twice at its edge.
-TINT_OPACITY = 0.22
+TINT_OPACITY = 0.25
 
 # How far a hull is from its surface, and the edges between classes from theirs, in voxels.
 _HULL, _EDGE = 1.2, 0.25
@@ -200,7 +200,7 @@ class SurfaceLayers:
             name="edges of classes" if edges else f"{_title(enclosed, names)} hull",
             role="tint",
             shading="none",
-            blending="translucent" if edges else "translucent_no_depth",
+            blending="translucent",
             vertex_colors=_colors(labels, self._subject.colors_of(np.unique(labels))),
         )
 

@@ -28,7 +28,7 @@ PRESETS = ("Surface", "Glow", "Cut-away")
 _TIPS = {
     "Surface": "The boundary of the selected classes, or of the whole foreground, "
     "coloured by the uncertainty just around it.",
-    "Glow": "The largest uncertainty along each line of sight, before a faint scan.",
+    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
     "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
     "3D": "A plane through all layers in 3D, as napari's own button shows them.",
     "Side by side": "Scan, segmentation and uncertainty next to each other.",

@@ -74,7 +74,8 @@ class ColorBarTitle:
         for event in (layers.inserted, layers.removed, layers.reordered):
             # A function, which the viewer keeps, and this with it.
             event.connect(lambda *_: self.update())
-        viewer.canvas.grid.events.enabled.connect(lambda *_: self._write())
+        for event in (viewer.canvas.grid.events.enabled, viewer.dims.events.ndisplay):
+            event.connect(lambda *_: self._write())
 
     def update(self) -> None:
         """Follow the layers that there are now."""
@@ -82,6 +83,8 @@ class ColorBarTitle:
         for layer in self._layers():
             self._of_layers.to(layer.events.visible, self._write)
             self._of_layers.to(layer.colorbar.events.visible, self._write)
+            if hasattr(layer, "rendering"):
+                self._of_layers.to(layer.events.rendering, self._write)
         self._write()
 
     def _layers(self) -> list[Any]:
@@ -94,7 +97,7 @@ class ColorBarTitle:
 
     def _write(self, *_: Any) -> None:
         shown = [
-            title_of(layer)
+            title_of(layer, self._viewer.dims.ndisplay)
             for layer in self._layers()
             if layer.visible and layer.colorbar.visible
         ]
@@ -109,9 +112,18 @@ class ColorBarTitle:
             self._tiling.undo()
 
 
-def title_of(layer: Any) -> str:
-    """Return measure and unit of a map or a surface: ``entropy (bits)``."""
+def title_of(layer: Any, ndisplay: int = 2) -> str:
+    """Return measure and unit of a map or a surface: ``entropy (bits)``.
+
+    Parameters
+    ----------
+    layer : Image or Surface
+        A map, or a surface with its values.
+    ndisplay : int
+        Number of axes that are shown; in 3D a map may be shown as a mean.
+    """
     info = layer_info(layer)
-    unit = info.get("unit", "")
-    title = ALL_MEASURES[info["measure"]].title
+    title, unit = ALL_MEASURES[info["measure"]].title, info.get("unit", "")
+    if ndisplay == 3 and getattr(layer, "rendering", "") == "average":
+        title = f"mean {title} along\nthe line of sight"
     return f"{title} ({unit})" if unit else title
