@@ -12,7 +12,7 @@ place for 3D, and needs OpenCV; so it is not built upon.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import napari
@@ -32,11 +32,12 @@ from qtpy.QtWidgets import (
 )
 
 from ..inspect.planes import PLANES, place_of_interest, plane_of
-from ..inspect.scenes import UP, VIEW_DIRECTION
 from ..sources import axes_of
 from .cut_planes import CutPlanes, around, foreground
+from .in_3d import UP, VIEW_DIRECTION
 from .lifetime import Listening
 from .linked_layers import LinkedLayers
+from .outlines import ClassOutlines
 from .panes import SOLID, Panes
 
 Array = np.ndarray[Any, Any]
@@ -49,9 +50,6 @@ _TIP = (
     "hold Shift and drag to move the picture. What is painted in one plane shows in "
     "all."
 )
-
-#: What each of the four has for itself, made of its viewer; it has ``remove()``.
-PARTS: tuple[Callable[[Any], Any], ...] = ()
 
 _EQUAL = [10_000, 10_000]
 
@@ -347,7 +345,8 @@ class FourViews(QObject):
             self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
             planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
-        self._parts += [part(viewer) for part in PARTS]
+        elif viewer is not self._viewer:
+            self._parts.append(ClassOutlines(viewer, named=False))
 
     # -- what is shared -------------------------------------------------------
 

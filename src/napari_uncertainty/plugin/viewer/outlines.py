@@ -157,9 +157,11 @@ class ClassOutlines:
     ----------
     viewer : ViewerModel
         It is held weakly.
+    named : bool
+        Whether the view has a legend of the classes.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, named: bool = True) -> None:
         self._of = ref(viewer)
         self._layer: Any = None
         self._dismissed = self._updating = False
@@ -169,7 +171,7 @@ class ClassOutlines:
         self._outlined: Any = None
         # Opacity of the segmentation where it is filled, while it is not.
         self._fill: float | None = None
-        self.legend = ClassLegend(viewer)
+        self.legend = ClassLegend(viewer) if named else None
         self._of_classes, self._of_viewer = Listening(), Listening()
         layers, dims = viewer.layers.events, viewer.dims.events
         for event in (
@@ -201,7 +203,7 @@ class ClassOutlines:
         self._selected = frozenset(labels)
         self.update()
 
-    def stop(self) -> None:
+    def remove(self) -> None:
         """Take the outlines away for good, with the classes filled as before."""
         self._of_viewer.stop()
         self._take_away()
@@ -241,14 +243,19 @@ class ClassOutlines:
         if self._layer is None or self._layer.visible:
             self._at = _place(viewer)
             self._draw(viewer, found, labels)
-        there = np.unique(labels.values)
-        self.legend.show(
-            {
-                int(label): (found.names.get(int(label), f"label {label}"),
-                             found.colormap.map(int(label)))
-                for label in there if label != 0
-            }
-        )  # fmt: skip
+        self._name(found, labels)
+
+    def _name(self, found: _Classes | None, labels: Slice | None) -> None:
+        """Name the classes of a slice in the view, or none."""
+        if self.legend is None:
+            return
+        named = {}
+        if found is not None and labels is not None:
+            for label in map(int, np.unique(labels.values)):
+                name = found.names.get(label, f"label {label}")
+                named[label] = name, found.colormap.map(label)
+        named.pop(0, None)
+        self.legend.show(named)
 
     def _outline(self, layer: Any) -> None:
         """Leave filling a segmentation, and follow it."""
@@ -272,7 +279,7 @@ class ClassOutlines:
             self._outlined.opacity = self._fill
         self._outlined = self._fill = None
         self._shown = ()
-        self.legend.show({})
+        self._name(None, None)
         layer, self._layer = self._layer, None
         viewer = self._of()
         if layer is not None and viewer is not None and layer in viewer.layers:
