@@ -44,10 +44,17 @@ def imports(folder):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(node.module)
+            elif isinstance(node, ast.Call) and _name(node.func) == "find_spec":
+                # Only its files are read.
+                found.add(node.args[0].value)
     own = {part for module in modules for part in module.relative_to(ROOT).parts}
     own = {name.removesuffix(".py") for name in own}
     names = {name.partition(".")[0] for name in found}
     return names - own - set(sys.stdlib_module_names) - {"napari_uncertainty"}
+
+
+def _name(function):
+    return getattr(function, "id", getattr(function, "attr", None))
 
 
 def brought_by(names):
