@@ -93,9 +93,7 @@ class Meshes:
 
         self._jobs.append(
             Job(
-                partial(
-                    _iter_shells, self._labels, self._values, self.missing(wanted)
-                ),
+                partial(_iter_shells, self._labels, self._values, self.missing(wanted)),
                 on_progress=on_progress,
                 on_end=on_end,
                 on_result=made,

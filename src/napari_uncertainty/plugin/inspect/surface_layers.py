@@ -169,9 +169,7 @@ class SurfaceLayers:
         self._layers[kind] = enclosed, layer
         return layer
 
-    def _surface(
-        self, enclosed: tuple[Enclosed, ...], names: Mapping[int, str]
-    ) -> Any:
+    def _surface(self, enclosed: tuple[Enclosed, ...], names: Mapping[int, str]) -> Any:
         mesh = _joined([self._world(one) for one in enclosed])
         return self._add(
             mesh,

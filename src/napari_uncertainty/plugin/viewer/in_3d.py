@@ -19,7 +19,6 @@ from ..inspect.changes import Changes, Wanted
 from ..inspect.cut import Cut
 from ..inspect.listening import Listening
 from ..inspect.planes import fit
-from ..layers import layer_info
 from ..selection import rank_for_map, role_of
 
 Array = np.ndarray[Any, Any]
@@ -137,8 +136,10 @@ class In3D:
             viewer.dims.ndisplay = 3
             corners, framed = self._box(), self._framed
             self._framed = corners, viewer.canvas.grid.enabled
-            if self._solid is not None and framed[1] == self._framed[1] and _alike(
-                corners, framed[0]
+            if (
+                self._solid is not None
+                and framed[1] == self._framed[1]
+                and _alike(corners, framed[0])
             ):
                 self._aim(*self._solid[:3])
                 return
