@@ -20,8 +20,8 @@ _EDGES = {2: ("left", "right"), 3: ("left", "center", "right")}
 
 _TITLE_SIZE = 11
 
-# A title stands above the letter below the middle panel, and above that of a colour bar,
-# which in a grid is at the bottom, too.
+# A title stands above the letter below the middle panel, and above that of a colour
+# bar, which in a grid is at the bottom, too.
 _RAISED = "{}\n "
 
 
@@ -130,7 +130,7 @@ class SideBySide:
             if layer_info(layer).get("role") != "map":
                 continue
             before = self._of_display.before(layer, "colormap")
-            look = {"colormap": _opaque(before)} | (self._glow if solid else {})
+            look = {"colormap": _opaque(before), **(self._glow if solid else {})}
             wanted += [(layer, name, value) for name, value in look.items()]
         self._of_display.become(wanted)
 

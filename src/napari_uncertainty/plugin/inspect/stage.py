@@ -141,7 +141,7 @@ class Stage:
         return shown
 
     def name_at(self, place: Array) -> str:
-        """The class of the surface at a place in the world; empty where there is none."""
+        """The class of the surface at a place in the world; empty without one."""
         if self._surfaces is None or self._subject is None or len(place) < 3:
             return ""
         label = self._surfaces.label_at(place[-3:])

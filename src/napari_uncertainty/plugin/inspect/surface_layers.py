@@ -29,7 +29,7 @@ SHELL_OPACITY = 0.1
 #: Opacity of a hull in the colour of its class, which is seen twice at its edge.
 TINT_OPACITY = 0.25
 
-# How far a hull is from its surface, and the edges between classes from theirs, in voxels.
+# How far a hull is from its surface, and edges between classes from theirs, in voxels.
 _HULL, _EDGE = 1.2, 0.25
 
 _GRAY = (190, 190, 190)
@@ -131,7 +131,7 @@ class SurfaceLayers:
             self._remove(kind)
 
     def label_at(self, place: Array) -> int | None:
-        """The class of the surface at a place in the world; None where there is none."""
+        """The class of the surface at a place in the world; None without one."""
         those, layer = self._layers.get("surface", ((), None))
         if layer is None or layer not in self._viewer.layers:
             return None

@@ -272,7 +272,7 @@ class InspectWidget(Docked):
         QToolTip.showText(QCursor.pos(), name)
 
     def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
-        """Go to the place of a surface or cut that is clicked; a drag turns the view."""
+        """Go to the place of a surface or cut that is clicked; a drag turns all."""
         if self._probe is None or self._viewer.dims.ndisplay != 3 or event.modifiers:
             return
         start = np.array(event.pos)

@@ -1,11 +1,11 @@
-"""Titles of colour bars, which napari's have not: measure and unit, as *entropy (bits)*.
+"""Titles of colour bars, which napari's have not: measure and unit, *entropy (bits)*.
 
 They also keep napari 0.9 alive where OpenGL is done in software. A colour bar is drawn
-with smooth lines, and vispy leaves the line smoothing of OpenGL switched on. If the layer
-goes, and with it the program of these lines, Mesa's software renderer has no program for
-smooth lines until another one is chosen; where the same program is drawn in each frame,
-as with a scan alone, none ever is, and the next change of the window's size ends the
-process. A text in a box is two programs, drawn after all layers in each frame.
+with smooth lines, and vispy leaves the line smoothing of OpenGL switched on. If the
+layer goes, and with it the program of these lines, Mesa's software renderer has no
+program for smooth lines until another one is chosen; where the same program is drawn in
+each frame, as with a scan alone, none ever is, and the next change of the window's size
+ends the process. A text in a box is two programs, drawn after all layers in each frame.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A viewer's way to 3D and back: the camera, a cut as the first picture, all put back.
 
-napari shows volumes in 3D as the largest values along each line of sight. Of a map that is
-a block that hides scan and labels; on a plane through them all three are seen at once.
+napari shows volumes in 3D as the largest values along each line of sight. Of a map that
+is a block that hides scan and labels; on a plane through them all three are seen.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ class In3D:
         ]
 
     def _place(self) -> Array:
-        """The place that is cut: that of the slices, or the middle of the foreground."""
+        """The place that is cut: that of the slices, or the foreground's middle."""
         place, corners = np.array(self._viewer.dims.point[-3:]), self._box()
         if corners is None:
             return place
