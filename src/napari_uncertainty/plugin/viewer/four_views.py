@@ -183,6 +183,7 @@ class FourViews(QObject):
         self.panes = Panes(viewer, self._box)
         self.panes.go_to(place)
         self._entered_at = dims.point
+        self.panes.start()
         self._lay_out()
         self._join("Axial", viewer, self._window)
         self._listen()
@@ -342,11 +343,12 @@ class FourViews(QObject):
         title = name
         if axes_of(self._viewer.layers) is None and name in PLANES:
             title = f"Axis {PLANES[name][0]}"
-        self.panes.join(name, title, viewer, canvas)
         if name == SOLID:
+            # Before anybody follows this view, for its first layer moves it.
             self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
             planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
+        self.panes.join(name, title, viewer, canvas)
         self._parts += [part(viewer) for part in PARTS]
 
     # -- what is shared -------------------------------------------------------
