@@ -268,6 +268,7 @@ def test_leaving_puts_everything_back(qtbot, case):
 def test_time_is_shared_and_a_flat_image_has_one_view(qtbot, viewer, told):
     button = FourViewsButton(viewer)
     qtbot.addWidget(button)
+    button.show()
     viewer.add_image(np.zeros((8, 9)), name="flat")
     assert (button.isEnabled(), button.toolTip()) == (False, NEEDS_3D)
     toggle_four_views(viewer)

@@ -181,6 +181,7 @@ class FourViews(QObject):
         self.panes = Panes(viewer, self._box)
         self.panes.go_to(place)
         self._entered_at = dims.point
+        self.panes.start()
         self._lay_out()
         self._join("Axial", viewer, self._window)
         self._listen()
@@ -340,13 +341,14 @@ class FourViews(QObject):
         title = name
         if axes_of(self._viewer.layers) is None and name in PLANES:
             title = f"Axis {PLANES[name][0]}"
-        self.panes.join(name, title, viewer, canvas)
         if name == SOLID:
+            # Before anybody follows this view, for its first layer moves it.
             self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
             planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
         elif viewer is not self._viewer:
             self._parts.append(ClassOutlines(viewer, named=False))
+        self.panes.join(name, title, viewer, canvas)
 
     # -- what is shared -------------------------------------------------------
 

@@ -63,10 +63,13 @@ class Panes(dict[str, Pane]):
         self._middle = box.mean(axis=0)
         self._busy = False
         self._listening = Listening()
-        dims = viewer.dims.events
+
+    def start(self) -> None:
+        """Follow the viewer."""
+        dims = self._viewer.dims.events
         for event in (dims.point, dims.margin_left, dims.margin_right):
             self._listening.to(event, self._moved)
-        self._listening.to(viewer.events.reset_view, self._reset)
+        self._listening.to(self._viewer.events.reset_view, self._reset)
 
     def join(self, name: str, title: str, viewer: Any, canvas: Any) -> None:
         """Let a view take part in all that is shared.
@@ -92,6 +95,7 @@ class Panes(dict[str, Pane]):
         self._listening.stop()
         if self.planes is not None:
             self.planes.stop()
+            self.planes = None
         for pane in self.values():
             pane.crosshair.stop()
         self.clear()
@@ -119,7 +123,7 @@ class Panes(dict[str, Pane]):
             for pane in self._flat():
                 pane.viewer.scene.camera.zoom = _FILLED * float(np.min(shares))
                 self._center(pane)
-        if self.planes is not None:
+        if self.planes is not None and SOLID in self:
             pane = self[SOLID]
             camera = pane.viewer.scene.camera
             camera.center = tuple(self._middle)
@@ -145,9 +149,9 @@ class Panes(dict[str, Pane]):
             stay = partial(_let_be, viewer.scene.camera)
             to(camera.mouse_pan, stay)
             stay()
+            to(viewer.dims.events.point, partial(self._slid, pane))
         if viewer is not self._viewer:
             self._listening.to_mouse(viewer.mouse_move_callbacks, self._point)
-            to(viewer.dims.events.point, partial(self._slid, pane))
             to(viewer.events.status, partial(self._tell_status, pane))
 
     @property
@@ -185,9 +189,9 @@ class Panes(dict[str, Pane]):
                 self._center(pane)
 
     def _slid(self, pane: Pane, *_: Any) -> None:
-        """A slider of another view was moved."""
-        if not self._deaf:
-            point = pane.viewer.dims.point
+        """Another plane was moved by itself, as the mouse wheel does with Ctrl."""
+        point = pane.viewer.dims.point
+        if not self._deaf and pane.viewer is not self._viewer:
             self._viewer.dims.set_point(range(-len(point), 0), point)
 
     def _camera_moved(self, pane: Pane, *_: Any) -> None:
