@@ -157,14 +157,24 @@ def test_lines_follow_the_slices(case):
         assert np.abs(end - begin).sum() == pytest.approx(sum(lines.values()))
 
 
-def test_the_segmentation_is_filled_again_without_a_map(case):
+def test_the_segmentation_is_filled_again_without_a_map(qtbot, case):
     assert case.labels.opacity == 0
     assert case.labels.visible
     assert case.labels.editable
     case.viewer.layers.remove(case.map)
-    assert case.layer is None
+    qtbot.waitUntil(lambda: case.layer is None)
     assert case.labels.opacity == pytest.approx(0.4)
     assert not case.legend()
+
+
+def test_all_layers_can_be_deleted_together(qtbot, case):
+    layers = case.viewer.layers
+    layers.selection.update(layers)
+    layers.remove_selected()
+    assert len(layers) == 0
+    assert case.labels.opacity == pytest.approx(0.4)
+    qtbot.wait(20)
+    assert len(layers) == 0
 
 
 @pytest.mark.parametrize("change", ["3D", "grid"])

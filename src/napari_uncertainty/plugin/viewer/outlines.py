@@ -8,7 +8,7 @@ which takes less than a millisecond.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
@@ -16,6 +16,8 @@ import numpy as np
 from napari.components.overlays import TextOverlay
 from napari.layers import Image, Labels
 from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
 
 from ..colors import label_colormap
 from ..inspect.changes import selection_kept
@@ -24,7 +26,7 @@ from ..layers import METADATA_KEY, layer_info
 from ..map_layer import PREDICTION
 from ..selection import rank_for_map, role_of
 from ..sources import ORIGINAL
-from .lifetime import Listening
+from .lifetime import Listening, weakly
 
 Array = np.ndarray[Any, Any]
 
@@ -164,23 +166,28 @@ class ClassOutlines:
     def __init__(self, viewer: Any, named: bool = True) -> None:
         self._of = ref(viewer)
         self._layer: Any = None
-        self._dismissed = self._updating = False
+        self._dismissed = self._updating = self._others_go = False
+        # Layers of lines that are still to be removed.
+        self._left: list[Any] = []
         self._selected: frozenset[int] = frozenset()
         self._shown: tuple[Any, ...] = ()
         self._at: tuple[Any, ...] = ()
         self._outlined: Any = None
         # Opacity of the segmentation where it is filled, while it is not.
         self._fill: float | None = None
+        self._filled_before: Callable[[], Any] = _nothing
         self.legend = ClassLegend(viewer) if named else None
         self._of_classes, self._of_viewer = Listening(), Listening()
         layers, dims = viewer.layers.events, viewer.dims.events
         for event in (
-            layers.inserted, layers.removed, layers.reordered,
-            viewer.layers.selection.events.active,
+            layers.inserted, layers.reordered,
             dims.point, dims.order, dims.ndisplay,
             viewer.canvas.grid.events.enabled, viewer.scene.camera.events.zoom,
         ):  # fmt: skip
             self._of_viewer.to(event, self.update)
+        # The second, too, comes while layers are removed.
+        for event in (layers.removed, viewer.layers.selection.events.active):
+            self._of_viewer.to(event, self._follow_removal)
 
     @property
     def filled(self) -> bool:
@@ -263,7 +270,8 @@ class ClassOutlines:
         events = [layer.events.visible, layer.events.data]
         if isinstance(layer, Labels):
             events += [layer.events.labels_update, layer.events.colormap]
-            self._fill, layer.opacity = layer.opacity, 0.0
+            if self._filled_before() is not layer:
+                self._fill, layer.opacity = layer.opacity, 0.0
         events += [
             getattr(layer.events, name)
             for name in ("scale", "translate", "rotate", "shear", "affine")
@@ -275,15 +283,43 @@ class ClassOutlines:
 
     def _take_away(self) -> None:
         self._of_classes.stop()
+        if isinstance(self._outlined, Labels):
+            # What somebody has filled is so in the next 2D view, too.
+            filled = self._outlined.opacity > 0
+            self._filled_before = ref(self._outlined) if filled else _nothing
         if self._fill is not None and self._outlined.opacity == 0:
             self._outlined.opacity = self._fill
         self._outlined = self._fill = None
         self._shown = ()
         self._name(None, None)
-        layer, self._layer = self._layer, None
-        viewer = self._of()
-        if layer is not None and viewer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
+        if self._layer is not None:
+            self._left.append(self._layer)
+            self._layer = None
+        if self._others_go and QApplication.instance() is not None:
+            for layer in self._left:
+                layer.visible = False
+            QTimer.singleShot(0, weakly(self._remove_left))
+        else:
+            self._remove_left()
+
+    def _remove_left(self) -> None:
+        viewer, left = self._of(), self._left
+        self._left = []
+        for layer in left if viewer is not None else ():
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
+
+    def _follow_removal(self, *_: Any) -> None:
+        """Outline what the viewer shows while layers may be removed from it.
+
+        Whoever removes several layers does not expect that one of them has gone by
+        itself, so that the lines are removed afterwards.
+        """
+        self._others_go = True
+        try:
+            self.update()
+        finally:
+            self._others_go = False
 
     def _draw(self, viewer: Any, found: _Classes, labels: Slice) -> None:
         pixels = viewer.scene.camera.zoom * labels.voxel
@@ -334,6 +370,10 @@ class ClassOutlines:
             if abs(width / step - layer.edge_width) > 0.05 * layer.edge_width:
                 layer.edge_width = width / step
         _raise_above_images(viewer.layers, layer)
+
+
+def _nothing() -> None:
+    return None
 
 
 class _Classes(NamedTuple):
