@@ -52,7 +52,9 @@ def layer_state(layer):
         parts["plane"] = layer.plane.model_dump()
     planes = layer.experimental_clipping_planes
     return {
-        **state, **parts, "kind": kind, "data": layer.data, "layer": id(layer),
+        **state, **parts, "kind": kind, "data": layer.data,
+        # Outlines of classes may be made anew.
+        "layer": kind == "vectors" or id(layer),
         "clipped": [plane.model_dump() for plane in planes],
     }  # fmt: skip
 

@@ -96,8 +96,9 @@ class ColorBarTitle:
         ]
 
     def _write(self, *_: Any) -> None:
+        grid = bool(self._viewer.canvas.grid.enabled)
         shown = [
-            title_of(layer, self._viewer.dims.ndisplay)
+            title_of(layer, self._viewer.dims.ndisplay, short=grid)
             for layer in self._layers()
             if layer.visible and layer.colorbar.visible
         ]
@@ -105,14 +106,14 @@ class ColorBarTitle:
         overlay.text = "\n".join(dict.fromkeys(reversed(shown))) or _NOTHING
         overlay.box_color = None if shown else _UNSEEN
         # Bars in a grid are in their cells, and the title is not.
-        overlay.position = "bottom_right" if canvas.grid.enabled else "top_right"
-        if shown and not canvas.grid.enabled:
+        overlay.position = "bottom_right" if grid else "top_right"
+        if shown and not grid:
             self._tiling.set(canvas.overlay_tiling, "top_right", "vertical")
         else:
             self._tiling.undo()
 
 
-def title_of(layer: Any, ndisplay: int = 2) -> str:
+def title_of(layer: Any, ndisplay: int = 2, short: bool = False) -> str:
     """Return measure and unit of a map or a surface: ``entropy (bits)``.
 
     Parameters
@@ -121,9 +122,11 @@ def title_of(layer: Any, ndisplay: int = 2) -> str:
         A map, or a surface with its values.
     ndisplay : int
         Number of axes that are shown; in 3D a map may be shown as a mean.
+    short : bool
+        Whether there is little room, and of what it is a mean is not said.
     """
     info = layer_info(layer)
     title, unit = ALL_MEASURES[info["measure"]].title, info.get("unit", "")
     if ndisplay == 3 and getattr(layer, "rendering", "") == "average":
-        title = f"mean {title} along\nthe line of sight"
+        title = f"mean {title}" if short else f"mean {title} along\nthe line of sight"
     return f"{title} ({unit})" if unit else title

@@ -98,10 +98,22 @@ class Listening:
         # Whoever drops it without a word should leave nothing in the viewer, either.
         weakref.finalize(self, _disconnect, self._heard).atexit = False
 
-    def to(self, event: Any, method: Callable[..., Any]) -> None:
-        """Call a bound method at each event; a second time changes nothing."""
-        if not any(one is event and held() == method for one, held, _ in self._heard):
-            call = weakly(method)
+    def to(self, event: Any, method: Callable[..., Any], *first: Any) -> None:
+        """Call a bound method at each event; a second time changes nothing.
+
+        Parameters
+        ----------
+        event : Event
+            Of napari.
+        method : callable
+            A bound method.
+        *first : object
+            Arguments that it gets before the event; a method that gets some is called
+            as often as it was connected.
+        """
+        heard = (one is event and held() == method for one, held, _ in self._heard)
+        if first or not any(heard):
+            call = weakly(method, *first)
             event.connect(call)
             self._heard.append((event, weakref.WeakMethod(method), call))
 

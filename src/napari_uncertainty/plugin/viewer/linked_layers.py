@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -192,7 +191,7 @@ class _Link:
                 setattr(self.copy, name, getattr(layer, name))
             for one, other in ((layer, self.copy), (self.copy, layer)):
                 self._listening.to(
-                    getattr(one.events, name), partial(self._relay, name, one, other)
+                    getattr(one.events, name), self._relay, name, one, other
                 )
         self._listening.to(layer.events.data, self._take_data)
         self._listening.to(layer.events.set_data, self._sliced)

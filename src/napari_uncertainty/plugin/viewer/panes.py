@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,16 +142,20 @@ class Panes(dict[str, Pane]):
             self._listening.to_mouse(viewer.mouse_drag_callbacks, self._press_solid)
         else:
             self._listening.to_mouse(viewer.mouse_drag_callbacks, self._press)
-            to(camera.zoom, partial(self._camera_moved, pane))
-            to(camera.center, partial(self._camera_moved, pane))
+            to(camera.zoom, self._camera_moved, pane)
+            to(camera.center, self._camera_moved, pane)
             # A drag moves the crosshair, whatever layer is selected.
-            stay = partial(_let_be, viewer.scene.camera)
-            to(camera.mouse_pan, stay)
-            stay()
-            to(viewer.dims.events.point, partial(self._slid, pane))
+            to(camera.mouse_pan, self._let_be, viewer.scene.camera)
+            self._let_be(viewer.scene.camera)
+            to(viewer.dims.events.point, self._slid, pane)
         if viewer is not self._viewer:
             self._listening.to_mouse(viewer.mouse_move_callbacks, self._point)
-            to(viewer.events.status, partial(self._tell_status, pane))
+            to(viewer.events.status, self._tell_status, pane)
+
+    def _let_be(self, camera: Any, *_: Any) -> None:
+        """Leave a picture where it is while somebody drags in it."""
+        if camera.mouse_pan:
+            camera.mouse_pan = False
 
     @property
     def _deaf(self) -> bool:
@@ -286,8 +289,3 @@ def _room(pane: Pane) -> Array:
     """Height and width of a view in pixels."""
     canvas = pane.canvas.canvas.native
     return np.array([canvas.height(), canvas.width()])
-
-
-def _let_be(camera: Any, *_: Any) -> None:
-    if camera.mouse_pan:
-        camera.mouse_pan = False
