@@ -129,15 +129,20 @@ def used(viewer: Any, kind: str) -> Any:
     elif kind == "Inspect":
         widget.classes.select([1, 2])
         widget._visit(1, "boundary")
-        widget.stage.show_side_by_side(True)
-        surfaces(widget)
-        widget.stage.show_scene("")
     else:
         widget.go_to(1)
         widget.judge("fine")
         widget.saving.points.setChecked(True)
         widget.write_note()
         widget.bar.note.setText("not yet kept")
+    return widget
+
+
+def in_3d(viewer: Any, kind: str) -> Any:
+    """The same, and with Inspect the surfaces."""
+    widget = used(viewer, kind)
+    if kind == "Inspect":
+        surfaces(widget)
     return widget
 
 
@@ -206,7 +211,7 @@ def quit_within(*kinds: str, leave: Callable[[Any], None] = by_quitting) -> Any:
     def state() -> Found:
         viewer = open_window()
         for kind in kinds:
-            used(viewer, kind)
+            (used if len(kinds) > 1 else in_3d)(viewer, kind)
         return run_until(lambda: True, lambda: leave(viewer))
 
     return state
@@ -402,26 +407,25 @@ def is_dead(callback: Any) -> bool:
     return isinstance(callback, tuple) and callback[0]() is None
 
 
-def dock_closed(kind: str) -> Any:
-    """By its cross, again and again."""
+def docks_closed(*kinds: str) -> Any:
+    """By their crosses, again and again."""
 
     def state(times: int) -> Found:
         viewer = open_window()
         layers = list(viewer.layers)
 
-        def once() -> Iterator[Any]:
-            yield used(viewer, kind) if kind in WIDGETS else plain(viewer)
+        def once() -> list[Any]:
+            use = used if len(kinds) > 1 else in_3d
+            gone = [use(viewer, kind) for kind in kinds] or [plain(viewer)]
+            close_docks(viewer)
             # Surfaces stay, as what is shown does.
+            viewer.dims.ndisplay = 2
             for layer in list(viewer.layers):
                 if layer not in layers:
                     viewer.layers.remove(layer)
-
-        def and_close() -> list[Any]:
-            gone = list(once())
-            close_docks(viewer)
             return gone
 
-        found = left_after(times, and_close, lambda: viewer)
+        found = left_after(times, once, lambda: viewer)
         return found | run_until(lambda: True, lambda: by_quitting(viewer))
 
     return state
@@ -512,8 +516,9 @@ ONCE: dict[str, Callable[[], Found]] = {
 
 #: Each is met several times in its process.
 OFTEN: dict[str, Callable[[int], Found]] = {
-    "a plain dock closed": dock_closed("plain"),
-    **{f"{kind} closed": dock_closed(kind) for kind in WIDGETS},
+    "a plain dock closed": docks_closed(),
+    **{f"{kind} closed": docks_closed(kind) for kind in WIDGETS},
+    "all docks closed": docks_closed(*WIDGETS),
     "all docks closed at once": closed_at_once,
     "a viewer without docks closed": viewer_closed(),
     "a viewer with all docks closed": viewer_closed(*WIDGETS),
@@ -540,7 +545,7 @@ def watched(state: str, times: int) -> Found | None:
             command += ["--here", str(told)]
             ended = subprocess.run(command, stdout=out, stderr=err, timeout=limit)
             status = ended.returncode
-        elif (pid := os.fork()) == 0:
+        elif (pid := forked()) == 0:
             faulthandler.enable()
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
@@ -557,6 +562,13 @@ def watched(state: str, times: int) -> Found | None:
             "stderr": err.read().decode(errors="replace"),
             "found": json.loads(told.read_text()),
         }
+
+
+def forked() -> int:
+    """Fork, without having the new process look for garbage in all that is imported."""
+    gc.collect()
+    gc.freeze()
+    return os.fork()
 
 
 def meet(state: str, times: int, told: Path) -> None:

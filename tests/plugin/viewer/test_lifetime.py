@@ -25,21 +25,13 @@ TESTS = Path(__file__).parents[2]
 #: Some of the states of tests/ending.py, each met once or twice. All of them are met
 #: twenty times by ``python -m benchmarks.quits``.
 STATES = (
-    "Compute deleted",
-    "Inspect deleted",
-    "Review deleted",
-    "Compute closed",
-    "Inspect closed",
-    "Review closed",
-    "a viewer with all docks closed",
-    "all docks, by quitting",
+    *(f"{kind} deleted" for kind in ("Compute", "Inspect", "Review")),
+    "all docks closed",
+    "quit within Review",
     "quit while computing",
-    "quit while making surfaces",
     "quit while looking for hotspots",
-    "quit while saving a report",
     "view closed while computing",
     "a script ends with all docks",
-    "a script ends while computing",
 )
 
 
