@@ -38,6 +38,7 @@ from napari.components import ViewerModel  # noqa: E402
 from napari.qt import get_qapp  # noqa: E402
 from qtpy.QtCore import QCoreApplication, QEvent, QTimer  # noqa: E402
 from qtpy.QtWidgets import QApplication, QFileDialog  # noqa: E402
+from vispy import config  # noqa: E402
 
 from benchmarks.window import generated, wait  # noqa: E402
 from napari_uncertainty import Grid, LabelMap, Scan  # noqa: E402
@@ -53,6 +54,10 @@ from napari_uncertainty.plugin.session import (  # noqa: E402
     run_case,
 )
 from napari_uncertainty.plugin.work import Job  # noqa: E402
+
+# Where xdpyinfo and xrandr are not installed, vispy cannot ask for the resolution, and
+# says so on stderr.
+config["dpi"] = 96
 
 WIDGETS = {"Compute": ComputeWidget, "Inspect": InspectWidget, "Review": ReviewWidget}
 
