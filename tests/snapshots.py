@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
+
 #: What a layer's own data tuple does not tell.
 PARTS = ("name_overlay", "colorbar", "bounding_box", "contour", "selected_label")
 
@@ -9,7 +11,10 @@ PARTS = ("name_overlay", "colorbar", "bounding_box", "contour", "selected_label"
 def snapshot(viewer):
     """The state of layers, in their order, and of the viewer around them."""
     return {
-        "layers": [layer_state(layer) for layer in viewer.layers],
+        # Outlines of classes belong to the 2D view, and come and go with it.
+        "layers": [
+            layer_state(layer) for layer in viewer.layers if layer.name != OUTLINES
+        ],
         "selection": {layer.name for layer in viewer.layers.selection},
         "active": getattr(viewer.layers.selection.active, "name", None),
         "dims": {
@@ -26,7 +31,9 @@ def snapshot(viewer):
         "grid": viewer.canvas.grid.model_dump(),
         "tiling": viewer.canvas.overlay_tiling.model_dump(),
         "overlays": {
-            key: overlay.model_dump() for key, overlay in viewer.canvas.overlays.items()
+            key: overlay.model_dump()
+            for key, overlay in viewer.canvas.overlays.items()
+            if not key.startswith("class_")  # the legend
         },
         "scene overlays": {
             key: overlay.model_dump() for key, overlay in viewer.scene.overlays.items()
@@ -53,8 +60,7 @@ def layer_state(layer):
     planes = layer.experimental_clipping_planes
     return {
         **state, **parts, "kind": kind, "data": layer.data,
-        # Outlines of classes may be made anew.
-        "layer": kind == "vectors" or id(layer),
+        "layer": id(layer),
         "clipped": [plane.model_dump() for plane in planes],
     }  # fmt: skip
 

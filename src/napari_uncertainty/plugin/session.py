@@ -94,7 +94,7 @@ def compute(viewer: Any) -> Any:
         loop.quit()
 
     widget.computed.connect(ended)
-    widget.native.destroyed.connect(loop.quit)
+    widget.destroyed.connect(loop.quit)
     widget.compute_button.native.click()
     if not outcome:
         loop.exec()

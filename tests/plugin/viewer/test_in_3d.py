@@ -11,6 +11,7 @@ from napari.utils._proxies import PublicOnlyProxy
 from inspecting import add_case
 from napari_uncertainty.plugin.viewer.color_bars import title_color_bars
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
+from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from snapshots import differences, snapshot
 
 
@@ -107,6 +108,7 @@ def test_a_viewer_is_not_kept_by_what_belongs_to_it():
         viewer = ViewerModel()
         in_3d(viewer)
         title_color_bars(viewer)
+        outline_classes(viewer)
         return weakref.ref(viewer)
 
     gone = opened()
