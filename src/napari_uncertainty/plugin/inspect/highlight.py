@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
-from ..layers import METADATA_KEY, layer_info
-from ..map_layer import PREDICTION
+from ..layers import METADATA_KEY, PREDICTION, layer_info
 from ..sources import ORIGINAL
 from ..transform import TRANSFORM
 from .changes import selection_kept
