@@ -13,8 +13,7 @@ from ..errors import InputError
 from ..grid import Grid
 from ..io.maps import write_map as write_map_files
 from ..io.nifti import stem
-from .layers import METADATA_KEY, ScanSpace
-from .map_layer import NO_DATA, PREDICTION
+from .layers import METADATA_KEY, NO_DATA, PREDICTION, ScanSpace
 from .sources import ORIGINAL, SHOWN_GRID
 
 # Known in the running viewer only, or written by other means.

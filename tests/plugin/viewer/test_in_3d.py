@@ -9,8 +9,9 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from inspecting import add_case
+from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.viewer.color_bars import title_color_bars
-from napari_uncertainty.plugin.viewer.in_3d import in_3d
+from napari_uncertainty.plugin.viewer.in_3d import PREDICTED_NAME, in_3d
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from snapshots import differences, snapshot
 
@@ -84,6 +85,24 @@ def test_what_comes_in_3d_is_cut_too(case):
     assert other.depiction == "plane"
     viewer.dims.ndisplay = 2
     assert other.depiction == "volume"
+
+
+def test_without_a_segmentation_the_most_probable_classes_are_seen(case):
+    viewer = case.viewer
+    viewer.layers.remove(case.segmentation)
+    before = snapshot(viewer)
+    for _ in range(2):
+        viewer.dims.ndisplay = 3
+        names = [layer.name for layer in viewer.layers]
+        assert names == ["T1", "net probabilities", PREDICTED_NAME, case.map.name]
+        shown = viewer.layers[PREDICTED_NAME]
+        assert (shown.depiction, shown.rendering) == ("plane", "translucent")
+        turned = case.map.metadata[METADATA_KEY]["prediction"]
+        np.testing.assert_array_equal(shown.data, turned)
+        np.testing.assert_array_equal(shown.translate, case.map.translate)
+        assert viewer.layers.selection.active.name == before["active"]
+        viewer.dims.ndisplay = 2
+        assert differences(before, snapshot(viewer)) == []
 
 
 def test_without_a_map_napari_shows_what_it_always_shows(case):

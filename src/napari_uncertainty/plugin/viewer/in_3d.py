@@ -15,10 +15,14 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
-from ..inspect.changes import Changes, Wanted
+from ..colors import label_colormap
+from ..inspect.changes import Changes, Wanted, selection_kept
 from ..inspect.cut import Cut
 from ..inspect.planes import fit
+from ..layers import METADATA_KEY, PREDICTION, layer_info
 from ..selection import rank_for_map, role_of
+from ..sources import ORIGINAL
+from ..transform import TRANSFORM
 from .lifetime import Listening
 
 Array = np.ndarray[Any, Any]
@@ -27,6 +31,9 @@ Array = np.ndarray[Any, Any]
 #: and x run to Inferior, Posterior and Left.
 VIEW_DIRECTION = (0.35, 0.6, -0.7)
 UP = (-1, 0, 0)
+
+#: The classes of a map without a segmentation, while they are seen in 3D.
+PREDICTED_NAME = "most probable class"
 
 _NO_BACKGROUND = " (without background)"
 
@@ -95,6 +102,7 @@ class In3D:
         self._direction: tuple[float, ...] = VIEW_DIRECTION
         self._changes = Changes()
         self.cut: Cut | None = None
+        self._predicted: Any = None
         # Layers whose depiction somebody has chosen by hand.
         self._chosen: WeakSet[Any] = WeakSet()
         self._taken = self._moving = self._reordering = False
@@ -236,7 +244,11 @@ class In3D:
         """Show all volumes on a plane that faces the camera."""
         self._taken = False
         self._put_back()
-        layers = [] if self._map() is None else self._layers()
+        shown = self._map()
+        if shown is None:
+            return
+        self._show_predicted(shown)
+        layers = self._layers()
         if not layers:
             return
         scans = [layer for layer in layers if role_of(layer) == "scan"]
@@ -247,7 +259,7 @@ class In3D:
     def _show_more(self, *_: Any) -> None:
         """A layer has come; in 3D it is cut, too."""
         shown = self._viewer.dims.ndisplay == 3 and not self._taken
-        if shown and self._map() is not None:
+        if shown and not self._moving:
             self.show_cut()
 
     def _put_back(self) -> None:
@@ -258,6 +270,27 @@ class In3D:
                     self._chosen.add(layer)
             self.cut = None
         self._changes.undo()
+        layer, self._predicted = self._predicted, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _show_predicted(self, shown: Any) -> None:
+        """Add the classes of a map below it, where no segmentation has them."""
+        layers, info = self._viewer.layers, layer_info(shown)
+        predicted = info.get(PREDICTION)
+        if predicted is None or ORIGINAL in info or _segmentation(layers, shown):
+            return
+        with self._moved_from_here(), selection_kept(self._viewer):
+            self._predicted = self._viewer.add_labels(
+                predicted,
+                name=PREDICTED_NAME,
+                colormap=label_colormap(),
+                opacity=0.4,
+                visible=shown.visible,
+                metadata={METADATA_KEY: {"role": "highlight"}},
+                **{name: getattr(shown, name) for name in TRANSFORM},
+            )
+            layers.move(layers.index(self._predicted), layers.index(shown))
 
     def _map(self) -> Any:
         """The topmost map; a visible one if there is any, None where there is none."""
@@ -337,19 +370,23 @@ def _alike(box: Array | None, other: Array | None) -> bool:
     return bool(np.abs(box - other).max() < 0.1 * np.ptp(box, axis=0).max())
 
 
-def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
-    """Two opposite corners, in the world, of what is segmented or else uncertain."""
+def _segmentation(layers: Sequence[Any], shown: Any) -> Any:
+    """The segmentation that belongs to a map; None where there is none."""
     ranked = [
         (rank, layer)
         for layer in layers
         if role_of(layer) == "segmentation"
         and (rank := rank_for_map(layer, shown)) is not None
     ]
-    if ranked:
-        layer = max(ranked, key=lambda entry: entry[0])[1]
-        box = _box_of(layer, np.asarray(layer.data) != 0)
-        if box is not None:
-            return box
+    return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
+
+
+def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
+    """Two opposite corners, in the world, of what is segmented or else uncertain."""
+    layer = _segmentation(layers, shown)
+    box = None if layer is None else _box_of(layer, np.asarray(layer.data) != 0)
+    if box is not None:
+        return box
     middle = np.mean(shown.contrast_limits)
     return _box_of(shown, np.asarray(shown.data) > middle)
 

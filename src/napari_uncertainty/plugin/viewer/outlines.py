@@ -22,8 +22,7 @@ from qtpy.QtWidgets import QApplication
 from ..colors import label_colormap
 from ..inspect.changes import selection_kept
 from ..inspect.subject import names_of
-from ..layers import METADATA_KEY, layer_info
-from ..map_layer import PREDICTION
+from ..layers import METADATA_KEY, PREDICTION, layer_info
 from ..selection import rank_for_map, role_of
 from ..sources import ORIGINAL
 from .lifetime import Listening, weakly
