@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from calling import call_here
 from folding import run as take_all
 from generated import softmax
 from many_cases import PATIENCE, PROGRAM, contents, wait_until, write_case
+from napari_uncertainty.__main__ import keeping_interrupts
 from napari_uncertainty.ensemble import (
     Member,
     blocks,
@@ -379,6 +381,58 @@ def test_report_stopped_at_any_start_of_a_thread(cases, tmp_path, at_submit, ctr
         assert contents(output) == before
         assert_all_end()
     assert number > 2
+
+
+class Deaf:
+    """Meets Ctrl-C when it is gone, where Python drops what is raised."""
+
+    def __init__(self, interrupt):
+        self.interrupt = interrupt
+
+    def __del__(self):
+        self.interrupt()
+
+
+class Node:
+    """Has no such method, but may be watched."""
+
+
+def in_a_method(interrupt):
+    Deaf(interrupt)
+
+
+def in_a_callback(interrupt):
+    node = Node()
+    watching = weakref.ref(node, lambda _: interrupt())
+    del node
+    assert watching() is None
+
+
+@pytest.mark.parametrize("drop", [in_a_method, in_a_callback])
+def test_an_interrupt_that_python_would_drop_comes_again(drop, ctrl_c):
+    before, dropped = sys.unraisablehook, []
+
+    @keeping_interrupts()
+    def go_on():
+        drop(ctrl_c)
+        dropped.append(True)
+        threading.Event().wait(PATIENCE)
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on()
+    assert dropped
+    assert sys.unraisablehook is before
+
+
+def test_what_else_python_drops_is_told_as_before(monkeypatch):
+    def fail():
+        raise LookupError
+
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_type))
+    with keeping_interrupts():
+        Deaf(fail)
+    assert told == [LookupError]
 
 
 # Sends Ctrl-C as soon as something is imported that much else needs.

@@ -1,17 +1,71 @@
-"""The program itself: ``napari-uncertainty``, or ``python -m napari_uncertainty``."""
+"""The program itself: ``napari-uncertainty``, or ``python -m napari_uncertainty``.
 
+Little is loaded here: loading the rest is most of what a short command does, and Ctrl-C
+may come meanwhile.
+"""
+
+from __future__ import annotations
+
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+# Seconds until an interrupt that came at the wrong moment comes again.
+SOON = 0.05
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, from its first moment on."""
     try:
-        # Within, for this is most of what a short command does.
-        from .cli import main as run
+        with keeping_interrupts():
+            from .cli import main as run
 
-        run()
+            run()
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+@contextmanager
+def keeping_interrupts() -> Iterator[None]:
+    """Within it, an interrupt that Python drops comes again soon after.
+
+    Python drops what is raised where nothing can be raised, and only tells of it: in a
+    ``__del__``, and in what is called when an object is gone, as by every import [1]_.
+    It would drop the KeyboardInterrupt of a Ctrl-C as well.
+
+    References
+    ----------
+    .. [1] https://docs.python.org/3/library/sys.html#sys.unraisablehook
+    """
+    before = sys.unraisablehook
+
+    def keep(dropped: UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            before(dropped)
+            return
+        again = threading.Timer(SOON, _interrupt)
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = keep
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, which wakes up from what it waits for."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

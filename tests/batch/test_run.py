@@ -1,6 +1,5 @@
 """A run: what is left to do, what the watcher is told, the folder afterwards."""
 
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,36 +139,11 @@ def test_a_stopped_run_closes_who_computes_and_leaves_no_summary(tasks):
     assert sorted(contents(tasks[0].output)) == ["a_entropy.json", "a_entropy.nii.gz"]
 
 
-class Deaf:
-    """Meets Ctrl-C within ``__del__``, where Python drops what is raised."""
-
-    def __del__(self):
-        signal.raise_signal(signal.SIGINT)
-
-
 def waiting_for_ever(left):
     """As for a cluster that never answers, and with nothing to tell."""
     while True:
         time.sleep(0.01)
         yield None
-
-
-def test_an_interrupt_that_python_would_drop_is_not_lost(tasks, monkeypatch, ctrl_c):
-    monkeypatch.setattr(Notebook, "begin", lambda *_: None)
-    heard = []
-
-    def execute(left):
-        heard.append(Deaf())
-        yield "Something to tell."
-        yield from waiting_for_ever(left)
-
-    monkeypatch.setattr(Notebook, "note", lambda *_: heard.clear())
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        run(tasks, execute)
-    assert not heard
-    assert signal.getsignal(signal.SIGINT) is before
-    assert not list(Path(tasks[0].output).glob("*.nii.gz"))
 
 
 def test_an_interrupt_is_raised_at_once(tasks, ctrl_c):
@@ -181,14 +155,7 @@ def test_an_interrupt_is_raised_at_once(tasks, ctrl_c):
         run(tasks, execute)
 
 
-def test_in_another_thread_and_under_another_handler_it_runs(tasks, ctrl_c):
+def test_in_another_thread_it_runs(tasks):
     with ThreadPoolExecutor(1) as pool:
         rows, _ = pool.submit(run, tasks[:1]).result()
-    assert [row.status for row in rows] == ["written"]
-    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        rows, _ = run(tasks[1:2])
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, ours)
     assert [row.status for row in rows] == ["written"]

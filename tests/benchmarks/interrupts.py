@@ -38,9 +38,7 @@ from many_cases import contents, write_case
 
 #: What an uninterrupted program is: its threads are told where it does not end.
 PROGRAM = (
-    "import faulthandler, signal;"
-    "signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "faulthandler.register(signal.SIGUSR1);"
+    "import faulthandler, signal; faulthandler.register(signal.SIGUSR1);"
     "from napari_uncertainty.__main__ import main; main()"
 )
 
@@ -84,6 +82,8 @@ def main() -> None:
         "--jobs", type=int, nargs="+", default=[1, 2], help="processes of the runs"
     )
     arguments = parser.parse_args()
+    # In the background of a shell, this process ignores Ctrl-C, and so would its own.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     n_faults = 0
     print(
         "| jobs | run | interrupts | before it begins | statuses "
@@ -213,7 +213,8 @@ def interrupted(
         try:
             status = process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            faults.append("hang")
+            cpu = psutil.Process(process.pid).cpu_times()
+            faults.append(f"hang: {cpu.user + cpu.system:.1f} s of processor time")
             process.send_signal(signal.SIGUSR1)
             time.sleep(1)
             status = None
@@ -225,7 +226,8 @@ def interrupted(
         said = errors.read()
     if left:
         faults.append(f"processes left: {left}")
-    too_early = status == -signal.SIGINT and "__main__.py" not in said
+    # Python ends by the signal, or with status 1 where it has not even begun.
+    too_early = status in (1, -signal.SIGINT) and "__main__.py" not in said
     if status not in (None, 0, 130) and not too_early:
         faults.append(f"status {status}: {said[-1000:]}")
     if len(said.splitlines()) > 1 and not too_early:

@@ -126,15 +126,19 @@ def test_dock_widget_and_viewer_closed_meanwhile(
 def longest_silence(qtbot, viewer, widget):
     """Of a 5 ms timer, in seconds, from the click until the map is added.
 
-    By the processor time of all threads of this process, so that it does not count what
-    the machine does for others. Where it does nothing for others, and threads compute,
-    that is no less than real time.
+    By the processor time of all threads of this process, and by real time. The first
+    does not count what the machine does for others. Where it does nothing for others,
+    and threads compute, that is no less than real time.
     """
+
+    def now():
+        return time.process_time(), time.perf_counter()
+
     ticks, added = [], []
     qtbot.wait(300)
-    viewer.layers.events.inserting.connect(lambda: added.append(time.process_time()))
+    viewer.layers.events.inserting.connect(lambda: added.append(now()))
     timer = QTimer()
-    timer.timeout.connect(lambda: ticks.append(time.process_time()))
+    timer.timeout.connect(lambda: ticks.append(now()))
     timer.start(5)
     qtbot.wait(50)
     layer = compute(qtbot, widget)
@@ -142,7 +146,7 @@ def longest_silence(qtbot, viewer, widget):
     viewer.layers.remove(layer)
     during = [tick for tick in ticks if tick < added[0]]
     assert len(during) > 10
-    return max(np.diff(during))
+    return tuple(np.diff(during, axis=0).max(axis=0).tolist())
 
 
 def shortest_silence(qtbot, viewer, widget, bound):
@@ -150,10 +154,10 @@ def shortest_silence(qtbot, viewer, widget, bound):
 
     What others do on this machine makes some of them longer, and none of them shorter.
     """
-    silence = np.inf
+    silence = (np.inf, np.inf)
     for _ in range(5):
         silence = min(silence, longest_silence(qtbot, viewer, widget))
-        if silence < bound:
+        if silence[0] < bound:
             break
     return silence
 
@@ -164,7 +168,8 @@ def test_window_stays_alive(qtbot, viewer, open_widget, rng):
         np.tile(values, (1, 16, 1, 1)), contrast_limits=(0, 1), visible=False
     )
     # 50 ms are promised, of several threads.
-    assert shortest_silence(qtbot, viewer, open_widget(), 0.2) < 0.2
+    silence, _ = shortest_silence(qtbot, viewer, open_widget(), 0.2)
+    assert silence < 0.2
 
 
 @pytest.mark.shared_data
@@ -175,9 +180,9 @@ def test_window_stays_alive_on_a_whole_scan(
     folder = shared_data / "feta_sub-007"
     for name in ("T1.nii.gz", "fold_0/sub-007.nii.gz", "fold_0/sub-007.npz"):
         viewer.open(folder / name, plugin=PLUGIN)
-    silence = shortest_silence(qtbot, viewer, open_widget(), 0.2)
-    record_property("longest silence in ms", round(1000 * float(silence), 1))
-    print(f"longest silence: {1000 * silence:.1f} ms")
+    silence, real = shortest_silence(qtbot, viewer, open_widget(), 0.2)
+    record_property("longest silence in ms", round(1000 * real, 1))
+    print(f"longest silence: {1000 * real:.1f} ms")
     assert silence < 0.2
 
 

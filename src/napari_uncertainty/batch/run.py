@@ -10,7 +10,6 @@ from typing import Protocol
 from ..io.atomic import check_writable, remove_leftovers
 from ..steps import apart
 from .case import Step, Task, finished
-from .interrupts import keeping_interrupts
 from .summary import FILE_NAME, Row, write_summary
 
 #: Computes tasks: rows as the cases end, steps and notes for a person in between.
@@ -84,7 +83,7 @@ def run_batch(
                 rows.append(row)
         watcher.begin(len(tasks), len(rows))
         if left:
-            with closing(apart(execute(left))) as events, keeping_interrupts():
+            with closing(apart(execute(left))) as events:
                 for event in events:
                     if isinstance(event, Row):
                         rows.append(event)
