@@ -3,6 +3,7 @@
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -55,9 +56,9 @@ def test_a_row_for_each_and_progress_within(tasks):
     assert [row.case for row in rows] == ["a", "b", "c"]
     assert rows == watcher.rows
     assert (watcher.total, watcher.found) == (3, 0)
-    assert [step for step in watcher.steps if step.share == 0] == [
-        Step(name, 0.0) for name in ("a", "b", "c")
-    ]
+    # On a machine that is busy, the next step may be 0 as well.
+    turns = groupby(watcher.steps, lambda step: step.case)
+    assert [next(steps) for _, steps in turns] == [Step(name, 0.0) for name in "abc"]
     shares = [step.share for step in watcher.steps if step.case == "c"]
     assert len(shares) > 1
     assert shares == sorted(shares)
