@@ -3,6 +3,7 @@
 import ast
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -57,9 +58,13 @@ def _name(function):
     return getattr(function, "id", getattr(function, "attr", None))
 
 
+#: Who brings what can be imported: it takes seconds to find out.
+owners_of_all = cache(packages_distributions)
+
+
 def brought_by(names):
     """The distributions that bring what is imported by these names."""
-    owners = packages_distributions()
+    owners = owners_of_all()
     assert not [name for name in names if name not in owners]
     return {canonicalize_name(owner) for name in names for owner in owners[name]}
 
