@@ -215,7 +215,13 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     )
 
     shown = show("Glow")
-    assert gray(shown).sum() > 0.2 * ball_pixels()
+    # Not one bright blob: the last colours are for the few brightest lines of sight.
+    brightest = 255 * np.asarray(ensure_colormap("inferno").map([0.9]))[0, :3]
+    assert (shown >= brightest - 3).all(axis=-1).sum() < 0.05 * ball_pixels()
+    assert len(np.unique(shown.reshape(-1, 3) // 16, axis=0)) > 20
+    viewer.layers[-1].visible = False
+    assert gray(without_bar(picture(viewer))).sum() > 0.2 * ball_pixels()
+    viewer.layers[-1].visible = True
 
     shown = show("Cut-away")
     # It faces the eye, who looks from the left front and from above.
@@ -262,5 +268,16 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     assert gray(uncertainty[:-50]).sum() < 300  # only letters, above the titles
 
     stage.buttons.buttons["Side by side"].click()
+    np.testing.assert_array_equal(picture(viewer), before)
+
+    viewer.dims.ndisplay = 3  # by napari's own button
+    shown = without_bar(picture(viewer))
+    # Seen at an angle, the cut of the ball is an ellipse with all three in it.
+    assert in_colors_of_labels(viewer, [1, 2]).min() > 0.05 * ball_pixels()
+    assert in_colors_of_the_map(shown, high=0.7).sum() > 0.05 * ball_pixels()
+    viewer.layers["case"].visible = False
+    assert gray(without_bar(picture(viewer))).sum() > 0.1 * ball_pixels()
+    viewer.layers["case"].visible = True
+    viewer.dims.ndisplay = 2
     np.testing.assert_array_equal(picture(viewer), before)
     assert told() == []
