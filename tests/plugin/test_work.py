@@ -1,8 +1,12 @@
 """Jobs in the background: what is told of them, and that nothing is once they end."""
 
+import gc
 import threading
+import weakref
 
+import numpy as np
 import pytest
+from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QThreadPool
 
 from napari_uncertainty import InputError
@@ -121,3 +125,51 @@ def test_a_cancelled_job_is_asked_to_stop_and_goes_no_step_further(qtbot):
     assert asked == [True]
     assert further == []
     assert told.calls == []
+
+
+def waiting(cancel):
+    """Computes until it is cancelled."""
+    while not cancel.wait(0.005):
+        yield 0.5
+
+
+def test_a_job_that_napari_asks_to_quit_is_cancelled(qtbot):
+    told = Told()
+    told.job(waiting)
+    qtbot.waitUntil(lambda: ("progress", 0.5) in told.calls)
+    # As at its end; it raises an error if they take longer.
+    WorkerBase.await_workers(2000)
+    told.calls.clear()
+    qtbot.wait(50)
+    assert told.calls == []
+
+
+def test_nothing_is_kept_of_jobs_that_have_ended(qtbot, viewer):
+    """A window of napari keeps the workers of all jobs, but not what they computed."""
+    for end in ("by itself", "cancelled", "quit"):
+        gone = ended(qtbot, end)
+
+        def is_gone(gone=gone):
+            gc.collect()
+            return gone() is None
+
+        qtbot.waitUntil(is_gone)
+
+
+def ended(qtbot, end):
+    """A reference to the values of a job."""
+    values, told = np.zeros(3), Told()
+
+    def steps(cancel):
+        own = values[:2]
+        yield from counting(cancel) if end == "by itself" else waiting(cancel)
+        return own
+
+    job = told.job(steps)
+    qtbot.waitUntil(lambda: len(told.calls) >= (4 if end == "by itself" else 1))
+    if end == "cancelled":
+        job.cancel()
+    elif end == "quit":
+        WorkerBase.await_workers(2000)
+    until_done()
+    return weakref.ref(values)
