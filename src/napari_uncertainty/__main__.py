@@ -11,10 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
 
 # Seconds until an interrupt that came at the wrong moment comes again.
 SOON = 0.05
@@ -45,7 +41,7 @@ def keeping_interrupts() -> Iterator[None]:
     """
     before = sys.unraisablehook
 
-    def keep(dropped: UnraisableHookArgs) -> None:
+    def keep(dropped: sys.UnraisableHookArgs) -> None:
         if not issubclass(dropped.exc_type, KeyboardInterrupt):
             before(dropped)
             return
