@@ -6,6 +6,7 @@ may come meanwhile.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -18,10 +19,17 @@ SOON = 0.05
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, from its first moment on."""
+    # While modules are loaded, what an interrupt raises may become another error. There
+    # is nothing to clean up yet.
+    heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heeded:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from .cli import main as run
+
+    if heeded:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with keeping_interrupts():
-            from .cli import main as run
-
             run()
     except KeyboardInterrupt:
         sys.exit(130)
