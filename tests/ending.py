@@ -26,9 +26,10 @@ from typing import Any
 
 FOLDER = Path(tempfile.mkdtemp(prefix="ending"))
 
-# Read when napari is imported: neither the user's settings nor the user's reviews.
+# Read when napari is imported: neither the user's settings nor the user's reviews, nor
+# pictures of buttons that another process is about to write.
 os.environ["NAPARI_CONFIG"] = str(FOLDER / "settings.yaml")
-os.environ["XDG_DATA_HOME"] = str(FOLDER)
+os.environ["XDG_CACHE_HOME"] = os.environ["XDG_DATA_HOME"] = str(FOLDER)
 
 import napari  # noqa: E402
 import numpy as np  # noqa: E402

@@ -435,22 +435,41 @@ def test_what_else_python_drops_is_told_as_before(monkeypatch):
     assert told == [LookupError]
 
 
-# Sends Ctrl-C as soon as something is imported that much else needs.
+# Sends Ctrl-C as soon as something is imported that much else needs: where Python
+# raises it, where it drops it, and where a version of Python makes another error of it.
 EARLY = """
-import os, signal, sys
+import os, signal, sys, weakref
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+
+class Node:
+    __set_name__ = interrupt
 
 class Early:
     def find_spec(self, name, path=None, target=None):
         if name == "{name}":
-            os.kill(os.getpid(), signal.SIGINT)
+            {how}
 
 sys.meta_path.insert(0, Early())
 """
+RAISED = "interrupt()"
+DROPPED = "node = Node(); watching = weakref.ref(node, interrupt); del node"
+WRAPPED = "type('Owner', (), {'node': Node()})"
 
 
-@pytest.mark.parametrize("name", ["typer", "numpy", "rich", "nibabel"])
-def test_an_interrupt_while_it_is_still_loading_gives_no_traceback(name, tmp_path):
-    program = f"{EARLY.format(name=name)}\n{PROGRAM}"
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("typer", RAISED),
+        ("numpy", DROPPED),
+        ("numpy", WRAPPED),
+        ("rich", RAISED),
+        ("nibabel", DROPPED),
+    ],
+)
+def test_an_interrupt_while_it_is_still_loading_gives_no_traceback(name, how, tmp_path):
+    program = f"{EARLY.format(name=name, how=how)}\n{PROGRAM}"
     ran = subprocess.run(
         [sys.executable, "-c", program, "map", tmp_path, "-o", tmp_path / "out"],
         capture_output=True,

@@ -6,15 +6,12 @@ may come meanwhile.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
 
 # Seconds until an interrupt that came at the wrong moment comes again.
 SOON = 0.05
@@ -22,10 +19,17 @@ SOON = 0.05
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, from its first moment on."""
+    # While modules are loaded, what an interrupt raises may become another error. There
+    # is nothing to clean up yet.
+    heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heeded:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from .cli import main as run
+
+    if heeded:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with keeping_interrupts():
-            from .cli import main as run
-
             run()
     except KeyboardInterrupt:
         sys.exit(130)
@@ -45,7 +49,7 @@ def keeping_interrupts() -> Iterator[None]:
     """
     before = sys.unraisablehook
 
-    def keep(dropped: UnraisableHookArgs) -> None:
+    def keep(dropped: sys.UnraisableHookArgs) -> None:
         if not issubclass(dropped.exc_type, KeyboardInterrupt):
             before(dropped)
             return

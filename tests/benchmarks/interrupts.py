@@ -227,7 +227,7 @@ def interrupted(
     if left:
         faults.append(f"processes left: {left}")
     # Python ends by the signal, or with status 1 where it has not even begun.
-    too_early = status in (1, -signal.SIGINT) and "__main__.py" not in said
+    too_early = status in (1, -signal.SIGINT) and ", in main\n" not in said
     if status not in (None, 0, 130) and not too_early:
         faults.append(f"status {status}: {said[-1000:]}")
     if len(said.splitlines()) > 1 and not too_early:

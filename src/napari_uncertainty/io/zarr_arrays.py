@@ -170,6 +170,10 @@ def _codecs(described: Any) -> Iterator[str]:
         inside = described.get("configuration") or described
         for key in ("codecs", "index_codecs", "compressor", "filters"):
             yield from _codecs(inside.get(key))
+    elif described is not None:
+        # Some versions of zarr give codecs of numcodecs themselves.
+        to_config = getattr(described, "get_config", None)
+        yield from _codecs(to_config() if to_config else {"id": repr(described)})
 
 
 def _resolutions(

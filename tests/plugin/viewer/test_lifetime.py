@@ -1,5 +1,6 @@
 """Docks, and what ends with them; most of it in processes that end as well."""
 
+import ast
 import gc
 import json
 import os
@@ -12,6 +13,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
 
+from napari_uncertainty import plugin
 from napari_uncertainty.plugin.viewer.lifetime import (
     Docked,
     Listening,
@@ -175,3 +177,17 @@ def test_callbacks_keep_neither_their_owner_nor_their_place(calls):
     del listener
     gc.collect()
     assert (len(event.callbacks), len(mouse)) == before
+
+
+def test_no_signal_is_connected_to_what_only_the_connection_holds():
+    """See the module; a lambda or a partial in a signal keeps its widget or crashes."""
+    held = [
+        f"{path.name}:{call.lineno}"
+        for path in Path(plugin.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "connect"
+        and (isinstance(call.args[0], ast.Lambda) or "partial(" in ast.unparse(call))
+    ]
+    assert held == []

@@ -100,7 +100,7 @@ class ReviewKeys:
         shortcut = QShortcut(QKeySequence(key), dock)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.setAutoRepeat(False)
-        shortcut.activated.connect(lambda: action())
+        shortcut.activated.connect(action)
         self._shortcuts.append(shortcut)
 
 
