@@ -53,7 +53,7 @@ def shown(qtbot, viewer, asked_by=None):
 
 
 def ready(qtbot, views):
-    qtbot.waitUntil(lambda: views.ready, timeout=30_000)
+    qtbot.waitUntil(lambda: views.ready, timeout=60_000)
     QApplication.processEvents()
 
 
