@@ -1,1 +1,1 @@
-"""Parts of the viewer that all docks share."""
+"""Parts that all docks share."""
