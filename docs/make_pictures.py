@@ -47,10 +47,10 @@ from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.session import (
     compute,
-    look_at_case,
     open_case,
     save_picture,
 )
+from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.resampling import iter_resample
 from napari_uncertainty.sample import mni152_case
 from napari_uncertainty.steps import run
@@ -102,7 +102,7 @@ def picture_case(name: str, volumes: Iterable[Volume]) -> None:
     viewer.window.resize(*WINDOW)
     compute(viewer)
     dock = widened_dock(viewer)
-    look_at_case(viewer)
+    frame_case(viewer)
     save(f"{name}_window", settled(viewer).screenshot(canvas_only=False, flash=False))
     save(f"{name}_widget", without_space_below(grabbed(dock)))
     with tempfile.TemporaryDirectory() as folder:
@@ -172,7 +172,7 @@ def picture_mirrored(name: str, folder: Path) -> None:
     viewer.window.resize(*WINDOW)
     compute(viewer)
     widened_dock(viewer)
-    look_at_case(viewer)
+    frame_case(viewer)
     window = settled(viewer).screenshot(canvas_only=False, flash=False)
     save(f"{name}_mirrored", window)
     viewer.close()
@@ -259,7 +259,7 @@ def legend(segmentation: Any) -> Array:
 def widened_dock(viewer: Any) -> QDockWidget:
     """The dock of the only widget, wide enough for its title."""
     (widget,) = viewer.window.dock_widgets.values()
-    return widened(widget.native)
+    return widened(widget)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from qtpy.QtTest import QTest
 
 from napari_uncertainty.plugin.inspect.planes import PLANES
 from napari_uncertainty.plugin.inspect.saving import picture
-from napari_uncertainty.plugin.session import PLUGIN, compute, look_at_case, open_case
+from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.viewer.framing import frame_case
 
 CANVAS = (900, 700)  # width and height, in pixels
 PANELS = (945, 400)  # three, too narrow for the names of layers
@@ -49,11 +50,11 @@ def picture_inspect(name: str, volumes: Iterable[Volume]) -> None:
     viewer = open_case(volumes)
     viewer.window.resize(*WINDOW)
     compute(viewer)
-    look_at_case(viewer)
+    frame_case(viewer)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
     widened(widget)
     wait_until(lambda: widget.following.findings is not None)
-    look_at_case(settled(viewer))
+    frame_case(settled(viewer))
     save(f"{name}_inspect_1", window(viewer))
     visit_first_row(widget)
     save(f"{name}_inspect_2", window(viewer))
@@ -95,7 +96,7 @@ def in_2d(name: str, viewer: Any, widget: Any) -> None:
     press(widget, "Side by side")
     give_canvas(viewer, *CANVAS)
     place = viewer.dims.point
-    look_at_case(viewer)
+    frame_case(viewer)
     viewer.dims.point = place
     widget.appearance.threshold.setValue(THRESHOLD)
     widget.appearance.hide_below.click()

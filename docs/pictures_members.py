@@ -20,7 +20,8 @@ from picture_tools import (
     without_space_below,
 )
 
-from napari_uncertainty.plugin.session import PLUGIN, look_at_case
+from napari_uncertainty.plugin.session import PLUGIN
+from napari_uncertainty.plugin.viewer.framing import frame_case
 
 PANEL = 480  # height and width of one panel, in pixels
 MEASURES = ("expected_entropy", "mutual_information")
@@ -38,13 +39,13 @@ def picture_members(name: str, folder: Path) -> None:
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
     maps = [computed(widget, measure) for measure in MEASURES]
     viewer.layers["sub-007"].visible = maps[0].visible = False
-    look_at_case(viewer)
+    frame_case(viewer)
     viewer.layers.selection = {maps[-1]}
     save(
         f"{name}_members_window",
         settled(viewer).screenshot(canvas_only=False, flash=False),
     )
-    dock = widened(widget.native)
+    dock = widened(widget)
     settled(viewer)
     save(f"{name}_members_widget", without_space_below(grabbed(dock)))
     save(f"{name}_members", side_by_side([shown(viewer, maps, one) for one in maps]))
@@ -68,7 +69,7 @@ def shown(viewer: Any, maps: list[Any], one: Any) -> Array:
         layer.visible = layer is one
         layer.colorbar.visible = False
     viewer.canvas.size = (PANEL, PANEL)
-    look_at_case(viewer)
+    frame_case(viewer)
     settled(viewer)
     picture: Array = viewer.screenshot(
         size=(PANEL, PANEL), scale=1, canvas_only=True, flash=False

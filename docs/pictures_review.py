@@ -22,7 +22,8 @@ from picture_tools import (
 from PIL import Image
 
 from napari_uncertainty.plugin.review.saving import report_steps
-from napari_uncertainty.plugin.session import PLUGIN, compute, look_at_case, open_case
+from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.steps import run
 
 DOCK_WIDTH = 420
@@ -43,7 +44,7 @@ def picture_review(name: str, volumes: Iterable[Volume]) -> None:
     viewer = open_case(volumes)
     viewer.window.resize(*WINDOW)
     compute(viewer)
-    look_at_case(viewer)
+    frame_case(viewer)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Review uncertainty")
     widened(widget, DOCK_WIDTH)
     wait_until(lambda: widget.desk.opened is not None)

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QPushButton
 
 def button(widget, text):
     [found] = [
-        one for one in widget.native.findChildren(QPushButton) if one.text() == text
+        one for one in widget.findChildren(QPushButton) if one.text() == text
     ]
     return found
 

@@ -21,6 +21,7 @@ from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.map_layer import show_map
 from napari_uncertainty.plugin.request import Request
+from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
@@ -79,6 +80,7 @@ def add_case(viewer, rng, affine=OBLIQUE, shape=SHAPE, scan=False, segmentation=
         segmentation = add(viewer, LabelMap(labels.copy(), grid, named, name="case"))
     net = add(viewer, ProbabilityMap(p, NAMES, grid, name="net"))
     shown, _ = compute(viewer, net, scan)
+    outline_classes(viewer)  # as Compute does
     return Case(viewer, scan, segmentation or None, net, shown, p, labels, affine)
 
 

@@ -17,13 +17,13 @@ def widgets(qtbot, viewer):
         opened.append(widget)
         for name in ("inserted", "removed", "reordered", "renamed"):
             getattr(viewer.layers.events, name).connect(widget.reset_choices)
-        widget.native.show()
+        widget.show()
         return widget
 
     yield open_one
     # Gone before a thread of the next test could be the one to collect it.
     for widget in opened:
-        destroy(widget.native)
+        destroy(widget)
 
 
 def destroy(widget):

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_uncertainty.plugin.session import PLUGIN, compute, look_at_case, open_case
+from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.viewer.framing import frame_case
 
 from .window import cells, generated, seconds, wait, watched
 
@@ -41,7 +42,7 @@ def main() -> None:
         labels = replace(labels, source=Path(folder) / "case.nii.gz")
         viewer = open_case([scan, labels, probabilities])
         compute(viewer)
-        look_at_case(viewer)
+        frame_case(viewer)
         print("| | time | silent | |\n| --- | ---: | ---: | --- |")
         for row in rows(viewer, arguments.calls):
             print(f"| {' | '.join(row)} |", flush=True)

@@ -19,7 +19,8 @@ from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
-from napari_uncertainty.plugin.session import PLUGIN, compute, look_at_case, open_case
+from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.probabilities import ProbabilityMap
 
 CLASSES = 8
@@ -33,7 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     viewer = open_case(generated(arguments.size))
     compute(viewer)
-    look_at_case(viewer)
+    frame_case(viewer)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
     wait(lambda: widget.following.findings is not None)
     print("| | time | silent | |\n| --- | ---: | ---: | --- |")

@@ -52,7 +52,7 @@ def opened(viewer, folder, names=("T1.nii.gz", "case.nii.gz", "case.npz")):
 
 
 def listed(widget):
-    [shown] = widget.native.findChildren(QTextEdit)
+    [shown] = widget.findChildren(QTextEdit)
     assert shown.isVisible()
     return shown.toPlainText().replace("\xa0", " ").splitlines()
 
@@ -62,7 +62,7 @@ def test_all_is_well_and_the_pointer_is_told(qtbot, model, tmp_path, told):
     opened(model, tmp_path)
     listening = len(model.cursor.events.position.callbacks)
     widget = ComputeWidget(model)
-    widget.native.show()
+    widget.show()
     assert len(model.cursor.events.position.callbacks) == listening + 1
     compute(qtbot, widget)
     lines = listed(widget)
@@ -76,7 +76,7 @@ def test_all_is_well_and_the_pointer_is_told(qtbot, model, tmp_path, told):
     assert not widget.checks.undo_button.visible
     check_pointer(model, widget)
     assert told() == []
-    widget.native.deleteLater()
+    widget.deleteLater()
     qtbot.waitUntil(lambda: len(model.cursor.events.position.callbacks) == listening)
 
 

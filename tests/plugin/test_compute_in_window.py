@@ -97,7 +97,7 @@ def test_dock_widget_and_viewer_closed_meanwhile(
     viewer.window.remove_dock_widget("all")
     slow.set()
     qtbot.waitUntil(lambda: "case probabilities entropy" in viewer.layers)
-    widget.native.deleteLater()
+    widget.deleteLater()
 
     viewer.layers.remove("case probabilities entropy")
     slow.clear()
@@ -105,9 +105,9 @@ def test_dock_widget_and_viewer_closed_meanwhile(
     click(qtbot, widget, "Compute")
     qtbot.waitUntil(lambda: bool(folding()))
     # Told after the widget itself, which has cancelled by then.
-    widget.native.destroyed.connect(lambda: slow.set())
+    widget.destroyed.connect(lambda: slow.set())
     viewer.window.remove_dock_widget("all")
-    widget.native.deleteLater()
+    widget.deleteLater()
     del widget
     qtbot.waitUntil(lambda: not folding())
     qtbot.wait(100)
@@ -117,7 +117,7 @@ def test_dock_widget_and_viewer_closed_meanwhile(
     widget = open_widget()
     click(qtbot, widget, "Compute")
     qtbot.waitUntil(lambda: bool(folding()))
-    widget.native.destroyed.connect(lambda: slow.set())
+    widget.destroyed.connect(lambda: slow.set())
     viewer.close()
     qtbot.waitUntil(lambda: not folding())
     qtbot.wait(100)

@@ -6,7 +6,7 @@ from itertools import permutations, product
 import nibabel as nib
 import numpy as np
 import pytest
-from napari.components import ViewerModel
+from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Layer
 from nibabel.affines import apply_affine, from_matvec
 from nibabel.orientations import apply_orientation, inv_ornt_aff
@@ -89,15 +89,16 @@ class Shelf:
     There are many cases here; real viewers and windows are in the other tests.
     """
 
-    dims = ViewerModel().dims
+    _model = ViewerModel()
+    dims, scene, canvas = _model.dims, _model.scene, _model.canvas
 
     def __init__(self, folder, *names):
         files = [str(folder / name) for name in names]
         # Unseen: to slice them takes longer than all else.
-        self.layers = [
+        self.layers = LayerList(
             Layer.create(data, {**options, "visible": False}, kind)
             for data, options, kind in read_layers(files)
-        ]
+        )
 
     def add_image(self, data, **options):
         self.layers.append(Image(data, visible=False, **options))

@@ -176,12 +176,12 @@ def test_no_text_is_cut_off_in_a_narrow_dock(qtbot, viewer, open_widget, kinds):
     show(viewer, widget, kinds["logits"][0])
     widget.kind.value = "logits"
     compute(qtbot, widget)
-    widget.native.resize(300, 100)
+    widget.resize(300, 100)
     for paragraph in (widget.meaning.native, widget.result.native):
         qtbot.waitUntil(
             lambda one=paragraph: one.height() >= one.heightForWidth(one.width())
         )
-    assert widget.native.width() <= 310
+    assert widget.width() <= 310
 
 
 # -- what is remembered -------------------------------------------------------

@@ -14,6 +14,10 @@ from .alignment import align
 from .class_slider import name_classes
 from .layers import layer_info
 from .preferences import preferences
+from .viewer.color_bars import title_color_bars
+from .viewer.framing import frame_unless_moved
+from .viewer.in_3d import in_3d
+from .viewer.outlines import outline_classes
 
 # What napari adds to a name that is there already.
 _NUMBER = re.compile(r" \[\d+\]$")
@@ -58,7 +62,7 @@ drop = Drop()
 
 
 def receive(viewer: Any) -> None:
-    """Name what is new so that it is told from the rest, and resample what is tilted.
+    """Name what is new, resample what is tilted, and go to where the case is.
 
     What is as it should be stays so, however often this is called.
     """
@@ -68,9 +72,13 @@ def receive(viewer: Any) -> None:
         if role == "probabilities":
             name_classes(viewer)
         if role == "map" and _file_of(layer) is not None and layer not in _greeted:
+            in_3d(viewer)
             layer.colorbar.visible = preferences().colorbar
+            title_color_bars(viewer)
             _greeted.add(layer)
     align(viewer)
+    outline_classes(viewer)
+    frame_unless_moved(viewer)
 
 
 def tell_apart(layers: Iterable[Any]) -> None:

@@ -1,31 +1,45 @@
-"""Colours: labels that are told apart at a glance, maps that let the scan through."""
+"""Colours of layers: classes by hue, maps that let the scan through."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
 
-# A map is opaque from this share of its range on, and fades out towards 0 below.
-OPAQUE_FROM = 0.6
+from ..colors import OPAQUE_FROM, class_palette
 
-# Colours of maximum contrast after K. L. Kelly, Twenty-two colors of maximum contrast,
-# Color Engineering 3 (1965), 26-27; without white, black and grey, which scans have.
-_KELLY = (
-    "#F3C300", "#875692", "#F38400", "#A1CAF1", "#BE0032", "#008856", "#E68FAC",
-    "#0067A5", "#F99379", "#604E97", "#F6A600", "#B3446C", "#DCD300", "#882D17",
-    "#8DB600", "#654522", "#E25822", "#2B3D26", "#C2B280",
-)  # fmt: skip
+#: Name of the colours that labels get here, by which they are known again.
+CLASSES = "classes"
 
 
-def label_colormap() -> CyclicLabelColormap:
-    """Background (0) transparent, then Kelly's colours, again and again."""
+def label_colormap(map_colormap: Any = "inferno") -> CyclicLabelColormap:
+    """Return colours for labels, apart from those of a map; background (0) has none.
+
+    Parameters
+    ----------
+    map_colormap : str or Colormap
+        Colours of the map that is shown with the labels.
+    """
+    palette = class_palette(map_colors(map_colormap)) / 255
     return CyclicLabelColormap(
-        colors=["transparent", *_KELLY], name="Kelly", background_value=0
+        colors=[
+            (0, 0, 0, 0),
+            *((*color, 1.0) for color in palette),
+        ],
+        name=CLASSES,
+        background_value=0,
     )
 
 
+def map_colors(colormap: Any) -> np.ndarray[Any, Any]:
+    """Return 256 colours from the low to the high end, 0 to 255, shape (256, 3)."""
+    colors = ensure_colormap(colormap).map(np.linspace(0, 1, 256))
+    return np.rint(255 * np.asarray(colors)[:, :3]).astype(np.uint8)
+
+
 def transparent_where_certain(name: str) -> Colormap:
-    """A colormap of napari's with its low end faded out.
+    """Return a colormap of napari's with its low end faded out.
 
     Where the model is certain the scan shows unchanged, and where it is not the
     colours are those of the colour bar; adding the map's colours to the scan's would
@@ -35,7 +49,7 @@ def transparent_where_certain(name: str) -> Colormap:
 
 
 def faded(name: str, hidden_to: float, opaque_from: float) -> Colormap:
-    """A colormap that is invisible at its low end and opaque at its high end.
+    """Return a colormap that is invisible at its low end and opaque at its high end.
 
     Parameters
     ----------

@@ -16,6 +16,8 @@ from magicgui.widgets import (
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QStyle, QVBoxLayout
 
 from ..case import CaseResult
 from ..errors import InputError
@@ -34,17 +36,35 @@ from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
 from .request import Request
 from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
-from .viewer.lifetime import end_with, weakly
+from .viewer.four_views import FourViewsButton
+from .viewer.framing import frame_unless_moved
+from .viewer.lifetime import Docked, scrolled, weakly
+from .viewer.outlines import BLINK_KEY, FILL_KEY, outline_classes
 from .work import Job, cancel_all
+from .writer import save_map
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
+
+PLUGIN = "napari-uncertainty"
+
+#: The keys that outlines of classes bring; see :mod:`.viewer.outlines`.
+KEYS = (
+    f"Keys in the view: {FILL_KEY} fills the classes, {BLINK_KEY} hides the map while "
+    "it is held."
+)
+
+_OPEN_TIP = "Choose scan, segmentation and probabilities together."
+_FILES = (
+    "Images and arrays (*.nii *.nii.gz *.mgz *.mgh *.npz *.npy *.h5 *.hdf5 *.hdf);;"
+    "All files (*)"
+)
 
 # Between the rows, in pixels, so that all of them fit a small screen.
 SPACING = 4
 
 
-class ComputeWidget(Container[Widget]):
+class ComputeWidget(Docked):
     """Choose layers, compute the map in the background, see it on the scan.
 
     Parameters
@@ -57,6 +77,7 @@ class ComputeWidget(Container[Widget]):
     computed = Signal(object)
 
     def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
         self._viewer = napari_viewer
         self._jobs: list[Job[CaseResult | None]] = []
         defaults = preferences()
@@ -91,13 +112,37 @@ class ComputeWidget(Container[Widget]):
         self.checks = CheckList()
         self.pointer = wrapped(Label(value=""))
         self._members_title = Label(value="Members")
-        buttons = Container(
+        self.open_button = PushButton(text="Open case…", tooltip=_OPEN_TIP)
+        self.save_button = PushButton(text="Save map…", enabled=False)
+        self.keys = wrapped(Label(value=KEYS))
+        self._lay_out()
+        self.progress.visible = False
+        self.open_button.changed.connect(self._open)
+        self.save_button.changed.connect(self._save)
+        self.compute_button.changed.connect(self._start)
+        self.cancel_button.changed.connect(self._cancel)
+        self.probabilities.changed.connect(self._choose_companions)
+        self.measure.changed.connect(self._explain_measure)
+        self.kind.changed.connect(self._offer_channels)
+        self._explain_measure()
+        self.checks.moved.connect(self._start_anew)
+        self._pointer = Pointer(
+            napari_viewer, weakly(self._chosen_scan), weakly(self._tell_pointer)
+        )
+        self.end_with_me(partial(cancel_all, self._jobs), self._pointer.stop)
+        self.reset_choices()
+
+    def _lay_out(self) -> None:
+        """Put everything into one column, which scrolls in a low window."""
+        buttons: Container[Widget] = Container(
             widgets=[self.compute_button, self.cancel_button],
             layout="horizontal",
             labels=False,
         )
-        super().__init__(
+        buttons.native.layout().addWidget(FourViewsButton(self._viewer))
+        self._form: Container[Widget] = Container(
             widgets=[
+                self.open_button,
                 # Titles above the lists: layer names are long and docks are narrow.
                 *_titled("Probabilities", self.probabilities),
                 *_titled("Scan", self.scan),
@@ -110,32 +155,54 @@ class ComputeWidget(Container[Widget]):
                 self.foreground_only,
                 buttons,
                 self.progress,
-                self.result,
+                # What is wrong stands above the numbers that it concerns.
                 self.checks,
+                self.result,
+                self.save_button,
+                self.keys,
                 self.pointer,
             ],
             labels=False,
         )
-        self.min_width = MIN_WIDTH
-        self.native.layout().setSpacing(SPACING)
-        self.progress.visible = False
-        self.compute_button.changed.connect(self._start)
-        self.cancel_button.changed.connect(self._cancel)
-        self.probabilities.changed.connect(self._choose_companions)
-        self.measure.changed.connect(self._explain_measure)
-        self.kind.changed.connect(self._offer_channels)
-        self._explain_measure()
-        self.checks.moved.connect(self._start_anew)
-        self._pointer = Pointer(
-            napari_viewer, weakly(self._chosen_scan), weakly(self._tell_pointer)
-        )
-        end_with(self.native, partial(cancel_all, self._jobs), self._pointer.stop)
-        self.reset_choices()
+        self._form.native.layout().setSpacing(SPACING)
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self._form.min_width = MIN_WIDTH
+        self.setMinimumWidth(MIN_WIDTH + bar)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        area: Any = scrolled(self._form.native)
+        # Everything in it wraps; only a bar for up and down needs room.
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout.addWidget(area)
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list."""
-        super().reset_choices()
+        self._form.reset_choices()
         self._offer_channels()
+        self.save_button.enabled = self._map is not None
+
+    @property
+    def _map(self) -> Any:
+        """The map that is saved: the selected one, else the one computed last."""
+        maps = [one for one in self._viewer.layers if role_of(one) == "map"]
+        active = self._viewer.layers.selection.active
+        if active is not None and role_of(active) == "map":
+            return active
+        return maps[-1] if maps else None
+
+    def _open(self) -> None:
+        """Ask for the files of a case, and open them with the reader of this plugin."""
+        paths, _ = QFileDialog.getOpenFileNames(
+            self, "Scan, segmentation and probabilities of a case", "", _FILES
+        )
+        if paths:
+            self._viewer.open(paths, plugin=PLUGIN)
+
+    def _save(self) -> None:
+        """Ask where to, and save the map with its JSON."""
+        layer = self._map
+        if layer is not None:
+            save_map(layer, self)
 
     def _choose_companions(self) -> None:
         for companion in (self.scan, self.segmentation, self.members):
@@ -225,6 +292,9 @@ class ComputeWidget(Container[Widget]):
             return
         layer = show_map(self._viewer, request, result)
         align(self._viewer)
+        outline_classes(self._viewer)
+        frame_unless_moved(self._viewer)
+        self.save_button.enabled = True
         self.result.value = "\n".join([*report_lines(result, request), *request.notes])
         offer = offer_of(request, result)
         checks = result.trust.checks

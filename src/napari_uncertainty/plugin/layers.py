@@ -41,6 +41,11 @@ Volume = Scan | LabelMap | ProbabilityMap | WrittenMap
 #: Where this plugin keeps what it knows of a layer, in ``layer.metadata``.
 METADATA_KEY = "napari_uncertainty"
 
+#: Kept with a map: the most probable class, and which voxels have no data (None where
+#: all have), in the order in which the map is shown on its own voxels.
+PREDICTION = "prediction"
+NO_DATA = "no_data"
+
 SCAN_SPACE_AXES = ("z", "y", "x")
 
 #: What the axis of the classes is called.

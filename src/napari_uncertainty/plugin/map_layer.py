@@ -16,16 +16,13 @@ from ..probabilities import numbered_class_names
 from ..provenance import provenance
 from .class_axis import declared
 from .colors import transparent_where_certain
-from .layers import METADATA_KEY, layer_info
+from .layers import METADATA_KEY, NO_DATA, PREDICTION, layer_info
 from .preferences import preferences
 from .request import Request
 from .selection import path_of
 from .transform import inherited_transform
-
-#: Kept with a map: the most probable class, and which voxels have no data (None where
-#: all have), in the order in which the map is shown on its own voxels.
-PREDICTION = "prediction"
-NO_DATA = "no_data"
+from .viewer.color_bars import title_color_bars
+from .viewer.in_3d import in_3d
 
 
 def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
@@ -45,8 +42,10 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
         for name, value in options.items():
             setattr(layer, name, value)
         layer.metadata = {**layer.metadata, METADATA_KEY: origin}
+        title_color_bars(viewer)
         return layer
     chosen = preferences()
+    in_3d(viewer)
     layer = viewer.add_image(
         values,
         name=" ".join(filter(None, (probabilities.name, measure, channel))),
@@ -62,6 +61,7 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
         **options,
     )
     layer.colorbar.visible = chosen.colorbar
+    title_color_bars(viewer)
     if request.scan is not None:
         for taken in request.taken:
             taken.layer.visible = False

@@ -16,14 +16,14 @@ from .sources import source_of
 
 
 def role_of(layer: Any) -> str | None:
-    """What a layer is: scan, segmentation, probabilities, map, highlight, or None.
+    """What a layer is: scan, segmentation, probabilities, map, or None.
 
     A label layer is a segmentation whatever it was read as (napari can convert one
     into the other). An image that another source made is taken for probabilities if
     its values sum to 1 along some axis.
     """
     if isinstance(layer, Labels):
-        return "highlight" if is_highlight(layer) else "segmentation"
+        return "segmentation"
     if not isinstance(layer, Image) or layer.multiscale:
         return None
     recorded = layer_info(layer).get("role")
@@ -101,11 +101,6 @@ def path_of(layer: Any) -> Path | None:
     """The file of a layer, where it has one."""
     source = layer_info(layer).get("source") or layer.source.path
     return Path(source) if source else None
-
-
-def is_highlight(layer: Any) -> bool:
-    """Whether a layer only shows again what a segmentation has."""
-    return layer_info(layer).get("role") == "highlight"
 
 
 def check_scan_fits(

@@ -8,7 +8,6 @@ from typing import Any
 
 import napari
 import numpy as np
-from napari.layers import Labels
 from napari.utils.io import imsave
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
@@ -21,7 +20,7 @@ from .alignment import aligning
 from .arrival import receive
 from .layers import Volume, layer_info, to_layer
 from .preferences import preferences
-from .selection import is_highlight
+from .viewer.framing import frame_case
 
 PLUGIN = "napari-uncertainty"
 
@@ -46,7 +45,7 @@ def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path 
         layer = compute(viewer)
     else:
         _wait_while(lambda: aligning(viewer))
-    look_at_case(viewer)
+    frame_case(viewer)
     if screenshot is None:
         if _has_window():  # somebody may have closed it meanwhile
             napari.run()
@@ -95,7 +94,7 @@ def compute(viewer: Any) -> Any:
         loop.quit()
 
     widget.computed.connect(ended)
-    widget.native.destroyed.connect(loop.quit)
+    widget.destroyed.connect(loop.quit)
     widget.compute_button.native.click()
     if not outcome:
         loop.exec()
@@ -123,21 +122,6 @@ def _wait_while(busy: Callable[[], bool]) -> None:
         loop.exec()
 
 
-def look_at_case(viewer: Any) -> None:
-    """Go to the middle of what is segmented, or uncertain, and fill the view."""
-    box = _box_of_interest(viewer)
-    if box is None:
-        return
-    middle, size = box.mean(axis=0), np.ptp(box, axis=0)
-    viewer.dims.set_point(range(-len(middle), 0), middle)
-    viewer.scene.camera.center = tuple(middle)
-    if viewer.dims.ndisplay == 2:
-        shown = np.array(viewer.canvas.size) / size[-2:]
-    else:
-        shown = np.array(viewer.canvas.size) / (1.2 * size.max())
-    viewer.scene.camera.zoom = 0.9 * float(shown.min())
-
-
 def save_picture(viewer: Any, path: Path) -> None:
     """Write a picture of the 2D view, and beside it the 3D view where there is one."""
     viewer.window.resize(1280, 960)
@@ -155,31 +139,10 @@ def save_picture(viewer: Any, path: Path) -> None:
     imsave(str(path), np.concatenate(pictures, axis=1))
 
 
-def _box_of_interest(viewer: Any) -> np.ndarray[Any, Any] | None:
-    """Two opposite corners, in world coordinates.
-
-    Of the foreground where there is a segmentation, else of where a map reaches half
-    its range.
-    """
-    own = [layer for layer in viewer.layers if not is_highlight(layer)]
-    for layer in sorted(own, key=lambda one: not isinstance(one, Labels)):
-        if isinstance(layer, Labels):
-            inside = np.asarray(layer.data) != 0
-        elif layer_info(layer).get("role") == "map":
-            inside = np.asarray(layer.data) > layer.contrast_limits[1] / 2
-        else:
-            continue
-        places = np.nonzero(inside)
-        if places[0].size:
-            corners = [[end(axis) for axis in places] for end in (np.min, np.max)]
-            return np.array([layer.data_to_world(corner) for corner in corners])
-    return None
-
-
 def _canvas(viewer: Any) -> np.ndarray[Any, Any]:
     QApplication.processEvents()
     viewer.canvas.size = PICTURE_SIZE
-    look_at_case(viewer)
+    frame_case(viewer)
     picture: np.ndarray[Any, Any] = viewer.screenshot(
         size=PICTURE_SIZE, scale=1, canvas_only=True, flash=False
     )

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QFileDialog
 
 from ..errors import InputError
 from ..grid import Grid
 from ..io.maps import write_map as write_map_files
-from .layers import METADATA_KEY, ScanSpace
-from .map_layer import NO_DATA, PREDICTION
+from ..io.nifti import stem
+from .layers import METADATA_KEY, NO_DATA, PREDICTION, ScanSpace
 from .sources import ORIGINAL, SHOWN_GRID
 
 # Known in the running viewer only, or written by other means.
@@ -33,6 +35,42 @@ def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         return [str(file) for file in _write(path, np.asarray(data), attributes)]
     except InputError as error:
         raise OSError(str(error)) from error
+
+
+def save_map(layer: Any, parent: Any) -> None:
+    """Ask where to save a map, suggest a place beside its source, and tell the outcome.
+
+    Parameters
+    ----------
+    layer : Image
+        A map.
+    parent : QWidget
+        The dialog is in front of it.
+    """
+    path, _ = QFileDialog.getSaveFileName(
+        parent, "Save the map", str(suggested_path(layer)), "NIfTI (*.nii.gz *.nii)"
+    )
+    if not path:
+        return
+    if not path.lower().endswith((".nii.gz", ".nii")):
+        path += ".nii.gz"
+    data, attributes, _ = layer.as_layer_data_tuple()
+    try:
+        written = write_map(path, data, attributes)
+    except OSError as error:
+        show_error(str(error))
+    else:
+        names = " and ".join(Path(one).name for one in written)
+        show_info(f"{names} are in {Path(path).parent}.")
+
+
+def suggested_path(layer: Any) -> Path:
+    """Return where a map may be saved: beside its source, named after both."""
+    info = layer.metadata.get(METADATA_KEY, {})
+    source, measure = Path(info.get("source") or ""), info.get("measure", "map")
+    name = stem(source) or layer.name.removesuffix(f" {measure}")
+    parts = (name, measure, info.get("channel"))
+    return source.parent / ("_".join(filter(None, parts)).replace(" ", "_") + ".nii.gz")
 
 
 def _write(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..colors import Color, label_color
 from ..errors import InputError
 from ..grid import Grid
 from ..hotspots import Hotspots
 from ..regions.table import unnamed
 from ..review import Stop
-from .colors import Color, label_color
 
 if TYPE_CHECKING:
     import pandas as pd

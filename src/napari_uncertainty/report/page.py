@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..checks import percent
+from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
 from ..measures import ALL_MEASURES, Measure
 from ..review import Stop
 from ..version import __version__
 from . import wording
 from .case import ReportCase
-from .colors import as_hex, map_palette
 from .pictures import Outline, Picture, Pictures
 from .png import data_uri, palette_png
 

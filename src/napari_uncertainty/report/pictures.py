@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..colors import as_hex, map_palette
 from ..hotspots import Hotspot
 from .case import ReportCase
-from .colors import as_hex, map_palette
 from .outlines import outline
 from .planes import Cut, Plane, Upright
 from .png import data_uri, gray_png, palette_png

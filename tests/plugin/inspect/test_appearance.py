@@ -239,24 +239,32 @@ def glow(widget, case):
     assert case.viewer.dims.ndisplay == 3
 
 
-def test_a_glow_is_only_what_no_boundary_has(case, widget):
-    """From where two classes are equally likely, or the threshold if that is higher."""
-    look = case.map.colormap.colors.copy()
+def test_a_glow_is_the_mean_along_each_line_of_sight(case, widget):
+    """Unless what is below the threshold is hidden: then only what is above it."""
+    look, limits = case.map.colormap.colors.copy(), list(case.map.contrast_limits)
     glow(widget, case)
-    below, above = apart(1.0, case.map)
-    assert (alpha_of(case.map, below) == 0).all()
-    assert (alpha_of(case.map, above) > 0).all()
+    assert case.map.rendering == "average"
+    brightest = case.map.contrast_limits[1]
+    values = np.asarray(case.map.data)
+    means = np.concatenate([values.mean(axis=axis).ravel() for axis in range(3)])
+    # Hardly any has the last colour, but the scale is used.
+    assert (means >= brightest).mean() < 0.01
+    assert means.max() < 1.2 * brightest
+    assert alpha_of(case.map, [0.0]) == 0
     widget.appearance.hide_below.setChecked(True)
     widget.appearance.threshold.setValue(1.4)
+    assert case.map.rendering == "mip"
+    assert list(case.map.contrast_limits) == limits
     assert alpha_of(case.map, [1.39]) == 0
     widget.appearance.threshold.setValue(0.6)
-    assert alpha_of(case.map, [0.99]) == 0
+    assert alpha_of(case.map, [0.99]) == 0  # as every boundary has
     widget.stage.buttons.buttons["Axial"].click()
     # What was chosen meanwhile is seen now.
     assert alpha_of(case.map, [0.59]) == 0
     assert alpha_of(case.map, [0.61]) > 0
     widget.appearance.hide_below.setChecked(False)
     np.testing.assert_allclose(case.map.colormap.colors, look, atol=1e-6)
+    assert list(case.map.contrast_limits) == limits
 
 
 def test_a_colormap_of_the_user_is_offered(qtbot):

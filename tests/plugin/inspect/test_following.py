@@ -547,5 +547,5 @@ def test_two_viewers_do_not_disturb_each_other(qtbot, case, shown):
     qtbot.wait(50)
     check_table(of_other, other.entropy, other.labels)
     assert of_other.classes.selected_labels == ()
-    assert len(other.viewer.layers) == 4
+    assert len(other.viewer.layers) == 5  # with the outlines of its classes
     assert not of_other.appearance.hide_below.isChecked()

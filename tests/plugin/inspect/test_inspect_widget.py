@@ -34,8 +34,10 @@ from inspecting import (
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect import meshes as meshes_module
 from napari_uncertainty.plugin.inspect import subject as subject_module
-from napari_uncertainty.plugin.inspect.highlight import CLASSES_NAME, PLACE_NAME
+from napari_uncertainty.plugin.inspect.highlight import PLACE_NAME
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
+from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from phantoms import asymmetric
 
 SHAPE = (20, 21, 22)
@@ -158,10 +160,13 @@ def test_a_flat_image_is_gone_to(qtbot, viewer, rng):
 def test_selected_rows_are_outlined_and_told(qtbot, case, widget):
     widget.tabs.setCurrentIndex(1)
     widget.classes.select([1, 3])
-    outline = case.viewer.layers[CLASSES_NAME]
-    shown = {label for label in range(4) if outline.colormap.map(label)[3] > 0}
-    assert shown == {1, 3}
-    np.testing.assert_array_equal(outline.data, case.segmentation.data)
+    lines = case.viewer.layers[OUTLINES]
+    bright = lines.edge_color[:, 3] == 1
+    given = np.array([case.segmentation.colormap.map(label) for label in (1, 3)])
+    own = np.isclose(lines.edge_color[:, None, :3], given[:, :3]).all(axis=-1)
+    np.testing.assert_array_equal(bright, own.any(axis=1))
+    assert own.any()
+    assert (lines.edge_color[:, 3] < 1).any()
     assert widget.slices.of.text() == "Of left, stem"
     widget.tabs.setCurrentIndex(2)
     names = re.findall(r"<tr><td>(\w+)</td>", widget.numbers.summary.text())
@@ -169,7 +174,7 @@ def test_selected_rows_are_outlined_and_told(qtbot, case, widget):
     inside = case.entropy[case.labels == 3]
     assert f"&nbsp;{inside.mean():.3g}<" in widget.numbers.summary.text()
     widget.classes.select([])
-    assert CLASSES_NAME not in case.viewer.layers
+    assert (case.viewer.layers[OUTLINES].edge_color[:, 3] == 1).all()
     widget.tabs.setCurrentIndex(1)
     assert widget.slices.of.text() == "Of all voxels"
 
@@ -243,7 +248,7 @@ def test_profiles_of_no_patient_name_no_sides(qtbot, viewer, rng):
     plots = widget.slices.profiles.plots
     assert [plot.isVisibleTo(widget) for plot in plots] == [True, True, False]
     positions, values = profile(widget, 0)
-    entropy = np.asarray(viewer.layers[-1].data)
+    entropy = np.asarray(viewer.layers["net entropy"].data)
     np.testing.assert_allclose(values, entropy.mean(axis=1)[::-1], rtol=1e-5)
     np.testing.assert_array_equal(positions, -np.arange(20)[::-1])
     assert plots[0]._title == "Slices across y"
@@ -411,7 +416,7 @@ def test_another_map_takes_surfaces_and_marks_away(qtbot, case, widget):
     click_row(widget, 1)
     gini = compute_as(case.viewer, case.probabilities, measure="gini")
     names = {layer.name for layer in case.viewer.layers}
-    assert names == {
+    assert names - {OUTLINES} == {
         "T1",
         "case",
         "net probabilities",
@@ -495,6 +500,7 @@ def at_rest(qtbot, widget, slow):
 
 def test_no_callback_outlives_the_widget(qtbot, own, slow, told):
     viewer = own.viewer
+    outline_classes(viewer)  # which belong to the map
     before, layers = callbacks(viewer), list(viewer.layers)
     for doing in (at_rest, in_3d, making_meshes, in_a_cut, side_by_side):
         slow[0].clear()
@@ -504,16 +510,14 @@ def test_no_callback_outlives_the_widget(qtbot, own, slow, told):
         widget.stop()
         qtbot.waitUntil(idle)
         after = callbacks(viewer)
-        assert {key: after[key] for key in before} == before, doing
-        # Only surfaces stay, as what is shown does.
-        left = [layer for layer in viewer.layers if layer not in layers]
-        assert left == surfaces(viewer)
+        kept = {key: n for key, n in before.items() if key[0] != OUTLINES}
+        assert {key: after[key] for key in kept} == kept, doing
+        left = [layer for layer in viewer.layers if layer.name != OUTLINES]
+        assert left == [layer for layer in layers if layer.name != OUTLINES]
         assert not viewer.canvas.overlays.keys() & {
             f"napari-uncertainty {edge}" for edge in ("left", "right", "top", "bottom")
         }
-        viewer.dims.ndisplay = 2
-        for layer in left:
-            viewer.layers.remove(layer)
+        assert viewer.dims.ndisplay == 2
     viewer.layers.remove(own.map)
     assert told() == []
 
@@ -545,4 +549,4 @@ def test_opened_again_it_works(qtbot, own):
     click_row(again, 2)
     np.testing.assert_allclose(own.viewer.dims.point[-3:], peak(own, 2), atol=1e-9)
     names = [layer.name for layer in own.viewer.layers]
-    assert names.count(CLASSES_NAME) == names.count(PLACE_NAME) == 1
+    assert names.count(OUTLINES) == names.count(PLACE_NAME) == 1

@@ -36,8 +36,8 @@ def test_what_is_asked_for_instead_is_made_and_nothing_told_of_the_rest(qtbot, r
     qtbot.waitUntil(lambda: "made" in second)
     assert first == []
     assert second == ["end", "made"]
-    assert not meshes.has([None])
-    assert meshes.has([(1,), (2, 3)])
+    assert meshes.missing([None]) == [None]
+    assert meshes.missing([(1,), (2, 3)]) == []
 
 
 def test_what_is_made_is_kept_while_more_is_asked_for(qtbot, rng):
@@ -58,4 +58,4 @@ def test_cancelled_it_tells_nothing(qtbot, rng):
     assert QThreadPool.globalInstance().waitForDone(20_000)
     qtbot.wait(50)
     assert calls == []
-    assert not meshes.has([None])
+    assert meshes.missing([None]) == [None]

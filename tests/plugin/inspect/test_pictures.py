@@ -151,6 +151,18 @@ def white(shown):
     return shown.min(axis=-1) > 250
 
 
+def in_colors_of_labels(viewer, labels):
+    """Number of pixels that have just the colour of each label, with no map on top."""
+    layer, shown = viewer.layers["case"], viewer.layers[-1]
+    layer.opacity, shown.visible = 1.0, False
+    seen = picture(viewer)
+    layer.opacity, shown.visible = 0.4, True
+    colors = [np.rint(255 * np.ravel(layer.colormap.map(one))[:3]) for one in labels]
+    return np.array(
+        [(np.abs(seen - color).max(axis=-1) <= 3).sum() for color in colors]
+    )
+
+
 def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     check_sides(qtbot, viewer)
     widget = inspected(qtbot, viewer)
@@ -203,9 +215,20 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     )
 
     shown = show("Glow")
-    assert gray(shown).sum() > 0.2 * ball_pixels()
+    # Not one bright blob: the last colour is for the few brightest lines of sight.
+    last = 255 * np.asarray(ensure_colormap("inferno").map([1.0]))[0, :3]
+    assert (np.abs(shown - last).max(axis=-1) < 8).sum() < 0.02 * ball_pixels()
+    assert len(np.unique(shown.reshape(-1, 3) // 16, axis=0)) > 20
+    viewer.layers[-1].visible = False
+    assert gray(without_bar(picture(viewer))).sum() > 0.2 * ball_pixels()
+    viewer.layers[-1].visible = True
 
     shown = show("Cut-away")
+    # It faces the eye, who looks from the left front and from above.
+    assert stage.buttons.cut_axis.currentText() == "Sagittal"
+    assert in_colors_of_labels(viewer, [1, 2]).min() > 0.05 * ball_pixels()
+    stage.buttons.cut_axis.setCurrentText("Axial")
+    shown = without_bar(picture(viewer))
     # From above one looks onto the plane: rings around the core, with the scan within.
     assert gray(shown).sum() > 300
     # The near half is cut away, and the far one below it is there.
@@ -242,8 +265,21 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     assert (np.abs(hue - 48) < 5).sum() > 1000
     assert (np.abs(hue - 289) < 5).sum() > 500
     assert in_colors_of_the_map(uncertainty).sum() > 1000
-    assert gray(uncertainty).sum() < 300  # only letters
+    assert gray(uncertainty[:-80]).sum() < 300  # only letters, above the titles
 
     stage.buttons.buttons["Side by side"].click()
+    np.testing.assert_array_equal(picture(viewer), before)
+
+    viewer.dims.ndisplay = 3  # by napari's own button
+    shown = without_bar(picture(viewer))
+    # Seen at an angle, the cut of the ball is an ellipse with all three in it.
+    assert in_colors_of_labels(viewer, [1, 2]).min() > 0.05 * ball_pixels()
+    assert in_colors_of_the_map(shown, high=0.7).sum() > 0.05 * ball_pixels()
+    # Below both the scan, without the air around it.
+    viewer.layers["case"].visible = viewer.layers[-1].visible = False
+    below = without_bar(picture(viewer))
+    assert 0.3 * ball_pixels() < (gray(below) | white(below)).sum() < ball_pixels()
+    viewer.layers["case"].visible = viewer.layers[-1].visible = True
+    viewer.dims.ndisplay = 2
     np.testing.assert_array_equal(picture(viewer), before)
     assert told() == []

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
+from napari.utils.colormaps import Colormap
 
 from napari_uncertainty.plugin.colors import transparent_where_certain
 from napari_uncertainty.plugin.inspect.planes import show_plane
 from napari_uncertainty.plugin.inspect.side_by_side import SideBySide
 from napari_uncertainty.plugin.layers import METADATA_KEY
 
+GLOW = {
+    "rendering": "average",
+    "colormap": Colormap([[0, 0, 0, 0], [1, 0, 0, 1]], name="glow"),
+}
 CORNERS = np.array([[2.0, 3.0, 4.0], [12.0, 17.0, 20.0]])
 
 
@@ -47,7 +52,14 @@ class Case:
         return [PublicOnlyProxy(self.viewer.layers[name]) for name in there]
 
     def show(self):
-        self.side.show(self.panels, CORNERS)
+        self.side.show({layer.name: layer for layer in self.panels}, CORNERS, GLOW)
+
+    def titles(self):
+        return [
+            overlay.text.strip()
+            for key, overlay in self.viewer.canvas.overlays.items()
+            if key.startswith("panel")
+        ]
 
     def columns(self):
         """Which layers each cell of the grid has, from left to right."""
@@ -65,7 +77,7 @@ class Case:
                 layer.visible,
                 layer.opacity,
                 np.asarray(layer.colormap.colors).tolist(),
-                layer.name_overlay.visible,
+                layer.depiction,
             )
             for layer in self.viewer.layers
         }
@@ -91,7 +103,7 @@ def test_scan_segmentation_and_map_from_left_to_right_and_nothing_else(case):
     assert case.viewer.canvas.grid.enabled
     assert case.columns() == [["scan"], ["labels"], ["map"]]
     assert {layer.opacity for layer in case.panels} == {1}
-    assert {layer.name_overlay.visible for layer in case.panels} == {True}
+    assert case.titles() == ["scan", "labels", "map"]
     # Colours are those of the map, on nothing that shows through.
     shown = np.asarray(case.map.colormap.map([0.02, 0.3, 1.0]))
     faded = np.asarray(transparent_where_certain("inferno").map([0.02, 0.3, 1.0]))
@@ -112,10 +124,29 @@ def test_the_box_is_in_the_middle_of_each_panel_and_fills_it(case):
         case.side.hide()
 
 
-def test_names_only_where_there_is_room(case):
-    case.viewer.canvas.size = (600, 600)
+def test_in_3d_each_panel_is_a_volume_and_back_in_2d_a_slice(case):
+    show_plane(case.viewer, "Coronal")
+    before = case.looks(), case.order(), case.view()
+    camera = case.viewer.scene.camera
     case.show()
-    assert {layer.name_overlay.visible for layer in case.panels} == {False}
+    flat = case.looks(), case.view()
+    for _ in range(2):
+        case.side.turn(3)
+        assert case.viewer.dims.ndisplay == 3
+        assert case.columns() == [["scan"], ["labels"], ["map"]]
+        assert {layer.depiction for layer in case.panels} == {"volume"}
+        # What is certain does not hide what is behind it.
+        assert case.map.colormap == GLOW["colormap"]
+        np.testing.assert_allclose(camera.center, CORNERS.mean(axis=0))
+        size = np.ptp(CORNERS, axis=0).max() * camera.zoom
+        assert 0.5 < size / 600 < 1
+        case.side.turn(2)
+        assert (case.looks(), case.view()) == flat
+    case.side.turn(3)
+    case.side.hide()
+    assert case.titles() == []
+    assert case.viewer.dims.ndisplay == 2
+    assert (case.looks(), case.order(), case.view()) == before
 
 
 def test_all_is_as_it_was(case):

@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 from generated import OBLIQUE, turn
 from in_viewer import compute
 from napari_uncertainty import Grid, ProbabilityMap
+from napari_uncertainty.plugin.inspect import surface_layers as surface_layers_module
 from napari_uncertainty.plugin.inspect.appearance import Appearance
 from napari_uncertainty.plugin.inspect.meshes import Meshes
 from napari_uncertainty.plugin.inspect.subject import Subject
@@ -81,7 +82,7 @@ def case(on_tilted_grid):
 
 
 def show(case, enclosed=ENCLOSED, appearance=COLORS, shares=None, **options):
-    options = {"opacity": 1.0, "shell": True, "bar": True} | options
+    options = {"opacity": 1.0, "bar": True} | options
     return case.surfaces.show(enclosed, NAMES, appearance, shares, **options)
 
 
@@ -96,18 +97,31 @@ def solid(vertices, faces):
     return volumes.sum(), volumes @ (a + b + c) / 4 / volumes.sum()
 
 
+def parts_of(case, layer, enclosed):
+    """Vertices in the world and faces of each mesh in a layer."""
+    vertices, faces = world_vertices(layer), layer.data[1]
+    start = 0
+    for one in enclosed:
+        end = start + len(case.meshes[one].vertices)
+        own = faces[((faces >= start) & (faces < end)).all(axis=1)]
+        yield vertices[start:end], own - start
+        start = end
+    assert start == len(vertices)
+
+
 def test_surfaces_are_where_the_classes_are(on_grid):
     case = on_grid
-    shown = show(case)[:3]
+    surface, _, hull, _ = show(case)
     inside = {(1,): case.classes == 1, (3,): case.classes == 3, None: case.classes > 0}
-    for enclosed, layer in zip(ENCLOSED, shown, strict=True):
+    parts = [*parts_of(case, surface, ENCLOSED[:2]), *parts_of(case, hull, [None])]
+    for enclosed, (vertices, faces) in zip(ENCLOSED, parts, strict=True):
         # Through the map's own layer: where napari shows the voxels of the class.
         mask = case.subject.source.turn.turn(inside[enclosed])
         voxels = np.array([case.map.data_to_world(at) for at in np.argwhere(mask)])
-        vertices, scale = world_vertices(layer), np.array(case.map.scale)
+        scale = np.array(case.map.scale)
         away, _ = KDTree(voxels / scale).query(vertices / scale)
         assert away.max() < 1.5
-        volume, middle = solid(vertices, layer.data[1])
+        volume, middle = solid(vertices, faces)
         assert volume == pytest.approx(mask.sum() * np.prod(scale), rel=0.01)
         off = (middle - voxels.mean(axis=0)) / scale
         np.testing.assert_allclose(off, 0, atol=0.15)
@@ -126,7 +140,7 @@ def test_surfaces_in_ras_are_where_the_file_has_the_voxels(on_grid):
     np.testing.assert_array_equal(ras.values, mesh.values)
     # What is shown is the same, without the tilt.
     directions = Grid(SHAPE, affine).directions
-    [layer] = show(case, [(1,)], shell=False)[:1]
+    layer = show(case, [(1,), None])[0]
     world = -(ras.vertices @ directions)[:, ::-1]
     np.testing.assert_allclose(world_vertices(layer), world, atol=1e-3)
 
@@ -141,19 +155,29 @@ def test_layers_of_classes_that_are_not_chosen_any_more_are_taken_away(case):
     active = case.viewer.layers.selection.active
     first = show(case)
     assert [layer.name for layer in first] == [
-        "grey matter surface", "stem surface", "foreground surface", "names",
+        "2 classes' surface", "2 classes' hull", "foreground surface", "names",
     ]  # fmt: skip
     assert case.viewer.layers.selection.active == active
     again = show(case)
     assert [id(layer) for layer in again] == [id(layer) for layer in first]
-    stem, hull, names = show(case, [(3,), None])
-    assert (stem, hull) == (first[1], first[2])
-    assert list(case.viewer.layers) == [*before, stem, hull, names]
+    stem, tint, hull, names = show(case, [(3,), None])
+    assert (stem.name, tint.name) == ("stem surface", "stem hull")
+    assert hull == first[2]
+    assert len(case.viewer.layers) == len(before) + 4
+    assert {*case.viewer.layers} == {*before, stem, tint, hull, names}
     assert case.surfaces.shown(ENCLOSED) == [((3,), stem), (None, hull)]
-    [hull] = show(case, [None], shell=False)
-    assert list(case.viewer.layers) == [*before, hull]
+    alone = show(case, [None])
+    assert [layer.name for layer in alone] == ["foreground surface", "edges of classes"]
+    assert len(case.viewer.layers) == len(before) + 2
     case.surfaces.remove()
     assert list(case.viewer.layers) == before
+
+
+def test_many_classes_are_few_layers_and_have_no_names_in_the_view(case, monkeypatch):
+    monkeypatch.setattr(surface_layers_module, "MOST_NAMES", 1)
+    assert [layer.name for layer in show(case)] == [
+        "2 classes' surface", "2 classes' hull", "foreground surface",
+    ]  # fmt: skip
 
 
 def test_what_was_taken_away_by_hand_can_come_again(case):
@@ -163,10 +187,10 @@ def test_what_was_taken_away_by_hand_can_come_again(case):
 
 
 def test_layers_say_what_they_are(case):
-    for layer in show(case)[:3]:
+    for layer, role in zip(show(case), ("surface", "tint", "surface"), strict=False):
         info = layer_info(layer)
         assert (info["role"], info["measure"], info["unit"]) == (
-            "surface", "entropy", "bits",
+            role, "entropy", "bits",
         )  # fmt: skip
         assert info["made_from"] == case.map.unique_id
         assert layer.units == case.map.units
@@ -174,27 +198,58 @@ def test_layers_say_what_they_are(case):
     assert case.viewer.layers.units is not None
 
 
-def test_the_hull_around_classes_is_faint(case):
-    first, second, hull = show(case, opacity=0.8)[:3]
-    assert first.opacity == second.opacity == 0.8
+def test_classes_have_hulls_in_their_colours_within_a_faint_one_of_all(case):
+    surface, tint, hull, _ = show(case, opacity=0.8)
+    assert surface.opacity == 0.8
+    assert 0.1 < tint.opacity < 0.4
     assert hull.opacity < 0.2
     assert "no_depth" in hull.blending
     colors = np.asarray(hull.colormap.map(np.linspace(0, 1, 9)))[:, :3]
     assert (np.ptp(colors, axis=1) < 1e-6).all()
-    assert [one.colorbar.visible for one in (first, second, hull)] == [1, 0, 0]
+    assert surface.colorbar.visible
+    assert not hull.colorbar.visible
+    # Each hull has the colour of its class, and is a little larger than it.
+    parts = parts_of(case, tint, ENCLOSED[:2])
+    start = 0
+    for (label,), (vertices, faces), (own, _) in zip(
+        ENCLOSED[:2], parts, parts_of(case, surface, ENCLOSED[:2]), strict=True
+    ):
+        drawn = tint.vertex_colors[start : start + len(vertices)]
+        shown = np.array([*case.subject.colors_of([label])[label], 255]) / 255
+        np.testing.assert_allclose(drawn, np.broadcast_to(shown, drawn.shape))
+        assert solid(vertices, faces)[0] > 1.2 * solid(own, faces)[0]
+        start += len(vertices)
+    hulls = show(case, faint=True)[:2]
+    assert {layer.opacity < 0.4 for layer in hulls} == {True}
 
-    [alone] = show(case, [None], shell=False, bar=False)
-    assert alone == hull
-    assert (alone.opacity, alone.blending) == (1.0, "translucent")
-    assert not alone.colorbar.visible
-    assert np.ptp(np.asarray(alone.colormap.map([0.7]))[:, :3]) > 0.3
-    hulls = show(case, faint=True)[:3]
-    assert {layer.opacity < 0.2 for layer in hulls} == {True}
-    # Those of classes have the colours of the classes.
-    for label, hull in ((1, hulls[0]), (3, hulls[1])):
-        drawn = np.ravel(hull.colormap.map(0.5))[:3]
-        shown = np.array(case.subject.colors_of([label])[label]) / 255
-        np.testing.assert_allclose(drawn, shown, atol=1e-6)
+
+def test_the_foreground_has_edges_between_classes_in_their_colours(case):
+    surface, edges = show(case, [None], bar=False)
+    assert (surface.opacity, surface.blending) == (1.0, "translucent")
+    assert not surface.colorbar.visible
+    assert np.ptp(np.asarray(surface.colormap.map([0.7]))[:, :3]) > 0.3
+    assert edges.opacity == 1
+    shell = case.meshes.shell(None)
+    # What is drawn is where classes meet, and most of the surface is not covered.
+    drawn = np.unique(edges.data[1])
+    assert 0 < len(drawn) < 0.6 * len(shell.labels)
+    labels = shell.labels[drawn]
+    assert len(np.unique(labels)) > 1
+    colors = case.subject.colors_of(np.unique(labels))
+    expected = np.array([(*colors[label], 255) for label in labels]) / 255
+    np.testing.assert_allclose(edges.vertex_colors[drawn], expected, atol=1e-6)
+    # The label of a vertex is that of a voxel which it is beside.
+    tree = {
+        label: KDTree(np.argwhere(case.classes == label))
+        for label in np.unique(shell.labels)
+    }
+    for label, of_label in tree.items():
+        vertices = shell.mesh.vertices[shell.labels == label]
+        assert of_label.query(vertices)[0].max() < 2.6
+    # That is also what the pointer is told.
+    for vertex in range(0, len(shell.labels), 211):
+        place = world_vertices(surface)[vertex]
+        assert case.surfaces.label_at(place) == shell.labels[vertex]
 
 
 def test_names_are_beside_their_surfaces(case):
@@ -202,10 +257,11 @@ def test_names_are_beside_their_surfaces(case):
     assert list(names.features["name"]) == ["grey matter", "stem"]
     assert list(names.text.values) == ["grey matter", "stem"]
     places = np.array([names.data_to_world(place) for place in names.data])
-    middles = [world_vertices(layer).mean(axis=0) for layer in surfaces[:2]]
+    parts = [vertices for vertices, _ in parts_of(case, surfaces[0], ENCLOSED[:2])]
+    middles = [vertices.mean(axis=0) for vertices in parts]
     apart = middles[0] - middles[1]
-    for layer, place in zip(surfaces[:2], places, strict=True):
-        assert np.linalg.norm(world_vertices(layer) - place, axis=1).min() < 1e-4
+    for vertices, place in zip(parts, places, strict=True):
+        assert np.linalg.norm(vertices - place, axis=1).min() < 1e-3
     # On opposite sides, so that they do not hide each other.
     assert (places[0] - places[1]) @ apart > apart @ apart
     assert list(show(case, [(3,), None])[-1].features["name"]) == ["stem"]
@@ -229,12 +285,13 @@ def test_a_value_has_the_colour_that_it_has_beside_the_map(case, limits):
     assert (drawn[:, 3] == 1).all()
 
 
-def test_percentiles_are_those_of_each_surfaces_vertices(case):
+def test_percentiles_are_those_of_the_vertices_that_are_shown(case):
     shares = (0.1, 0.75)
-    for layer in show(case, shares=shares)[:2]:
+    for enclosed in (ENCLOSED, ENCLOSED[1:]):
+        layer = show(case, enclosed, shares=shares, bar=False)[0]
         expected = np.quantile(layer.data[2], shares)
         np.testing.assert_allclose(layer.contrast_limits, expected)
-        assert layer.colorbar.visible  # each has its own
+        assert layer.colorbar.visible
     whole = show(case)[0]
     assert tuple(whole.contrast_limits) == COLORS.limits
 

@@ -31,6 +31,7 @@ from reviewing import (
     write_case,
 )
 from showing import destroy
+from snapshots import differences, snapshot
 
 POINTS = "case probabilities entropy hotspots"
 
@@ -494,6 +495,38 @@ def test_nothing_outlives_it(qtbot, open_widget, case, files, told):
     viewer.layers.remove(case.map)
     widget.stop()  # once more does no harm
     assert told() == []
+
+
+def around(viewer):
+    """All that a review leaves as it is: not the place and the label that one is at."""
+    shot = snapshot(viewer)
+    for layer in shot["layers"]:
+        layer |= {"metadata": None, "selected_label": None}
+    return shot | {"dims": None, "camera": None}
+
+
+def test_closed_in_any_state_it_leaves_the_viewer_as_it_was(open_widget, case):
+    viewer = case.viewer
+    before = around(viewer)
+
+    def in_3d(widget):
+        widget.go_to(1)
+        viewer.dims.ndisplay = 3
+        widget.go_to(2)
+
+    for state in (
+        lambda widget: None,
+        lambda widget: widget.go_to(2),
+        lambda widget: widget.saving.points.click(),
+        lambda widget: widget.judge("fine"),
+        in_3d,
+    ):
+        widget = open_widget(viewer)
+        state(widget)
+        assert differences(before, around(viewer))
+        widget.stop()
+        viewer.dims.ndisplay = 2  # which was not chosen in the widget
+        assert differences(before, around(viewer)) == []
 
 
 def test_a_window_that_is_deleted(qtbot, case, files):

@@ -32,6 +32,9 @@ _ABOVE, _GLOW, _SURFACE = " (above threshold)", " (glow)", " (surface)"
 PANEL = " (panel)"
 _ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
 
+#: Share of the lines of sight, along an axis, that are below the last colour of a glow.
+BRIGHTEST = 0.997
+
 # Surfaces have this colour where the map is not above the threshold.
 _BELOW = (0.45, 0.45, 0.45, 1.0)
 
@@ -79,12 +82,35 @@ class Appearance:
         above.name = f"{self.colormap}{_ABOVE}"
         return above
 
-    def of_glow(self, above: float) -> Colormap:
-        """Colours of a map that shows only what is above this, or the threshold."""
-        share = self.share(max(above, self.threshold) if self.hide else above)
-        glow = faded(self.colormap, share if share < 1 else 0.5, 1.0)
-        glow.name = f"{self.colormap}{_GLOW}"
-        return glow
+    def glow(self, values: Any, undecided: float) -> dict[str, Any]:
+        """Attributes of a map that glows in 3D.
+
+        Its mean along each line of sight: the largest value there would be that of some
+        boundary nearly everywhere, and where a network knows nothing of a whole region,
+        one flat colour. The brightest lines of sight have the last colour. Where only
+        what is above the threshold is to be shown, the largest value tells that.
+
+        Parameters
+        ----------
+        values : ndarray, 3D
+            The map.
+        undecided : float
+            The value where two classes are equally likely.
+        """
+        share = max(self.share(max(undecided, self.threshold)), 0.0)
+        look: dict[str, Any] = {
+            "rendering": "mip",
+            "contrast_limits": self.limits,
+            "colormap": faded(self.colormap, share if share < 1 else 0.5, 1.0),
+        }
+        if not self.hide:
+            look = {
+                "rendering": "average",
+                "contrast_limits": (0.0, _brightest(values) or self.limits[1]),
+                "colormap": faded(self.colormap, 0.0, OPAQUE_FROM),
+            }
+        look["colormap"].name = f"{self.colormap}{_GLOW}"
+        return look
 
     def put_on(self, layer: Any) -> None:
         """Show a map like this, where it is not shown so."""
@@ -250,6 +276,12 @@ def _seen(layer: Any, highest: float) -> tuple[float, bool, bool, int]:
         return limits[0] + share * (limits[1] - limits[0]), True, fades, which
     # As on the command line: half of what the measure can reach.
     return highest / 2, False, fades, which
+
+
+def _brightest(values: Any) -> float:
+    """The mean along a line of sight that hardly any is above, along the axes."""
+    means = [np.asarray(values).mean(axis=axis) for axis in range(3)]
+    return float(max(np.quantile(mean, BRIGHTEST) for mean in means))
 
 
 def put_colormap(layer: Any, colormap: Colormap) -> None:

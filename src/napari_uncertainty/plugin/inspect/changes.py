@@ -44,6 +44,12 @@ class Changes:
         # Read back, for napari may turn it into another type.
         self._made[_key(owner, name)] = owner, before, getattr(owner, name)
 
+    def before(self, owner: Any, name: str) -> Any:
+        """What an attribute was before it was set here, or is."""
+        now = getattr(owner, name)
+        _, before, after = self._made.get(_key(owner, name), (owner, now, now))
+        return before if _same(now, after) else now
+
     def become(self, wanted: Iterable[Wanted]) -> None:
         """Set all these, and put back whatever else was set before."""
         wanted = list(wanted)

@@ -34,9 +34,10 @@ class Cut:
         axis: int,
         at: float,
     ) -> None:
-        self._viewer, self._planes, self._surfaces = viewer, planes, surfaces
+        self._viewer, self.planes, self._surfaces = viewer, planes, surfaces
         self.axis, self.at = axis, at
         self._moving = False
+        self._before = [(one.plane.normal, one.plane.position) for one in planes]
         #: Called with the place when the plane was dragged.
         self.on_moved: Callable[[float], None] = lambda at: None
         self.listening = Listening()
@@ -49,7 +50,7 @@ class Cut:
         """Put the plane elsewhere: across this axis, at this place in the world."""
         self.axis, self.at = axis, at
         self._moving = True
-        for layer in self._planes:
+        for layer in self.planes:
             if layer not in self._viewer.layers:
                 continue
             place = np.mean(layer.extent.world, axis=0)[-3:]
@@ -62,8 +63,10 @@ class Cut:
         self._turned()
 
     def stop(self) -> None:
-        """Let the surfaces be whole, and call back no more."""
+        """Let the surfaces be whole and planes as before, and call back no more."""
         self.listening.stop()
+        for layer, (normal, position) in zip(self.planes, self._before, strict=True):
+            layer.plane.normal, layer.plane.position = normal, position
         for surface in self._surfaces:
             surface.experimental_clipping_planes = []
 
@@ -81,7 +84,7 @@ class Cut:
     def _dragged(self, event: Any) -> None:
         if self._moving:
             return
-        for layer in self._planes:
+        for layer in self.planes:
             # A plugin's widget sees a wrapper of it.
             if getattr(layer.plane, "__wrapped__", layer.plane) is event.source:
                 data = np.zeros(layer.ndim)

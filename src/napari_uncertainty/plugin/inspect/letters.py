@@ -81,6 +81,11 @@ class Letters:
             overlay.text = texts[edge]
 
 
+def has_letters(viewer: Any) -> bool:
+    """Whether a viewer shows letters already."""
+    return any(_key(edge) in viewer.canvas.overlays for edge in _EDGES)
+
+
 def letters_of(viewer: Any) -> dict[str, str]:
     """What lies to the left, right, top and bottom of the view."""
     right, down = _directions(viewer)

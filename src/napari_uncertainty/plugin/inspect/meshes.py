@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...isosurface import slabs
 from ...steps import part
 from ...surfaces import Mesh, iter_mesh
 from ..work import Job, cancel_all
@@ -17,6 +19,34 @@ Array = np.ndarray[Any, Any]
 
 #: Labels whose union is enclosed; None for the whole foreground.
 Enclosed = tuple[int, ...] | None
+
+# Around a class, so many voxels have part in its surface and the values on it.
+_MARGIN = 4
+
+# Labels above are not looked for all together, for that takes a list as long.
+_HIGHEST = 1 << 16
+
+# How far inside of a vertex the voxel of its class is looked for, in voxels.
+_INSIDE = (0.0, 0.5, 1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Shell:
+    """A mesh in voxels, and what tells classes apart on it.
+
+    Attributes
+    ----------
+    mesh : Mesh
+        With the uncertainty around it.
+    normals : ndarray of float32, shape (n, 3)
+        What points outwards at each vertex, of length 1.
+    labels : ndarray of int, shape (n,)
+        Of the voxel just inside of each vertex.
+    """
+
+    mesh: Mesh
+    normals: Array
+    labels: Array
 
 
 class Meshes:
@@ -30,15 +60,19 @@ class Meshes:
 
     def __init__(self, labels: Array, values: Array) -> None:
         self._labels, self._values = labels, values
-        self._made: dict[Enclosed, Mesh] = {}
+        self._made: dict[Enclosed, Shell] = {}
         self._jobs: list[Job[Any]] = []
 
     def __getitem__(self, enclosed: Enclosed) -> Mesh:
+        return self._made[enclosed].mesh
+
+    def shell(self, enclosed: Enclosed) -> Shell:
+        """The same mesh with its classes."""
         return self._made[enclosed]
 
-    def has(self, wanted: Sequence[Enclosed]) -> bool:
-        """Whether all of these are made."""
-        return all(one in self._made for one in wanted)
+    def missing(self, wanted: Sequence[Enclosed]) -> list[Enclosed]:
+        """Those of these that are not made."""
+        return [one for one in wanted if one not in self._made]
 
     def make(
         self,
@@ -51,16 +85,15 @@ class Meshes:
     ) -> None:
         """Make those that are missing, and call back on the main thread."""
         self.cancel()
-        missing = [one for one in wanted if one not in self._made]
 
-        def made(meshes: dict[Enclosed, Mesh] | None) -> None:
-            assert meshes is not None  # a cancelled job reports nothing
-            self._made |= meshes
+        def made(shells: dict[Enclosed, Shell] | None) -> None:
+            assert shells is not None  # a cancelled job reports nothing
+            self._made |= shells
             on_made()
 
         self._jobs.append(
             Job(
-                partial(_iter_meshes, self._labels, self._values, missing),
+                partial(_iter_shells, self._labels, self._values, self.missing(wanted)),
                 on_progress=on_progress,
                 on_end=on_end,
                 on_result=made,
@@ -73,20 +106,99 @@ class Meshes:
         cancel_all(self._jobs)
 
 
-def _iter_meshes(
+def _iter_shells(
     labels: Array,
     values: Array,
     wanted: Sequence[Enclosed],
     cancel: threading.Event,
-) -> Generator[float, None, dict[Enclosed, Mesh] | None]:
+) -> Generator[float, None, dict[Enclosed, Shell] | None]:
     made = {}
+    boxes: dict[int, tuple[slice, ...]] = {}
+    if any(one is not None for one in wanted):
+        boxes = yield from part(_iter_boxes(labels), 0, 0.05)
     for done, enclosed in enumerate(wanted):
+        box = _around(boxes, enclosed, labels.shape)
         mesh = yield from part(
-            iter_mesh(labels, values, enclosed, cancel=cancel),
-            done / len(wanted),
-            (done + 1) / len(wanted),
+            iter_mesh(labels[box], values[box], enclosed, cancel=cancel),
+            0.05 + 0.95 * done / len(wanted),
+            0.05 + 0.95 * (done + 1) / len(wanted),
         )
         if mesh is None:
             return None
-        made[enclosed] = mesh
+        first = np.array([side.start or 0 for side in box], np.float32)
+        mesh = Mesh(mesh.vertices + first, mesh.faces, mesh.values)
+        made[enclosed] = _shell(mesh, labels, enclosed)
     return made
+
+
+def _iter_boxes(labels: Array) -> Generator[float, None, dict[int, tuple[slice, ...]]]:
+    """The box of each label; empty where labels are no small whole numbers."""
+    from scipy.ndimage import find_objects
+
+    ends: dict[int, Array] = {}
+    if labels.dtype.kind not in "iu":
+        return {}
+    for slab in slabs(len(labels), labels[0].size):
+        if labels[slab].min() < 0 or labels[slab].max() > _HIGHEST:
+            return {}
+        for label, box in enumerate(find_objects(labels[slab]), 1):
+            if box is not None:
+                now = np.array([(side.start, side.stop) for side in box])
+                now[0] += slab.start
+                before = ends.get(label, now)
+                ends[label] = np.stack(
+                    [
+                        np.minimum(before[:, 0], now[:, 0]),
+                        np.maximum(before[:, 1], now[:, 1]),
+                    ],
+                    axis=1,
+                )
+        yield slab.stop / len(labels)
+    return {label: tuple(slice(*end) for end in box) for label, box in ends.items()}
+
+
+def _around(
+    boxes: dict[int, tuple[slice, ...]], enclosed: Enclosed, shape: tuple[int, ...]
+) -> tuple[slice, ...]:
+    """The box of some labels with a margin; everything where it is not known."""
+    if enclosed is None or not all(label in boxes for label in enclosed):
+        return tuple(slice(0, n) for n in shape)
+    return tuple(_sides([boxes[label] for label in enclosed], shape))
+
+
+def _sides(
+    boxes: Sequence[tuple[slice, ...]], shape: tuple[int, ...]
+) -> Iterable[slice]:
+    for axis, n in enumerate(shape):
+        start = min(box[axis].start for box in boxes) - _MARGIN
+        stop = max(box[axis].stop for box in boxes) + _MARGIN
+        yield slice(max(start, 0), min(stop, n))
+
+
+def _shell(mesh: Mesh, labels: Array, enclosed: Enclosed) -> Shell:
+    normals = _normals(mesh)
+    if enclosed is not None and len(enclosed) == 1:
+        return Shell(mesh, normals, np.full(len(mesh.vertices), enclosed[0]))
+    found = np.zeros(len(mesh.vertices), int)
+    last = np.array(labels.shape) - 1
+    for depth in _INSIDE:
+        at = np.rint(mesh.vertices - depth * normals).astype(int).clip(0, last)
+        there = labels[tuple(at.T)]
+        if enclosed is not None:
+            there = np.where(np.isin(there, enclosed), there, 0)
+        found = np.where(found == 0, there, found)
+    return Shell(mesh, normals, found)
+
+
+def _normals(mesh: Mesh) -> Array:
+    """What points outwards at each vertex, averaged over faces by their area."""
+    corners = mesh.vertices[mesh.faces]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    n, ends = len(mesh.vertices), mesh.faces.ravel()
+    summed = np.stack(
+        [np.bincount(ends, np.repeat(across[:, axis], 3), n) for axis in range(3)],
+        axis=1,
+    )
+    length = np.linalg.norm(summed, axis=1, keepdims=True)
+    normals: Array = (summed / np.maximum(length, 1e-12)).astype(np.float32)
+    return normals

@@ -64,6 +64,25 @@ def go_to(viewer: Any, place: Sequence[float] | Array) -> None:
     viewer.scene.camera.center = tuple(center)
 
 
+def on_steps(viewer: Any, place: Array) -> Array:
+    """The nearest place where all sliders are on a step.
+
+    From any other one each slider would go there by itself, and napari would slice all
+    layers again each time.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose sliders are meant.
+    place : ndarray
+        World coordinates of the last axes.
+    """
+    ranges = np.array(viewer.dims.range)[-len(place) :]
+    start, _, step = ranges.T
+    nearest: Array = start + np.rint((place - start) / step) * step
+    return nearest
+
+
 def fit(viewer: Any, corners: Array) -> None:
     """Let a box fill the view, or each view where there are several.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from .meshes import Enclosed, Meshes
 from .scenes import Scenes
 from .side_by_side import SideBySide
 from .subject import Findings, Subject
-from .surface_layers import SurfaceLayers, in_ras
+from .surface_layers import SurfaceLayers, in_ras, name_of
 from .views import PRESETS, ViewButtons
 from .waiting import Waiting
 
 Array = np.ndarray[Any, Any]
+
+#: More surfaces are made only if the person says so.
+MOST_UNASKED = 40
 
 
 class Stage:
@@ -46,8 +49,8 @@ class Stage:
         self._appearance: tuple[Any, Any] = (None, None)
         self._chosen: tuple[int, ...] = ()
         self._preset = ""
-        #: Called before the view goes to 3D.
-        self.before_3d: Callable[[], None] = lambda: None
+        # Whether 3D was chosen by the button of napari, and is not ours to leave.
+        self._by_napari = False
         self.buttons.scene_asked.connect(self.show_scene)
         self.buttons.side_by_side_asked.connect(self.show_side_by_side)
         self.buttons.opacity_changed.connect(self._show_again)
@@ -69,15 +72,17 @@ class Stage:
             self._surfaces = SurfaceLayers(self._viewer, subject, self._meshes)
         self.buttons.set_available(in_3d, len(self._panel_layers()) > 1)
         self.buttons.set_box(self.corners())
+        self._scenes.corners = self.corners() if in_3d else None
         if self._preset:
             self.show_scene(self._preset)
 
     def clear(self) -> None:
         """Show no map any more."""
         self._drop_meshes()
+        self._hide_panels()
         if self._preset in PRESETS:
             self.show_scene("")
-        self._subject = self._findings = None
+        self._subject = self._findings = self._scenes.corners = None
         self.buttons.set_available(False, False)
 
     def set_appearance(
@@ -113,8 +118,8 @@ class Stage:
         if len(place) == 3:
             axis, _ = self.buttons.cut()
             self.buttons.show_cut_place(place[axis])
-            if self._scenes.cut is not None:
-                self._scenes.cut.move(axis, place[axis])
+            if self._viewer.dims.ndisplay == 3:
+                self._scenes.move_cut(axis, place[axis])
 
     def shown_surfaces(self) -> list[tuple[str, Mesh, Array]]:
         """Name, mesh in RAS mm and colours of each surface that is shown."""
@@ -131,9 +136,16 @@ class Stage:
             if mesh is not None and layer.visible and layer in self._viewer.layers:
                 low, high = layer.contrast_limits
                 share = np.clip((mesh.values - low) / (high - low), 0, 1)
-                name = layer.name.removesuffix(" surface")
+                name = name_of(enclosed, self._subject.names)
                 shown.append((name, mesh, np.asarray(layer.colormap.map(share))))
         return shown
+
+    def name_at(self, place: Array) -> str:
+        """The class of the surface at a place in the world; empty without one."""
+        if self._surfaces is None or self._subject is None or len(place) < 3:
+            return ""
+        label = self._surfaces.label_at(place[-3:])
+        return "" if label is None else name_of((label,), self._subject.names)
 
     @property
     def measured(self) -> tuple[str, str]:
@@ -146,10 +158,14 @@ class Stage:
     def show_scene(self, name: str) -> None:
         """Surface, Glow or Cut-away; "3D" for the layers as they are; "" for 2D."""
         self._stop_making()
+        if self._panels.shown and name in ("3D", ""):
+            self._turn_panels(3 if name else 2)
+            return
         self._hide_panels()
-        self._preset = name
+        self._preset, self._by_napari = name, False
         if not name:
             self._scenes.leave()
+            self._remove_surfaces()
             self._color_map()
             self.buttons.show_scene("")
             return
@@ -157,19 +173,15 @@ class Stage:
             return
         if self._with_surfaces(name) and not self._ready(name):
             return
-        if self._viewer.dims.ndisplay == 2:
-            self.buttons.cut_here()
-        self.before_3d()
-        self._scenes.corners = self.corners()
+        if name == "Cut-away" and self._scenes.cut is None:
+            self.buttons.face(self._scenes.facing())
         shown = self._subject.layer
         scan = scan_for_map(self._viewer.layers, shown)
         if name == "Surface":
             self._scenes.show_surface(scan, self._surface_layers())
         elif name == "Glow":
             hulls = self._surface_layers() if self._with_surfaces(name) else []
-            glow = self._appearance[0].of_glow(self._subject.undecided)
-            self._appearance[0].put_limits_on(shown)
-            self._scenes.show_glow(scan, shown, hulls, instead(glow))
+            self._scenes.show_glow(scan, shown, hulls, self._glow())
         elif name == "Cut-away":
             layers = self._surface_layers()
             planes = [scan, self._subject.segmentation, shown]
@@ -178,6 +190,8 @@ class Stage:
             self._scenes.cut.on_moved = self.buttons.show_cut_place
         else:
             self._scenes.show_as_they_are()
+        if not self._with_surfaces(name):
+            self._remove_surfaces()
         if name != "Glow":
             self._color_map()
         self.buttons.show_scene(name)
@@ -185,18 +199,29 @@ class Stage:
     def _ready(self, name: str) -> bool:
         """Whether the meshes of a scene are made; else they are now, and it follows."""
         assert self._meshes is not None
-        wanted = self._enclosed()
-        if self._meshes.has(wanted):
+        missing = self._meshes.missing(self._enclosed())
+        if not missing:
             return True
+        if len(missing) > MOST_UNASKED:
+            self.waiting.ask(
+                f"{len(missing)} surfaces have to be made, which takes a while.",
+                lambda: self._make(name),
+            )
+        else:
+            self._make(name)
+        return False
+
+    def _make(self, name: str) -> None:
+        if self._meshes is None:
+            return
         self.waiting.start()
         self._meshes.make(
-            wanted,
+            self._enclosed(),
             on_progress=self.waiting.show_share,
             on_end=self.waiting.stop,
             on_made=lambda: self.show_scene(name),
             on_refused=self._refuse,
         )
-        return False
 
     def _with_surfaces(self, name: str) -> bool:
         """Whether a scene has surfaces; a glow only has hulls of chosen classes."""
@@ -206,6 +231,16 @@ class Stage:
     def _color_map(self) -> None:
         if self._subject is not None and self._appearance[0] is not None:
             self._appearance[0].put_on(self._subject.layer)
+
+    def _glow(self) -> dict[str, Any]:
+        """Attributes of the map where one sees through it in 3D."""
+        assert self._subject is not None
+        values = self._subject.source.values
+        if values.ndim != 3:
+            return {}
+        look: dict[str, Any] = self._appearance[0].glow(values, self._subject.undecided)
+        instead(look["colormap"])
+        return look
 
     def _enclosed(self) -> list[Enclosed]:
         """A surface for each chosen class in a hull, or the whole foreground."""
@@ -219,7 +254,6 @@ class Stage:
             self._subject.names,
             *self._appearance,
             opacity=float(self.buttons.opacity.value()),
-            shell=bool(self._chosen),
             bar=self._preset == "Surface",
             faint=self._preset == "Glow",
         )
@@ -227,12 +261,11 @@ class Stage:
     def _show_again(self, *_: Any) -> None:
         """Surfaces in other colours."""
         shown = self._with_surfaces(self._preset) and self._meshes is not None
-        if shown and self._meshes.has(self._enclosed()):  # type: ignore[union-attr]
+        if shown and not self._meshes.missing(self._enclosed()):  # type: ignore[union-attr]
             self._surface_layers()
 
     def _move_cut(self, axis: int, at: float) -> None:
-        if self._scenes.cut is not None:
-            self._scenes.cut.move(axis, at)
+        self._scenes.move_cut(axis, at)
 
     def _stop_making(self) -> None:
         if self._meshes is not None:
@@ -246,6 +279,10 @@ class Stage:
             self._surfaces.remove()
         self._meshes = self._surfaces = None
 
+    def _remove_surfaces(self) -> None:
+        if self._surfaces is not None:
+            self._surfaces.remove()
+
     def _give_up(self) -> None:
         self.show_scene("3D" if self._viewer.dims.ndisplay == 3 else "")
 
@@ -255,12 +292,12 @@ class Stage:
 
     def _other_display(self, *_: Any) -> None:
         """2D or 3D was chosen in the window itself."""
-        if self._viewer.dims.ndisplay == 2 and self._preset:
+        if self._panels.shown:
+            self._turn_panels(self._viewer.dims.ndisplay)
+        elif self._viewer.dims.ndisplay == 2 and self._preset:
             self.show_scene("")
         elif self._viewer.dims.ndisplay == 3 and not self._preset:
-            self._preset = "3D"
-            self._scenes.corners = self.corners()
-            self._scenes.enter()
+            self._preset, self._by_napari = "3D", True
             self.buttons.show_scene("3D")
 
     # -- panels ---------------------------------------------------------------
@@ -270,17 +307,29 @@ class Stage:
         if not wanted:
             self._hide_panels()
             return
+        in_3d = self._preset in ("3D", *PRESETS)
         if self._preset:
             self.show_scene("")
-        self._panels.show(self._panel_layers(), self.corners())
+        self._panels.show(self._panel_layers(), self.corners(), self._glow())
         self.buttons.show_side_by_side(True)
+        if in_3d:
+            self.show_scene("3D")
 
-    def _panel_layers(self) -> list[Any]:
+    def _panel_layers(self) -> dict[str, Any]:
+        """What is shown side by side, with titles."""
         if self._subject is None:
-            return []
+            return {}
         shown, layers = self._subject.layer, self._viewer.layers
-        panels = (scan_for_map(layers, shown), self._subject.segmentation, shown)
-        return [layer for layer in panels if layer is not None]
+        panels = {
+            "Scan": scan_for_map(layers, shown),
+            "Segmentation": self._subject.segmentation,
+            "Uncertainty": shown,
+        }
+        return {name: layer for name, layer in panels.items() if layer is not None}
+
+    def _turn_panels(self, ndisplay: int) -> None:
+        self._panels.turn(ndisplay)
+        self.buttons.update_buttons()
 
     def _hide_panels(self) -> None:
         self._panels.hide()
@@ -290,6 +339,14 @@ class Stage:
         """The grid was left in the window itself."""
         if self._panels.shown and not self._viewer.canvas.grid.enabled:
             self._hide_panels()
+
+    def leave(self) -> None:
+        """Put the viewer back as it was, for nothing is shown any more."""
+        self._drop_meshes()
+        self._hide_panels()
+        if not self._by_napari:
+            self.show_scene("")
+        self._scenes.corners = None
 
     def stop(self) -> None:
         """Call back no more, and make nothing more."""

@@ -18,8 +18,7 @@ from ...measures import ALL_MEASURES, Base, Measure, largest_value, units_per_bi
 from ...regions import Regions, iter_regions
 from ...steps import part
 from ..colors import label_colormap
-from ..layers import layer_info, to_ras
-from ..map_layer import NO_DATA, PREDICTION
+from ..layers import NO_DATA, PREDICTION, layer_info, to_ras
 from ..sources import Source, axes_of, segmentation_on, source_of, voxel_to_world
 from ..work import Steps
 

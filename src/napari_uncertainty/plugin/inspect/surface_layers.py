@@ -1,8 +1,13 @@
-"""Meshes as layers: where they are in the viewer, coloured like their map."""
+"""Meshes as layers: where they are in the viewer, coloured like their map.
+
+All chosen classes are one layer, for napari takes longer for each layer than for many
+triangles. What class it is is told by a second one: the edges between classes on the
+surface of the foreground, or a tinted hull around chosen classes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +17,20 @@ from ...surfaces import Mesh
 from ..layers import METADATA_KEY, layer_info
 from .appearance import Appearance, limits_at, put_colormap
 from .changes import selection_kept
-from .meshes import Enclosed, Meshes
-from .subject import Subject
-from .surface_names import SurfaceNames
+from .meshes import Enclosed, Meshes, Shell
+from .subject import Color, Subject
+from .surface_names import MOST_NAMES, SurfaceNames
+
+Array = np.ndarray[Any, Any]
 
 #: Opacity of the whole foreground around chosen classes.
 SHELL_OPACITY = 0.1
+
+#: Opacity of a hull in the colour of its class, which is seen twice at its edge.
+TINT_OPACITY = 0.25
+
+# How far a hull is from its surface, and edges between classes from theirs, in voxels.
+_HULL, _EDGE = 1.2, 0.25
 
 _GRAY = (190, 190, 190)
 
@@ -40,7 +53,8 @@ class SurfaceLayers:
 
     def __init__(self, viewer: Any, subject: Subject, meshes: Meshes) -> None:
         self._viewer, self._subject, self._meshes = viewer, subject, meshes
-        self._layers: dict[Enclosed, Any] = {}
+        # By what they are, with what they enclose.
+        self._layers: dict[str, tuple[tuple[Enclosed, ...], Any]] = {}
         self._names = SurfaceNames(viewer)
 
     def show(
@@ -50,16 +64,16 @@ class SurfaceLayers:
         appearance: Appearance,
         shares: tuple[float, float] | None,
         opacity: float,
-        shell: bool,
         bar: bool,
         faint: bool = False,
     ) -> list[Any]:
-        """Layers of these meshes, in this order; others are taken away.
+        """Layers of these meshes, from the inside outwards; others are taken away.
 
         Parameters
         ----------
         enclosed : sequence
-            Labels that are enclosed by each.
+            Labels that are enclosed by each; the last one is the foreground, and a
+            faint hull around the others where there are any.
         names : mapping of int to str
             Names of labels.
         appearance, shares : Appearance, (float, float) or None
@@ -67,109 +81,176 @@ class SurfaceLayers:
             colours; None for the whole range.
         opacity : float
             Of the surfaces, 0 to 1.
-        shell : bool
-            Whether the last one is only a faint hull around the others.
         bar : bool
             Whether a colour bar is needed beside that of the map.
         faint : bool
             Whether all are only faint hulls.
         """
-        for one in [one for one in self._layers if one not in enclosed]:
-            self._remove(one)
-        layers = []
-        for place, one in enumerate(enclosed):
-            layer = self._layer(one, names)
-            is_shell = faint or (shell and place == len(enclosed) - 1)
-            if is_shell:
-                look = {"opacity": SHELL_OPACITY, "blending": "translucent_no_depth"}
-                colormap = self._of_hull(one)
-                if layer.colormap.name != colormap.name:
-                    layer.colormap = colormap
-            else:
-                look = {"opacity": opacity, "blending": "translucent"}
-                self._color(one, layer, appearance, shares)
-            for name, value in look.items():
-                if getattr(layer, name) != value:
-                    setattr(layer, name, value)
+        *chosen, foreground = enclosed
+        inner = tuple(chosen) or (foreground,)
+        wanted: list[tuple[str, tuple[Enclosed, ...], Callable[[], Any]]] = []
+        if not faint:
+            wanted.append(("surface", inner, lambda: self._surface(inner, names)))
+        if chosen or not faint:
+            wanted.append(("tint", inner, lambda: self._tint(inner, names)))
+        if chosen or faint:
+            wanted.append(("hull", (foreground,), self._hull))
+        kinds = [kind for kind, _, _ in wanted]
+        for kind in [kind for kind in self._layers if kind not in kinds]:
+            self._remove(kind)
+        layers = [self._layer(*one) for one in wanted]
+        if "surface" in kinds:
+            surface = layers[kinds.index("surface")]
+            self._color(inner, surface, appearance, shares)
             # Of one range for all, the map has the colour bar.
-            alone = bar and place == 0
-            wanted = not is_shell and (alone or shares is not None)
-            if layer.colorbar.visible != wanted:
-                layer.colorbar.visible = wanted
-            layers.append(layer)
-        named = [(one, layer) for one, layer in zip(enclosed, layers, strict=True)]
+            looks = {"opacity": opacity}
+            _set(surface.colorbar, visible=bar or shares is not None)
+            _set(surface, **looks)
+        if "tint" in kinds:
+            shown = TINT_OPACITY if chosen else 1.0
+            _set(layers[kinds.index("tint")], opacity=shown * opacity)
+        named = chosen if len(chosen) <= MOST_NAMES else []
         layers += self._names.show(
-            [(_name(one, names), layer) for one, layer in named if one is not None]
+            [(name_of(one, names), self._world(one).vertices) for one in named],
+            self._step,
+            self._subject.layer.units,
         )
         return layers
 
     def shown(self, enclosed: Sequence[Enclosed]) -> list[tuple[Enclosed, Any]]:
-        """Those of these surfaces that are layers."""
-        return [(one, self._layers[one]) for one in enclosed if one in self._layers]
+        """Those of these surfaces that are in a layer, with it."""
+        held = [self._layers.get(kind, ((), None)) for kind in ("surface", "hull")]
+        return [
+            (one, layer) for one in enclosed for those, layer in held if one in those
+        ]
 
     def remove(self) -> None:
         """Take all away."""
         self._names.remove()
-        for one in list(self._layers):
-            self._remove(one)
+        for kind in list(self._layers):
+            self._remove(kind)
 
-    def _layer(self, enclosed: Enclosed, names: Mapping[int, str]) -> Any:
-        layer = self._layers.get(enclosed)
-        if layer is not None and layer in self._viewer.layers:
+    def label_at(self, place: Array) -> int | None:
+        """The class of the surface at a place in the world; None without one."""
+        those, layer = self._layers.get("surface", ((), None))
+        if layer is None or layer not in self._viewer.layers:
+            return None
+        offset = layer.data[0] - np.asarray(place / self._step, np.float32)
+        nearest = int(np.argmin(np.einsum("ij,ij->i", offset, offset)))
+        for one in those:
+            labels = self._meshes.shell(one).labels
+            if nearest < len(labels):
+                return int(labels[nearest])
+            nearest -= len(labels)
+        return None
+
+    # -- layers ---------------------------------------------------------------
+
+    @property
+    def _step(self) -> float:
+        """As large as the map's, or the sliders would have steps of 1 mm.
+
+        The same along all axes, for napari lights surfaces by their data.
+        """
+        return float(max(self._subject.layer.scale[-3:]))
+
+    def _world(self, enclosed: Enclosed) -> Mesh:
+        return self._meshes[enclosed].in_space(self._subject.to_world)
+
+    def _layer(
+        self, kind: str, enclosed: tuple[Enclosed, ...], make: Callable[[], Any]
+    ) -> Any:
+        those, layer = self._layers.get(kind, ((), None))
+        if those == enclosed and layer in self._viewer.layers:
             return layer
-        mesh = self._meshes[enclosed].in_space(self._subject.to_world)
-        shown = self._subject.layer
-        # As large a step as the map's, or the sliders would have steps of 1 mm. The
-        # same along all axes, for napari lights surfaces by their data.
-        step = float(max(shown.scale[-3:]))
+        self._remove(kind)
         with selection_kept(self._viewer):
-            layer = self._viewer.add_surface(
-                (mesh.vertices / np.float32(step), mesh.faces, mesh.values),
-                scale=(step,) * 3,
-                name=f"{_name(enclosed, names)} surface",
-                units=shown.units,
-                axis_labels=shown.axis_labels,
-                shading="smooth",
-                visible=False,
-                metadata={
-                    METADATA_KEY: {
-                        "role": "surface",
-                        "made_from": shown.unique_id,
-                        "measure": layer_info(shown)["measure"],
-                        "unit": self._subject.unit,
-                    }
-                },
-            )
-        self._layers[enclosed] = layer
+            layer = make()
+        self._layers[kind] = enclosed, layer
         return layer
 
-    def _of_hull(self, enclosed: Enclosed) -> Colormap:
-        """One colour: that of the class, or gray for the whole foreground."""
-        color = _GRAY
-        if enclosed is not None and len(enclosed) == 1:
-            color = self._subject.colors_of(enclosed)[enclosed[0]]
-        colors = np.array([(*color, 255)] * 2) / 255
-        return Colormap(colors, name=f"hull #{bytes(color).hex()}")
+    def _surface(self, enclosed: tuple[Enclosed, ...], names: Mapping[int, str]) -> Any:
+        mesh = _joined([self._world(one) for one in enclosed])
+        return self._add(
+            mesh,
+            name=f"{_title(enclosed, names)} surface",
+            role="surface",
+            shading="smooth",
+            blending="translucent",
+        )
+
+    def _tint(self, enclosed: tuple[Enclosed, ...], names: Mapping[int, str]) -> Any:
+        """Edges between classes, or hulls of classes, in the colours of the classes."""
+        shells = [self._meshes.shell(one) for one in enclosed]
+        labels = np.concatenate([shell.labels for shell in shells])
+        edges = enclosed == (None,)
+        away = _EDGE if edges else _HULL
+        parts = [
+            Mesh(
+                (shell.mesh.vertices + away * shell.normals).astype(np.float32),
+                _between_classes(shell) if edges else shell.mesh.faces,
+                shell.mesh.values,
+            ).in_space(self._subject.to_world)
+            for shell in shells
+        ]
+        return self._add(
+            _joined(parts),
+            name="edges of classes" if edges else f"{_title(enclosed, names)} hull",
+            role="tint",
+            shading="none",
+            blending="translucent",
+            vertex_colors=_colors(labels, self._subject.colors_of(np.unique(labels))),
+        )
+
+    def _hull(self) -> Any:
+        colors = np.array([(*_GRAY, 255)] * 2) / 255
+        return self._add(
+            self._world(None),
+            name="foreground surface",
+            role="surface",
+            shading="smooth",
+            blending="translucent_no_depth",
+            opacity=SHELL_OPACITY,
+            colormap=Colormap(colors, name="hull"),
+        )
+
+    def _add(self, mesh: Mesh, *, role: str, **options: Any) -> Any:
+        shown = self._subject.layer
+        return self._viewer.add_surface(
+            (mesh.vertices / np.float32(self._step), mesh.faces, mesh.values),
+            scale=(self._step,) * 3,
+            units=shown.units,
+            axis_labels=shown.axis_labels,
+            visible=False,
+            metadata={
+                METADATA_KEY: {
+                    "role": role,
+                    "made_from": shown.unique_id,
+                    "measure": layer_info(shown)["measure"],
+                    "unit": self._subject.unit,
+                }
+            },
+            **options,
+        )
 
     def _color(
         self,
-        enclosed: Enclosed,
+        enclosed: tuple[Enclosed, ...],
         layer: Any,
         appearance: Appearance,
         shares: tuple[float, float] | None,
     ) -> None:
-        values = self._meshes[enclosed].values
+        values = layer.data[2]
         limits = limits_at(
             lambda at: np.quantile(values, at), shares, appearance.limits
         )
         colormap = appearance.of_surface(limits)
-        if tuple(layer.contrast_limits) != limits:
-            layer.contrast_limits = limits
+        _set(layer, contrast_limits=limits)
         put_colormap(layer, colormap)
 
-    def _remove(self, enclosed: Enclosed) -> None:
+    def _remove(self, kind: str) -> None:
         # Taking one away can have others taken away, such as when a viewer is closed.
-        layer = self._layers.pop(enclosed, None)
+        _, layer = self._layers.pop(kind, ((), None))
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
@@ -180,7 +261,56 @@ def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
     return None if grid is None or grid.ndim != 3 else mesh.in_space(grid.affine)
 
 
-def _name(enclosed: Enclosed, names: Mapping[int, str]) -> str:
+def name_of(enclosed: Enclosed, names: Mapping[int, str]) -> str:
+    """What a surface is called."""
     if enclosed is None:
         return "foreground"
     return ", ".join(names.get(label, f"label {label}") for label in enclosed)
+
+
+def _title(enclosed: Sequence[Enclosed], names: Mapping[int, str]) -> str:
+    if len(enclosed) == 1:
+        return name_of(enclosed[0], names)
+    return f"{len(enclosed)} classes'"
+
+
+def _set(owner: Any, **attributes: Any) -> None:
+    """Set what is different; napari does a lot of work even where nothing changes."""
+    for name, value in attributes.items():
+        now = getattr(owner, name)
+        if (tuple(now) if isinstance(value, tuple) else now) != value:
+            setattr(owner, name, value)
+
+
+def _joined(meshes: Sequence[Mesh]) -> Mesh:
+    """All meshes as one."""
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])[:-1]
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate(
+            [
+                mesh.faces + np.int32(start)
+                for mesh, start in zip(meshes, starts, strict=True)
+            ]
+        ),
+        np.concatenate([mesh.values for mesh in meshes]),
+    )
+
+
+def _between_classes(shell: Shell) -> Array:
+    """Faces where classes meet, and those beside them."""
+    faces = shell.mesh.faces
+    labels = shell.labels[faces]
+    near = np.zeros(len(shell.labels), bool)
+    near[faces[(labels != labels[:, :1]).any(axis=1)]] = True
+    chosen: Array = faces[near[faces].any(axis=1)]
+    # One at least, for napari draws no surface without any.
+    return chosen if len(chosen) else faces[:1, [0, 0, 0]]
+
+
+def _colors(labels: Array, colors: Mapping[int, Color]) -> Array:
+    """Red, green, blue and opacity of each vertex."""
+    known, place = np.unique(labels, return_inverse=True)
+    table = np.array([(*colors[int(label)], 255) for label in known], np.float32)
+    found: Array = table[place.ravel()] / np.float32(255)
+    return found

@@ -14,6 +14,9 @@ Array = np.ndarray[Any, Any]
 
 NAMES = "names"
 
+#: Of more classes the names would hide each other; the pointer tells them.
+MOST_NAMES = 12
+
 
 class SurfaceNames:
     """Names of classes beside their surfaces.
@@ -29,8 +32,18 @@ class SurfaceNames:
         self._layer: Any = None
         self._named: tuple[str, ...] = ()
 
-    def show(self, named: Sequence[tuple[str, Any]]) -> list[Any]:
-        """Name these surfaces; gives the layer of the names, if there are any."""
+    def show(
+        self, named: Sequence[tuple[str, Array]], step: float, units: Any
+    ) -> list[Any]:
+        """Name these surfaces; gives the layer of the names, if there are any.
+
+        Parameters
+        ----------
+        named : sequence of (str, ndarray)
+            Names, and the vertices of each surface in the world.
+        step, units : float, tuple
+            Scale and units of the surfaces' layers.
+        """
         names = tuple(name for name, _ in named)
         if names == self._named and self._layer in self._viewer.layers:
             return [self._layer]
@@ -38,11 +51,11 @@ class SurfaceNames:
         if not named:
             return []
         self._named = names
-        around = np.concatenate([layer.data[0] for _, layer in named]).mean(axis=0)
-        places = [_outermost(layer.data[0], around) for _, layer in named]
+        around = np.concatenate([vertices for _, vertices in named]).mean(axis=0)
+        places = [_outermost(vertices, around) for _, vertices in named]
         with selection_kept(self._viewer):
             self._layer = self._viewer.add_points(
-                np.array(places),
+                np.array(places) / step,
                 name=NAMES,
                 features={"name": list(names)},
                 text={
@@ -53,9 +66,9 @@ class SurfaceNames:
                     "blending": "translucent_no_depth",
                 },
                 size=0.01,
-                scale=named[0][1].scale,
+                scale=(step,) * 3,
                 opacity=1.0,
-                units=named[0][1].units,
+                units=units,
                 blending="translucent_no_depth",
                 visible=False,
                 metadata={METADATA_KEY: {"role": "names"}},

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from ..viewer.four_views import FourViewsButton, leave_four_views
 from ..viewer.lifetime import Listening, weakly
 from .planes import PLANES, plane_of, show_plane
 from .scenes import CUTS
@@ -27,9 +28,9 @@ PRESETS = ("Surface", "Glow", "Cut-away")
 _TIPS = {
     "Surface": "The boundary of the selected classes, or of the whole foreground, "
     "coloured by the uncertainty just around it.",
-    "Glow": "The largest uncertainty along each line of sight, before a faint scan.",
+    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
     "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
-    "3D": "The layers in 3D as they are.",
+    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
     "Side by side": "Scan, segmentation and uncertainty next to each other.",
 }
 
@@ -84,13 +85,15 @@ class ViewButtons(QWidget):
         for column, name in enumerate(PRESETS):
             layout.addWidget(self.buttons[name], 1, column)
         layout.addWidget(self.buttons["Side by side"], 1, 3)
+        self.four_views = FourViewsButton(self._viewer)
+        layout.addWidget(self.four_views, 2, 0, 1, 4)
         for column in range(4):
             layout.setColumnStretch(column, 1)
         self._opacity_label = QLabel("Opacity")
-        layout.addWidget(self._opacity_label, 2, 0)
-        layout.addWidget(self.opacity, 2, 1, 1, 3)
-        layout.addWidget(self.cut_axis, 3, 0)
-        layout.addWidget(self.cut_place, 3, 1, 1, 3)
+        layout.addWidget(self._opacity_label, 3, 0)
+        layout.addWidget(self.opacity, 3, 1, 1, 3)
+        layout.addWidget(self.cut_axis, 4, 0)
+        layout.addWidget(self.cut_place, 4, 1, 1, 3)
 
     def set_box(self, corners: np.ndarray[Any, Any] | None) -> None:
         """Where a cut can be: between two opposite corners, in the world (z, y, x)."""
@@ -102,6 +105,13 @@ class ViewButtons(QWidget):
     def cut(self) -> tuple[int, float]:
         """Axis and place of the cut."""
         return CUTS[self.cut_axis.currentText()], RAS * self.cut_place.value()
+
+    def face(self, axis: int) -> None:
+        """Cut across this axis, through the place that the viewer is at."""
+        self.cut_axis.blockSignals(True)
+        self.cut_axis.setCurrentIndex(list(CUTS.values()).index(axis))
+        self.cut_axis.blockSignals(False)
+        self.cut_here()
 
     def show_cut_place(self, at: float) -> None:
         """Follow a plane that was dragged."""
@@ -140,6 +150,7 @@ class ViewButtons(QWidget):
             self.buttons[name].setChecked(in_3d and name == self._scene)
 
     def _clicked(self, name: str, _on: bool = False) -> None:
+        leave_four_views(self._viewer)
         if name == "Side by side":
             self.side_by_side_asked.emit(self.buttons[name].isChecked())
         elif name in PLANES:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_error, show_info
+from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
     QProgressBar,
     QTabWidget,
+    QToolTip,
     QVBoxLayout,
 )
 
 from ...regions import Part, voxel_volume
 from ..viewer.lifetime import Docked, Listening, scrolled
+from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
 from .class_table import ClassTable
 from .following import Following
-from .highlight import Highlight, Ring
+from .highlight import Ring
 from .letters import Letters
 from .numbers_tab import NumbersTab
 from .planes import go_to
@@ -32,6 +36,9 @@ from .stage import Stage
 from .subject import Color, Findings, Subject, look_for_findings
 
 MIN_WIDTH = 360
+
+#: Pixels that the pointer may move within a click.
+CLICK = 3
 
 
 class InspectWidget(Docked):
@@ -61,8 +68,7 @@ class InspectWidget(Docked):
         self.probe_panel = ProbePanel()
         self._colors: Mapping[int, Color] = {}
         self._probe: Probe | None = None
-        self._highlight = Highlight(viewer)
-        self.stage.before_3d = self._highlight.hide
+        self._outlines = outline_classes(viewer)
         self._ring = Ring(viewer)
         self._letters = Letters(viewer)
         self._listening = Listening()
@@ -108,13 +114,20 @@ class InspectWidget(Docked):
         self.tabs.currentChanged.connect(self._show_tab)
         self._listening.to(self._viewer.layers.events.renamed, self._name_classes)
         self._listening.to_mouse(self._viewer.mouse_move_callbacks, self._pointed)
+        self._listening.to_mouse(self._viewer.mouse_drag_callbacks, self._pressed)
         self.end_with_me(
             *(part.stop for part in (
                 self._listening, following, self.stage, self.slices.listening,
-                self._letters.listening, self._highlight.listening,
+                self._letters.listening,
             )),
-            *(part.remove for part in (self._letters, self._highlight, self._ring)),
+            *(part.remove for part in (self._letters, self._ring)),
+            partial(self._outlines.select, ()),
         )  # fmt: skip
+
+    def stop(self) -> None:
+        """End, and leave the viewer as it was before the view that is shown."""
+        self.stage.leave()
+        super().stop()
 
     # -- another map ----------------------------------------------------------
 
@@ -163,8 +176,8 @@ class InspectWidget(Docked):
     def _forget(self) -> None:
         """Take away what belongs to another map."""
         self._probe = None
-        for part in (self._highlight, self._ring):
-            part.remove()
+        self._outlines.select(())
+        self._ring.remove()
         for tab in (self.classes, self.slices, self.numbers):
             tab.clear()
         self.probe_panel.clear()
@@ -223,9 +236,7 @@ class InspectWidget(Docked):
         if looked_at is None:
             return
         chosen = self._chosen(looked_at[1])
-        self._highlight.show(
-            looked_at[0], {label: self._colors[label] for label in chosen}
-        )
+        self._outlines.select(chosen)
         self.stage.select([label for label in chosen if label != 0])
         self._show_tab()
 
@@ -250,10 +261,31 @@ class InspectWidget(Docked):
         if self._probe is None:
             return
         place = pointed_at(self._viewer, event.position, event.view_direction)
+        name = ""
         if place is None:
             self.probe_panel.clear()
         else:
             self._read(place)
+            if self._viewer.dims.ndisplay == 3:
+                name = self.stage.name_at(place)
+        # Nothing hides the name of the class that was there before.
+        QToolTip.showText(QCursor.pos(), name)
+
+    def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
+        """Go to the place of a surface or cut that is clicked; a drag turns all."""
+        if self._probe is None or self._viewer.dims.ndisplay != 3 or event.modifiers:
+            return
+        start = np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            yield
+        place = pointed_at(self._viewer, event.position, event.view_direction)
+        if place is None or np.abs(np.array(event.pos) - start).max() > CLICK:
+            return
+        n = min(len(place), 3)
+        self._viewer.dims.set_point(range(-n, 0), tuple(map(float, place[-n:])))
+        self._ring.show(place[-n:], self.stage.ring_size())
+        self._read(place)
 
     def _read(self, place: Any) -> None:
         subject = self.following.subject

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -227,17 +228,28 @@ class StopView(QTableView):
         widths = [metrics.horizontalAdvance(text) + space for text in _WIDEST]
         for column in (Column.CLASSES, Column.VERDICT):
             widths[column] += self.iconSize().width() + 4
+        noted = self._noted()
+        self.setColumnHidden(Column.NOTE, not noted)
+        if not noted:
+            widths[Column.NOTE] = 0
         left = 0 if viewport is None else viewport.width() - sum(widths)
         for column in reversed(_OPTIONAL):
             hidden = left < widths[Column.MASS] // 2
             self.setColumnHidden(column, hidden)
             left += widths[column] if hidden else 0
-        widths[Column.CLASSES] += max(left, 0) // 2
-        widths[Column.NOTE] += (max(left, 0) + 1) // 2
+        if noted:
+            widths[Column.NOTE] += max(left, 0) // 2
+            left -= max(left, 0) // 2
+        widths[Column.CLASSES] += max(left, 0)
         for section, width in enumerate(widths):
             self.setColumnWidth(section, width)
         rows: Any = self.verticalHeader()
         rows.setDefaultSectionSize(2 * metrics.lineSpacing() + 4)
+
+    def _noted(self) -> bool:
+        """Whether any stop has a note; else the column would only take room."""
+        order: Any = self.model()
+        return any(stop.note for stop in order.sourceModel().stops)
 
     def focusInEvent(self, event: Any) -> None:
         """Take the keys, but go nowhere: Qt would go to the first row from none."""
@@ -266,6 +278,9 @@ class StopView(QTableView):
         elif event.key() in _ENTER:
             self.visited.emit(index)
         elif event.key() == Qt.Key.Key_F2 and index.isValid():
+            if self.isColumnHidden(note):
+                self.setColumnHidden(note, False)
+                self.setColumnWidth(note, self.columnWidth(Column.CLASSES))
             self.setCurrentIndex(index.siblingAtColumn(note))
             self.edit(self.currentIndex())
         elif event.key() in _MOVES or event.matches(QKeySequence.StandardKey.Copy):
@@ -286,6 +301,11 @@ class _Cells(QStyledItemDelegate):
         super().initStyleOption(option, index)
         if index.column() == Column.VERDICT:
             option.text = option.text.replace(" voxel", "\N{NO-BREAK SPACE}voxel")
+        elif index.column() == Column.CLASSES:
+            option.text = option.text.replace(" ↔ ", " ↔\N{LINE SEPARATOR}")
+            # A line for each, cut in the middle: long names often differ at their ends.
+            option.features &= ~QStyleOptionViewItem.ViewItemFeature.WrapText
+            option.textElideMode = Qt.TextElideMode.ElideMiddle
         elif index.column() == Column.PLACE:
             for axis in "RAS":
                 option.text = option.text.replace(f"{axis} ", f"{axis}\u00a0")

@@ -74,15 +74,18 @@ class VerdictBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.line)
         for names in (
-            ("previous", "next", "undo"),
-            ("fine", "fixed", "needs expert", "reopen"),
-        ):
+            ("previous", "next"), ("fine", "fixed"), ("needs expert", "reopen"),
+        ):  # fmt: skip
             row = QHBoxLayout()
             row.setSpacing(2)
             for name in names:
                 row.addWidget(self.buttons[name])
             layout.addLayout(row)
-        layout.addWidget(self.note)
+        last = QHBoxLayout()
+        last.setSpacing(2)
+        last.addWidget(self.note, 1)
+        last.addWidget(self.buttons["undo"])
+        layout.addLayout(last)
         self._connect()
         self._fit_line()
         self.set_keys({})

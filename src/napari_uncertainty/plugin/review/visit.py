@@ -9,7 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from ...hotspots import Hotspot
-from ..inspect.planes import PLANES, go_to, plane_of, show_plane
+from ..inspect.planes import PLANES, go_to, on_steps, plane_of, show_plane
 from ..inspect.subject import Subject, names_of
 from ..viewer.lifetime import Listening
 from .mark import Mark, world_per_mm
@@ -128,7 +128,7 @@ class Visit:
     # -- the place ------------------------------------------------------------
 
     def _center(self, place: Array) -> None:
-        place, dims = _on_steps(self._viewer, place), self._viewer.dims
+        place, dims = on_steps(self._viewer, place), self._viewer.dims
         if dims.ndisplay == 3:
             # napari would upload whole volumes anew, to show them just as before.
             with dims.events.blocker_all():
@@ -251,18 +251,6 @@ def _can_hold(layer: Any, label: int) -> bool:
         return 0 <= label <= 1
     limits = np.iinfo(kind)
     return int(limits.min) <= label <= int(limits.max)
-
-
-def _on_steps(viewer: Any, place: Array) -> Array:
-    """The nearest place where all sliders are on a step.
-
-    From any other one each slider would go there by itself, and napari would slice all
-    layers again each time.
-    """
-    ranges = np.array(viewer.dims.range)[-len(place) :]
-    start, _, step = ranges.T
-    nearest: Array = start + np.rint((place - start) / step) * step
-    return nearest
 
 
 # -- planes -------------------------------------------------------------------

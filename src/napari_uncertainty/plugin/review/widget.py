@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QProgressBar, QTabWidget, QVBoxL
 from ...review import Stop, Verdict
 from ..inspect.letters import Letters
 from ..inspect.subject import Subject
+from ..viewer.four_views import FourViewsButton
 from ..viewer.lifetime import Docked, scrolled, weakly
 from .desk import Desk
 from .keys import ReviewKeys
@@ -80,6 +81,7 @@ class ReviewWidget(Docked):
         choices.addRow("Map", self.desk.following.map.native)
         choices.addRow("Segmentation", self.desk.following.segmentation.native)
         layout.addLayout(choices)
+        layout.addWidget(FourViewsButton(self._viewer))
         for label in (self.message, self.others):
             label.setWordWrap(True)
             layout.addWidget(label)
@@ -212,6 +214,13 @@ class ReviewWidget(Docked):
             first = opened.session.review.stops[0].hotspot
             self.visit.prepare(subject, first, opened.session.radius_mm)
         self._show_stops()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Look at the first hotspot that is open, or at the first of all."""
+        stops = self.desk.stops
+        if stops and self.table.current is None:
+            self.go_to(self.table.next_open() or stops[0].rank)
 
     def _show_stops(self) -> None:
         opened, subject = self.desk.opened, self.desk.subject

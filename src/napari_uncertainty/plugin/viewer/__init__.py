@@ -1,1 +1,1 @@
-"""Parts that all docks share."""
+"""Parts of the viewer that all docks share."""

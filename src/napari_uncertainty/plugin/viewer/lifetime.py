@@ -98,29 +98,52 @@ class Listening:
         # Whoever drops it without a word should leave nothing in the viewer, either.
         weakref.finalize(self, _disconnect, self._heard).atexit = False
 
-    def to(self, event: Any, method: Callable[..., Any]) -> None:
-        """Call a bound method at each event; a second time changes nothing."""
-        if not any(one is event and held() == method for one, held, _ in self._heard):
-            call = weakly(method)
+    def to(self, event: Any, method: Callable[..., Any], *first: Any) -> None:
+        """Call a bound method at each event; a second time changes nothing.
+
+        Parameters
+        ----------
+        event : Event
+            Of napari.
+        method : callable
+            A bound method.
+        *first : object
+            Arguments that it gets before the event; a method that gets some is called
+            as often as it was connected.
+        """
+        heard = (one() == event and held() == method for one, held, _ in self._heard)
+        if first or not any(heard):
+            call = weakly(method, *first)
             event.connect(call)
-            self._heard.append((event, weakref.WeakMethod(method), call))
+            self._heard.append((_weak(event), weakref.WeakMethod(method), call))
 
     def to_mouse(self, callbacks: list[Any], method: Callable[..., Any]) -> None:
         """Call a bound method at each move of the mouse, from a list of napari's."""
         call = weakly(method)
         callbacks.append(call)
-        self._heard.append((callbacks, weakref.WeakMethod(method), call))
+        self._heard.append((_weak(callbacks), weakref.WeakMethod(method), call))
 
     def stop(self) -> None:
         """Call back no more."""
         _disconnect(self._heard)
 
 
+def _weak(source: Any) -> Callable[[], Any]:
+    """Hold an event weakly, for others may have it call what holds the viewer."""
+    # Widgets of plugins see wrappers, which nobody keeps.
+    source = getattr(source, "__wrapped__", source)
+    try:
+        return weakref.ref(source)
+    except TypeError:  # a list
+        return lambda: source
+
+
 def _disconnect(heard: list[tuple[Any, Any, Callable[..., Any]]]) -> None:
-    for source, _, call in heard:
+    for held, _, call in heard:
+        source = held()
         if hasattr(source, "disconnect"):
             source.disconnect(call)
-        elif call in source:
+        elif source is not None and call in source:
             source.remove(call)
     heard.clear()
 

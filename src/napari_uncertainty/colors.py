@@ -1,0 +1,227 @@
+"""Colours of classes and of maps, for the viewer and the report."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Color = tuple[int, int, int]
+
+#: A map is opaque from this share of its range on, and fades out towards 0 below.
+OPAQUE_FROM = 0.6
+
+#: So many classes have colours of their own; from then on colours come again.
+N_CLASS_COLORS = 120
+
+#: Distance in CIELAB between a class's colour and any colour of the map.
+FROM_MAP = 38.0
+
+# Limits within which colours of classes are looked for: lightness and chroma in CIELAB.
+# Gray would be taken for the scan, dark colours are not seen on air, and the lightest
+# ones not on bright tissue.
+_LIGHTNESS = (60.0, 92.0)
+_CHROMA = (30.0, 90.0)
+
+# Marks have this colour, from which classes keep a distance, too.
+_MARK = (0, 229, 255)
+_FROM_MARK = 25.0
+
+# Degrees between the hue of a class and the hues of the map; given up where a map has
+# all hues.
+_HUE_GAP = 25.0
+
+# The first class is blue; the others follow from it.
+_FIRST = (77, 140, 255)
+
+# Colours as protanopes and deuteranopes see them, in linear RGB: G. M. Machado,
+# M. M. Oliveira and L. A. F. Fernandes, A physiologically-based model for simulation of
+# color vision deficiency, IEEE Transactions on Visualization and Computer Graphics 15
+# (2009), 1291-1298, table 1, severity 1.
+_COLOR_BLIND = np.array([
+    [[0.152286, 1.052583, -0.204868],
+     [0.114503, 0.786281, 0.099216],
+     [-0.003882, -0.048116, 1.051998]],
+    [[0.367322, 0.860646, -0.227968],
+     [0.280085, 0.672501, 0.047413],
+     [-0.011820, 0.042940, 0.968881]],
+])  # fmt: skip
+
+# Differences that only a colour-blind person has to rely on count so much more.
+_COLOR_BLIND_WEIGHT = 1.5
+
+# From linear sRGB to CIE XYZ with the white D65 at 1: IEC 61966-2-1.
+_TO_XYZ = np.array([
+    [0.412453, 0.357580, 0.180423],
+    [0.212671, 0.715160, 0.072169],
+    [0.019334, 0.119193, 0.950227],
+]) / np.array([[0.95047], [1.0], [1.08883]])  # fmt: skip
+
+# Every fifth colour of inferno, by N. J. Smith and S. van der Walt, 2015, CC0,
+# https://bids.github.io/colormap; straight lines between them miss the others by less
+# than 1.5 of 255.
+_INFERNO = """
+000004 02020c 050417 0a0722 10092d 160b39 1e0c45 260c51 2f0a5b 380962 400a67 490b6a
+510e6c 59106e 61136e 69166e 71196e 781c6d 801f6c 88226a 902568 982766 a02a63 a82e5f
+b0315b b73557 bf3952 c63d4d cc4248 d34743 d94d3d df5337 e45a31 e9612b ed6925 f1711f
+f47918 f78212 f98b0b fa9407 fb9d07 fca60c fcb014 fbba1f fac42a f8cd37 f6d746 f4e156
+f2ea69 f2f27d f5f992 fcffa4
+"""
+
+
+def _parsed(colors: str) -> npt.NDArray[np.uint8]:
+    joined = bytes.fromhex("".join(colors.split()))
+    return np.frombuffer(joined, np.uint8).reshape(-1, 3)
+
+
+def label_color(label: int) -> Color:
+    """Return the colour of a label that was given none, as the viewer shows it."""
+    colors = class_palette()
+    red, green, blue = colors[(int(label) - 1) % len(colors)].tolist()
+    return red, green, blue
+
+
+def class_palette(of_map: npt.ArrayLike | None = None) -> npt.NDArray[np.uint8]:
+    """Return colours for classes that are told apart from each other and from a map.
+
+    Each colour is as far as possible from those before it, for people with and without
+    colour blindness, so that the first ones differ most; and none has a hue of the map.
+    Distances are Euclidean in CIELAB.
+
+    Parameters
+    ----------
+    of_map : array_like, shape (n, 3) or more columns
+        Colours of the map, 0 to 255; by default those of :func:`map_palette`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N_CLASS_COLORS, 3)
+        Red, green and blue of the labels 1, 2, 3 …
+    """
+    colors = map_palette() if of_map is None else np.asarray(of_map)
+    return _class_palette(np.asarray(colors[:, :3], np.uint8).tobytes())
+
+
+@lru_cache(maxsize=8)
+def _class_palette(of_map: bytes) -> npt.NDArray[np.uint8]:
+    steps = np.arange(3, 256, 12, np.uint8)
+    candidates = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
+    map_lab = lab(np.frombuffer(of_map, np.uint8).reshape(-1, 3)[::4])
+    seen = as_seen(candidates)
+    own = seen[0]
+    chroma, hue = np.hypot(own[:, 1], own[:, 2]), _hue(own)
+    fits = (
+        _between(own[:, 0], _LIGHTNESS)
+        & _between(chroma, _CHROMA)
+        & (_distance(own, lab(np.array([_MARK]))) >= _FROM_MARK)
+    )
+    vivid = np.hypot(map_lab[:, 1], map_lab[:, 2]) > _CHROMA[0]
+    gap = np.abs((hue[:, None] - _hue(map_lab[vivid]) + 180) % 360 - 180)
+    apart = _distance(own, map_lab)
+    other_hue = (gap >= _HUE_GAP).all(axis=1)
+    for conditions in (
+        fits & (apart >= FROM_MAP) & other_hue,
+        fits & (apart >= FROM_MAP),
+        fits,  # a map of all colours
+    ):
+        if np.count_nonzero(conditions) >= 4 * N_CLASS_COLORS:
+            break
+    candidates, seen = candidates[conditions], seen[:, conditions]
+    chosen = [int(_distance(seen[0], lab(np.array([_FIRST]))).argmin())]
+    distance = np.full(len(candidates), np.inf)
+    while len(chosen) < N_CLASS_COLORS:
+        to_last = np.linalg.norm(seen - seen[:, chosen[-1:]], axis=-1)
+        to_last[1:] *= _COLOR_BLIND_WEIGHT
+        distance = np.minimum(distance, to_last.min(axis=0))
+        chosen.append(int(distance.argmax()))
+    palette = candidates[chosen]
+    palette.flags.writeable = False
+    return palette
+
+
+def lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return colours of sRGB in CIELAB, with the white D65.
+
+    Computed here, since to import a library for it takes longer than all palettes.
+
+    Parameters
+    ----------
+    colors : array_like, shape (..., 3)
+        Red, green and blue, 0 to 255.
+
+    References
+    ----------
+    CIE 15:2004, Colorimetry, section 8.2.1.1.
+    """
+    return _lab_of_linear(_linear(colors))
+
+
+def as_seen(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return colours in CIELAB as they are, and as colour-blind people see them.
+
+    Parameters
+    ----------
+    colors : array_like, shape (n, 3)
+        Red, green and blue, 0 to 255.
+
+    Returns
+    -------
+    ndarray, shape (3, n, 3)
+        Without colour blindness, of protanopes, of deuteranopes.
+    """
+    linear = _linear(colors)
+    blind = np.clip(linear @ _COLOR_BLIND.transpose(0, 2, 1), 0, 1)
+    return _lab_of_linear(np.concatenate([linear[None], blind]))
+
+
+def _linear(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    share = np.asarray(colors) / 255
+    curved = ((share + 0.055) / 1.055) ** 2.4
+    linear: npt.NDArray[np.float64] = np.where(share <= 0.04045, share / 12.92, curved)
+    return linear
+
+
+def _lab_of_linear(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    xyz = linear @ _TO_XYZ.T
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
+    x, y, z = np.moveaxis(root, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def _hue(colors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    hue: npt.NDArray[np.float64] = np.degrees(np.arctan2(colors[:, 2], colors[:, 1]))
+    return hue
+
+
+def _distance(
+    colors: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the distance of each colour to the nearest of some others."""
+    squares = (colors**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)
+    squares -= 2 * colors @ others.T
+    distance: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares.min(axis=1), 0))
+    return distance
+
+
+def _between(
+    values: npt.NDArray[np.float64], limits: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    return (values >= limits[0]) & (values <= limits[1])
+
+
+def map_palette() -> npt.NDArray[np.uint8]:
+    """Red, green, blue and opacity for 256 steps of the map's range, shape (256, 4)."""
+    points = _parsed(_INFERNO)
+    share = np.linspace(0, 1, 256)
+    at = np.linspace(0, 1, len(points))
+    channels = [np.interp(share, at, points[:, channel]) for channel in range(3)]
+    channels.append(255 * np.clip(share / OPAQUE_FROM, 0, 1))
+    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+
+
+def as_hex(color: npt.ArrayLike) -> str:
+    """A colour (0 to 255 each; more than three numbers are cut off) for CSS."""
+    numbers: Any = np.clip(np.asarray(color)[:3], 0, 255)
+    return "#" + "".join(f"{int(number):02x}" for number in numbers)

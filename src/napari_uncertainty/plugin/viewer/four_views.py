@@ -1,0 +1,495 @@
+"""Axial, coronal, sagittal and 3D views of the same layers, with one crosshair.
+
+The viewer itself shows the axial plane, so that docks, tools and other plugins go on as
+before. Beside and below its canvas stand three more, each a ``napari.qt.QtViewer`` of a
+model of its own, whose layers share their arrays with the viewer's.
+
+The package napari-orthogonal-views has planes like these. It moves napari's canvas into
+another parent, for which the graphics card has to be set up anew, reaches into private
+parts of napari for crosshair and undoing, shows the sagittal plane on its side, has no
+place for 3D, and needs OpenCV; so it is not built upon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import napari
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from napari.qt import QtViewer
+from napari.utils.action_manager import action_manager
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QPushButton,
+    QSplitter,
+    QWidget,
+)
+
+from ..inspect.planes import PLANES, place_of_interest, plane_of
+from ..sources import axes_of
+from .cut_planes import CutPlanes, around, foreground
+from .in_3d import UP, VIEW_DIRECTION
+from .lifetime import Listening
+from .linked_layers import LinkedLayers
+from .outlines import ClassOutlines
+from .panes import SOLID, Panes
+
+Array = np.ndarray[Any, Any]
+
+NEEDS_3D = "Four views need an image with three axes in space."
+NEEDS_WINDOW = "Four views need a window of napari."
+
+_TIP = (
+    "Axial, coronal, sagittal and 3D at once. Click or drag to move the crosshair; "
+    "hold Shift and drag to move the picture. What is painted in one plane shows in "
+    "all."
+)
+
+_EQUAL = [10_000, 10_000]
+
+
+class _Before(NamedTuple):
+    """What the viewer looked like."""
+
+    order: tuple[int, ...]
+    point: tuple[float, ...]
+    center: tuple[float, ...]
+    zoom: float
+    grid: bool
+
+
+class View(QtViewer):  # type: ignore[misc]
+    """One more canvas, with a model of its own.
+
+    Parameters
+    ----------
+    name : str
+        A plane, or "3D".
+    window : QtViewer
+        The window's own canvas. It gets the keys that are pressed here, and the files
+        that are dropped here.
+    """
+
+    def __init__(self, name: str, window: Any) -> None:
+        model = ViewerModel(title=name)
+        model.theme = window.viewer.theme
+        model.dims.ndim = 3
+        if name == SOLID:
+            model.dims.ndisplay = 3
+        else:
+            model.dims.order = PLANES[name]
+        # All keys are bound once more as they are, which concerns nobody.
+        with action_manager.events.shortcut_changed.blocker():
+            super().__init__(model)
+        self._window = window
+        self.canvas.native.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Give keys to the window's own canvas, whose layers and tools are meant."""
+        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+            QApplication.sendEvent(self._window.canvas.native, event)
+            return True
+        return bool(super().eventFilter(watched, event))
+
+    def dropEvent(self, event: Any) -> None:
+        """Open files in the window's own viewer."""
+        self._window.dropEvent(event)
+
+
+class FourViews(QObject):
+    """Shows four views of a viewer, and goes back to one.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose layers are shown.
+    window : QtViewer
+        Its canvas in its window.
+    """
+
+    #: Whether they are shown.
+    changed = Signal(bool)
+
+    def __init__(self, viewer: Any, window: Any) -> None:
+        super().__init__(window)
+        self._viewer, self._window = viewer, window
+        self.shown = False
+        #: Who asked for them.
+        self.asked_by: Any = None
+        self.panes = Panes(viewer, np.zeros((2, 3)))
+        self._links: list[LinkedLayers] = []
+        self._parts: list[Any] = []
+        # What stands where a canvas is or will be.
+        self._rooms: dict[str, QWidget] = {}
+        self._made: list[View] = []
+        self._column: QSplitter | None = None
+        self._before: _Before | None = None
+        self._entered_at: tuple[float, ...] = ()
+        self._box = np.zeros((2, 3))
+        self._listening, self._of_layers = Listening(), Listening()
+        self._building: Iterator[None] | None = None
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._build_on)
+        window.installEventFilter(self)
+        window.window().installEventFilter(self)
+
+    @classmethod
+    def of(cls, viewer: Any) -> FourViews | None:
+        """Those of a viewer; None where it has no window."""
+        # A plugin's widget sees a wrapper of it.
+        viewer = getattr(viewer, "__wrapped__", viewer)
+        for widget in QApplication.allWidgets():
+            if isinstance(widget, QtViewer) and widget.viewer is viewer:
+                return widget.findChild(cls) or cls(viewer, widget)
+        return None
+
+    @property
+    def ready(self) -> bool:
+        """Whether all four are there."""
+        return self.shown and self._building is None
+
+    # -- there and back -------------------------------------------------------
+
+    def enter(self, asked_by: Any = None) -> None:
+        """Show four views, one after the other: the window answers meanwhile."""
+        if self.shown:
+            return
+        viewer = self._viewer
+        if not has_volume(viewer):
+            show_info(NEEDS_3D)
+            return
+        dims, camera, grid = viewer.dims, viewer.scene.camera, viewer.canvas.grid
+        # Whoever shows something in 3D, or beside each other, puts it away now.
+        gridded, grid.enabled, dims.ndisplay = grid.enabled, False, 2
+        self.shown, self.asked_by = True, asked_by
+        self._before = _Before(
+            dims.order, dims.point, camera.center, camera.zoom, gridded
+        )
+        found = foreground(viewer.layers)
+        self._box = around(found, np.array(dims.range)[-3:, :2].T)
+        place = place_of_interest(viewer)
+        if ((place < found[0]) | (place > found[1])).any():
+            place = found.mean(axis=0)
+        leading = dims.ndim - 3
+        dims.order = (*range(leading), *(leading + axis for axis in PLANES["Axial"]))
+        self.panes = Panes(viewer, self._box)
+        self.panes.go_to(place)
+        self._entered_at = dims.point
+        self.panes.start()
+        self._lay_out()
+        self._join("Axial", viewer, self._window)
+        self._listen()
+        self._building = self._build()
+        self._timer.start(0)
+        self.changed.emit(True)
+
+    def leave(self) -> None:
+        """Back to one view, with everything as it was.
+
+        Where the crosshair was moved, the view shows that place.
+        """
+        if not self.shown:
+            return
+        self.shown, self._building, self.asked_by = False, None, None
+        self._timer.stop()
+        self._listening.stop()
+        self._of_layers.stop()
+        self.panes.stop()
+        for link in self._links:
+            link.stop()
+        for part in self._parts:
+            part.remove()
+        self._take_down()
+        self._put_back()
+        self._links.clear()
+        self._parts.clear()
+        self.changed.emit(False)
+
+    def toggle(self, asked_by: Any = None) -> None:
+        """Enter or leave."""
+        if self.shown:
+            self.leave()
+        else:
+            self.enter(asked_by)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Take the canvases down before their window goes."""
+        if event.type() == QEvent.Type.Close and self.shown:
+            views = list(self._made)
+            self.leave()
+            for view in views:
+                # At once: nothing may come to it later in a window that goes.
+                QApplication.sendPostedEvents(view, QEvent.Type.DeferredDelete)
+        return bool(super().eventFilter(watched, event))
+
+    def _put_back(self) -> None:
+        viewer, before = self._viewer, self._before
+        assert before is not None
+        dims, camera = viewer.dims, viewer.scene.camera
+        active = viewer.layers.selection.active
+        camera.mouse_pan = True if active is None else active.mouse_pan
+        if before.grid and not viewer.canvas.grid.enabled:
+            viewer.canvas.grid.enabled = True
+        if dims.ndisplay == 2 and plane_of(viewer) == "Axial":
+            moved = dims.point != self._entered_at
+            if len(before.order) == dims.ndim:
+                dims.order = before.order
+                if not moved:
+                    dims.point = before.point
+            camera.center = before.center
+            if moved:
+                camera.center = tuple(dims.point[axis] for axis in dims.displayed)
+        # Else somebody has chosen another view.
+        camera.zoom = before.zoom
+
+    # -- canvases -------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        """Make room beside the window's canvas, which stays where it is."""
+        window, column = self._window, QSplitter(Qt.Orientation.Vertical)
+        layout = window.parentWidget().layout()
+        layout.addWidget(column, 1)
+        layout.setStretch(layout.indexOf(window), 1)
+        for splitter, names in ((window, ("Coronal",)), (column, (SOLID, "Sagittal"))):
+            for name in names:
+                self._rooms[name] = QWidget()
+                splitter.addWidget(self._rooms[name])
+            splitter.setSizes(_EQUAL)
+            splitter.splitterMoved.connect(self._level)
+        _small(window, window.widget(0), window.dims)
+        self._show_sliders()
+        self._column = column
+
+    def _level(self, *_: Any) -> None:
+        """Keep both columns level where a handle is dragged."""
+        assert self._column is not None
+        moved = self.sender()
+        other = self._column if moved is self._window else self._window
+        other.setSizes(moved.sizes())  # type: ignore[union-attr]
+
+    def _show_sliders(self, *_: Any) -> None:
+        """Show sliders for time, say; for places there is the crosshair."""
+        layers = self._viewer.layers
+        more = any(layer.visible and layer.ndim > 3 for layer in layers)
+        self._window.dims.setVisible(more)
+
+    def _take_down(self) -> None:
+        window, column = self._window, self._column
+        assert column is not None
+        window.splitterMoved.disconnect(self._level)
+        for room in self._rooms.values():
+            room.setParent(None)
+            room.deleteLater()
+        for view in self._made:
+            view.close()
+        layout = window.parentWidget().layout()
+        layout.removeWidget(column)
+        layout.setStretch(layout.indexOf(window), 0)
+        column.setParent(None)
+        column.deleteLater()
+        window.dims.setVisible(True)
+        for part in (window, window.widget(0), window.dims):
+            part.setMinimumWidth(0)
+        self._rooms.clear()
+        self._made.clear()
+        self._column = None
+
+    def _build_on(self) -> None:
+        if self._building is not None and next(self._building, self) is self:
+            self._building = None
+        if self._building is None:
+            self._timer.stop()
+
+    def _build(self) -> Iterator[None]:
+        """Make the other canvases, a little at a time; show each when it is full."""
+        for name in ("Coronal", "Sagittal", SOLID):
+            yield
+            view = View(name, self._window)
+            self._made.append(view)
+            link = LinkedLayers(
+                self._viewer, view.viewer, _is_mark if name == SOLID else _is_any
+            )
+            self._links.append(link)
+            for layer in link.missing():
+                yield
+                link.add(layer)
+            yield
+            self._join(name, view.viewer, view)
+            self._put_in(name, view)
+        yield
+        self.panes.frame()
+
+    def _put_in(self, name: str, view: View) -> None:
+        """Put a canvas into its room."""
+        room = self._rooms[name]
+        splitter: Any = room.parentWidget()
+        _small(view, view.dims)
+        view.dims.setVisible(False)
+        splitter.replaceWidget(splitter.indexOf(room), view)
+        splitter.setSizes(_EQUAL)
+        room.deleteLater()
+        self._rooms[name] = view
+
+    def _join(self, name: str, viewer: Any, canvas: Any) -> None:
+        """Let a view take part in all that is shared."""
+        title = name
+        if axes_of(self._viewer.layers) is None and name in PLANES:
+            title = f"Axis {PLANES[name][0]}"
+        if name == SOLID:
+            # Before anybody follows this view, for its first layer moves it.
+            self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
+            planes.draw()
+            viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
+        elif viewer is not self._viewer:
+            self._parts.append(ClassOutlines(viewer, named=False))
+        self.panes.join(name, title, viewer, canvas)
+
+    # -- what is shared -------------------------------------------------------
+
+    def _listen(self) -> None:
+        viewer, to = self._viewer, self._listening.to
+        to(viewer.events.theme, self._show_theme)
+        for event in (
+            viewer.dims.events.order, viewer.dims.events.ndisplay,
+            viewer.canvas.grid.events.enabled, viewer.layers.events.removed,
+        ):  # fmt: skip
+            to(event, self._look_soon)
+        to(viewer.layers.events.inserted, self._follow_layers)
+        to(viewer.layers.events.removed, self._follow_layers)
+        self._follow_layers()
+
+    def _follow_layers(self, *_: Any) -> None:
+        self._of_layers.stop()
+        for layer in self._viewer.layers:
+            self._of_layers.to(layer.events.visible, self._show_sliders)
+        self._show_sliders()
+
+    def _look_soon(self, *_: Any) -> None:
+        # Whoever shows another view is not done with it yet.
+        QTimer.singleShot(0, self._look)
+
+    def _look(self) -> None:
+        """Leave where somebody chose another view, or nothing is left to show."""
+        viewer = self._viewer
+        if not self.shown:
+            return
+        if viewer.dims.ndisplay == 3:
+            # As from one view, so that others remember that one.
+            viewer.dims.ndisplay = 2
+            self.leave()
+            viewer.dims.ndisplay = 3
+        elif (
+            viewer.canvas.grid.enabled
+            or plane_of(viewer) != "Axial"
+            or not has_volume(viewer)
+        ):
+            self.leave()
+
+    def _show_theme(self, *_: Any) -> None:
+        for pane in self.panes.values():
+            pane.viewer.theme = self._viewer.theme
+
+
+class FourViewsButton(QPushButton):
+    """Shows four views, and one again; also when its dock is closed.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        What is shown.
+    """
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__("Four views", parent)
+        self._viewer, self._joined = viewer, False
+        self._listening = Listening()
+        self.setCheckable(True)
+        self.clicked.connect(self._clicked)
+        self._offer()
+
+    def showEvent(self, event: Any) -> None:
+        """Be pressed while four views are shown, whoever asked for them."""
+        super().showEvent(event)
+        layers, views = self._viewer.layers.events, FourViews.of(self._viewer)
+        self._listening.stop()
+        self._listening.to(layers.inserted, self._offer)
+        self._listening.to(layers.removed, self._offer)
+        self._offer()
+        if views is not None:
+            self.setChecked(views.shown)
+            if not self._joined:
+                self._joined = True
+                views.changed.connect(self.setChecked)
+
+    def hideEvent(self, event: Any) -> None:
+        """Notice that the dock was closed: napari takes what is in it out of it."""
+        super().hideEvent(event)
+        self._listening.stop()
+        QTimer.singleShot(0, self._look)
+
+    def _offer(self, *_: Any) -> None:
+        volume = has_volume(self._viewer)
+        self.setEnabled(volume)
+        self.setToolTip(_TIP if volume else NEEDS_3D)
+
+    def _clicked(self) -> None:
+        views = FourViews.of(self._viewer)
+        if views is None:
+            show_info(NEEDS_WINDOW)
+        else:
+            views.toggle(self)
+        self.setChecked(views is not None and views.shown)
+
+    def _look(self) -> None:
+        views = FourViews.of(self._viewer)
+        if views is not None and views.asked_by is self:
+            part: Any = self
+            while part is not None and not isinstance(part, QDockWidget):
+                part = part.parentWidget()
+            if part is None:
+                views.leave()
+
+
+def toggle_four_views(viewer: napari.viewer.Viewer) -> None:
+    """Show four views of a viewer, or one again."""
+    views = FourViews.of(viewer)
+    if views is None:
+        show_info(NEEDS_WINDOW)
+    else:
+        views.toggle()
+
+
+def leave_four_views(viewer: Any) -> None:
+    """Show one view again, where there are four."""
+    views = FourViews.of(viewer)
+    if views is not None:
+        views.leave()
+
+
+def has_volume(viewer: Any) -> bool:
+    """Whether a viewer shows an image or labels with three axes in space."""
+    return any(
+        isinstance(layer, Image | Labels) and layer.ndim >= 3 and layer.visible
+        for layer in viewer.layers
+    )
+
+
+def _is_any(_layer: Any) -> bool:
+    return True
+
+
+def _is_mark(layer: Any) -> bool:
+    """Whether a layer is in 3D what it is; the others are seen on planes."""
+    return not isinstance(layer, Image | Labels)
+
+
+def _small(*widgets: Any) -> None:
+    """Let widgets be as narrow as they have to."""
+    for widget in widgets:
+        widget.setMinimumWidth(1)

@@ -1,0 +1,114 @@
+"""Slice and zoom at which there is something to see, as long as nobody has moved."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.layers import Labels
+
+from ..layers import layer_info
+from ..selection import role_of
+
+Array = np.ndarray[Any, Any]
+
+#: So much of the view a case fills.
+_FILLED = 0.9
+
+# Where each viewer was left after it had been moved from here.
+_left: WeakKeyDictionary[Any, Array] = WeakKeyDictionary()
+
+
+def frame_unless_moved(viewer: Any) -> None:
+    """Show the middle of a case, unless the person has gone elsewhere meanwhile.
+
+    Where nobody has, a viewer is as it was left here the last time or, the first time,
+    in the middle of its sliders, where napari begins.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    before = _left.get(viewer)
+    if before is None:
+        moved = not _in_the_middle(viewer)
+    else:
+        now = _view(viewer)
+        moved = now.shape != before.shape or not np.allclose(now, before)
+    if not moved and frame_case(viewer):
+        _left[viewer] = _view(viewer)
+
+
+def frame_case(viewer: Any) -> bool:
+    """Go to the middle of what is segmented, or uncertain, and fill the view with it.
+
+    Returns
+    -------
+    bool
+        False where nothing is segmented or uncertain, and so nothing was done.
+    """
+    box = box_of_interest(viewer)
+    if box is None:
+        return False
+    middle, size = box.mean(axis=0), np.maximum(np.ptp(box, axis=0), 1e-6)
+    viewer.dims.set_point(range(-len(middle), 0), middle)
+    viewer.scene.camera.center = tuple(middle)
+    room = np.array(viewer.canvas.size)
+    if viewer.dims.ndisplay == 2:
+        first = viewer.dims.ndim - len(size)
+        displayed = [axis - first for axis in viewer.dims.displayed]
+        if min(displayed) < 0:
+            return True
+        viewer.scene.camera.center = tuple(middle[displayed])
+        shown = room / size[displayed]
+    else:
+        shown = room / (1.2 * size.max())
+    viewer.scene.camera.zoom = _FILLED * float(shown.min())
+    return True
+
+
+def box_of_interest(viewer: Any) -> Array | None:
+    """Return two opposite corners in world coordinates, shape (2, n), or None.
+
+    They enclose the foreground where there is a segmentation, else the voxels in which
+    a map reaches half its range.
+    """
+    layers = [one for one in viewer.layers if role_of(one) in ("segmentation", "map")]
+    for layer in sorted(layers, key=lambda one: not isinstance(one, Labels)):
+        if isinstance(layer, Labels):
+            inside = np.asarray(layer.data) != 0
+        elif layer_info(layer).get("role") == "map":
+            inside = np.asarray(layer.data) > layer.contrast_limits[1] / 2
+        else:
+            continue
+        corners = _corners(inside)
+        if corners is not None:
+            world = [layer.data_to_world(corner) for corner in corners]
+            return np.sort(np.array(world), axis=0)
+    return None
+
+
+def _corners(inside: Array) -> Array | None:
+    """Return the first and the last index along each axis at which a mask is true."""
+    ends = []
+    for axis in range(inside.ndim):
+        others = tuple(other for other in range(inside.ndim) if other != axis)
+        there = np.flatnonzero(inside.any(axis=others))
+        if not len(there):
+            return None
+        ends.append((there[0], there[-1]))
+    return np.array(ends).T
+
+
+def _view(viewer: Any) -> Array:
+    """Return slices, camera and display of a viewer as numbers."""
+    dims, camera = viewer.dims, viewer.scene.camera
+    return np.array([
+        *dims.point[-3:], *dims.order[-3:], dims.ndisplay, *camera.center, camera.zoom,
+    ])  # fmt: skip
+
+
+def _in_the_middle(viewer: Any) -> bool:
+    ranges = np.array(viewer.dims.range)[-3:]
+    middle = ranges[:, :2].mean(axis=1)
+    return bool(
+        (np.abs(np.array(viewer.dims.point)[-3:] - middle) <= ranges[:, 2]).all()
+    )

@@ -1,0 +1,404 @@
+"""A viewer's way to 3D and back: the camera, a cut as the first picture, all put back.
+
+napari shows volumes in 3D as the largest values along each line of sight. Of a map that
+is a block that hides scan and labels; on a plane through them all three are seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, WeakSet, ref
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import Colormap
+
+from ..colors import label_colormap
+from ..inspect.changes import Changes, Wanted, selection_kept
+from ..inspect.cut import Cut
+from ..inspect.planes import fit
+from ..layers import METADATA_KEY, PREDICTION, layer_info
+from ..selection import rank_for_map, role_of
+from ..sources import ORIGINAL
+from ..transform import TRANSFORM
+from .lifetime import Listening
+
+Array = np.ndarray[Any, Any]
+
+#: From the patient's left, the front and above, with the head up: in scan space z, y
+#: and x run to Inferior, Posterior and Left.
+VIEW_DIRECTION = (0.35, 0.6, -0.7)
+UP = (-1, 0, 0)
+
+#: The classes of a map without a segmentation, while they are seen in 3D.
+PREDICTED_NAME = "most probable class"
+
+_NO_BACKGROUND = " (without background)"
+
+# Each is kept by the callbacks on its viewer.
+_of: WeakKeyDictionary[Any, ref[In3D]] = WeakKeyDictionary()
+
+
+def in_3d(viewer: Any) -> In3D:
+    """Return the one of a viewer; from now on it minds how 3D is entered and left.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer or ViewerModel
+        Called again with the same one, or with a plugin's wrapper of it, the same is
+        returned.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    held = _of.get(viewer)
+    found = None if held is None else held()
+    if found is None:
+        found = In3D(viewer)
+        _of[viewer] = ref(found)
+    return found
+
+
+class _Seen(NamedTuple):
+    """Camera and slices at some moment."""
+
+    center: tuple[float, ...]
+    zoom: float
+    angles: tuple[float, ...]
+    order: tuple[int, ...]
+    point: tuple[float, ...]
+
+    def place(self) -> tuple[float, ...]:
+        """World coordinates of the middle of a view in 2D."""
+        at = dict(zip(self.order[-2:], self.center[-2:], strict=True))
+        return tuple(at.get(axis, x) for axis, x in enumerate(self.point))[-3:]
+
+
+class In3D:
+    """How one viewer goes to 3D and back, by napari's own button too.
+
+    While there is a map, 3D begins with a cut: scan, labels and map on a plane that
+    faces the camera. A dock that shows something else takes the cut away, and leaves
+    3D as it was entered.
+
+    Attributes
+    ----------
+    corners : ndarray, shape (2, 3), or None
+        Two opposite corners in the world of the box that fills the view; None for the
+        foreground of the map.
+    cut : Cut or None
+        The cut with which 3D begins, while it is shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self.corners: Array | None = None
+        # What to go back to, in 2D and in 3D, and what was the last in each.
+        self._flat: _Seen | None = None
+        self._solid: _Seen | None = None
+        self._last: dict[int, _Seen] = {}
+        # Box that filled the view when 3D was entered the last time, in a grid or not.
+        self._framed: tuple[Array | None, bool] = (None, False)
+        self._direction: tuple[float, ...] = VIEW_DIRECTION
+        self._changes = Changes()
+        self.cut: Cut | None = None
+        self._predicted: Any = None
+        # Layers whose depiction somebody has chosen by hand.
+        self._chosen: WeakSet[Any] = WeakSet()
+        self._taken = self._moving = self._reordering = False
+        # Camera to be set once napari has told that the axes are in another order.
+        self._aimed: tuple[Any, ...] | None = None
+        # All the time: where its own button changes the display, napari moves both
+        # before it tells.
+        dims, camera = viewer.dims.events, viewer.scene.camera.events
+        self._listening = Listening()
+        for event in (
+            dims.ndim, dims.order, dims.point,
+            camera.center, camera.zoom, camera.angles,
+        ):  # fmt: skip
+            self._listening.to(event, self._remember)
+        self._listening.to(dims.order, self._aim_again)
+        # A function, which the viewer keeps, and this with it.
+        dims.ndisplay.connect(lambda *_: self._other_display())
+        self._listening.to(viewer.layers.events.inserted, self._show_more)
+        self._remember()
+
+    # -- to 3D and back -------------------------------------------------------
+
+    @property
+    def entered(self) -> bool:
+        """Whether 3D is shown, and what was seen in 2D is known."""
+        return self._flat is not None
+
+    def enter(self) -> None:
+        """Go to 3D, from the left, the front and above at first."""
+        viewer, camera = self._viewer, self._viewer.scene.camera
+        if self.entered:
+            return
+        if viewer.dims.ndisplay == 2:
+            self._remember()
+        self._flat = self._last.get(2) or self._last[3]
+        with self._moved_from_here():
+            # In another order of the axes the picture would be mirrored.
+            self._reorder(tuple(range(viewer.dims.ndim)))
+            viewer.dims.ndisplay = 3
+            corners, framed = self._box(), self._framed
+            self._framed = corners, viewer.canvas.grid.enabled
+            if (
+                self._solid is not None
+                and framed[1] == self._framed[1]
+                and _alike(corners, framed[0])
+            ):
+                self._aim(*self._solid[:3])
+                return
+            camera.set_view_direction(view_direction=VIEW_DIRECTION, up_direction=UP)
+            if corners is not None:
+                camera.center = tuple(corners.mean(axis=0))
+                fit(viewer, corners)
+            else:
+                camera.center = self._flat.place()
+            self._aim(camera.center, camera.zoom, camera.angles)
+
+    def leave(self) -> None:
+        """Go back to 2D, with everything as it was."""
+        flat = self._flat
+        if flat is not None:
+            with self._moved_from_here():
+                self._return_from_3d(flat)
+        self._taken = False
+        # Afterwards, or hidden layers would become volumes first.
+        self._put_back()
+
+    def _return_from_3d(self, flat: _Seen) -> None:
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        self._direction = camera.view_direction
+        dims.ndisplay = 2
+        self._flat, self._solid = None, self._last[3]
+        if dims.order == tuple(range(dims.ndim)):
+            self._reorder(_for_axes(flat.order, dims.ndim))
+        dims.point = self._solid.point
+        center = flat.center
+        if dims.point[-3:] != flat.point[-3:]:  # somebody went to a place meanwhile
+            center = tuple(dims.point[axis] for axis in dims.displayed)
+        self._aim(center, flat.zoom, flat.angles)
+
+    def _reorder(self, order: tuple[int, ...]) -> None:
+        self._aimed, self._reordering = None, self._viewer.dims.order != order
+        self._viewer.dims.order = order
+
+    def _aim(self, *aimed: Any) -> None:
+        camera = self._viewer.scene.camera
+        camera.center, camera.zoom, camera.angles = aimed
+        self._aimed = aimed if self._reordering else None
+
+    def _aim_again(self, *_: Any) -> None:
+        """With another order of the axes napari fits everything into the view.
+
+        What is set while napari tells of another display, it tells afterwards.
+        """
+        self._reordering = False
+        if self._aimed is not None:
+            camera = self._viewer.scene.camera
+            camera.center, camera.zoom, camera.angles = self._aimed
+            self._aimed = None
+
+    def _remember(self, *_: Any) -> None:
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        self._last[dims.ndisplay] = _Seen(
+            camera.center, camera.zoom, camera.angles, dims.order, dims.point
+        )
+
+    def _other_display(self) -> None:
+        """2D or 3D was chosen in the window itself."""
+        if self._moving:
+            return
+        if self._viewer.dims.ndisplay == 2:
+            self.leave()
+        elif not self._taken and self._map() is not None:
+            self.enter()
+            self.show_cut()
+
+    @contextmanager
+    def _moved_from_here(self) -> Iterator[None]:
+        self._moving = True
+        try:
+            yield
+        finally:
+            self._moving = False
+
+    def facing(self) -> int:
+        """The axis of z, y and x along which 3D is looked at most, now or next."""
+        direction = self._direction
+        if self._viewer.dims.ndisplay == 3:
+            direction = self._viewer.scene.camera.view_direction
+        return int(np.argmax(np.abs(direction)))
+
+    # -- the cut --------------------------------------------------------------
+
+    def take(self) -> None:
+        """Take the cut away, for something else is shown until :meth:`leave`."""
+        self._taken = True
+        self._put_back()
+
+    def show_cut(self) -> None:
+        """Show all volumes on a plane that faces the camera."""
+        self._taken = False
+        self._put_back()
+        shown = self._map()
+        if shown is None:
+            return
+        self._show_predicted(shown)
+        layers = self._layers()
+        if not layers:
+            return
+        scans = [layer for layer in layers if role_of(layer) == "scan"]
+        self._changes.become([*on_plane(layers), *without_air(scans)])
+        axis = self.facing()
+        self.cut = Cut(self._viewer, layers, [], axis, self._place()[axis])
+
+    def _show_more(self, *_: Any) -> None:
+        """A layer has come; in 3D it is cut, too."""
+        shown = self._viewer.dims.ndisplay == 3 and not self._taken
+        if shown and not self._moving:
+            self.show_cut()
+
+    def _put_back(self) -> None:
+        if self.cut is not None:
+            self.cut.stop()
+            for layer in self.cut.planes:
+                if layer.depiction != "plane":
+                    self._chosen.add(layer)
+            self.cut = None
+        self._changes.undo()
+        layer, self._predicted = self._predicted, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _show_predicted(self, shown: Any) -> None:
+        """Add the classes of a map below it, where no segmentation has them."""
+        layers, info = self._viewer.layers, layer_info(shown)
+        predicted = info.get(PREDICTION)
+        if predicted is None or ORIGINAL in info or _segmentation(layers, shown):
+            return
+        with self._moved_from_here(), selection_kept(self._viewer):
+            self._predicted = self._viewer.add_labels(
+                predicted,
+                name=PREDICTED_NAME,
+                colormap=label_colormap(),
+                opacity=0.4,
+                visible=shown.visible,
+                metadata={METADATA_KEY: {"role": "highlight"}},
+                **{name: getattr(shown, name) for name in TRANSFORM},
+            )
+            layers.move(layers.index(self._predicted), layers.index(shown))
+
+    def _map(self) -> Any:
+        """The topmost map; a visible one if there is any, None where there is none."""
+        maps = [
+            layer
+            for layer in self._viewer.layers
+            if role_of(layer) == "map" and layer.ndim >= 3
+        ]
+        return max(maps, key=lambda one: (one.visible, maps.index(one)), default=None)
+
+    def _layers(self) -> list[Any]:
+        """Layers that napari would show as volumes."""
+        return [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Image | Labels)
+            and layer.ndim >= 3
+            and not (isinstance(layer, Image) and layer.rgb)
+            and layer.depiction == "volume"
+            and layer not in self._chosen
+        ]
+
+    def _place(self) -> Array:
+        """The place that is cut: that of the slices, or the foreground's middle."""
+        place, corners = np.array(self._viewer.dims.point[-3:]), self._box()
+        if corners is None:
+            return place
+        inside = (place >= corners[0]) & (place <= corners[1])
+        return np.where(inside, place, corners.mean(axis=0))
+
+    def _box(self) -> Array | None:
+        """Two opposite corners of what fills the view."""
+        if self.corners is not None:
+            return self.corners
+        shown = self._map()
+        return None if shown is None else _foreground(self._viewer.layers, shown)
+
+
+def on_plane(layers: Sequence[Any]) -> list[Wanted]:
+    """Attributes with which layers are seen on a plane, one through the other.
+
+    Labels are not lighted: on a plane, light is taken for darker colours.
+    """
+    wanted: list[Wanted] = []
+    for layer in layers:
+        look = {"depiction": "plane", "blending": "translucent_no_depth"}
+        look["rendering"] = "translucent" if isinstance(layer, Labels) else "mip"
+        wanted += [(layer, name, value) for name, value in look.items()]
+        wanted.append((layer.plane, "thickness", 1))
+    return wanted
+
+
+def without_air(scans: Sequence[Any]) -> list[Wanted]:
+    """Colours of scans, transparent at the dark end, where a scan has only air."""
+    return [(scan, "colormap", _without_background(scan.colormap)) for scan in scans]
+
+
+def _without_background(colormap: Colormap) -> Colormap:
+    if colormap.name.endswith(_NO_BACKGROUND):
+        return colormap
+    share = np.linspace(0, 1, 256)
+    colors = np.array(colormap.map(share))
+    colors[:, 3] = np.clip(share / 0.1, 0, 1)
+    return Colormap(colors, name=f"{colormap.name}{_NO_BACKGROUND}")
+
+
+def _for_axes(order: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """An order of axes where leading ones came or went since."""
+    more = ndim - len(order)
+    return *range(more), *(axis + more for axis in order if axis + more >= 0)
+
+
+def _alike(box: Array | None, other: Array | None) -> bool:
+    """Whether two boxes are the same, but for a few voxels."""
+    if box is None or other is None:
+        return box is other
+    return bool(np.abs(box - other).max() < 0.1 * np.ptp(box, axis=0).max())
+
+
+def _segmentation(layers: Sequence[Any], shown: Any) -> Any:
+    """The segmentation that belongs to a map; None where there is none."""
+    ranked = [
+        (rank, layer)
+        for layer in layers
+        if role_of(layer) == "segmentation"
+        and (rank := rank_for_map(layer, shown)) is not None
+    ]
+    return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
+
+
+def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
+    """Two opposite corners, in the world, of what is segmented or else uncertain."""
+    layer = _segmentation(layers, shown)
+    box = None if layer is None else _box_of(layer, np.asarray(layer.data) != 0)
+    if box is not None:
+        return box
+    middle = np.mean(shown.contrast_limits)
+    return _box_of(shown, np.asarray(shown.data) > middle)
+
+
+def _box_of(layer: Any, inside: Array) -> Array | None:
+    ends = []
+    for axis in range(inside.ndim - 3, inside.ndim):
+        others = tuple(other for other in range(inside.ndim) if other != axis)
+        there = np.flatnonzero(inside.any(axis=others))
+        if not len(there):
+            return None
+        ends.append((there[0], there[-1]))
+    leading = (0,) * (layer.ndim - 3)
+    world = [layer.data_to_world((*leading, *end))[-3:] for end in np.transpose(ends)]
+    return np.sort(np.array(world), axis=0)
