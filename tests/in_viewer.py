@@ -2,6 +2,8 @@
 
 from napari_uncertainty.plugin.map_layer import show_map
 from napari_uncertainty.plugin.request import Request
+from napari_uncertainty.plugin.selection import role_of
+from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
 from napari_uncertainty.steps import run
 
 
@@ -22,3 +24,13 @@ def compute(viewer, layer, scan=None, segmentation=None):
     asked = request(viewer, layer, scan, segmentation)
     result = run(asked.steps(viewer)())
     return show_map(viewer, asked, result), result
+
+
+def maps_in(viewer):
+    """The maps, from the lowest to the topmost."""
+    return [layer for layer in viewer.layers if role_of(layer) == "map"]
+
+
+def names_in(viewer):
+    """Names of the layers; outlines of classes are made for every map."""
+    return [layer.name for layer in viewer.layers if layer.name != OUTLINES]

@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from calling import call_here
+from in_viewer import maps_in, names_in
 from inspecting import check_table, open_widget
 from napari_uncertainty.plugin import session
 from napari_uncertainty.plugin.arrival import receive
@@ -90,7 +91,7 @@ def written(files):
 def opened(viewer, *paths):
     viewer.open(list(paths), plugin=PLUGIN)
     receive(viewer)
-    return viewer.layers[-1]
+    return maps_in(viewer)[-1]
 
 
 def test_it_lies_on_the_segmentation(viewer, files, written):
@@ -263,9 +264,8 @@ def test_maps_of_two_folders_are_told_apart(viewer, files, written):
     for path in written.parent.iterdir():
         (other / path.name).write_bytes(path.read_bytes())
     opened(viewer, written, other / written.name)
-    names = [layer.name for layer in viewer.layers]
-    assert names == ["maps/case_entropy", "others/case_entropy"]
-    sources = [layer.metadata[METADATA_KEY]["source"] for layer in viewer.layers]
+    assert names_in(viewer) == ["maps/case_entropy", "others/case_entropy"]
+    sources = [one.metadata[METADATA_KEY]["source"] for one in maps_in(viewer)]
     assert sources == [str(files.probabilities)] * 2
 
 
@@ -279,6 +279,5 @@ def test_from_the_command_line_it_is_shown_as_it_is(
     paths = (written, files.segmentation, files.scan)
     volumes = [volume for path in paths for volume in open_path(path)]
     assert session.run_case(volumes) is None
-    names = [layer.name for layer in viewer.layers]
-    assert names == ["T1", "case", "case_entropy"]
-    assert viewer.layers[-1].colorbar.visible == preferences().colorbar
+    assert names_in(viewer) == ["T1", "case", "case_entropy"]
+    assert maps_in(viewer)[0].colorbar.visible == preferences().colorbar

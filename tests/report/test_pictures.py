@@ -235,7 +235,7 @@ def test_outlines_in_the_colours_of_their_classes():
     assert paths[0]["d"] == "M4 3H7V6H4z"
     assert paths[1]["d"] == "M2 3H4V6H2z"
     strokes = [one["stroke"] for one in page.all("use")[:2]]
-    assert strokes == ["#f3c300", "#010203"]
+    assert strokes == ["#3393ff", "#010203"]
     assert axial["role"] == "img"
     assert "left ↔ label 2" in axial["aria-label"]
     legend = page.all("p", class_="legend")[0]["text"]

@@ -175,6 +175,14 @@ class ComputeWidget(Docked):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout.addWidget(area)
 
+    def stop(self) -> None:
+        """Follow the pointer no longer; a map that is being computed still comes.
+
+        The viewer that asked for it is there. Where the widget itself goes, the
+        computation is cancelled.
+        """
+        self._pointer.stop()
+
     def reset_choices(self, *_: Any) -> None:
         """Follow the layer list."""
         self._form.reset_choices()

@@ -14,19 +14,25 @@ from .class_axis import assumed_class_axis, class_axis_of, map_shape
 from .layers import layer_grid, layer_info
 from .sources import source_of
 
+#: Roles of layers that only show what other layers hold: they are nobody's input.
+HELPERS = ("outline", "highlight", "place", "cut", "hotspots", "names")
+
 
 def role_of(layer: Any) -> str | None:
     """What a layer is: scan, segmentation, probabilities, map, or None.
 
     A label layer is a segmentation whatever it was read as (napari can convert one
-    into the other). An image that another source made is taken for probabilities if
-    its values sum to 1 along some axis.
+    into the other), but for those that only show what another layer holds. An image
+    that another source made is taken for probabilities if its values sum to 1 along
+    some axis.
     """
+    recorded = layer_info(layer).get("role")
+    if recorded in HELPERS:
+        return None
     if isinstance(layer, Labels):
         return "segmentation"
     if not isinstance(layer, Image) or layer.multiscale:
         return None
-    recorded = layer_info(layer).get("role")
     if recorded in ("scan", "probabilities", "map"):
         return str(recorded)
     if class_axis_of(layer) is not None:

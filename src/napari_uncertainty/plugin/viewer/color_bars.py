@@ -18,7 +18,7 @@ from napari.components.overlays import TextOverlay
 from ...measures import ALL_MEASURES
 from ..inspect.changes import Changes
 from ..layers import layer_info
-from .lifetime import Listening
+from .lifetime import Listening, kept_by
 
 _KEY = "color bar title"
 
@@ -72,12 +72,11 @@ class ColorBarTitle:
         viewer.canvas.overlays[_KEY] = self._overlay
         layers = viewer.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered):
-            # A function, which the viewer keeps, and this with it.
-            event.connect(lambda *_: self.update())
+            kept_by(event, self.update)
         for event in (viewer.canvas.grid.events.enabled, viewer.dims.events.ndisplay):
-            event.connect(lambda *_: self._write())
+            kept_by(event, self._write)
 
-    def update(self) -> None:
+    def update(self, *_: Any) -> None:
         """Follow the layers that there are now."""
         self._of_layers.stop()
         for layer in self._layers():

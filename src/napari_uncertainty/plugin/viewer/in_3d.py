@@ -23,7 +23,7 @@ from ..layers import METADATA_KEY, PREDICTION, layer_info
 from ..selection import rank_for_map, role_of
 from ..sources import ORIGINAL
 from ..transform import TRANSFORM
-from .lifetime import Listening
+from .lifetime import Listening, kept_by
 
 Array = np.ndarray[Any, Any]
 
@@ -118,8 +118,7 @@ class In3D:
         ):  # fmt: skip
             self._listening.to(event, self._remember)
         self._listening.to(dims.order, self._aim_again)
-        # A function, which the viewer keeps, and this with it.
-        dims.ndisplay.connect(lambda *_: self._other_display())
+        kept_by(dims.ndisplay, self._other_display)
         self._listening.to(viewer.layers.events.inserted, self._show_more)
         self._remember()
 
@@ -208,7 +207,7 @@ class In3D:
             camera.center, camera.zoom, camera.angles, dims.order, dims.point
         )
 
-    def _other_display(self) -> None:
+    def _other_display(self, *_: Any) -> None:
         """2D or 3D was chosen in the window itself."""
         if self._moving:
             return
@@ -243,11 +242,11 @@ class In3D:
     def show_cut(self) -> None:
         """Show all volumes on a plane that faces the camera."""
         self._taken = False
-        self._put_back()
+        self._uncut()
         shown = self._map()
+        self._show_predicted(shown)
         if shown is None:
             return
-        self._show_predicted(shown)
         layers = self._layers()
         if not layers:
             return
@@ -263,6 +262,11 @@ class In3D:
             self.show_cut()
 
     def _put_back(self) -> None:
+        self._uncut()
+        self._show_predicted(None)
+
+    def _uncut(self) -> None:
+        """Show all layers as they were before the cut."""
         if self.cut is not None:
             self.cut.stop()
             for layer in self.cut.planes:
@@ -270,15 +274,21 @@ class In3D:
                     self._chosen.add(layer)
             self.cut = None
         self._changes.undo()
-        layer, self._predicted = self._predicted, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
 
     def _show_predicted(self, shown: Any) -> None:
-        """Add the classes of a map below it, where no segmentation has them."""
-        layers, info = self._viewer.layers, layer_info(shown)
-        predicted = info.get(PREDICTION)
-        if predicted is None or ORIGINAL in info or _segmentation(layers, shown):
+        """Show the classes of a map below it, where no segmentation has them.
+
+        A layer that shows them already stays, for a new one would look like news to
+        everybody who follows the layers.
+        """
+        layers, before = self._viewer.layers, self._predicted
+        predicted = None if shown is None else _predicted_of(layers, shown)
+        if before is not None and before in layers:
+            if before.data is predicted:
+                return
+            layers.remove(before)
+        self._predicted = None
+        if predicted is None:
             return
         with self._moved_from_here(), selection_kept(self._viewer):
             self._predicted = self._viewer.add_labels(
@@ -368,6 +378,14 @@ def _alike(box: Array | None, other: Array | None) -> bool:
     if box is None or other is None:
         return box is other
     return bool(np.abs(box - other).max() < 0.1 * np.ptp(box, axis=0).max())
+
+
+def _predicted_of(layers: Sequence[Any], shown: Any) -> Any:
+    """The most probable classes of a map; None where a segmentation stands for them."""
+    info = layer_info(shown)
+    if ORIGINAL in info or _segmentation(layers, shown):
+        return None
+    return info.get(PREDICTION)
 
 
 def _segmentation(layers: Sequence[Any], shown: Any) -> Any:

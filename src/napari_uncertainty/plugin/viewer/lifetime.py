@@ -9,6 +9,7 @@ once, and before anything that they need is gone.
   so none of these parts may hold the widget, or Python could never collect it.
 * :func:`weakly` gives a part a method of the widget to call, but not the widget.
 * :class:`Listening` does the same for callbacks on a viewer.
+* :func:`kept_by` is for what belongs to a viewer and to no dock.
 
 For the same reason no signal of Qt is connected to a lambda or a partial that holds its
 widget. PySide6 keeps both where garbage collection cannot see it, and in PyQt6 garbage
@@ -83,6 +84,19 @@ def weakly(method: Callable[..., Any], *first: Any) -> Callable[..., Any]:
         return None if there is None else there(*first, *rest)
 
     return call
+
+
+def kept_by(event: Any, method: Callable[..., Any]) -> None:
+    """Call a bound method at each event of napari, which keeps the method's owner.
+
+    For what lives as long as a viewer: the two go together, since garbage collection
+    sees through the events of napari. It does not through signals of Qt.
+    """
+
+    def call(*args: Any) -> Any:
+        return method(*args)
+
+    event.connect(call)
 
 
 class Listening:

@@ -180,12 +180,14 @@ class ClassOutlines:
         layers, dims = viewer.layers.events, viewer.dims.events
         for event in (
             layers.inserted, layers.reordered,
-            dims.point, dims.order, dims.ndisplay,
-            viewer.canvas.grid.events.enabled, viewer.scene.camera.events.zoom,
+            dims.ndisplay, viewer.canvas.grid.events.enabled,
         ):  # fmt: skip
             self._of_viewer.to(event, self.update)
-        # The second, too, comes while layers are removed.
-        for event in (layers.removed, viewer.layers.selection.events.active):
+        # All of these come while layers are removed.
+        for event in (
+            layers.removed, viewer.layers.selection.events.active,
+            dims.point, dims.order, viewer.scene.camera.events.zoom,
+        ):  # fmt: skip
             self._of_viewer.to(event, self._follow_removal)
 
     @property
@@ -334,6 +336,8 @@ class ClassOutlines:
             one is other or np.array_equal(one, other)
             for one, other in zip(shown, self._shown, strict=True)
         )
+        if self._layer is None:
+            self._layer = self._taken_back(viewer, found.layer.ndim)
         layer = self._layer
         if layer is None or not same:
             # A copy, for a person may be painting.
@@ -369,6 +373,17 @@ class ClassOutlines:
             if abs(width / step - layer.edge_width) > 0.05 * layer.edge_width:
                 layer.edge_width = width / step
         _raise_above_images(viewer.layers, layer)
+
+
+    def _taken_back(self, viewer: Any, ndim: int) -> Any:
+        """Return a layer that was still to be removed, or None where there is none."""
+        for layer in self._left:
+            if layer in viewer.layers and layer.ndim == ndim:
+                self._left.remove(layer)
+                layer.visible = True
+                self._of_classes.to(layer.events.visible, self.update)
+                return layer
+        return None
 
 
 def _nothing() -> None:
