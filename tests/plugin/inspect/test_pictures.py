@@ -198,7 +198,6 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
         return ball * viewer.scene.camera.zoom**2
 
     before = picture(viewer)
-    # Without the yellow of a label.
     seen = in_colors_of_the_map(without_bar(before), high=0.7).sum()
     assert 0.3 * ball_pixels() < seen < 1.3 * ball_pixels()
     # The pattern of the scan shows in the core, where the model is certain.
@@ -260,10 +259,12 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     scan, labels, uncertainty = np.array_split(shown, 3, axis=1)
     assert gray(scan).sum() > 1000
     assert in_colors_of_the_map(scan).sum() == 0
-    # Kelly's yellow around violet.
-    hue, _ = hue_and_chroma(labels)
-    assert (np.abs(hue - 48) < 5).sum() > 1000
-    assert (np.abs(hue - 289) < 5).sum() > 500
+    # The shell around the core.
+    hue, chroma = hue_and_chroma(labels)
+    own = viewer.layers["case"].colormap.map(np.array([1, 2]))[:, np.newaxis, :3]
+    shell, core = hue_and_chroma(255 * own)[0].ravel()
+    assert ((np.abs(hue - shell) < 5) & (chroma > 25)).sum() > 1000
+    assert ((np.abs(hue - core) < 5) & (chroma > 25)).sum() > 500
     assert in_colors_of_the_map(uncertainty).sum() > 1000
     assert gray(uncertainty[:-80]).sum() < 300  # only letters, above the titles
 

@@ -181,30 +181,6 @@ def test_the_ring_is_drawn_and_what_is_inside_is_seen(viewer):
         ring.remove()
 
 
-def test_it_is_made_beforehand_and_shown_later(qtbot, viewer_model):
-    mark, later = Mark(viewer_model), PLACE + 3
-    mark.prepare(PLACE, 9.0)
-    qtbot.waitUntil(lambda: NAME in viewer_model.layers)
-    made = layer_of(viewer_model)
-    assert not made.visible
-    mark.show(later, 9.0)
-    assert layer_of(viewer_model) == made
-    assert made.visible
-    np.testing.assert_allclose(made.extent.world.mean(axis=0), later)
-    made.visible = False  # by the person
-    mark.show(PLACE, 9.0)
-    assert not made.visible
-
-
-@pytest.mark.parametrize("end", ["remove", "hide"])
-def test_it_is_not_made_after_the_end(qtbot, viewer_model, end):
-    mark = Mark(viewer_model)
-    mark.prepare(PLACE, 9.0)
-    getattr(mark, end)()
-    qtbot.wait(20)
-    assert NAME not in viewer_model.layers
-
-
 def test_it_is_hidden_until_it_is_shown_again(viewer_model):
     mark = Mark(viewer_model)
     mark.show(PLACE, 9.0)

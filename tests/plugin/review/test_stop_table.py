@@ -381,6 +381,7 @@ def test_a_note_is_written_in_its_cell(driven, qtbot):
 
 def test_nothing_disturbs_a_note_that_is_being_written(driven, qtbot):
     driven.filter("open")
+    driven.change(9, note="so that there is a column")
     driven.double_click(5, Column.NOTE)
     qtbot.keyClicks(driven.editor, "see ")
     driven.change(5, verdict="fine", seen=True, changed_voxels=4)
@@ -395,6 +396,7 @@ def test_nothing_disturbs_a_note_that_is_being_written(driven, qtbot):
 
 
 def test_an_editor_without_own_text_shows_the_new_note(driven):
+    driven.change(9, note="so that there is a column")
     driven.double_click(5, Column.NOTE)
     driven.change(5, note="from the other field")
     assert driven.editor.text() == "from the other field"
@@ -418,6 +420,9 @@ def test_columns_fit_into_a_dock(driven, qtbot):
             total = sum(view.columnWidth(c) for c in shown_columns(driven))
             assert total == view.viewport().width()
             assert not view.horizontalScrollBar().isVisible()
+    # Without any note its column takes no room.
+    assert shown_columns(driven) == [c for c in Column if c != Column.NOTE]
+    driven.change(5, note="a tear")
     assert shown_columns(driven) == list(Column)
     driven.window.resize(380, 500)
     qtbot.waitUntil(lambda: Column.PLACE not in shown_columns(driven))

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 from napari_uncertainty.hotspots import Hotspot
 from napari_uncertainty.plugin.review.keys import KEYS
 from napari_uncertainty.plugin.review.verdict_bar import NO_STOP, VerdictBar
+from napari_uncertainty.plugin.review.widget import MIN_WIDTH
 from napari_uncertainty.review import Stop
 
 SPOT = Hotspot(3, (1, 2, 3), (1.0, 2.0, 3.0), 41.2, 1.5, 0.6, (1, 2), 0.1, 0.05)
@@ -143,12 +144,16 @@ def test_keys_are_told_where_there_is_room(bar, window, qtbot):
     assert bar.buttons["fine"].text() == "Fine (G)"
     assert bar.buttons["needs expert"].text() == "Needs expert (Q)"
     assert bar.note.placeholderText() == "Note (J)…"
-    window.resize(bar.minimumSizeHint().width() + 30, 300)
-    qtbot.waitUntil(lambda: bar.buttons["fine"].text() == "Fine")
+    window.resize(MIN_WIDTH, 300)
+    qtbot.waitUntil(lambda: window.width() == MIN_WIDTH)
+    for name, button in bar.buttons.items():
+        assert button.text().endswith(f" ({KEYS[name]})"), name
     names = ("Fine", "Fixed", "Needs expert", "Reopen")
     for name, text in zip((*CHECKED, "reopen"), names, strict=True):
-        assert bar.buttons[name].text() == text
-        assert bar.buttons[name].toolTip().endswith(f"Key: {KEYS[name]}")
+        button = bar.buttons[name]
+        button.resize(button.minimumSizeHint())
+        assert button.text() == text
+        assert button.toolTip().endswith(f"Key: {KEYS[name]}")
     bar.set_keys({})
     window.resize(900, 300)
     qtbot.waitUntil(lambda: bar.width() > 700)

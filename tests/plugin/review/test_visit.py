@@ -147,7 +147,15 @@ def test_what_a_person_zoomed_to_stays_for_good(case, subject, visit):
     camera.zoom = FAR
     visit.go_to(subject, hotspot(VOXELS[1]), 3.0)
     visit.flip_plane()
+    visit.go_to(subject, hotspot(VOXELS[2]), 3.0)
+    assert camera.zoom == FAR
+    # In 3D there is a zoom of its own, as somebody chose it there.
     viewer.dims.ndisplay = 3
+    visit.go_to(subject, hotspot(), 3.0)
+    camera.zoom = FAR / 2
+    visit.go_to(subject, hotspot(VOXELS[1]), 3.0)
+    assert camera.zoom == FAR / 2
+    viewer.dims.ndisplay = 2
     visit.go_to(subject, hotspot(VOXELS[2]), 3.0)
     assert camera.zoom == FAR
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from generated import softmax
 from in_viewer import compute
-from inspecting import NAMES, callbacks
+from inspecting import NAMES, SETTLE_MS, callbacks
 from napari_uncertainty.plugin.preferences import review_preferences
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review import saving as saving_module
@@ -111,22 +111,26 @@ def check_at(widget, case, rank):
 
 def test_at_first(widget, case, files):
     assert widget.table.model.rowCount() == 6
-    assert widget.current is None
-    assert selected(widget) == []
-    assert widget.bar.line.text() == NO_STOP
+    check_at(widget, case, 1)
+    assert widget.bar.buttons["next"].isEnabled()
     errors = widget.desk.session.expected_errors
     assert widget.message.text() == (
         "6 hotspots of 'case' by the probabilities. In all, some "
         f"{errors:,.0f} voxels are expected to be wrong."
     )
-    assert widget.line.label.text() == "0 of 6 seen"
+    assert widget.line.label.text().startswith("1 of 6 seen")
     kept = widget.options.kept.text().replace("\u200b", "")
     assert kept == f"This review is kept in {files.folder / 'case_review.json'}"
-    # It may be there already, but is not seen.
-    marks = [layer for layer in case.viewer.layers if layer.name == MARK]
-    assert not any(layer.visible for layer in marks)
+    assert case.viewer.layers[MARK].visible
     assert not widget.progress.isVisibleTo(widget)
     assert not widget.others.isVisibleTo(widget)
+
+
+def test_to_open_it_writes_nothing(qtbot, widget, files):
+    qtbot.wait(5 * SETTLE_MS)
+    assert files.reviews == []
+    widget.step(1)
+    qtbot.waitUntil(lambda: len(files.reviews) == 1)
 
 
 def test_going_to_a_hotspot(widget, case):
@@ -148,9 +152,8 @@ def test_a_click_in_the_table_goes_there(qtbot, widget, case):
 
 
 def test_steps_and_ends(widget, case, told):
-    widget.step(1)
-    check_at(widget, case, 1)
     widget.step(-1)
+    check_at(widget, case, 1)
     assert told() == ["This is the first hotspot of the list."]
     for _ in range(5):
         widget.bar.buttons["next"].click()
@@ -163,6 +166,7 @@ def test_steps_and_ends(widget, case, told):
 
 
 def test_a_verdict_needs_a_hotspot(widget, files, told):
+    widget.table.select(None)
     widget.judge("fine")
     assert told() == ["Go to a hotspot first."]
     assert set(verdicts(widget)) == {"open"}
@@ -257,8 +261,6 @@ def test_keys(widget, case):
         ]
         bound(case.viewer)
 
-    press("N")
-    check_at(widget, case, 1)
     press("G")
     assert verdicts(widget)[0] == "fine"
     press("U")
@@ -299,7 +301,7 @@ def test_another_list(qtbot, widget):
     widget.options.count.setValue(8)
     look(qtbot, widget)
     assert verdicts(widget) == ["fine"] + 7 * ["open"]
-    assert widget.current is None
+    assert widget.current.rank == 2
     assert widget.message.text().startswith("Taken up again: 8 hotspots")
     widget.options.interior.setChecked(True)
     look(qtbot, widget)
@@ -361,7 +363,6 @@ def test_a_map_that_comes_later(qtbot, open_widget, rng):
     widget = open_widget(viewer, wait=False)
     compute(viewer, viewer.add_image(softmax(rng, (3, 20, 30)), name="net"))
     wait_for_review(qtbot, widget.desk)
-    widget.step(1)
     assert widget.bar.line.text().startswith("1 of ")
     at = widget.desk.stops[0].hotspot.voxel
     assert tuple(viewer.dims.point[-2:]) == at

@@ -99,11 +99,20 @@ class Desk(QObject):
 
     # -- decisions ------------------------------------------------------------
 
-    def see(self, rank: int) -> None:
-        """Note that somebody went there."""
+    def see(self, rank: int, kept: bool = True) -> None:
+        """Note that somebody went there.
+
+        Parameters
+        ----------
+        rank : int
+            Of the stop.
+        kept : bool
+            Whether this alone is a reason to write the review.
+        """
         if self.session is not None and not self.session.review.stop(rank).seen:
             self.session.review.see(rank)
-            self._seen.start()
+            if kept:
+                self._seen.start()
             self.changed.emit()
 
     def judge(self, rank: int, verdict: Verdict) -> None:

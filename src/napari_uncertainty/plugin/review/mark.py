@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import QTimer
 
 from ..inspect.subject import Subject
 from ..layers import METADATA_KEY
@@ -46,28 +45,8 @@ class Mark:
         self._viewer = viewer
         self._layer: Any = None
         self._size = 0.0
-        self._upcoming: tuple[Array, float] | None = None
         self._hidden = False
         self._of_camera = Listening()
-
-    def prepare(self, place: Array, size: float) -> None:
-        """Make it as soon as nothing else waits, but hide it until it is shown.
-
-        A new layer takes napari much longer than all that follows.
-
-        Parameters
-        ----------
-        place, size : ndarray, float
-            As for :meth:`show`.
-        """
-        self._upcoming = place, size
-        QTimer.singleShot(0, self._prepare)
-
-    def _prepare(self) -> None:
-        if self._upcoming is not None and not self.shown:
-            self._add(*self._upcoming, visible=False)
-            self._hidden = True
-        self._upcoming = None
 
     def show(self, place: Array, size: float) -> None:
         """Put it there.
@@ -79,7 +58,6 @@ class Mark:
         size : float
             Diameter of the ball in the world.
         """
-        self._upcoming = None
         fits = self.shown and len(self._layer.translate) == len(place)
         if not fits or self._covered():
             self.remove()
@@ -92,13 +70,12 @@ class Mark:
 
     def hide(self) -> None:
         """Hide it until it is shown again; napari is slow to take a layer away."""
-        self._upcoming = None
         if self.shown and self._layer.visible:
             self._layer.visible, self._hidden = False, True
 
     def remove(self) -> None:
         """Take it away."""
-        self._upcoming, self._hidden = None, False
+        self._hidden = False
         self._of_camera.stop()
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
@@ -118,7 +95,7 @@ class Mark:
             isinstance(layer, Image) and layer.visible for layer in above
         )
 
-    def _add(self, place: Array, size: float, visible: bool = True) -> None:
+    def _add(self, place: Array, size: float) -> None:
         n = len(place)
         with selection_as_it_was(self._viewer):
             self._layer = self._viewer.add_points(
@@ -128,7 +105,6 @@ class Mark:
                 border_color=list(COLORS),
                 face_color="transparent",
                 metadata={METADATA_KEY: {"role": "place"}},
-                visible=visible,
                 **as_balls(self._viewer, n, size),
             )
         self._layer.editable = False

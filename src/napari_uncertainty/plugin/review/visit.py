@@ -47,7 +47,8 @@ class Visit:
         self._mark = Mark(viewer)
         self._place: Array | None = None
         self._left: _View | None = None
-        self._zoomed = False
+        # Numbers of axes shown, 2 or 3, in which somebody has zoomed.
+        self._zoomed: set[int] = set()
         self._unheard = False
         self._listening = Listening()
 
@@ -85,11 +86,6 @@ class Visit:
         if subject.segmentation is not None:
             self._select(subject, hotspot, activate)
 
-    def prepare(self, subject: Subject, hotspot: Hotspot, radius_mm: float) -> None:
-        """Do beforehand what would make going to the first hotspot slow."""
-        size = 2 * radius_mm * world_per_mm(subject)
-        self._mark.prepare(subject.place(hotspot.voxel), size)
-
     def flip_plane(self) -> None:
         """Show the next plane through the place: axial, coronal, sagittal.
 
@@ -117,7 +113,7 @@ class Visit:
         self._mark.hide()
         self._tell()
         self._place = self._left = None
-        self._zoomed = False
+        self._zoomed.clear()
 
     def _listen(self) -> None:
         dims = self._viewer.dims.events
@@ -155,7 +151,7 @@ class Visit:
         """See a ball well, where nobody has chosen how much is seen; in the world."""
         self._note_zoom()
         camera = self._viewer.scene.camera
-        if not self._zoomed and ball * camera.zoom < LEAST_BALL:
+        if self._viewer.dims.ndisplay not in self._zoomed and ball * camera.zoom < LEAST_BALL:
             room = min(self._viewer.canvas.viewbox_size(self._viewer.layers))
             camera.zoom = float(room) / seen
         self._left = self._view()
@@ -170,12 +166,14 @@ class Visit:
             return
         now, left = self._view(), self._left
         same = bool(np.isclose(now.zoom, left.zoom, rtol=1e-3))
+        ndisplay = now.axes[0]
         if now.axes != left.axes:
             # napari fits all into the view with other axes, and may without a word
-            # have forgotten what was chosen.
-            self._zoomed = self._zoomed and same
+            # have forgotten what was chosen. 3D has a zoom of its own.
+            if ndisplay == left.axes[0] and not same:
+                self._zoomed.discard(ndisplay)
         elif now.canvas == left.canvas and not same:
-            self._zoomed = True
+            self._zoomed.add(ndisplay)
         self._left = now
 
     def _view(self) -> _View:

@@ -121,8 +121,17 @@ class ReviewWidget(Docked):
         rank = self.table.current
         return next((stop for stop in self.desk.stops if stop.rank == rank), None)
 
-    def go_to(self, rank: int) -> None:
-        """Look at a stop."""
+    def go_to(self, rank: int, asked: bool = True) -> None:
+        """Look at a stop.
+
+        Parameters
+        ----------
+        rank : int
+            Its rank.
+        asked : bool
+            Whether somebody asked for it. Else nothing is written yet, for to open the
+            dock is no work on the review.
+        """
         self.bar.commit_note()
         subject, session = self.desk.subject, self.desk.session
         if subject is None or session is None:
@@ -130,7 +139,7 @@ class ReviewWidget(Docked):
         self.table.select(rank)
         stop = session.review.stop(rank)
         self.visit.go_to(subject, stop.hotspot, session.radius_mm)
-        self.desk.see(rank)
+        self.desk.see(rank, kept=asked)
         self._show_current()
 
     def step(self, step: int) -> None:
@@ -211,8 +220,6 @@ class ReviewWidget(Docked):
                      for label in sorted({*opened.there, *subject.names})}  # fmt: skip
             self.options.offer_classes(names)
             self._classes_of = subject.layer, subject.segmentation
-            first = opened.session.review.stops[0].hotspot
-            self.visit.prepare(subject, first, opened.session.radius_mm)
         self._show_stops()
         self._begin()
 
@@ -220,7 +227,7 @@ class ReviewWidget(Docked):
         """Look at the first hotspot that is open, or at the first of all."""
         stops = self.desk.stops
         if stops and self.table.current is None:
-            self.go_to(self.table.next_open() or stops[0].rank)
+            self.go_to(self.table.next_open() or stops[0].rank, asked=False)
 
     def _show_stops(self) -> None:
         opened, subject = self.desk.opened, self.desk.subject
