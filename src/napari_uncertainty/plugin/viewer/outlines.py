@@ -38,6 +38,9 @@ NAME, ROLE = "class outlines", "outline"
 _PIXELS = 1.3
 _SHARE, _SHARE_EACH = 0.25, 0.11
 
+# A line of less than a pixel would have gaps. It is fainter instead, down to this.
+_FAINTEST = 0.75
+
 # From so many pixels a voxel on there is room for the lines of both classes.
 _ROOM_FOR_BOTH = 11.0
 
@@ -325,9 +328,8 @@ class ClassOutlines:
     def _draw(self, viewer: Any, found: _Classes, labels: Slice) -> None:
         pixels = viewer.scene.camera.zoom * labels.voxel
         both = pixels >= _ROOM_FOR_BOTH
-        width = labels.voxel * min(
-            _PIXELS / pixels, _SHARE_EACH if both else _SHARE
-        ) if labels.voxel else 1.0  # fmt: skip
+        width, opacity = _look_of_lines(pixels, _SHARE_EACH if both else _SHARE)
+        width *= labels.voxel or 1.0
         shown = (
             found.colormap, self._selected, both, labels.to_world, labels.position,
             labels.values,
@@ -356,7 +358,7 @@ class ClassOutlines:
                     edge_color=colors if len(colors) else "white",
                     edge_width=width / step,
                     vector_style="line",
-                    opacity=1.0,
+                    opacity=opacity,
                     blending="translucent_no_depth",
                     scale=(step,) * found.layer.ndim,
                     units=found.layer.units,
@@ -372,6 +374,7 @@ class ClassOutlines:
                     layer.edge_color = colors
             if abs(width / step - layer.edge_width) > 0.05 * layer.edge_width:
                 layer.edge_width = width / step
+            layer.opacity = opacity
         _raise_above_images(viewer.layers, layer)
 
 
@@ -388,6 +391,22 @@ class ClassOutlines:
 
 def _nothing() -> None:
     return None
+
+
+def _look_of_lines(pixels: float, share: float) -> tuple[float, float]:
+    """Return width, as a share of a voxel, and opacity of lines.
+
+    Parameters
+    ----------
+    pixels : float
+        Of the screen for a voxel; 0 where nothing is shown.
+    share : float
+        What a line may cover of a voxel's width.
+    """
+    if not pixels:
+        return 1.0, 1.0
+    wide = min(_PIXELS, max(share * pixels, 1.0))
+    return wide / pixels, min(max(share * pixels / wide, _FAINTEST), 1.0)
 
 
 class _Classes(NamedTuple):
