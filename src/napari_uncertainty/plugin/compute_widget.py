@@ -39,7 +39,7 @@ from .selection import rank_probabilities, rank_scan, rank_segmentation, role_of
 from .viewer.four_views import FourViewsButton
 from .viewer.framing import frame_unless_moved
 from .viewer.lifetime import Docked, scrolled, weakly
-from .viewer.outlines import BLINK_KEY, FILL_KEY, outline_classes
+from .viewer.outlines import KEYS, outline_classes
 from .work import Job, cancel_all
 from .writer import save_map
 
@@ -47,12 +47,6 @@ from .writer import save_map
 MIN_WIDTH = 280
 
 PLUGIN = "napari-uncertainty"
-
-#: The keys that outlines of classes bring; see :mod:`.viewer.outlines`.
-KEYS = (
-    f"Keys in the view: {FILL_KEY} fills the classes, {BLINK_KEY} hides the map while "
-    "it is held."
-)
 
 _OPEN_TIP = "Choose scan, segmentation and probabilities together."
 _FILES = (

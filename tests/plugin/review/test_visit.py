@@ -182,6 +182,27 @@ def test_zooming_after_another_display_is_noticed(case, subject, visit):
     assert camera.zoom == FAR
 
 
+# -- the map ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("own", "meanwhile"), [(1.0, 0.5), (0.3, 0.3)])
+def test_the_scan_is_seen_through_the_map(case, subject, visit, own, meanwhile):
+    case.map.opacity = own
+    visit.go_to(subject, hotspot(), 3.0)
+    assert case.map.opacity == meanwhile
+    visit.leave()
+    assert case.map.opacity == own
+
+
+def test_a_map_that_somebody_makes_stronger_stays_so(case, subject, visit):
+    visit.go_to(subject, hotspot(), 3.0)
+    case.map.opacity = 0.9
+    visit.go_to(subject, hotspot(VOXELS[1]), 3.0)
+    visit.leave()
+    assert case.map.opacity == 0.9
+    case.map.opacity = 1.0
+
+
 # -- labels -------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Vectors
+from napari.layers import Image, Labels, Points, Surface, Vectors
 from napari.utils.key_bindings import coerce_keybinding
 from skimage.color import rgb2lab
 
@@ -15,6 +15,8 @@ from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.plugin.viewer.outlines import (
     FILL_KEY,
+    HIDE_CLASSES_KEY,
+    HIDE_MAPS_KEY,
     MOST_NAMED,
     NAME,
     class_edges,
@@ -246,6 +248,29 @@ def test_lines_that_somebody_removed_come_again_with_the_key(case):
     for filled in (0.4, 0):
         press(case.viewer)
         assert case.labels.opacity == pytest.approx(filled)
+
+
+def test_while_a_key_is_held_the_map_or_the_classes_are_hidden(case):
+    keymap, points = case.viewer.keymap, case.viewer.add_points([[1.0, 2.0, 3.0]])
+    for key, hidden in (
+        (HIDE_MAPS_KEY, [case.map]),
+        (HIDE_CLASSES_KEY, [case.labels, case.layer]),
+    ):
+        before = {layer: layer.visible for layer in case.viewer.layers}
+        held = keymap[coerce_keybinding(key)](case.viewer)
+        next(held)
+        for layer, visible in before.items():
+            assert layer.visible == (visible and layer not in hidden)
+        assert next(held, None) is None  # let go
+        assert {layer: layer.visible for layer in case.viewer.layers} == before
+        assert len(case.layer.data)
+    assert points.visible
+
+
+def test_napari_has_no_such_keys_but_for_shapes():
+    for layer in (Image, Labels, Points, Vectors, Surface):
+        for key in (FILL_KEY, HIDE_MAPS_KEY, HIDE_CLASSES_KEY):
+            assert coerce_keybinding(key) not in layer.class_keymap, (layer, key)
 
 
 def test_hidden_labels_have_no_lines(case):

@@ -9,6 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 from ...hotspots import Hotspot
+from ..inspect.changes import Changes
 from ..inspect.planes import PLANES, go_to, on_steps, plane_of, show_plane
 from ..inspect.subject import Subject, names_of
 from ..viewer.lifetime import Listening
@@ -21,6 +22,9 @@ LEAST_BALL = 24.0
 
 # How much is seen then, in mm: a fold of the cortex and what is around it.
 SEEN_MM = 60.0
+
+#: Opacity of the map during a visit: the scan below it is what tells who is right.
+FAINT = 0.5
 
 BACKGROUND = 0
 
@@ -45,6 +49,7 @@ class Visit:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._mark = Mark(viewer)
+        self._changes = Changes()
         self._place: Array | None = None
         self._left: _View | None = None
         # Numbers of axes shown, 2 or 3, in which somebody has zoomed.
@@ -78,6 +83,9 @@ class Visit:
         """
         if self._place is None:
             self._listen()
+            # Once, for somebody may want to see more of it.
+            faint = min(FAINT, subject.layer.opacity)
+            self._changes.set(subject.layer, "opacity", faint)
         self._place = subject.place(hotspot.voxel)
         mm = world_per_mm(subject)
         self._center(self._place)
@@ -110,6 +118,7 @@ class Visit:
     def pause(self) -> None:
         """Follow the viewer no longer until the next visit; the mark is hidden."""
         self._listening.stop()
+        self._changes.undo()
         self._mark.hide()
         self._tell()
         self._place = self._left = None

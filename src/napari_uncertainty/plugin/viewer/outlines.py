@@ -47,8 +47,15 @@ _ROOM_FOR_BOTH = 11.0
 # Opacity of the lines of other classes where some are selected.
 _DIMMED = 0.3
 
-#: One fills the outlined classes; the other, while it is held, hides the maps.
-FILL_KEY, BLINK_KEY = "K", "Y"
+#: Fills the outlined classes; hides the maps, or the classes, while it is held. None of
+#: them is a key of napari but for shapes.
+FILL_KEY, HIDE_MAPS_KEY, HIDE_CLASSES_KEY = "K", "I", "T"
+
+#: What these keys do, for people.
+KEYS = (
+    f"Keys in the view: {FILL_KEY} fills the classes; while you hold them, "
+    f"{HIDE_MAPS_KEY} hides the map and {HIDE_CLASSES_KEY} the classes."
+)
 
 #: So many classes are named in the view; of others only the number.
 MOST_NAMED = 14
@@ -70,10 +77,13 @@ def outline_classes(viewer: Any) -> ClassOutlines:
     outlines = _outlines.get(viewer)
     if outlines is None:
         outlines = _outlines[viewer] = ClassOutlines(viewer)
-        for key, action in ((FILL_KEY, _toggle_fill), (BLINK_KEY, _hide_maps)):
-            if (
-                coerce_keybinding(key) not in viewer.keymap
-            ):  # or it has another meaning for somebody
+        for key, action in (
+            (FILL_KEY, _toggle_fill),
+            (HIDE_MAPS_KEY, _hide_maps),
+            (HIDE_CLASSES_KEY, _hide_classes),
+        ):
+            # Else it has another meaning for somebody.
+            if coerce_keybinding(key) not in viewer.keymap:
                 viewer.bind_key(key, action)
     outlines.update()
     return outlines
@@ -87,13 +97,26 @@ def _toggle_fill(viewer: Any) -> None:
 
 def _hide_maps(viewer: Any) -> Iterator[None]:
     """Hide the uncertainty while the key is held."""
-    shown = [
-        layer for layer in viewer.layers if layer.visible and role_of(layer) == "map"
-    ]
+    maps = [layer for layer in viewer.layers if role_of(layer) == "map"]
+    yield from _hidden(maps)
+
+
+def _hide_classes(viewer: Any) -> Iterator[None]:
+    """Hide segmentations and outlines while the key is held."""
+    yield from _hidden([
+        layer
+        for layer in viewer.layers
+        if role_of(layer) == "segmentation" or layer_info(layer).get("role") == ROLE
+    ])  # fmt: skip
+
+
+def _hidden(layers: list[Any]) -> Iterator[None]:
+    shown = [layer for layer in layers if layer.visible]
     for layer in shown:
         layer.visible = False
     yield
-    for layer in shown:
+    # The other way round, so that lines are drawn once.
+    for layer in reversed(shown):
         layer.visible = True
 
 
