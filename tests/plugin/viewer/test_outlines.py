@@ -267,7 +267,9 @@ def test_while_a_key_is_held_the_map_or_the_classes_are_hidden(case):
     assert points.visible
 
 
-def test_napari_has_no_such_keys_but_for_shapes():
+def test_napari_has_no_such_keys_but_for_shapes(viewer):
+    """It binds its own when there is a window."""
+    assert coerce_keybinding("Y") in Image.class_keymap
     for layer in (Image, Labels, Points, Vectors, Surface):
         for key in (FILL_KEY, HIDE_MAPS_KEY, HIDE_CLASSES_KEY):
             assert coerce_keybinding(key) not in layer.class_keymap, (layer, key)
