@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import napari
-import numpy as np
 from napari.utils.io import imsave
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
@@ -19,13 +18,11 @@ from ..probabilities import ProbabilityMap
 from .alignment import aligning
 from .arrival import receive
 from .layers import Volume, layer_info, to_layer
+from .poster import poster
 from .preferences import preferences
 from .viewer.framing import frame_case
 
 PLUGIN = "napari-uncertainty"
-
-#: Height and width in pixels of each view in a saved picture.
-PICTURE_SIZE = (800, 800)
 
 
 def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path | None:
@@ -51,7 +48,7 @@ def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path 
             napari.run()
         return None
     if layer is not None:
-        save_picture(viewer, screenshot)
+        imsave(str(screenshot), poster(viewer, _wait_while))
     viewer.close()
     if layer is None:
         raise InputError("Nothing was computed, so there is no picture.")
@@ -109,41 +106,14 @@ def _has_window() -> bool:
 
 
 def _wait_while(busy: Callable[[], bool]) -> None:
-    """Let the window work until it is done."""
+    """Let the window work until it is done, or closed."""
     loop, timer = QEventLoop(), QTimer()
 
     def look() -> None:
-        if not busy():
+        if not busy() or not _has_window():
             loop.quit()
 
     timer.timeout.connect(look)
     timer.start(20)
-    if busy():
+    if busy() and _has_window():
         loop.exec()
-
-
-def save_picture(viewer: Any, path: Path) -> None:
-    """Write a picture of the 2D view, and beside it the 3D view where there is one."""
-    viewer.window.resize(1280, 960)
-    pictures = [_canvas(viewer)]
-    if any(layer.ndim > 2 for layer in viewer.layers if layer.visible):
-        viewer.dims.ndisplay = 3
-        # From the left, the front and above, with the head up: in scan space z, y and
-        # x run to Inferior, Posterior and Left.
-        viewer.scene.camera.set_view_direction(
-            view_direction=(0.35, 0.6, -0.7), up_direction=(-1, 0, 0)
-        )
-        pictures.append(_canvas(viewer))
-        viewer.dims.ndisplay = 2
-        viewer.reset_view()
-    imsave(str(path), np.concatenate(pictures, axis=1))
-
-
-def _canvas(viewer: Any) -> np.ndarray[Any, Any]:
-    QApplication.processEvents()
-    viewer.canvas.size = PICTURE_SIZE
-    frame_case(viewer)
-    picture: np.ndarray[Any, Any] = viewer.screenshot(
-        size=PICTURE_SIZE, scale=1, canvas_only=True, flash=False
-    )
-    return picture

@@ -1,5 +1,6 @@
 """Surfaces where the map is, in its colours."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,11 @@ from napari_uncertainty.plugin.inspect import surface_layers as surface_layers_m
 from napari_uncertainty.plugin.inspect.appearance import Appearance
 from napari_uncertainty.plugin.inspect.meshes import Meshes
 from napari_uncertainty.plugin.inspect.subject import Subject
-from napari_uncertainty.plugin.inspect.surface_layers import SurfaceLayers, in_ras
+from napari_uncertainty.plugin.inspect.surface_layers import (
+    SurfaceLayers,
+    _without_islands,
+    in_ras,
+)
 from napari_uncertainty.plugin.layers import layer_info, to_layer
 from phantoms import asymmetric, softmax_of
 
@@ -250,6 +255,22 @@ def test_the_foreground_has_edges_between_classes_in_their_colours(case):
     for vertex in range(0, len(shell.labels), 211):
         place = world_vertices(surface)[vertex]
         assert case.surfaces.label_at(place) == shell.labels[vertex]
+
+
+def test_small_islands_of_a_class_have_no_edges(case):
+    shell = case.meshes.shell(None)
+    vertices = shell.mesh.vertices
+    labels = np.where(vertices[:, 0] < np.median(vertices[:, 0]), 1, 2)
+    for of_island in (10, 400):
+        near = np.argsort(np.linalg.norm(vertices - vertices[0], axis=1))[:of_island]
+        dotted = labels.copy()
+        dotted[near] = 3
+        changed = replace(shell, labels=dotted)
+        found = _without_islands(changed)
+        if of_island == 10:
+            np.testing.assert_array_equal(found, labels)
+        else:
+            assert (found[near] == 3).all()
 
 
 def test_names_are_beside_their_surfaces(case):

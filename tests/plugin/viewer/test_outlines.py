@@ -13,6 +13,7 @@ from napari_uncertainty import Grid, LabelMap, ProbabilityMap
 from napari_uncertainty.plugin.colors import label_colormap
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.in_3d import OPACITY_ON_PLANE
 from napari_uncertainty.plugin.viewer.outlines import (
     FILL_KEY,
     HIDE_CLASSES_KEY,
@@ -190,10 +191,13 @@ def test_there_are_no_lines_in_3d_and_in_a_grid(case, change):
     case.outlines.fill(False)
     setattr(part, name, other)
     assert case.layer is None
-    assert case.labels.opacity == 0.6
+    # On the plane that 3D begins with, the scan is to be seen through them.
+    assert case.labels.opacity == (OPACITY_ON_PLANE if change == "3D" else 0.6)
     setattr(part, name, before)
     assert case.layer is not None
     assert case.labels.opacity == 0
+    case.outlines.fill(True)
+    assert case.labels.opacity == 0.6
 
 
 def test_painting_and_what_is_undone_is_seen_at_once(case):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 #: Owner, name and value of an attribute.
 Wanted = tuple[Any, str, Any]
+
+_all: WeakSet[Changes] = WeakSet()
 
 
 class Changes:
@@ -21,6 +24,7 @@ class Changes:
     def __init__(self) -> None:
         # Owner, value before, value after.
         self._made: dict[tuple[int, str], tuple[Any, Any, Any]] = {}
+        _all.add(self)
 
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Set an attribute of a layer or a part of the viewer.
@@ -68,6 +72,16 @@ class Changes:
             now = getattr(owner, key[1])
             if _same(now, after) and not _same(now, before):
                 setattr(owner, key[1], before)
+
+
+def lasting(owner: Any, name: str) -> Any:
+    """Return what an attribute will be once all that was changed is put back."""
+    now = getattr(owner, name)
+    for changes in list(_all):
+        before = changes.before(owner, name)
+        if not _same(before, now):
+            return before
+    return now
 
 
 @contextmanager

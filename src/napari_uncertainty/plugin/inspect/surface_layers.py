@@ -8,10 +8,13 @@ surface of the foreground, or a tinted hull around chosen classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.utils.colormaps import Colormap
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from ...surfaces import Mesh
 from ..layers import METADATA_KEY, layer_info
@@ -31,6 +34,9 @@ TINT_OPACITY = 0.25
 
 # How far a hull is from its surface, and edges between classes from theirs, in voxels.
 _HULL, _EDGE = 1.2, 0.25
+
+# Pieces of a class on a surface with fewer vertices have no edges.
+_LEAST = 100
 
 _GRAY = (190, 190, 190)
 
@@ -182,8 +188,10 @@ class SurfaceLayers:
     def _tint(self, enclosed: tuple[Enclosed, ...], names: Mapping[int, str]) -> Any:
         """Edges between classes, or hulls of classes, in the colours of the classes."""
         shells = [self._meshes.shell(one) for one in enclosed]
-        labels = np.concatenate([shell.labels for shell in shells])
         edges = enclosed == (None,)
+        if edges:
+            shells = [replace(one, labels=_without_islands(one)) for one in shells]
+        labels = np.concatenate([shell.labels for shell in shells])
         away = _EDGE if edges else _HULL
         parts = [
             Mesh(
@@ -295,6 +303,28 @@ def _joined(meshes: Sequence[Mesh]) -> Mesh:
         ),
         np.concatenate([mesh.values for mesh in meshes]),
     )
+
+
+def _without_islands(shell: Shell) -> Array:
+    """Return the labels of a mesh, where small islands have that of what is around.
+
+    A class that shines through here and there would cover the surface with edges.
+    """
+    ends = shell.mesh.faces[:, [0, 1, 1, 2, 2, 0, 1, 0, 2, 1, 0, 2]].reshape(-1, 2)
+    labels, n = shell.labels.copy(), len(shell.labels)
+    within = ends[labels[ends[:, 0]] == labels[ends[:, 1]]]
+    graph = csr_array((np.ones(len(within), bool), within.T), (n, n))
+    _, pieces = connected_components(graph, directed=False)
+    small = np.bincount(pieces)[pieces] < _LEAST
+    if small.all():
+        return shell.labels
+    while small.any():
+        inwards = ends[small[ends[:, 0]] & ~small[ends[:, 1]]]
+        if not len(inwards):  # a piece of the mesh on its own
+            break
+        labels[inwards[:, 0]] = labels[inwards[:, 1]]
+        small[inwards[:, 0]] = False
+    return labels
 
 
 def _between_classes(shell: Shell) -> Array:

@@ -23,6 +23,7 @@ from napari.qt import QtViewer
 from napari.utils.action_manager import action_manager
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QImage
 from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -217,6 +218,10 @@ class FourViews(QObject):
             self.leave()
         else:
             self.enter(asked_by)
+
+    def grab(self) -> QImage:
+        """Return a picture of all four."""
+        return self._window.parentWidget().grab().toImage()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the canvases down before their window goes."""

@@ -35,6 +35,9 @@ UP = (-1, 0, 0)
 #: The classes of a map without a segmentation, while they are seen in 3D.
 PREDICTED_NAME = "most probable class"
 
+#: Of labels on a plane, where napari draws about two samples on each other.
+OPACITY_ON_PLANE = 0.2
+
 _NO_BACKGROUND = " (without background)"
 
 # Each is kept by the callbacks on its viewer.
@@ -350,6 +353,8 @@ def on_plane(layers: Sequence[Any]) -> list[Wanted]:
         look["rendering"] = "translucent" if isinstance(layer, Labels) else "mip"
         wanted += [(layer, name, value) for name, value in look.items()]
         wanted.append((layer.plane, "thickness", 1))
+        if isinstance(layer, Labels):
+            wanted.append((layer, "opacity", OPACITY_ON_PLANE))
     return wanted
 
 

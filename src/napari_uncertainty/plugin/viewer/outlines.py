@@ -20,7 +20,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from ..colors import label_colormap
-from ..inspect.changes import selection_kept
+from ..inspect.changes import lasting, selection_kept
 from ..inspect.subject import names_of
 from ..layers import METADATA_KEY, PREDICTION, layer_info
 from ..selection import rank_for_map, role_of
@@ -298,7 +298,7 @@ class ClassOutlines:
         if isinstance(layer, Labels):
             events += [layer.events.labels_update, layer.events.colormap]
             if self._filled_before() is not layer:
-                self._fill, layer.opacity = layer.opacity, 0.0
+                self._fill, layer.opacity = lasting(layer, "opacity"), 0.0
         events += [
             getattr(layer.events, name)
             for name in ("scale", "translate", "rotate", "shear", "affine")
@@ -399,7 +399,6 @@ class ClassOutlines:
                 layer.edge_width = width / step
             layer.opacity = opacity
         _raise_above_images(viewer.layers, layer)
-
 
     def _taken_back(self, viewer: Any, ndim: int) -> Any:
         """Return a layer that was still to be removed, or None where there is none."""
