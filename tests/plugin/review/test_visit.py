@@ -15,7 +15,12 @@ from napari_uncertainty.plugin.inspect.planes import plane_of, show_plane
 from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.review.mark import NAME
-from napari_uncertainty.plugin.review.visit import Visit, label_to_paint, where
+from napari_uncertainty.plugin.review.visit import (
+    FAINT,
+    Visit,
+    label_to_paint,
+    where,
+)
 from reviewing import settings_of
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11)]
@@ -185,12 +190,18 @@ def test_zooming_after_another_display_is_noticed(case, subject, visit):
 # -- the map ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("own", "meanwhile"), [(1.0, 0.5), (0.3, 0.3)])
+@pytest.mark.parametrize(("own", "meanwhile"), [(1.0, FAINT), (0.3, 0.3)])
 def test_the_scan_is_seen_through_the_map(case, subject, visit, own, meanwhile):
     case.map.opacity = own
     visit.go_to(subject, hotspot(), 3.0)
     assert case.map.opacity == meanwhile
+    visit.fade(False)  # another dock is in front
+    assert case.map.opacity == own
+    visit.fade(True)
+    assert case.map.opacity == meanwhile
     visit.leave()
+    assert case.map.opacity == own
+    visit.fade(True)
     assert case.map.opacity == own
 
 

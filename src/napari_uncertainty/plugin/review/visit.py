@@ -24,7 +24,7 @@ LEAST_BALL = 24.0
 SEEN_MM = 60.0
 
 #: Opacity of the map during a visit: the scan below it is what tells who is right.
-FAINT = 0.5
+FAINT = 0.6
 
 BACKGROUND = 0
 
@@ -50,6 +50,7 @@ class Visit:
         self._viewer = viewer
         self._mark = Mark(viewer)
         self._changes = Changes()
+        self._map: Any = None
         self._place: Array | None = None
         self._left: _View | None = None
         # Numbers of axes shown, 2 or 3, in which somebody has zoomed.
@@ -84,8 +85,8 @@ class Visit:
         if self._place is None:
             self._listen()
             # Once, for somebody may want to see more of it.
-            faint = min(FAINT, subject.layer.opacity)
-            self._changes.set(subject.layer, "opacity", faint)
+            self._map = subject.layer
+            self.fade(True)
         self._place = subject.place(hotspot.voxel)
         mm = world_per_mm(subject)
         self._center(self._place)
@@ -93,6 +94,14 @@ class Visit:
         self._zoom(2 * radius_mm * mm, SEEN_MM * mm)
         if subject.segmentation is not None:
             self._select(subject, hotspot, activate)
+
+    def fade(self, wanted: bool) -> None:
+        """Let the scan be seen through the map, while the review is what is done."""
+        if wanted and self._map is not None:
+            faint = min(FAINT, self._map.opacity)
+            self._changes.set(self._map, "opacity", faint)
+        else:
+            self._changes.undo()
 
     def flip_plane(self) -> None:
         """Show the next plane through the place: axial, coronal, sagittal.
@@ -118,7 +127,8 @@ class Visit:
     def pause(self) -> None:
         """Follow the viewer no longer until the next visit; the mark is hidden."""
         self._listening.stop()
-        self._changes.undo()
+        self.fade(False)
+        self._map = None
         self._mark.hide()
         self._tell()
         self._place = self._left = None

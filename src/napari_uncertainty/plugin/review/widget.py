@@ -283,6 +283,18 @@ class ReviewWidget(Docked):
         else:
             self.points.show(subject, self.desk.stops, subject.names, session.radius_mm)
 
+    # -- beside other docks ---------------------------------------------------
+
+    def showEvent(self, event: Any) -> None:
+        """Show the map faintly, for the review."""
+        super().showEvent(event)
+        self.visit.fade(True)
+
+    def hideEvent(self, event: Any) -> None:
+        """Show the map as it was, for the dock that is in front now."""
+        super().hideEvent(event)
+        self.visit.fade(False)
+
     # -- the end --------------------------------------------------------------
 
     def stop(self) -> None:
