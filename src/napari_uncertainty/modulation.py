@@ -1,8 +1,8 @@
 """Classes whose own colours tell how uncertain they are.
 
-The uncertainty of each voxel is one of a few levels, from certain to uncertain, and each
-class has a shade of its colour for each level. A volume of whole numbers, one for each
-shade, then shows class and uncertainty at once, however it is sliced.
+The uncertainty of each voxel is one of a few levels, from certain to uncertain, and
+each class has a shade of its colour for each level. A volume of whole numbers, one for
+each shade, then shows class and uncertainty at once, however it is sliced.
 """
 
 from __future__ import annotations

@@ -14,16 +14,23 @@ from .class_axis import assumed_class_axis, class_axis_of, map_shape
 from .layers import layer_grid, layer_info
 from .sources import source_of
 
+#: Role of the label layer in which the colours of classes tell the uncertainty.
+MODULATED = "modulated"
+
+# Label layers that show what others hold.
+_SHOWN_ONLY = (MODULATED, "highlight")
+
 
 def role_of(layer: Any) -> str | None:
     """What a layer is: scan, segmentation, probabilities, map, or None.
 
     A label layer is a segmentation whatever it was read as (napari can convert one
-    into the other). An image that another source made is taken for probabilities if
-    its values sum to 1 along some axis.
+    into the other), unless it was added only to show another one. An image that another
+    source made is taken for probabilities if its values sum to 1 along some axis.
     """
     if isinstance(layer, Labels):
-        return "segmentation"
+        shows = layer_info(layer).get("role") in _SHOWN_ONLY
+        return None if shows else "segmentation"
     if not isinstance(layer, Image) or layer.multiscale:
         return None
     recorded = layer_info(layer).get("role")

@@ -15,7 +15,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
-from ..colors import label_colormap
+from ..colors import keep_apart, label_colormap
 from ..inspect.changes import Changes, Wanted, selection_kept
 from ..inspect.cut import Cut
 from ..inspect.planes import fit
@@ -111,7 +111,7 @@ class In3D:
         # All the time: where its own button changes the display, napari moves both
         # before it tells.
         dims, camera = viewer.dims.events, viewer.scene.camera.events
-        self._listening = Listening()
+        self._listening, self._of_map = Listening(), Listening()
         for event in (
             dims.ndim, dims.order, dims.point,
             camera.center, camera.zoom, camera.angles,
@@ -270,6 +270,7 @@ class In3D:
                     self._chosen.add(layer)
             self.cut = None
         self._changes.undo()
+        self._of_map.stop()
         layer, self._predicted = self._predicted, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
@@ -284,13 +285,19 @@ class In3D:
             self._predicted = self._viewer.add_labels(
                 predicted,
                 name=PREDICTED_NAME,
-                colormap=label_colormap(),
+                colormap=label_colormap(shown.colormap),
                 opacity=0.4,
                 visible=shown.visible,
                 metadata={METADATA_KEY: {"role": "highlight"}},
                 **{name: getattr(shown, name) for name in TRANSFORM},
             )
             layers.move(layers.index(self._predicted), layers.index(shown))
+        self._of_map.to(shown.events.colormap, self._color_predicted)
+
+    def _color_predicted(self, event: Any) -> None:
+        """Keep the colours of classes apart from those of the map."""
+        if self._predicted is not None:
+            keep_apart(self._predicted, event.source.colormap)
 
     def _map(self) -> Any:
         """The topmost map; a visible one if there is any, None where there is none."""
