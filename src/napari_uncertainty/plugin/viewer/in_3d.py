@@ -292,12 +292,14 @@ class In3D:
                 **{name: getattr(shown, name) for name in TRANSFORM},
             )
             layers.move(layers.index(self._predicted), layers.index(shown))
-        self._of_map.to(shown.events.colormap, self._color_predicted)
+        for event in (shown.events.colormap, shown.events.visible):
+            self._of_map.to(event, self._follow_map)
 
-    def _color_predicted(self, event: Any) -> None:
-        """Keep the colours of classes apart from those of the map."""
+    def _follow_map(self, event: Any) -> None:
+        """Show classes where their map is, in colours apart from those of the map."""
         if self._predicted is not None:
             keep_apart(self._predicted, event.source.colormap)
+            self._predicted.visible = event.source.visible
 
     def _map(self) -> Any:
         """The topmost map; a visible one if there is any, None where there is none."""
