@@ -5,6 +5,7 @@ import pytest
 from napari._qt.utils import QImg2array
 from napari.components import ViewerModel
 from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtGui import QColor, QPalette
 from skimage.color import rgb2lab
 
@@ -26,8 +27,12 @@ from napari_uncertainty.plugin.inspect.modulation_legend import (
 from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.selection import role_of
 from napari_uncertainty.plugin.sources import ORIGINAL
+from napari_uncertainty.plugin.viewer.outlines import (
+    BLINK_KEY,
+    outline_classes,
+)
 from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
-from napari_uncertainty.plugin.viewer.outlines import outline_classes
+from showing import destroy
 from snapshots import differences, snapshot
 
 FADED, GRAY = MODULATIONS
@@ -142,6 +147,33 @@ def test_closing_the_dock_leaves_all_as_before(qtbot, case, modulation):
         assert helpers(viewer) == []
         viewer.dims.ndisplay = 2
         assert differences(before, snapshot(viewer)) == []
+
+
+def test_a_dock_that_is_deleted_with_its_window_leaves_no_layer(qtbot, case):
+    widget = open_widget(qtbot, case.viewer)
+    settle(qtbot, widget)
+    choose(qtbot, widget, FADED)
+    destroy(widget)
+    assert helpers(case.viewer) == []
+    assert case.map.visible
+
+
+def test_a_choice_that_is_taken_back_at_once_shows_nothing(qtbot, case, widget):
+    widget.appearance.classes.setCurrentText(FADED)
+    widget.appearance.classes.setCurrentIndex(0)
+    qtbot.wait(100)
+    assert helpers(case.viewer) == []
+    assert case.map.visible
+
+
+def test_the_key_that_hides_maps_hides_the_shades_of_classes(qtbot, case, widget):
+    layer = choose(qtbot, widget, FADED)
+    held = case.viewer.keymap[coerce_keybinding(BLINK_KEY)](case.viewer)
+    next(held)
+    assert not layer.visible
+    assert next(held, None) is None
+    assert layer.visible
+    assert not case.map.visible
 
 
 @pytest.mark.parametrize("view", ["Surface", "Glow", "Cut-away", "Side by side"])
@@ -327,9 +359,7 @@ def test_a_map_that_was_resampled_is_shown_itself_and_the_reason_is_said(
 # -- the legend ---------------------------------------------------------------
 
 
-def test_the_legend_has_the_classes_of_the_slice_or_those_selected(
-    qtbot, case, widget
-):
+def test_the_legend_has_the_classes_of_the_slice_or_those_selected(qtbot, case, widget):
     legend = widget.appearance.legend
     assert not legend.isVisibleTo(widget.appearance)
     choose(qtbot, widget, FADED)

@@ -154,10 +154,12 @@ class ModulatedClasses(QObject):
 
     def stop(self) -> None:
         """Take the layer away for good, with everything as before."""
+        self.blockSignals(True)  # whoever heard them may be gone
         self._listening.stop()
         self._modulation = ""
         self._forget()
         self._take_away()
+        self._remove_left()
 
     def _forget(self) -> None:
         self._of_map.stop()
