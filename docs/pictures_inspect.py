@@ -22,6 +22,7 @@ from picture_tools import (
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_uncertainty.modulation import MODULATIONS
 from napari_uncertainty.plugin.inspect.planes import PLANES
 from napari_uncertainty.plugin.inspect.saving import picture
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
@@ -62,6 +63,7 @@ def picture_inspect(name: str, volumes: Iterable[Volume]) -> None:
     in_2d(name, viewer, widget)
     in_3d(name, viewer, widget)
     tabs(name, viewer, widget)
+    classes_by_uncertainty(name, viewer, widget)
     viewer.close()
 
 
@@ -128,7 +130,7 @@ def tabs(name: str, viewer: Any, widget: Any) -> None:
     for title, height, chosen in (
         ("Slices", TALL, ()),
         ("Numbers", WINDOW[1], INNER[name][-1:]),
-        ("Display", WINDOW[1], ()),
+        ("Display", TALL, ()),
     ):
         viewer.window.resize(WINDOW[0], height)
         choose(widget, chosen)
@@ -136,6 +138,20 @@ def tabs(name: str, viewer: Any, widget: Any) -> None:
         widget.tabs.setCurrentIndex(titles.index(title))
         settled(viewer)
         save(f"{name}_tab_{title.lower()}", without_space_below(grabbed(widget.tabs)))
+
+
+def classes_by_uncertainty(name: str, viewer: Any, widget: Any) -> None:
+    """The same slice with the two ways in which colours of classes tell it."""
+    give_canvas(viewer, *PLANE)
+    frame_case(viewer)
+    panels = []
+    for modulation in MODULATIONS:
+        widget.appearance.classes.setCurrentText(modulation)
+        wait_until(lambda: widget.appearance.legend.isVisible())
+        shot = picture(settled(viewer), *PLANE)
+        panels.append(captioned(shot, modulation.split()[0].lower()))
+    widget.appearance.classes.setCurrentIndex(0)
+    save(f"{name}_classes", side_by_side(panels))
 
 
 def give_canvas(viewer: Any, width: int, height: int) -> None:

@@ -13,7 +13,9 @@ def snapshot(viewer):
     return {
         # Outlines of classes belong to the 2D view, and come and go with it.
         "layers": [
-            layer_state(layer) for layer in viewer.layers if layer.name != OUTLINES
+            layer_state(layer)
+            for layer in viewer.layers
+            if not layer.name.startswith(OUTLINES)
         ],
         "selection": {layer.name for layer in viewer.layers.selection},
         "active": getattr(viewer.layers.selection.active, "name", None),

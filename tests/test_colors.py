@@ -4,7 +4,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 from napari.utils.colormaps import ensure_colormap
-from skimage.color import rgb2lab
+from skimage.color import lab2rgb, rgb2lab
 
 from napari_uncertainty import colors
 from napari_uncertainty.plugin.colors import (
@@ -25,6 +25,17 @@ def test_labels_look_as_in_the_viewer():
 def test_cielab_is_that_of_scikit_image(rng):
     some = rng.integers(0, 256, (500, 3))
     np.testing.assert_allclose(colors.lab(some), rgb2lab(some / 255), atol=0.01)
+
+
+def test_colours_come_back_from_cielab(rng):
+    some = rng.integers(0, 256, (500, 3))
+    np.testing.assert_allclose(colors.from_lab(colors.lab(some)), some, atol=0.01)
+    light = [[50.0, 0.0, 0.0], [3.0, 2.0, -1.0]]
+    np.testing.assert_allclose(
+        colors.from_lab(light), 255 * lab2rgb(np.array(light)), atol=0.1
+    )
+    # No screen is so green: nothing is below 0 or above 255.
+    np.testing.assert_array_equal(colors.from_lab([80.0, -200.0, 100.0])[[0, 2]], 0)
 
 
 def test_a_colour_blind_person_sees_gray_as_gray_and_red_nearer_to_green():

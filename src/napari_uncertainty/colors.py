@@ -158,6 +158,26 @@ def lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return _lab_of_linear(_linear(colors))
 
 
+def from_lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return colours in CIELAB as sRGB, 0 to 255; what no screen can show is clipped.
+
+    The inverse of :func:`lab`.
+
+    Parameters
+    ----------
+    colors : array_like, shape (..., 3)
+        Lightness, a and b.
+    """
+    light, a, b = np.moveaxis(np.asarray(colors, float), -1, 0)
+    y = (light + 16) / 116
+    root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
+    xyz = np.where(root > 6 / 29, root**3, 3 * (6 / 29) ** 2 * (root - 4 / 29))
+    linear = np.clip(xyz @ np.linalg.inv(_TO_XYZ.T), 0, 1)
+    curved = 1.055 * linear ** (1 / 2.4) - 0.055
+    colors = 255 * np.where(linear <= 0.0031308, 12.92 * linear, curved)
+    return np.asarray(colors)
+
+
 def as_seen(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return colours in CIELAB as they are, and as colour-blind people see them.
 

@@ -10,6 +10,8 @@ from nibabel.orientations import inv_ornt_aff
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.colors import class_palette
+from napari_uncertainty.plugin.colors import map_colors
 from napari_uncertainty.plugin.layers import (
     METADATA_KEY,
     ScanSpace,
@@ -18,6 +20,7 @@ from napari_uncertainty.plugin.layers import (
     to_ras,
     to_world,
 )
+from napari_uncertainty.plugin.preferences import preferences
 
 ORIENTATIONS = [
     np.stack([order, flips], axis=1)
@@ -140,6 +143,15 @@ def test_labels_have_names_and_a_transparent_background():
     [place] = np.argwhere(np.asarray(layer.data) == 2)[:1]
     status = layer.get_status(position=tuple(layer.data_to_world(place)), world=True)
     assert "right" in status["value"] + status["coordinates"]
+
+
+def test_labels_keep_apart_from_the_colormap_that_maps_are_to_have():
+    labels = LabelMap(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), np.eye(4)))
+    for name in ("inferno", "viridis"):
+        preferences().colormap = name
+        _, options, _ = to_layer(labels)
+        expected = class_palette(map_colors(name)) / 255
+        np.testing.assert_allclose(options["colormap"].colors[1:, :3], expected)
 
 
 def test_painting_reaches_the_label_map():

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
-from napari.utils.colormaps import Colormap, CyclicLabelColormap, ensure_colormap
+from napari.utils.colormaps import (
+    AVAILABLE_COLORMAPS,
+    Colormap,
+    CyclicLabelColormap,
+    ensure_colormap,
+)
 
 from ..colors import OPAQUE_FROM, class_palette
 
 #: Name of the colours that labels get here, by which they are known again.
 CLASSES = "classes"
+
+# What is added to the name of a map's colormap, here and by napari.
+_ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
+
+# Colours that labels have got here, by which nobody else's are taken for them.
+_given: set[bytes] = set()
 
 
 def label_colormap(map_colormap: Any = "inferno") -> CyclicLabelColormap:
@@ -19,10 +31,10 @@ def label_colormap(map_colormap: Any = "inferno") -> CyclicLabelColormap:
     Parameters
     ----------
     map_colormap : str or Colormap
-        Colours of the map that is shown with the labels.
+        Colours of the map that is shown with the labels, seen through or not.
     """
-    palette = class_palette(map_colors(map_colormap)) / 255
-    return CyclicLabelColormap(
+    palette = class_palette(map_colors(_without_transparency(map_colormap))) / 255
+    colormap = CyclicLabelColormap(
         colors=[
             (0, 0, 0, 0),
             *((*color, 1.0) for color in palette),
@@ -30,6 +42,42 @@ def label_colormap(map_colormap: Any = "inferno") -> CyclicLabelColormap:
         name=CLASSES,
         background_value=0,
     )
+    _given.add(np.asarray(colormap.colors).tobytes())
+    return colormap
+
+
+def keep_apart(labels: Any, map_colormap: Any) -> None:
+    """Let a label layer have colours apart from those of a map.
+
+    Only where it has colours of :func:`label_colormap`: those that a person or another
+    plugin has chosen are kept.
+
+    Parameters
+    ----------
+    labels : Labels
+        The layer.
+    map_colormap : str or Colormap
+        Colours of the map that is shown with it.
+    """
+    now = labels.colormap
+    if now.name != CLASSES or np.asarray(now.colors).tobytes() not in _given:
+        return
+    apart = label_colormap(map_colormap)
+    if not np.array_equal(now.colors, apart.colors):
+        labels.colormap = apart
+
+
+def base_name(colormap: Colormap) -> str:
+    """Return the name of a map's colormap without what is said of its transparency."""
+    return _ADDED.sub("", str(colormap.name))
+
+
+def _without_transparency(colormap: Any) -> Any:
+    """Return the colormap that others were made from, with equal colours then."""
+    if isinstance(colormap, str):
+        return colormap
+    name = base_name(colormap)
+    return name if name in AVAILABLE_COLORMAPS else colormap
 
 
 def map_colors(colormap: Any) -> np.ndarray[Any, Any]:

@@ -175,7 +175,7 @@ def _labels_layer(labels: LabelMap) -> LayerData:
     options |= {
         "name": labels.name,
         "opacity": 0.4,
-        "colormap": label_colormap(),
+        "colormap": label_colormap(preferences().colormap),
     }
     if labels.class_names:
         options["features"] = {

@@ -14,8 +14,13 @@ from .class_axis import assumed_class_axis, class_axis_of, map_shape
 from .layers import layer_grid, layer_info
 from .sources import source_of
 
+#: Role of the label layer in which the colours of classes tell the uncertainty.
+MODULATED = "modulated"
+
 #: Roles of layers that only show what other layers hold: they are nobody's input.
-HELPERS = ("outline", "highlight", "place", "cut", "hotspots", "names")
+HELPERS = (
+    "outline", "highlight", "place", "cut", "hotspots", "names", MODULATED,
+)  # fmt: skip
 
 
 def role_of(layer: Any) -> str | None:

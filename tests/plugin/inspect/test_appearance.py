@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.utils.colormaps import AVAILABLE_COLORMAPS, ensure_colormap
+from napari.utils.colormaps import (
+    AVAILABLE_COLORMAPS,
+    CyclicLabelColormap,
+    DirectLabelColormap,
+    ensure_colormap,
+)
+from qtpy.QtCore import Qt
+from skimage.color import rgb2lab
 
 from inspecting import (
+    SETTLE_MS,
     add_case,
     compute_as,
     found_after,
@@ -16,7 +24,7 @@ from inspecting import (
     open_widget,
     settle,
 )
-from napari_uncertainty.plugin.colors import transparent_where_certain
+from napari_uncertainty.plugin.colors import CLASSES, transparent_where_certain
 from napari_uncertainty.plugin.inspect.appearance import (
     Appearance,
     AppearanceControls,
@@ -289,3 +297,85 @@ def test_surfaces_are_opaque_and_grey_where_the_map_is_hidden():
     np.testing.assert_allclose(
         colors[values > 1.01], expected[values > 1.01], atol=1e-2
     )
+
+
+# -- colours of classes -------------------------------------------------------
+
+DECORATION = Qt.ItemDataRole.DecorationRole
+
+
+def class_colors(layer):
+    return np.rint(255 * np.asarray(layer.colormap.colors)[1:, :3])
+
+
+def nearest(colors, name):
+    """Least distance in CIELAB between colours of classes and of a colormap."""
+    of_map = rgb2lab(ensure_colormap(name).map(np.linspace(0, 1, 256))[:, :3])
+    return np.linalg.norm(rgb2lab(colors / 255)[:, None] - of_map, axis=-1).min()
+
+
+def test_classes_keep_apart_from_the_colormap_that_is_chosen(qtbot, viewer, own):
+    widget = open_widget(qtbot, viewer)
+    segmentation, first = own.segmentation, class_colors(own.segmentation)
+    looked = []
+    widget.following.begun.connect(looked.append)
+    for name in ("viridis", "plasma"):
+        widget.appearance.colormap.setCurrentText(name)
+        now = class_colors(segmentation)
+        assert nearest(now, name) > 36
+        if name == "viridis":
+            assert nearest(first, name) < 20
+        table = widget.classes.model
+        swatch = table.index(table.labels.index(2), 0).data(DECORATION)
+        color = swatch.pixmap(12, 12).toImage().pixelColor(6, 6).getRgb()[:3]
+        assert color == tuple(class_colors(segmentation)[1])
+    widget.appearance.colormap.setCurrentText("inferno")
+    np.testing.assert_array_equal(class_colors(segmentation), first)
+    qtbot.wait(3 * SETTLE_MS)
+    assert looked == []  # no number is another one
+    widget.stop()
+
+
+def test_a_colormap_that_is_chosen_in_napari_itself_is_followed(qtbot, viewer, own):
+    widget = open_widget(qtbot, viewer)
+    own.map.colormap = "viridis"
+    assert widget.appearance.colormap.currentText() == "viridis"
+    assert nearest(class_colors(own.segmentation), "viridis") > 36
+    found_after(qtbot, widget, widget.following.look)
+    share = np.linspace(0, 1, 256)
+    expected = ensure_colormap("viridis").map(share)
+    np.testing.assert_allclose(
+        own.map.colormap.map(share)[:, :3], expected[:, :3], atol=0.01
+    )
+    widget.stop()
+
+
+def test_colours_of_classes_that_somebody_has_chosen_are_kept(qtbot, viewer, own):
+    widget = open_widget(qtbot, viewer)
+    mine = np.asarray(own.segmentation.colormap.colors).copy()
+    mine[3] = 1, 1, 1, 1
+    chosen = [
+        # Even under the name of ours.
+        CyclicLabelColormap(colors=mine, name=CLASSES),
+        DirectLabelColormap(color_dict={None: "red", 1: "blue"}),
+    ]
+    for colormap in chosen:
+        own.segmentation.colormap = colormap
+        for name in ("viridis", "inferno"):
+            widget.appearance.colormap.setCurrentText(name)
+            assert own.segmentation.colormap == colormap
+    widget.stop()
+
+
+def test_views_in_3d_with_colours_of_their_own_change_none_of_classes(
+    qtbot, viewer, own
+):
+    widget = open_widget(qtbot, viewer)
+    widget.appearance.colormap.setCurrentText("magma")
+    before = own.segmentation.colormap
+    for view in ("Glow", "Surface", "Axial"):
+        widget.stage.buttons.buttons[view].click()
+        settle(qtbot, widget)
+        assert own.segmentation.colormap == before
+        assert widget.appearance.colormap.currentText() == "magma"
+    widget.stop()

@@ -114,6 +114,25 @@ def test_a_class_has_a_border_where_a_map_is_shown_and_is_filled_where_not(viewe
     planes.stop()
 
 
+def test_shades_of_classes_are_filled_and_have_no_borders(viewers):
+    source, target = viewers
+    source.add_image(np.ones(SHAPE), metadata={METADATA_KEY: {"role": "map"}})
+    shades = source.add_labels(
+        np.where(np.arange(SHAPE[2]) < 4, 1, 2) * np.ones(SHAPE, np.uint8),
+        opacity=1.0,
+        scale=SCALE,
+        translate=SHIFT,
+        metadata={METADATA_KEY: {"role": "modulated"}},
+    )
+    target.scene.camera.zoom = 8
+    planes = cut(source, target)
+    border = world((1, 2, 4)) - [0, 0, 0.45 * SCALE[2]]
+    for place, label in ((world((1, 2, 2)), 1), (world((1, 2, 6)), 2), (border, 2)):
+        expected = np.rint(255 * np.array(shades.get_color(label)[:3]))
+        np.testing.assert_array_equal(color_at(planes, place)[0][:3], expected)
+    planes.stop()
+
+
 def test_a_line_of_sight_meets_the_nearest_plane(viewers):
     source, target = viewers
     planes = cut(source, target)

@@ -9,6 +9,8 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from inspecting import add_case
+from napari_uncertainty.colors import class_palette
+from napari_uncertainty.plugin.colors import map_colors
 from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.viewer.color_bars import title_color_bars
 from napari_uncertainty.plugin.viewer.in_3d import PREDICTED_NAME, in_3d
@@ -103,6 +105,22 @@ def test_without_a_segmentation_the_most_probable_classes_are_seen(case):
         assert viewer.layers.selection.active.name == before["active"]
         viewer.dims.ndisplay = 2
         assert differences(before, snapshot(viewer)) == []
+
+
+def test_the_most_probable_classes_follow_their_map(case):
+    viewer = case.viewer
+    viewer.layers.remove(case.segmentation)
+    case.map.colormap = "viridis"
+    viewer.dims.ndisplay = 3
+    shown = viewer.layers[PREDICTED_NAME]
+    for name in ("viridis", "inferno"):
+        case.map.colormap = name
+        expected = class_palette(map_colors(name))
+        np.testing.assert_allclose(shown.colormap.colors[1:, :3], expected / 255)
+    case.map.visible = False
+    assert not shown.visible
+    case.map.visible = True
+    assert shown.visible
 
 
 def test_without_a_map_napari_shows_what_it_always_shows(case):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 
-from ..colors import OPAQUE_FROM, faded, transparent_where_certain
+from ...modulation import MODULATIONS
+from ..colors import OPAQUE_FROM, base_name, faded, transparent_where_certain
+from .modulation_legend import ModulationLegend
 
 Limits = tuple[float, float]
 
@@ -26,11 +27,13 @@ Limits = tuple[float, float]
 #: green read them too; turbo and gray are offered for comparison with other programs.
 COLORMAPS = ("inferno", "magma", "plasma", "viridis", "turbo", "gray")
 
-# What is added to the name of a colormap, here and by napari.
+#: Classes are told by outlines, and the uncertainty by the map.
+OUTLINES = "Outlines"
+
+# What is added to the name of a colormap.
 _ABOVE, _GLOW, _SURFACE = " (above threshold)", " (glow)", " (surface)"
 #: Of a map that stands alone, side by side with others.
 PANEL = " (panel)"
-_ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
 
 #: Share of the lines of sight, along an axis, that are below the last colour of a glow.
 BRIGHTEST = 0.997
@@ -136,6 +139,8 @@ class AppearanceControls(QWidget):
     """Colours, range, threshold and transparency of the inspected map."""
 
     changed = Signal()
+    #: How the colours of classes tell the uncertainty, one of `MODULATIONS` or empty.
+    modulation_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -163,6 +168,18 @@ class AppearanceControls(QWidget):
         self.percentiles.setEnabled(False)
         # Without it the numbers hide each other where the handles meet.
         self.percentiles.setToolTip("Of the foreground's voxels, in percent.")
+        self.classes = QComboBox()
+        self.classes.addItem(OUTLINES, "")
+        for name in MODULATIONS:
+            self.classes.addItem(name, name)
+        self.classes.setToolTip(
+            "Outlines leave the colours to the map; else the colours of the classes "
+            "tell the uncertainty themselves, and the map is hidden."
+        )
+        self.legend = ModulationLegend()
+        self.why_not = QLabel()
+        self.why_not.setWordWrap(True)
+        self.show_legend(None)
         layout = QFormLayout(self)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         layout.addRow("Colormap", self.colormap)
@@ -172,12 +189,16 @@ class AppearanceControls(QWidget):
         layout.addRow(self.fade)
         layout.addRow("Range of the colours", self.range)
         layout.addRow("From and to percentile", self.percentiles)
+        layout.addRow("Classes", self.classes)
+        layout.addRow(self.legend)
+        layout.addRow(self.why_not)
         self.colormap.currentTextChanged.connect(self._tell)
         self.threshold.valueChanged.connect(self._tell)
         self.hide_below.toggled.connect(self._tell)
         self.fade.toggled.connect(self._tell)
         self.range.currentIndexChanged.connect(self._choose_range)
         self.percentiles.valueChanged.connect(self._tell)
+        self.classes.currentIndexChanged.connect(self._choose_modulation)
 
     def take_over(self, layer: Any, highest: float) -> None:
         """Show how a map is shown now, and the threshold that it had here before.
@@ -188,10 +209,7 @@ class AppearanceControls(QWidget):
         self.blockSignals(True)
         self._highest, self._of = highest, layer.unique_id
         self.threshold.setRange(0, highest)
-        name = _ADDED.sub("", layer.colormap.name)
-        if self.colormap.findText(name) < 0:
-            self.colormap.addItem(name)
-        self.colormap.setCurrentText(name)
+        self.take_colormap(layer.colormap)
         threshold, hide, fade, which, percentiles = self._chosen.get(
             self._of, (*_seen(layer, highest), self.percentiles.value())
         )
@@ -201,6 +219,27 @@ class AppearanceControls(QWidget):
         self.range.setCurrentIndex(which)
         self.percentiles.setValue(percentiles)
         self.blockSignals(False)
+
+    def take_colormap(self, colormap: Colormap) -> None:
+        """Choose the colours that somebody has given the map, whatever they are."""
+        name = base_name(colormap)
+        if self.colormap.findText(name) < 0:
+            self.colormap.addItem(name)
+        self.colormap.setCurrentText(name)
+
+    def choose_outlines(self) -> None:
+        """Leave the colours to the map."""
+        self.classes.setCurrentIndex(0)
+
+    def show_legend(self, legend: Any) -> None:
+        """Tell what the colours of classes mean; nothing for None."""
+        self.legend.show_legend(legend)
+        self.show_reason("")
+
+    def show_reason(self, reason: str) -> None:
+        """Say why the colours of classes cannot tell the uncertainty."""
+        self.why_not.setText(reason)
+        self.why_not.setVisible(bool(reason))
 
     def rescale(self, highest: float) -> None:
         """The same map in another unit: the threshold keeps its share of the range."""
@@ -251,6 +290,9 @@ class AppearanceControls(QWidget):
     def _choose_range(self, index: int) -> None:
         self.percentiles.setEnabled(index == 1)
         self._tell()
+
+    def _choose_modulation(self, _index: int) -> None:
+        self.modulation_chosen.emit(self.classes.currentData())
 
     def _tell(self, *_: Any) -> None:
         if self.signalsBlocked():

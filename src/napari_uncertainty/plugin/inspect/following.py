@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -99,6 +100,14 @@ class Following(QObject):
         self._of_layers.stop()
         self._settle.stop()
         cancel_all(self._jobs)
+
+    @contextmanager
+    def unheeded(self) -> Iterator[None]:
+        """Change something of the layers that changes no number, such as colours."""
+        waiting = self._settle.isActive()
+        yield
+        if not waiting:
+            self._settle.stop()
 
     def look(self) -> None:
         """Take the layers as they are now, and look at them in the background."""

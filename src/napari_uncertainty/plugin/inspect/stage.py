@@ -14,6 +14,7 @@ from ..viewer.lifetime import Listening
 from .appearance import Appearance, instead
 from .highlight import RING
 from .meshes import Enclosed, Meshes
+from .modulated import ModulatedClasses
 from .scenes import Scenes
 from .side_by_side import SideBySide
 from .subject import Findings, Subject
@@ -42,6 +43,8 @@ class Stage:
         self.waiting = Waiting()
         self._scenes = Scenes(viewer)
         self._panels = SideBySide(viewer)
+        #: In slices, and as napari's own button shows layers in 3D.
+        self.modulated = ModulatedClasses(viewer)
         self._subject: Subject | None = None
         self._findings: Findings | None = None
         self._meshes: Meshes | None = None
@@ -75,9 +78,11 @@ class Stage:
         self._scenes.corners = self.corners() if in_3d else None
         if self._preset:
             self.show_scene(self._preset)
+        self.modulated.set_subject(subject, findings)
 
     def clear(self) -> None:
         """Show no map any more."""
+        self.modulated.clear()
         self._drop_meshes()
         self._hide_panels()
         if self._preset in PRESETS:
@@ -97,6 +102,7 @@ class Stage:
 
     def select(self, labels: Sequence[int]) -> None:
         """Classes whose surfaces are shown; none for the whole foreground."""
+        self.modulated.select(labels)
         if tuple(labels) != self._chosen:
             self._chosen = tuple(labels)
             if self._preset in PRESETS:
@@ -167,6 +173,7 @@ class Stage:
             self._scenes.leave()
             self._remove_surfaces()
             self._color_map()
+            self.modulated.resume()
             self.buttons.show_scene("")
             return
         if self._subject is None:
@@ -175,6 +182,8 @@ class Stage:
             return
         if name == "Cut-away" and self._scenes.cut is None:
             self.buttons.face(self._scenes.facing())
+        if name in PRESETS:
+            self.modulated.suspend()
         shown = self._subject.layer
         scan = scan_for_map(self._viewer.layers, shown)
         if name == "Surface":
@@ -194,6 +203,8 @@ class Stage:
             self._remove_surfaces()
         if name != "Glow":
             self._color_map()
+        if name not in PRESETS:
+            self.modulated.resume()
         self.buttons.show_scene(name)
 
     def _ready(self, name: str) -> bool:
@@ -310,6 +321,7 @@ class Stage:
         in_3d = self._preset in ("3D", *PRESETS)
         if self._preset:
             self.show_scene("")
+        self.modulated.suspend()
         self._panels.show(self._panel_layers(), self.corners(), self._glow())
         self.buttons.show_side_by_side(True)
         if in_3d:
@@ -332,7 +344,10 @@ class Stage:
         self.buttons.update_buttons()
 
     def _hide_panels(self) -> None:
+        shown = self._panels.shown
         self._panels.hide()
+        if shown:
+            self.modulated.resume()
         self.buttons.show_side_by_side(False)
 
     def _other_grid(self, *_: Any) -> None:
@@ -342,6 +357,7 @@ class Stage:
 
     def leave(self) -> None:
         """Put the viewer back as it was, for nothing is shown any more."""
+        self.modulated.stop()
         self._drop_meshes()
         self._hide_panels()
         if not self._by_napari:
@@ -353,5 +369,6 @@ class Stage:
         self._listening.stop()
         self.buttons.listening.stop()
         self._scenes.stop()
+        self.modulated.stop()
         if self._meshes is not None:
             self._meshes.cancel()

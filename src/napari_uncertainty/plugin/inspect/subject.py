@@ -168,7 +168,9 @@ class Subject:
     def colors_of(self, labels: Iterable[int]) -> dict[int, Color]:
         """Colours of labels as the segmentation shows them, 0 to 255."""
         shown = self.segmentation
-        colormap = label_colormap() if shown is None else shown.colormap
+        colormap = (
+            label_colormap(self.layer.colormap) if shown is None else shown.colormap
+        )
         colors = {}
         for label in labels:
             red, green, blue, alpha = np.ravel(colormap.map(label))[:4]

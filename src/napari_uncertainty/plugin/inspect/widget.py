@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...regions import Part, voxel_volume
+from ..colors import keep_apart
 from ..viewer.lifetime import Docked, Listening, scrolled
 from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
@@ -71,7 +72,7 @@ class InspectWidget(Docked):
         self._outlines = outline_classes(viewer)
         self._ring = Ring(viewer)
         self._letters = Letters(viewer)
-        self._listening = Listening()
+        self._listening, self._of_map = Listening(), Listening()
         self._lay_out()
         self._connect()
         self.following.start()
@@ -105,7 +106,12 @@ class InspectWidget(Docked):
         following.progress.connect(self._show_progress)
         following.found.connect(self._show_findings)
         following.nothing.connect(self._show_nothing)
-        self.appearance.changed.connect(self._show_appearance)
+        appearance, modulated = self.appearance, self.stage.modulated
+        appearance.changed.connect(self._show_appearance)
+        appearance.modulation_chosen.connect(modulated.choose)
+        modulated.changed.connect(appearance.show_legend)
+        modulated.refused.connect(appearance.show_reason)
+        modulated.dismissed.connect(appearance.choose_outlines)
         self.numbers.threshold_moved.connect(self.appearance.threshold.setValue)
         self.classes.selected.connect(self._select)
         self.classes.visited.connect(self._visit)
@@ -117,8 +123,8 @@ class InspectWidget(Docked):
         self._listening.to_mouse(self._viewer.mouse_drag_callbacks, self._pressed)
         self.end_with_me(
             *(part.stop for part in (
-                self._listening, following, self.stage, self.slices.listening,
-                self._letters.listening,
+                self._listening, self._of_map, following, self.stage,
+                self.slices.listening, self._letters.listening,
             )),
             *(part.remove for part in (self._letters, self._ring)),
             partial(self._outlines.select, ()),
@@ -155,11 +161,26 @@ class InspectWidget(Docked):
         subject, findings = looked_at
         self.progress.setVisible(False)
         self._probe = Probe(self._viewer, subject, findings.labels)
-        self._colors = subject.colors_of({*findings.regions.labels, *subject.names})
         self._name_classes()
+        self._of_map.stop()
+        self._of_map.to(subject.layer.events.colormap, self._follow_colormap)
+        self._follow_colormap()
         self.stage.set_subject(subject, findings)
         self._show_appearance()
         self._select()
+
+    def _follow_colormap(self, *_: Any) -> None:
+        """Let the controls show the colours that the map has been given by anybody."""
+        looked_at = self._looked_at()
+        if looked_at is not None:
+            self.appearance.take_colormap(looked_at[0].layer.colormap)
+
+    def _color_classes(self, subject: Subject, findings: Findings) -> None:
+        """Keep the colours of classes apart from those of the map."""
+        if subject.segmentation is not None:
+            with self.following.unheeded():
+                keep_apart(subject.segmentation, self.appearance.colormap.currentText())
+        self._colors = subject.colors_of({*findings.regions.labels, *subject.names})
 
     def _name_classes(self, *_: Any) -> None:
         """Say where the classes come from."""
@@ -176,6 +197,7 @@ class InspectWidget(Docked):
     def _forget(self) -> None:
         """Take away what belongs to another map."""
         self._probe = None
+        self._of_map.stop()
         self._outlines.select(())
         self._ring.remove()
         for tab in (self.classes, self.slices, self.numbers):
@@ -195,6 +217,7 @@ class InspectWidget(Docked):
             partial(regions.quantiles, "foreground")
         )
         self.stage.set_appearance(appearance, self.appearance.percentile_shares)
+        self._color_classes(*looked_at)
         table = regions.table(
             class_names=subject.names,
             voxel_volume_mm3=voxel_volume(subject.source.grid),

@@ -22,8 +22,9 @@ from .lifetime import Listening, kept_by
 
 _KEY = "color bar title"
 
-#: Text of nothing that is drawn nevertheless.
-_NOTHING, _UNSEEN = " ", (0, 0, 0, 0)
+#: Text of nothing that is drawn nevertheless. Of a colour without any opacity vispy
+#: takes no notice, and the box would keep the one before.
+_NOTHING, _UNSEEN = " ", (0, 0, 0, 0.001)
 
 # Each is kept by the callbacks on its viewer.
 _of: WeakKeyDictionary[Any, ref[ColorBarTitle]] = WeakKeyDictionary()

@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, QTimer
 from ..inspect.changes import Changes
 from ..inspect.planes import PLANES
 from ..layers import METADATA_KEY, layer_info
+from ..selection import MODULATED
 from ..sources import axes_of
 from .lifetime import Listening
 from .linked_layers import PER_VIEW
@@ -256,7 +257,8 @@ class CutPlanes(QObject):
             values, inside = self._values(layer, axis, place, across, at)
             if values is None:
                 continue
-            if isinstance(layer, Labels):
+            modulated = layer_info(layer).get("role") == MODULATED
+            if isinstance(layer, Labels) and not modulated:
                 borders.append((layer, np.where(inside, values, 0)))
                 if maps or not layer.visible:
                     continue  # one hue for two things would say neither

@@ -15,7 +15,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
-from ..colors import label_colormap
+from ..colors import keep_apart, label_colormap
 from ..inspect.changes import Changes, Wanted, selection_kept
 from ..inspect.cut import Cut
 from ..inspect.planes import fit
@@ -114,7 +114,7 @@ class In3D:
         # All the time: where its own button changes the display, napari moves both
         # before it tells.
         dims, camera = viewer.dims.events, viewer.scene.camera.events
-        self._listening = Listening()
+        self._listening, self._of_map = Listening(), Listening()
         for event in (
             dims.ndim, dims.order, dims.point,
             camera.center, camera.zoom, camera.angles,
@@ -290,6 +290,7 @@ class In3D:
             if before.data is predicted:
                 return
             layers.remove(before)
+        self._of_map.stop()
         self._predicted = None
         if predicted is None:
             return
@@ -297,13 +298,21 @@ class In3D:
             self._predicted = self._viewer.add_labels(
                 predicted,
                 name=PREDICTED_NAME,
-                colormap=label_colormap(),
+                colormap=label_colormap(shown.colormap),
                 opacity=0.4,
                 visible=shown.visible,
                 metadata={METADATA_KEY: {"role": "highlight"}},
                 **{name: getattr(shown, name) for name in TRANSFORM},
             )
             layers.move(layers.index(self._predicted), layers.index(shown))
+        for event in (shown.events.colormap, shown.events.visible):
+            self._of_map.to(event, self._follow_map)
+
+    def _follow_map(self, event: Any) -> None:
+        """Show classes where their map is, in colours apart from those of the map."""
+        if self._predicted is not None:
+            keep_apart(self._predicted, event.source.colormap)
+            self._predicted.visible = event.source.visible
 
     def _map(self) -> Any:
         """The topmost map; a visible one if there is any, None where there is none."""

@@ -23,7 +23,7 @@ from ..colors import label_colormap
 from ..inspect.changes import lasting, selection_kept
 from ..inspect.subject import names_of
 from ..layers import METADATA_KEY, PREDICTION, layer_info
-from ..selection import rank_for_map, role_of
+from ..selection import MODULATED, rank_for_map, role_of
 from ..sources import ORIGINAL
 from .lifetime import Listening, weakly
 
@@ -97,8 +97,11 @@ def _toggle_fill(viewer: Any) -> None:
 
 def _hide_maps(viewer: Any) -> Iterator[None]:
     """Hide the uncertainty while the key is held."""
-    maps = [layer for layer in viewer.layers if role_of(layer) == "map"]
-    yield from _hidden(maps)
+    yield from _hidden([
+        layer
+        for layer in viewer.layers
+        if role_of(layer) == "map" or _is_modulated(layer)
+    ])  # fmt: skip
 
 
 def _hide_classes(viewer: Any) -> Iterator[None]:
@@ -118,6 +121,11 @@ def _hidden(layers: list[Any]) -> Iterator[None]:
     # The other way round, so that lines are drawn once.
     for layer in reversed(shown):
         layer.visible = True
+
+
+def _is_modulated(layer: Any) -> bool:
+    """Whether colours of classes tell the uncertainty in a layer, instead of a map."""
+    return bool(layer_info(layer).get("role") == MODULATED)
 
 
 class Edges(NamedTuple):
@@ -215,6 +223,16 @@ class ClassOutlines:
             dims.point, dims.order, viewer.scene.camera.events.zoom,
         ):  # fmt: skip
             self._of_viewer.to(event, self._follow_removal)
+
+    @property
+    def outlined(self) -> Any:
+        """The layer whose classes are outlined; None where there are no outlines."""
+        return self._outlined
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether somebody has removed them, so that the classes are filled."""
+        return self._dismissed
 
     @property
     def filled(self) -> bool:
@@ -462,7 +480,10 @@ def _classes_of(viewer: Any) -> _Classes | None:
     if predicted is None or ORIGINAL in layer_info(shown):
         return None
     colormap = label_colormap(shown.colormap)
-    return _Classes(shown, predicted, colormap, names_of(shown), shown.visible)
+    visible = shown.visible or any(
+        layer.visible and _is_modulated(layer) for layer in viewer.layers
+    )
+    return _Classes(shown, predicted, colormap, names_of(shown), visible)
 
 
 class Slice(NamedTuple):
