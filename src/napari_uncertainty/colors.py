@@ -106,7 +106,7 @@ def class_palette(of_map: npt.ArrayLike | None = None) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=8)
 def _class_palette(of_map: bytes) -> npt.NDArray[np.uint8]:
-    steps = np.arange(3, 256, 12, np.uint8)
+    steps = np.arange(3, 256, 12).astype(np.uint8)
     candidates = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
     map_lab = lab(np.frombuffer(of_map, np.uint8).reshape(-1, 3)[::4])
     seen = as_seen(candidates)

@@ -82,8 +82,9 @@ def _without_transparency(colormap: Any) -> Any:
 
 def map_colors(colormap: Any) -> np.ndarray[Any, Any]:
     """Return 256 colours from the low to the high end, 0 to 255, shape (256, 3)."""
-    colors = ensure_colormap(colormap).map(np.linspace(0, 1, 256))
-    return np.rint(255 * np.asarray(colors)[:, :3]).astype(np.uint8)
+    colors = np.asarray(ensure_colormap(colormap).map(np.linspace(0, 1, 256)))
+    found: np.ndarray[Any, Any] = np.rint(255 * colors[:, :3]).astype(np.uint8)
+    return found
 
 
 def transparent_where_certain(name: str) -> Colormap:

@@ -163,8 +163,9 @@ def joined(panels: Sequence[Panel]) -> Array:
             panel.title,
         )
         pixels = np.ascontiguousarray(panel.pixels)
+        data: Any = pixels.data
         shot = QImage(
-            pixels.data, pixels.shape[1], pixels.shape[0], 4 * pixels.shape[1],
+            data, pixels.shape[1], pixels.shape[0], 4 * pixels.shape[1],
             QImage.Format.Format_RGBA8888,
         ).scaled(
             *PANEL,

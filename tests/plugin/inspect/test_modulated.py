@@ -28,7 +28,7 @@ from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.selection import role_of
 from napari_uncertainty.plugin.sources import ORIGINAL
 from napari_uncertainty.plugin.viewer.outlines import (
-    BLINK_KEY,
+    HIDE_MAPS_KEY,
     outline_classes,
 )
 from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
@@ -168,7 +168,7 @@ def test_a_choice_that_is_taken_back_at_once_shows_nothing(qtbot, case, widget):
 
 def test_the_key_that_hides_maps_hides_the_shades_of_classes(qtbot, case, widget):
     layer = choose(qtbot, widget, FADED)
-    held = case.viewer.keymap[coerce_keybinding(BLINK_KEY)](case.viewer)
+    held = case.viewer.keymap[coerce_keybinding(HIDE_MAPS_KEY)](case.viewer)
     next(held)
     assert not layer.visible
     assert next(held, None) is None

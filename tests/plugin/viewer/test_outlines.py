@@ -12,13 +12,16 @@ from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap
 from napari_uncertainty.plugin.colors import label_colormap
 from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.viewer.class_legend import (
+    MOST_NAMED,
+    cut_in_the_middle,
+)
 from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.plugin.viewer.in_3d import OPACITY_ON_PLANE
 from napari_uncertainty.plugin.viewer.outlines import (
     FILL_KEY,
     HIDE_CLASSES_KEY,
     HIDE_MAPS_KEY,
-    MOST_NAMED,
     NAME,
     class_edges,
     outline_classes,
@@ -331,9 +334,27 @@ def test_of_very_many_classes_some_are_named_and_the_others_counted(case):
     shape = data[tuple(plane)].shape
     data[tuple(plane)] = np.arange(np.prod(shape)).reshape(shape) % 60
     case.labels.data = data
+    for size, named in (((2000, 900), MOST_NAMED), ((600, 900), 10), ((80, 90), 3)):
+        case.viewer.canvas.size = size
+        texts = [line.text for line in case.legend()]
+        assert len(texts) == named
+        assert texts[-1] == f"and {59 - named + 1} more"
+        # So that most of the view is the picture's.
+        assert len(texts) * 26 <= max(0.45 * size[0], 3 * 26)
+
+
+def test_long_names_are_cut_where_they_differ_least(case):
+    case.viewer.canvas.size = (600, 600)
+    names = [f"{side}-cerebral-white-matter-of-region-{n}" for n, side in
+             enumerate(("left", "right"))]  # fmt: skip
+    case.outlines.legend.show({n: (name, (1, 1, 1, 1)) for n, name in enumerate(names)})
     texts = [line.text for line in case.legend()]
-    assert len(texts) == MOST_NAMED
-    assert texts[-1] == f"and {59 - MOST_NAMED + 1} more"
+    assert texts == [
+        "━ left-cerebral-w…ter-of-region-0",
+        "━ right-cerebral-…ter-of-region-1",
+    ]
+    assert cut_in_the_middle("short", 5) == "short"
+    assert cut_in_the_middle("shorter", 5) == "sh…er"
 
 
 def test_the_map_is_seen_beside_the_lines_and_told_from_them(viewer):

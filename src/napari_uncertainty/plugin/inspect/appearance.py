@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 
+from ...colors import OPAQUE_FROM
 from ...modulation import MODULATIONS
-from ..colors import OPAQUE_FROM, base_name, faded, transparent_where_certain
+from ..colors import base_name, faded, transparent_where_certain
 from .modulation_legend import ModulationLegend
 
 Limits = tuple[float, float]

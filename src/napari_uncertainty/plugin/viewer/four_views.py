@@ -221,7 +221,8 @@ class FourViews(QObject):
 
     def grab(self) -> QImage:
         """Return a picture of all four."""
-        return self._window.parentWidget().grab().toImage()
+        image: QImage = self._window.parentWidget().grab().toImage()
+        return image
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the canvases down before their window goes."""

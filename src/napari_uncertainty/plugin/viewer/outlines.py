@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
-from napari.components.overlays import TextOverlay
 from napari.layers import Image, Labels
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import QTimer
@@ -25,6 +24,7 @@ from ..inspect.subject import names_of
 from ..layers import METADATA_KEY, PREDICTION, layer_info
 from ..selection import MODULATED, rank_for_map, role_of
 from ..sources import ORIGINAL
+from .class_legend import ClassLegend
 from .lifetime import Listening, weakly
 
 Array = np.ndarray[Any, Any]
@@ -56,11 +56,6 @@ KEYS = (
     f"Keys in the view: {FILL_KEY} fills the classes; while you hold them, "
     f"{HIDE_MAPS_KEY} hides the map and {HIDE_CLASSES_KEY} the classes."
 )
-
-#: So many classes are named in the view; of others only the number.
-MOST_NAMED = 14
-
-_FONT_SIZE = 9
 
 _outlines: WeakKeyDictionary[Any, ClassOutlines] = WeakKeyDictionary()
 
@@ -350,9 +345,10 @@ class ClassOutlines:
     def _remove_left(self) -> None:
         viewer, left = self._of(), self._left
         self._left = []
-        for layer in left if viewer is not None else ():
-            if layer in viewer.layers:
-                viewer.layers.remove(layer)
+        if viewer is not None:
+            for layer in left:
+                if layer in viewer.layers:
+                    viewer.layers.remove(layer)
 
     def _follow_removal(self, *_: Any) -> None:
         """Outline what the viewer shows while layers may be removed from it.
@@ -595,56 +591,3 @@ def _raise_above_images(layers: Any, layer: Any) -> None:
     ]
     if above:
         layers.move(place, above[-1] + 1)
-
-
-class ClassLegend:
-    """Names of the classes in the shown slice, each in its colour, in the view.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        It is held weakly.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._of = ref(viewer)
-        self._shown: list[tuple[str, tuple[float, ...]]] = []
-
-    def show(self, classes: Mapping[int, tuple[str, Any]]) -> None:
-        """Name these classes.
-
-        Parameters
-        ----------
-        classes : mapping of int to (str, array_like)
-            Name and colour (0 to 1) of each label.
-        """
-        viewer = self._of()
-        lines = [
-            (f"━ {name}", tuple(float(part) for part in np.ravel(color)[:4]))
-            for _, (name, color) in sorted(classes.items())
-        ]
-        if len(lines) > MOST_NAMED:
-            more = len(lines) - MOST_NAMED + 1
-            white = (1.0, 1.0, 1.0, 1.0)
-            lines = [*lines[: MOST_NAMED - 1], (f"and {more} more", white)]
-        if viewer is None or lines == self._shown:
-            return
-        overlays = viewer.canvas.overlays
-        for number, (text, color) in enumerate(lines):
-            key = _key(number)
-            if key not in overlays:
-                overlays[key] = TextOverlay(
-                    position="top_left",
-                    font_size=_FONT_SIZE,
-                    # Dark in a light theme, too: classes have light colours.
-                    box_color=(0.0, 0.0, 0.0, 0.7),
-                )
-            line = overlays[key]
-            line.text, line.color, line.visible = text, color, True
-        for number in range(len(lines), len(self._shown)):
-            overlays[_key(number)].visible = False
-        self._shown = lines
-
-
-def _key(number: int) -> str:
-    return f"class_{number}"
