@@ -19,6 +19,7 @@ from napari_uncertainty.plugin.review import saving as saving_module
 from napari_uncertainty.plugin.review.mark import NAME as MARK
 from napari_uncertainty.plugin.review.stop_model import Column
 from napari_uncertainty.plugin.review.verdict_bar import NO_STOP
+from napari_uncertainty.plugin.review.visit import FAINT
 from napari_uncertainty.plugin.review.widget import ReviewWidget
 from napari_uncertainty.review import Session
 from reviewing import (
@@ -528,6 +529,24 @@ def test_closed_in_any_state_it_leaves_the_viewer_as_it_was(open_widget, case):
         widget.stop()
         viewer.dims.ndisplay = 2  # which was not chosen in the widget
         assert differences(before, around(viewer)) == []
+
+
+def test_the_map_is_faint_while_the_review_is_in_front(qtbot, viewer, files):
+    case = open_case(viewer, files)
+    docks = {}
+    for name in ("Review", "Inspect"):
+        dock, widget = viewer.window.add_plugin_dock_widget(
+            "napari-uncertainty", f"{name} uncertainty"
+        )
+        docks[name] = dock
+        if name == "Review":
+            wait_for_review(qtbot, widget.desk)
+            assert case.map.opacity == FAINT
+    qtbot.waitUntil(lambda: case.map.opacity == 1.0)
+    docks["Review"].raise_()
+    qtbot.waitUntil(lambda: case.map.opacity == FAINT)
+    docks["Review"].close()
+    assert case.map.opacity == 1.0
 
 
 def test_a_window_that_is_deleted(qtbot, case, files):

@@ -350,8 +350,8 @@ def test_long_names_are_cut_where_they_differ_least(case):
     case.outlines.legend.show({n: (name, (1, 1, 1, 1)) for n, name in enumerate(names)})
     texts = [line.text for line in case.legend()]
     assert texts == [
-        "━ left-cerebral-w…ter-of-region-0",
-        "━ right-cerebral-…ter-of-region-1",
+        "━ left-cerebral-w…er-of-region-0",
+        "━ right-cerebral-…er-of-region-1",
     ]
     assert cut_in_the_middle("short", 5) == "short"
     assert cut_in_the_middle("shorter", 5) == "sh…er"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..layers import METADATA_KEY
+from ..viewer.class_legend import cut_in_the_middle
 from .changes import selection_kept
 
 Array = np.ndarray[Any, Any]
@@ -16,6 +17,9 @@ NAMES = "names"
 
 #: Of more classes the names would hide each other; the pointer tells them.
 MOST_NAMES = 12
+
+# Long names would hide the surfaces.
+_LETTERS = 24
 
 
 class SurfaceNames:
@@ -57,9 +61,12 @@ class SurfaceNames:
             self._layer = self._viewer.add_points(
                 np.array(places) / step,
                 name=NAMES,
-                features={"name": list(names)},
+                features={
+                    "name": list(names),
+                    "shown": [cut_in_the_middle(name, _LETTERS) for name in names],
+                },
                 text={
-                    "string": "{name}",
+                    "string": "{shown}",
                     "color": "white",
                     "size": 11,
                     "anchor": "center",

@@ -285,15 +285,9 @@ class ReviewWidget(Docked):
 
     # -- beside other docks ---------------------------------------------------
 
-    def showEvent(self, event: Any) -> None:
-        """Show the map faintly, for the review."""
-        super().showEvent(event)
-        self.visit.fade(True)
-
-    def hideEvent(self, event: Any) -> None:
-        """Show the map as it was, for the dock that is in front now."""
-        super().hideEvent(event)
-        self.visit.fade(False)
+    def seen(self, in_front: bool) -> None:
+        """Show the map faintly for the review, and else as it was."""
+        self.visit.fade(in_front)
 
     # -- the end --------------------------------------------------------------
 

@@ -188,8 +188,15 @@ class Docked(QWidget):
         super().showEvent(event)
         if not self._placed:
             self._placed = True
-            _tabify(self.parentWidget())
+            dock = self.parentWidget()
+            _tabify(dock)
+            if isinstance(dock, QDockWidget):
+                # A dock behind another one, as a tab, is not hidden.
+                dock.visibilityChanged.connect(self.seen)
             self.updateGeometry()
+
+    def seen(self, in_front: bool) -> None:
+        """Notice that the widget has come to the front, or gone behind another dock."""
 
     def event(self, event: QEvent | None) -> bool:
         """Notice the end: napari takes the widget out of its dock, and keeps it."""
