@@ -6,12 +6,14 @@ reference_segmentation.nii.gz, fold_0/sub-007.npz, fold_0/sub-007.nii.gz and the
 fold_1. Without it, the pictures of it that are there are left alone. ``--inspect``
 makes only those of the widget *Inspect uncertainty*, ``--review`` those of *Review
 uncertainty*, ``--members`` those of several networks for one scan.
+
+``--every-view FOLDER`` writes no picture of the documentation, but sheets with every
+view of all cases, one of 33 structures among them, in both themes, to be looked at.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +33,14 @@ from picture_tools import (
     save,
     settled,
     side_by_side,
+    wait_until,
     widened,
     without_space_below,
 )
 from pictures_inspect import picture_inspect
 from pictures_members import picture_members
 from pictures_review import picture_review
+from pictures_views import animation, generated_case, picture_every_view
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtWidgets import QDockWidget
 
@@ -44,19 +48,16 @@ from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.layers import to_layer
-from napari_uncertainty.plugin.session import (
-    compute,
-    open_case,
-    save_picture,
-)
+from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
+from napari_uncertainty.plugin.poster import poster
+from napari_uncertainty.plugin.session import compute, open_case
 from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.resampling import iter_resample
 from napari_uncertainty.sample import mni152_case
 from napari_uncertainty.steps import run
 
 PANEL = 480  # height and width of one panel, in pixels
-LEGEND_WIDTH = 170
+POSTER_WIDTH = 1400
 
 # Shown axes (vertical, horizontal) of scan space's z, y, x, which run to Inferior,
 # Posterior and Left, and what lies at the left, right, top and bottom edge.
@@ -74,14 +75,22 @@ def main() -> None:
     parser.add_argument("--inspect", action="store_true")
     parser.add_argument("--review", action="store_true")
     parser.add_argument("--members", action="store_true")
+    parser.add_argument("--every-view", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     folder = arguments.feta
+    if arguments.every_view is not None:
+        picture_every_view("sample", mni152_case(), arguments.every_view)
+        picture_every_view("generated", generated_case(), arguments.every_view)
+        if folder is not None:
+            picture_every_view("feta", fetal_case(folder, 1), arguments.every_view)
+        return
     PICTURES.mkdir(exist_ok=True)
     only = arguments.inspect or arguments.review or arguments.members
     if not only:
         picture_case("sample", mni152_case())
         if folder is not None:
             picture_case("feta", fetal_case(folder, 1))
+            animation("feta", fetal_case(folder, 1))
             picture_errors("feta", folder)
             picture_mirrored("feta", folder)
             picture_tilts("feta", folder)
@@ -105,31 +114,10 @@ def picture_case(name: str, volumes: Iterable[Volume]) -> None:
     frame_case(viewer)
     save(f"{name}_window", settled(viewer).screenshot(canvas_only=False, flash=False))
     save(f"{name}_widget", without_space_below(grabbed(dock)))
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "picture.png"
-        save_picture(viewer, picture)
-        save(f"{name}_2d_3d", np.asarray(Image.open(picture)), width=860)
-    views = [view(viewer, *VIEWS[which], which) for which in VIEWS]
-    save(f"{name}_views", side_by_side(views))
-    save(f"{name}_steps", side_by_side(steps(viewer)))
+    panels = poster(viewer, lambda busy: wait_until(lambda: not busy()))
+    save(f"{name}_poster", panels, width=POSTER_WIDTH)
+    save(f"{name}_steps", panels[: len(panels) // 2], width=POSTER_WIDTH)
     viewer.close()
-
-
-def steps(viewer: Any) -> list[Array]:
-    """The scan alone, with its segmentation, with its entropy."""
-    scan, segmentation, _, entropy = viewer.layers
-    panels = []
-    for shown, caption in (
-        ((scan,), "scan"),
-        ((scan, segmentation), "segmentation"),
-        ((scan, entropy), "entropy in bits"),
-    ):
-        for layer in viewer.layers:
-            layer.visible = layer in shown
-        panels.append(view(viewer, *VIEWS["axial"], caption))
-        if segmentation in shown:
-            panels[-1] = np.hstack([panels[-1], legend(segmentation)])
-    return panels
 
 
 def picture_errors(name: str, folder: Path) -> None:
@@ -151,6 +139,8 @@ def picture_errors(name: str, folder: Path) -> None:
                 color_dict={None: "transparent", 0: "transparent", 1: "#F3C300"}
             ),
         }
+        # No segmentation, which would be outlined.
+        options["metadata"] = {METADATA_KEY: {"role": "highlight"}}
         errors = viewer.add_labels(data, **options)
         for layer in viewer.layers[1:]:
             layer.visible = False
@@ -236,24 +226,6 @@ def with_letters(picture: Array, edges: str, caption: str) -> Array:
     for letter, place in zip(edges, (*places, (width / 2, height - 16)), strict=True):
         draw.text(place, letter, "white", font, anchor="mm")
     return captioned(np.asarray(image), caption)
-
-
-def legend(segmentation: Any) -> Array:
-    """A strip with the colours and names of the labels."""
-    image = Image.new("RGB", (LEGEND_WIDTH, PANEL))
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(size=15)
-    labels = zip(
-        segmentation.features["index"], segmentation.features["name"], strict=True
-    )
-    for label, name in labels:
-        if label == 0:
-            continue
-        y = PANEL // 3 + 24 * label
-        red, green, blue = (255 * segmentation.colormap.map(label)[:3]).astype(int)
-        draw.rectangle((8, y - 12, 20, y), (int(red), int(green), int(blue)))
-        draw.text((27, y), name, "white", font, anchor="ls")
-    return np.asarray(image)
 
 
 def widened_dock(viewer: Any) -> QDockWidget:

@@ -1,20 +1,29 @@
-"""Every view of a case in both themes, to be looked at: sheets of small windows."""
+"""Every view of a case: as sheets of windows in both themes, and as an animation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from picture_tools import Array, Volume, captioned, settled, wait_until
+from picture_tools import (
+    PICTURES,
+    Array,
+    Volume,
+    captioned,
+    settled,
+    wait_until,
+)
 from PIL import Image
 
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
+from napari_uncertainty.plugin.inspect.saving import picture
 from napari_uncertainty.plugin.inspect.views import PRESETS
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
 from napari_uncertainty.plugin.viewer.four_views import FourViews
+from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.probabilities import ProbabilityMap
 
@@ -22,6 +31,8 @@ WINDOW = (1280, 720)
 THEMES = ("dark", "light")
 COLUMNS = 3
 WIDTH = 860  # of a window on a sheet
+
+FRAME = (520, 450)  # of the animation
 
 SHAPE = (72, 88, 72)
 SIDES = ("left", "right")
@@ -150,4 +161,52 @@ def structure(number: int) -> str:
     return f"{side}-cerebral-cortex-parcellation-region-{number // 2 + 1}"
 
 
-Make = Callable[[], Iterable[Volume]]
+def animation(name: str, volumes: Iterable[Volume]) -> None:
+    """Write what there is to see of a case as a short animation, ``<name>.gif``."""
+    viewer = open_case(volumes)
+    viewer.window.resize(*WINDOW)
+    shown = compute(viewer)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
+    wait_until(lambda: widget.following.findings is not None)
+    frames: list[tuple[Image.Image, int]] = []
+
+    def show(title: str, milliseconds: int) -> None:
+        frame = captioned(picture(settled(viewer), *FRAME), title)
+        frames.append((Image.fromarray(frame), milliseconds))
+
+    segmentation = widget.following.subject.segmentation
+    for title, visible in (
+        ("scan", ()),
+        ("with segmentation", (segmentation,)),
+        ("with uncertainty", (segmentation, shown)),
+    ):
+        for layer in (segmentation, shown):
+            layer.visible = layer in visible
+        frame_case(viewer)
+        show(title, 1000)
+    axis, (start, stop) = -3, widget.stage.corners()[:, 0]
+    for share in np.linspace(0.85, 0.15, 11):
+        viewer.dims.set_point(axis, start + share * (stop - start))
+        show("from slice to slice", 120)
+    frame_case(viewer)
+    for button, title in (("Surface", "surface"), ("Cut-away", "cut")):
+        press(widget.stage.buttons.buttons[button], widget)
+        camera = viewer.scene.camera
+        start_at = camera.angles
+        for turned in np.concatenate([np.arange(0, 36, 6), np.arange(36, -36, -6)]):
+            camera.angles = (start_at[0], start_at[1] + turned, start_at[2])
+            show(title, 100)
+        camera.angles = start_at
+    viewer.close()
+    # Octrees keep colours of few pixels, as those of outlines.
+    images = [image.quantize(method=Image.Quantize.FASTOCTREE) for image, _ in frames]
+    path = PICTURES / f"{name}.gif"
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=[milliseconds for _, milliseconds in frames],
+        loop=0,
+        optimize=True,
+    )
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
