@@ -5,7 +5,7 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from skimage.color import rgb2hsv
 
-from in_viewer import compute
+from in_viewer import compute, maps_in
 from inspecting import add, wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect.letters import letters_of
@@ -153,7 +153,7 @@ def white(shown):
 
 def in_colors_of_labels(viewer, labels):
     """Number of pixels that have just the colour of each label, with no map on top."""
-    layer, shown = viewer.layers["case"], viewer.layers[-1]
+    layer, shown = viewer.layers["case"], maps_in(viewer)[0]
     layer.opacity, shown.visible = 1.0, False
     seen = picture(viewer)
     layer.opacity, shown.visible = 0.4, True
@@ -218,9 +218,9 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     last = 255 * np.asarray(ensure_colormap("inferno").map([1.0]))[0, :3]
     assert (np.abs(shown - last).max(axis=-1) < 8).sum() < 0.02 * ball_pixels()
     assert len(np.unique(shown.reshape(-1, 3) // 16, axis=0)) > 20
-    viewer.layers[-1].visible = False
+    maps_in(viewer)[0].visible = False
     assert gray(without_bar(picture(viewer))).sum() > 0.2 * ball_pixels()
-    viewer.layers[-1].visible = True
+    maps_in(viewer)[0].visible = True
 
     shown = show("Cut-away")
     # It faces the eye, who looks from the left front and from above.
@@ -277,10 +277,10 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     assert in_colors_of_labels(viewer, [1, 2]).min() > 0.05 * ball_pixels()
     assert in_colors_of_the_map(shown, high=0.7).sum() > 0.05 * ball_pixels()
     # Below both the scan, without the air around it.
-    viewer.layers["case"].visible = viewer.layers[-1].visible = False
+    viewer.layers["case"].visible = maps_in(viewer)[0].visible = False
     below = without_bar(picture(viewer))
     assert 0.3 * ball_pixels() < (gray(below) | white(below)).sum() < ball_pixels()
-    viewer.layers["case"].visible = viewer.layers[-1].visible = True
+    viewer.layers["case"].visible = maps_in(viewer)[0].visible = True
     viewer.dims.ndisplay = 2
     np.testing.assert_array_equal(picture(viewer), before)
     assert told() == []

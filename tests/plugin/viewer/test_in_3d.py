@@ -8,6 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
+from in_viewer import names_in
 from inspecting import add_case
 from napari_uncertainty.colors import class_palette
 from napari_uncertainty.plugin.colors import map_colors
@@ -95,8 +96,12 @@ def test_without_a_segmentation_the_most_probable_classes_are_seen(case):
     before = snapshot(viewer)
     for _ in range(2):
         viewer.dims.ndisplay = 3
-        names = [layer.name for layer in viewer.layers]
-        assert names == ["T1", "net probabilities", PREDICTED_NAME, case.map.name]
+        assert names_in(viewer) == [
+            "T1",
+            "net probabilities",
+            PREDICTED_NAME,
+            case.map.name,
+        ]
         shown = viewer.layers[PREDICTED_NAME]
         assert (shown.depiction, shown.rendering) == ("plane", "translucent")
         turned = case.map.metadata[METADATA_KEY]["prediction"]

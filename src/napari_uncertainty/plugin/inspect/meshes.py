@@ -49,6 +49,10 @@ class Shell:
     labels: Array
 
 
+def _nothing(*_: object) -> None:
+    """Tell nobody."""
+
+
 class Meshes:
     """Meshes of one map and its labels.
 
@@ -78,10 +82,10 @@ class Meshes:
         self,
         wanted: Sequence[Enclosed],
         *,
-        on_progress: Callable[[float], object],
-        on_end: Callable[[], object],
-        on_made: Callable[[], object],
-        on_refused: Callable[[str], object],
+        on_progress: Callable[[float], object] = _nothing,
+        on_end: Callable[[], object] = _nothing,
+        on_made: Callable[[], object] = _nothing,
+        on_refused: Callable[[str], object] = _nothing,
     ) -> None:
         """Make those that are missing, and call back on the main thread."""
         self.cancel()

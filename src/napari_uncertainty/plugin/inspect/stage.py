@@ -68,6 +68,7 @@ class Stage:
     def set_subject(self, subject: Subject, findings: Findings) -> None:
         """Another map, or other labels."""
         self._drop_meshes()
+        another = self._subject is None or self._subject.layer != subject.layer
         self._subject, self._findings = subject, findings
         in_3d = subject.source.values.ndim == 3
         if in_3d:
@@ -78,6 +79,9 @@ class Stage:
         self._scenes.corners = self.corners() if in_3d else None
         if self._preset:
             self.show_scene(self._preset)
+        elif another and self._meshes is not None:
+            # The surface that is asked for first, before it is.
+            self._meshes.make([None])
         self.modulated.set_subject(subject, findings)
 
     def clear(self) -> None:

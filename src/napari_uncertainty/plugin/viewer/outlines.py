@@ -275,10 +275,12 @@ class ClassOutlines:
     def _update(self, viewer: Any) -> None:
         if self._layer is not None and self._layer not in viewer.layers:
             self._layer, self._dismissed = None, True  # somebody has removed it
-        flat = viewer.dims.ndisplay == 2 and not viewer.canvas.grid.enabled
-        found = _classes_of(viewer) if flat and not self._dismissed else None
-        if found is None:
-            self._take_away()
+        solid, grid = viewer.dims.ndisplay == 3, viewer.canvas.grid.enabled
+        found = None if self._dismissed else _classes_of(viewer)
+        if found is None or solid or grid:
+            # napari is slow to take a layer away, and to add it again in 2D; but in a
+            # grid a hidden one has a cell.
+            self._take_away(hidden=found is not None and not grid)
             return
         if found.layer is not self._outlined:
             self._take_away()
@@ -321,7 +323,8 @@ class ClassOutlines:
         # All that is told when a stroke is undone; and again in every other slice.
         self._of_classes.to(layer.events.set_data, self._update_here)
 
-    def _take_away(self) -> None:
+    def _take_away(self, hidden: bool = False) -> None:
+        """Outline nothing; the lines are removed, or only hidden."""
         self._of_classes.stop()
         if isinstance(self._outlined, Labels):
             # What somebody has filled is so in the next 2D view, too.
@@ -335,11 +338,13 @@ class ClassOutlines:
         if self._layer is not None:
             self._left.append(self._layer)
             self._layer = None
-        if self._others_go and QApplication.instance() is not None:
+        later = self._others_go and QApplication.instance() is not None
+        if hidden or later:
             for layer in self._left:
                 layer.visible = False
+        if later and not hidden:
             QTimer.singleShot(0, weakly(self._remove_left))
-        else:
+        elif not hidden:
             self._remove_left()
 
     def _remove_left(self) -> None:
