@@ -179,13 +179,15 @@ class ClassOutlines:
         self._of_classes, self._of_viewer = Listening(), Listening()
         layers, dims = viewer.layers.events, viewer.dims.events
         for event in (
-            layers.inserted, layers.reordered,
-            dims.point, dims.order, dims.ndisplay,
+            layers.inserted, layers.reordered, dims.ndisplay,
             viewer.canvas.grid.events.enabled, viewer.scene.camera.events.zoom,
         ):  # fmt: skip
             self._of_viewer.to(event, self.update)
-        # The second, too, comes while layers are removed.
-        for event in (layers.removed, viewer.layers.selection.events.active):
+        # All others, too, come while layers are removed.
+        for event in (
+            layers.removed, viewer.layers.selection.events.active,
+            dims.point, dims.order,
+        ):  # fmt: skip
             self._of_viewer.to(event, self._follow_removal)
 
     @property
@@ -312,7 +314,8 @@ class ClassOutlines:
         """Outline what the viewer shows while layers may be removed from it.
 
         Whoever removes several layers does not expect that one of them has gone by
-        itself, so that the lines are removed afterwards.
+        itself, and napari fails where the last layer is removed while it moves its
+        sliders, so that the lines are removed afterwards.
         """
         self._others_go = True
         try:
