@@ -98,15 +98,13 @@ class Canvases:
             splitter.setSizes(_EQUAL)
 
     def hide(self) -> None:
-        """Leave the window to its own canvas, and all others empty."""
+        """Leave the window to its own canvas."""
         window = self._window
         if self._column is None:
             return
         self._column.hide()
         for cell in self._cells.values():
             cell.hide()
-        for view in self._views.values():
-            view.viewer.layers.clear()
         layout = window.parentWidget().layout()
         layout.setStretch(layout.indexOf(window), 0)
         for part in (window, window.widget(0), window.dims):
@@ -120,6 +118,10 @@ class Canvases:
         view = self._views[name]
         view.begin()
         return view
+
+    def kept(self) -> list[View]:
+        """All that were made."""
+        return list(self._views.values())
 
     def put_in(self, name: str) -> None:
         """Show a canvas in its room."""

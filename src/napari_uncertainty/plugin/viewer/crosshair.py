@@ -114,9 +114,9 @@ class CrossHair(QWidget):
             x = MARGIN
         elif where == "right":
             x = self.width() - MARGIN - width
-        if where in ("top", "name"):
+        if where == "top":
             y = MARGIN + height
-        elif where == "bottom":
+        elif where in ("bottom", "name"):  # classes are named above
             y = self.height() - MARGIN
         return QPointF(x, y)
 

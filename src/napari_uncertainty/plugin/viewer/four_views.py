@@ -12,6 +12,7 @@ place for 3D, and needs OpenCV; so it is not built upon.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
 
+from ..inspect.changes import Changes
 from ..inspect.planes import PLANES, place_of_interest, plane_of
+from ..layers import layer_info
 from ..sources import axes_of
 from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
@@ -34,6 +37,10 @@ from .outlines import ClassOutlines
 from .panes import SOLID, Panes
 
 Array = np.ndarray[Any, Any]
+
+#: Sizes of colour bars where there is little room: of the bar and of its ticks in
+#: pixels, and of its numbers in points.
+SMALL_BAR = {"size": (14, 90), "tick_length": 3, "font_size": 8}
 
 NEEDS_3D = "Four views need an image with three axes in space."
 NEEDS_WINDOW = "Four views need a window of napari."
@@ -77,15 +84,16 @@ class FourViews(QObject):
         self.asked_by: Any = None
         self.panes = Panes(viewer, np.zeros((2, 3)))
         self._links: list[LinkedLayers] = []
-        self._parts: list[Any] = []
+        self._outlines: list[ClassOutlines] = []
         self._canvases = Canvases(window)
         self._before: _Before | None = None
         self._entered_at: tuple[float, ...] = ()
         self._box = np.zeros((2, 3))
         self._listening, self._of_layers = Listening(), Listening()
-        self._building: Iterator[None] | None = None
+        self._bars = Changes()
+        self._steps: Iterator[None] = iter(())
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._build_on)
+        self._timer.timeout.connect(self._work_on)
         window.installEventFilter(self)
         window.window().installEventFilter(self)
 
@@ -102,7 +110,7 @@ class FourViews(QObject):
     @property
     def ready(self) -> bool:
         """Whether all four are there."""
-        return self.shown and self._building is None
+        return self.shown and not self._timer.isActive()
 
     # -- there and back -------------------------------------------------------
 
@@ -115,6 +123,7 @@ class FourViews(QObject):
             show_info(NEEDS_3D)
             return
         dims, camera, grid = viewer.dims, viewer.scene.camera, viewer.canvas.grid
+        self._empty_now()
         # Whoever shows something in 3D, or beside each other, puts it away now.
         gridded, grid.enabled, dims.ndisplay = grid.enabled, False, 2
         self.shown, self.asked_by = True, asked_by
@@ -136,8 +145,7 @@ class FourViews(QObject):
         self._join("Axial", viewer, self._window)
         self._listen()
         self._show_sliders()
-        self._building = self._build()
-        self._timer.start(0)
+        self._work(self._build())
         self.changed.emit(True)
 
     def leave(self) -> None:
@@ -147,20 +155,18 @@ class FourViews(QObject):
         """
         if not self.shown:
             return
-        self.shown, self._building, self.asked_by = False, None, None
-        self._timer.stop()
+        self.shown, self.asked_by = False, None
         self._listening.stop()
         self._of_layers.stop()
         self.panes.stop()
         for link in self._links:
             link.stop()
-        for part in self._parts:
-            part.remove()
+        self._links.clear()
         self._canvases.hide()
         self._window.dims.setVisible(True)
+        self._bars.undo()
         self._put_back()
-        self._links.clear()
-        self._parts.clear()
+        self._work(self._empty())
         self.changed.emit(False)
 
     def toggle(self, asked_by: Any = None) -> None:
@@ -174,6 +180,7 @@ class FourViews(QObject):
         """Take the canvases down before their window goes."""
         if event.type() == QEvent.Type.Close:
             self.leave()
+            self._empty_now()
             self._canvases.remove()
         return bool(super().eventFilter(watched, event))
 
@@ -205,11 +212,22 @@ class FourViews(QObject):
         more = any(layer.visible and layer.ndim > 3 for layer in layers)
         self._window.dims.setVisible(more)
 
-    def _build_on(self) -> None:
-        if self._building is not None and next(self._building, self) is self:
-            self._building = None
-        if self._building is None:
-            self._timer.stop()
+    def _work(self, steps: Iterator[None]) -> None:
+        """Do something step by step, and let the event loop turn between."""
+        self._steps = steps
+        self._timer.start(0)
+
+    def _work_on(self) -> None:
+        # The collector would go through all of napari again and again for the
+        # thousands of objects that a canvas consists of, and find nothing.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            if next(self._steps, self) is self:
+                self._timer.stop()
+        finally:
+            if collecting:
+                gc.enable()
 
     def _build(self) -> Iterator[None]:
         """Make the other canvases, a little at a time; show each when it is full."""
@@ -229,6 +247,25 @@ class FourViews(QObject):
         yield
         self.panes.frame()
 
+    def _empty(self) -> Iterator[None]:
+        """Empty the other canvases one by one, for napari collects garbage each time.
+
+        The outlines go with all else, and have only to stop then.
+        """
+        for view in self._canvases.kept():
+            if view.viewer.layers:
+                yield
+                view.viewer.layers.clear()
+        for outlines in self._outlines:
+            outlines.remove()
+        self._outlines.clear()
+
+    def _empty_now(self) -> None:
+        """Do all of it, for they are needed."""
+        self._timer.stop()
+        for _ in self._empty():
+            pass
+
     def _join(self, name: str, viewer: Any, canvas: Any) -> None:
         """Let a view take part in all that is shared."""
         title = name
@@ -240,7 +277,7 @@ class FourViews(QObject):
             planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
         elif viewer is not self._viewer:
-            self._parts.append(ClassOutlines(viewer, named=False))
+            self._outlines.append(ClassOutlines(viewer, named=False))
         self.panes.join(name, title, viewer, canvas)
 
     # -- what is shared -------------------------------------------------------
@@ -261,6 +298,9 @@ class FourViews(QObject):
         self._of_layers.stop()
         for layer in self._viewer.layers:
             self._of_layers.to(layer.events.visible, self._show_sliders)
+            if layer_info(layer).get("role") == "map":
+                for name, size in SMALL_BAR.items():
+                    self._bars.set(layer.colorbar, name, size)
         self._show_sliders()
 
     def _look_soon(self, *_: Any) -> None:
