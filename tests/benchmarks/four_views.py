@@ -109,7 +109,7 @@ def print_row(name: str, views: Any, action: Any, note: str) -> None:
     turns.stop()
     silent, drawing = (f"{1e3 * one:.0f} ms" for one in (turns.silent, turns.drawing))
     print(f"| {name} | {taken:.2f} s | {silent} | {drawing} | {note} |", flush=True)
-    wait(lambda: False, 0.5)
+    wait(lambda: False, 1.5)
 
 
 if __name__ == "__main__":

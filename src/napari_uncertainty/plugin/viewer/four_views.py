@@ -25,9 +25,8 @@ from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-def
 from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
 
 from ..inspect.changes import Changes
-from ..inspect.planes import PLANES, place_of_interest, plane_of
+from ..inspect.planes import PLANES, place_of_interest, plane_of, plane_titles
 from ..layers import layer_info
-from ..sources import axes_of
 from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
 from .in_3d import UP, VIEW_DIRECTION
@@ -268,9 +267,7 @@ class FourViews(QObject):
 
     def _join(self, name: str, viewer: Any, canvas: Any) -> None:
         """Let a view take part in all that is shared."""
-        title = name
-        if axes_of(self._viewer.layers) is None and name in PLANES:
-            title = f"Axis {PLANES[name][0]}"
+        title = plane_titles(self._viewer).get(name, name)
         if name == SOLID:
             # Before anybody follows this view, for its first layer moves it.
             self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
