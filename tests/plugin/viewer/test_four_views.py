@@ -28,8 +28,8 @@ from napari_uncertainty.plugin.pointer import ras_at
 from napari_uncertainty.plugin.viewer.crosshair import CrossHair
 from napari_uncertainty.plugin.viewer.cut_planes import CutPlanes
 from napari_uncertainty.plugin.viewer.four_views import (
-    SMALL_BAR,
     NEEDS_3D,
+    SMALL_BAR,
     FourViews,
     FourViewsButton,
     toggle_four_views,

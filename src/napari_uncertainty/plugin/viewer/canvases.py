@@ -54,6 +54,11 @@ class View(QtViewer):  # type: ignore[misc]
         if name in PLANES:
             model.dims.order = PLANES[name]
 
+    def end(self) -> None:
+        """Let all layers go, also the one that was selected last."""
+        self.viewer.layers.clear()
+        self.viewer.layers.selection.clear()
+
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Give keys to the window's own canvas, whose layers and tools are meant."""
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):

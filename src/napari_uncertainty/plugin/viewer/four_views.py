@@ -254,7 +254,7 @@ class FourViews(QObject):
         for view in self._canvases.kept():
             if view.viewer.layers:
                 yield
-                view.viewer.layers.clear()
+                view.end()
         for outlines in self._outlines:
             outlines.remove()
         self._outlines.clear()
