@@ -251,7 +251,7 @@ def test_profiles_of_no_patient_name_no_sides(qtbot, viewer, rng):
     entropy = np.asarray(viewer.layers["net entropy"].data)
     np.testing.assert_allclose(values, entropy.mean(axis=1)[::-1], rtol=1e-5)
     np.testing.assert_array_equal(positions, -np.arange(20)[::-1])
-    assert plots[0]._title == "Slices across y"
+    assert plots[0]._title == "Slices across axis 0"
 
 
 # -- surfaces while layers change ---------------------------------------------

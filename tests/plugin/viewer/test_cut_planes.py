@@ -163,22 +163,6 @@ def test_what_is_behind_is_drawn_first(viewers):
     planes.stop()
 
 
-def test_the_colour_bar_stands_beside_the_planes_and_goes_back(viewers):
-    source, target = viewers
-    shown = source.add_image(
-        np.ones(SHAPE), scale=SCALE, translate=SHIFT, colormap="magma",
-        contrast_limits=(0, 2), metadata={METADATA_KEY: {"role": "map"}},
-    )  # fmt: skip
-    shown.colorbar.visible = True
-    planes = cut(source, target)
-    assert not shown.colorbar.visible
-    bar = planes.layer
-    assert (bar.colorbar.visible, bar.colormap.name) == (True, "magma")
-    assert bar.contrast_limits == [0, 2]
-    planes.stop()
-    assert shown.colorbar.visible
-
-
 def test_the_box_is_that_of_the_labels_with_some_room():
     viewer = ViewerModel()
     labels = np.zeros(SHAPE, int)

@@ -19,6 +19,9 @@ ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
 #: An axis is named where it makes up so much of a direction: within 65 degrees.
 NAMED_FROM = 0.42
 
+#: Dark in a light theme, too, for most scans are black at their edges.
+BEHIND = (0.0, 0.06, 0.09, 0.6)
+
 _EDGES = {
     "left": "middle_left",
     "right": "middle_right",
@@ -40,7 +43,11 @@ class Letters:
         self._viewer = viewer
         self._overlays = {
             edge: TextOverlay(
-                position=position, font_size=14, box=False, gridded=True, visible=True
+                position=position,
+                font_size=14,
+                color="white",
+                box_color=BEHIND,
+                gridded=True,
             )
             for edge, position in _EDGES.items()
         }
@@ -79,6 +86,7 @@ class Letters:
             texts = letters_of(self._viewer)
         for edge, overlay in self._overlays.items():
             overlay.text = texts[edge]
+            overlay.visible = bool(texts[edge])
 
 
 def has_letters(viewer: Any) -> bool:

@@ -7,11 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from ..sources import axes_of
+
 Array = np.ndarray[Any, Any]
 
 #: The axis that is sliced and those that are shown (down, right), of scan space's
 #: z, y, x, which run to Inferior, Posterior and Left.
 PLANES = {"Axial": (0, 1, 2), "Coronal": (1, 0, 2), "Sagittal": (2, 0, 1)}
+
+
+def plane_titles(viewer: Any) -> dict[str, str]:
+    """What the planes are called: by their axes where nobody knows the patient's."""
+    if axes_of(viewer.layers) is not None:
+        return {name: name for name in PLANES}
+    return {name: f"Axis {axis}" for name, (axis, *_) in PLANES.items()}
 
 
 def show_plane(viewer: Any, name: str) -> None:

@@ -98,7 +98,7 @@ class SlicesTab(QWidget):
             at, values = at[inside], values[inside]
         title, *ends = _AXES[axis]
         if self._subject.axes is None:  # of no patient
-            title, ends = f"Slices across {'zyx'[axis]}", ["Last", "First"]
+            title, ends = f"Slices across axis {axis - 3 + n}", ["Last", "First"]
         return Profile(title, -at, values, *ends)
 
     def _mark(self, *_: Any) -> None:

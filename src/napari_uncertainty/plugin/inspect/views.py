@@ -17,7 +17,7 @@ from superqt import QLabeledDoubleSlider
 
 from ..viewer.four_views import FourViewsButton, leave_four_views
 from ..viewer.lifetime import Listening, weakly
-from .planes import PLANES, plane_of, show_plane
+from .planes import PLANES, plane_of, plane_titles, show_plane
 from .scenes import CUTS
 
 # Sliders count in RAS mm, and the world of the viewer runs the other way.
@@ -67,14 +67,17 @@ class ViewButtons(QWidget):
         self._lay_out()
         for name, button in self.buttons.items():
             button.setCheckable(True)
-            button.setToolTip(_TIPS.get(name, f"The {name.lower()} plane, upright."))
+            button.setToolTip(_TIPS.get(name, ""))
             button.clicked.connect(weakly(self._clicked, name))
         self.opacity.valueChanged.connect(self.opacity_changed)
-        self.cut_axis.currentTextChanged.connect(self.cut_here)
+        self.cut_axis.currentIndexChanged.connect(self.cut_here)
         self.cut_place.valueChanged.connect(self._tell_cut)
         self.listening = Listening()
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             self.listening.to(event, self.update_buttons)
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+            self.listening.to(event, self.name_planes)
+        self.name_planes()
         self.show_scene("")
 
     def _lay_out(self) -> None:
@@ -104,7 +107,11 @@ class ViewButtons(QWidget):
 
     def cut(self) -> tuple[int, float]:
         """Axis and place of the cut."""
-        return CUTS[self.cut_axis.currentText()], RAS * self.cut_place.value()
+        return self._cut_axis, RAS * self.cut_place.value()
+
+    @property
+    def _cut_axis(self) -> int:
+        return list(CUTS.values())[self.cut_axis.currentIndex()]
 
     def face(self, axis: int) -> None:
         """Cut across this axis, through the place that the viewer is at."""
@@ -129,12 +136,24 @@ class ViewButtons(QWidget):
         self.cut_place.setVisible(cut)
         self.update_buttons()
 
+    def name_planes(self, *_: Any) -> None:
+        """Call the planes by their axes where the place in the patient is unknown."""
+        for place, (name, title) in enumerate(plane_titles(self._viewer).items()):
+            button = self.buttons[name]
+            button.setText(title)
+            if title == name:
+                button.setToolTip(f"The {name.lower()} plane, upright.")
+            else:
+                button.setToolTip(f"Slices across {title.lower()} of the image.")
+            self.cut_axis.setItemText(place, title)
+
     def show_side_by_side(self, shown: bool) -> None:
         """Whether the panels are shown."""
         self.buttons["Side by side"].setChecked(shown)
 
     def set_available(self, in_3d: bool, panels: bool) -> None:
         """Which buttons make sense: for a flat image, or without a segmentation."""
+        self.name_planes()
         for name in (*PLANES, "3D", *PRESETS):
             self.buttons[name].setEnabled(in_3d)
         self.buttons["Side by side"].setEnabled(panels)
@@ -164,7 +183,7 @@ class ViewButtons(QWidget):
         """Cut through the place that the viewer is at."""
         if self._corners is None or self._corners.shape[1] < 3:
             return  # a flat image is not cut
-        axis = CUTS[self.cut_axis.currentText()]
+        axis = self._cut_axis
         low, high = sorted(RAS * self._corners[:, axis])
         self.cut_place.blockSignals(True)
         self.cut_place.setRange(low, high)

@@ -18,6 +18,9 @@ Array = np.ndarray[Any, Any]
 COLORS = (QColor(0, 16, 24, 170), QColor(0, 229, 255))
 WIDTHS = (3.0, 1.0)
 
+# The edge of letters, which are white: they are read on a white canvas, too.
+EDGE = QColor(0, 16, 24)
+
 # Sizes of the name and of letters, in points, and where they stand, in pixels.
 NAME_SIZE, LETTER_SIZE, MARGIN = 10, 13, 8.0
 
@@ -103,7 +106,7 @@ class CrossHair(QWidget):
             font = QFont(self.font())
             font.setPointSizeF(NAME_SIZE if where == "name" else LETTER_SIZE)
             path.addText(self._corner(where, text, QFontMetricsF(font)), font, text)
-        painter.strokePath(path, QPen(COLORS[0], WIDTHS[0]))
+        painter.strokePath(path, QPen(EDGE, WIDTHS[0]))
         painter.fillPath(path, QColor("white"))
 
     def _corner(self, where: str, text: str, metrics: QFontMetricsF) -> QPointF:
@@ -114,9 +117,9 @@ class CrossHair(QWidget):
             x = MARGIN
         elif where == "right":
             x = self.width() - MARGIN - width
-        if where in ("top", "name"):
+        if where == "top":
             y = MARGIN + height
-        elif where == "bottom":
+        elif where in ("bottom", "name"):  # classes are named above
             y = self.height() - MARGIN
         return QPointF(x, y)
 

@@ -13,7 +13,6 @@ import numpy as np
 from napari.layers import Image, Labels, Surface
 from qtpy.QtCore import QObject, QTimer
 
-from ..inspect.changes import Changes
 from ..inspect.planes import PLANES
 from ..layers import METADATA_KEY, layer_info
 from ..selection import MODULATED
@@ -28,9 +27,6 @@ LONGEST = 320
 
 #: Pixels of a picture along a side of each voxel, at most; borders are one wide.
 FINEST = 4
-
-#: Size of the colour bar and of its ticks in pixels, and of its numbers in points.
-BAR = ((14, 90), 3, 8)
 
 #: What is darker than this share of white is faint, and black is not seen at all.
 AIR = 0.12
@@ -61,8 +57,6 @@ class CutPlanes(QObject):
         #: The planes, once they were drawn.
         self.layer: Any = None
         self._drawn_at = 0
-        self._bars, self._look = Changes(), Changes()
-        self._has_bar: list[Any] = []
         self._listening, self._of_layers = Listening(), Listening()
         layers = source.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered):
@@ -77,11 +71,10 @@ class CutPlanes(QObject):
         self._listen()
 
     def stop(self) -> None:
-        """Draw no more, and put colour bars back."""
+        """Draw no more."""
         self._soon.stop()
         self._listening.stop()
         self._of_layers.stop()
-        self._bars.undo()
 
     def draw(self) -> None:
         """Draw all three planes as the layers are now."""
@@ -94,7 +87,6 @@ class CutPlanes(QObject):
             vertices.append(_grid(axis, place, across, at))
             pictures.append(self._picture(axis, place, across, at, fine))
         self._show(np.vstack(vertices), pictures)
-        self._show_bar()
 
     @property
     def vertices(self) -> Array:
@@ -205,25 +197,6 @@ class CutPlanes(QObject):
             if not np.array_equal(self.layer.faces, faces):
                 vertices, _, values = self.layer.data
                 self.layer.data = vertices, faces, values
-
-    def _show_bar(self) -> None:
-        """Show the colour bar here, where there is room, and not on a plane."""
-        maps = [
-            layer
-            for layer in self._source.layers
-            if layer_info(layer).get("role") == "map" and layer.visible
-        ]
-        for layer in maps:
-            if layer.colorbar.visible:
-                self._bars.set(layer.colorbar, "visible", False)
-                self._has_bar.append(layer)
-        barred = [layer for layer in maps if layer in self._has_bar]
-        bar = self.layer.colorbar
-        if barred:
-            self._look.set(self.layer, "colormap", barred[-1].colormap)
-            self._look.set(self.layer, "contrast_limits", barred[-1].contrast_limits)
-            bar.size, bar.tick_length, bar.font_size = BAR
-        bar.visible = bool(barred)
 
     # -- pictures -------------------------------------------------------------
 

@@ -12,28 +12,23 @@ place for 3D, and needs OpenCV; so it is not built upon.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import napari
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.qt import QtViewer
-from napari.utils.action_manager import action_manager
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import (
-    QApplication,
-    QDockWidget,
-    QPushButton,
-    QSplitter,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
 
-from ..inspect.planes import PLANES, place_of_interest, plane_of
-from ..sources import axes_of
+from ..inspect.changes import Changes
+from ..inspect.planes import PLANES, place_of_interest, plane_of, plane_titles
+from ..layers import layer_info
+from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
 from .in_3d import UP, VIEW_DIRECTION
 from .lifetime import Listening
@@ -42,6 +37,10 @@ from .outlines import ClassOutlines
 from .panes import SOLID, Panes
 
 Array = np.ndarray[Any, Any]
+
+#: Sizes of colour bars where there is little room: of the bar and of its ticks in
+#: pixels, and of its numbers in points.
+SMALL_BAR = {"size": (14, 90), "tick_length": 3, "font_size": 8}
 
 NEEDS_3D = "Four views need an image with three axes in space."
 NEEDS_WINDOW = "Four views need a window of napari."
@@ -52,8 +51,6 @@ _TIP = (
     "all."
 )
 
-_EQUAL = [10_000, 10_000]
-
 
 class _Before(NamedTuple):
     """What the viewer looked like."""
@@ -63,44 +60,6 @@ class _Before(NamedTuple):
     center: tuple[float, ...]
     zoom: float
     grid: bool
-
-
-class View(QtViewer):  # type: ignore[misc]
-    """One more canvas, with a model of its own.
-
-    Parameters
-    ----------
-    name : str
-        A plane, or "3D".
-    window : QtViewer
-        The window's own canvas. It gets the keys that are pressed here, and the files
-        that are dropped here.
-    """
-
-    def __init__(self, name: str, window: Any) -> None:
-        model = ViewerModel(title=name)
-        model.theme = window.viewer.theme
-        model.dims.ndim = 3
-        if name == SOLID:
-            model.dims.ndisplay = 3
-        else:
-            model.dims.order = PLANES[name]
-        # All keys are bound once more as they are, which concerns nobody.
-        with action_manager.events.shortcut_changed.blocker():
-            super().__init__(model)
-        self._window = window
-        self.canvas.native.installEventFilter(self)
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Give keys to the window's own canvas, whose layers and tools are meant."""
-        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-            QApplication.sendEvent(self._window.canvas.native, event)
-            return True
-        return bool(super().eventFilter(watched, event))
-
-    def dropEvent(self, event: Any) -> None:
-        """Open files in the window's own viewer."""
-        self._window.dropEvent(event)
 
 
 class FourViews(QObject):
@@ -125,18 +84,16 @@ class FourViews(QObject):
         self.asked_by: Any = None
         self.panes = Panes(viewer, np.zeros((2, 3)))
         self._links: list[LinkedLayers] = []
-        self._parts: list[Any] = []
-        # What stands where a canvas is or will be.
-        self._rooms: dict[str, QWidget] = {}
-        self._made: list[View] = []
-        self._column: QSplitter | None = None
+        self._outlines: list[ClassOutlines] = []
+        self._canvases = Canvases(window)
         self._before: _Before | None = None
         self._entered_at: tuple[float, ...] = ()
         self._box = np.zeros((2, 3))
         self._listening, self._of_layers = Listening(), Listening()
-        self._building: Iterator[None] | None = None
+        self._bars = Changes()
+        self._steps: Iterator[None] = iter(())
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._build_on)
+        self._timer.timeout.connect(self._work_on)
         window.installEventFilter(self)
         window.window().installEventFilter(self)
 
@@ -153,7 +110,7 @@ class FourViews(QObject):
     @property
     def ready(self) -> bool:
         """Whether all four are there."""
-        return self.shown and self._building is None
+        return self.shown and not self._timer.isActive()
 
     # -- there and back -------------------------------------------------------
 
@@ -166,6 +123,7 @@ class FourViews(QObject):
             show_info(NEEDS_3D)
             return
         dims, camera, grid = viewer.dims, viewer.scene.camera, viewer.canvas.grid
+        self._empty_now()
         # Whoever shows something in 3D, or beside each other, puts it away now.
         gridded, grid.enabled, dims.ndisplay = grid.enabled, False, 2
         self.shown, self.asked_by = True, asked_by
@@ -183,11 +141,11 @@ class FourViews(QObject):
         self.panes.go_to(place)
         self._entered_at = dims.point
         self.panes.start()
-        self._lay_out()
+        self._canvases.show()
         self._join("Axial", viewer, self._window)
         self._listen()
-        self._building = self._build()
-        self._timer.start(0)
+        self._show_sliders()
+        self._work(self._build())
         self.changed.emit(True)
 
     def leave(self) -> None:
@@ -197,19 +155,18 @@ class FourViews(QObject):
         """
         if not self.shown:
             return
-        self.shown, self._building, self.asked_by = False, None, None
-        self._timer.stop()
+        self.shown, self.asked_by = False, None
         self._listening.stop()
         self._of_layers.stop()
         self.panes.stop()
         for link in self._links:
             link.stop()
-        for part in self._parts:
-            part.remove()
-        self._take_down()
-        self._put_back()
         self._links.clear()
-        self._parts.clear()
+        self._canvases.hide()
+        self._window.dims.setVisible(True)
+        self._bars.undo()
+        self._put_back()
+        self._work(self._empty())
         self.changed.emit(False)
 
     def toggle(self, asked_by: Any = None) -> None:
@@ -226,12 +183,10 @@ class FourViews(QObject):
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the canvases down before their window goes."""
-        if event.type() == QEvent.Type.Close and self.shown:
-            views = list(self._made)
+        if event.type() == QEvent.Type.Close:
             self.leave()
-            for view in views:
-                # At once: nothing may come to it later in a window that goes.
-                QApplication.sendPostedEvents(view, QEvent.Type.DeferredDelete)
+            self._empty_now()
+            self._canvases.remove()
         return bool(super().eventFilter(watched, event))
 
     def _put_back(self) -> None:
@@ -256,68 +211,34 @@ class FourViews(QObject):
 
     # -- canvases -------------------------------------------------------------
 
-    def _lay_out(self) -> None:
-        """Make room beside the window's canvas, which stays where it is."""
-        window, column = self._window, QSplitter(Qt.Orientation.Vertical)
-        layout = window.parentWidget().layout()
-        layout.addWidget(column, 1)
-        layout.setStretch(layout.indexOf(window), 1)
-        for splitter, names in ((window, ("Coronal",)), (column, (SOLID, "Sagittal"))):
-            for name in names:
-                self._rooms[name] = QWidget()
-                splitter.addWidget(self._rooms[name])
-            splitter.setSizes(_EQUAL)
-            splitter.splitterMoved.connect(self._level)
-        _small(window, window.widget(0), window.dims)
-        self._show_sliders()
-        self._column = column
-
-    def _level(self, *_: Any) -> None:
-        """Keep both columns level where a handle is dragged."""
-        assert self._column is not None
-        moved = self.sender()
-        other = self._column if moved is self._window else self._window
-        other.setSizes(moved.sizes())  # type: ignore[union-attr]
-
     def _show_sliders(self, *_: Any) -> None:
         """Show sliders for time, say; for places there is the crosshair."""
         layers = self._viewer.layers
         more = any(layer.visible and layer.ndim > 3 for layer in layers)
         self._window.dims.setVisible(more)
 
-    def _take_down(self) -> None:
-        window, column = self._window, self._column
-        assert column is not None
-        window.splitterMoved.disconnect(self._level)
-        for room in self._rooms.values():
-            room.setParent(None)
-            room.deleteLater()
-        for view in self._made:
-            view.close()
-        layout = window.parentWidget().layout()
-        layout.removeWidget(column)
-        layout.setStretch(layout.indexOf(window), 0)
-        column.setParent(None)
-        column.deleteLater()
-        window.dims.setVisible(True)
-        for part in (window, window.widget(0), window.dims):
-            part.setMinimumWidth(0)
-        self._rooms.clear()
-        self._made.clear()
-        self._column = None
+    def _work(self, steps: Iterator[None]) -> None:
+        """Do something step by step, and let the event loop turn between."""
+        self._steps = steps
+        self._timer.start(0)
 
-    def _build_on(self) -> None:
-        if self._building is not None and next(self._building, self) is self:
-            self._building = None
-        if self._building is None:
-            self._timer.stop()
+    def _work_on(self) -> None:
+        # The collector would go through all of napari again and again for the
+        # thousands of objects that a canvas consists of, and find nothing.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            if next(self._steps, self) is self:
+                self._timer.stop()
+        finally:
+            if collecting:
+                gc.enable()
 
     def _build(self) -> Iterator[None]:
         """Make the other canvases, a little at a time; show each when it is full."""
         for name in ("Coronal", "Sagittal", SOLID):
             yield
-            view = View(name, self._window)
-            self._made.append(view)
+            view = self._canvases.view(name)
             link = LinkedLayers(
                 self._viewer, view.viewer, _is_mark if name == SOLID else _is_any
             )
@@ -327,33 +248,39 @@ class FourViews(QObject):
                 link.add(layer)
             yield
             self._join(name, view.viewer, view)
-            self._put_in(name, view)
+            self._canvases.put_in(name)
         yield
         self.panes.frame()
 
-    def _put_in(self, name: str, view: View) -> None:
-        """Put a canvas into its room."""
-        room = self._rooms[name]
-        splitter: Any = room.parentWidget()
-        _small(view, view.dims)
-        view.dims.setVisible(False)
-        splitter.replaceWidget(splitter.indexOf(room), view)
-        splitter.setSizes(_EQUAL)
-        room.deleteLater()
-        self._rooms[name] = view
+    def _empty(self) -> Iterator[None]:
+        """Empty the other canvases one by one, for napari collects garbage each time.
+
+        The outlines go with all else, and have only to stop then.
+        """
+        for view in self._canvases.kept():
+            if view.viewer.layers:
+                yield
+                view.end()
+        for outlines in self._outlines:
+            outlines.remove()
+        self._outlines.clear()
+
+    def _empty_now(self) -> None:
+        """Do all of it, for they are needed."""
+        self._timer.stop()
+        for _ in self._empty():
+            pass
 
     def _join(self, name: str, viewer: Any, canvas: Any) -> None:
         """Let a view take part in all that is shared."""
-        title = name
-        if axes_of(self._viewer.layers) is None and name in PLANES:
-            title = f"Axis {PLANES[name][0]}"
+        title = plane_titles(self._viewer).get(name, name)
         if name == SOLID:
             # Before anybody follows this view, for its first layer moves it.
             self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
             planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
         elif viewer is not self._viewer:
-            self._parts.append(ClassOutlines(viewer, named=False))
+            self._outlines.append(ClassOutlines(viewer, named=False))
         self.panes.join(name, title, viewer, canvas)
 
     # -- what is shared -------------------------------------------------------
@@ -374,6 +301,9 @@ class FourViews(QObject):
         self._of_layers.stop()
         for layer in self._viewer.layers:
             self._of_layers.to(layer.events.visible, self._show_sliders)
+            if layer_info(layer).get("role") == "map":
+                for name, size in SMALL_BAR.items():
+                    self._bars.set(layer.colorbar, name, size)
         self._show_sliders()
 
     def _look_soon(self, *_: Any) -> None:
@@ -493,9 +423,3 @@ def _is_any(_layer: Any) -> bool:
 def _is_mark(layer: Any) -> bool:
     """Whether a layer is in 3D what it is; the others are seen on planes."""
     return not isinstance(layer, Image | Labels)
-
-
-def _small(*widgets: Any) -> None:
-    """Let widgets be as narrow as they have to."""
-    for widget in widgets:
-        widget.setMinimumWidth(1)

@@ -126,7 +126,17 @@ class LinkedLayers:
         link = self._links.pop(layer)
         link.stop()
         if link.copy in self._target.layers:
-            self._target.layers.remove(link.copy)
+            with self._camera_kept():
+                self._target.layers.remove(link.copy)
+
+    @contextmanager
+    def _camera_kept(self) -> Iterator[None]:
+        """Stay where it is: with one more axis, or less, napari shows all there is."""
+        camera = self._target.scene.camera
+        before = camera.zoom, camera.center
+        yield
+        if (camera.zoom, camera.center) != before:
+            camera.zoom, camera.center = before
 
     def _renew(self, layer: Any) -> None:
         """Copy a layer again, where its copy cannot take its new data."""
@@ -140,7 +150,8 @@ class LinkedLayers:
                 break
             copy = self.copy_of(one)
             at = at if copy is None else layers.index(copy) + 1
-        layers.insert(at, self.copy_of(layer))
+        with self._camera_kept():
+            layers.insert(at, self.copy_of(layer))
         self._select()
 
     def _arrange(self) -> None:

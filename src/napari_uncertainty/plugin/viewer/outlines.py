@@ -359,7 +359,8 @@ class ClassOutlines:
         """Outline what the viewer shows while layers may be removed from it.
 
         Whoever removes several layers does not expect that one of them has gone by
-        itself, so that the lines are removed afterwards.
+        itself, and napari fails where the last layer is removed while it moves its
+        sliders, so that the lines are removed afterwards.
         """
         self._others_go = True
         try:
