@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,8 +16,40 @@ Array = np.ndarray[Any, Any]
 # So much of the view a case fills; letters stand at its edges.
 _FILLED = 0.86
 
-# Where each viewer was left after it had been moved from here.
-_left: WeakKeyDictionary[Any, Array] = WeakKeyDictionary()
+# How each viewer was left after it had been moved from here.
+_left: WeakKeyDictionary[Any, _View] = WeakKeyDictionary()
+
+
+class _View(NamedTuple):
+    """Slices, camera and axes of a viewer at some moment."""
+
+    ndim: int
+    axes: tuple[int, ...]
+    point: tuple[float, ...]
+    camera: tuple[float, ...]
+
+    @classmethod
+    def of(cls, viewer: Any) -> _View:
+        dims, camera = viewer.dims, viewer.scene.camera
+        # In space, for leading axes such as that of the classes come and go.
+        order = (axis - dims.ndim for axis in dims.order[-3:])
+        shown = camera.center[-dims.ndisplay :]
+        return cls(
+            dims.ndim, (dims.ndisplay, *order), dims.point[-3:], (*shown, camera.zoom)
+        )
+
+    def moved_from(self, before: _View) -> bool:
+        """Return whether somebody has gone elsewhere.
+
+        napari fits everything into the view when the number of axes changes.
+        """
+        return (
+            self.axes != before.axes
+            or not np.allclose(self.point, before.point)
+            or (
+                self.ndim == before.ndim and not np.allclose(self.camera, before.camera)
+            )
+        )
 
 
 def frame_unless_moved(viewer: Any) -> None:
@@ -31,10 +63,9 @@ def frame_unless_moved(viewer: Any) -> None:
     if before is None:
         moved = not _in_the_middle(viewer)
     else:
-        now = _view(viewer)
-        moved = now.shape != before.shape or not np.allclose(now, before)
+        moved = _View.of(viewer).moved_from(before)
     if not moved and frame_case(viewer):
-        _left[viewer] = _view(viewer)
+        _left[viewer] = _View.of(viewer)
 
 
 def frame_case(viewer: Any) -> bool:
@@ -96,14 +127,6 @@ def _corners(inside: Array) -> Array | None:
             return None
         ends.append((there[0], there[-1]))
     return np.array(ends).T
-
-
-def _view(viewer: Any) -> Array:
-    """Return slices, camera and display of a viewer as numbers."""
-    dims, camera = viewer.dims, viewer.scene.camera
-    return np.array([
-        *dims.point[-3:], *dims.order[-3:], dims.ndisplay, *camera.center, camera.zoom,
-    ])  # fmt: skip
 
 
 def _in_the_middle(viewer: Any) -> bool:
