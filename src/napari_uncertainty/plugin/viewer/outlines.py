@@ -180,13 +180,13 @@ class ClassOutlines:
         layers, dims = viewer.layers.events, viewer.dims.events
         for event in (
             layers.inserted, layers.reordered, dims.ndisplay,
-            viewer.canvas.grid.events.enabled, viewer.scene.camera.events.zoom,
+            viewer.canvas.grid.events.enabled,
         ):  # fmt: skip
             self._of_viewer.to(event, self.update)
         # All others, too, come while layers are removed.
         for event in (
             layers.removed, viewer.layers.selection.events.active,
-            dims.point, dims.order,
+            dims.point, dims.order, viewer.scene.camera.events.zoom,
         ):  # fmt: skip
             self._of_viewer.to(event, self._follow_removal)
 
@@ -303,6 +303,16 @@ class ClassOutlines:
         else:
             self._remove_left()
 
+    def _back(self, viewer: Any, ndim: int) -> Any:
+        """A layer of lines that had still to be removed; None where there is none."""
+        for layer in self._left:
+            if layer in viewer.layers and layer.ndim == ndim:
+                self._left.remove(layer)
+                layer.visible = True
+                self._of_classes.to(layer.events.visible, self.update)
+                return layer
+        return None
+
     def _remove_left(self) -> None:
         viewer, left = self._of(), self._left
         self._left = []
@@ -317,11 +327,11 @@ class ClassOutlines:
         itself, and napari fails where the last layer is removed while it moves its
         sliders, so that the lines are removed afterwards.
         """
-        self._others_go = True
+        before, self._others_go = self._others_go, True
         try:
             self.update()
         finally:
-            self._others_go = False
+            self._others_go = before
 
     def _draw(self, viewer: Any, found: _Classes, labels: Slice) -> None:
         pixels = viewer.scene.camera.zoom * labels.voxel
@@ -345,6 +355,8 @@ class ClassOutlines:
             colors = np.reshape(found.colormap.map(whose), (-1, 4)).copy()
             if self._selected:
                 colors[~np.isin(whose, list(self._selected)), 3] *= _DIMMED
+        if layer is None:
+            layer = self._layer = self._back(viewer, found.layer.ndim)
         if layer is None:
             step = max(part.step for part in viewer.dims.range[-found.layer.ndim :])
             with selection_kept(viewer):
