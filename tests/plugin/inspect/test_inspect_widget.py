@@ -35,6 +35,7 @@ from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect import meshes as meshes_module
 from napari_uncertainty.plugin.inspect import subject as subject_module
 from napari_uncertainty.plugin.inspect.highlight import PLACE_NAME
+from napari_uncertainty.plugin.inspect.planes import PLANES
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
@@ -252,6 +253,23 @@ def test_profiles_of_no_patient_name_no_sides(qtbot, viewer, rng):
     np.testing.assert_allclose(values, entropy.mean(axis=1)[::-1], rtol=1e-5)
     np.testing.assert_array_equal(positions, -np.arange(20)[::-1])
     assert plots[0]._title == "Slices across axis 0"
+
+
+def test_planes_of_no_patient_are_named_by_their_axes(qtbot, viewer, rng):
+    compute(viewer, viewer.add_image(softmax(rng, (3, 8, 9, 10)), name="net"))
+    widget = open_widget(qtbot, viewer)
+    buttons = widget.stage.buttons
+    names = [buttons.buttons[plane].text() for plane in PLANES]
+    assert names == ["Axis 0", "Axis 1", "Axis 2"]
+    cuts = [buttons.cut_axis.itemText(place) for place in range(3)]
+    assert cuts == names
+    for place in range(3):
+        buttons.cut_axis.setCurrentIndex(place)
+        assert buttons.cut()[0] == place
+    # As soon as one layer knows its place, it is known.
+    add(viewer, Scan(np.zeros((8, 9, 10)), Grid((8, 9, 10), OBLIQUE), name="T1"))
+    assert [buttons.buttons[plane].text() for plane in PLANES] == list(PLANES)
+    assert buttons.cut_axis.itemText(2) == "Sagittal"
 
 
 # -- surfaces while layers change ---------------------------------------------

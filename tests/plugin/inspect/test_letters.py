@@ -74,6 +74,37 @@ def test_each_plane(further):
     letters.remove()
 
 
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_letters_are_white_on_a_dark_patch_in_each_theme(theme):
+    viewer = shown(scan())
+    viewer.theme = theme
+    letters = Letters(viewer)
+    for overlay in letters_shown(viewer):
+        *rgb, alpha = overlay.box_color
+        assert overlay.box
+        assert (max(rgb) < 0.2, alpha > 0.5) == (True, True)
+        assert tuple(overlay.color) == (1, 1, 1, 1)
+        assert overlay.visible
+    letters.remove()
+
+
+def test_where_the_place_is_unknown_no_empty_patch_is_left():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((4, 5, 6)))
+    letters = Letters(viewer)
+    assert len(letters_shown(viewer)) == 4
+    assert not any(overlay.visible for overlay in letters_shown(viewer))
+    letters.remove()
+
+
+def letters_shown(viewer):
+    return [
+        overlay
+        for key, overlay in viewer.canvas.overlays.items()
+        if key.startswith("napari-uncertainty ")
+    ]
+
+
 def test_turned_over_in_the_preferences():
     viewer = shown(scan())
     letters = Letters(viewer)
