@@ -36,6 +36,9 @@ _ONE_DROP = 1.0
 #: The dock that computes maps: its command, and its name in napari's menu.
 COMPUTE, COMPUTE_NAME = "napari-uncertainty.compute", "Compute uncertainty"
 
+#: What is said where probabilities came, beside the button that opens the dock.
+OFFER = "Class probabilities are open."
+
 #: As napari calls a dock that is opened from its menu, which then shows and hides it.
 DOCK_NAME = f"{COMPUTE_NAME} (Uncertainty)"
 
@@ -104,8 +107,7 @@ def offer_to_compute(viewer: Any) -> None:
     """
     window = getattr(viewer, "window", None)
     layers = {layer_info(one).get("role"): one for one in viewer.layers}
-    came = layers.get("probabilities")
-    if came is None or window is None or viewer in _offered:
+    if "probabilities" not in layers or window is None or viewer in _offered:
         return
     if "map" in layers or _computes(window):
         return
@@ -113,7 +115,7 @@ def offer_to_compute(viewer: Any) -> None:
     held = ref(viewer)
     notification_manager.dispatch(
         Notification(
-            f"'{came.name}' can be made into a map of uncertainty.",
+            OFFER,
             NotificationSeverity.INFO,
             # The notification outlives the viewer.
             actions=[(COMPUTE_NAME, lambda _: open_compute(held()))],
