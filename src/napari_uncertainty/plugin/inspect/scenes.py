@@ -87,7 +87,7 @@ class Scenes:
                 scan, depiction="volume", rendering="mip", opacity=CONTEXT_OPACITY
             )
         self._show(wanted)
-        # Marks last: a ring is always seen, and spheres where no surface is before them.
+        # Marks last: a ring is always seen, a sphere where no surface is before it.
         layers = self._viewer.layers
         marks = [one for one in layers if layer_info(one).get("role") in _POINTS]
         _stack(layers, [*surfaces, *marks], on_top=True)
