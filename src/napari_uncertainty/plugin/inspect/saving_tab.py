@@ -10,7 +10,6 @@ from typing import Any
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -29,6 +28,9 @@ from .saving import as_png, files_for, iter_save_surfaces, picture, save_picture
 from .stage import Stage
 
 PICTURE_SIZE = (1600, 1200)
+
+# Width in pixels of the two buttons of a number.
+_BUTTONS = 60
 
 
 class SavingTab(QWidget):
@@ -63,21 +65,17 @@ class SavingTab(QWidget):
         for part in (self.width_box, QLabel("×"), self.height_box, QLabel("pixels")):
             size.addWidget(part)
         size.addStretch()
-        form = QFormLayout()
-        form.addRow("Size", size)
         about = QLabel(
-            "Surfaces that are shown, in RAS mm: GIFTI (.surf.gii) with the values for "
-            "neuroimaging programs, PLY with colours and values for all others."
+            "In RAS mm: GIFTI (.surf.gii) with the values for neuroimaging programs, "
+            "PLY with colours and values for all others."
         )
         keep_whole(about)
         layout = QVBoxLayout(self)
         layout.addWidget(self.map_button)
-        layout.addSpacing(12)
-        layout.addLayout(form)
         layout.addWidget(self.picture_button)
-        layout.addSpacing(12)
-        layout.addWidget(about)
+        layout.addLayout(size)
         layout.addWidget(self.surface_button)
+        layout.addWidget(about)
         layout.addStretch()
         self.map_button.clicked.connect(self._save_map)
         self.picture_button.clicked.connect(self._save_picture)
@@ -151,4 +149,7 @@ def _pixels(size: int) -> QSpinBox:
     box = QSpinBox()
     box.setRange(100, 10_000)
     box.setValue(size)
+    # napari's style has buttons at both sides, for which Qt leaves no room.
+    digits = box.fontMetrics().horizontalAdvance("00000")
+    box.setMinimumWidth(digits + _BUTTONS)
     return box

@@ -288,9 +288,10 @@ class ReviewWidget(Docked):
             return
         parts = [
             f"{stop.rank} of {len(self.desk.stops)}",
-            stop.hotspot.competing(subject.names),
             f"{stop.hotspot.mass:.1f} expected errors",
             where(subject, stop.hotspot),
+            # Last, for these may be long, and are in the table, too.
+            stop.hotspot.competing(subject.names),
         ]
         self.bar.show_stop(stop, " · ".join(part for part in parts if part))
 
