@@ -138,7 +138,7 @@ def used(viewer: Any, kind: str) -> Any:
     else:
         widget.go_to(1)
         widget.judge("fine")
-        widget.saving.points.setChecked(True)
+        widget.marks.setChecked(True)
         widget.write_note()
         widget.bar.note.setText("not yet kept")
     return widget

@@ -320,4 +320,5 @@ def test_a_drop_on_a_window(qtbot, make_napari_viewer, case_folder, values, told
     viewer.dims.set_current_step(0, 0)
     slider = viewer.window._qt_viewer.dims.slider_widgets[0]
     assert slider.axis_label.text() == "class: gray matter"
-    assert len(told()) == 1
+    assert len(told()) == 2
+    assert told()[1] == "Class probabilities are open."

@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 import napari_uncertainty as nu
 from generated import softmax
 from in_viewer import compute
+from napari_uncertainty.plugin.writer import suggested_path, write_map
 
 PLUGIN = "napari-uncertainty"
 
@@ -82,3 +83,21 @@ def test_same_file_whatever_the_layout(case_folder, axis):
     expected = nu.entropy(nu.read(case_folder / "case.npz"))
     written = np.asarray(nib.load(case_folder / "map.nii.gz").dataobj)
     np.testing.assert_array_equal(written, expected)
+
+
+def test_a_map_as_tiff_is_refused_with_what_it_would_lose(case_folder):
+    viewer = ViewerModel()
+    [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
+    entropy = mapped(viewer, layer)
+    path = str(case_folder / "map.TIF")
+    lost = "neither the place of the map in the patient nor its record"
+    with pytest.raises(OSError, match=lost):
+        write_map(path, *entropy.as_layer_data_tuple()[:2])
+    assert not list(case_folder.glob("map*"))
+
+
+def test_the_suggested_name_is_beside_the_source(case_folder):
+    viewer = ViewerModel()
+    [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
+    expected = case_folder / "case_entropy.nii.gz"
+    assert suggested_path(mapped(viewer, layer)) == expected

@@ -8,7 +8,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
+
+from napari.utils.notifications import (
+    Notification,
+    NotificationSeverity,
+    notification_manager,
+)
+from npe2 import PluginManager
 
 from .alignment import align
 from .class_slider import name_classes
@@ -26,7 +33,17 @@ _NUMBER = re.compile(r" \[\d+\]$")
 # after the layers of another file were added is of the same drop.
 _ONE_DROP = 1.0
 
+#: The dock that computes maps: its command, and its name in napari's menu.
+COMPUTE, COMPUTE_NAME = "napari-uncertainty.compute", "Compute uncertainty"
+
+#: What is said where probabilities came, beside the button that opens the dock.
+OFFER = "Class probabilities are open."
+
+#: As napari calls a dock that is opened from its menu, which then shows and hides it.
+DOCK_NAME = f"{COMPUTE_NAME} (Uncertainty)"
+
 _greeted: WeakSet[Any] = WeakSet()
+_offered: WeakSet[Any] = WeakSet()
 
 
 class Drop:
@@ -53,6 +70,8 @@ class Drop:
             self._waiting -= 1
             self._added_at = time.monotonic()
             receive(viewer)
+            if not self._waiting:
+                offer_to_compute(viewer)
 
         self._waiting += 1
         QTimer.singleShot(0, added)
@@ -79,6 +98,41 @@ def receive(viewer: Any) -> None:
     align(viewer)
     outline_classes(viewer)
     frame_unless_moved(viewer)
+
+
+def offer_to_compute(viewer: Any) -> None:
+    """Offer to open *Compute uncertainty* where probabilities came, and it is closed.
+
+    Once in each window, and not where there is a map already.
+    """
+    window = getattr(viewer, "window", None)
+    layers = {layer_info(one).get("role"): one for one in viewer.layers}
+    if "probabilities" not in layers or window is None or viewer in _offered:
+        return
+    if "map" in layers or _computes(window):
+        return
+    _offered.add(viewer)
+    held = ref(viewer)
+    notification_manager.dispatch(
+        Notification(
+            OFFER,
+            NotificationSeverity.INFO,
+            # The notification outlives the viewer.
+            actions=[(COMPUTE_NAME, lambda _: open_compute(held()))],
+        )
+    )
+
+
+def open_compute(viewer: Any) -> None:
+    """Open *Compute uncertainty*, as napari's menu does; once is enough."""
+    if viewer is not None and not _computes(viewer.window):
+        widget = PluginManager.instance().commands.get(COMPUTE)(viewer)
+        viewer.window.add_dock_widget(widget, name=DOCK_NAME)
+
+
+def _computes(window: Any) -> bool:
+    """Tell whether the dock is open, from the menu or by its name."""
+    return any(name.startswith(COMPUTE_NAME) for name in window.dock_widgets)
 
 
 def tell_apart(layers: Iterable[Any]) -> None:

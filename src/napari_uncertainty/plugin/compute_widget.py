@@ -41,7 +41,7 @@ from .viewer.framing import frame_unless_moved
 from .viewer.lifetime import Docked, scrolled, weakly
 from .viewer.outlines import KEYS, outline_classes
 from .work import Job, cancel_all
-from .writer import save_map
+from .writer import SAVE_TIP, save_map
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
@@ -107,7 +107,7 @@ class ComputeWidget(Docked):
         self.pointer = wrapped(Label(value=""))
         self._members_title = Label(value="Members")
         self.open_button = PushButton(text="Open case…", tooltip=_OPEN_TIP)
-        self.save_button = PushButton(text="Save map…", enabled=False)
+        self.save_button = PushButton(text="Save map…", enabled=False, tooltip=SAVE_TIP)
         self.keys = wrapped(Label(value=KEYS))
         self._lay_out()
         self.progress.visible = False

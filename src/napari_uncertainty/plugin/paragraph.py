@@ -20,8 +20,13 @@ class Paragraph(Label):
     def __init__(self, **options: Any) -> None:
         super().__init__(value="", **options)
         wrapped(self)
-        self._fitting = _Fitting(self.native)
-        self.native.installEventFilter(self._fitting)
+        keep_whole(self.native)
+
+
+def keep_whole(label: Any) -> None:
+    """Keep a label of Qt, whose text wraps, as high as its text."""
+    label.setWordWrap(True)
+    label.installEventFilter(_Fitting(label))
 
 
 class _Fitting(QObject):

@@ -16,6 +16,13 @@ from ..io.nifti import stem
 from .layers import METADATA_KEY, NO_DATA, PREDICTION, ScanSpace
 from .sources import ORIGINAL, SHOWN_GRID
 
+#: What to know before a map is saved by another writer, such as that of napari.
+SAVE_TIP = (
+    "As NIfTI on the voxels of its source, with a .json that says how it was made. "
+    "napari's File → Save keeps neither in a .tif."
+)
+_TIFF = (".tif", ".tiff")
+
 # Known in the running viewer only, or written by other means.
 _NOT_FOR_JSON = (
     "grid", "made_from", "role", ORIGINAL, SHOWN_GRID, PREDICTION, NO_DATA,
@@ -31,6 +38,11 @@ def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If the layer is no map, no longer fits its grid, or cannot be written; napari
         shows the sentence. (It takes a ValueError for "no such writer".)
     """
+    if path.lower().endswith(_TIFF):
+        raise OSError(
+            f"{Path(path).name}: a TIFF would have neither the place of the map in the "
+            "patient nor its record; give it a name that ends in .nii.gz."
+        )
     try:
         return [str(file) for file in _write(path, np.asarray(data), attributes)]
     except InputError as error:

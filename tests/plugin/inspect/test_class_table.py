@@ -80,7 +80,7 @@ def order(table):
     """Labels as they are shown, from the tooltips."""
     shown = (table.model.index(row, 0) for row in range(table.model.rowCount()))
     role = Qt.ItemDataRole.ToolTipRole
-    return [int(index.data(role).removeprefix("label ")) for index in shown]
+    return [int(index.data(role).rpartition(", label ")[2]) for index in shown]
 
 
 def header_text(table, key, role=Qt.ItemDataRole.DisplayRole):

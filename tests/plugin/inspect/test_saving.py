@@ -227,3 +227,30 @@ def test_labels_elsewhere_are_saved_at_the_map(qtbot, viewer, rng, tmp_path):
     show_surfaces(qtbot, widget)
     [(_, mesh, _)] = widget.stage.shown_surfaces()
     check_box(mesh.vertices, cut > 0, affine)
+
+
+def test_the_map_is_saved_as_nifti_on_the_grid_of_its_source(
+    case, widget, tmp_path, monkeypatch, told
+):
+    asked = []
+
+    def answered(_parent, _title, suggested, filters):
+        asked.append((suggested, filters))
+        return str(tmp_path / "mine.nii.gz"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answered)
+    widget.saving.map_button.click()
+    # It is of layers without a file, so it is suggested without a folder.
+    assert asked == [("net_probabilities_entropy.nii.gz", "NIfTI (*.nii.gz *.nii)")]
+    written = nib.load(tmp_path / "mine.nii.gz")
+    np.testing.assert_allclose(written.affine, case.affine, atol=1e-5)
+    np.testing.assert_allclose(written.get_fdata(), case.entropy, atol=1e-5)
+    assert told() == [f"mine.nii.gz and mine.json are in {tmp_path}."]
+
+
+def test_without_a_map_there_is_none_to_save(qtbot, viewer, told, save_as):
+    widget = open_widget(qtbot, viewer)
+    save_as("never.nii.gz")
+    widget.saving.map_button.click()
+    assert told()[-1].startswith("There is no uncertainty map yet")
+    widget.stop()

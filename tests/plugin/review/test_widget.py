@@ -355,7 +355,7 @@ def test_nothing_to_review(open_widget):
     widget.step(1)
     widget.judge("fine")
     widget.undo()
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     assert widget.current is None
 
 
@@ -371,7 +371,7 @@ def test_a_map_that_comes_later(qtbot, open_widget, rng):
 
 def test_the_map_goes(qtbot, widget, case):
     widget.go_to(1)
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     case.viewer.layers.remove(case.map)
     assert widget.message.text().startswith("There is no uncertainty map yet")
     assert widget.table.model.rowCount() == 0
@@ -379,14 +379,14 @@ def test_the_map_goes(qtbot, widget, case):
     assert widget.options.kept.text() == ""
     names = {layer.name for layer in case.viewer.layers}
     assert names == {"case", "case probabilities"}
-    assert not widget.saving.points.isChecked()
+    assert not widget.marks.isChecked()
 
 
 # -- points -------------------------------------------------------------------
 
 
 def test_points(widget, case):
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     layer = case.viewer.layers[POINTS]
     for stop, point in zip(widget.desk.stops, layer.data, strict=True):
         at = np.rint(case.map.world_to_data(layer.data_to_world(point))).astype(int)
@@ -394,17 +394,17 @@ def test_points(widget, case):
     widget.go_to(2)
     widget.judge("needs expert")
     assert list(layer.features["verdict"]) == ["open", "needs expert"] + 4 * ["open"]
-    widget.saving.points.setChecked(False)
+    widget.marks.setChecked(False)
     assert POINTS not in case.viewer.layers
 
 
 def test_points_removed_by_hand(widget, case):
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     case.viewer.layers.remove(POINTS)
-    assert not widget.saving.points.isChecked()
+    assert not widget.marks.isChecked()
     widget.go_to(1)
     widget.judge("fine")
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     assert case.viewer.layers[POINTS].features["verdict"][0] == "fine"
 
 
@@ -451,7 +451,7 @@ def test_a_note_that_is_being_written_stays(qtbot, widget, other):
 def test_points_of_a_longer_list_in_another_window(qtbot, widget, other, case):
     widget.go_to(1)
     widget.judge("fine")
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     other.options.count.setValue(9)
     look(qtbot, other)
     other.go_to(9)
@@ -462,7 +462,7 @@ def test_points_of_a_longer_list_in_another_window(qtbot, widget, other, case):
     features = case.viewer.layers[POINTS].features
     assert list(features["rank"]) == list(range(1, 10))
     assert features["verdict"][8] == "fixed"
-    assert widget.saving.points.isChecked()
+    assert widget.marks.isChecked()
 
 
 # -- the end ------------------------------------------------------------------
@@ -480,7 +480,7 @@ def test_nothing_outlives_it(qtbot, open_widget, case, files, told):
     widget = open_widget(viewer)
     widget.go_to(2)
     widget.judge("fine")
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     widget.write_note()
     qtbot.keyClicks(widget.bar.note, "the last word")
     assert callbacks(viewer) != before
@@ -519,7 +519,7 @@ def test_closed_in_any_state_it_leaves_the_viewer_as_it_was(open_widget, case):
     for state in (
         lambda widget: None,
         lambda widget: widget.go_to(2),
-        lambda widget: widget.saving.points.click(),
+        lambda widget: widget.marks.click(),
         lambda widget: widget.judge("fine"),
         in_3d,
     ):
@@ -559,7 +559,7 @@ def test_a_window_that_is_deleted(qtbot, case, files):
     desk = widget.desk
     widget.go_to(1)
     widget.judge("fine")
-    widget.saving.points.setChecked(True)
+    widget.marks.setChecked(True)
     destroy(widget)
     assert desk.opened is None
     assert callbacks(viewer) == before

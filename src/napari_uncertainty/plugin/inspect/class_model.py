@@ -118,7 +118,7 @@ class ClassModel(QAbstractTableModel):
         if column == 0 and role == Qt.ItemDataRole.DecorationRole:
             return self._swatch(self._colors.get(self.labels[row]))
         if column == 0 and role == Qt.ItemDataRole.ToolTipRole:
-            return f"label {self.labels[row]}"
+            return f"{self._values[0][row]}, label {self.labels[row]}"
         return None
 
     def headerData(

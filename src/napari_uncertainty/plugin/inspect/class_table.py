@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from ...errors import InputError
 from ...io.atomic import write_whole
+from ..short_names import ShortNames
 from .class_columns import COLUMNS, SHARES
 from .class_model import ClassModel, as_tsv
 from .class_view import ClassView
@@ -94,6 +95,7 @@ class ClassTable(QWidget):
         """
         current = self._label_at(self.view.currentIndex())
         self.model.set_table(table, colors, unit, threshold)
+        self.view.cells.names = ShortNames(map(str, table.get("name", ())))
         for column in SHARES:
             absent = threshold is None or COLUMNS[column].key not in table
             self.view.setColumnHidden(column, absent)

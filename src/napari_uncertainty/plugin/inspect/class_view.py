@@ -15,6 +15,7 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtGui import QFontMetrics, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from ..short_names import NameCells
 from .class_columns import COLUMNS
 from .class_model import SIGNS, SWATCH_SIZE, ClassModel
 
@@ -31,6 +32,8 @@ class ClassView(QTableView):
         super().__init__(parent)
         self._fitted = False
         self.setModel(model)
+        self.cells = NameCells(self)
+        self.setItemDelegate(self.cells)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from ..short_names import ShortNames
 from .plots import faded
 
 # Most that are shown. Of many classes all but a few have no probability to speak of.
@@ -62,6 +63,7 @@ class ProbabilityBars(QWidget):
         super().__init__(parent)
         self.limit = limit
         self._bars: tuple[Bar, ...] = ()
+        self._names = ShortNames()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fit()
 
@@ -72,6 +74,9 @@ class ProbabilityBars(QWidget):
 
     def set_bars(self, bars: Sequence[Bar]) -> None:
         """Show the first of these, which are to be sorted, most probable first."""
+        names = {bar.name for bar in bars}
+        if names != set(self._names.names):
+            self._names = ShortNames(sorted(names))
         shown = tuple(bars[: self.limit])
         if shown != self._bars:
             self._bars = shown
@@ -114,7 +119,7 @@ class ProbabilityBars(QWidget):
         number_width = metrics.horizontalAdvance(_WIDEST)
         left = name_width + COLUMN_GAP
         length = self.width() - left - COLUMN_GAP - number_width
-        name = metrics.elidedText(bar.name, Qt.TextElideMode.ElideMiddle, name_width)
+        name = self._names.fit(bar.name, name_width, metrics)
         # Half pixels keep the outline sharp.
         place = QPointF(left + 0.5, top + ROW_GAP / 2 + 0.5)
         full = QRectF(place.x(), place.y(), max(length - 1, 0), height - ROW_GAP - 1)

@@ -1,7 +1,8 @@
-"""Saving a picture of the view, and the surfaces."""
+"""Saving the map, a picture of the view, and the surfaces."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -20,11 +20,17 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import InputError
+from ..paragraph import keep_whole
 from ..work import Job
+from ..writer import SAVE_TIP, save_map
+from .following import NO_MAP
 from .saving import as_png, files_for, iter_save_surfaces, picture, save_picture
 from .stage import Stage
 
 PICTURE_SIZE = (1600, 1200)
+
+# Width in pixels of the two buttons of a number.
+_BUTTONS = 60
 
 
 class SavingTab(QWidget):
@@ -36,37 +42,51 @@ class SavingTab(QWidget):
         What is pictured.
     stage : Stage
         Whose surfaces are saved.
+    chosen_map : callable
+        Gives the map that is inspected; None where there is none.
     """
 
     def __init__(
-        self, viewer: Any, stage: Stage, parent: QWidget | None = None
+        self,
+        viewer: Any,
+        stage: Stage,
+        chosen_map: Callable[[], Any],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._stage = viewer, stage
+        self._viewer, self._stage, self._chosen_map = viewer, stage, chosen_map
         self._jobs: list[Job[list[Path]]] = []
         self.width_box, self.height_box = (_pixels(size) for size in PICTURE_SIZE)
+        self.map_button = QPushButton("Save map…")
+        self.map_button.setToolTip(SAVE_TIP)
         self.picture_button = QPushButton("Save picture…")
         self.surface_button = QPushButton("Save surfaces…")
         size = QHBoxLayout()
         for part in (self.width_box, QLabel("×"), self.height_box, QLabel("pixels")):
             size.addWidget(part)
         size.addStretch()
-        form = QFormLayout()
-        form.addRow("Size", size)
         about = QLabel(
-            "Surfaces that are shown, in RAS mm: GIFTI (.surf.gii) with the values for "
-            "neuroimaging programs, PLY with colours and values for all others."
+            "In RAS mm: GIFTI (.surf.gii) with the values for neuroimaging programs, "
+            "PLY with colours and values for all others."
         )
-        about.setWordWrap(True)
+        keep_whole(about)
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
+        layout.addWidget(self.map_button)
         layout.addWidget(self.picture_button)
-        layout.addSpacing(12)
-        layout.addWidget(about)
+        layout.addLayout(size)
         layout.addWidget(self.surface_button)
+        layout.addWidget(about)
         layout.addStretch()
+        self.map_button.clicked.connect(self._save_map)
         self.picture_button.clicked.connect(self._save_picture)
         self.surface_button.clicked.connect(self._save_surfaces)
+
+    def _save_map(self) -> None:
+        layer = self._chosen_map()
+        if layer is None:
+            show_error(NO_MAP)
+        else:
+            save_map(layer, self)
 
     def _save_picture(self) -> None:
         path = self._ask("Save picture", "view.png", "PNG (*.png)")
@@ -129,4 +149,7 @@ def _pixels(size: int) -> QSpinBox:
     box = QSpinBox()
     box.setRange(100, 10_000)
     box.setValue(size)
+    # napari's style has buttons at both sides, for which Qt leaves no room.
+    digits = box.fontMetrics().horizontalAdvance("00000")
+    box.setMinimumWidth(digits + _BUTTONS)
     return box

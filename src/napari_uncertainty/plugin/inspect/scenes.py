@@ -21,8 +21,10 @@ CONTEXT_OPACITY = 0.3
 #: Axes of scan space by what is cut along them.
 CUTS = {"Axial": 0, "Coronal": 1, "Sagittal": 2}
 
-#: Layers that mark something stay as they are: rings, and outlines of classes.
-_MARKS = ("place", "outline")
+#: Layers that mark something stay as they are: rings, hotspots, outlines of classes.
+_MARKS = ("place", "outline", "hotspots")
+
+_POINTS = ("hotspots", "place")
 
 
 class Scenes:
@@ -85,7 +87,10 @@ class Scenes:
                 scan, depiction="volume", rendering="mip", opacity=CONTEXT_OPACITY
             )
         self._show(wanted)
-        _stack(self._viewer.layers, surfaces, on_top=True)
+        # Marks last: a ring is always seen, a sphere where no surface is before it.
+        layers = self._viewer.layers
+        marks = [one for one in layers if layer_info(one).get("role") in _POINTS]
+        _stack(layers, [*surfaces, *marks], on_top=True)
 
     def show_glow(
         self, scan: Any, shown: Any, hulls: Sequence[Any], glow: Mapping[str, Any]
@@ -180,10 +185,10 @@ def _with(owner: Any, **attributes: Any) -> list[Wanted]:
 
 
 def _stack(layers: Any, moved: Sequence[Any], on_top: bool) -> None:
-    """Put layers above or below all others, where they are not."""
+    """Put layers above all others in this order, or below them in any."""
     places = [layers.index(layer) for layer in moved]
     n = len(layers)
     wanted = list(range(n - len(moved), n) if on_top else range(len(moved)))
-    if sorted(places) != wanted:
+    if (places if on_top else sorted(places)) != wanted:
         for layer in moved:
             layers.move(layers.index(layer), n if on_top else 0)

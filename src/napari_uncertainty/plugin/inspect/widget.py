@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 
 from ...regions import Part, voxel_volume
 from ..colors import keep_apart
-from ..viewer.lifetime import Docked, Listening, scrolled
+from ..paragraph import keep_whole
+from ..viewer.lifetime import Docked, Listening, scrolled, weakly
 from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
 from .class_table import ClassTable
@@ -58,14 +59,14 @@ class InspectWidget(Docked):
         self._viewer = viewer = napari_viewer
         self.following = Following(viewer, look_for_findings)
         self.message = QLabel()
-        self.message.setWordWrap(True)
+        keep_whole(self.message)
         self.progress = QProgressBar()
         self.appearance = AppearanceControls()
         self.classes = ClassTable()
         self.slices = SlicesTab(viewer)
         self.numbers = NumbersTab()
         self.stage = Stage(viewer)
-        self.saving = SavingTab(viewer, self.stage)
+        self.saving = SavingTab(viewer, self.stage, weakly(self._inspected))
         self.probe_panel = ProbePanel()
         self._colors: Mapping[int, Color] = {}
         self._probe: Probe | None = None
@@ -149,6 +150,10 @@ class InspectWidget(Docked):
 
     def _show_progress(self, share: float) -> None:
         self.progress.setValue(round(100 * share))
+
+    def _inspected(self) -> Any:
+        """The layer of the map; None where there is none."""
+        return self.following.map.value
 
     def _looked_at(self) -> tuple[Subject, Findings] | None:
         """The map and what was found in it; None before that."""

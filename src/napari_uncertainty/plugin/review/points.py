@@ -1,13 +1,19 @@
-"""All hotspots of a map as points, in the colours of what was decided."""
+"""All hotspots of a map as marks, in the colours of what was decided.
+
+In 2D each is a ring, as large as its ball is in the slice. In 3D it is a small solid
+sphere: what is behind a surface is hidden by it, and what is behind a cut is faint. A
+click on a mark goes to its hotspot.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...review.stop import Stop, Verdict
+from ..inspect.probe import pointed_at
 from ..inspect.subject import Subject
 from ..layers import METADATA_KEY
 from ..viewer.lifetime import Listening
@@ -23,10 +29,21 @@ VERDICT_COLORS: dict[Verdict, str] = {
     "needs expert": "#FF5FD2",
 }
 
-# Width of the line around a ball, as a share of its diameter, and how much of its
-# colour fills it in 3D.
+# Width of the line around a ball, as a share of its diameter, and of that which is
+# looked at.
 LINE = 0.05
-FILL = 0.15
+CURRENT_LINE = 0.15
+
+# Diameter of a sphere in 3D, as a share of the ball's: whole balls would hide what they
+# are on. No sphere is smaller than so many pixels.
+SPHERE = 0.4
+LEAST_PIXELS = 7
+
+# Opacity of a sphere behind a cut.
+BEHIND = 0.25
+
+#: Pixels that the pointer may move within a click.
+CLICK = 3
 
 TEXT_SIZE = 11
 
@@ -35,7 +52,7 @@ BESIDE = -0.5
 
 
 class HotspotPoints:
-    """A points layer of the hotspots of a review, each with its rank.
+    """Marks of the hotspots of a review, each with its rank, as a points layer.
 
     What competes there is in the layer's features, for as text it would cover what is
     behind, and the texts each other.
@@ -46,14 +63,24 @@ class HotspotPoints:
         Where it is shown.
     on_removed : callable or None
         Called when somebody else removes the layer.
+    on_clicked : callable or None
+        Called with the rank of a hotspot whose mark is clicked.
     """
 
     def __init__(
-        self, viewer: Any, on_removed: Callable[[], object] | None = None
+        self,
+        viewer: Any,
+        on_removed: Callable[[], object] | None = None,
+        on_clicked: Callable[[int], object] | None = None,
     ) -> None:
         self._viewer = viewer
-        self._on_removed = on_removed
+        self._on_removed, self._on_clicked = on_removed, on_clicked
         self._layer: Any = None
+        self._current: int | None = None
+        self._places, self._diameter = np.empty((0, 3)), 0.0
+        # The map, on whose plane 3D is cut, and which marks are behind it.
+        self._map: Any = None
+        self._behind = np.empty(0, bool)
         self._listening = Listening()
 
     @property
@@ -86,7 +113,9 @@ class HotspotPoints:
             return
         places = np.array([subject.place(stop.hotspot.voxel) for stop in stops])
         n = places.shape[1]
-        options = as_balls(self._viewer, n, 2 * radius_mm * world_per_mm(subject))
+        diameter = 2 * radius_mm * world_per_mm(subject)
+        options = as_balls(self._viewer, n, diameter)
+        self._places, self._diameter, self._map = places, diameter, subject.layer
         with selection_as_it_was(self._viewer):
             self._layer = self._viewer.add_points(
                 places / options["scale"],
@@ -104,9 +133,14 @@ class HotspotPoints:
                 **options,
             )
         self._layer.editable = False
-        self._listening.to(self._viewer.dims.events.ndisplay, self._color)
-        self._listening.to(self._viewer.layers.events.removed, self._removed)
-        self._color()
+        viewer, to = self._viewer, self._listening.to
+        to(viewer.dims.events.ndisplay, self._shape)
+        to(viewer.scene.camera.events.angles, self._look_behind)
+        to(subject.layer.plane.events.position, self._look_behind)
+        to(subject.layer.events.depiction, self._look_behind)
+        to(viewer.layers.events.removed, self._removed)
+        self._listening.to_mouse(viewer.mouse_drag_callbacks, self._pressed)
+        self._shape()
 
     def update(self, stops: Sequence[Stop]) -> None:
         """Show what was decided since; without a layer, nothing happens.
@@ -125,20 +159,120 @@ class HotspotPoints:
         self._layer.features = features.assign(verdict=verdicts)
         self._color()
 
+    def highlight(self, rank: int | None) -> None:
+        """Let the mark of one hotspot stand out; None for none of them."""
+        self._current = rank
+        if self._layer is None:
+            return
+        ranks = np.array(self._layer.features["rank"])
+        widths = np.where(ranks == rank, CURRENT_LINE, LINE)
+        if not np.allclose(self._layer.border_width, widths):
+            self._layer.border_width = widths
+
     def remove(self) -> None:
         """Take the layer away."""
         self._listening.stop()
+        self._map = None
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _color(self, *_: Any) -> None:
+    # -- in 2D and in 3D ------------------------------------------------------
+
+    @property
+    def _in_3d(self) -> bool:
+        return bool(self._viewer.dims.ndisplay == 3)
+
+    def _shape(self, *_: Any) -> None:
+        """Show rings or spheres."""
+        layer, solid = self._layer, self._in_3d
+        layer.size = self._drawn / float(layer.scale[-1])
+        layer.canvas_size_limits = (LEAST_PIXELS if solid else 0, 1e5)
+        # Of spheres that are hidden, the text would be left.
+        layer.text.visible = not solid
+        layer.shading = "spherical" if solid else "none"
+        # With the depth of each: what is opaque in front of a sphere hides it.
+        layer.blending = "translucent" if solid else "translucent_no_depth"
+        self._behind = self._behind_cut()
+        self._color()
+        self.highlight(self._current)
+
+    @property
+    def _drawn(self) -> float:
+        """Diameter of the marks in the world."""
+        return self._diameter * (SPHERE if self._in_3d else 1.0)
+
+    def _color(self) -> None:
         # In 2D a ball is empty, for its voxels are to be seen.
         verdicts = self._layer.features["verdict"]
         colors = np.array([_rgba(verdict) for verdict in verdicts])
+        if self._in_3d:
+            colors[:, 3] = np.where(self._behind, BEHIND, 1.0)
         self._layer.border_color = colors
-        in_3d = self._viewer.dims.ndisplay == 3
-        self._layer.face_color = colors * (1, 1, 1, FILL if in_3d else 0)
+        self._layer.face_color = colors if self._in_3d else colors * (1, 1, 1, 0)
+
+    def _look_behind(self, *_: Any) -> None:
+        behind = self._behind_cut()
+        if not np.array_equal(behind, self._behind):
+            self._behind = behind
+            self._color()
+
+    def _behind_cut(self) -> Array:
+        """Tell of each mark whether a cut is in front of it; a plane hides no mark."""
+        shown, places = self._map, self._places
+        nowhere: Array = np.zeros(len(places), bool)
+        if not self._in_3d or not shown.visible or shown.depiction != "plane":
+            return nowhere
+        data = np.zeros(shown.ndim)
+        data[-3:] = shown.plane.position
+        # Layers of a scan are not rotated, so an axis is an axis.
+        normal = np.array(shown.plane.normal)
+        away = float(normal @ self._viewer.scene.camera.view_direction)
+        position = shown.data_to_world(data)[-3:]
+        apart: Array = np.sign(away) * ((places - position) @ normal)
+        return apart > self._drawn / 2
+
+    # -- the pointer ----------------------------------------------------------
+
+    def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
+        """Go to the hotspot whose mark is clicked; a drag or a tool is none of it."""
+        active = self._viewer.layers.selection.active
+        if event.modifiers or getattr(active, "mode", "pan_zoom") != "pan_zoom":
+            return
+        start = np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if np.abs(np.array(event.pos) - start).max() > CLICK or self._layer is None:
+            return
+        at = self._marked(np.array(event.position, float), event.view_direction)
+        if at is not None and self._on_clicked is not None:
+            self._on_clicked(int(self._layer.features["rank"][at]))
+
+    def _marked(self, position: Array, direction: Any) -> int | None:
+        """Index of the mark under the pointer, the nearest one; None without any."""
+        if not self._layer.visible:
+            return None
+        offset = self._places - position[-self._places.shape[1] :]
+        depth: Array = np.zeros(len(offset))
+        if self._in_3d:
+            along = np.array(direction, float)[-3:]
+            along /= np.linalg.norm(along)
+            depth = offset @ along
+            offset = offset - depth[:, np.newaxis] * along
+        aside = np.linalg.norm(offset, axis=1)
+        pixel = 1 / float(self._viewer.scene.camera.zoom)
+        reach = max(self._drawn / 2, LEAST_PIXELS / 2 * pixel)
+        near = aside <= reach
+        if self._in_3d:
+            seen = pointed_at(self._viewer, position, direction)
+            if seen is not None:
+                near &= depth <= (seen[-3:] - position[-3:]) @ along + reach
+            aside = depth
+        found = np.flatnonzero(near)
+        return int(found[np.argmin(aside[found])]) if len(found) else None
+
+    # -- the end --------------------------------------------------------------
 
     def _removed(self, event: Any) -> None:
         if event.value == self._layer:

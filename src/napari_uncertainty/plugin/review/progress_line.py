@@ -8,6 +8,8 @@ from qtpy.QtCore import QRectF
 from qtpy.QtGui import QColor, QPainter, QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from ..paragraph import keep_whole
+
 BAR_HEIGHT = 6
 
 # Of what was decided; the same as of the bar of a probability, it stands out on both
@@ -25,7 +27,7 @@ class ProgressLine(QWidget):
         super().__init__(parent)
         self.bar = SeenBar()
         self.label = QLabel()
-        self.label.setWordWrap(True)
+        keep_whole(self.label)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

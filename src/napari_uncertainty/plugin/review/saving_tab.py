@@ -1,4 +1,4 @@
-"""Saving a review: the list, the corrected segmentation, the report, the points."""
+"""Saving a review: the report, the list, the corrected segmentation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QLabel,
     QProgressBar,
@@ -20,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from ...errors import InputError
 from ...io.nifti import ending
+from ..paragraph import keep_whole
 from ..work import Job, cancel_all
 from .desk import Desk
 from .saving import report_steps, save_labels, save_list
@@ -38,46 +37,33 @@ class SavingTab(QWidget):
         Whose review is saved.
     """
 
-    #: Whether all places are to be shown as a points layer.
-    points_wanted = Signal(bool)
-
     def __init__(self, viewer: Any, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._desk = viewer, desk
         self._jobs: list[Job[Path | None]] = []
-        self.points = QCheckBox("Show all hotspots as a points layer")
         self.list_button = QPushButton("Save list…")
         self.labels_button = QPushButton("Save corrected segmentation…")
         self.report_button = QPushButton("Save report…")
         self.working = QProgressBar()
         self.working.setVisible(False)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.points)
-        for text, button in (
-            ("Hotspots, verdicts and notes, as a table (.tsv) or as .json.",
-             self.list_button),
-            ("With the header, affine and data type of the file it was read from.",
-             self.labels_button),
-            ("One HTML file for a colleague without napari: numbers, checks, and three "
-             "planes through each hotspot.", self.report_button),
+        for button, text in (
+            (self.report_button, "One HTML file for a colleague without napari: "
+             "numbers, checks, and three planes through each hotspot."),
+            (self.list_button,
+             "Hotspots, verdicts and notes, as a table (.tsv) or as .json."),
+            (self.labels_button,
+             "With the header, affine and data type of the file it was read from."),
         ):  # fmt: skip
-            layout.addSpacing(12)
             about = QLabel(text)
-            about.setWordWrap(True)
-            layout.addWidget(about)
+            keep_whole(about)
             layout.addWidget(button)
+            layout.addWidget(about)
         layout.addWidget(self.working)
         layout.addStretch()
-        self.points.toggled.connect(self.points_wanted)
         self.list_button.clicked.connect(self._save_list)
         self.labels_button.clicked.connect(self._save_labels)
         self.report_button.clicked.connect(self._save_report)
-
-    def points_gone(self) -> None:
-        """The points layer is not there any more."""
-        before = self.points.blockSignals(True)
-        self.points.setChecked(False)
-        self.points.blockSignals(before)
 
     def stop(self) -> None:
         """Write no further."""

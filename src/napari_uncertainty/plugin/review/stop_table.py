@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...review import Stop
+from ..short_names import ShortNames, room
 from .stop_filter import FilterRow, StopFilter
 from .stop_model import DOT_SIZE, SWATCH_SIZE, Color, Column, StopModel
 from .typing_line import keeps_keys
@@ -39,6 +40,9 @@ _WIDEST = (
 
 # Shown where there is room, and some to spare for classes and notes; the first first.
 _OPTIONAL = (Column.PEAK, Column.MEAN, Column.PLACE)
+
+# Between the two classes of a hotspot, and what is left of it at the end of a line.
+BETWEEN, ARROW = " ↔ ", " ↔"
 
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
@@ -87,6 +91,8 @@ class StopTable(QWidget):
         """
         before = self._current_spot()
         self.model.show(stops, names, unit, colors)
+        if set(names.values()) != set(self.view.cells.names.names):
+            self.view.cells.names = ShortNames(names.values())
         self.filters.offer_classes(self.model)
         if self._current_spot() != before:
             self._current = None  # another place has its rank now
@@ -196,7 +202,8 @@ class StopView(QTableView):
     def __init__(self, order: StopFilter, parent: QWidget) -> None:
         super().__init__(parent)
         self.setModel(order)
-        self.setItemDelegate(_Cells(self))
+        self.cells = _Cells(self)
+        self.setItemDelegate(self.cells)
         self.setSelectionBehavior(self.SelectionBehavior.SelectRows)
         self.setSelectionMode(self.SelectionMode.SingleSelection)
         self.setEditTriggers(self.EditTrigger.DoubleClicked)
@@ -296,19 +303,35 @@ class StopView(QTableView):
 class _Cells(QStyledItemDelegate):
     """Cells whose lines break between words that belong apart."""
 
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.names = ShortNames()
+
     def initStyleOption(self, option: Any, index: QModelIndex) -> None:
         """Keep numbers with their words."""
         super().initStyleOption(option, index)
         if index.column() == Column.VERDICT:
             option.text = option.text.replace(" voxel", "\N{NO-BREAK SPACE}voxel")
         elif index.column() == Column.CLASSES:
-            option.text = option.text.replace(" ↔ ", " ↔\N{LINE SEPARATOR}")
-            # A line for each, cut in the middle: long names often differ at their ends.
+            # A line for each name, cut where it differs from the others.
+            self._shorten(option)
             option.features &= ~QStyleOptionViewItem.ViewItemFeature.WrapText
             option.textElideMode = Qt.TextElideMode.ElideMiddle
         elif index.column() == Column.PLACE:
             for axis in "RAS":
                 option.text = option.text.replace(f"{axis} ", f"{axis}\u00a0")
+
+    def _shorten(self, option: Any) -> None:
+        metrics = option.fontMetrics
+        # Lines in one cell have a little less room than a text alone.
+        width = room(option) - metrics.averageCharWidth()
+        names = option.text.split(BETWEEN)
+        arrow = metrics.horizontalAdvance(ARROW)
+        widths = [width - arrow, width] if len(names) == 2 else [width] * len(names)
+        option.text = f"{ARROW}\N{LINE SEPARATOR}".join(
+            self.names.fit(name, one, metrics)
+            for name, one in zip(names, widths, strict=True)
+        )
 
     def eventFilter(self, editor: Any, event: Any) -> bool:
         """Go on with the note that is being written, unless the person leaves."""

@@ -170,10 +170,8 @@ class Visit:
         """See a ball well, where nobody has chosen how much is seen; in the world."""
         self._note_zoom()
         camera = self._viewer.scene.camera
-        if (
-            self._viewer.dims.ndisplay not in self._zoomed
-            and ball * camera.zoom < LEAST_BALL
-        ):
+        free = self._viewer.dims.ndisplay not in self._zoomed
+        if free and ball * camera.zoom < LEAST_BALL:
             room = min(self._viewer.canvas.viewbox_size(self._viewer.layers))
             camera.zoom = float(room) / seen
         self._left = self._view()

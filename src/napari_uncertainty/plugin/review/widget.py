@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QFormLayout, QLabel, QProgressBar, QTabWidget, QVBoxLayout
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QTabWidget,
+    QVBoxLayout,
+)
 
 from ...review import Stop, Verdict
 from ..inspect.letters import Letters
 from ..inspect.subject import Subject
+from ..paragraph import keep_whole
 from ..viewer.four_views import FourViewsButton
 from ..viewer.lifetime import Docked, scrolled, weakly
 from .desk import Desk
@@ -48,7 +57,14 @@ class ReviewWidget(Docked):
         self.bar = VerdictBar()
         self.saving = SavingTab(viewer, self.desk)
         self.visit = Visit(viewer)
-        self.points = HotspotPoints(viewer, weakly(self.saving.points_gone))
+        self.marks = QCheckBox("Mark all hotspots")
+        self.marks.setToolTip(
+            "Each as a ball in the colour of what was decided, in 2D and in 3D; click "
+            "one to go there."
+        )
+        self.points = HotspotPoints(
+            viewer, weakly(self._points_gone), weakly(self.go_to)
+        )
         self._letters = Letters(viewer)
         self._lay_out()
         self._connect()
@@ -81,9 +97,12 @@ class ReviewWidget(Docked):
         choices.addRow("Map", self.desk.following.map.native)
         choices.addRow("Segmentation", self.desk.following.segmentation.native)
         layout.addLayout(choices)
-        layout.addWidget(FourViewsButton(self._viewer))
+        views = QHBoxLayout()
+        views.addWidget(FourViewsButton(self._viewer), 1)
+        views.addWidget(self.marks)
+        layout.addLayout(views)
         for label in (self.message, self.others):
-            label.setWordWrap(True)
+            keep_whole(label)
             layout.addWidget(label)
         layout.addWidget(self.progress)
         layout.addWidget(self.line)
@@ -111,7 +130,7 @@ class ReviewWidget(Docked):
         self.bar.judged.connect(self.judge)
         self.bar.undone.connect(self.undo)
         self.bar.noted.connect(self._annotate)
-        self.saving.points_wanted.connect(self._show_points)
+        self.marks.toggled.connect(self._show_points)
 
     # -- what the person does -------------------------------------------------
 
@@ -209,7 +228,7 @@ class ReviewWidget(Docked):
         """Another review, or none."""
         self.visit.pause()
         self.points.remove()
-        self.saving.points_gone()
+        self._points_gone()
         self.table.select(None)
         opened, subject = self.desk.opened, self.desk.subject
         self.options.show_kept(None if opened is None else opened.session.path)
@@ -263,14 +282,16 @@ class ReviewWidget(Docked):
 
     def _show_current(self) -> None:
         stop, subject = self.current, self.desk.subject
+        self.points.highlight(None if stop is None else stop.rank)
         if stop is None or subject is None:
             self.bar.show_stop(None, "")
             return
         parts = [
             f"{stop.rank} of {len(self.desk.stops)}",
-            stop.hotspot.competing(subject.names),
             f"{stop.hotspot.mass:.1f} expected errors",
             where(subject, stop.hotspot),
+            # Last, for these may be long, and are in the table, too.
+            stop.hotspot.competing(subject.names),
         ]
         self.bar.show_stop(stop, " · ".join(part for part in parts if part))
 
@@ -279,9 +300,16 @@ class ReviewWidget(Docked):
         if not wanted:
             self.points.remove()
         elif session is None or subject is None:
-            self.saving.points_gone()
+            self._points_gone()
         else:
             self.points.show(subject, self.desk.stops, subject.names, session.radius_mm)
+            self.points.highlight(self.table.current)
+
+    def _points_gone(self) -> None:
+        """Say that the marks are not there any more."""
+        before = self.marks.blockSignals(True)
+        self.marks.setChecked(False)
+        self.marks.blockSignals(before)
 
     # -- beside other docks ---------------------------------------------------
 
