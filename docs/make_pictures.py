@@ -96,13 +96,12 @@ def main() -> None:
             picture_tilts("feta", folder)
     if folder is not None and (arguments.members or not only):
         picture_members("feta", folder)
-    for picture, asked in (
-        (picture_inspect, arguments.inspect), (picture_review, arguments.review),
-    ):  # fmt: skip
-        if asked or not only:
-            picture("sample", mni152_case())
-            if folder is not None:
-                picture("feta", fetal_case(folder, 1))
+    if folder is not None and (arguments.inspect or not only):
+        picture_inspect("feta", fetal_case(folder, 1))
+    if arguments.review or not only:
+        picture_review("sample", mni152_case())
+        if folder is not None:
+            picture_review("feta", fetal_case(folder, 1))
 
 
 def picture_case(name: str, volumes: Iterable[Volume]) -> None:

@@ -72,6 +72,12 @@ def wait_until(ready: Callable[[], bool]) -> None:
         QApplication.processEvents()
 
 
+def shown(name: str) -> bool:
+    """Tell whether a page of the documentation shows this picture."""
+    pages = (PICTURES.parents[1] / "README.md", *PICTURES.parent.glob("*.md"))
+    return any(f"pictures/{name}.png" in page.read_text("utf-8") for page in pages)
+
+
 def side_by_side(panels: Sequence[Array]) -> Array:
     """Panels of one height in a row, with a gap between them."""
     gap = np.full((len(panels[0]), GAP, 3), 128, np.uint8)
@@ -89,7 +95,9 @@ def captioned(picture: Array, caption: str) -> Array:
 
 
 def save(name: str, pixels: Array, width: int | None = None) -> None:
-    """Write a picture as PNG, of the given width if there is one."""
+    """Write a picture as PNG, made that wide if it is asked for, if a page shows it."""
+    if not shown(name):
+        return
     image = Image.fromarray(pixels[..., :3])
     if width is not None:
         height = round(image.height * width / image.width)

@@ -34,12 +34,7 @@ PLANE = (400, 480)
 TALL = 960  # height of a window in which all plots have room
 
 # Structures inside of others, whose surfaces are shown in a hull.
-INNER = {
-    "sample": ("white matter",),
-    "feta": ("ventricles", "deep gray matter", "brainstem", "cerebellum"),
-}
-# Those whose hulls are shown in the glow; white matter has the colour of the glow.
-HULLS = INNER | {"sample": ("cerebrospinal fluid",)}
+INNER = ("ventricles", "deep gray matter", "brainstem", "cerebellum")
 # Two equally likely classes give 1 bit, as at every boundary.
 THRESHOLD = 1.2
 # Height or width of what planes show around a place, as a share of the foreground's.
@@ -110,8 +105,8 @@ def in_3d(name: str, viewer: Any, widget: Any) -> None:
     """Surfaces, glow and cut-away."""
     for scene, chosen, what in (
         ("Surface", (), "surface"),
-        ("Surface", INNER[name], "surface_classes"),
-        ("Glow", HULLS[name], "glow"),
+        ("Surface", INNER, "surface_classes"),
+        ("Glow", INNER, "glow"),
         ("Cut-away", (), "cutaway"),
     ):
         choose(widget, chosen)
@@ -129,7 +124,7 @@ def tabs(name: str, viewer: Any, widget: Any) -> None:
     """Each tab that has plots or controls."""
     for title, height, chosen in (
         ("Slices", TALL, ()),
-        ("Numbers", WINDOW[1], INNER[name][-1:]),
+        ("Numbers", WINDOW[1], INNER[-1:]),
         ("Display", TALL, ()),
     ):
         viewer.window.resize(WINDOW[0], height)

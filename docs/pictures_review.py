@@ -23,6 +23,7 @@ from PIL import Image
 
 from napari_uncertainty.plugin.review.saving import report_steps
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.viewer.four_views import FourViews
 from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.steps import run
 
@@ -49,11 +50,17 @@ def picture_review(name: str, volumes: Iterable[Volume]) -> None:
     widened(widget, DOCK_WIDTH)
     wait_until(lambda: widget.desk.opened is not None)
     for verdict in ("fine", "needs expert"):
-        widget.step(1)
         widget.judge(verdict)
+        widget.step(1)
     widget.desk.annotate(2, "vessel or gray matter?")
-    widget.step(1)
     save(f"{name}_review", settled(viewer).screenshot(canvas_only=False, flash=False))
+    views = FourViews.of(viewer)
+    assert views is not None
+    views.enter()
+    wait_until(lambda: views.ready)
+    shot = settled(viewer).screenshot(canvas_only=False, flash=False)
+    save(f"{name}_four_views", shot)
+    views.leave()
     picture_report(name, viewer, widget)
     viewer.close()
 
