@@ -12,6 +12,7 @@ from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap
 from napari_uncertainty.plugin.colors import label_colormap
 from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.viewer.class_edges import class_edges
 from napari_uncertainty.plugin.viewer.class_legend import (
     MOST_NAMED,
     cut_in_the_middle,
@@ -23,7 +24,6 @@ from napari_uncertainty.plugin.viewer.outlines import (
     HIDE_CLASSES_KEY,
     HIDE_MAPS_KEY,
     NAME,
-    class_edges,
     outline_classes,
 )
 from phantoms import asymmetric, softmax_of

@@ -21,8 +21,9 @@ from ..layers import METADATA_KEY
 from ..selection import MODULATED, role_of
 from ..sources import ORIGINAL
 from ..transform import TRANSFORM
+from ..viewer.class_edges import slice_of
 from ..viewer.lifetime import Listening, weakly
-from ..viewer.outlines import outline_classes, slice_of
+from ..viewer.outlines import outline_classes
 from ..work import Job, cancel_all
 from .changes import Changes, selection_kept
 from .subject import Findings, Subject
