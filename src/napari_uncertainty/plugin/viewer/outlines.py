@@ -28,7 +28,6 @@ from .class_edges import Slice, slice_of
 from .class_legend import ClassLegend
 from .lifetime import Listening, weakly
 
-
 #: Name of the layer that holds the lines, and its role: it is no segmentation.
 NAME, ROLE = "class outlines", "outline"
 
