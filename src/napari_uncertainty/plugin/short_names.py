@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt
@@ -32,6 +32,13 @@ class ShortNames:
         self.names = tuple(dict.fromkeys(names))
         self._made: dict[tuple[str, int, int], str] = {}
 
+    def within(self, name: str, letters: int) -> str:
+        """Return a name of so many letters at most."""
+        key = name, letters, 0
+        if key not in self._made:
+            self._made[key] = self._cut(name, letters, len)
+        return self._made[key]
+
     def fit(self, name: str, width: int, metrics: QFontMetrics) -> str:
         """Return a name as it fits, with an ellipsis where something is left out.
 
@@ -46,25 +53,26 @@ class ShortNames:
         """
         key = name, width, metrics.height()
         if key not in self._made:
-            self._made[key] = self._cut(name, width, metrics)
+            self._made[key] = self._cut(name, width, metrics.horizontalAdvance)
         return self._made[key]
 
-    def _cut(self, name: str, width: int, metrics: QFontMetrics) -> str:
-        if metrics.horizontalAdvance(name) <= width:
+    def _cut(self, name: str, width: int, measure: Callable[[str], int]) -> str:
+        if measure(name) <= width:
             return name
-        most = 0
+        most, longest = 0, ELLIPSIS
         for kept in range(len(name) - 1, 1, -1):
             # As much from the start as from the end, if possible.
             for head in sorted(range(1, kept), key=lambda n: abs(2 * n - kept)):
                 start, end = name[:head], name[len(name) - kept + head :]
-                if metrics.horizontalAdvance(start + ELLIPSIS + end) > width:
+                if measure(start + ELLIPSIS + end) > width:
                     continue
-                most = most or kept
+                if not most:
+                    most, longest = kept, start + ELLIPSIS + end
                 if not self._others(name, start, end):
                     return start + ELLIPSIS + end
             if kept < _LEAST * most:
                 break
-        return str(metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, width))
+        return longest
 
     def _others(self, name: str, start: str, end: str) -> bool:
         """Tell whether another name begins and ends the same way."""
@@ -94,4 +102,5 @@ def room(option: QStyleOptionViewItem) -> int:
     widget: Any = option.widget
     margin = widget.style().pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin) + 1
     icon = 0 if option.icon.isNull() else option.decorationSize.width() + 2 * margin
-    return int(option.rect.width()) - icon - 2 * margin
+    left: int = option.rect.width() - icon - 2 * margin
+    return left

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..layers import METADATA_KEY
-from ..viewer.class_legend import cut_in_the_middle
+from ..short_names import ShortNames
 from .changes import selection_kept
 
 Array = np.ndarray[Any, Any]
@@ -57,13 +57,14 @@ class SurfaceNames:
         self._named = names
         around = np.concatenate([vertices for _, vertices in named]).mean(axis=0)
         places = [_outermost(vertices, around) for _, vertices in named]
+        short = ShortNames(names)
         with selection_kept(self._viewer):
             self._layer = self._viewer.add_points(
                 np.array(places) / step,
                 name=NAMES,
                 features={
                     "name": list(names),
-                    "shown": [cut_in_the_middle(name, _LETTERS) for name in names],
+                    "shown": [short.within(name, _LETTERS) for name in names],
                 },
                 text={
                     "string": "{shown}",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from weakref import ref
 
 import numpy as np
 from napari.components.overlays import TextOverlay
 
+from ..short_names import ShortNames
 from .lifetime import Listening
 
 #: So many classes are named at most; of others only the number.
@@ -86,21 +88,18 @@ def _fitting(lines: list[Line], height: float, width: float) -> list[Line]:
     """Return lines that leave most of a view of this size to the picture."""
     most = int(np.clip(_DOWN * height / _LINE, _FEWEST_LINES, MOST_NAMED))
     letters = max(int(_ACROSS * width / _LETTER), _FEWEST_LETTERS)
-    fitting = [
-        (f"━ {cut_in_the_middle(name, letters)}", color) for name, color in lines
-    ]
+    short = _short(tuple(name for name, _ in lines))
+    fitting = [(f"━ {short.within(name, letters)}", color) for name, color in lines]
     if len(fitting) > most:
         more = len(fitting) - most + 1
         fitting = [*fitting[: most - 1], (f"and {more} more", _WHITE)]
     return fitting
 
 
-def cut_in_the_middle(text: str, letters: int) -> str:
-    """Return a text of so many letters at most; names differ most at their ends."""
-    if len(text) <= letters:
-        return text
-    begin = letters // 2
-    return f"{text[:begin]}…{text[len(text) - letters + begin + 1 :]}"
+@lru_cache(maxsize=64)
+def _short(names: tuple[str, ...]) -> ShortNames:
+    """Return what cuts these names; slices come again."""
+    return ShortNames(names)
 
 
 def _key(number: int) -> str:
