@@ -159,7 +159,8 @@ class ComputeWidget(Docked):
             labels=False,
         )
         self._form.native.layout().setSpacing(SPACING)
-        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        style: Any = self.style()
+        bar = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
         self._form.min_width = MIN_WIDTH
         self.setMinimumWidth(MIN_WIDTH + bar)
         layout = QVBoxLayout(self)
