@@ -100,7 +100,7 @@ class NameCells(QStyledItemDelegate):
 def room(option: QStyleOptionViewItem) -> int:
     """Return the pixels that the text of a cell has, beside its icon."""
     widget: Any = option.widget
-    margin = widget.style().pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin) + 1
+    edge = QStyle.PixelMetric.PM_FocusFrameHMargin
+    margin = int(widget.style().pixelMetric(edge)) + 1
     icon = 0 if option.icon.isNull() else option.decorationSize.width() + 2 * margin
-    left: int = option.rect.width() - icon - 2 * margin
-    return left
+    return int(option.rect.width() - icon - 2 * margin)

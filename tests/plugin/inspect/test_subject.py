@@ -1,5 +1,7 @@
 """Places, names and colours of a map, and what can be inspected at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -173,3 +175,27 @@ def test_probabilities_shown_as_colours(viewer, rng):
     shown, _ = compute(viewer, viewer.add_image(p, rgb=True, scale=(2, 3)))
     subject = Subject.of(viewer, shown, None)
     np.testing.assert_array_equal(subject.place((3, 4)), (6, 12))
+
+
+@pytest.mark.parametrize(
+    ("class_names", "names", "expected"),
+    [
+        ({}, {}, ["background", "label 1", "label 2"]),
+        (dict(enumerate(NAMES)), {}, ["background", "left", "right"]),
+        ({}, {1: "gray", 2: "white"}, ["background", "gray", "white"]),
+        ({1: "class 1", 2: "own"}, {1: "gray"}, ["background", "gray", "own"]),
+        # Numbers of an atlas are no classes.
+        ({}, {17: "hippocampus", 1: "x"}, ["background", "label 1", "label 2"]),
+    ],
+)
+def test_a_class_of_the_network_has_the_name_of_its_label(
+    case, class_names, names, expected
+):
+    subject = replace(
+        Subject.of(case.viewer, case.map, case.segmentation),
+        names=names,
+        class_names=class_names,
+    )
+    assert [subject.name_of_class(index, 4) for index in range(3)] == expected
+    for label, name in names.items():
+        assert subject.name_of(label) == name

@@ -52,8 +52,7 @@ class NumbersTab(QWidget):
             ("foreground", "foreground", _FOREGROUND),
         ]
         wanted += [
-            (subject.names.get(label, f"label {label}"), label, color)
-            for label, color in chosen.items()
+            (subject.name_of(label), label, color) for label, color in chosen.items()
         ]
         span = (0.0, subject.highest)
         curves = []

@@ -50,7 +50,7 @@ class ProbePanel(QWidget):
         self.bars.set_bars(
             [
                 Bar(
-                    subject.class_names.get(int(index), f"class {index}"),
+                    subject.name_of_class(int(index), len(order)),
                     float(reading.probabilities[index]),
                     colors.get(int(index), _GRAY),
                 )
@@ -66,7 +66,7 @@ def _words(reading: Reading, subject: Subject) -> str:
         # -0.04 is no -0.0.
         right, anterior, superior = np.round(reading.ras, 1) + 0.0
         where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · {voxel}"
-    name = subject.names.get(reading.label, f"label {reading.label}")
+    name = subject.name_of(reading.label)
     if np.isnan(reading.value):
         return f"{where}\nno data"
     value = f"{subject.measure.title} {reading.value:.3f} {subject.unit}".rstrip()

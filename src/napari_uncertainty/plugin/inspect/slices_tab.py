@@ -68,7 +68,7 @@ class SlicesTab(QWidget):
         subject, findings = self._subject, self._findings
         if subject is None or findings is None:
             return
-        names = [subject.names.get(la, f"label {la}") for la in self._which]
+        names = [subject.name_of(label) for label in self._which]
         self.of.setText(f"Of {', '.join(names) or 'all voxels'}")
         self.profiles.set_unit(subject.unit)
         self._axes = list(range(3 - len(findings.regions.shape), 3))

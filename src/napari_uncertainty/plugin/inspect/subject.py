@@ -16,6 +16,7 @@ from ...grid import Grid
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...measures import ALL_MEASURES, Base, Measure, largest_value, units_per_bit
 from ...regions import Regions, iter_regions
+from ...regions.table import unnamed
 from ...steps import part
 from ..colors import label_colormap
 from ..layers import NO_DATA, PREDICTION, layer_info, to_ras
@@ -137,6 +138,22 @@ class Subject:
         """Outcomes that the map is about; maps of older versions have classes only."""
         info = layer_info(self.layer)
         return int(info.get("n_states", info["n_classes"]))
+
+    def name_of(self, label: int) -> str:
+        """Return the name of a label, the same in every table, plot and list."""
+        return self.names.get(label) or unnamed(label)
+
+    def name_of_class(self, index: int, n_classes: int) -> str:
+        """Return the name of a class of the network.
+
+        Where the network has none, it is that of the label, if labels are classes.
+        """
+        own = self.class_names.get(index)
+        if own and own != f"class {index}":
+            return own
+        if all(0 <= label < n_classes for label in self.names):
+            return self.name_of(index)
+        return own or unnamed(index)
 
     def named_for(self, labels: Iterable[int]) -> Subject:
         """The same without the names of classes where these labels are no classes."""

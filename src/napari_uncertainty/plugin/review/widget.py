@@ -235,8 +235,8 @@ class ReviewWidget(Docked):
         if opened is not None and subject is not None:
             self.progress.setVisible(False)
             self.message.setText(opened.sentence)
-            names = {label: subject.names.get(label, f"label {label}")
-                     for label in sorted({*opened.there, *subject.names})}  # fmt: skip
+            labels = sorted({*opened.there, *subject.names})
+            names = {label: subject.name_of(label) for label in labels}
             self.options.offer_classes(names)
             self._classes_of = subject.layer, subject.segmentation
         self._show_stops()
