@@ -48,7 +48,7 @@ def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path 
             napari.run()
         return None
     if layer is not None:
-        imsave(str(screenshot), poster(viewer, _wait_while))
+        imsave(str(screenshot), poster(viewer, _wait_unless_closed))
     viewer.close()
     if layer is None:
         raise InputError("Nothing was computed, so there is no picture.")
@@ -106,14 +106,19 @@ def _has_window() -> bool:
 
 
 def _wait_while(busy: Callable[[], bool]) -> None:
-    """Let the window work until it is done, or closed."""
+    """Let the window work until it is done."""
     loop, timer = QEventLoop(), QTimer()
 
     def look() -> None:
-        if not busy() or not _has_window():
+        if not busy():
             loop.quit()
 
     timer.timeout.connect(look)
     timer.start(20)
-    if busy() and _has_window():
+    if busy():
         loop.exec()
+
+
+def _wait_unless_closed(busy: Callable[[], bool]) -> None:
+    """Let the window work until it is done, or closed by somebody."""
+    _wait_while(lambda: busy() and _has_window())
