@@ -7,9 +7,7 @@ from qtpy.QtWidgets import QPushButton
 
 
 def button(widget, text):
-    [found] = [
-        one for one in widget.findChildren(QPushButton) if one.text() == text
-    ]
+    [found] = [one for one in widget.findChildren(QPushButton) if one.text() == text]
     return found
 
 
