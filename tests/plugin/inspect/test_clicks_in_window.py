@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLabel
 
 from generated import OBLIQUE
 from inspecting import add_case, show_scene, wait_until_found
+from napari_uncertainty.hotspots import Hotspot
+from napari_uncertainty.plugin.review.points import HotspotPoints
+from napari_uncertainty.review.stop import Stop
 from reviewing import redirect
 
 SHAPE = (20, 21, 22)
@@ -110,8 +113,6 @@ def test_a_click_goes_to_a_place_and_a_drag_turns(qtbot, viewer, case, inspect, 
 
 
 def told_by(panel):
-    from qtpy.QtWidgets import QLabel
-
     return " ".join(one.text() for one in panel.findChildren(QLabel))
 
 
@@ -129,3 +130,40 @@ def test_a_click_on_a_mark_goes_to_its_hotspot(qtbot, viewer, case, inspect):
     click(viewer, pixel_of(viewer, places[nearest]))
     assert review.table.current == stops[nearest].rank
     np.testing.assert_allclose(viewer.dims.point[-3:], places[nearest], atol=0.6)
+
+
+def test_a_surface_hides_the_mark_behind_it_and_not_that_before_it(
+    qtbot, viewer, case, inspect
+):
+    show_scene(qtbot, inspect, "Surface")
+    subject = inspect.following.subject
+    vertices = nearest_vertex(viewer, inspect)
+    camera = viewer.scene.camera
+    # One in the middle of the image, and one of a corner between it and the eye.
+    inside = tuple(n // 2 for n in SHAPE)
+    corners = [(i, j, k) for i in (0, 19) for j in (0, 20) for k in (0, 21)]
+    depth = [subject.place(one) @ camera.view_direction for one in corners]
+    before = corners[int(np.argmin(depth))]
+    assert min(depth) < vertices @ camera.view_direction
+    stops = [
+        Stop(Hotspot(rank, voxel, None, 1.0, 1, 0.5, None, 0.1, 0.1), "fixed")
+        for rank, voxel in enumerate((inside, before), start=1)
+    ]
+
+    def colors():
+        qtbot.wait(100)
+        picture = viewer.screenshot(canvas_only=True, flash=False, scale=1)
+        found = []
+        for voxel in (inside, before):
+            at = pixel_of(viewer, subject.place(voxel))
+            found.append(picture[at.y(), at.x(), :3].astype(int))
+        return np.array(found)
+
+    without = colors()
+    points = HotspotPoints(viewer)
+    points.show(subject, stops, subject.names, 4.0)
+    inspect.stage.show_scene("Surface")
+    change = np.abs(colors() - without).max(axis=1)
+    assert change[0] < 8
+    assert change[1] > 50
+    points.remove()
