@@ -14,6 +14,8 @@ view of all cases, one of 33 structures among them, in both themes, to be looked
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +79,15 @@ def main() -> None:
     parser.add_argument("--members", action="store_true")
     parser.add_argument("--every-view", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        if arguments.feta is not None:
+            # Reviews are written beside the images.
+            arguments.feta = shutil.copytree(arguments.feta, Path(scratch, "feta"))
+        make(arguments)
+
+
+def make(arguments: argparse.Namespace) -> None:
+    """Make what is asked for."""
     folder = arguments.feta
     if arguments.every_view is not None:
         picture_every_view("sample", mni152_case(), arguments.every_view)
