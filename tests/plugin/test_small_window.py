@@ -1,14 +1,20 @@
 """The docks of a case with many classes of long names, in a small window."""
 
+import numpy as np
 import pytest
-from qtpy.QtWidgets import QLabel, QSpinBox
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QSpinBox
 
 from driving import compute
 from inspecting import wait_until_found
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.short_names import ShortNames
-from reviewing import redirect, write_case
+from reviewing import redirect, wait_for_review, write_case
 
 SIZE = 1280, 720
+SHAPE = (18, 20, 22)
+DOCKS = ("Compute", "Inspect", "Review")
 PARTS = (
     "cerebral-white-matter", "cerebral-cortex", "lateral-ventricle",
     "inferior-lateral-ventricle", "cerebellum-white-matter", "cerebellum-cortex",
@@ -98,3 +104,73 @@ def test_names_are_told_apart_in_the_room_that_the_docks_have(qtbot, viewer):
         shown = {names.fit(name, width, metrics) for name in NAMES}
         assert len(shown) == len(NAMES)
         assert max(map(metrics.horizontalAdvance, shown)) <= width
+
+
+@pytest.fixture
+def crowded(viewer, rng):
+    """A window with 33 classes of long names, and two members."""
+    viewer.window.resize(*SIZE)
+    labels = rng.integers(0, len(NAMES), [n // 2 for n in SHAPE])
+    labels = labels.repeat(2, 0).repeat(2, 1).repeat(2, 2).astype(np.uint8)
+    grid = Grid(SHAPE, np.diag([2.0, 2.0, 2.0, 1.0]))
+    volumes = [
+        Scan(labels.astype(np.float32), grid, name="T1"),
+        LabelMap(labels, grid, dict(enumerate(NAMES)), name="structures"),
+    ]
+    for member in ("fold 0", "fold 1"):
+        p = rng.random((len(NAMES), *SHAPE), np.float32)
+        np.put_along_axis(p, labels[np.newaxis], 5.0, axis=0)
+        p /= p.sum(axis=0)
+        volumes.append(ProbabilityMap(p, NAMES, grid, name=member))
+    for volume in volumes:
+        data, options, kind = to_layer(volume)
+        getattr(viewer, f"add_{kind}")(data, **options)
+    return viewer
+
+
+def open_dock(viewer, name):
+    return viewer.window.add_plugin_dock_widget(
+        "napari-uncertainty", f"{name} uncertainty"
+    )
+
+
+def compute_of_members(qtbot, widget):
+    widget.measure.value = "mutual_information"
+    for row in range(widget.members.list.count()):
+        widget.members.list.item(row).setCheckState(Qt.CheckState.Checked)
+    assert compute(qtbot, widget) is not None
+
+
+def check_window(window):
+    for _ in range(3):
+        QApplication.processEvents()
+    assert window.width() <= SIZE[0]
+    assert window.height() <= SIZE[1]
+
+
+@pytest.mark.parametrize("order", [DOCKS, DOCKS[::-1], DOCKS[1:] + DOCKS[:1]])
+def test_in_any_order_they_share_one_place_of_a_small_screen(qtbot, crowded, order):
+    compute_of_members(qtbot, open_dock(crowded, "Compute")[1])
+    crowded.window.remove_dock_widget("all")
+    docks = []
+    for name in order:
+        dock, widget = open_dock(crowded, name)
+        docks.append(dock)
+        if name == "Compute":
+            compute_of_members(qtbot, widget)
+        elif name == "Inspect":
+            wait_until_found(qtbot, widget)
+        else:
+            wait_for_review(qtbot, widget.desk)
+        check_window(widget.window())
+    window = widget.window()
+    for dock in docks:
+        dock.raise_()
+        check_window(window)
+        together = {dock, *window.tabifiedDockWidgets(dock)}
+        assert together >= set(docks)
+        shown = [one for one in docks if not one.visibleRegion().isEmpty()]
+        assert shown == [dock]
+        for button in dock.findChildren(QPushButton):
+            if button.isVisible() and button.text():
+                assert button.width() >= button.minimumSizeHint().width(), button.text()
