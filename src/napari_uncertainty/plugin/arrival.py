@@ -33,8 +33,10 @@ _NUMBER = re.compile(r" \[\d+\]$")
 # after the layers of another file were added is of the same drop.
 _ONE_DROP = 1.0
 
+PLUGIN = "napari-uncertainty"
+
 #: The dock that computes maps: its command, and its name in napari's menu.
-COMPUTE, COMPUTE_NAME = "napari-uncertainty.compute", "Compute uncertainty"
+COMPUTE, COMPUTE_NAME = f"{PLUGIN}.compute", "Compute uncertainty"
 
 #: What is said where probabilities came, beside the button that opens the dock.
 OFFER = "Class probabilities are open."
@@ -100,6 +102,15 @@ def receive(viewer: Any) -> None:
     frame_unless_moved(viewer)
 
 
+class _Offer(Notification):  # type: ignore[misc]
+    """A notification with a button, beside which napari writes its source."""
+
+    @property
+    def source(self) -> str:
+        """The name of this plugin; else it would be the address of an object."""
+        return PLUGIN
+
+
 def offer_to_compute(viewer: Any) -> None:
     """Offer to open *Compute uncertainty* where probabilities came, and it is closed.
 
@@ -114,7 +125,7 @@ def offer_to_compute(viewer: Any) -> None:
     _offered.add(viewer)
     held = ref(viewer)
     notification_manager.dispatch(
-        Notification(
+        _Offer(
             OFFER,
             NotificationSeverity.INFO,
             # The notification outlives the viewer.

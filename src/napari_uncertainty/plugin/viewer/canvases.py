@@ -114,6 +114,9 @@ class Canvases:
         layout.setStretch(layout.indexOf(window), 0)
         for part in (window, window.widget(0), window.dims):
             part.setMinimumWidth(0)
+        # At once, for whoever shows another view fits it into the canvas as it is.
+        layout.activate()
+        window.refresh()
 
     def view(self, name: str) -> View:
         """One of them, kept from before or made now, which takes a while."""
