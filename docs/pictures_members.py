@@ -33,10 +33,11 @@ def picture_members(name: str, folder: Path) -> None:
     viewer.window.resize(*WINDOW)
     files = ["T1.nii.gz", "fold_0/sub-007.nii.gz"]
     files += [f"fold_{fold}/sub-007.npz" for fold in (0, 1)]
+    # First, or a notification would offer it.
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
     for file in files:
         viewer.open(str(folder / file), plugin=PLUGIN)
     settled(viewer)
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
     maps = [computed(widget, measure) for measure in MEASURES]
     viewer.layers["sub-007"].visible = maps[0].visible = False
     frame_case(viewer)

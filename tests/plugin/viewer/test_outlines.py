@@ -333,13 +333,15 @@ def test_of_very_many_classes_some_are_named_and_the_others_counted(case):
     shape = data[tuple(plane)].shape
     data[tuple(plane)] = np.arange(np.prod(shape)).reshape(shape) % 60
     case.labels.data = data
-    for size, named in (((2000, 900), MOST_NAMED), ((600, 900), 10), ((80, 90), 3)):
+    for size, named in (((2000, 900), MOST_NAMED), ((600, 900), 10), ((80, 290), 3)):
         case.viewer.canvas.size = size
         texts = [line.text for line in case.legend()]
         assert len(texts) == named
         assert texts[-1] == f"and {59 - named + 1} more"
         # So that most of the view is the picture's.
         assert len(texts) * 26 <= max(0.45 * size[0], 3 * 26)
+    case.viewer.canvas.size = (600, 200)
+    assert not case.legend()
 
 
 def test_long_names_are_cut_so_that_they_differ(case):

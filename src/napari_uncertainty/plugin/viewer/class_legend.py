@@ -25,6 +25,9 @@ _FONT_SIZE = 8
 _LINE, _LETTER = 26, 8
 _FEWEST_LINES, _FEWEST_LETTERS = 3, 12
 
+# In a narrower view, such as one of four, there is no room for names.
+_NARROWEST = 280
+
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 
 Line = tuple[str, tuple[float, ...]]
@@ -86,6 +89,8 @@ class ClassLegend:
 
 def _fitting(lines: list[Line], height: float, width: float) -> list[Line]:
     """Return lines that leave most of a view of this size to the picture."""
+    if width < _NARROWEST:
+        return []
     most = int(np.clip(_DOWN * height / _LINE, _FEWEST_LINES, MOST_NAMED))
     letters = max(int(_ACROSS * width / _LETTER), _FEWEST_LETTERS)
     short = _short(tuple(name for name, _ in lines))
