@@ -59,3 +59,34 @@ def test_cancelled_it_tells_nothing(qtbot, rng):
     qtbot.wait(50)
     assert calls == []
     assert meshes.missing([None]) == [None]
+
+
+def test_what_is_made_ahead_is_waited_for_and_not_made_again(qtbot, rng):
+    meshes, calls = meshes_of(rng), []
+    meshes.make_ahead([None])
+    made_of(meshes, [None], calls)
+    assert not meshes._jobs  # nothing but what is made ahead
+    qtbot.waitUntil(lambda: "made" in calls)
+    assert calls == ["end", "made"]
+    whole = meshes[None]
+    made_of(meshes, [None, (1,)], calls)
+    qtbot.waitUntil(lambda: calls.count("made") == 2)
+    assert meshes[None] is whole
+
+
+def test_what_is_made_ahead_goes_on_when_what_waits_for_it_is_cancelled(qtbot, rng):
+    meshes, calls = meshes_of(rng), []
+    meshes.make_ahead([None])
+    made_of(meshes, [None], calls)
+    meshes.cancel()
+    qtbot.waitUntil(lambda: not meshes.missing([None]))
+    assert calls == []
+
+
+def test_with_the_widget_what_is_made_ahead_ends(qtbot, rng):
+    meshes = meshes_of(rng)
+    meshes.make_ahead([None])
+    meshes.stop()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+    qtbot.wait(50)
+    assert meshes.missing([None]) == [None]

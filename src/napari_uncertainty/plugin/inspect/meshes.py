@@ -65,7 +65,10 @@ class Meshes:
     def __init__(self, labels: Array, values: Array) -> None:
         self._labels, self._values = labels, values
         self._made: dict[Enclosed, Shell] = {}
+        # What was asked for, what is made before, and what waits for that.
         self._jobs: list[Job[Any]] = []
+        self._ahead: list[Job[Any]] = []
+        self._waiting: Callable[[], object] | None = None
 
     def __getitem__(self, enclosed: Enclosed) -> Mesh:
         return self._made[enclosed].mesh
@@ -82,32 +85,74 @@ class Meshes:
         self,
         wanted: Sequence[Enclosed],
         *,
-        on_progress: Callable[[float], object] = _nothing,
-        on_end: Callable[[], object] = _nothing,
-        on_made: Callable[[], object] = _nothing,
-        on_refused: Callable[[str], object] = _nothing,
+        on_progress: Callable[[float], object],
+        on_end: Callable[[], object],
+        on_made: Callable[[], object],
+        on_refused: Callable[[str], object],
     ) -> None:
         """Make those that are missing, and call back on the main thread."""
         self.cancel()
 
         def made(shells: dict[Enclosed, Shell] | None) -> None:
-            assert shells is not None  # a cancelled job reports nothing
-            self._made |= shells
+            self._keep(shells)
             on_made()
 
-        self._jobs.append(
-            Job(
-                partial(_iter_shells, self._labels, self._values, self.missing(wanted)),
-                on_progress=on_progress,
-                on_end=on_end,
-                on_result=made,
-                on_refused=on_refused,
-            )
-        )
+        def begin() -> None:
+            missing = self.missing(wanted)
+            if missing:
+                self._jobs.append(
+                    self._job(missing, on_progress, on_end, made, on_refused)
+                )
+            else:
+                on_end()
+                on_made()
+
+        if self._ahead:
+            self._waiting = begin
+        else:
+            begin()
+
+    def make_ahead(self, wanted: Sequence[Enclosed]) -> None:
+        """Make those that are missing before anybody asks for them."""
+
+        def made(shells: dict[Enclosed, Shell] | None) -> None:
+            self._keep(shells)
+            self._go_on()
+
+        missing = self.missing(wanted)
+        job = self._job(missing, _nothing, self._ahead.clear, made, self._go_on)
+        self._ahead.append(job)
 
     def cancel(self) -> None:
-        """Stop what is being made."""
+        """Stop what somebody has asked for."""
+        self._waiting = None
         cancel_all(self._jobs)
+
+    def stop(self) -> None:
+        """Stop all that is being made."""
+        self.cancel()
+        cancel_all(self._ahead)
+
+    def _job(self, missing: Sequence[Enclosed], *callbacks: Any) -> Job[Any]:
+        steps = partial(_iter_shells, self._labels, self._values, missing)
+        on_progress, on_end, on_result, on_refused = callbacks
+        return Job(
+            steps,
+            on_progress=on_progress,
+            on_end=on_end,
+            on_result=on_result,
+            on_refused=on_refused,
+        )
+
+    def _keep(self, shells: dict[Enclosed, Shell] | None) -> None:
+        assert shells is not None  # a cancelled job reports nothing
+        self._made |= shells
+
+    def _go_on(self, *_: object) -> None:
+        """Begin what waited for what was made ahead."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
 
 
 def _iter_shells(

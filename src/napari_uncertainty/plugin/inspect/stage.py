@@ -81,7 +81,7 @@ class Stage:
             self.show_scene(self._preset)
         elif another and self._meshes is not None:
             # The surface that is asked for first, before it is.
-            self._meshes.make([None])
+            self._meshes.make_ahead([None])
         self.modulated.set_subject(subject, findings)
 
     def clear(self) -> None:
@@ -289,6 +289,8 @@ class Stage:
 
     def _drop_meshes(self) -> None:
         self._stop_making()
+        if self._meshes is not None:
+            self._meshes.stop()
         if self._surfaces is not None:
             self._scenes.leave_cut()
             self._surfaces.remove()
@@ -375,4 +377,4 @@ class Stage:
         self._scenes.stop()
         self.modulated.stop()
         if self._meshes is not None:
-            self._meshes.cancel()
+            self._meshes.stop()
