@@ -132,9 +132,11 @@ class SurfaceLayers:
 
     def remove(self) -> None:
         """Take all away."""
-        self._names.remove()
-        for kind in list(self._layers):
-            self._remove(kind)
+        # Together, for napari collects garbage after each layer that it removes.
+        with self._viewer.layers.batched_update():
+            self._names.remove()
+            for kind in list(self._layers):
+                self._remove(kind)
 
     def label_at(self, place: Array) -> int | None:
         """The class of the surface at a place in the world; None without one."""

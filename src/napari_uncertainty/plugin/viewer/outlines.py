@@ -230,7 +230,7 @@ class ClassOutlines:
             self._take_away(hidden=found is not None and not grid)
             return
         if found.layer is not self._outlined:
-            self._take_away()
+            self._take_away(hidden=True)
             self._outline(found.layer)
         labels = slice_of(viewer, found.layer, found.data) if found.visible else None
         if labels is None:
@@ -330,6 +330,7 @@ class ClassOutlines:
         )
         if self._layer is None:
             self._layer = self._taken_back(viewer, found.layer.ndim)
+            self._remove_left()
         layer = self._layer
         if layer is None or not same:
             # A copy, for a person may be painting.
@@ -364,7 +365,8 @@ class ClassOutlines:
                     layer.edge_color = colors
             if abs(width / step - layer.edge_width) > 0.05 * layer.edge_width:
                 layer.edge_width = width / step
-            layer.opacity = opacity
+            if layer.opacity != opacity:  # napari would make a thumbnail anew
+                layer.opacity = opacity
         _raise_above_images(viewer.layers, layer)
 
     def _taken_back(self, viewer: Any, ndim: int) -> Any:

@@ -1,17 +1,20 @@
-"""Four views in a real window: how long one waits for them, and how long it is silent.
+"""Views in a real window: how long one waits for them, and how long it is silent.
 
-``PYTHONPATH=tests python -m benchmarks.four_views [FILE …] [--times N]
-[--picture PNG]``, with a display; half a minute. The files are a scan, labels and
-probabilities; without them a case is generated. Prints a table. *Time* is from the
-click on *Four views* until all four are drawn and framed. *Silent* is the longest time
-between two turns of the event loop meanwhile without that in which a canvas is drawn,
-which is the graphics card's, or here software's; *drawing* is the longest drawing.
+``PYTHONPATH=tests python -m benchmarks.views [FILE …] [--times N] [--picture PNG]
+[--all-classes]``, with a display; half a minute. The files are a scan, labels and
+probabilities; without them a case is generated. Prints a table. *Time* is from a click
+until the view is drawn and framed: *Four views*, and what *Inspect uncertainty* shows
+in 3D, of the whole foreground or with a surface of each class. *Silent* is the longest
+time between two turns of the event loop meanwhile without that in which a canvas is
+drawn, which is the graphics card's, or here software's; *drawing* is the longest
+drawing.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_uncertainty.plugin.opening import open_path
-from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
 from napari_uncertainty.plugin.viewer.four_views import FourViews
 from napari_uncertainty.plugin.viewer.framing import frame_case
 
@@ -29,6 +32,9 @@ from .window import generated, seconds, wait
 
 #: What they may take, in seconds, and the silence, in ms, on two processors.
 TIME, SILENT = 1.5, 300
+
+#: What a surface of each class may take, in seconds, of 118 classes.
+MANY = 5.0
 
 SIZE = 1280, 720
 
@@ -72,10 +78,11 @@ class Turns:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.four_views", description=__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks.views", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--picture", type=Path, metavar="PNG")
+    parser.add_argument("--all-classes", action="store_true")
     arguments = parser.parse_args()
     files = arguments.files
     volumes = [one for file in files for one in open_path(file)] or generated(256)
@@ -88,21 +95,55 @@ def main() -> None:
     assert views is not None
     print("| | time | silent | drawing | |\n| --- | ---: | ---: | ---: | --- |")
     note = f"at most {TIME} s, {SILENT} ms silent"
+
+    def done() -> bool:
+        return views.ready or not views.shown
+
     for number in range(arguments.times):
-        print_row("the first time" if not number else "again", views, views.enter, note)
+        name = "four views" if not number else "four views again"
+        print_row(name, views.enter, done, note)
         if arguments.picture is not None:
             imsave(str(arguments.picture), viewer.screenshot(canvas_only=False))
-        print_row("back to one view", views, views.leave, "")
+        print_row("back to one view", views.leave, done, "")
+    print_scenes(viewer, arguments.times, arguments.all_classes)
     viewer.close()
 
 
-def print_row(name: str, views: Any, action: Any, note: str) -> None:
-    """Do one of both, and wait until the window has drawn what it leads to."""
+def print_scenes(viewer: Any, times: int, all_classes: bool) -> None:
+    """Click what *Inspect uncertainty* has for 3D, and go back each time."""
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
+    wait(lambda: widget.following.findings is not None)
+    wait(lambda: False, 2.0)
+    if all_classes:
+        labels = widget.following.findings.regions.labels
+        widget.classes.select([label for label in labels if label])
+    buttons, waiting = widget.stage.buttons.buttons, widget.stage.waiting
+
+    def click(name: str) -> None:
+        buttons[name].click()
+        if waiting.isVisible() and waiting.go_on.isVisible():
+            waiting.go_on.click()
+
+    def done() -> bool:
+        return not waiting.isVisible()
+
+    note = f"at most {MANY if all_classes else TIME} s"
+    for number in range(times):
+        for name in ("Surface", "Cut-away", "Glow", "3D", "Side by side"):
+            title = name if not number else f"{name} again"
+            print_row(title, partial(click, name), done, note)
+            if name == "Side by side":
+                click(name)
+            print_row("back to 2D", partial(click, "Axial"), done, "")
+
+
+def print_row(name: str, action: Any, done: Any, note: str) -> None:
+    """Do something, and wait until the window has drawn what it leads to."""
     turns = Turns()
 
     def act() -> None:
         action()
-        wait(lambda: views.ready or not views.shown)
+        wait(done)
         QApplication.processEvents()
 
     taken = seconds(act)
