@@ -39,7 +39,7 @@ Wait = Callable[[Callable[[], bool]], None]
 
 
 class Panel(NamedTuple):
-    """One of the pictures.
+    """Picture of a poster, with its title.
 
     Attributes
     ----------

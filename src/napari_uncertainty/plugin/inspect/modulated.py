@@ -48,7 +48,7 @@ TOO_MANY = (
 
 @dataclass(frozen=True, eq=False)
 class Legend:
-    """What the colours of classes mean.
+    """Meaning of the colours of classes.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class ModulationLegend(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """As high as all rows, and the values below them."""
+        """Return a size for all rows, and the values below them."""
         rows = len(self._rows) + bool(self._more) + _LINES_BELOW
         return QSize(1, rows * self._row_height())
 

@@ -28,7 +28,7 @@ _POINTS = ("hotspots", "place")
 
 
 class Scenes:
-    """What a viewer shows in 3D.
+    """Scenes in 3D: surfaces, glow and cuts.
 
     Parameters
     ----------

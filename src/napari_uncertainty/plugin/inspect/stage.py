@@ -119,7 +119,7 @@ class Stage:
         return self._findings.corners(self._subject)
 
     def ring_size(self) -> float:
-        """Of a ring around a place, in the world."""
+        """Return the size of a ring around a place, in the world."""
         corners = self.corners()
         return 10.0 if corners is None else RING * float(np.ptp(corners, axis=0).max())
 

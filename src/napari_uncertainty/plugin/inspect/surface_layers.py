@@ -156,7 +156,7 @@ class SurfaceLayers:
 
     @property
     def _step(self) -> float:
-        """As large as the map's, or the sliders would have steps of 1 mm.
+        """Return the map's step, or the sliders would have steps of 1 mm.
 
         The same along all axes, for napari lights surfaces by their data.
         """

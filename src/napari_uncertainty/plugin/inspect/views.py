@@ -36,7 +36,7 @@ _TIPS = {
 
 
 class ViewButtons(QWidget):
-    """Which view is shown, and the sliders of surfaces and cuts.
+    """Buttons of the views, and the sliders of surfaces and cuts.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class ViewButtons(QWidget):
         layout.addWidget(self.cut_place, 4, 1, 1, 3)
 
     def set_box(self, corners: np.ndarray[Any, Any] | None) -> None:
-        """Where a cut can be: between two opposite corners, in the world (z, y, x)."""
+        """Let cuts be between two opposite corners, in the world (z, y, x)."""
         if np.array_equal(corners, self._corners):  # type: ignore[arg-type]
             return
         self._corners = corners
@@ -127,7 +127,7 @@ class ViewButtons(QWidget):
         self.cut_place.blockSignals(False)
 
     def show_scene(self, name: str) -> None:
-        """Which preset is shown; empty for none."""
+        """Press the button of a preset; of none if empty."""
         self._scene = name
         surfaces, cut = name in ("Surface", "Cut-away"), name == "Cut-away"
         self._opacity_label.setVisible(surfaces)
@@ -148,11 +148,11 @@ class ViewButtons(QWidget):
             self.cut_axis.setItemText(place, title)
 
     def show_side_by_side(self, shown: bool) -> None:
-        """Whether the panels are shown."""
+        """Press the button of the panels, or let it go."""
         self.buttons["Side by side"].setChecked(shown)
 
     def set_available(self, in_3d: bool, panels: bool) -> None:
-        """Which buttons make sense: for a flat image, or without a segmentation."""
+        """Enable what makes sense for a flat image, or without a segmentation."""
         self.name_planes()
         for name in (*PLANES, "3D", *PRESETS):
             self.buttons[name].setEnabled(in_3d)

@@ -30,7 +30,7 @@ BACKGROUND = 0
 
 
 class _View(NamedTuple):
-    """What the zoom was left at, and what changes it without anybody zooming."""
+    """Zoom as it was left, and what changes it without anybody zooming."""
 
     axes: tuple[int, ...]
     canvas: tuple[int, ...]

@@ -24,7 +24,7 @@ _EQUAL = [10_000, 10_000]
 
 
 class View(QtViewer):  # type: ignore[misc]
-    """One more canvas, with a model of its own.
+    """Canvas of a further view, with a model of its own.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class Canvases:
         window.refresh()
 
     def view(self, name: str) -> View:
-        """One of them, kept from before or made now, which takes a while."""
+        """Return a canvas, kept from before or made now, which takes a while."""
         if name not in self._views:
             self._views[name] = view = View(name, self._window)
             self._cells[name].addWidget(view)

@@ -53,7 +53,7 @@ _TIP = (
 
 
 class _Before(NamedTuple):
-    """What the viewer looked like."""
+    """Look of the viewer before."""
 
     order: tuple[int, ...]
     point: tuple[float, ...]

@@ -78,7 +78,7 @@ class _Seen(NamedTuple):
 
 
 class In3D:
-    """How one viewer goes to 3D and back, by napari's own button too.
+    """Way of one viewer to 3D and back, by napari's own button too.
 
     While there is a map, 3D begins with a cut: scan, labels and map on a plane that
     faces the camera. A dock that shows something else takes the cut away, and leaves

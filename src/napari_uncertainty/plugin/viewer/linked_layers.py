@@ -171,7 +171,7 @@ class LinkedLayers:
 
 
 class _Link:
-    """One layer and its copy.
+    """Pair of a layer and its copy.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _FILLED, _FILLED_IN_3D = 0.92, 0.95
 
 
 class Pane(NamedTuple):
-    """One of the four: its name, what it shows, where, and its crosshair."""
+    """View among the four: its name, what it shows, where, and its crosshair."""
 
     name: str
     viewer: Any
