@@ -8,6 +8,7 @@ of the button that opens it; napari's own question for a reader counts with its 
 """
 
 import pytest
+from qtpy import PYSIDE6
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
@@ -97,7 +98,9 @@ class Hand:
         data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         at, copy = target.rect().center(), Qt.DropAction.CopyAction
         QTimer.singleShot(0, self._keep_reader)
-        entering = QDragEnterEvent(QPoint(at), copy, data, LEFT, PLAIN)
+        # PySide6 wants another type than PyQt6.
+        point = QPointF(at) if PYSIDE6 else QPoint(at)
+        entering = QDragEnterEvent(point, copy, data, LEFT, PLAIN)
         QApplication.sendEvent(target, entering)
         assert entering.isAccepted()
         dropped = QDropEvent(QPointF(at), copy, data, LEFT, PLAIN)

@@ -12,7 +12,7 @@ from ...hotspots import Hotspot
 from ..inspect.changes import Changes
 from ..inspect.planes import PLANES, go_to, on_steps, plane_of, show_plane
 from ..inspect.subject import Subject, names_of
-from ..viewer.lifetime import Listening
+from ..viewer.lifetime import Listening, weakly
 from .mark import Mark, world_per_mm
 
 Array = np.ndarray[Any, Any]
@@ -178,7 +178,7 @@ class Visit:
 
     def _note_zoom_soon(self, *_: Any) -> None:
         # Whoever shows other axes may set the zoom afterwards.
-        QTimer.singleShot(0, self._note_zoom)
+        QTimer.singleShot(0, weakly(self._note_zoom))
 
     def _note_zoom(self) -> None:
         """Note whether somebody has zoomed since the last time."""

@@ -31,7 +31,7 @@ from ..layers import layer_info
 from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
 from .in_3d import UP, VIEW_DIRECTION
-from .lifetime import Listening
+from .lifetime import Listening, weakly
 from .linked_layers import LinkedLayers
 from .outlines import ClassOutlines
 from .panes import SOLID, Panes
@@ -308,7 +308,7 @@ class FourViews(QObject):
 
     def _look_soon(self, *_: Any) -> None:
         # Whoever shows another view is not done with it yet.
-        QTimer.singleShot(0, self._look)
+        QTimer.singleShot(0, weakly(self._look))
 
     def _look(self) -> None:
         """Leave where somebody chose another view, or nothing is left to show."""
@@ -367,7 +367,7 @@ class FourViewsButton(QPushButton):
         """Notice that the dock was closed: napari takes what is in it out of it."""
         super().hideEvent(event)
         self._listening.stop()
-        QTimer.singleShot(0, self._look)
+        QTimer.singleShot(0, weakly(self._look))
 
     def _offer(self, *_: Any) -> None:
         volume = has_volume(self._viewer)

@@ -16,7 +16,7 @@ from napari.layers import Image, Labels, Points, Surface, Vectors
 from qtpy.QtCore import QTimer
 
 from ..layers import layer_info
-from .lifetime import Listening
+from .lifetime import Listening, weakly
 
 Array = np.ndarray[Any, Any]
 
@@ -288,7 +288,7 @@ class _Link:
     def _stroke_ended(self, *_: Any) -> None:
         """Let the layer itself undo a stroke, once napari has written all of it."""
         self._strokes += 1
-        QTimer.singleShot(0, self._hand_over)
+        QTimer.singleShot(0, weakly(self._hand_over))
 
     def _hand_over(self) -> None:
         if not self._strokes or not self._painted:
