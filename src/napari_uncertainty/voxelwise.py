@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .errors import UncertaintyWarning
 from .fold import UncertaintyMaps, fold_lazily, iter_fold
 from .measures import Base
 from .probabilities import ProbabilityMap
@@ -73,9 +74,10 @@ def entropy(
 
     Warns
     -----
-    UserWarning
+    UncertaintyWarning
         If sums differ from 1 by more than rounding explains, if the values do not look
-        like the kind that was named, or if the kind was found and is not clear.
+        like the kind that was named, if the kind was found and is not clear, or if
+        labels in the file that the place comes from do not agree.
 
     Notes
     -----
@@ -160,12 +162,26 @@ def _fold(
         lazy = fold_lazily(probabilities, measures, **options)
         if lazy is not None:
             return lazy
+    beside = None
+    if isinstance(probabilities, ProbabilityMap) and probabilities.geometry_source:
+        from .trust import iter_beside, labels_beside
+
+        beside = labels_beside(probabilities)
+        options["predict"] = options.get("predict", True) or beside is not None
     steps = iter_fold(probabilities, measures, threads=threads, **options)
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
-    if maps.messages:
-        warnings.warn(" ".join(maps.messages), UserWarning, stacklevel=3)
+    messages = list(maps.messages)
+    if beside is not None:
+        comparing = iter_beside(
+            maps.prediction, maps.n_classes, probabilities.grid, beside
+        )
+        compared = run(comparing)
+        assert compared is not None  # nothing cancels it
+        messages += [one.sentence for one in compared.checks if one.level != "green"]
+    if messages:
+        warnings.warn(" ".join(messages), UncertaintyWarning, stacklevel=3)
     return maps
 
 
@@ -214,7 +230,7 @@ def ensemble_uncertainty(
 
     Warns
     -----
-    UserWarning
+    UncertaintyWarning
         If members do not look like the kind that was named, or not all of them cover
         all voxels.
 
@@ -252,5 +268,5 @@ def ensemble_uncertainty(
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
     if maps.messages:
-        warnings.warn(" ".join(maps.messages), UserWarning, stacklevel=2)
+        warnings.warn(" ".join(maps.messages), UncertaintyWarning, stacklevel=2)
     return maps

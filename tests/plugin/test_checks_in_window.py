@@ -57,6 +57,18 @@ def listed(widget):
     return shown.toPlainText().replace("\xa0", " ").splitlines()
 
 
+def test_the_segmentation_that_gives_the_place_is_compared_unasked(
+    qtbot, model, tmp_path, open_alone
+):
+    write(tmp_path, lambda values: values[:, ::-1])
+    opened(model, tmp_path, ["case.npz"])
+    widget = open_alone()
+    compute(qtbot, widget)
+    lines = listed(widget)
+    assert any("do not belong together" in line for line in lines)
+    assert any("agrees far better" in line and "100 %" in line for line in lines)
+
+
 def test_all_is_well_and_the_pointer_is_told(qtbot, model, tmp_path, told):
     write(tmp_path)
     opened(model, tmp_path)

@@ -119,6 +119,27 @@ def open_segmentation(path: Path) -> LabelMap:
     )
 
 
+def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
+    """Labels in the file that probabilities take their place from.
+
+    Returns
+    -------
+    LabelMap or None
+        None where the place comes from no other file, or that holds no labels or
+        cannot be read any more.
+    """
+    path = probabilities.geometry_source
+    if path is None:
+        return None
+    try:
+        if len(squeezed_shape(load(path).shape)) > 3:
+            return None
+        volume = open_nifti(path)
+    except InputError:
+        return None  # the place could be read, and nothing more was asked of the file
+    return volume if isinstance(volume, LabelMap) else None
+
+
 def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     """Open an image that holds probabilities, by its header alone.
 

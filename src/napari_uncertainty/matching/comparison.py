@@ -20,7 +20,7 @@ from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
 from .agreement import Comparison, as_classes
-from .orientation import Candidate, Search, iter_search
+from .orientation import DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
 
@@ -42,6 +42,8 @@ class Segmentation:
     claimed : Placement, "voxel on voxel" or None
         How the prediction lies in it where no grids tell: by default voxel on voxel,
         if the shapes are equal; None where it is unknown.
+    of_the_case : bool
+        Whether it is sure that these are labels of the same case.
     """
 
     labels: Array
@@ -49,6 +51,7 @@ class Segmentation:
     name: str = "segmentation"
     anatomical: bool = True
     claimed: Placement | Literal["voxel on voxel"] | None = "voxel on voxel"
+    of_the_case: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,13 @@ class Compared:
     onto: Segmentation
     resampled: bool = False
 
+    @property
+    def confirms_or_denies(self) -> bool:
+        """Whether the two agree enough, in some placement, to be of the same image."""
+        if self.search is not None:
+            return self.search.best is not None and self.search.best.belongs
+        return all(one.level != "red" for one in self.checks)
+
 
 def iter_compare(
     prediction: Array,
@@ -84,6 +94,8 @@ def iter_compare(
     grid: Grid | None,
     segmentation: Segmentation,
     cancel: threading.Event | None = None,
+    *,
+    thorough: bool = True,
 ) -> Generator[float, None, Compared | None]:
     """Compare step by step; yields the share done, returns None if cancelled.
 
@@ -100,6 +112,8 @@ def iter_compare(
         What to compare with.
     cancel : threading.Event or None
         Set it to stop.
+    thorough : bool
+        Look for other placements, too, where none can be decisively better.
     """
     segmentation, refused = _in_classes(segmentation, n_classes)
     placement, onto = _claimed(prediction.shape, grid, segmentation), segmentation
@@ -123,6 +137,10 @@ def iter_compare(
     comparison = Comparison.of(prediction, onto.labels)
     if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
         return _without_search(comparison, placement, foreground, onto)
+    if not thorough and placement is not None:
+        agreement = comparison.agreement(placement)
+        if agreement.foreground > 1 - DECISIVE_MARGIN:
+            return _without_search(comparison, placement, foreground, onto)
     search = yield from part(
         iter_search(comparison, placement, cancel),
         *((0.4, 0.7) if elsewhere else (0, 1)),
@@ -239,7 +257,7 @@ def _without_search(
     foreground: Any,
     onto: Segmentation,
 ) -> Compared:
-    """With further axes, such as time, nothing is turned."""
+    """Where nothing is turned: with further axes, such as time, or for no need."""
     found = None
     if placement is not None:
         found = Candidate(placement, comparison.agreement(placement))
