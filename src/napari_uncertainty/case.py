@@ -118,8 +118,11 @@ def iter_case(
     maps = yield from part(fold, 0, FOLD_SHARE if segmentation or beside else 1)
     if maps is None:
         return None
+    tissues_of = ""
+    if isinstance(probabilities, ProbabilityMap):
+        tissues_of = probabilities.tissues_of
     classes = _class_first(probabilities, class_axis)
-    case = Case(classes, name, grid, segmentation, scan, placed, beside)
+    case = Case(classes, name, grid, segmentation, scan, placed, beside, tissues_of)
     trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
     if trust is None:
         return None

@@ -10,7 +10,12 @@ from typing import Any
 from .checks import Check
 from .checks.confidence import check_confidence, check_members
 from .checks.place import check_grid, check_header, check_lent_place
-from .checks.values import check_kind, check_no_data, check_precision
+from .checks.values import (
+    check_background,
+    check_kind,
+    check_no_data,
+    check_precision,
+)
 from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
@@ -39,6 +44,8 @@ class Case:
         Name of the scan, and where it lies.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
+    tissues_of : str
+        As of :class:`.ProbabilityMap`.
     beside : Segmentation or None
         Labels of the file that the place comes from. Where nothing else is given to
         compare with, they have to agree; they do not say what is foreground.
@@ -51,6 +58,7 @@ class Case:
     scan: tuple[str, Grid | None] | None = None
     placed: str = ""
     beside: Segmentation | None = None
+    tissues_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +100,8 @@ def iter_trust(
         check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
         check_precision(case.values, maps),
     ]
+    if case.tissues_of:
+        checks.append(check_background(maps, case.tissues_of))
     if LEAST_CONFIDENCE.name in maps:
         checks.append(check_confidence(maps))
     if case.placed and case.segmentation is None:

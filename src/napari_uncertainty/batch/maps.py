@@ -71,6 +71,7 @@ def iter_maps(
         predictions.grid,
         None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
         beside=predictions.beside if labels is None else None,
+        tissues_of=predictions.first.tissues_of,
     )
     if task.place and labels is None and case.beside is None:
         raise InputError(
