@@ -7,6 +7,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from .checks import Check
 from .checks.confidence import check_confidence, check_members
 from .checks.place import check_grid, check_header, check_lent_place
@@ -20,7 +22,7 @@ from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
 from .io.nifti import labels_of_place, stem
-from .matching.comparison import Compared, Segmentation, iter_compare
+from .matching.comparison import Compared, Segmentation, explained, iter_compare
 from .matching.orientation import Search
 from .measures import LEAST_CONFIDENCE
 from .probabilities import ProbabilityMap
@@ -115,6 +117,7 @@ def iter_trust(
         )
         if compared is None:
             return None
+        compared = explained(compared, maps.prediction, foreground_of(maps))
         checks += [
             *compared.checks,
             check_grid(name, "segmentation", case.grid, grid),
@@ -128,6 +131,7 @@ def iter_trust(
             case.grid,
             case.beside,
             cancel,
+            foreground=foreground_of(maps),
         )
         if beside is None:
             return None
@@ -139,6 +143,14 @@ def iter_trust(
     for name, grid in headers:
         checks += [one for one in check_header(name, grid) if one not in checks]
     return Trust(tuple(checks), compared, beside)
+
+
+def foreground_of(maps: UncertaintyMaps) -> Any:
+    """Probability of the foreground, where that is a single class; else None."""
+    if maps.n_classes != 2 or LEAST_CONFIDENCE.name not in maps:
+        return None
+    doubt = np.asarray(maps[LEAST_CONFIDENCE.name])
+    return np.where(np.asarray(maps.prediction) != 0, 1 - doubt, doubt)
 
 
 def labels_beside(probabilities: ProbabilityMap) -> Segmentation | None:
@@ -165,6 +177,8 @@ def iter_beside(
     grid: Grid | None,
     labels: Segmentation,
     cancel: threading.Event | None = None,
+    *,
+    foreground: Any = None,
 ) -> Generator[float, None, Compared | None]:
     """Compare with the file that a place comes from; yields the share done.
 
@@ -174,6 +188,8 @@ def iter_beside(
         As of :func:`.iter_compare`.
     labels : Segmentation
         What that file holds.
+    foreground : ndarray or None
+        As of :func:`.explained`.
 
     Returns
     -------
@@ -184,7 +200,10 @@ def iter_beside(
     compared = yield from iter_compare(
         prediction, n_classes, grid, labels, cancel, thorough=False
     )
-    if compared is None or compared.confirms_or_denies:
+    if compared is None:
+        return None
+    compared = explained(compared, prediction, foreground)
+    if compared.confirms_or_denies:
         return compared
     if labels.of_the_case and compared.search is not None:
         return compared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from .errors import UncertaintyWarning
 from .fold import UncertaintyMaps, fold_lazily, iter_fold
-from .measures import Base
+from .measures import LEAST_CONFIDENCE, Base
 from .probabilities import ProbabilityMap
 from .steps import run
 
@@ -164,19 +165,27 @@ def _fold(
             return lazy
     beside = None
     if isinstance(probabilities, ProbabilityMap) and probabilities.geometry_source:
-        from .trust import iter_beside, labels_beside
+        from .trust import foreground_of, iter_beside, labels_beside
 
         beside = labels_beside(probabilities)
         options["predict"] = options.get("predict", True) or beside is not None
-    steps = iter_fold(probabilities, measures, threads=threads, **options)
+    folded = tuple(measures)
+    if beside is not None:  # at which threshold labels were cut can then be told
+        folded = tuple(dict.fromkeys((*measures, LEAST_CONFIDENCE.name)))
+    steps = iter_fold(probabilities, folded, threads=threads, **options)
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
     messages = list(maps.messages)
     if beside is not None:
         comparing = iter_beside(
-            maps.prediction, maps.n_classes, probabilities.grid, beside
+            maps.prediction,
+            maps.n_classes,
+            probabilities.grid,
+            beside,
+            foreground=foreground_of(maps),
         )
+        maps = replace(maps, maps={name: maps[name] for name in measures})
         compared = run(comparing)
         assert compared is not None  # nothing cancels it
         messages += [one.sentence for one in compared.checks if one.level != "green"]

@@ -241,7 +241,11 @@ def test_the_segmentation_says_what_is_foreground(case):
     fewer = np.where(case.labels == 3, 0, case.labels)
     case.write_labels(fewer)
     row = case.run()
-    assert row.agreement == pytest.approx(jaccard(case.labels, fewer), abs=1e-12)
+    # Of what both have; what the segmentation lacks is told besides.
+    assert row.agreement == 1
+    assert case.check("agreement")["lacking_classes"] == [3]
+    lacking = 1 - jaccard(case.labels, fewer)
+    assert case.check("agreement")["lacking"] == pytest.approx(lacking, abs=1e-12)
     inside = entropy_of(case.values)[fewer != 0]
     assert case.told["statistics"]["foreground_voxels"] == np.count_nonzero(fewer)
     assert row.foreground_mean == pytest.approx(inside.mean(), rel=1e-5)

@@ -81,8 +81,9 @@ def test_the_first_of_some_tissues_is_foreground(qtbot, model, tmp_path, open_al
     widget = open_alone()
     compute(qtbot, widget)
     assert any("No class is the background (FSL FAST)" in one for one in listed(widget))
-    info = model.layers[-1].metadata["napari_uncertainty"]
-    assert info["statistics"]["foreground_voxels"] == np.count_nonzero(brain)
+    [shown] = [layer for layer in model.layers if "entropy" in layer.name]
+    prediction = shown.metadata["napari_uncertainty"]["prediction"]
+    assert np.count_nonzero(prediction) == np.count_nonzero(brain)
 
 
 def test_all_is_well_and_the_pointer_is_told(qtbot, model, tmp_path, told):

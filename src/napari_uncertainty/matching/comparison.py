@@ -20,6 +20,7 @@ from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
 from .agreement import Comparison, as_classes
+from .changed import Pair, classes_by_overlap
 from .orientation import DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
@@ -83,6 +84,8 @@ class Compared:
     @property
     def confirms_or_denies(self) -> bool:
         """Whether the two agree enough, in some placement, to be of the same image."""
+        if any(one.name == "agreement" and one.level != "red" for one in self.checks):
+            return True
         if self.search is not None:
             return self.search.best is not None and self.search.best.belongs
         return all(one.level != "red" for one in self.checks)
@@ -132,6 +135,18 @@ def iter_compare(
     foreground = None
     if placement is not None:
         foreground = on_prediction(onto.labels, placement, prediction.shape)
+    if refused is not None and foreground is not None and not elsewhere:
+        classes = classes_by_overlap(foreground, prediction, n_classes)
+        if classes is not None:
+            numbers = np.array(list(classes.values()), np.uint16)
+            found = np.array(list(classes))
+            onto = segmentation = replace(
+                segmentation,
+                labels=numbers[np.searchsorted(found, segmentation.labels)],
+            )
+            assert placement is not None
+            foreground = on_prediction(onto.labels, placement, prediction.shape)
+            refused = None
     if refused is not None:
         return Compared(foreground, (refused,), None, onto)
     comparison = Comparison.of(prediction, onto.labels)
@@ -163,6 +178,40 @@ def iter_compare(
     return Compared(
         foreground, tuple(checks), search, onto, resampled=onto is not segmentation
     )
+
+
+def explained(
+    compared: Compared, prediction: Array, foreground: Array | None = None
+) -> Compared:
+    """What came of it, with what explains that the two do not agree in nearly all.
+
+    Parameters
+    ----------
+    compared : Compared
+        What came of it.
+    prediction : ndarray of unsigned int
+        Most probable class of each voxel.
+    foreground : ndarray or None
+        Probability of all classes but the background, where it is known.
+    """
+    search = compared.search
+    if search is None or search.better is not None or compared.foreground is None:
+        return compared
+    loaded = search.as_loaded
+    if loaded is None or loaded.agreement.foreground > 1 - DECISIVE_MARGIN:
+        return compared
+    pair = Pair(prediction, compared.foreground, foreground)
+    check = pair.explained(compared.onto.name)
+    if check is None:
+        return compared
+    orientation = [one for one in compared.checks if one.name == "orientation"]
+    if not loaded.belongs:
+        sentence = (
+            f"Which way round the probabilities lie on '{compared.onto.name}' was "
+            "judged only by what both have."
+        )
+        orientation = [Check("orientation", "amber", sentence)]
+    return replace(compared, checks=(check, *orientation))
 
 
 def iter_labels_at(
