@@ -48,6 +48,10 @@ def write(folder, names, values):
     return folder / f"{names[0]}.nii.gz"
 
 
+def told_classes(source):
+    return open_probabilities(source).class_names
+
+
 def run(tmp_path, source, **options):
     (tmp_path / "out").mkdir()
     row = run_task(Task("case", str(source), str(tmp_path / "out"), **options))
@@ -66,6 +70,8 @@ def test_the_foreground_is_the_brain(tmp_path, names, order):
     places = pd.read_csv(tmp_path / "out" / "case_hotspots.tsv", sep="\t")
     first = places[["i", "j", "k"]].to_numpy()[0]
     assert np.linalg.norm(first - 11.5) < 4
+    # What competes there are two tissues.
+    assert len({*places.loc[0, ["class_a", "class_b"]]} & {*told_classes(source)}) == 2
 
 
 @pytest.mark.parametrize("names", FIRST_TISSUES.values(), ids=FIRST_TISSUES)
@@ -112,3 +118,19 @@ def test_the_background_of_spm_is_the_first_class(tmp_path):
     assert "background" not in checks
     h = -(0.7 * np.log2(0.7) + 0.3 * np.log2(0.3))
     assert row.foreground_mean == pytest.approx(h, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_tissue"),
+    [(["GM", "WM", "CSF"], True), (["BG", "GM", "WM"], False)],
+)
+def test_names_of_one_image_tell_it_too(tmp_path, names, is_tissue):
+    values, brain = tissues()
+    source = tmp_path / "sub-01_probseg.nii.gz"
+    image = nib.Nifti1Image(np.moveaxis(values, 0, -1).astype(np.float32), np.eye(4))
+    image.to_filename(source)
+    source.with_name("sub-01_probseg.json").write_text(json.dumps({"LabelMap": names}))
+    for opened in (open_probabilities(source), open_volume(source)):
+        maps = nu.uncertainty(opened)
+        assert maps.no_data.any() != is_tissue
+        np.testing.assert_array_equal(maps.prediction[brain], int(is_tissue))

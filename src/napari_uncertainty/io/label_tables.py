@@ -19,6 +19,9 @@ from typing import Any
 
 from .side_files import read_json
 
+#: What BIDS calls the background.
+BACKGROUND = "BG"
+
 _ONE_SIDE = {
     2: "cerebral white matter",
     3: "cerebral cortex",
@@ -71,11 +74,14 @@ class Declared:
         Whether it is said to hold probabilities, whatever its values sum to.
     note : str
         Where the names are from, or why they were not taken.
+    tissues_of : str
+        As of :class:`.ProbabilityMap`.
     """
 
     names: tuple[str, ...] = ()
     is_probabilities: bool = False
     note: str = ""
+    tissues_of: str = ""
 
 
 def declared(path: Path, stem: str, n_classes: int) -> Declared:
@@ -108,7 +114,8 @@ def _by_label_map(sidecar: Path, n_classes: int) -> Declared:
     side = read_json(sidecar)
     names, note = _label_map(side.content), side.note
     if len(names) == n_classes:
-        return Declared(names, is_probabilities=True)
+        tissues_of = "" if BACKGROUND in names else f"the LabelMap in {sidecar.name}"
+        return Declared(names, is_probabilities=True, tissues_of=tissues_of)
     if names:
         note = (
             f"{sidecar.name} names {len(names)} classes, and there are {n_classes}, so "

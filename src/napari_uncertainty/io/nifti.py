@@ -266,6 +266,7 @@ def _with_names(values: Any, path: Path, grid: Grid) -> ProbabilityMap:
         name=stem(path),
         region_order=channels.region_order,
         note=" ".join(filter(None, (told.note, channels.note))),
+        tissues_of=told.tissues_of if taken else "",
     )
 
 
