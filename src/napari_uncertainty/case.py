@@ -122,7 +122,16 @@ def iter_case(
     if isinstance(probabilities, ProbabilityMap):
         tissues_of = probabilities.tissues_of
     classes = _class_first(probabilities, class_axis)
-    case = Case(classes, name, grid, segmentation, scan, placed, beside, tissues_of)
+    case = Case(
+        classes,
+        name,
+        grid,
+        segmentation,
+        scan,
+        placed,
+        beside=beside,
+        tissues_of=tissues_of,
+    )
     trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
     if trust is None:
         return None
