@@ -31,7 +31,6 @@ def folder(tmp_path, monkeypatch, probabilities):
         (["--temperature", "nan"], "above 0"),
         (["--temperature", "warm"], "--temperature"),
         (["--class-axis", "last"], "the number of an axis, not last"),
-        (["--place"], "--place needs --labels"),
     ],
 )
 def test_wrong_usage_of_map(folder, words, said):

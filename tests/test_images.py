@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_uncertainty.images import NIFTI_INTENT_LABEL, looks_like_labels
+from napari_uncertainty.images import (
+    NIFTI_INTENT_LABEL,
+    as_whole_numbers,
+    looks_like_labels,
+)
 
 
 @pytest.fixture
@@ -73,3 +77,27 @@ def test_empty_segmentation_goes_by_its_name():
     empty = np.zeros((4, 4, 4), np.uint8)
     assert looks_like_labels(empty, name="lesion_mask.nii.gz")
     assert not looks_like_labels(empty, name="scan.nii.gz")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_labels_that_a_slope_moved_are_rounded(dtype):
+    labels = np.repeat([0, 1, 2, 3, 251], 4).reshape(4, 5)
+    moved = (labels * (1 + 1e-6) - 4.57e-5).astype(dtype)
+    whole = as_whole_numbers(moved)
+    np.testing.assert_array_equal(whole, labels)
+    assert not np.signbit(whole).any()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, 1.002, 2.0],  # too far
+        [0.0, 4e-4, 0.9997, 1.0],  # a network that is nearly certain
+        [1e-4, 2e-4, 7e-4],  # small numbers
+        [0.0, np.nan, 1.00001],
+        [0.0, np.inf, 1.00001],
+    ],
+)
+def test_other_values_stay_as_they_are(values):
+    values = np.array(values)
+    assert as_whole_numbers(values) is values

@@ -1,5 +1,6 @@
 from .ensemble import EnsembleMaps as EnsembleMaps
 from .errors import InputError as InputError
+from .errors import UncertaintyWarning as UncertaintyWarning
 from .fold import UncertaintyMaps as UncertaintyMaps
 from .grid import Grid as Grid
 from .hotspots import find_hotspots as find_hotspots

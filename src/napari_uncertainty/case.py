@@ -18,7 +18,7 @@ from .measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base
 from .probabilities import ProbabilityMap
 from .statistics import MapStatistics, map_statistics, slabs
 from .steps import part
-from .trust import Case, Trust, iter_trust
+from .trust import Case, Trust, iter_trust, labels_beside
 
 Array = np.ndarray[Any, Any]
 
@@ -82,6 +82,8 @@ def iter_case(
     segmentation : Segmentation or None
         Labels that say what is foreground; without, or where it is unknown how they
         lie on the probabilities, the most probable class does (class 0 is background).
+        Without, labels in the file that the probabilities take their place from are
+        compared all the same.
     foreground_only : bool
         Leave the background out of the map and of the numbers.
     cancel : threading.Event or None
@@ -92,6 +94,9 @@ def iter_case(
     CaseResult or None
         None if it was cancelled.
     """
+    beside = None
+    if isinstance(probabilities, ProbabilityMap) and not (segmentation or placed):
+        beside = labels_beside(probabilities)
     # With it, how confident the network is can be told.
     measures = tuple(dict.fromkeys((measure, LEAST_CONFIDENCE.name)))
     fold: Generator[float, None, UncertaintyMaps | None]
@@ -110,11 +115,23 @@ def iter_case(
             channel=channel,
             cancel=cancel,
         )
-    maps = yield from part(fold, 0, 1 if segmentation is None else FOLD_SHARE)
+    maps = yield from part(fold, 0, FOLD_SHARE if segmentation or beside else 1)
     if maps is None:
         return None
+    tissues_of = ""
+    if isinstance(probabilities, ProbabilityMap):
+        tissues_of = probabilities.tissues_of
     classes = _class_first(probabilities, class_axis)
-    case = Case(classes, name, grid, segmentation, scan, placed)
+    case = Case(
+        classes,
+        name,
+        grid,
+        segmentation,
+        scan,
+        placed,
+        beside=beside,
+        tissues_of=tissues_of,
+    )
     trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
     if trust is None:
         return None

@@ -153,8 +153,6 @@ def map_cases(
     """
     if jobs is not None and scheduler is not None:
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
-    if place and labels is None:
-        raise typer.BadParameter("--place needs --labels.")
     from .batch.case import Task, ensemble_task, tasks_of
     from .batch.inputs import find_inputs
     from .batch.run import executor, run_batch

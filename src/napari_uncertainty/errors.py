@@ -1,4 +1,4 @@
-"""The one error that is meant for the person at the screen."""
+"""The one error and the one warning that are meant for the person at the screen."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,11 @@ class InputError(ValueError):
 
     The viewer shows the message as a notification and the command line prints it on
     stderr, both without a traceback.
+    """
+
+
+class UncertaintyWarning(UserWarning):
+    """Something that was guessed, or that a file at hand contradicts.
+
+    ``warnings.simplefilter("error", UncertaintyWarning)`` makes it an error.
     """

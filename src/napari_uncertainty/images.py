@@ -24,6 +24,10 @@ _SCAN_WORDS = re.compile(
     r"(?:[^a-z]|\d|$)",
     re.IGNORECASE,
 )
+
+#: Labels that a slope in the header scaled may miss whole numbers by so much.
+WHOLE_TOLERANCE = 1e-3
+
 NIFTI_INTENT_LABEL = 1002  # NIFTI_INTENT_LABEL in nifti1.h
 
 
@@ -105,6 +109,36 @@ def looks_like_labels(
     elif _SCAN_WORDS.search(name):
         needed = 0.8
     return _patchiness(data, name) >= needed
+
+
+def as_whole_numbers(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Values without what a slope moved them off whole numbers, or as they are.
+
+    They are rounded where all of them are that near to whole numbers, not to 0 alone,
+    and no two different values become one, as they would of near certain
+    probabilities.
+
+    Parameters
+    ----------
+    data : ndarray
+        Of any type; what is no floating-point number is whole as it is.
+    """
+    if data.dtype.kind != "f" or data.size == 0:
+        return data
+    sample = data[tuple(slice(None, None, max(1, n // 48)) for n in data.shape)]
+    for values in (sample, data):
+        with np.errstate(invalid="ignore"):
+            off = np.abs(values - np.rint(values)).max()
+        if not off <= WHOLE_TOLERANCE:  # NaN is not, either
+            return data
+    if off == 0:
+        return data
+    whole: np.ndarray[Any, Any] = np.rint(data)
+    whole += 0.0  # no -0
+    values, labels = np.unique(data), np.unique(whole)
+    if len(values) != len(labels) or not labels.any():
+        return data
+    return whole
 
 
 def are_whole_numbers(data: np.ndarray[Any, Any]) -> bool:

@@ -51,6 +51,9 @@ class ProbabilityMap:
         before it (``regions_class_order``). Empty where the channels are no regions.
     note : str
         What a person should know of how it was opened; usually nothing.
+    tissues_of : str
+        Who says that no class is the background, which then is what the classes leave
+        of a voxel, and all of it where there are none. Empty where class 0 is it.
     """
 
     values: Any
@@ -64,6 +67,7 @@ class ProbabilityMap:
     place_note: str = ""
     region_order: tuple[int, ...] = ()
     note: str = ""
+    tissues_of: str = ""
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.values.shape[0]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from .checks import Check
 from .checks.confidence import check_confidence, check_members
 from .checks.place import check_grid, check_header, check_lent_place
-from .checks.values import check_kind, check_no_data, check_precision
+from .checks.values import (
+    check_background,
+    check_kind,
+    check_no_data,
+    check_precision,
+)
 from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
-from .matching.comparison import Compared, Segmentation, iter_compare
+from .io.nifti import labels_of_place, stem
+from .matching.comparison import Compared, Segmentation, explained, iter_compare
 from .matching.orientation import Search
 from .measures import LEAST_CONFIDENCE
+from .probabilities import ProbabilityMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +46,11 @@ class Case:
         Name of the scan, and where it lies.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
+    tissues_of : str
+        As of :class:`.ProbabilityMap`.
+    beside : Segmentation or None
+        Labels of the file that the place comes from. Where nothing else is given to
+        compare with, they have to agree; they do not say what is foreground.
     """
 
     values: Any
@@ -45,6 +59,8 @@ class Case:
     segmentation: Segmentation | None = None
     scan: tuple[str, Grid | None] | None = None
     placed: str = ""
+    beside: Segmentation | None = None
+    tissues_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +73,14 @@ class Trust:
         All that was looked at.
     compared : Compared or None
         What came of the comparison with the segmentation.
+    beside : Compared or None
+        The same with the labels of the file that the place comes from, which nobody
+        asked for.
     """
 
     checks: tuple[Check, ...]
     compared: Compared | None = None
+    beside: Compared | None = None
 
     @property
     def foreground(self) -> Any:
@@ -82,6 +102,8 @@ def iter_trust(
         check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
         check_precision(case.values, maps),
     ]
+    if case.tissues_of:
+        checks.append(check_background(maps, case.tissues_of))
     if LEAST_CONFIDENCE.name in maps:
         checks.append(check_confidence(maps))
     if case.placed and case.segmentation is None:
@@ -95,15 +117,99 @@ def iter_trust(
         )
         if compared is None:
             return None
+        compared = explained(compared, maps.prediction, foreground_of(maps))
         checks += [
             *compared.checks,
             check_grid(name, "segmentation", case.grid, grid),
         ]
         headers.append((name, grid))
+    beside = None
+    if case.segmentation is None and case.beside is not None:
+        beside = yield from iter_beside(
+            maps.prediction,
+            maps.n_classes,
+            case.grid,
+            case.beside,
+            cancel,
+            foreground=foreground_of(maps),
+        )
+        if beside is None:
+            return None
+        checks += beside.checks
     if case.scan is not None:
         name, grid = case.scan
         checks.append(check_grid(name, "scan", case.grid, grid))
         headers.append((name, grid))
     for name, grid in headers:
         checks += [one for one in check_header(name, grid) if one not in checks]
-    return Trust(tuple(checks), compared)
+    return Trust(tuple(checks), compared, beside)
+
+
+def foreground_of(maps: UncertaintyMaps) -> Any:
+    """Probability of the foreground, where that is a single class; else None."""
+    if maps.n_classes != 2 or LEAST_CONFIDENCE.name not in maps:
+        return None
+    doubt = np.asarray(maps[LEAST_CONFIDENCE.name])
+    return np.where(np.asarray(maps.prediction) != 0, 1 - doubt, doubt)
+
+
+def labels_beside(probabilities: ProbabilityMap) -> Segmentation | None:
+    """Labels of the file that probabilities take their place from; None without any.
+
+    They are sure to be of the case where that file is called like the probabilities.
+    """
+    labels = labels_of_place(probabilities)
+    if labels is None:
+        return None
+    assert probabilities.source is not None
+    assert labels.source is not None
+    return Segmentation(
+        labels.data,
+        labels.grid,
+        labels.name,
+        of_the_case=stem(labels.source) == stem(probabilities.source),
+    )
+
+
+def iter_beside(
+    prediction: Any,
+    n_classes: int,
+    grid: Grid | None,
+    labels: Segmentation,
+    cancel: threading.Event | None = None,
+    *,
+    foreground: Any = None,
+) -> Generator[float, None, Compared | None]:
+    """Compare with the file that a place comes from; yields the share done.
+
+    Parameters
+    ----------
+    prediction, n_classes, grid, cancel
+        As of :func:`.iter_compare`.
+    labels : Segmentation
+        What that file holds.
+    foreground : ndarray or None
+        As of :func:`.explained`.
+
+    Returns
+    -------
+    Compared or None
+        None if it was cancelled. What agrees in no placement is red only where the
+        labels are sure to be those of the case; else they just confirm nothing.
+    """
+    compared = yield from iter_compare(
+        prediction, n_classes, grid, labels, cancel, thorough=False
+    )
+    if compared is None:
+        return None
+    compared = explained(compared, prediction, foreground)
+    if compared.confirms_or_denies:
+        return compared
+    if labels.of_the_case and compared.search is not None:
+        return compared
+    sentence = (
+        f"The place was taken from '{labels.name}', and nothing confirms it: its "
+        "labels are not these classes, or of something else."
+    )
+    checks = (Check("place", "amber", sentence, {"from": labels.name}),)
+    return replace(compared, checks=checks, search=None)

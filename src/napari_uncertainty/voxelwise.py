@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .errors import UncertaintyWarning
 from .fold import UncertaintyMaps, fold_lazily, iter_fold
-from .measures import Base
+from .measures import LEAST_CONFIDENCE, Base
 from .probabilities import ProbabilityMap
 from .steps import run
 
@@ -73,9 +75,10 @@ def entropy(
 
     Warns
     -----
-    UserWarning
+    UncertaintyWarning
         If sums differ from 1 by more than rounding explains, if the values do not look
-        like the kind that was named, or if the kind was found and is not clear.
+        like the kind that was named, if the kind was found and is not clear, or if
+        labels in the file that the place comes from do not agree.
 
     Notes
     -----
@@ -160,12 +163,34 @@ def _fold(
         lazy = fold_lazily(probabilities, measures, **options)
         if lazy is not None:
             return lazy
-    steps = iter_fold(probabilities, measures, threads=threads, **options)
+    beside = None
+    if isinstance(probabilities, ProbabilityMap) and probabilities.geometry_source:
+        from .trust import foreground_of, iter_beside, labels_beside
+
+        beside = labels_beside(probabilities)
+        options["predict"] = options.get("predict", True) or beside is not None
+    folded = tuple(measures)
+    if beside is not None:  # at which threshold labels were cut can then be told
+        folded = tuple(dict.fromkeys((*measures, LEAST_CONFIDENCE.name)))
+    steps = iter_fold(probabilities, folded, threads=threads, **options)
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
-    if maps.messages:
-        warnings.warn(" ".join(maps.messages), UserWarning, stacklevel=3)
+    messages = list(maps.messages)
+    if beside is not None:
+        comparing = iter_beside(
+            maps.prediction,
+            maps.n_classes,
+            probabilities.grid,
+            beside,
+            foreground=foreground_of(maps),
+        )
+        maps = replace(maps, maps={name: maps[name] for name in measures})
+        compared = run(comparing)
+        assert compared is not None  # nothing cancels it
+        messages += [one.sentence for one in compared.checks if one.level != "green"]
+    if messages:
+        warnings.warn(" ".join(messages), UncertaintyWarning, stacklevel=3)
     return maps
 
 
@@ -214,7 +239,7 @@ def ensemble_uncertainty(
 
     Warns
     -----
-    UserWarning
+    UncertaintyWarning
         If members do not look like the kind that was named, or not all of them cover
         all voxels.
 
@@ -252,5 +277,5 @@ def ensemble_uncertainty(
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
     if maps.messages:
-        warnings.warn(" ".join(maps.messages), UserWarning, stacklevel=2)
+        warnings.warn(" ".join(maps.messages), UncertaintyWarning, stacklevel=2)
     return maps

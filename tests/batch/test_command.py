@@ -251,7 +251,6 @@ def test_wrong_usage(few, tmp_path, monkeypatch, options, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--place"], "--place needs --labels."),
         (["--labels", "nowhere"], "There is no segmentation and no folder nowhere."),
         (["--labels", "nowhere", "--place"], "no folder nowhere."),
     ],

@@ -137,8 +137,10 @@ def test_by_its_file_and_by_its_folder(tmp_path, values, name):
     assert maps[0] == maps[1]
     for word in (path, folder):
         told = json.loads(call_here("info", word).stdout)
-        assert (told["content"], told["kind"]) == ("probabilities", "softmax")
-        assert len(told["classes"]) == 4
+        tissues = name in ("FAST", "SPM")
+        kind = "fractions" if tissues else "softmax"
+        assert (told["content"], told["kind"]) == ("probabilities", kind)
+        assert len(told["classes"]) == 4 + tissues
         assert told["checks"][0]["level"] == "green"
         assert "sum to 1" in told["evidence"]
 

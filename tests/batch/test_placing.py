@@ -3,6 +3,7 @@
 What is expected is made by numpy and nibabel from volumes that were never turned.
 """
 
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -15,6 +16,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import contents, run_here
 from napari_uncertainty.batch.case import Task, finished, run_task
+from napari_uncertainty.description import describe
 
 # Label and box of each block; no turn of all three looks like another.
 BLOCKS = [
@@ -145,17 +147,92 @@ def test_nothing_is_turned_that_agrees(case, place):
     assert case.check("agreement")["foreground"] == 1
 
 
-def test_without_a_segmentation_nothing_is_compared(case):
+def test_without_a_segmentation_the_one_beside_is_compared_and_tells_no_more(case):
     beside(case)
     case.write(case.values)
     row = case.run(labels=None, place=False)
-    assert (row.agreement, row.checks, row.message) == (None, "green", "")
+    assert (row.agreement, row.checks, row.message) == (1, "green", "")
     told = case.told
     assert (told["segmentation"], told["placed"]) == (None, None)
     assert told["foreground_from"] == "prediction"
     assert {one["name"] for one in told["checks"]} == {
-        "kind", "no_data", "precision", "confidence",
+        "kind", "no_data", "precision", "confidence", "agreement",
     }  # fmt: skip
+
+
+def test_the_segmentation_beside_makes_a_case_fail_that_contradicts_it(case):
+    """The message is that of --labels, and its remedy gives the right map."""
+    beside(case)
+    case.write(turned(case.values, flips=(1, 1, -1)))
+    found = case.run(labels=None, place=False)
+    asked = case.run(labels=str(case.folder / "in" / "case.nii.gz"), place=False)
+    assert (found.status, found.message) == ("failed", asked.message)
+    assert "mirrored left–right: 100 %" in found.message
+    assert found.message.endswith("with --place it is put where it agrees.")
+    placed = case.run(labels=None, place=True)
+    assert (placed.status, placed.agreement) == ("written", 1)
+    assert case.told["foreground_from"] == "prediction"
+    assert_lies_on(case.map, nib.load(case.segmentation), case.values)
+    assert finished(case.task(labels=None, place=True)) is not None
+    assert finished(case.task(labels=None, place=False)) is None
+
+
+def test_labels_of_another_name_that_are_other_things_only_confirm_nothing(case):
+    case.write(case.values)
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1:-1, 1:-1, 1:-1] = 1
+    case.write_labels(mask, case.folder / "in" / "case_mask.nii.gz")
+    row = case.run(labels=None, place=False)
+    assert (row.status, row.checks, row.agreement) == ("written", "amber", None)
+    assert case.check("place")["from"] == "case_mask"
+    assert row.message == case.check("place")["sentence"]
+
+
+def test_labels_of_the_same_name_that_agree_nowhere_are_red(case):
+    case.write(case.values)
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1:-1, 1:-1, 1:-1] = 1
+    beside(case, mask)
+    row = case.run(labels=None, place=False)
+    assert (row.status, row.checks) == ("written", "red")
+
+
+def test_a_damaged_segmentation_that_only_gave_a_place_stops_nothing(case):
+    beside(case)
+    case.write(case.values)
+    path = case.folder / "in" / "case.nii.gz"
+    header = gzip.decompress(path.read_bytes())[:400]
+    path.write_bytes(gzip.compress(header))
+    row = case.run(labels=None, place=False)
+    assert (row.status, row.agreement) == ("written", None)
+
+
+def test_place_without_any_segmentation_says_what_to_name(case):
+    case.write(case.values)
+    row = case.run(labels=None, place=True)
+    assert row.status == "failed"
+    assert row.message.endswith("name one with --labels.")
+
+
+@pytest.mark.filterwarnings("error::napari_uncertainty.UncertaintyWarning")
+def test_python_warns_of_a_segmentation_beside_that_contradicts(case):
+    beside(case)
+    path = case.write(case.values)
+    nu.entropy(path)
+    case.write(turned(case.values, flips=(1, 1, -1)))
+    for compute in (nu.entropy, nu.uncertainty):
+        with pytest.raises(nu.UncertaintyWarning, match="mirrored left–right: 100 %"):
+            compute(path)
+
+
+def test_info_shows_what_the_segmentation_beside_says(case):
+    beside(case)
+    path = case.write(turned(case.values, flips=(1, 1, -1)))
+    told = {one["name"]: one for one in describe(path)["checks"]}
+    assert told["agreement"]["level"] == told["orientation"]["level"] == "red"
+    case.write(case.values)
+    told = {one["name"]: one for one in describe(path)["checks"]}
+    assert told["agreement"]["foreground"] == 1
 
 
 def test_the_segmentation_says_what_is_foreground(case):
@@ -164,7 +241,11 @@ def test_the_segmentation_says_what_is_foreground(case):
     fewer = np.where(case.labels == 3, 0, case.labels)
     case.write_labels(fewer)
     row = case.run()
-    assert row.agreement == pytest.approx(jaccard(case.labels, fewer), abs=1e-12)
+    # Of what both have; what the segmentation lacks is told besides.
+    assert row.agreement == 1
+    assert case.check("agreement")["lacking_classes"] == [3]
+    lacking = 1 - jaccard(case.labels, fewer)
+    assert case.check("agreement")["lacking"] == pytest.approx(lacking, abs=1e-12)
     inside = entropy_of(case.values)[fewer != 0]
     assert case.told["statistics"]["foreground_voxels"] == np.count_nonzero(fewer)
     assert row.foreground_mean == pytest.approx(inside.mean(), rel=1e-5)

@@ -492,8 +492,18 @@ def test_members_are_opinions_on_classes_that_exclude_each_other(rng, tmp_path):
         [member] = as_members(getattr(given, "values", given), "logits", 2.0)
         found = member.load() if hasattr(member, "load") else np.asarray(member)
         np.testing.assert_allclose(found, truth, atol=1e-6)
-    for kind in ("sigmoid", "foreground", "fractions"):
+    for kind in ("sigmoid", "foreground"):
         assert as_members(softmax, kind, 1.0) == []
+    shares = random_values("fractions", rng, SHAPE)
+    whole = np.concatenate([1 - shares.sum(axis=0, keepdims=True), shares])
+    for source in ("array", "dask", "first.npz", "image.nii"):
+        given = source_of(source, shares, tmp_path)
+        [member] = as_members(getattr(given, "values", given), "fractions", 1.0)
+        assert member.shape == whole.shape
+        for number in (2, 1, 0, 3, 3):  # in any order
+            found = np.asarray(member[number])
+            np.testing.assert_allclose(found, whole[number], atol=1e-6)
+    assert as_members(np.ones((2, 3), np.uint8), "fractions", 1.0) == []
     assert as_members(logits[:1], "logits", 1.0) == []
 
 

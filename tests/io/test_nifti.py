@@ -10,8 +10,11 @@ import pytest
 import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan, read
+from napari_uncertainty.description import describe
 from napari_uncertainty.io import open_probabilities, open_volume
+from napari_uncertainty.io.labels import write_labels
 from napari_uncertainty.io.maps import write_map
+from napari_uncertainty.io.nifti import open_segmentation
 
 
 def save(path, data, affine=OBLIQUE, **header):
@@ -233,8 +236,9 @@ def test_label_map_that_is_no_list_of_names(tmp_path, rng, label_map):
 def test_damaged_json_of_a_probabilistic_segmentation(tmp_path, rng):
     path = probseg(tmp_path, rng, [])
     path.with_name("sub-01_space-T1w_probseg.json").write_text("{")
-    with pytest.raises(InputError, match=r"probseg\.json beside the image cannot be"):
-        open_volume(path)
+    opened = open_volume(path)
+    assert opened.class_names == ("class 0", "class 1", "class 2")
+    assert "probseg.json beside the image cannot be read" in opened.note
 
 
 @pytest.mark.parametrize(
@@ -283,3 +287,40 @@ def test_another_format_that_nibabel_knows(tmp_path, rng):
     (tmp_path / "a.hdr").rename(tmp_path / "a.nii")
     with pytest.raises(InputError, match=r"a\.nii (cannot be read|is neither)"):
         open_volume(tmp_path / "a.nii")
+
+
+def save_moved(path, labels, affine=OBLIQUE):
+    """As 16-bit numbers with a slope, by which the label 3 reads as 3.0000457."""
+    slope, inter = np.float32(6 / 65535), np.float32(3.0000457763671875)
+    stored = np.rint(labels / 6 * 65535) - 32768
+    image = nib.Nifti1Image(stored.astype(np.int16), affine)
+    image.header.set_slope_inter(slope, inter)
+    image.to_filename(path)
+    assert (nib.load(path).get_fdata() % 1 != 0).any()
+    return path
+
+
+def test_labels_off_by_the_slope_are_labels_in_every_door(tmp_path, rng):
+    values = softmax(rng, (7, 8, 9, 10)).astype(np.float32)
+    values = np.repeat(np.repeat(values, 3, axis=1), 3, axis=2)
+    labels = values.argmax(axis=0)
+    seg = save_moved(tmp_path / "seg.nii.gz", labels)
+    save(tmp_path / "case.nii.gz", np.moveaxis(values, 0, -1))
+    for opened in (open_volume(seg), open_segmentation(seg)):
+        assert isinstance(opened, LabelMap)
+        np.testing.assert_array_equal(opened.data, labels)
+    assert list(describe(seg)["labels"]) == list(range(7))
+    told = describe(tmp_path / "case.nii.gz", labels=seg)["checks"]
+    [agreement] = [one for one in told if one["name"] == "agreement"]
+    assert agreement["foreground"] == 1
+
+
+def test_edited_labels_are_stored_with_the_slope_that_moved_them(tmp_path):
+    labels = np.repeat(np.arange(7), 30).reshape(6, 7, 5)
+    path = save_moved(tmp_path / "seg.nii.gz", labels)
+    opened = open_segmentation(path)
+    edited = opened.data.copy()
+    edited[0, 0] = 5
+    write_labels(tmp_path / "new_seg.nii.gz", edited, opened.grid, source=path)
+    again = open_segmentation(tmp_path / "new_seg.nii.gz")
+    np.testing.assert_array_equal(again.data, edited)

@@ -181,3 +181,28 @@ def test_a_class_axis_in_second_place_is_told(tmp_path, values):
     read = nu.read(save(tmp_path / "a.npy", np.moveaxis(values, 0, 1)))
     assert read.values.shape == values.shape
     assert "runs over members" in read.note
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 8), (6, 7, 6)])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("class_axis", [0, -1])
+def test_a_converted_copy_lies_as_its_original(
+    tmp_path, rng, shape, backwards, class_axis
+):
+    """Where both orders have the shape of the original, the numbers decide."""
+    values = softmax(rng, (4, *shape)).astype(np.float32)
+    original = tmp_path / "a.nii.gz"
+    nib.Nifti1Image(np.moveaxis(values, 0, -1), OBLIQUE).to_filename(original)
+    array = values.transpose(0, 3, 2, 1) if backwards else values
+    read = nu.read(save(tmp_path / "a.npy", np.moveaxis(array, 0, class_axis)))
+    np.testing.assert_array_equal(read.values, values)
+    assert read.geometry_source == original
+    np.testing.assert_allclose(read.grid.affine, OBLIQUE, atol=1e-6)
+
+
+def test_an_original_of_other_voxels_gives_no_place_and_stops_nothing(tmp_path, values):
+    image = nib.Nifti1Image(np.zeros((9, 9, 9, 4), np.float32), OBLIQUE)
+    image.to_filename(tmp_path / "a.nii.gz")
+    read = nu.read(save(tmp_path / "a.npy", values))
+    assert read.grid is None
+    assert "9 × 9 × 9 × 4" in read.place_note

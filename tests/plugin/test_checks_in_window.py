@@ -57,6 +57,35 @@ def listed(widget):
     return shown.toPlainText().replace("\xa0", " ").splitlines()
 
 
+def test_the_segmentation_that_gives_the_place_is_compared_unasked(
+    qtbot, model, tmp_path, open_alone
+):
+    write(tmp_path, lambda values: values[:, ::-1])
+    opened(model, tmp_path, ["case.npz"])
+    widget = open_alone()
+    compute(qtbot, widget)
+    lines = listed(widget)
+    assert any("do not belong together" in line for line in lines)
+    assert any("agrees far better" in line and "100 %" in line for line in lines)
+
+
+def test_the_first_of_some_tissues_is_foreground(qtbot, model, tmp_path, open_alone):
+    """There is no class for what surrounds the brain."""
+    brain = np.zeros(SHAPE, bool)
+    brain[3:11, 3:12, 4:14] = True
+    for number, share in enumerate((0.75, 0.25)):
+        tissue = (share * brain).astype(np.float32)
+        name = f"T1_pve_{number}.nii.gz"
+        nib.Nifti1Image(tissue, OBLIQUE).to_filename(tmp_path / name)
+    model.open(tmp_path / "T1_pve_1.nii.gz", plugin=PLUGIN)
+    widget = open_alone()
+    compute(qtbot, widget)
+    assert any("No class is the background (FSL FAST)" in one for one in listed(widget))
+    [shown] = [layer for layer in model.layers if "entropy" in layer.name]
+    prediction = shown.metadata["napari_uncertainty"]["prediction"]
+    assert np.count_nonzero(prediction) == np.count_nonzero(brain)
+
+
 def test_all_is_well_and_the_pointer_is_told(qtbot, model, tmp_path, told):
     write(tmp_path)
     opened(model, tmp_path)

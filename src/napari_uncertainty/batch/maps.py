@@ -70,7 +70,14 @@ def iter_maps(
         task.case if task.members else predictions.first.name,
         predictions.grid,
         None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
+        beside=predictions.beside if labels is None else None,
+        tissues_of=predictions.first.tissues_of,
     )
+    if task.place and labels is None and case.beside is None:
+        raise InputError(
+            "Nothing shows where the probabilities belong: no segmentation lies beside "
+            "them; name one with --labels."
+        )
     trust = yield from part(iter_trust(case, maps), shares.fold, shares.trust)
     assert trust is not None  # nothing cancels it
     maps = _only(maps, task.measures)

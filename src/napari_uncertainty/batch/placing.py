@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..fold import UncertaintyMaps
 from ..grid import Grid
 from ..images import LabelMap
-from ..matching.comparison import on_prediction
+from ..matching.comparison import Segmentation, on_prediction
 from ..matching.orientation import Candidate, Search
 from ..placement import Placement, all_orientations
 from ..trust import Trust
@@ -90,15 +90,20 @@ def placed(
         If the evidence says that the probabilities lie otherwise, and they are not to
         be placed, or it is not clear how.
     """
-    if segmentation is not None and trust.search is not None:
-        best = trust.search.best
+    compared = trust.compared or trust.beside
+    search = None if compared is None else compared.search
+    if search is not None:
+        assert compared is not None
+        best = search.best
         # Equal shapes suggest how it lies, but where it lies only the evidence tells.
         to_be_placed = place and predictions.grid is None
         if best is not None and (
-            trust.search.better is not None or (to_be_placed and best.belongs)
+            search.better is not None or (to_be_placed and best.belongs)
         ):
-            _require_clear(trust.search, trust.checks, place)
-            return _where_it_agrees(best, predictions, maps, trust, segmentation)
+            _require_clear(search, trust.checks, place)
+            return _where_it_agrees(
+                best, search, compared.onto, predictions, maps, trust, segmentation
+            )
     unknown = predictions.grid is None
     notes = [
         one.sentence
@@ -144,39 +149,46 @@ def _require_clear(search: Search, checks: Sequence[Check], place: bool) -> None
 
 def _where_it_agrees(
     best: Candidate,
+    search: Search,
+    onto: Segmentation,
     predictions: Predictions,
     maps: UncertaintyMaps,
     trust: Trust,
-    segmentation: LabelMap,
+    segmentation: LabelMap | None,
 ) -> Placed:
-    """On the voxels of the segmentation; what was checked is looked at anew."""
-    assert trust.compared is not None
-    assert trust.search is not None
-    onto = trust.compared.onto
+    """On the voxels of the segmentation; what was checked is looked at anew.
+
+    Labels of the file that the place comes from tell the place, and nothing else.
+    """
+    there = segmentation or predictions.beside
+    assert there is not None
     assert onto.grid is not None
     placement = best.placement
     shape = placement.turned_shape(maps.prediction.shape)
     grid = onto.grid.box(placement.offset, shape)
     shift = Placement.as_it_is(len(shape)).shifted(placement.offset)
     # Where the segmentation was taken at other voxels, these are the probabilities'.
-    own = onto.grid is segmentation.grid
+    own = onto.grid is there.grid
     checks = [one for one in trust.checks if one.name not in _ABOUT_THE_PLACE]
     checks += [
-        *check_agreement(
-            Search(best, trust.search.ranked), segmentation.name, grid.axcodes
-        ),
-        check_grid(segmentation.name, "segmentation", grid, segmentation.grid),
+        *check_agreement(Search(best, search.ranked), there.name, grid.axcodes),
+        check_grid(there.name, "segmentation", grid, there.grid),
         *([] if own else check_header(predictions.first.name, grid)),
-        *check_header(segmentation.name, segmentation.grid),
+        *check_header(there.name, there.grid),
     ]
-    note = (
-        f"Placed by its agreement with '{segmentation.name}': {placement.describe()}."
-    )
+    note = f"Placed by its agreement with '{there.name}': {placement.describe()}."
+    source = predictions.geometry_source
+    if own and segmentation is not None:
+        source = segmentation.source
+    foreground, foreground_from = placement.turn(maps.prediction), PREDICTION
+    if segmentation is not None:
+        foreground = on_prediction(onto.labels, shift, shape)
+        foreground_from = _file_name(segmentation)
     return Placed(
         grid,
-        segmentation.source if own else predictions.geometry_source,
-        on_prediction(onto.labels, shift, shape),
-        _file_name(segmentation),
+        source,
+        foreground,
+        foreground_from,
         tuple(checks),
         (note, *(one.sentence for one in checks if one.level != "green")),
         placement,

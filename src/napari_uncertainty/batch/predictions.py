@@ -16,8 +16,10 @@ from ..ensemble.sources import iter_volumes
 from ..fold import UncertaintyMaps, iter_fold
 from ..fold.logits import as_members
 from ..grid import Grid
+from ..matching.comparison import Segmentation
 from ..measures import Base
 from ..probabilities import ProbabilityMap, numbered_class_names
+from ..trust import labels_beside
 from .interpretation import AS_FOUND, Interpretation
 
 Array = np.ndarray[Any, Any]
@@ -98,6 +100,14 @@ class Predictions:
             if one.grid is not None:
                 own = None if one is self.first else one.source
                 return one.geometry_source or own
+        return None
+
+    @cached_property
+    def beside(self) -> Segmentation | None:
+        """Labels of the file that the place comes from; None without any."""
+        for one in self.members:
+            if one.grid is not None:
+                return labels_beside(one)
         return None
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..io.nifti import SUFFIXES
+from ..io.side_files import named
 
 
 def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
@@ -37,5 +38,5 @@ def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _named(name: str, folder: Path) -> Path:
-    paths = [folder / (name + ending) for ending in SUFFIXES]
+    paths = [named(folder, name + ending) for ending in SUFFIXES]
     return next((path for path in paths if path.is_file()), paths[0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..fold import UncertaintyMaps
-from ..kinds import KINDS, LOGITS
+from ..kinds import FRACTIONS, KINDS, LOGITS, SIGMOID
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
 from . import Check, Level, percent
@@ -51,6 +51,28 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
         "all 0, or not finite. They are left out.",
         numbers,
     )
+
+
+def check_background(maps: UncertaintyMaps, tissues_of: str) -> Check:
+    """What is taken for background where no class is.
+
+    Parameters
+    ----------
+    maps : UncertaintyMaps
+        What was computed.
+    tissues_of : str
+        Who says that all classes are something.
+    """
+    told = f"No class is the background ({tissues_of})"
+    if maps.kind in (FRACTIONS.name, SIGMOID.name):
+        sentence = f"{told}: it is what the classes leave of a voxel."
+        return Check("background", "green", sentence, {"class": None})
+    sentence = (
+        f"{told}, but taken for {KINDS[maps.kind].title.lower()}, the first class "
+        "counts as such: it is missing in what is said of the foreground. The kind "
+        f"'{FRACTIONS.name}' has a background of its own."
+    )
+    return Check("background", "amber", sentence, {"class": 0})
 
 
 def check_precision(values: Any, maps: UncertaintyMaps) -> Check:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..evidence import Evidence, evidence_of
-from ..kinds import AUTO, KINDS, LOGITS, SIGMOID, SOFTMAX
+from ..kinds import AUTO, FRACTIONS, KINDS, LOGITS, SIGMOID, SOFTMAX
 from ..limits import available_processors, check_room
 from ..measures import Base
 from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
@@ -78,8 +78,9 @@ def iter_fold(
     watched = WatchedStream.of(values)
     first = wanted
     if wanted.kind == AUTO:
-        likely = SOFTMAX if wanted.channel is None else SIGMOID
-        first = replace(wanted, kind=likely.name)
+        likely = FRACTIONS if wanted.tissues else SOFTMAX
+        likely = likely if wanted.channel is None else SIGMOID
+        first = replace(wanted, kind=likely.name, whole=wanted.tissues)
     refused: InputError | None = None
     maps = None
     try:
@@ -94,7 +95,8 @@ def iter_fold(
     if wanted.kind == AUTO:
         decided = _decided(wanted, evidence)
         alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
-        if decided.kind != first.kind and not alike:
+        same = (decided.kind, decided.whole) == (first.kind, first.whole)
+        if not same and not alike:
             maps, refused = (yield from _iter_fold_as(watched, decided, options)), None
         elif maps is not None:
             maps = replace(maps, kind=decided.kind)
@@ -148,6 +150,8 @@ def _decided(wanted: Wanted, evidence: Evidence | None) -> Wanted:
     assert evidence is not None
     if evidence.refusal:
         raise InputError(evidence.refusal)
+    if wanted.tissues and evidence.kind == SOFTMAX.name:
+        return replace(wanted, kind=FRACTIONS.name, whole=True)
     return replace(wanted, kind=evidence.kind)
 
 

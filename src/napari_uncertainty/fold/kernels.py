@@ -10,7 +10,7 @@ which label is the most probable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,8 +33,11 @@ def kernel_of(
     dtype: np.dtype[Any],
     region_order: Sequence[int] = (),
     channel: int | None = None,
+    tissues: bool = False,
 ) -> Kernel:
     """The arithmetic for values of a kind; see :class:`.Plan`.
+
+    Of `tissues`, a rest that rounding explains is none.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def kernel_of(
     if kind == SIGMOID.name:
         arithmetic: type[Kernel] = ChannelsKernel
     elif KINDS[kind].adds_background:
-        arithmetic = RestKernel
+        arithmetic = TissuesKernel if tissues else RestKernel
     else:
         assert kind != LOGITS.name  # these become a softmax first
         arithmetic = Kernel
@@ -56,6 +59,9 @@ def kernel_of(
 
 class RestKernel(Kernel):
     """What all classes leave over is one class more, in front of the others."""
+
+    #: A rest that is no larger than this share of the whole is rounding.
+    smallest_rest: ClassVar[float] = 0.0
 
     def label_of(self, channel: int) -> int:
         """The label of a channel: 0 is the background's."""
@@ -89,6 +95,8 @@ class RestKernel(Kernel):
         rest, terms = scratch[:2]
         np.subtract(unit_sum, running.sums, out=rest)
         np.maximum(rest, 0, out=rest)  # NaN stays
+        if self.smallest_rest:
+            np.copyto(rest, 0, where=rest <= self.smallest_rest * unit_sum)
         running.sums[...] += rest
         if running.logs is not None:
             np.add(rest, np.finfo(rest.dtype).tiny, out=terms)
@@ -109,6 +117,12 @@ class RestKernel(Kernel):
                 )
             np.maximum(running.best, rest, out=running.best, casting="same_kind")
         return super().finish(running, results, scratch, unit_sum)
+
+
+class TissuesKernel(RestKernel):
+    """Tissues that sum to 1 wherever there is one; only elsewhere is background."""
+
+    smallest_rest: ClassVar[float] = SUM_TOLERANCE
 
 
 class ChannelsKernel(Kernel):

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..kinds import KINDS, LOGITS
+from ..kinds import FRACTIONS, KINDS, LOGITS
 from ..stored import StoredValues
+from .left_over import with_left_over
 
 Array = np.ndarray[Any, Any]
 
@@ -148,7 +149,8 @@ def as_members(values: Any, kind: str, temperature: float) -> list[Any]:
     Parameters
     ----------
     values : ndarray, dask array or StoredValues, shape (classes, ...)
-        Of a softmax, scaled or not, they are returned as they are.
+        Of a softmax, scaled or not, they are returned as they are; of fractions, the
+        background stands in front of them.
     kind : str
         A key of :data:`.KINDS`.
     temperature : float
@@ -156,6 +158,9 @@ def as_members(values: Any, kind: str, temperature: float) -> list[Any]:
     """
     if KINDS[kind].sums_matter:
         return [values]
+    if kind == FRACTIONS.name:
+        whole = with_left_over(values)
+        return [] if whole is None else [whole]
     if kind != LOGITS.name or values.shape[0] == 1:
         return []
     if isinstance(values, StoredValues):

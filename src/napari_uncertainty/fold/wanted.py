@@ -44,6 +44,10 @@ class Wanted:
         The one independent channel that the measures are of; None for all together.
     declared : bool
         Whether nobody named the kind: a file says it, or an array has the usual one.
+    tissues : bool
+        Whether it is known that no class is the background.
+    whole : bool
+        Whether these tissues sum to 1 wherever there is one.
     """
 
     measures: tuple[str, ...]
@@ -55,6 +59,8 @@ class Wanted:
     channel: int | None
     channel_name: str | None
     declared: bool
+    tissues: bool = False
+    whole: bool = False
 
     def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
         """The arithmetic for that many channels of that type."""
@@ -63,7 +69,7 @@ class Wanted:
             kind = FOREGROUND.name if channels == 1 else SOFTMAX.name
         return kernel_of(
             kind, self.measures, self.base, channels, self.predict, dtype,
-            self.region_order, self.channel,
+            self.region_order, self.channel, self.whole,
         )  # fmt: skip
 
 
@@ -89,10 +95,11 @@ def asked(
         raise ValueError(f"A temperature is above 0, not {temperature!r}.")
     region_order: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
-    declared = False
+    declared = tissues = False
     if isinstance(probabilities, ProbabilityMap):
         values, region_order = probabilities.values, probabilities.region_order
         names = probabilities.class_names
+        tissues = bool(probabilities.tissues_of)
         declared = kind is None and probabilities.kind is not None
         kind = kind or probabilities.kind or AUTO
     else:
@@ -114,7 +121,7 @@ def asked(
     number = find_channel(channel, values.shape[0], names)
     return values, Wanted(
         tuple(measures), base, predict, kind, temperature, region_order,
-        number, name_of_channel(number, names), declared,
+        number, name_of_channel(number, names), declared, tissues,
     )  # fmt: skip
 
 

@@ -22,7 +22,13 @@ from ..stored import Bytes, PlainBytes, StoredValues
 from .array_headers import ArrayHeader
 from .axes import ClassAxis, find_axis, given_axis
 from .byte_sources import PlainFile
-from .geometry import Place, find_geometry, probability_map, shape_of_twin
+from .geometry import (
+    Place,
+    find_geometry,
+    probability_map,
+    runs_as_its_original,
+    shape_of_twin,
+)
 from .nifti import stem
 from .options import Options
 from .stacks import MOST_MEMBERS, bytes_of_member
@@ -224,10 +230,20 @@ def _placed(array: ArrayFile, class_axis: int | None) -> tuple[StoredValues, Pla
         for backwards in orders
     ]
     places = [find_geometry(array.path, one.shape[1:]) for one in likely]
-    for stored, place in zip(likely, places, strict=True):
-        if place.grid is not None:
-            return stored, place
-    return likely[0], places[0]
+    known = [one for one, place in enumerate(places) if place.grid is not None]
+    if len(known) > 1 and class_axis is not None:
+        plain = _runs_as_its_original(array, class_axis)
+        known.sort(key=lambda one: plain is not None and orders[one] == plain)
+    number = known[0] if known else 0
+    return likely[number], places[number]
+
+
+def _runs_as_its_original(array: ArrayFile, class_axis: int) -> bool | None:
+    """As the function of that name, where the first class was looked at as a whole."""
+    some = array.some
+    volume = np.moveaxis(some, class_axis, 0)[0]
+    whole = array.shape[:class_axis] + array.shape[class_axis + 1 :]
+    return runs_as_its_original(array.path, volume) if volume.shape == whole else None
 
 
 def _as_flat_as(stored: StoredValues, twin: tuple[int, ...] | None) -> StoredValues:

@@ -62,6 +62,8 @@ class Convention:
         Whether each number between two others has to be there.
     may_be_scans : bool
         Whether scans may well be called so, and the values have to tell.
+    background : str or None
+        Number or label of the class that is the background; None where no class is.
     """
 
     tool: str
@@ -71,6 +73,12 @@ class Convention:
     first: int | None = None
     counted: bool = True
     may_be_scans: bool = False
+    background: str | None = None
+
+    def is_background(self, found: str) -> bool:
+        """Whether a class is the background."""
+        own = str(int(found)) if found.isdecimal() else found
+        return own == self.background
 
     def name_of(self, found: str) -> str:
         """Name of a class."""
@@ -92,6 +100,7 @@ CONVENTIONS = (
         names=TISSUES,
         first=1,
         may_be_scans=True,
+        background="6",
     ),
     Convention(
         "ANTs",
@@ -105,6 +114,7 @@ CONVENTIONS = (
         "DeepMedic",
         re.compile(r"(?P<before>.+?)_?ProbMapClass(?P<class>\d{1,3})(?P<behind>)"),
         class_name="class {}",
+        background="0",
     ),
     Convention(
         "BIDS",
@@ -112,6 +122,7 @@ CONVENTIONS = (
             r"(?P<before>.+)_label-(?P<class>[A-Za-z0-9]+)(?P<behind>(?:_.+)?)_probseg"
         ),
         counted=False,
+        background="BG",
     ),
 )
 

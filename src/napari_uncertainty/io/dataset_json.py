@@ -11,7 +11,6 @@ References
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 from ..errors import InputError
 from ..kinds import SIGMOID
 from ..probabilities import numbered_class_names
-from .damage import in_short
+from .side_files import Side, read_json
 
 #: A label of this name is left out of training, so no channel belongs to it.
 IGNORE = "ignore"
@@ -42,7 +41,7 @@ class Channels:
     region_order : tuple of int
         The label that each region writes over those before it; empty for classes.
     note : str
-        Why names that there are were not taken.
+        Why names that there are were not taken, or could not be read.
     """
 
     names: tuple[str, ...]
@@ -57,10 +56,10 @@ def channels_for(path: Path, n_channels: int) -> Channels:
     Raises
     ------
     InputError
-        If the ``dataset.json`` in the folder of `path` is damaged or contradicts
-        itself.
+        If the ``dataset.json`` in the folder of `path` contradicts itself.
     """
-    content = _read_dataset_json(path.parent)
+    side = _read_dataset_json(path.parent)
+    content = side.content
     regions = _regions(content, path)
     if len(regions) == n_channels:
         return Channels(tuple(regions), SIGMOID.name, tuple(regions.values()))
@@ -75,7 +74,7 @@ def channels_for(path: Path, n_channels: int) -> Channels:
         label: name for label, name in _label_names(content).items() if name != IGNORE
     }
     if sorted(names) != list(range(n_channels)):
-        return Channels(numbered)
+        return Channels(numbered, note=side.note)
     return Channels(tuple(names[label] for label in range(n_channels)))
 
 
@@ -90,7 +89,7 @@ def label_names_beside(path: Path) -> dict[int, str]:
     A label that a region writes has the region's name: where it shows, no later region
     is. Empty where there is no such file.
     """
-    content = _read_dataset_json(path.parent)
+    content = _read_dataset_json(path.parent).content
     regions = _regions(content, path)
     if regions:
         return {0: "background"} | {label: name for name, label in regions.items()}
@@ -99,7 +98,7 @@ def label_names_beside(path: Path) -> dict[int, str]:
 
 def file_ending_beside(path: Path) -> str:
     """Ending of the segmentations beside `path`; nnU-Net's default is .nii.gz."""
-    ending = _read_dataset_json(path.parent).get("file_ending")
+    ending = _read_dataset_json(path.parent).content.get("file_ending")
     if isinstance(ending, str) and re.fullmatch(r"(\.\w{1,9}){1,3}", ending):
         return ending
     return ".nii.gz"
@@ -153,15 +152,5 @@ def _labels(content: dict[str, Any]) -> dict[str, Any]:
     return labels if isinstance(labels, dict) else {}
 
 
-def _read_dataset_json(folder: Path) -> dict[str, Any]:
-    file = folder / "dataset.json"
-    if not file.is_file():
-        return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{file.name} beside the image cannot be read ({in_short(error)}); "
-            "repair or remove it."
-        ) from error
-    return content if isinstance(content, dict) else {}
+def _read_dataset_json(folder: Path) -> Side:
+    return read_json(folder / "dataset.json")

@@ -36,6 +36,8 @@ class Family:
         What to call the case.
     missing : str
         Name of a file that should be there and is not; usually empty.
+    has_background : bool
+        Whether one of them is the background, which is the first then.
     """
 
     files: tuple[Path, ...]
@@ -43,6 +45,7 @@ class Family:
     tool: str
     stem: str
     missing: str = ""
+    has_background: bool = True
 
     def require_complete(self) -> None:
         """Raise InputError where a file is missing between the others."""
@@ -78,6 +81,8 @@ def family_of(path: Path) -> Family | None:
     order = sorted(files, key=_place)
     start, end = found.span("class")
     missing = _missing(order, convention)
+    # What is no class of its own, or the background, has the number 0.
+    order.sort(key=lambda one: not convention.is_background(one))
     if missing:
         missing = path.name[:start] + missing + path.name[end:]
     return Family(
@@ -86,6 +91,7 @@ def family_of(path: Path) -> Family | None:
         convention.tool,
         (found["before"] + found["behind"] or path.name[:start]).strip("_"),
         missing,
+        convention.is_background(order[0]),
     )
 
 

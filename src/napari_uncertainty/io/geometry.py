@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from itertools import permutations, takewhile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
 from ..probabilities import ProbabilityMap
 from . import IMAGES
 from .dataset_json import channels_for, file_ending_beside
-from .image_files import grid_of, load
+from .image_files import grid_of, load, read_data, squeezed_shape
 from .maps import is_map
 from .nifti import stem
+from .side_files import named, not_fetched
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,12 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
     to agree on where the voxels are, or none is taken. Maps that were written here do
     not count: their place came from elsewhere, if they have one.
     """
+    own = _own_name(path)
+    unfetched = not_fetched(own)
+    if unfetched:
+        return Place(
+            note=f"{unfetched}, so the place of {path.name} in space is unknown."
+        )
     twin = _twin(path)
     if twin is not None:
         return _place_of_twin(path, shape, twin)
@@ -84,9 +94,42 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
 
 
 def shape_of_twin(path: Path) -> tuple[int, ...] | None:
-    """Shape of the segmentation of the same name; None where there is none."""
+    """Shape in space of the image of the same name; None where there is none."""
     twin = _twin(path)
-    return None if twin is None else _grid_in(twin).shape
+    return None if twin is None else squeezed_shape(load(twin).shape)[:3]
+
+
+def runs_as_its_original(path: Path, volume: Any) -> bool | None:
+    """Whether one class of an array has the order of axes of the image of its name.
+
+    Where that image has a further axis, for the classes, the array may be a copy.
+
+    Parameters
+    ----------
+    path : Path
+        The array.
+    volume : ndarray, shape (i, j, k)
+        Its first class.
+
+    Returns
+    -------
+    bool or None
+        False for the reversed order; None where the two hold other numbers, or the
+        same in both orders.
+    """
+    twin = _twin(path)
+    if twin is None:
+        return None
+    image = load(twin)
+    shape = squeezed_shape(image.shape)
+    if len(shape) != volume.ndim + 1:
+        return None
+    first = read_data(image, twin).reshape(shape)[..., 0]
+    plain, reverse = (
+        one.shape == first.shape and np.allclose(one, first, rtol=1e-3, atol=1e-3)
+        for one in (volume, volume.T)
+    )
+    return None if plain == reverse else plain
 
 
 def probability_map(
@@ -124,16 +167,23 @@ def probability_map(
 
 def _twin(path: Path) -> Path | None:
     """The segmentation of the same name, as nnU-Net writes it beside a file."""
-    twin = path.with_name(stem(path) + file_ending_beside(path))
-    if twin.is_file() and twin.name.lower().endswith(IMAGES):
+    twin = _own_name(path)
+    if twin.is_file() and twin.name.lower().endswith(IMAGES) and not not_fetched(twin):
         return twin
     return None
 
 
+def _own_name(path: Path) -> Path:
+    return named(path.parent, stem(path) + file_ending_beside(path))
+
+
 def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
-    grid = _grid_in(twin)
+    image = load(twin)
+    grid = grid_of(image, image.shape)
     if grid.shape == shape:
         return Place(grid, twin)
+    if len(squeezed_shape(image.shape)) > len(shape):
+        return _place_of_original(path, shape, twin, image)
     told = (
         f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} beside it "
         f"{' × '.join(map(str, grid.shape))}"
@@ -147,6 +197,25 @@ def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
     return Place(
         note=f"{told}, so its place in space is unknown. Perhaps it is a crop, or its "
         "axes are in another order; a comparison with the segmentation can find out."
+    )
+
+
+def _place_of_original(
+    path: Path, shape: tuple[int, ...], twin: Path, image: Any
+) -> Place:
+    """The place of an image of the same name that has further axes, as of the classes.
+
+    It may be what the array was converted from. If its voxels are others, it is no
+    segmentation that would have to fit.
+    """
+    spatial = squeezed_shape(image.shape)[: len(shape)]
+    if spatial == shape:
+        return Place(grid_of(image, spatial), twin)
+    return Place(
+        note=f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} "
+        f"beside it {' × '.join(map(str, image.shape))}, so its place in space is "
+        "unknown. Perhaps its axes are in another order: an array of its own has the "
+        "axes of the image reversed, (z, y, x)."
     )
 
 
@@ -173,12 +242,7 @@ def _shared_words(first: Path, second: Path) -> int:
 
 
 def _words(path: Path) -> list[str]:
-    return re.split(r"[^A-Za-z0-9]+", stem(path))
-
-
-def _grid_in(path: Path) -> Grid:
-    image = load(path)
-    return grid_of(image, image.shape)
+    return re.split(r"[^A-Za-z0-9]+", unicodedata.normalize("NFC", stem(path)))
 
 
 def _tells_its_place(image: Any) -> bool:

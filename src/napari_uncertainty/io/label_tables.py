@@ -12,14 +12,15 @@ References
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from .damage import in_short
+from .side_files import read_json
+
+#: What BIDS calls the background.
+BACKGROUND = "BG"
 
 _ONE_SIDE = {
     2: "cerebral white matter",
@@ -73,11 +74,14 @@ class Declared:
         Whether it is said to hold probabilities, whatever its values sum to.
     note : str
         Where the names are from, or why they were not taken.
+    tissues_of : str
+        As of :class:`.ProbabilityMap`.
     """
 
     names: tuple[str, ...] = ()
     is_probabilities: bool = False
     note: str = ""
+    tissues_of: str = ""
 
 
 def declared(path: Path, stem: str, n_classes: int) -> Declared:
@@ -91,11 +95,6 @@ def declared(path: Path, stem: str, n_classes: int) -> Declared:
         Its name without the ending.
     n_classes : int
         Length of its class axis.
-
-    Raises
-    ------
-    InputError
-        If the JSON of a probabilistic segmentation cannot be read.
     """
     if stem == "probseg" or stem.endswith("_probseg"):
         return _by_label_map(path.with_name(f"{stem}.json"), n_classes)
@@ -112,10 +111,11 @@ def declared(path: Path, stem: str, n_classes: int) -> Declared:
 
 
 def _by_label_map(sidecar: Path, n_classes: int) -> Declared:
-    names = _label_map(sidecar)
+    side = read_json(sidecar)
+    names, note = _label_map(side.content), side.note
     if len(names) == n_classes:
-        return Declared(names, is_probabilities=True)
-    note = ""
+        tissues_of = "" if BACKGROUND in names else f"the LabelMap in {sidecar.name}"
+        return Declared(names, is_probabilities=True, tissues_of=tissues_of)
     if names:
         note = (
             f"{sidecar.name} names {len(names)} classes, and there are {n_classes}, so "
@@ -124,17 +124,8 @@ def _by_label_map(sidecar: Path, n_classes: int) -> Declared:
     return Declared(is_probabilities=True, note=note)
 
 
-def _label_map(sidecar: Path) -> tuple[str, ...]:
-    if not sidecar.is_file():
-        return ()
-    try:
-        content: Any = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{sidecar.name} beside the image cannot be read ({in_short(error)}); "
-            "repair or remove it."
-        ) from error
-    names = content.get("LabelMap") if isinstance(content, dict) else None
+def _label_map(content: dict[str, Any]) -> tuple[str, ...]:
+    names = content.get("LabelMap")
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return tuple(names)
     return ()

@@ -17,6 +17,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
 from ..grid import Grid
+from ..images import WHOLE_TOLERANCE
 from ..steps import run
 from .atomic import write_whole
 from .maps import image_on, packed
@@ -32,7 +33,7 @@ _ABOUT_THE_VALUES = (
 
 _UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error)
 
-# By how much a label that was scaled may miss a whole number: slopes are float32.
+# Share of itself by which a label may be off besides: slopes are float32.
 _ROUNDING = 1e-6
 
 
@@ -156,7 +157,7 @@ class _Original:
                 exact = np.rint(exact).clip(limits.min, limits.max)
             stored = exact.astype(self.dtype)
             back = stored * self.slope + self.inter
-            lost = ~np.isclose(back, labels, rtol=_ROUNDING, atol=_ROUNDING)
+            lost = ~np.isclose(back, labels, rtol=_ROUNDING, atol=WHOLE_TOLERANCE)
         if lost.any():
             raise InputError(
                 f"Label {labels[lost][0]} cannot be stored in {name}, whose numbers "

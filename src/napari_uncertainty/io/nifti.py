@@ -14,7 +14,13 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
-from ..images import LabelMap, Scan, are_whole_numbers, looks_like_labels
+from ..images import (
+    LabelMap,
+    Scan,
+    are_whole_numbers,
+    as_whole_numbers,
+    looks_like_labels,
+)
 from ..probabilities import ProbabilityMap, find_class_axis, scale_of
 from ..stored import StoredValues
 from .array_headers import ArrayHeader
@@ -82,14 +88,15 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
             return _with_names(values, path, grid)
         return Scan(data, grid, path, stem(path))
     intent = int(image.header["intent_code"]) if is_nifti(image) else 0
-    is_labels = looks_like_labels(data, name=path.name, intent=intent)
+    whole = as_whole_numbers(data)
+    is_labels = looks_like_labels(whole, name=path.name, intent=intent)
     if data.ndim < 4 and (not is_labels or _are_shares(data)):
         family = family_of(path)
         if family is not None:
             opened = _open_family(family, path)
             return replace(opened, values=opened.values.load())
     if is_labels:
-        labels = data if data.dtype.kind in "iu" else data.astype(np.int32)
+        labels = whole if whole.dtype.kind in "iu" else whole.astype(np.int32)
         return LabelMap(labels, grid, label_names_beside(path), path, stem(path))
     return Scan(data, grid, path, stem(path))
 
@@ -104,19 +111,40 @@ def open_segmentation(path: Path) -> LabelMap:
     """
     if not path.is_file():
         raise InputError(f"There is no segmentation {path}.")
+    refused = InputError(
+        f"{path.name} is no segmentation, which has one whole number for each voxel."
+    )
     volume = open_nifti(path)
     if isinstance(volume, LabelMap):
         return volume
-    if (
-        isinstance(volume, Scan)
-        and volume.data.ndim <= 3
-        and are_whole_numbers(volume.data)
-    ):
-        labels = volume.data.astype(np.int32)
+    if isinstance(volume, Scan) and volume.data.ndim <= 3:
+        whole = as_whole_numbers(volume.data)
+        if not are_whole_numbers(whole):
+            raise refused
+        labels = whole.astype(np.int32)
         return LabelMap(labels, volume.grid, {}, path, volume.name)
-    raise InputError(
-        f"{path.name} is no segmentation, which has one whole number for each voxel."
-    )
+    raise refused
+
+
+def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
+    """Labels in the file that probabilities take their place from.
+
+    Returns
+    -------
+    LabelMap or None
+        None where the place comes from no other file, or that holds no labels or
+        cannot be read any more.
+    """
+    path = probabilities.geometry_source
+    if path is None:
+        return None
+    try:
+        if len(squeezed_shape(load(path).shape)) > 3:
+            return None
+        volume = open_nifti(path)
+    except InputError:
+        return None  # the place could be read, and nothing more was asked of the file
+    return volume if isinstance(volume, LabelMap) else None
 
 
 def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
@@ -238,6 +266,7 @@ def _with_names(values: Any, path: Path, grid: Grid) -> ProbabilityMap:
         name=stem(path),
         region_order=channels.region_order,
         note=" ".join(filter(None, (told.note, channels.note))),
+        tissues_of=told.tissues_of if taken else "",
     )
 
 
@@ -262,6 +291,7 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
         further_sources=family.files[1:],
         name=family.stem,
         note=family.note_for(opened),
+        tissues_of="" if family.has_background else family.tool,
     )
 
 

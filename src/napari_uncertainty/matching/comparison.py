@@ -20,7 +20,8 @@ from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
 from .agreement import Comparison, as_classes
-from .orientation import Candidate, Search, iter_search
+from .changed import Pair, classes_by_overlap
+from .orientation import DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
 
@@ -42,6 +43,8 @@ class Segmentation:
     claimed : Placement, "voxel on voxel" or None
         How the prediction lies in it where no grids tell: by default voxel on voxel,
         if the shapes are equal; None where it is unknown.
+    of_the_case : bool
+        Whether it is sure that these are labels of the same case.
     """
 
     labels: Array
@@ -49,6 +52,7 @@ class Segmentation:
     name: str = "segmentation"
     anatomical: bool = True
     claimed: Placement | Literal["voxel on voxel"] | None = "voxel on voxel"
+    of_the_case: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,15 @@ class Compared:
     onto: Segmentation
     resampled: bool = False
 
+    @property
+    def confirms_or_denies(self) -> bool:
+        """Whether the two agree enough, in some placement, to be of the same image."""
+        if any(one.name == "agreement" and one.level != "red" for one in self.checks):
+            return True
+        if self.search is not None:
+            return self.search.best is not None and self.search.best.belongs
+        return all(one.level != "red" for one in self.checks)
+
 
 def iter_compare(
     prediction: Array,
@@ -84,6 +97,8 @@ def iter_compare(
     grid: Grid | None,
     segmentation: Segmentation,
     cancel: threading.Event | None = None,
+    *,
+    thorough: bool = True,
 ) -> Generator[float, None, Compared | None]:
     """Compare step by step; yields the share done, returns None if cancelled.
 
@@ -100,6 +115,8 @@ def iter_compare(
         What to compare with.
     cancel : threading.Event or None
         Set it to stop.
+    thorough : bool
+        Look for other placements, too, where none can be decisively better.
     """
     segmentation, refused = _in_classes(segmentation, n_classes)
     placement, onto = _claimed(prediction.shape, grid, segmentation), segmentation
@@ -118,11 +135,27 @@ def iter_compare(
     foreground = None
     if placement is not None:
         foreground = on_prediction(onto.labels, placement, prediction.shape)
+    if refused is not None and foreground is not None and not elsewhere:
+        classes = classes_by_overlap(foreground, prediction, n_classes)
+        if classes is not None:
+            numbers = np.array(list(classes.values()), np.uint16)
+            found = np.array(list(classes))
+            onto = segmentation = replace(
+                segmentation,
+                labels=numbers[np.searchsorted(found, segmentation.labels)],
+            )
+            assert placement is not None
+            foreground = on_prediction(onto.labels, placement, prediction.shape)
+            refused = None
     if refused is not None:
         return Compared(foreground, (refused,), None, onto)
     comparison = Comparison.of(prediction, onto.labels)
     if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
         return _without_search(comparison, placement, foreground, onto)
+    if not thorough and placement is not None:
+        agreement = comparison.agreement(placement)
+        if agreement.foreground > 1 - DECISIVE_MARGIN:
+            return _without_search(comparison, placement, foreground, onto)
     search = yield from part(
         iter_search(comparison, placement, cancel),
         *((0.4, 0.7) if elsewhere else (0, 1)),
@@ -145,6 +178,40 @@ def iter_compare(
     return Compared(
         foreground, tuple(checks), search, onto, resampled=onto is not segmentation
     )
+
+
+def explained(
+    compared: Compared, prediction: Array, foreground: Array | None = None
+) -> Compared:
+    """What came of it, with what explains that the two do not agree in nearly all.
+
+    Parameters
+    ----------
+    compared : Compared
+        What came of it.
+    prediction : ndarray of unsigned int
+        Most probable class of each voxel.
+    foreground : ndarray or None
+        Probability of all classes but the background, where it is known.
+    """
+    search = compared.search
+    if search is None or search.better is not None or compared.foreground is None:
+        return compared
+    loaded = search.as_loaded
+    if loaded is None or loaded.agreement.foreground > 1 - DECISIVE_MARGIN:
+        return compared
+    pair = Pair(prediction, compared.foreground, foreground)
+    check = pair.explained(compared.onto.name)
+    if check is None:
+        return compared
+    orientation = [one for one in compared.checks if one.name == "orientation"]
+    if not loaded.belongs:
+        sentence = (
+            f"Which way round the probabilities lie on '{compared.onto.name}' was "
+            "judged only by what both have."
+        )
+        orientation = [Check("orientation", "amber", sentence)]
+    return replace(compared, checks=(check, *orientation))
 
 
 def iter_labels_at(
@@ -239,7 +306,7 @@ def _without_search(
     foreground: Any,
     onto: Segmentation,
 ) -> Compared:
-    """With further axes, such as time, nothing is turned."""
+    """Where nothing is turned: with further axes, such as time, or for no need."""
     found = None
     if placement is not None:
         found = Candidate(placement, comparison.agreement(placement))

@@ -194,6 +194,7 @@ def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
         "class_axis": 0,
         "kind": probabilities.kind,
         "region_order": list(probabilities.region_order),
+        "tissues_of": probabilities.tissues_of,
         "geometry_source": str(probabilities.geometry_source or ""),
         "further_sources": [str(path) for path in probabilities.further_sources],
     }

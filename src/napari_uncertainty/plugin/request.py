@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Image, Labels
@@ -173,6 +174,18 @@ class Request:
             (one.layer for one in self.taken if not one.is_current(viewer.layers)), None
         )
 
+    def _place(self) -> dict[str, Any]:
+        """The file, its place, and the file that this comes from, if it is another."""
+        info = layer_info(self.probabilities)
+        source, geometry = info.get("source"), info.get("geometry_source")
+        if not source or not geometry or self.source.grid is None:
+            return {}
+        return {
+            "source": Path(source),
+            "geometry_source": Path(geometry),
+            "grid": self.source.grid,
+        }
+
     def steps(self, viewer: Any) -> Callable[..., Any]:
         """The work for the thread, which gets arrays and plain values only."""
         axes = axes_of(viewer.layers)
@@ -183,7 +196,7 @@ class Request:
             names = numbered_class_names(values.shape[0])
         return partial(
             iter_case,
-            ProbabilityMap(values, names, **told),
+            ProbabilityMap(values, names, **told, **self._place()),
             measure=self.measure,
             base=self.base,
             kind=self.kind,

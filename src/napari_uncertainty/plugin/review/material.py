@@ -11,7 +11,7 @@ from ...fold.logits import as_members
 from ...grid import Grid
 from ...hotspots import Wanted
 from ...io.nifti import stem
-from ...kinds import LOGITS, SOFTMAX
+from ...kinds import FRACTIONS, LOGITS, SOFTMAX
 from ...review import ReviewedInput
 from ..class_axis import class_axis_of, class_first, declared
 from ..inspect.subject import Subject
@@ -145,10 +145,11 @@ def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ..
         if layer != networks[0][0]:
             kind = declared(layer)["kind"] or kind
         lazy = as_dask(values)
-        if lazy is None and kind == LOGITS.name:
+        if lazy is None and kind in (LOGITS.name, FRACTIONS.name):
             import dask.array as da
 
-            # Their softmax is computed in the background, where it is needed.
+            # Their softmax, or what they leave over, is computed in the background, and
+            # only where it is needed.
             lazy = da.from_array(values, name=False)
         held = values if lazy is None else lazy
         member = as_members(held, kind, info.get("temperature", 1.0))
