@@ -1,0 +1,145 @@
+"""Values, axes and units as tools really write them, through each door.
+
+The expected maps are computed here, in float64.
+"""
+
+import json
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.special import softmax, xlogy
+
+import napari_uncertainty as nu
+from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.interpretation import Interpretation
+from napari_uncertainty.case import iter_case
+from napari_uncertainty.description import describe
+from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.steps import run
+
+SHAPE = (14, 16, 12)
+AFFINE = np.diag([2.0, 2, 2, 1])
+DOORS = ("map", "info", "compute")
+
+
+def entropy(p):
+    """Of each voxel in bits, class axis first."""
+    p = np.asarray(p, float)
+    return -xlogy(p, p).sum(axis=0) / np.log(2)
+
+
+def binary(q):
+    """Entropy of each voxel of one channel in bits."""
+    return entropy(np.stack([q, 1 - np.asarray(q, float)]))
+
+
+def certain_and_not(rng, n_classes=4, shape=SHAPE):
+    """A softmax with certain voxels in the corner, and others that doubt."""
+    scores = 4 * rng.standard_normal((n_classes, *shape))
+    scores[0, :4, :4, :4] = 40
+    return softmax(scores, axis=0)
+
+
+def write(path, data, affine=AFFINE, units=None, intent=None):
+    """A NIfTI file."""
+    image = nib.Nifti1Image(data, affine)
+    if units:
+        image.header.set_xyzt_units(units)
+    if intent:
+        image.header.set_intent(intent)
+    nib.save(image, path)
+    return path
+
+
+def mapped(path, tmp_path, labels=None, hotspots=None, **how):
+    """What ``map`` writes: row, JSON, and the image with its values."""
+    output = tmp_path / "maps"
+    output.mkdir(exist_ok=True)
+    task = Task(
+        "case", str(path), str(output), labels=labels and str(labels),
+        hotspots=hotspots, how=Interpretation(**how),
+    )  # fmt: skip
+    row = run_task(task)
+    if row.status == "failed":
+        return SimpleNamespace(row=row, values=None, told={}, checks={}, image=None)
+    image = nib.load(output / "case_entropy.nii.gz")
+    told = json.loads((output / "case_entropy.json").read_text("utf-8"))
+    return SimpleNamespace(
+        row=row, values=image.get_fdata(), told=told, image=image,
+        checks={one["name"]: one for one in told["checks"]},
+    )  # fmt: skip
+
+
+def checks_at(door, path, tmp_path, **how):
+    """Level of each check that a door shows for a file."""
+    if door == "map":
+        return {
+            name: one["level"]
+            for name, one in mapped(path, tmp_path, **how).checks.items()
+        }
+    if door == "info":
+        told = describe(path, Interpretation(**how))
+        return {one["name"]: one["level"] for one in told["checks"]}
+    given = open_probabilities(path)
+    result = run(iter_case(given, name=given.name, grid=given.grid, **how))
+    return {one.name: one.level for one in result.trust.checks}
+
+
+@pytest.mark.parametrize("ending", ["nii.gz", "nii", "npy"])
+@pytest.mark.parametrize("order", ["class last", "class first"])
+def test_padding_around_a_crop_of_logits_has_no_data(ending, order, rng, tmp_path):
+    logits = 3 * rng.standard_normal((4, *SHAPE)).astype(np.float32)
+    whole = np.zeros((4, 20, 20, 18), np.float32)
+    inside = (slice(2, 16), slice(3, 19), slice(4, 16))
+    whole[:, *inside] = logits
+    path = tmp_path / f"case.{ending}"
+    if ending == "npy":
+        last = order == "class last"
+        np.save(path, np.moveaxis(whole, 0, -1) if last else whole)
+    elif order == "class first":
+        pytest.skip("nothing tells the class axis of such an image")
+    else:
+        write(path, np.moveaxis(whole, 0, -1))
+    truth = entropy(softmax(logits.astype(float), axis=0))
+    axis = -1 if order == "class last" else 0
+    found = mapped(path, tmp_path, hotspots=3, class_axis=axis)
+    assert found.row.no_data == whole[0].size - truth.size
+    assert found.row.mean == pytest.approx(truth.mean(), rel=1e-5)
+    assert found.checks["no_data"]["level"] == "amber"
+    values = np.moveaxis(whole, 0, -1)
+    maps = nu.uncertainty(values, class_axis=-1, kind="logits")
+    np.testing.assert_allclose(maps["entropy"][inside], truth, atol=1e-5)
+    assert maps.no_data.sum() == found.row.no_data
+
+
+def test_logits_that_are_whole_numbers_may_be_0_in_all_channels():
+    logits = np.zeros((3, 4, 5), np.int8)
+    logits[0, 0], logits[1, 1] = 5, -7
+    maps = nu.uncertainty(logits, kind="logits")
+    assert not maps.no_data.any()
+    np.testing.assert_allclose(maps["entropy"][2:], np.log2(3), atol=1e-6)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("ending", ["nii.gz", "nii", "npz", "npy"])
+def test_one_hot_floats_are_red_at_each_door(door, ending, rng, tmp_path):
+    p = certain_and_not(rng)
+    hot = (p == p.max(axis=0)).astype(np.float32)
+    path = tmp_path / f"case.{ending}"
+    if ending == "npz":
+        np.savez_compressed(path, probabilities=hot)
+    elif ending == "npy":
+        np.save(path, hot)
+    else:
+        write(path, np.moveaxis(hot, 0, -1))
+    assert checks_at(door, path, tmp_path)["precision"] == "red"
+
+
+def test_one_voxel_that_is_not_certain_makes_no_labels_of_the_others(rng, tmp_path):
+    p = certain_and_not(rng)
+    hot = (p == p.max(axis=0)).astype(np.float32)
+    hot[:, 3, 4, 5] = (0.5, 0.5, 0, 0)
+    path = write(tmp_path / "case.nii.gz", np.moveaxis(hot, 0, -1))
+    assert checks_at("map", path, tmp_path)["precision"] == "green"
