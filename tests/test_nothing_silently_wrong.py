@@ -16,6 +16,7 @@ from napari_uncertainty.batch.case import Task, run_task
 from napari_uncertainty.batch.interpretation import Interpretation
 from napari_uncertainty.case import iter_case
 from napari_uncertainty.description import describe
+from napari_uncertainty.hotspots.wanted import usual_radius
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.steps import run
 
@@ -143,3 +144,82 @@ def test_one_voxel_that_is_not_certain_makes_no_labels_of_the_others(rng, tmp_pa
     hot[:, 3, 4, 5] = (0.5, 0.5, 0, 0)
     path = write(tmp_path / "case.nii.gz", np.moveaxis(hot, 0, -1))
     assert checks_at("map", path, tmp_path)["precision"] == "green"
+
+
+@pytest.mark.parametrize(("units", "millimetres"), [("micron", 1e-3), ("meter", 1e3)])
+def test_units_of_a_header_are_honoured_and_kept(units, millimetres, rng, tmp_path):
+    zooms = np.array([20, 20, 25]) if units == "micron" else np.array([2, 2, 3])
+    affine = np.diag([*zooms, 1.0])
+    affine[:3, 3] = -3, 5, 7
+    p = certain_and_not(rng)
+    path = write(
+        tmp_path / "case.nii.gz",
+        np.moveaxis(p, 0, -1).astype(np.float32), affine, units,
+    )  # fmt: skip
+    labels = write(
+        tmp_path / "seg.nii.gz", p.argmax(axis=0).astype(np.uint8), affine, units
+    )
+    assert describe(path)["zooms_mm"] == pytest.approx(zooms * millimetres)
+    assert nu.read(path).grid.zooms == pytest.approx(zooms * millimetres)
+    found = mapped(path, tmp_path, labels=labels, hotspots=2)
+    assert found.row.agreement == 1
+    assert found.image.header.get_xyzt_units()[0] == units
+    np.testing.assert_array_equal(found.image.affine, affine)
+    table = (tmp_path / "maps" / "case_classes.tsv").read_text().splitlines()
+    of_one = dict(zip(table[0].split("\t"), table[2].split("\t"), strict=True))
+    volume = (p.argmax(axis=0) == 1).sum() * np.prod(zooms * millimetres) / 1000
+    assert float(of_one["volume_ml"]) == pytest.approx(volume)
+    places = (tmp_path / "maps" / "case_hotspots.tsv").read_text().splitlines()
+    first = dict(zip(places[0].split("\t"), places[1].split("\t"), strict=True))
+    at = affine @ [*(int(first[one]) for one in "ijk"), 1]
+    told = [float(first[one]) for one in "xyz"]
+    assert told == pytest.approx(at[:3] * millimetres, abs=6e-3)
+    # A map that is opened again lies where its source does.
+    again = describe(tmp_path / "maps" / "case_entropy.nii.gz")
+    assert again["affine"] == nu.read(path).grid.affine.tolist()
+
+
+def test_a_crop_of_an_image_in_microns_keeps_the_unit(tmp_path):
+    from napari_uncertainty.io.maps import image_on
+
+    affine = np.diag([20.0, 20, 25, 1])
+    path = write(tmp_path / "image.nii", np.zeros(SHAPE, np.uint8), affine, "micron")
+    grid = describe_grid(path).box((1, 2, 3), (4, 5, 6))
+    image = image_on(np.zeros((4, 5, 6), np.float32), grid)
+    np.testing.assert_allclose(image.affine[:3, 3], [20, 40, 75], rtol=1e-6)
+    assert image.header.get_xyzt_units()[0] == "micron"
+
+
+def describe_grid(path):
+    """Where the voxels of an image are."""
+    from napari_uncertainty.io.image_files import grid_of, load
+
+    return grid_of(load(path))
+
+
+@pytest.mark.parametrize(
+    ("zoom", "shape", "radius"),
+    [
+        (1.0, (180, 220, 180), 3.75),
+        (0.5, (256, 256, 256), 3.75),  # an eighth of a metre
+        (2.0, (90, 110, 90), 3.75),
+        (0.1, (48, 40, 32), 0.375),  # 3.75 voxels
+        (0.002, (48, 40, 32), 0.0075),
+        (0.01, (1600, 1600, 1), 1.0),  # a sixteenth of 16 mm
+    ],
+)
+def test_the_radius_follows_from_voxels_and_image(zoom, shape, radius):
+    grid = nu.Grid(shape, np.diag([zoom, zoom, zoom, 1]))
+    assert usual_radius(grid, shape) == pytest.approx(radius)
+
+
+@pytest.mark.parametrize("zoom", [0.1, 0.002])
+def test_small_voxels_have_hotspots_of_their_size(zoom, rng, tmp_path):
+    p = softmax(rng.standard_normal((3, 30, 28, 26)), axis=0).astype(np.float32)
+    affine = np.diag([zoom, zoom, zoom, 1])
+    path = write(tmp_path / "case.nii.gz", np.moveaxis(p, 0, -1), affine)
+    assert mapped(path, tmp_path, hotspots=10).row.status == "written"
+    places = (tmp_path / "maps" / "case_hotspots.tsv").read_text().splitlines()
+    first = dict(zip(places[0].split("\t"), places[1].split("\t"), strict=True))
+    assert len(places) == 11
+    assert float(first["share"]) < 0.2

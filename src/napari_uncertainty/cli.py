@@ -142,6 +142,15 @@ def map_cases(
             show_default=False,
         ),
     ] = None,
+    radius: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            help="Of each of these places; by default 3.75 mm, and less where voxels "
+            "and image are smaller.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Compute finished cases anew.")
     ] = False,
@@ -155,16 +164,24 @@ def map_cases(
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
     if place and labels is None:
         raise typer.BadParameter("--place needs --labels.")
+    if radius is not None and hotspots is None:
+        raise typer.BadParameter("--radius needs --hotspots.")
     from .batch.case import Task, ensemble_task, tasks_of
     from .batch.inputs import find_inputs
     from .batch.run import executor, run_batch
     from .batch.summary import outcome
+    from .hotspots import Wanted
     from .progress import TerminalWatcher
 
+    if radius is not None:
+        try:
+            Wanted(radius_mm=radius)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from error
     folder = output.absolute()
     like = Task(
         "", "", str(folder), measures_of(measure, ensemble), base_of(base),
-        place=place, hotspots=hotspots,
+        place=place, hotspots=hotspots, radius=radius,
         how=interpretation_of(kind, temperature, array, class_axis, channel),
     )  # fmt: skip
     with TerminalWatcher() as watcher:

@@ -152,9 +152,9 @@ def _probabilities(
 
 
 def _grid_of(path: Path) -> Grid:
+    from .io.image_files import grid_of
     from .io.nifti import load
 
     if not path.is_file():
         raise InputError(f"There is no scan {path}.")
-    image = load(path)
-    return Grid(image.shape[:3], image.affine, image.header)
+    return grid_of(load(path))

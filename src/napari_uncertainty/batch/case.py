@@ -44,6 +44,8 @@ class Task:
         Put the map where the segmentation shows that it belongs.
     hotspots : int or None
         How many places of the first map to list, at most; None for no list.
+    radius : float or None
+        Of these places in mm; None where voxels and image tell it.
     members : tuple of str
         Absolute paths of all files of an ensemble; empty for a case of one network.
     how : Interpretation
@@ -60,6 +62,7 @@ class Task:
     labels: str | None = None
     place: bool = False
     hotspots: int | None = None
+    radius: float | None = None
     members: tuple[str, ...] = ()
     how: Interpretation = AS_FOUND
     version: str = __version__
@@ -180,7 +183,7 @@ def finished(task: Task) -> Row | None:
                     is_there(told[-1].get(table), Path(task.output))
                     for table in ("classes", "hotspots", "members_table")
                 )
-                or not _has_hotspots(told[0], task.hotspots)
+                or not _has_hotspots(told[0], task.hotspots, task.radius)
             ):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
@@ -275,9 +278,13 @@ def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
     return place and "affine" not in told and level in ("green", "amber")
 
 
-def _has_hotspots(told: Mapping[str, Any], count: int | None) -> bool:
-    """Whether so many places were asked for then; nothing has to be there for None."""
+def _has_hotspots(
+    told: Mapping[str, Any], count: int | None, radius: float | None
+) -> bool:
+    """Whether such places were asked for then; nothing has to be there for None."""
     if count is None:
         return True
     hotspots = told.get("hotspots")
-    return hotspots is not None and hotspots["count"] == count
+    if hotspots is None:
+        return False
+    return bool(hotspots["count"] == count and hotspots.get("radius_mm") == radius)

@@ -149,16 +149,18 @@ def _iter_tables(
     elif labels is not None:
         notes.append(NO_TABLE)
     if task.hotspots is not None:
+        from ..hotspots import Wanted
         from .hotspots import iter_hotspot_table
 
         found = iter_hotspot_table(
-            maps, where, labels, predictions, task.hotspots, threads
+            maps, where, labels, predictions, Wanted(task.hotspots, task.radius), threads
         )
         table, note = yield from part(found, shares.classes, 1)
         notes += [note] if note else []
         told["hotspots"] = {
             **write_table(task.hotspot_table, table),
             "count": task.hotspots,
+            "radius_mm": task.radius,
         }
     return told, notes
 

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..grid import Grid
 from ..steps import run
 from .atomic import write_whole
+from .image_files import grid_of
 from .maps import image_on, packed
 from .nifti import SUFFIXES, load
 
@@ -182,7 +183,7 @@ def _original(
         return _of_other_kind(source)
     try:
         image = load(source)
-        there = Grid(image.shape[:3], image.affine)
+        there = grid_of(image)
         offset = int(image.dataobj.offset)
         with ImageOpener(str(source)) as file:
             start = bytes(file.read(offset))
