@@ -152,9 +152,8 @@ def _iter_tables(
         from ..hotspots import Wanted
         from .hotspots import iter_hotspot_table
 
-        found = iter_hotspot_table(
-            maps, where, labels, predictions, Wanted(task.hotspots, task.radius), threads
-        )
+        wanted = Wanted(task.hotspots, task.radius)
+        found = iter_hotspot_table(maps, where, labels, predictions, wanted, threads)
         table, note = yield from part(found, shares.classes, 1)
         notes += [note] if note else []
         told["hotspots"] = {
