@@ -17,7 +17,7 @@ from napari_uncertainty.batch.interpretation import Interpretation
 from napari_uncertainty.case import iter_case
 from napari_uncertainty.description import describe
 from napari_uncertainty.hotspots.wanted import usual_radius
-from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.steps import run
 
 SHAPE = (14, 16, 12)
@@ -223,3 +223,115 @@ def test_small_voxels_have_hotspots_of_their_size(zoom, rng, tmp_path):
     first = dict(zip(places[0].split("\t"), places[1].split("\t"), strict=True))
     assert len(places) == 11
     assert float(first["share"]) < 0.2
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+@pytest.mark.parametrize("n_classes", [3, 5, 20])  # more classes than voxels, too
+def test_a_class_axis_in_front_is_found_from_the_sums(
+    door, ending, n_classes, rng, tmp_path
+):
+    p = certain_and_not(rng, n_classes).astype(np.float32)
+    path = write(tmp_path / f"case.{ending}", p)
+    found = mapped(path, tmp_path)
+    np.testing.assert_allclose(found.values, entropy(p), atol=1e-5)
+    np.testing.assert_array_equal(found.image.affine, AFFINE)
+    np.testing.assert_allclose(nu.entropy(path), entropy(p), atol=1e-5)
+    assert checks_at(door, path, tmp_path)["axes"] == "amber"
+
+
+def test_an_image_with_classes_in_front_opens_as_probabilities(rng, tmp_path):
+    p = certain_and_not(rng, 5).astype(np.float32)
+    opened = open_volume(write(tmp_path / "case.nii.gz", p))
+    np.testing.assert_array_equal(opened.values, p)
+    assert "along its first axis" in opened.guess
+
+
+def test_a_class_axis_that_is_named_is_taken_in_any_image(rng, tmp_path):
+    logits = rng.standard_normal((4, *SHAPE)).astype(np.float32)
+    truth = entropy(softmax(logits.astype(float), axis=0))
+    for axis in range(4):
+        path = write(tmp_path / f"{axis}.nii", np.moveaxis(logits, 0, axis))
+        opened = open_probabilities(path, class_axis=axis)
+        np.testing.assert_allclose(nu.entropy(opened), truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_a_constant_background_is_no_class_axis_in_front(dtype, rng, tmp_path):
+    """It sums to the same along any axis."""
+    one = 1 if dtype is np.float32 else 100
+    p = np.zeros((40, 40, 40, 2), dtype)
+    p[..., 0] = one
+    p[20:22, 20:22, 20:22] = (one * 0.3, one * 0.7)
+    opened = open_probabilities(write(tmp_path / "case.nii.gz", p))
+    assert opened.values.shape == (2, 40, 40, 40)
+    assert opened.guess == ""
+
+
+def test_logits_with_a_short_first_axis_are_doubted(rng, tmp_path):
+    logits = rng.standard_normal((4, *SHAPE)).astype(np.float32)
+    path = write(tmp_path / "case.nii.gz", logits)
+    assert checks_at("map", path, tmp_path)["axes"] == "amber"
+
+
+@pytest.mark.parametrize(
+    ("shape", "left", "n_channels"),
+    [
+        ((1, 4, 14, 16, 12), (4, 14, 16, 12), 4),
+        ((1, 14, 16, 12, 4), (14, 16, 12, 4), 4),
+        ((1, 1, 96, 80), (1, 96, 80), 1),
+        ((1, 96, 80, 1), (96, 80, 1), 1),
+        ((1, 1, 1, 96, 80), (1, 96, 80), 1),
+        ((1, 96, 80, 3), (96, 80, 3), 3),
+        ((1, 3, 96, 80), (3, 96, 80), 3),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_batch_axis_is_left_out_and_told(
+    shape, left, n_channels, packed, rng, tmp_path
+):
+    if n_channels == 1:
+        values = rng.random(left).astype(np.float32)
+        truth = binary(values.reshape(96, 80))
+    else:
+        axis = left.index(n_channels)
+        values = softmax(4 * rng.standard_normal(left), axis=axis).astype(np.float32)
+        truth = entropy(np.moveaxis(values, axis, 0))
+    path = tmp_path / ("case.npz" if packed else "case.npy")
+    if packed:
+        np.savez_compressed(path, softmax_of_all=values.reshape(shape))
+    else:
+        np.save(path, values.reshape(shape))
+    opened = open_probabilities(path)
+    assert opened.values.shape[0] == n_channels
+    assert opened.values.ndim == len(left)
+    assert "left out" in opened.note
+    found = mapped(path, tmp_path, kind="foreground" if n_channels == 1 else None)
+    assert found.row.total == pytest.approx(truth.sum(), rel=1e-5)
+    assert sorted(found.values.shape) == sorted(truth.shape)
+
+
+def test_classes_that_are_named_are_counted_with_the_batch_axis(rng, tmp_path):
+    p = softmax(rng.standard_normal((1, 4, *SHAPE)), axis=1).astype(np.float32)
+    np.save(tmp_path / "case.npy", p)
+    for axis in (1, -4):
+        opened = open_probabilities(tmp_path / "case.npy", class_axis=axis)
+        assert opened.values.shape[0] == 4
+    assert nu.read(tmp_path / "case.npy").values.shape == (4, *SHAPE[::-1])
+
+
+def test_three_sagittal_slices_are_no_colours(rng, tmp_path):
+    from napari.layers import Image
+
+    from napari_uncertainty.plugin.layers import to_layer
+
+    p = softmax(4 * rng.standard_normal((3, 3, 30, 26)), axis=0)
+    scan = write(tmp_path / "scan.nii.gz", (1000 * p[1]).astype(np.int16))
+    case = write(tmp_path / "case.nii.gz", np.moveaxis(p, 0, -1).astype(np.float32))
+    for path, axes in ((scan, 3), (case, 4)):
+        data, options, kind = to_layer(open_volume(path))
+        assert kind == "image"
+        layer = Image(data, **options)
+        assert not layer.rgb
+        assert layer.ndim == axes
+        assert 3 in layer.data.shape[-2:]

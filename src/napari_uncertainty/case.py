@@ -114,7 +114,8 @@ def iter_case(
     if maps is None:
         return None
     classes = _class_first(probabilities, class_axis)
-    case = Case(classes, name, grid, segmentation, scan, placed)
+    guess = probabilities.guess if isinstance(probabilities, ProbabilityMap) else ""
+    case = Case(classes, name, grid, segmentation, scan, placed, guess)
     trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
     if trust is None:
         return None

@@ -51,6 +51,9 @@ class ProbabilityMap:
         before it (``regions_class_order``). Empty where the channels are no regions.
     note : str
         What a person should know of how it was opened; usually nothing.
+    guess : str
+        What was assumed of its axes or of what it holds, in a sentence, where neither
+        the file nor its values say it; a check tells it.
     """
 
     values: Any
@@ -64,6 +67,7 @@ class ProbabilityMap:
     place_note: str = ""
     region_order: tuple[int, ...] = ()
     note: str = ""
+    guess: str = ""
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.values.shape[0]:

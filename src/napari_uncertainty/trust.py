@@ -35,6 +35,8 @@ class Case:
         What to compare the most probable class with.
     scan : tuple of (str, Grid or None) or None
         Name of the scan, and where it lies.
+    guess : str
+        What was assumed when they were opened; empty where nothing was.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
     """
@@ -45,6 +47,7 @@ class Case:
     segmentation: Segmentation | None = None
     scan: tuple[str, Grid | None] | None = None
     placed: str = ""
+    guess: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,8 @@ def iter_trust(
         check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
         check_precision(case.values, maps),
     ]
+    if case.guess:
+        checks.append(Check("axes", "amber", case.guess))
     if LEAST_CONFIDENCE.name in maps:
         checks.append(check_confidence(maps))
     if case.placed and case.segmentation is None:

@@ -70,6 +70,7 @@ def iter_maps(
         task.case if task.members else predictions.first.name,
         predictions.grid,
         None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
+        guess=predictions.first.guess,
     )
     trust = yield from part(iter_trust(case, maps), shares.fold, shares.trust)
     assert trust is not None  # nothing cancels it

@@ -201,12 +201,13 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
 
 
 def declared(layer: Any) -> dict[str, Any]:
-    """What the file of a layer says of its values: kind, region_order, class_names."""
+    """What the file of a layer says of its values: kind, region_order and so on."""
     info = layer_info(layer)
     return {
         "kind": info.get("kind"),
         "region_order": tuple(info.get("region_order", ())),
         "class_names": tuple(info.get("class_names", ())),
+        "guess": str(info.get("guess", "")),
     }
 
 

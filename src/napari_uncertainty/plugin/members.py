@@ -71,8 +71,7 @@ def sources_of_stack(
 ) -> list[Source]:
     """What each of the members holds, class axis first."""
     options: dict[str, Any] = inherited_transform(layer, (0,))
-    if layer.rgb:
-        options["rgb"] = True
+    options["rgb"] = layer.rgb
     return [
         class_first(
             # Never shown: with the place of the whole, it has a place like any other.
