@@ -335,3 +335,130 @@ def test_three_sagittal_slices_are_no_colours(rng, tmp_path):
         assert not layer.rgb
         assert layer.ndim == axes
         assert 3 in layer.data.shape[-2:]
+
+
+def stored_as(name, values, folder):
+    """A file with values, class axis first, in that of its ways of storing them."""
+    path = folder / name
+    if name.endswith(".npz"):
+        np.savez_compressed(path, probabilities=values)
+    elif name.endswith(".npy"):
+        np.save(path, values)
+    else:
+        write(path, np.moveaxis(values, 0, -1))
+    return path
+
+
+STORED = ("case.npz", "case.npy", "case.nii", "case.nii.gz")
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", STORED)
+def test_what_splines_overshoot_is_clipped_and_told(door, name, rng, tmp_path):
+    p = certain_and_not(rng, 3)
+    p[1] -= 0.04 * rng.random(SHAPE)
+    p[0] += 1 - p.sum(axis=0)
+    p = p.astype(np.float32)
+    clipped = np.clip(p.astype(float), 0, 1)
+    truth = entropy(clipped / clipped.sum(axis=0))
+    path = stored_as(name, p, tmp_path)
+    found = mapped(path, tmp_path)
+    assert found.row.mean == pytest.approx(truth.mean(), rel=1e-5)
+    sentence = found.checks["kind"]["sentence"]
+    assert f"{p.min():.3g} to {p.max():.3g}" in sentence
+    assert "clipped" in sentence
+    assert checks_at(door, path, tmp_path)["kind"] == "amber"
+    with pytest.warns(UserWarning, match="were clipped to 0 to 1"):
+        np.testing.assert_allclose(nu.entropy(p), truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_negative_value_in_a_voxel_that_sums_to_something_else_is_refused(
+    name, rng, tmp_path
+):
+    p = certain_and_not(rng, 3).astype(np.float32)
+    p[1, 2, 3, 4] = -0.5
+    found = mapped(stored_as(name, p, tmp_path), tmp_path)
+    assert "cannot be negative" in found.row.message
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_overshoot_of_one_channel_is_no_logit(dtype, rng, tmp_path):
+    q = (1.06 * rng.random((1, *SHAPE)) - 0.03).astype(dtype)
+    q[0, 0, 0, :2] = -0.03, 1.03
+    found = mapped(stored_as("case.nii.gz", q, tmp_path), tmp_path)
+    assert found.told["kind"] == "foreground"
+    assert found.row.mean == pytest.approx(binary(np.clip(q[0], 0, 1)).mean(), rel=1e-5)
+    assert found.checks["kind"]["level"] == "amber"
+
+
+def per_cents(rng, n_classes=1):
+    """Whole numbers up to 100 of a channel, or that sum to 100, and certain ones."""
+    p = certain_and_not(rng, max(2, n_classes))
+    whole = np.rint(100 * p)
+    if n_classes == 1:
+        return whole[1:]
+    highest = p.argmax(axis=0)[np.newaxis]
+    rest = 100 - whole.sum(axis=0, keepdims=True)
+    kept = np.take_along_axis(whole, highest, 0) + rest
+    np.put_along_axis(whole, highest, kept, 0)
+    return whole
+
+
+@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "f4"])
+@pytest.mark.parametrize("kind", [None, "foreground"])
+def test_per_cents_of_one_channel_are_known_in_any_type(
+    kind, dtype, name, rng, tmp_path
+):
+    q = per_cents(rng)
+    found = mapped(stored_as(name, q.astype(dtype), tmp_path), tmp_path, kind=kind)
+    assert found.row.mean == pytest.approx(binary(q[0] / 100).mean(), rel=1e-5)
+    assert found.told["kind"] == "foreground"
+    assert "taken for per cents" in found.checks["kind"]["sentence"]
+    assert found.checks["kind"]["level"] == "amber"
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "f4"])
+def test_per_cents_of_several_classes_are_known_in_any_type(door, dtype, rng, tmp_path):
+    n = per_cents(rng, 4)
+    path = stored_as("case.nii.gz", n.astype(dtype), tmp_path)
+    found = mapped(path, tmp_path)
+    assert found.row.mean == pytest.approx(entropy(n / 100).mean(), rel=1e-5)
+    assert checks_at(door, path, tmp_path)["kind"] == "green"
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_per_cents_with_fractions_are_no_scan(name, rng, tmp_path):
+    p = 100 * certain_and_not(rng, 4)
+    found = mapped(stored_as(name, p.astype(np.float32), tmp_path), tmp_path)
+    assert found.row.mean == pytest.approx(entropy(p / 100).mean(), rel=1e-5)
+    assert found.checks["kind"]["level"] == "amber"
+    assert "per cents" in found.checks["kind"]["sentence"]
+    q = p[1:2].astype(np.float32)
+    found = mapped(stored_as(name, q, tmp_path), tmp_path)
+    assert found.row.mean == pytest.approx(binary(q[0] / 100).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("kind", [None, "foreground"])
+def test_an_empty_channel_is_background_for_certain(kind, name, tmp_path):
+    path = stored_as(name, np.zeros((1, *SHAPE), np.float32), tmp_path)
+    found = mapped(path, tmp_path, kind=kind, class_axis=None)
+    assert (found.row.no_data, found.row.max) == (0, 0)
+    assert found.told["kind"] == "foreground"
+    assert found.checks["kind"]["level"] == "green"
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_channel_with_few_voxels_is_judged_by_all_of_them(name, tmp_path):
+    q = np.zeros((1, 40, 40, 40), np.float32)
+    q[0, 31, 17, 23] = 0.5
+    found = mapped(stored_as(name, q, tmp_path), tmp_path)
+    assert found.told["kind"] == "foreground"
+    assert (found.row.no_data, found.row.total) == (0, 1)
+    assert found.checks["kind"]["level"] == "green"
+    q[0, 31, 17, 23] = -7
+    found = mapped(stored_as(name, q, tmp_path), tmp_path)
+    assert "looks like a scan" in found.row.message

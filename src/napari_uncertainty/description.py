@@ -125,9 +125,7 @@ def _probabilities(
     other = None if scan is None else (stem(scan), _grid_of(scan))
     maps = run(predictions.iter_maps((LEAST_CONFIDENCE.name,)))
     grid = predictions.grid
-    case = Case(
-        first.values, first.name, grid, segmentation, other, guess=first.guess
-    )
+    case = Case(first.values, first.name, grid, segmentation, other, guess=first.guess)
     trust = run(iter_trust(case, maps))
     assert trust is not None  # nothing cancels it
     told: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}

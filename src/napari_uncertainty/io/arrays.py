@@ -170,6 +170,8 @@ def _without_batch(
     count = batch_axes(shape, axis)
     if twin is not None and len(shape) == 4 and len(twin) == 3:
         count = 0  # one slice of a volume
+    if len(shape) == 4 and axis == 3 and 1 in shape[1:3]:
+        count = 0  # a line of voxels is no picture
     if not count or (array.from_nnunet and len(shape) == 4):
         return array, options, ""
     header = replace(array.header, shape=shape[count:])

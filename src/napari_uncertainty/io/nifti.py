@@ -294,9 +294,7 @@ def _refuse_map(image: Any, path: Path) -> None:
         )
 
 
-def _with_names(
-    values: Any, path: Path, grid: Grid, guess: str = ""
-) -> ProbabilityMap:
+def _with_names(values: Any, path: Path, grid: Grid, guess: str = "") -> ProbabilityMap:
     """Probabilities with the names and the kind that files beside them tell."""
     told = declared(path, stem(path), values.shape[0])
     channels = channels_for(path, values.shape[0])
