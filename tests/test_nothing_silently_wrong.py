@@ -462,3 +462,7 @@ def test_a_channel_with_few_voxels_is_judged_by_all_of_them(name, tmp_path):
     q[0, 31, 17, 23] = -7
     found = mapped(stored_as(name, q, tmp_path), tmp_path)
     assert "looks like a scan" in found.row.message
+    q[0, 31, 17, 23] = -7.5
+    found = mapped(stored_as(name, q, tmp_path), tmp_path)
+    assert found.told["kind"] == "logits"
+    assert found.checks["kind"]["level"] == "amber"

@@ -148,7 +148,10 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
         lowest, highest = min(lowest, limits[0]), max(highest, limits[1])
     # Floating-point numbers as large as this are all whole.
     whole = sample.dtype.kind in "uib" or bool(
-        highest < 2**24 and (x == np.rint(x)).all()
+        highest < 2**24
+        and (x == np.rint(x)).all()
+        and float(lowest).is_integer()
+        and float(highest).is_integer()
     )
     if len(x) == 1:
         return _one_channel(x[0], lowest, highest, whole, _full_scale(sample.dtype))
