@@ -13,6 +13,7 @@ from scipy.special import softmax, xlogy
 
 import napari_uncertainty as nu
 from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.inputs import find_inputs
 from napari_uncertainty.batch.interpretation import Interpretation
 from napari_uncertainty.case import iter_case
 from napari_uncertainty.description import describe
@@ -466,3 +467,55 @@ def test_a_channel_with_few_voxels_is_judged_by_all_of_them(name, tmp_path):
     found = mapped(stored_as(name, q, tmp_path), tmp_path)
     assert found.told["kind"] == "logits"
     assert found.checks["kind"]["level"] == "amber"
+
+
+def test_a_foreground_channel_with_few_slices_is_doubted_or_named(rng, tmp_path):
+    q = rng.random((4, 64, 60)).astype(np.float32)
+    np.save(tmp_path / "case.npy", q)
+    for door in DOORS:
+        assert checks_at(door, tmp_path / "case.npy", tmp_path)["axes"] == "amber"
+    found = mapped(tmp_path / "case.npy", tmp_path)
+    assert "name the kind (foreground)" in found.checks["axes"]["sentence"]
+    found = mapped(tmp_path / "case.npy", tmp_path, kind="foreground")
+    assert found.row.total == pytest.approx(binary(q).sum(), rel=1e-5)
+    assert sorted(found.values.shape) == [4, 60, 64]
+    assert "axes" not in found.checks
+    by_name = nu.entropy(tmp_path / "case.npy", kind="foreground")
+    assert by_name.sum() == pytest.approx(binary(q).sum(), rel=1e-5)
+
+
+def vectors(rng):
+    v = rng.normal(size=(*SHAPE, 3)).astype(np.float32)
+    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+
+def a_folder_with_vectors(rng, tmp_path):
+    """One case, an eigenvector, a warp, spherical harmonics; ITK's probabilities."""
+    p = certain_and_not(rng, 3).astype(np.float32)
+    write(tmp_path / "sub-01.nii.gz", np.moveaxis(p, 0, -1))
+    write(tmp_path / "by_itk.nii.gz", np.moveaxis(p, 0, -1)[..., None, :], intent=1007)
+    write(tmp_path / "sub-01_V1.nii.gz", vectors(rng))
+    warp = 3 * rng.normal(size=(*SHAPE, 1, 3)).astype(np.float32)
+    write(tmp_path / "field.nii.gz", warp, intent=1007)
+    harmonics = rng.normal(size=(*SHAPE, 6)).astype(np.float32)
+    write(tmp_path / "wm_fod.nii.gz", harmonics)
+
+
+def test_vectors_in_a_folder_are_no_cases(rng, tmp_path):
+    a_folder_with_vectors(rng, tmp_path)
+    found = find_inputs([str(tmp_path)], tmp_path / "maps")
+    assert [path.name for path in found] == ["by_itk.nii.gz", "sub-01.nii.gz"]
+
+
+@pytest.mark.parametrize("name", ["sub-01_V1", "field", "wm_fod"])
+def test_vectors_that_are_named_are_doubted(name, rng, tmp_path):
+    a_folder_with_vectors(rng, tmp_path)
+    path = tmp_path / f"{name}.nii.gz"
+    assert checks_at("map", path, tmp_path)["axes"] == "amber"
+    assert "means nothing" in mapped(path, tmp_path).checks["axes"]["sentence"]
+
+
+@pytest.mark.parametrize("door", ["map", "compute"])
+def test_vectors_of_length_1_are_doubted_whatever_they_are_called(door, rng, tmp_path):
+    path = write(tmp_path / "case.nii.gz", vectors(rng))
+    assert checks_at(door, path, tmp_path)["kind"] == "amber"

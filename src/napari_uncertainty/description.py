@@ -59,7 +59,9 @@ def _opened(path: Path, how: Interpretation) -> Scan | LabelMap | Predictions:
         if isinstance(volume, Scan | LabelMap):
             return volume
         return Predictions((volume,))
-    members = open_members(path, array=how.array, class_axis=how.class_axis)
+    members = open_members(
+        path, array=how.array, class_axis=how.class_axis, kind=how.kind
+    )
     return Predictions(tuple(members), how, len(members) > 1)
 
 

@@ -202,6 +202,15 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
         )
         numbers["candidates"] = [LOGITS.name]
         return Evidence(LOGITS.name, span, doubt, numbers)
+    lengths = np.sqrt((x**2).sum(axis=0))
+    unit = np.abs(lengths[lengths != 0] - 1) <= SUM_TOLERANCE
+    if len(x) in (2, 3) and _share(unit) >= NEARLY_ALL:
+        doubt = (
+            "In each voxel the values are a vector of length 1, as directions are; if "
+            "these are logits, choose that kind."
+        )
+        numbers["candidates"] = [LOGITS.name]
+        return Evidence(LOGITS.name, span, doubt, numbers)
     with np.errstate(over="ignore"):
         exps = np.exp(x).sum(axis=0)
     if _share(np.abs(exps - 1) <= SUM_TOLERANCE) >= NEARLY_ALL:

@@ -88,11 +88,14 @@ def open_probabilities(
     *,
     array: str | None = None,
     class_axis: int | None = None,
+    kind: str | None = None,
 ) -> ProbabilityMap:
     """Open class probabilities without reading them yet.
 
-    Parameters and errors are those of :func:`read`; damage of the values, and an image
-    that holds something else, show when the values are read.
+    Of the kind (a key of :data:`.KINDS`), only ``"foreground"`` matters here: three
+    axes are then those of space. Other parameters and errors are those of :func:`read`;
+    damage of the values, and an image that holds something else, show when the values
+    are read.
 
     Returns
     -------
@@ -102,7 +105,9 @@ def open_probabilities(
     """
     path = Path(path)
     module = _module_of(path)
-    opened: ProbabilityMap = module.open_probabilities(path, Options(array, class_axis))
+    opened: ProbabilityMap = module.open_probabilities(
+        path, Options(array, class_axis, kind)
+    )
     return opened
 
 
@@ -111,6 +116,7 @@ def open_members(
     *,
     array: str | None = None,
     class_axis: int | None = None,
+    kind: str | None = None,
 ) -> list[ProbabilityMap]:
     """Open one member, or several that are stacked along the first axis of an array.
 
@@ -119,7 +125,7 @@ def open_members(
     """
     path = Path(path)
     module = _module_of(path)
-    options = Options(array, class_axis)
+    options = Options(array, class_axis, kind)
     if hasattr(module, "open_members"):
         members: list[ProbabilityMap] = module.open_members(path, options)
         return members

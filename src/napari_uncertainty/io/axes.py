@@ -123,13 +123,16 @@ def find_axis(
             f"({NAME_IT}); a single channel needs an axis of length 1."
         )
     looked = "the values sum to 1"
+    single = "; if this is a single channel, name the kind (foreground)"
+    if len(shape) > 3:
+        single = ""
     if unseen is not None:
         looked += " as far as they were looked at"
     return ClassAxis(
         shortest,
         f"Along no axis of {name} do {looked}; its shortest, axis {shortest} of shape "
         f"{shape}, was taken for the class axis. If it is another one, name it "
-        f"({NAME_IT}).",
+        f"({NAME_IT}){single}.",
     )
 
 

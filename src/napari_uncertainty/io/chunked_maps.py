@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..kinds import FOREGROUND
 from ..probabilities import ProbabilityMap
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
@@ -39,6 +40,8 @@ class _Understood:
         What the file says of them, if that is what the order comes from.
     note : str
         Why, where that is less than certain.
+    guess : str
+        What was assumed of them; empty where nothing was.
     """
 
     array: ChunkedArray
@@ -46,6 +49,7 @@ class _Understood:
     orders: tuple[Order, ...]
     axes: tuple[Axis, ...] | None
     note: str
+    guess: str = ""
 
     @property
     def n_members(self) -> int:
@@ -105,7 +109,7 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
     if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
         return _Understood(array, values, (order,), axes, array.note)
-    found, stacked = _found(array, values, named, several)
+    found, stacked = _found(array, values, named, several, options.kind)
     others = tuple(
         axis
         for axis in range(len(array.shape))
@@ -123,11 +127,15 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
     if found.axis not in (None, int(stacked)):
         orders.reverse()
     note = " ".join(filter(None, (array.note, found.note)))
-    return _Understood(array, values, tuple(orders), None, note)
+    return _Understood(array, values, tuple(orders), None, note, found.note)
 
 
 def _found(
-    array: ChunkedArray, values: Any, named: int | None, several: bool
+    array: ChunkedArray,
+    values: Any,
+    named: int | None,
+    several: bool,
+    kind: str | None = None,
 ) -> tuple[ClassAxis, bool]:
     """The class axis in the order of the file, and whether the first is of members."""
     name, n_axes = array.path.name, len(array.shape)
@@ -145,6 +153,8 @@ def _found(
         return replace(found, axis=found.axis + 1), True
     if named is not None:
         found = ClassAxis(named)
+    elif kind == FOREGROUND.name and n_axes == 3 and 1 not in array.shape:
+        found = ClassAxis(None)
     else:
         found = find_axis(values, name, array.shape, twin)
     if n_axes == 3 or (named is None and twin is not None and len(twin) == 3):
@@ -178,7 +188,9 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
         name = case_name(path)
         if understood.n_members > 1:
             name += f" pass {member + 1}"
-        opened = probability_map(values, path, place, name=name, note=note)
+        opened = probability_map(
+            values, path, place, name=name, note=note, guess=understood.guess
+        )
         maps.append(_named(opened, understood.array.class_names))
     return maps
 

@@ -6,6 +6,7 @@ class each (:mod:`.families`), or a single channel. A fifth axis runs over membe
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -16,7 +17,13 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap, Scan, are_whole_numbers, looks_like_labels
-from ..probabilities import ProbabilityMap, find_class_axis, lines_along, scale_of
+from ..probabilities import (
+    FARTHEST,
+    ProbabilityMap,
+    find_class_axis,
+    lines_along,
+    scale_of,
+)
 from ..stored import StoredValues
 from .array_headers import ArrayHeader
 from .axes import NAME_IT, given_axis
@@ -40,6 +47,17 @@ Array = np.ndarray[Any, Any]
 
 #: Endings of NIfTI, which is what is written.
 SUFFIXES = (".nii.gz", ".nii")
+
+# NIfTI's codes for displacements and for vectors (nifti1.h).
+_VECTOR_INTENTS = (1006, 1007)
+
+# How FSL, ANTs, MRtrix, DIPY and SCT call files with eigenvectors, displacements, peaks
+# and spherical harmonics.
+_VECTOR_NAMES = re.compile(
+    r"(?:^|[^a-z0-9])(?:v[123]|warp|\dwarp|\dinversewarp|warpfield|peaks?|sh|fods?|"
+    r"\w*fod|evecs?|eigenvectors?|dyads\d*|directions?|displacements?|ddf|dvf)$",
+    re.IGNORECASE,
+)
 
 # Values that are looked at together to see whether classes are along the first axis, so
 # many of them at most, and voxels that are enough to tell.
@@ -187,9 +205,37 @@ def _with_classes(
             f"of the classes, although the first is shorter. If it is that one, name "
             f"it ({NAME_IT})."
         )
+    if told_vectors(image, path):
+        guess = (
+            f"{path.name} seems to hold vectors or spherical harmonics, as its header "
+            "or its name says and values below 0 show; they were taken for logits. If "
+            "it does, this map means nothing."
+        )
     spatial = tuple(n for at, n in enumerate(shape) if at != axis)
     values = with_scale(replace(whole, class_axis=last - axis))
     return _with_names(values, path, grid_of(image, spatial), guess)
+
+
+def told_vectors(image: Any, path: Path) -> bool:
+    """Return whether header or name tell of vectors, and the values can be some.
+
+    ITK writes all images with several values for each voxel as vectors, probabilities
+    as well. Only values below 0 make directions, displacements and spherical harmonics
+    of them.
+    """
+    intent = int(image.header["intent_code"]) if is_nifti(image) else 0
+    few = int(image.shape[-1]) <= 3
+    if not (_VECTOR_NAMES.search(stem(path)) or (intent in _VECTOR_INTENTS and few)):
+        return False
+    check_header(image, path)
+    shape = squeezed_shape(image.shape)
+    with closing(stored_values(image, path, shape).pieces(_LOOK)) as pieces:  # type: ignore[type-var]
+        for number, piece in enumerate(pieces):
+            if piece.min() < -FARTHEST:
+                return True
+            if number * _LOOK >= _MOST_LOOKED_AT:
+                break
+    return False
 
 
 def _classes_first(path: Path, shape: tuple[int, ...]) -> str:

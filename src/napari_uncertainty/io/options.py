@@ -15,7 +15,11 @@ class Options:
         Name of the array, in a file with several.
     class_axis : int or None
         Axis that runs over the classes, in the order of the file.
+    kind : str or None
+        What the values are, a key of :data:`.KINDS`; of foreground only, three axes are
+        space.
     """
 
     array: str | None = None
     class_axis: int | None = None
+    kind: str | None = None
