@@ -6,12 +6,14 @@ The expected maps are computed here, in float64.
 import json
 from types import SimpleNamespace
 
+import dask.array as da
 import nibabel as nib
 import numpy as np
 import pytest
 from scipy.special import softmax, xlogy
 
 import napari_uncertainty as nu
+from every_kind import expected, expected_prediction, outcomes
 from napari_uncertainty.batch.case import Task, run_task
 from napari_uncertainty.batch.inputs import find_inputs
 from napari_uncertainty.batch.interpretation import Interpretation
@@ -519,3 +521,79 @@ def test_vectors_that_are_named_are_doubted(name, rng, tmp_path):
 def test_vectors_of_length_1_are_doubted_whatever_they_are_called(door, rng, tmp_path):
     path = write(tmp_path / "case.nii.gz", vectors(rng))
     assert checks_at(door, path, tmp_path)["kind"] == "amber"
+
+
+def region_logits(rng):
+    """Nested regions and nothing around them, as scores and as probabilities."""
+    at = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij"))
+    away = np.sqrt((at**2).sum(axis=0))
+    radii = np.array([0.6, 0.4, 0.25]).reshape(3, 1, 1, 1)
+    scores = 12 * (radii - away) + 0.3 * rng.standard_normal((3, *SHAPE))
+    return scores.astype(np.float32)
+
+
+def write_regions(folder, scores, with_json=True):
+    np.savez_compressed(folder / "case.npz", probabilities=scores.transpose(0, 3, 2, 1))
+    if with_json:
+        told = {
+            "labels": {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "in": [3]},
+            "regions_class_order": [1, 2, 3],
+            "file_ending": ".nii.gz",
+        }
+        (folder / "dataset.json").write_text(json.dumps(told))
+    return folder / "case.npz"
+
+
+@pytest.mark.parametrize("kind", [None, "logits", "channel_logits"])
+def test_scores_of_declared_regions_are_no_softmax(kind, rng, tmp_path):
+    scores = region_logits(rng)
+    q = 1 / (1 + np.exp(-scores.astype(float)))
+    truth = sum(binary(one) for one in q)
+    path = write_regions(tmp_path, scores)
+    found = mapped(path, tmp_path, kind=kind)
+    assert found.told["kind"] == "channel_logits"
+    assert found.row.mean == pytest.approx(truth.mean(), rel=1e-5)
+    assert found.checks["kind"]["level"] == "green"
+    assert found.told["class_names"] == ["background", "whole", "core", "in"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_scores_that_may_be_of_regions_are_doubted(door, rng, tmp_path):
+    path = write_regions(tmp_path, region_logits(rng), with_json=False)
+    assert checks_at(door, path, tmp_path)["kind"] == "amber"
+    named = mapped(path, tmp_path, kind="channel_logits")
+    assert named.checks["kind"]["level"] == "green"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_scores_of_channels_in_every_measure(temperature, name, dtype, rng, tmp_path):
+    scores = region_logits(rng).astype(dtype)
+    opened = open_probabilities(stored_as(name, scores, tmp_path), class_axis=None)
+    held = nu.read(opened.source).values
+    for given in (opened, held, da.from_array(held, chunks=(1, 7, 8, 6))):
+        maps = nu.uncertainty(
+            given, tuple(nu.MEASURES), kind="channel_logits", temperature=temperature
+        )
+        truth = expected(outcomes("channel_logits", held, temperature))
+        for measure, values in truth.items():
+            np.testing.assert_allclose(maps[measure], values, atol=2e-6)
+        assert (maps.n_states, maps.n_classes) == (8, 4)
+        found = expected_prediction("channel_logits", held)
+        np.testing.assert_array_equal(maps.prediction, found)
+
+
+def test_one_channel_of_scores_alone(rng):
+    scores = region_logits(rng)
+    maps = nu.uncertainty(scores, kind="channel_logits", channel=1)
+    q = 1 / (1 + np.exp(-scores[1].astype(float)))
+    np.testing.assert_allclose(maps["entropy"], binary(q), atol=1e-6)
+
+
+def test_scores_of_channels_are_refused_as_members(rng):
+    scores = region_logits(rng)
+    with pytest.raises(nu.InputError, match="save them after the sigmoid"):
+        nu.ensemble_uncertainty([scores, scores + 1], kind="channel_logits")
+    q = 1 / (1 + np.exp(-scores))
+    nu.ensemble_uncertainty([q, q * 0.9], kind="sigmoid")

@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import FOREGROUND, FRACTIONS, KINDS, LOGITS, SCALED, SIGMOID, SOFTMAX
+from .kinds import (
+    CHANNEL_LOGITS,
+    FOREGROUND,
+    FRACTIONS,
+    KINDS,
+    LOGITS,
+    SCALED,
+    SIGMOID,
+    SOFTMAX,
+)
 from .probabilities import (
     FARTHEST,
     SCALES,
@@ -40,6 +49,12 @@ _ALIKE = (
 
 #: Splines take values so far beyond 0 and 1, where sums do not tell that this is all.
 OVERSHOOT = 0.1
+
+# Values do not tell whether scores are of channels that exclude each other.
+_BOTH_LOGITS = {LOGITS.name, CHANNEL_LOGITS.name}
+
+#: Where so many voxels have a score below 0 in all channels, these may overlap.
+NOWHERE = 0.2
 
 #: Below this share, what deviates may be noise of a few voxels; above, it tells.
 TELLING = 0.001
@@ -72,7 +87,8 @@ class Evidence:
 
     def allows(self, taken: str) -> bool:
         """Whether they may be of that kind, or the map is the same if they are not."""
-        return taken == self.kind or self._cannot_tell(taken) or self._is_like(taken)
+        same = taken == self.kind or {taken, self.kind} == _BOTH_LOGITS
+        return same or self._cannot_tell(taken) or self._is_like(taken)
 
     def against(self, taken: str) -> str:
         """Why they do not seem to be what they were taken for; empty if they do.
@@ -84,6 +100,8 @@ class Evidence:
         """
         if taken == self.kind:
             return ""
+        if {taken, self.kind} == _BOTH_LOGITS:
+            return ""  # values cannot tell them, and somebody has named them
         if self._cannot_tell(taken):
             return (
                 f"The values cannot tell {_called(taken)} from {_called(self.kind)} "
@@ -202,8 +220,9 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
         )
         numbers["candidates"] = [LOGITS.name]
         return Evidence(LOGITS.name, span, doubt, numbers)
-    lengths = np.sqrt((x**2).sum(axis=0))
-    unit = np.abs(lengths[lengths != 0] - 1) <= SUM_TOLERANCE
+    with np.errstate(over="ignore"):
+        lengths = np.sqrt((x**2).sum(axis=0))
+    unit = np.asarray(np.abs(lengths[lengths != 0] - 1) <= SUM_TOLERANCE)
     if len(x) in (2, 3) and _share(unit) >= NEARLY_ALL:
         doubt = (
             "In each voxel the values are a vector of length 1, as directions are; if "
@@ -217,6 +236,20 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
         span = "their exponentials sum to 1, as those of the logarithm of a softmax do"
     else:
         span += ", and probabilities from 0 to 1"
+        nowhere = np.asarray((x < 0).all(axis=0))
+        # Scores of classes that exclude each other are below 0 about half the time.
+        often = _share(nowhere) >= max(NOWHERE, 2 * 0.5 ** len(x))
+        with np.errstate(over="ignore"):
+            together = (1 / (1 + np.exp(-x))).sum(axis=0)
+        if often or _share(np.asarray(together <= 1 + SUM_TOLERANCE)) >= NEARLY_ALL:
+            doubt = (
+                "These may as well be scores of independent channels (regions) before "
+                "the sigmoid: in many voxels all are below 0, or nowhere do their "
+                "sigmoids sum to more than 1. If they are, choose that kind "
+                f"({CHANNEL_LOGITS.name})."
+            )
+            numbers["candidates"] = [LOGITS.name, CHANNEL_LOGITS.name]
+            return Evidence(LOGITS.name, span, doubt, numbers)
     return Evidence(LOGITS.name, span, numbers=numbers)
 
 

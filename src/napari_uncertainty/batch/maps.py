@@ -11,7 +11,7 @@ import numpy as np
 
 from ..ensemble import EnsembleMaps
 from ..errors import InputError
-from ..kinds import LOGITS
+from ..kinds import KINDS
 from ..steps import part
 from .predictions import Predictions
 from .states import files_of, state
@@ -80,7 +80,7 @@ def iter_maps(
         task, maps, where, labels, predictions, shares, threads
     )
     notes = [*predictions.notes, *notes]
-    if task.how.temperature != 1 and maps.kind != LOGITS.name:
+    if task.how.temperature != 1 and not KINDS[maps.kind].logistic:
         notes.append("The values are no logits, so the temperature changes nothing.")
     where = replace(where, notes=(*where.notes, *notes))
     further = {

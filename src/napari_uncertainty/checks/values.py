@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
-from ..kinds import KINDS, LOGITS
+from ..kinds import KINDS
 from ..measures import LEAST_CONFIDENCE
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
@@ -90,7 +90,7 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     if step is not None:
         loss = _loss_to_steps(step, n_classes)
         sentence = f"Stored in steps of {_step_name(step)}"
-    elif maps.kind != LOGITS.name and (name.endswith("f2") or name == "float16"):
+    elif not KINDS[maps.kind].logistic and (name.endswith("f2") or name == "float16"):
         loss = 2**-11 * (math.log2(n_classes) + math.log2(math.e))
         if not KINDS[maps.kind].sums_matter:
             loss = _loss_to_steps(2**-11, n_classes)
@@ -113,7 +113,7 @@ def _only_labels(maps: UncertaintyMaps) -> bool:
     and no sign of labels, where nothing but the other classes is stored.
     """
     if (
-        maps.kind == LOGITS.name
+        KINDS[maps.kind].logistic
         or isinstance(maps, EnsembleMaps)
         or LEAST_CONFIDENCE.name not in maps
         or maps.prediction is None
@@ -125,7 +125,7 @@ def _only_labels(maps: UncertaintyMaps) -> bool:
 
 def _step(values: Any, maps: UncertaintyMaps) -> float | None:
     """The step in which values are stored, as a share of 1; None for floats."""
-    if maps.kind == LOGITS.name:
+    if KINDS[maps.kind].logistic:
         return None
     if isinstance(values, StoredValues):
         if values.stored.kind == "f":

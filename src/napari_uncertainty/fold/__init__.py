@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..evidence import Evidence, evidence_of
-from ..kinds import AUTO, KINDS, LOGITS, SCALED, SIGMOID, SOFTMAX
+from ..kinds import AUTO, CHANNEL_LOGITS, KINDS, LOGITS, SCALED, SIGMOID, SOFTMAX
 from ..limits import available_processors, check_room
 from ..measures import Base
 from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
@@ -84,14 +84,17 @@ def iter_fold(
             maps = yield from _iter_fold_as(values, decided, options, Fit(clips=True))
         return None if maps is None else _told(maps, wanted, evidence)
     watched = WatchedStream.of(values)
-    first = wanted
+    first, fit_first = wanted, None
     if wanted.kind == AUTO:
         likely = SOFTMAX if wanted.channel is None else SIGMOID
         first = replace(wanted, kind=likely.name)
+    elif wanted.kind == CHANNEL_LOGITS.name:
+        # Known without a look; what they are is seen on the way.
+        fit_first = Fit(temperature=wanted.temperature)
     refused: InputError | None = None
     maps = None
     try:
-        maps = yield from _iter_fold_as(watched, first, options)
+        maps = yield from _iter_fold_as(watched, first, options, fit_first)
     except InputError as error:
         if watched.sampler.sample is None:
             raise
@@ -104,6 +107,8 @@ def iter_fold(
     if fit is None and isinstance(refused, BeyondError):
         fit = Fit(clips=True) if _overshoots(decided, evidence) else None
     alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
+    if maps is not None and fit_first is not None:
+        fit = None  # done
     if fit is not None or (decided.kind != first.kind and not alike):
         maps = yield from _iter_fold_as(watched, decided, options, fit)
         refused = None
@@ -118,6 +123,8 @@ def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None
     """How values become probabilities from 0 to 1, where their type does not tell."""
     if wanted.kind == LOGITS.name:
         return None
+    if wanted.kind == CHANNEL_LOGITS.name:
+        return Fit(temperature=wanted.temperature)
     clips = bool(evidence.numbers.get("beyond")) and _overshoots(wanted, evidence)
     if KINDS[wanted.kind].sums_matter:
         return Fit(clips=True) if clips else None
@@ -155,9 +162,11 @@ def fold_lazily(
         probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
     evidence = None
-    if wanted.kind == AUTO:
+    if wanted.kind == AUTO or (wanted.declared and wanted.kind == SIGMOID.name):
         evidence = evidence_of(sample_of(values))
     decided = _decided(wanted, evidence)
+    if decided.kind == CHANNEL_LOGITS.name:
+        values = fitted(values, Fit(temperature=temperature), sums_matter=False)
     values = _without_logits(values, decided)
     maps = lazy_maps(values, decided.kernel(values.shape[0], values.dtype), base)
     return _told(
@@ -174,6 +183,10 @@ def fold_lazily(
 
 def _decided(wanted: Wanted, evidence: Evidence | None) -> Wanted:
     """With the kind that the evidence shows, where none was named."""
+    if wanted.kind == SIGMOID.name and wanted.declared and evidence is not None:
+        # What a file declares is that channels are independent.
+        scores = evidence.kind == LOGITS.name and not evidence.refusal
+        return replace(wanted, kind=CHANNEL_LOGITS.name) if scores else wanted
     if wanted.kind != AUTO:
         return wanted
     assert evidence is not None
@@ -191,8 +204,8 @@ def _told(
     maps = replace(maps, evidence=evidence.sentence)
     if wanted.kind == AUTO:
         return replace(maps, doubt=evidence.doubt)
-    against = evidence.against(wanted.kind)
-    if evidence.allows(wanted.kind):  # a file knows better than its values
+    against = evidence.against(maps.kind)
+    if evidence.allows(maps.kind):  # a file knows better than its values
         return maps if wanted.declared else replace(maps, doubt=against)
     return replace(maps, contradiction=against)
 

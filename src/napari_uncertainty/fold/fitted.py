@@ -33,6 +33,8 @@ class Fit:
     ----------
     scale : float
         What stands for 1.
+    temperature : float or None
+        Of logits of independent channels, of which a sigmoid is taken; else None.
     clips : bool
         Whether values beyond 0 to 1 are clipped.
     lowest, highest : float
@@ -43,6 +45,7 @@ class Fit:
 
     scale: float = 1.0
     clips: bool = False
+    temperature: float | None = None
     lowest: float = 0.0
     highest: float = 1.0
     beyond: int = 0
@@ -58,6 +61,11 @@ class Fit:
             If they are too far out to come from resampling.
         """
         values = raw.astype(self.dtype_for(raw.dtype))
+        if self.temperature is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                logistic: Array = 1 / (1 + np.exp(-values / self.temperature))
+                logistic[~np.isfinite(raw)] = np.nan
+            return logistic
         if self.scale != 1:
             values /= self.scale
         if not self.clips:
@@ -80,9 +88,13 @@ class Fit:
         np.clip(values, 0, 1, out=values, where=finite)
         return values
 
-    @staticmethod
-    def dtype_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """Return the type of the probabilities."""
+    def dtype_for(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the type of the probabilities.
+
+        What a sigmoid leaves of a channel that is all but certain is lost in float32.
+        """
+        if self.temperature is not None:
+            return np.dtype(np.float64)
         narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
         return np.dtype(np.float32 if narrow else np.float64)
 
@@ -156,7 +168,8 @@ class FittedStream(StoredValues):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the probabilities."""
-        return Fit.dtype_for(self.whole.dtype)
+        dtype: np.dtype[Any] = self.fit.dtype_for(self.whole.dtype)
+        return dtype
 
     def pieces(self, values: int) -> Iterator[Array]:
         """As of any file."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kinds import KINDS, LOGITS, SIGMOID, require_independent
+from ..kinds import KINDS, LOGITS, require_independent
 from ..measures import ENTROPY, GINI, MARGIN, Base
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from .fitted import BeyondError
@@ -42,7 +42,7 @@ def kernel_of(
         If a channel is asked for, and the kind has none that are independent.
     """
     require_independent(kind, channel)
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         arithmetic: type[Kernel] = ChannelsKernel
     elif KINDS[kind].adds_background:
         arithmetic = RestKernel

@@ -188,7 +188,8 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
     if layer is None or layer.multiscale:
         return ()
     told = declared(layer)
-    if SIGMOID.name != (kind or told["kind"]):
+    named = kind or told["kind"]
+    if named is None or not KINDS[named].independent:
         return ()
     axis = assumed_class_axis(layer, SIGMOID.name)
     if axis is None:

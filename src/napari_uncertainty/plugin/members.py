@@ -22,7 +22,7 @@ from ..fold import as_dask
 from ..fold.values import divisor_of
 from ..grid import Grid
 from ..io.nifti import stem
-from ..kinds import SIGMOID, probabilities_of
+from ..kinds import KINDS, probabilities_of
 from ..matching.orientation import BELONGS
 from .class_axis import SPATIAL, assumed_class_axis, class_first, declared
 from .layers import layer_info
@@ -225,6 +225,6 @@ def _labels_of(member: Member, box: Sequence[slice]) -> Array:
         kind, values, member.temperature, divisor_of(member.values.dtype)
     )
     labels: Array = p.argmax(axis=0)
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         labels = np.where(p.max(axis=0) > 0.5, labels + 1, 0)
     return labels
