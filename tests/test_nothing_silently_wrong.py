@@ -597,3 +597,41 @@ def test_scores_of_channels_are_refused_as_members(rng):
         nu.ensemble_uncertainty([scores, scores + 1], kind="channel_logits")
     q = 1 / (1 + np.exp(-scores))
     nu.ensemble_uncertainty([q, q * 0.9], kind="sigmoid")
+
+
+SIBLINGS = {
+    "numbered": (["priors1", "priors2", "priors3", "priors4"], "priors"),
+    "padded": (["tpm_00", "tpm_01", "tpm_02", "tpm_03"], "tpm"),
+    "inside": (["sub-3_t1_mni", "sub-3_t2_mni", "sub-3_t3_mni", "sub-3_t4_mni"], None),
+    "worded": (["p_background", "p_csf", "p_gm", "p_wm"], "p"),
+}
+
+
+@pytest.mark.parametrize("names", SIBLINGS)
+def test_files_that_add_up_are_one_case_and_told(names, rng, tmp_path):
+    stems, case = SIBLINGS[names]
+    p = certain_and_not(rng, 4).astype(np.float32)
+    for name, one in zip(stems, p, strict=True):
+        write(tmp_path / f"{name}.nii.gz", one)
+    write(tmp_path / "priors9_scan.nii.gz", 900 * p[0])
+    [found] = find_inputs([str(tmp_path)], tmp_path / "maps")
+    assert found.name == f"{stems[0]}.nii.gz"
+    told = mapped(found, tmp_path)
+    assert told.row.mean == pytest.approx(entropy(p).mean(), rel=1e-5)
+    assert told.checks["axes"]["level"] == "amber"
+    assert "values add up to 1" in told.checks["axes"]["sentence"]
+    opened = open_volume(tmp_path / f"{stems[2]}.nii.gz")
+    np.testing.assert_array_equal(opened.values, p)
+    if case:
+        assert opened.name == case
+
+
+def test_files_that_do_not_add_up_stay_alone(rng, tmp_path):
+    for number in range(3):
+        values = rng.random(SHAPE).astype(np.float32)
+        write(tmp_path / f"roi_{number}.nii.gz", values)
+        write(tmp_path / f"mask_{number}.nii.gz", (values > 0.5).astype(np.float32))
+    opened = open_probabilities(tmp_path / "roi_1.nii.gz")
+    assert opened.values.shape[0] == 1
+    with pytest.raises(nu.InputError, match="no class probabilities"):
+        find_inputs([str(tmp_path)], tmp_path / "maps")

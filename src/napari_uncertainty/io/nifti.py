@@ -379,6 +379,7 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
         further_sources=family.files[1:],
         name=family.stem,
         note=family.note_for(opened),
+        guess="" if family.tool else family.note_for(opened),
     )
 
 
