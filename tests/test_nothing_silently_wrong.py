@@ -4,6 +4,7 @@ The expected maps are computed here, in float64.
 """
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import dask.array as da
@@ -14,7 +15,7 @@ from scipy.special import softmax, xlogy
 
 import napari_uncertainty as nu
 from every_kind import expected, expected_prediction, outcomes
-from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.case import Task, finished, run_task, tasks_of
 from napari_uncertainty.batch.inputs import find_inputs
 from napari_uncertainty.batch.interpretation import Interpretation
 from napari_uncertainty.case import iter_case
@@ -635,3 +636,35 @@ def test_files_that_do_not_add_up_stay_alone(rng, tmp_path):
     assert opened.values.shape[0] == 1
     with pytest.raises(nu.InputError, match="no class probabilities"):
         find_inputs([str(tmp_path)], tmp_path / "maps")
+
+
+def a_series(tmp_path, p):
+    """What ilastik writes of several times, shape (frames, classes, x, y, z)."""
+    import h5py
+
+    kinds = (("t", 8), ("z", 2), ("y", 2), ("x", 2), ("c", 1))
+    axes = [{"key": key, "typeFlags": flags, "resolution": 0} for key, flags in kinds]
+    with h5py.File(tmp_path / "case.h5", "w") as file:
+        values = np.moveaxis(p, 1, -1).transpose(0, 3, 2, 1, 4)
+        data = file.create_dataset("exported_data", data=values.astype(np.float32))
+        data.attrs["axistags"] = json.dumps({"axes": axes})
+    return tmp_path / "case.h5"
+
+
+def test_frames_are_a_series_and_no_members(rng, tmp_path):
+    p = np.stack([certain_and_not(rng, 3) for _ in range(3)])
+    path = a_series(tmp_path, p)
+    like = Task("", "", str(tmp_path))
+    tasks = tasks_of([path], None, like)
+    assert [one.case for one in tasks] == [f"case_frame_{n}" for n in range(3)]
+    for frame, task in enumerate(tasks):
+        row = run_task(task)
+        assert row.mean == pytest.approx(entropy(p[frame]).mean(), rel=1e-5)
+        assert finished(task) == row
+    found = mapped(path, tmp_path, frame=2)
+    np.testing.assert_allclose(found.values, entropy(p[2]), atol=1e-5)
+    [named] = tasks_of([path], None, replace(like, how=Interpretation(frame=2)))
+    assert named.case == "case"
+    assert "has no frame 3" in mapped(path, tmp_path, frame=3).row.message
+    with pytest.raises(nu.InputError, match=r"series of 3 frames.*--frame"):
+        nu.entropy(path)

@@ -17,6 +17,7 @@ from .cli_options import (
     BaseOption,
     Channel,
     ClassAxis,
+    Frame,
     Jobs,
     Kind,
     Measures,
@@ -112,6 +113,7 @@ def map_cases(
     array: Array = None,
     class_axis: ClassAxis = AUTO,
     channel: Channel = None,
+    frame: Frame = None,
     base: BaseOption = BaseName.BITS,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
@@ -182,7 +184,7 @@ def map_cases(
     like = Task(
         "", "", str(folder), measures_of(measure, ensemble), base_of(base),
         place=place, hotspots=hotspots, radius=radius,
-        how=interpretation_of(kind, temperature, array, class_axis, channel),
+        how=interpretation_of(kind, temperature, array, class_axis, channel, frame),
     )  # fmt: skip
     with TerminalWatcher() as watcher:
         try:

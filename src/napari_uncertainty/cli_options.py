@@ -122,6 +122,17 @@ Channel = Annotated[
     ),
 ]
 
+Frame = Annotated[
+    int | None,
+    typer.Option(
+        "--frame",
+        min=0,
+        metavar="N",
+        help="Of a series, the one to measure, from 0; by default each on its own.",
+        show_default=False,
+    ),
+]
+
 ClassAxis = Annotated[
     str,
     typer.Option(
@@ -170,6 +181,7 @@ def interpretation_of(
     array: str | None,
     class_axis: str,
     channel: str | None = None,
+    frame: int | None = None,
 ) -> Interpretation:
     """How values are to be taken; BadParameter where that makes no sense."""
     from .batch.interpretation import Interpretation
@@ -188,7 +200,7 @@ def interpretation_of(
             ) from None
     named = None if kind.value == AUTO else str(kind.value)
     try:
-        return Interpretation(named, temperature, array, axis, channel)
+        return Interpretation(named, temperature, array, axis, channel, frame)
     except ValueError:
         raise typer.BadParameter(
             f"--temperature is a number above 0, not {temperature:g}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,35 @@ def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[T
         found = find_segmentations(labels, list(map(case_stem, sources)))
         segmentations = list(map(str, found))
     return [
-        replace(like, case=case, source=str(source), labels=segmentation)
+        one
         for case, source, segmentation in zip(
             case_names(sources, like.measures), sources, segmentations, strict=True
         )
+        for one in _frames_of(
+            replace(like, case=case, source=str(source), labels=segmentation)
+        )
+    ]
+
+
+def _frames_of(task: Task) -> list[Task]:
+    """A task for each frame of a series, or the same; whatever is wrong, it tells."""
+    from ..io import frames_in
+
+    frames = 0
+    if task.how.frame is None:
+        # Damage is told when the case is opened.
+        with suppress(InputError, OSError, ImportError, MemoryError):
+            frames = frames_in(task.source, array=task.how.array)
+    if not frames:
+        return [task]
+    digits = len(str(frames - 1))
+    return [
+        replace(
+            task,
+            case=f"{task.case}_frame_{number:0{digits}d}",
+            how=replace(task.how, frame=number),
+        )
+        for number in range(frames)
     ]
 
 

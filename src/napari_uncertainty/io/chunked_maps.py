@@ -16,7 +16,7 @@ from ..probabilities import ProbabilityMap
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
 from .geometry import Place, find_geometry, probability_map, shape_of_twin
-from .named_axes import CLASSES, Axis, Order, grid_of, has_directions, order_of
+from .named_axes import CLASSES, MEMBERS, Axis, Order, grid_of, has_directions, order_of
 from .nifti import ending, stem
 from .options import Options
 from .stacks import MOST_MEMBERS
@@ -68,6 +68,20 @@ def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
         the image beside it cannot belong to it.
     """
     understood = _understood(array, options, several=False)
+    frames = understood.n_members
+    if options.frame is not None:
+        if not (frames > 1 and 0 <= options.frame < frames):
+            raise InputError(
+                f"{array.path.name} has no frame {options.frame}: it holds {frames}, "
+                "counted from 0."
+            )
+        return _maps(understood)[options.frame]
+    if understood.axes is not None and declared_frames(array):
+        raise InputError(
+            f"{array.path.name} is a series of {frames} frames, each of which has a "
+            "map of its own (map); choose one (--frame, from 0). Only if all show one "
+            f"scan, compute from these {frames} members together, {FROM_ALL}."
+        )
     if understood.n_members > 1:
         raise InputError(
             f"{array.path.name} has shape {array.shape}, an axis more than classes in "
@@ -75,6 +89,14 @@ def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
             f"all of them, {FROM_ALL}, or save one alone."
         )
     return _maps(understood)[0]
+
+
+def declared_frames(array: ChunkedArray) -> int:
+    """Return the length of an axis of time that a file declares; 0 without one."""
+    for axis, length in zip(array.axes or (), array.shape, strict=False):
+        if axis.role == MEMBERS and axis.name.lower() in ("t", "time") and length > 1:
+            return int(length)
+    return 0
 
 
 def members_of(array: ChunkedArray, options: Options) -> list[ProbabilityMap]:
@@ -187,7 +209,8 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
         values = _as_flat_as(order.class_first(understood.values, member), twin)
         name = case_name(path)
         if understood.n_members > 1:
-            name += f" pass {member + 1}"
+            frames = understood.axes is not None and declared_frames(understood.array)
+            name += f" frame {member}" if frames else f" pass {member + 1}"
         opened = probability_map(
             values, path, place, name=name, note=note, guess=understood.guess
         )
