@@ -11,6 +11,7 @@ from scipy.special import softmax as scipy_softmax
 
 from generated import softmax
 
+#: Which values alone can tell apart: logits of independent channels have to be named.
 KINDS = ("softmax", "logits", "sigmoid", "foreground", "fractions", "scaled")
 
 # Of a head, and where a lesion is in it.
@@ -39,7 +40,7 @@ def tied_values(kind, dtype=np.float32):
 
 def random_values(kind, rng, shape, dtype=np.float32):
     """Values of a kind, shape (channels, ...); of foreground only, one channel."""
-    if kind == "logits":
+    if kind in ("logits", "channel_logits"):
         return (3 * rng.standard_normal(shape)).astype(dtype)
     if kind == "sigmoid":
         return expit(3 * rng.standard_normal(shape)).astype(dtype)
@@ -76,12 +77,16 @@ def phantom(kind, shape=(22, 24, 20)):
     if kind == "foreground":
         return expit(30 * (0.5 - away))[np.newaxis].astype(np.float32)
     radii = np.array([0.55, 0.4, 0.25]).reshape(3, 1, 1, 1)  # one within the other
+    if kind == "channel_logits":
+        return (30 * (radii - away)).astype(np.float32)
     return expit(30 * (radii - away)).astype(np.float32)
 
 
 def outcomes(kind, values, temperature=1.0):
     """Probability of each outcome of a voxel, in float64: shape (outcomes, ...)."""
     x = np.asarray(values).astype(np.float64)
+    if kind == "channel_logits":
+        return outcomes("sigmoid", expit(x / temperature))
     if kind == "logits" and len(x) > 1:
         return scipy_softmax(x / temperature, axis=0)
     if kind == "logits":
@@ -114,7 +119,9 @@ def expected(p, base=2):
 
 def expected_prediction(kind, values, region_order=()):
     """The most probable class; independent channels write over those before them."""
-    if kind != "sigmoid":
+    if kind == "channel_logits":
+        values = expit(np.asarray(values, np.float64))
+    elif kind != "sigmoid":
         return outcomes(kind, values).argmax(axis=0)
     full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
     order = region_order or range(1, len(values) + 1)

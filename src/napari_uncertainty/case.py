@@ -122,6 +122,7 @@ def iter_case(
     if isinstance(probabilities, ProbabilityMap):
         tissues_of = probabilities.tissues_of
     classes = _class_first(probabilities, class_axis)
+    guess = probabilities.guess if isinstance(probabilities, ProbabilityMap) else ""
     case = Case(
         classes,
         name,
@@ -129,6 +130,7 @@ def iter_case(
         segmentation,
         scan,
         placed,
+        guess=guess,
         beside=beside,
         tissues_of=tissues_of,
     )

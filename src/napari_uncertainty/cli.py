@@ -17,6 +17,7 @@ from .cli_options import (
     BaseOption,
     Channel,
     ClassAxis,
+    Frame,
     Jobs,
     Kind,
     Measures,
@@ -112,6 +113,7 @@ def map_cases(
     array: Array = None,
     class_axis: ClassAxis = AUTO,
     channel: Channel = None,
+    frame: Frame = None,
     base: BaseOption = BaseName.BITS,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
@@ -142,6 +144,15 @@ def map_cases(
             show_default=False,
         ),
     ] = None,
+    radius: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            help="Of each of these places; by default 3.75 mm, and less where voxels "
+            "and image are smaller.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Compute finished cases anew.")
     ] = False,
@@ -153,17 +164,25 @@ def map_cases(
     """
     if jobs is not None and scheduler is not None:
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
+    if radius is not None and hotspots is None:
+        raise typer.BadParameter("--radius needs --hotspots.")
     from .batch.case import Task, ensemble_task, tasks_of
     from .batch.inputs import find_inputs
     from .batch.run import executor, run_batch
     from .batch.summary import outcome
+    from .hotspots import Wanted
     from .progress import TerminalWatcher
 
+    if radius is not None:
+        try:
+            Wanted(radius_mm=radius)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from error
     folder = output.absolute()
     like = Task(
         "", "", str(folder), measures_of(measure, ensemble), base_of(base),
-        place=place, hotspots=hotspots,
-        how=interpretation_of(kind, temperature, array, class_axis, channel),
+        place=place, hotspots=hotspots, radius=radius,
+        how=interpretation_of(kind, temperature, array, class_axis, channel, frame),
     )  # fmt: skip
     with TerminalWatcher() as watcher:
         try:

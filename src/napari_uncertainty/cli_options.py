@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .kinds import AUTO, KINDS, LOGITS, SIGMOID
+from .kinds import AUTO, KINDS
 from .measures import (
     ALL_MEASURES,
     ENSEMBLE_MEASURES,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # What can be chosen, for typer to check and to list. The members are words themselves,
 # because click before 8.2 compares what it is given, defaults too, with words.
 MeasureName = StrEnum("MeasureName", {name: name for name in ALL_MEASURES})  # type: ignore[misc]
+_INDEPENDENT = tuple(name for name, one in KINDS.items() if one.independent)
+_LOGISTIC = tuple(name for name, one in KINDS.items() if one.logistic)
+
 KindName = StrEnum("KindName", {name: name for name in (AUTO, *KINDS)})  # type: ignore[misc]
 
 #: Measures of one network, and of members, where none is named.
@@ -119,6 +122,17 @@ Channel = Annotated[
     ),
 ]
 
+Frame = Annotated[
+    int | None,
+    typer.Option(
+        "--frame",
+        min=0,
+        metavar="N",
+        help="Of a series, the one to measure, from 0; by default each on its own.",
+        show_default=False,
+    ),
+]
+
 ClassAxis = Annotated[
     str,
     typer.Option(
@@ -167,13 +181,14 @@ def interpretation_of(
     array: str | None,
     class_axis: str,
     channel: str | None = None,
+    frame: int | None = None,
 ) -> Interpretation:
     """How values are to be taken; BadParameter where that makes no sense."""
     from .batch.interpretation import Interpretation
 
-    if channel is not None and kind.value not in (AUTO, SIGMOID.name):
+    if channel is not None and kind.value not in (AUTO, *_INDEPENDENT):
         raise typer.BadParameter("--channel is for independent channels alone.")
-    if temperature != 1 and kind.value not in (AUTO, LOGITS.name):
+    if temperature != 1 and kind.value not in (AUTO, *_LOGISTIC):
         raise typer.BadParameter("--temperature is for logits alone.")
     axis = None
     if class_axis != AUTO:
@@ -185,7 +200,7 @@ def interpretation_of(
             ) from None
     named = None if kind.value == AUTO else str(kind.value)
     try:
-        return Interpretation(named, temperature, array, axis, channel)
+        return Interpretation(named, temperature, array, axis, channel, frame)
     except ValueError:
         raise typer.BadParameter(
             f"--temperature is a number above 0, not {temperature:g}."

@@ -59,7 +59,9 @@ def _opened(path: Path, how: Interpretation) -> Scan | LabelMap | Predictions:
         if isinstance(volume, Scan | LabelMap):
             return volume
         return Predictions((volume,))
-    members = open_members(path, array=how.array, class_axis=how.class_axis)
+    members = open_members(
+        path, array=how.array, class_axis=how.class_axis, kind=how.kind
+    )
     return Predictions(tuple(members), how, len(members) > 1)
 
 
@@ -132,6 +134,7 @@ def _probabilities(
         grid,
         segmentation,
         other,
+        guess=first.guess,
         beside=beside,
         tissues_of=first.tissues_of,
     )
@@ -161,9 +164,9 @@ def _probabilities(
 
 
 def _grid_of(path: Path) -> Grid:
+    from .io.image_files import grid_of
     from .io.nifti import load
 
     if not path.is_file():
         raise InputError(f"There is no scan {path}.")
-    image = load(path)
-    return Grid(image.shape[:3], image.affine, image.header)
+    return grid_of(load(path))

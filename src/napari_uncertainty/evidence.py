@@ -5,13 +5,28 @@ Some thousand voxels are looked at. Where two kinds look alike, that is said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from .kinds import FOREGROUND, FRACTIONS, KINDS, LOGITS, SCALED, SIGMOID, SOFTMAX
-from .probabilities import SUM_TOLERANCE, not_adding_up, scale_of_sums
+from .kinds import (
+    CHANNEL_LOGITS,
+    FOREGROUND,
+    FRACTIONS,
+    KINDS,
+    LOGITS,
+    SCALED,
+    SIGMOID,
+    SOFTMAX,
+)
+from .probabilities import (
+    FARTHEST,
+    SCALES,
+    SUM_TOLERANCE,
+    not_adding_up,
+    scale_of_sums,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +46,15 @@ _ALIKE = (
     {FOREGROUND.name, SIGMOID.name},
     {FOREGROUND.name, FRACTIONS.name},
 )
+
+#: Splines take values so far beyond 0 and 1, where sums do not tell that this is all.
+OVERSHOOT = 0.1
+
+# Values do not tell whether scores are of channels that exclude each other.
+_BOTH_LOGITS = {LOGITS.name, CHANNEL_LOGITS.name}
+
+#: Where so many voxels have a score below 0 in all channels, these may overlap.
+NOWHERE = 0.2
 
 #: Below this share, what deviates may be noise of a few voxels; above, it tells.
 TELLING = 0.001
@@ -63,7 +87,8 @@ class Evidence:
 
     def allows(self, taken: str) -> bool:
         """Whether they may be of that kind, or the map is the same if they are not."""
-        return taken == self.kind or self._cannot_tell(taken) or self._is_like(taken)
+        same = taken == self.kind or {taken, self.kind} == _BOTH_LOGITS
+        return same or self._cannot_tell(taken) or self._is_like(taken)
 
     def against(self, taken: str) -> str:
         """Why they do not seem to be what they were taken for; empty if they do.
@@ -75,6 +100,8 @@ class Evidence:
         """
         if taken == self.kind:
             return ""
+        if {taken, self.kind} == _BOTH_LOGITS:
+            return ""  # values cannot tell them, and somebody has named them
         if self._cannot_tell(taken):
             return (
                 f"The values cannot tell {_called(taken)} from {_called(self.kind)} "
@@ -98,13 +125,16 @@ class Evidence:
         return {taken, self.kind} in _ALIKE
 
 
-def evidence_of(sample: Array) -> Evidence:
+def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evidence:
     """What the values of some voxels seem to be.
 
     Parameters
     ----------
     sample : ndarray, shape (channels, voxels)
         Values as they are stored, of any real type.
+    limits : tuple of float or None
+        Lowest and highest of all values, where they are known: few voxels may miss the
+        only ones of a single channel that are not 0.
 
     Returns
     -------
@@ -117,7 +147,13 @@ def evidence_of(sample: Array) -> Evidence:
         sums = x.sum(axis=0)
     known = np.isfinite(sums)
     x, sums = x[:, known], sums[known]
-    if not x.any():
+    if len(x) == 1 and not x.any() and (limits is None or not any(limits)):
+        return Evidence(
+            FOREGROUND.name,
+            "there is one channel, with nothing but 0",
+            numbers={"highest": 0.0, "candidates": [FOREGROUND.name]},
+        )
+    if not x.any() and limits is None:
         return Evidence(
             SOFTMAX.name,
             "the voxels looked at hold nothing but 0, NaN or infinity",
@@ -125,25 +161,42 @@ def evidence_of(sample: Array) -> Evidence:
             "these values are is not known.",
             {"candidates": list(KINDS)},
         )
-    lowest, highest = float(x.min()), float(x.max())
+    lowest, highest = float(x.min(initial=0)), float(x.max(initial=0))
+    if limits is not None:
+        lowest, highest = min(lowest, limits[0]), max(highest, limits[1])
     # Floating-point numbers as large as this are all whole.
     whole = sample.dtype.kind in "uib" or bool(
-        highest < 2**24 and (x == np.rint(x)).all()
+        highest < 2**24
+        and (x == np.rint(x)).all()
+        and float(lowest).is_integer()
+        and float(highest).is_integer()
     )
     if len(x) == 1:
         return _one_channel(x[0], lowest, highest, whole, _full_scale(sample.dtype))
     if _share(np.abs(sums[sums != 0] - 1) <= SUM_TOLERANCE) >= MOST:
-        return _shares(sums)
+        return _beyond(_shares(sums), lowest, highest)
+    ends_at_one = abs(highest - 1) <= OVERSHOOT  # as logits hardly would
+    if ends_at_one and -OVERSHOOT <= lowest < -SUM_TOLERANCE:
+        return _beyond(_shares(np.clip(x, 0, 1).sum(axis=0)), lowest, highest)
     if lowest < -SUM_TOLERANCE:
         return _logits(x, lowest, highest, whole)
     scale = scale_of_sums(sums, len(x), whole)
     if scale is not None:
+        if not whole:
+            sentence = f"those of a voxel sum to {scale:g}"
+            return Evidence(
+                SOFTMAX.name,
+                sentence,
+                f"The values were multiplied: {sentence}, as "
+                f"{'per cents' if scale == 100 else 'shares of it'} do.",
+                {"sum": scale, "candidates": [SOFTMAX.name]},
+            )
         sentence = f"whole numbers, and those of a voxel sum to {scale:g}"
         return Evidence(SCALED.name, sentence, numbers={"scale": scale})
     if highest <= 1 + SUM_TOLERANCE:
         return _shares(sums)
     if whole:
-        return _whole_channels(highest)
+        return _whole_channels(highest, _full_scale(sample.dtype))
     usual = float(np.median(sums[sums != 0]))
     if _share(np.abs(sums[sums != 0] - usual) <= SUM_TOLERANCE * usual) >= NEARLY_ALL:
         sentence = f"those of a voxel sum to {usual:.3g}, whichever voxel it is"
@@ -168,47 +221,110 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
         numbers["candidates"] = [LOGITS.name]
         return Evidence(LOGITS.name, span, doubt, numbers)
     with np.errstate(over="ignore"):
+        lengths = np.sqrt((x**2).sum(axis=0))
+    unit = np.asarray(np.abs(lengths[lengths != 0] - 1) <= SUM_TOLERANCE)
+    if len(x) in (2, 3) and _share(unit) >= NEARLY_ALL:
+        doubt = (
+            "In each voxel the values are a vector of length 1, as directions are; if "
+            "these are logits, choose that kind."
+        )
+        numbers["candidates"] = [LOGITS.name]
+        return Evidence(LOGITS.name, span, doubt, numbers)
+    with np.errstate(over="ignore"):
         exps = np.exp(x).sum(axis=0)
     if _share(np.abs(exps - 1) <= SUM_TOLERANCE) >= NEARLY_ALL:
         span = "their exponentials sum to 1, as those of the logarithm of a softmax do"
     else:
         span += ", and probabilities from 0 to 1"
+        nowhere = np.asarray((x < 0).all(axis=0))
+        # Scores of classes that exclude each other are below 0 about half the time.
+        often = _share(nowhere) >= max(NOWHERE, 2 * 0.5 ** len(x))
+        with np.errstate(over="ignore"):
+            together = (1 / (1 + np.exp(-x))).sum(axis=0)
+        if often or _share(np.asarray(together <= 1 + SUM_TOLERANCE)) >= NEARLY_ALL:
+            doubt = (
+                "These may as well be scores of independent channels (regions) before "
+                "the sigmoid: in many voxels all are below 0, or nowhere do their "
+                "sigmoids sum to more than 1. If they are, choose that kind "
+                f"({CHANNEL_LOGITS.name})."
+            )
+            numbers["candidates"] = [LOGITS.name, CHANNEL_LOGITS.name]
+            return Evidence(LOGITS.name, span, doubt, numbers)
     return Evidence(LOGITS.name, span, numbers=numbers)
+
+
+def _beyond(evidence: Evidence, lowest: float, highest: float) -> Evidence:
+    """The same, and that resampling has moved values below 0 or above 1."""
+    if lowest >= -SUM_TOLERANCE or lowest < -FARTHEST or highest > 1 + FARTHEST:
+        return evidence
+    numbers = {**evidence.numbers, "lowest": lowest, "highest": highest, "beyond": True}
+    return replace(evidence, numbers=numbers)
 
 
 def _one_channel(
     x: Array, lowest: float, highest: float, whole: bool, full: float
 ) -> Evidence:
-    """Of a single channel, where `full` stands for 1."""
-    if lowest < -SUM_TOLERANCE or (highest > 1 + SUM_TOLERANCE and not whole):
-        return _logits(x[np.newaxis], lowest, highest, whole)
+    """Of a single channel, where `full` stands for 1 in its type."""
     numbers: dict[str, Any] = {"highest": highest, "candidates": [FOREGROUND.name]}
-    if not whole:
+    resampled = lowest >= -OVERSHOOT and 1 - OVERSHOOT <= highest <= 1 + OVERSHOOT
+    out = lowest < -SUM_TOLERANCE or highest > 1 + SUM_TOLERANCE
+    if resampled and out and not whole:
+        sentence = (
+            f"there is one channel, with values from {lowest:.3g} to {highest:.3g}"
+        )
+        numbers |= {"lowest": lowest, "beyond": True}
+        return Evidence(FOREGROUND.name, sentence, numbers=numbers)
+    scale = _scale_of_one(x, lowest, highest, whole, full)
+    if lowest < -SUM_TOLERANCE or (
+        highest > 1 + SUM_TOLERANCE and not whole and scale == 1
+    ):
+        return _logits(x[np.newaxis], lowest, highest, whole)
+    if not whole and scale == 1:
         sentence = f"there is one channel, with values from 0 to {highest:.3g}"
         return Evidence(FOREGROUND.name, sentence, numbers=numbers)
-    sentence = f"there is one channel, with whole numbers from 0 to {highest:.0f}"
-    if highest == full == 1:
+    numbers["scale"] = scale
+    kind_of_number = "whole numbers" if whole else "values"
+    sentence = f"there is one channel, with {kind_of_number} from 0 to {highest:.0f}"
+    if highest == scale == 1:
         doubt = (
             "One channel of nothing but 0 and 1 is a mask, and shows no uncertainty."
         )
         numbers["candidates"].append(SOFTMAX.name)
         return Evidence(FOREGROUND.name, sentence, doubt, numbers)
-    if highest < full / 2 or full == 1:
+    certain = _share(x[x > scale / 2] >= 0.95 * scale) >= CERTAIN
+    unusual = scale != full and not certain
+    if highest < scale / 2 or full == scale == 1 or unusual:
         refusal = (
             f"{sentence.capitalize()}: this looks like a label map or a scan; choose "
             "the network's output."
         )
         return Evidence(FOREGROUND.name, sentence, numbers=numbers, refusal=refusal)
-    if _share(x[x > full / 2] >= 0.95 * full) >= CERTAIN:
+    if certain:
         return Evidence(FOREGROUND.name, sentence, numbers=numbers)
     doubt = (
-        f"One channel of whole numbers was taken for probabilities times {full:.0f}, "
+        f"One channel of whole numbers was taken for probabilities times {scale:.0f}, "
         "and may be a scan: few of its voxels are certain."
     )
     return Evidence(FOREGROUND.name, sentence, doubt, numbers)
 
 
-def _whole_channels(highest: float) -> Evidence:
+def _scale_of_one(
+    x: Array, lowest: float, highest: float, whole: bool, full: float
+) -> float:
+    """What stands for 1 in a channel: a scale that it reaches, or that of its type."""
+    if lowest < -SUM_TOLERANCE or highest <= 1 + SUM_TOLERANCE:
+        return full
+    for scale in SCALES:
+        reached = highest == scale or 0.95 * scale <= highest <= 1.001 * scale
+        if scale == 255 and full == 255 and reached:
+            return full
+        exactly = highest == scale if whole and scale != 100 else reached
+        if exactly and _share(x[x > scale / 2] >= 0.9 * scale) >= CERTAIN / 10:
+            return scale
+    return full
+
+
+def _whole_channels(highest: float, full: float) -> Evidence:
     sentence = (
         f"whole numbers from 0 to {highest:.0f} in several channels, which do not sum "
         "to one number"
@@ -218,7 +334,10 @@ def _whole_channels(highest: float) -> Evidence:
         sentence,
         "Whole numbers that do not add up over the classes may be independent channels "
         "that were multiplied, or a label map or a scan.",
-        {"candidates": [SIGMOID.name, FRACTIONS.name]},
+        {
+            "candidates": [SIGMOID.name, FRACTIONS.name],
+            "scale": highest if highest in SCALES else full,
+        },
         str(not_adding_up()),
     )
 

@@ -28,6 +28,9 @@ PLACEMENT_TOLERANCE_VOXELS = 1e-2
 PLAUSIBLE_ZOOMS = (1e-5, 1e4)
 FARTHEST_ORIGIN = 1e6
 
+# NIfTI's codes for units of length (nifti1.h): metre, millimetre, micrometre.
+_MILLIMETRES = {1: 1e3, 2: 1.0, 3: 1e-3}
+
 # Volume of the box that unit vectors along the axes span: 1 where they are at right
 # angles, and hardly anything where two of them nearly coincide.
 LEAST_INDEPENDENCE = 1e-3
@@ -70,6 +73,8 @@ class Grid:
     nifti_header : nibabel header or None
         The header that the affine comes from. A written map takes its sform, qform
         and their codes over, so that it lies where its source lies, bit for bit.
+    unit_mm : float
+        How many millimetres the unit of that header has, in which a map is written.
 
     Raises
     ------
@@ -84,6 +89,7 @@ class Grid:
     shape: tuple[int, ...]
     affine: Matrix
     nifti_header: Any = None
+    unit_mm: float = 1.0
 
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)
@@ -192,7 +198,10 @@ class Grid:
         affine[:3, 3] = self.to_ras(np.array([offset]))[0]
         unchanged = not any(offset)
         return Grid(
-            tuple(shape), self.affine if unchanged else affine, self.nifti_header
+            tuple(shape),
+            self.affine if unchanged else affine,
+            self.nifti_header,
+            self.unit_mm,
         )
 
     def along(self, other: Grid) -> Grid:
@@ -255,6 +264,22 @@ class Grid:
     def _corners(self, beyond: float = 0.0) -> Matrix:
         ends = [(-beyond, length - 1 + beyond) for length in self.shape]
         return np.array(list(product(*ends)), np.float64)
+
+
+def millimetres_of(header: Any) -> float:
+    """Return how many millimetres the unit of length in a NIfTI header has.
+
+    A unit that is not told, or is none that NIfTI knows, is a millimetre.
+    """
+    code = int(header["xyzt_units"]) & 0x07
+    return _MILLIMETRES.get(code, 1.0)
+
+
+def in_millimetres(affine: npt.ArrayLike, header: Any) -> Matrix:
+    """Return the affine of a NIfTI header in millimetres, bit for bit if it is so."""
+    unit = millimetres_of(header)
+    own: Matrix = np.asarray(affine)
+    return own if unit == 1 else np.diag([unit, unit, unit, 1]) @ own
 
 
 def _check_affine(affine: Matrix) -> None:

@@ -34,6 +34,10 @@ class Kind:
     sums_matter : bool
         Whether the values of a voxel have to sum to one number, and each voxel is
         divided by its sum.
+    independent : bool
+        Whether channels do not exclude each other.
+    logistic : bool
+        Whether the values are scores, which become probabilities first.
     adds_background : bool
         Whether a class in front of the others is added: what they leave over.
     """
@@ -44,6 +48,8 @@ class Kind:
     formula: str
     sums_matter: bool = False
     adds_background: bool = False
+    independent: bool = False
+    logistic: bool = False
 
 
 SOFTMAX = Kind(
@@ -58,12 +64,22 @@ LOGITS = Kind(
     "Logits",
     "Scores of any size, before the softmax; T is the temperature.",
     "p = exp(x / T) / Σ exp(x / T); of a single channel, p = 1 / (1 + exp(-x / T))",
+    logistic=True,
 )
 SIGMOID = Kind(
     "sigmoid",
     "Independent channels",
     "Each channel has a probability of its own; they may overlap.",
     "p = x for each channel, and 1 - x that it is not there",
+    independent=True,
+)
+CHANNEL_LOGITS = Kind(
+    "channel_logits",
+    "Logits of independent channels",
+    "Each channel has a score of its own, before the sigmoid; they may overlap.",
+    "p = 1 / (1 + exp(-x / T)) for each channel, and 1 - p that it is not there",
+    independent=True,
+    logistic=True,
 )
 FOREGROUND = Kind(
     "foreground",
@@ -88,8 +104,13 @@ SCALED = Kind(
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {one.name: one for one in (SOFTMAX, LOGITS, SIGMOID, FOREGROUND, FRACTIONS, SCALED)}
-)
+    {
+        one.name: one
+        for one in (
+            SOFTMAX, LOGITS, SIGMOID, CHANNEL_LOGITS, FOREGROUND, FRACTIONS, SCALED,
+        )
+    }
+)  # fmt: skip
 
 
 def check_kind(kind: object) -> None:
@@ -110,7 +131,7 @@ def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -
     region_order : sequence of int
         Labels that independent channels write; by default 1, 2, 3, …
     """
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         return max(region_order or range(1, n_channels + 1)) + 1
     if _adds_background(kind, n_channels):
         return n_channels + 1
@@ -125,7 +146,7 @@ def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
     """
     if channel is not None:
         return 2
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         return int(2**n_channels)
     return n_classes_of(kind, n_channels)
 
@@ -180,7 +201,7 @@ def require_independent(kind: str, channel: int | None) -> None:
     channel : int or None
         The channel that is asked for.
     """
-    if channel is not None and kind != SIGMOID.name:
+    if channel is not None and not KINDS[kind].independent:
         raise InputError(
             f"One channel alone can be asked for of {SIGMOID.title.lower()}, and these "
             f"values were taken for {KINDS[kind].title.lower()}; if its channels are "
@@ -202,7 +223,7 @@ def names_of_classes(
     region_order : sequence of int
         As for :func:`n_classes_of`.
     """
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         labels = region_order or range(1, len(names) + 1)
         by_label = {0: "background", **dict(zip(labels, names, strict=True))}
         return tuple(by_label.get(n, f"class {n}") for n in range(max(labels) + 1))
@@ -234,6 +255,10 @@ def probabilities_of(
         for each channel.
     """
     x = np.asarray(values, np.float64)
+    if kind == CHANNEL_LOGITS.name:
+        with np.errstate(over="ignore"):
+            logistic: Array = 1 / (1 + np.exp(-x / temperature))
+        return logistic
     if kind == LOGITS.name:
         if len(x) == 1:
             x = np.concatenate([np.zeros_like(x), x])

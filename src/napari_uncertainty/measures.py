@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from .kinds import SIGMOID, SOFTMAX
+from .kinds import KINDS, SOFTMAX
 
 Base = Literal[2, "e", "classes"]
 
@@ -275,7 +275,7 @@ def largest_value(
         How many members there are; 0 where that is not known.
     """
     measure = ALL_MEASURES[name]
-    if not (measure.by_members and n_members) or kind == SIGMOID.name:
+    if not (measure.by_members and n_members) or KINDS[kind].independent:
         return measure.highest(base, n_states)
     fewer = min(n_states, n_members)
     if measure.has_base:

@@ -16,6 +16,13 @@ from .kinds import names_of_classes
 #: quantisation to 1/255 by less than 0.01 with a handful of classes.
 SUM_TOLERANCE = 1e-2
 
+#: What probabilities are multiplied by before they are stored: per cents, 8 bits, per
+#: mille, 16 bits.
+SCALES = (100.0, 255.0, 1000.0, 10000.0, 65535.0)
+
+#: Splines take a softmax below 0 and above 1, and leave its sums; but not farther.
+FARTHEST = 0.25
+
 #: Below zero by no more than this is rounding and counts as 0.
 NEGATIVE_TOLERANCE = 1e-6
 
@@ -54,6 +61,9 @@ class ProbabilityMap:
     tissues_of : str
         Who says that no class is the background, which then is what the classes leave
         of a voxel, and all of it where there are none. Empty where class 0 is it.
+    guess : str
+        What was assumed of its axes or of what it holds, in a sentence, where neither
+        the file nor its values say it; a check tells it.
     """
 
     values: Any
@@ -68,6 +78,7 @@ class ProbabilityMap:
     region_order: tuple[int, ...] = ()
     note: str = ""
     tissues_of: str = ""
+    guess: str = ""
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.values.shape[0]:
@@ -117,7 +128,8 @@ def scale_of(array: Any, class_axis: int) -> float | None:
 
     None where the sums agree on nothing. Looks at a coarse sample. Whole numbers that
     sum to the same value of at least 100, up to one unit for each class, are
-    probabilities that were multiplied and rounded to save space, to 255 say.
+    probabilities that were multiplied and rounded to save space, to 255 say. Others may
+    sum to one of :data:`SCALES`, such as per cents.
     """
     lines = lines_along(array, class_axis)
     if lines.dtype.kind not in "buif":
@@ -125,7 +137,7 @@ def scale_of(array: Any, class_axis: int) -> float | None:
     with np.errstate(over="ignore", invalid="ignore"):
         sums = lines.sum(axis=class_axis, dtype=np.float64)
         whole = lines.dtype.kind in "ui" or bool((lines == np.rint(lines)).all())
-    if lines.min() < -SUM_TOLERANCE:
+    if lines.min() < -FARTHEST:
         return None
     return scale_of_sums(sums, lines.shape[class_axis], whole)
 
@@ -150,7 +162,11 @@ def scale_of_sums(
     if _nearly_all(np.abs(sums - 1) <= SUM_TOLERANCE):
         return 1.0
     scale = float(np.median(sums))
-    if whole and scale >= 100 and _nearly_all(np.abs(sums - scale) <= n_classes):
+    if not whole:
+        nearest = min(SCALES, key=lambda one: abs(one - scale))
+        near = np.abs(sums - nearest) <= SUM_TOLERANCE * nearest
+        return nearest if _nearly_all(near) else None
+    if scale >= 100 and _nearly_all(np.abs(sums - scale) <= n_classes):
         return scale
     return None
 
@@ -238,7 +254,7 @@ def _may_be_probabilities(array: Any) -> bool:
         return values.dtype.kind in "bui"
     values = values[np.isfinite(values)]
     lowest, highest = values.min(initial=0), values.max(initial=0)
-    return bool(lowest >= -SUM_TOLERANCE and highest <= 1 + SUM_TOLERANCE)
+    return bool(lowest >= -FARTHEST and highest <= 1 + FARTHEST)
 
 
 def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:

@@ -44,6 +44,8 @@ class Case:
         What to compare the most probable class with.
     scan : tuple of (str, Grid or None) or None
         Name of the scan, and where it lies.
+    guess : str
+        What was assumed when they were opened; empty where nothing was.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
     tissues_of : str
@@ -61,6 +63,7 @@ class Case:
     placed: str = ""
     beside: Segmentation | None = None
     tissues_of: str = ""
+    guess: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +107,8 @@ def iter_trust(
     ]
     if case.tissues_of:
         checks.append(check_background(maps, case.tissues_of))
+    if case.guess:
+        checks.append(Check("axes", "amber", case.guess))
     if LEAST_CONFIDENCE.name in maps:
         checks.append(check_confidence(maps))
     if case.placed and case.segmentation is None:

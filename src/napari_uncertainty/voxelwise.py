@@ -158,7 +158,7 @@ def _fold(
     if isinstance(probabilities, str | PathLike):
         from .io import open_probabilities
 
-        probabilities = open_probabilities(probabilities)
+        probabilities = open_probabilities(probabilities, kind=options["kind"])
     else:
         lazy = fold_lazily(probabilities, measures, **options)
         if lazy is not None:

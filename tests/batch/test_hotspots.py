@@ -315,6 +315,7 @@ def test_what_the_json_says_of_it(case):
         "file": "case_hotspots.tsv",
         "crc32": crc,
         "count": COUNT,
+        "radius_mm": None,
     }
     assert told(task, "margin")["hotspots"] is None
     run_task(replace(task, hotspots=None))

@@ -8,7 +8,7 @@ from napari_uncertainty.hotspots import Wanted
 
 
 def test_unless_told_otherwise():
-    wanted = Wanted()
+    wanted = Wanted().on(None, (180, 220, 180))
     assert (wanted.count, wanted.radius_mm, wanted.classes) == (50, 3.75, None)
     assert wanted.separation == 3.75
     assert not wanted.interior

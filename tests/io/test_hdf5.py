@@ -100,7 +100,7 @@ def test_time_is_of_members(tmp_path, rng):
     with pytest.raises(InputError, match="2 members"):
         nu.read(path)
     members = open_members(path)
-    assert [one.name for one in members] == ["a pass 1", "a pass 2"]
+    assert [one.name for one in members] == ["a frame 0", "a frame 1"]
     np.testing.assert_array_equal(members[1].values.compute(), stack[1])
     np.testing.assert_allclose(nu.entropy(members[0]), nu.entropy(stack[0]), atol=1e-6)
 

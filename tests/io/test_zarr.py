@@ -255,7 +255,7 @@ def test_time_is_dropped_or_of_members(tmp_path, rng, values):
     with pytest.raises(InputError, match="2 members"):
         nu.read(two)
     first, second = open_members(two)
-    assert (first.name, second.name) == ("two pass 1", "two pass 2")
+    assert (first.name, second.name) == ("two frame 0", "two frame 1")
     np.testing.assert_array_equal(first.values.compute(), values)
     np.testing.assert_array_equal(second.values.compute(), other)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Task:
         Put the map where the segmentation shows that it belongs.
     hotspots : int or None
         How many places of the first map to list, at most; None for no list.
+    radius : float or None
+        Of these places in mm; None where voxels and image tell it.
     members : tuple of str
         Absolute paths of all files of an ensemble; empty for a case of one network.
     how : Interpretation
@@ -60,6 +62,7 @@ class Task:
     labels: str | None = None
     place: bool = False
     hotspots: int | None = None
+    radius: float | None = None
     members: tuple[str, ...] = ()
     how: Interpretation = AS_FOUND
     version: str = __version__
@@ -114,10 +117,35 @@ def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[T
         found = find_segmentations(labels, list(map(case_stem, sources)))
         segmentations = list(map(str, found))
     return [
-        replace(like, case=case, source=str(source), labels=segmentation)
+        one
         for case, source, segmentation in zip(
             case_names(sources, like.measures), sources, segmentations, strict=True
         )
+        for one in _frames_of(
+            replace(like, case=case, source=str(source), labels=segmentation)
+        )
+    ]
+
+
+def _frames_of(task: Task) -> list[Task]:
+    """A task for each frame of a series, or the same; whatever is wrong, it tells."""
+    from ..io import frames_in
+
+    frames = 0
+    if task.how.frame is None:
+        # Damage is told when the case is opened.
+        with suppress(InputError, OSError, ImportError, MemoryError):
+            frames = frames_in(task.source, array=task.how.array)
+    if not frames:
+        return [task]
+    digits = len(str(frames - 1))
+    return [
+        replace(
+            task,
+            case=f"{task.case}_frame_{number:0{digits}d}",
+            how=replace(task.how, frame=number),
+        )
+        for number in range(frames)
     ]
 
 
@@ -180,7 +208,7 @@ def finished(task: Task) -> Row | None:
                     is_there(told[-1].get(table), Path(task.output))
                     for table in ("classes", "hotspots", "members_table")
                 )
-                or not _has_hotspots(told[0], task.hotspots)
+                or not _has_hotspots(told[0], task.hotspots, task.radius)
             ):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
@@ -275,9 +303,13 @@ def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
     return place and "affine" not in told and level in ("green", "amber")
 
 
-def _has_hotspots(told: Mapping[str, Any], count: int | None) -> bool:
-    """Whether so many places were asked for then; nothing has to be there for None."""
+def _has_hotspots(
+    told: Mapping[str, Any], count: int | None, radius: float | None
+) -> bool:
+    """Whether such places were asked for then; nothing has to be there for None."""
     if count is None:
         return True
     hotspots = told.get("hotspots")
-    return hotspots is not None and hotspots["count"] == count
+    if hotspots is None:
+        return False
+    return bool(hotspots["count"] == count and hotspots.get("radius_mm") == radius)

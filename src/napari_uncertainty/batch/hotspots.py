@@ -30,7 +30,7 @@ def iter_hotspot_table(
     where: Placed,
     segmentation: LabelMap | None,
     predictions: Predictions,
-    count: int,
+    wanted: Wanted,
     threads: int | None,
 ) -> Generator[float, None, tuple[pd.DataFrame, str]]:
     """Places of the first measure's map, step by step; yields the share done.
@@ -46,8 +46,8 @@ def iter_hotspot_table(
         What the case was compared with.
     predictions : Predictions
         What the maps were made from; of a file, one class at a time is in memory.
-    count : int
-        How many places, at most.
+    wanted : Wanted
+        Which places.
     threads : int or None
         How many threads compute.
 
@@ -77,7 +77,7 @@ def iter_hotspot_table(
         members,
         where.grid,
         where.placement,
-        Wanted(count),
+        wanted,
         undecided=undecided(measure, maps.base, maps.n_states),
         threads=threads,
     )

@@ -24,6 +24,8 @@ class Interpretation:
         Name of the array, in a file with several.
     class_axis : int or None
         Axis that runs over the classes, in the order of the file.
+    frame : int or None
+        Which one of a series, from 0.
     channel : str or None
         Number or name of the one independent channel to measure; None for all.
     """
@@ -33,6 +35,7 @@ class Interpretation:
     array: str | None = None
     class_axis: int | None = None
     channel: str | None = None
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError where nothing can be taken so."""
@@ -44,6 +47,8 @@ class Interpretation:
             raise ValueError(f"the array is {self.array!r}")
         if not (self.class_axis is None or isinstance(self.class_axis, int)):
             raise ValueError(f"the class axis is {self.class_axis!r}")
+        if not (self.frame is None or isinstance(self.frame, int)):
+            raise ValueError(f"the frame is {self.frame!r}")
         if not (self.channel is None or isinstance(self.channel, str)):
             raise ValueError(f"the channel is {self.channel!r}")
 
@@ -69,7 +74,10 @@ class Interpretation:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        told = asdict(self)
+        if self.frame is None:  # there is hardly ever a series
+            del told["frame"]
+        return told
 
 
 #: Nothing was said.

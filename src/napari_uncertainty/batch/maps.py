@@ -11,7 +11,7 @@ import numpy as np
 
 from ..ensemble import EnsembleMaps
 from ..errors import InputError
-from ..kinds import LOGITS
+from ..kinds import KINDS
 from ..steps import part
 from .predictions import Predictions
 from .states import files_of, state
@@ -72,6 +72,7 @@ def iter_maps(
         None if labels is None else Segmentation(labels.data, labels.grid, labels.name),
         beside=predictions.beside if labels is None else None,
         tissues_of=predictions.first.tissues_of,
+        guess=predictions.first.guess,
     )
     if task.place and labels is None and case.beside is None:
         raise InputError(
@@ -86,7 +87,7 @@ def iter_maps(
         task, maps, where, labels, predictions, shares, threads
     )
     notes = [*predictions.notes, *notes]
-    if task.how.temperature != 1 and maps.kind != LOGITS.name:
+    if task.how.temperature != 1 and not KINDS[maps.kind].logistic:
         notes.append("The values are no logits, so the temperature changes nothing.")
     where = replace(where, notes=(*where.notes, *notes))
     further = {
@@ -156,16 +157,17 @@ def _iter_tables(
     elif labels is not None:
         notes.append(NO_TABLE)
     if task.hotspots is not None:
+        from ..hotspots import Wanted
         from .hotspots import iter_hotspot_table
 
-        found = iter_hotspot_table(
-            maps, where, labels, predictions, task.hotspots, threads
-        )
+        wanted = Wanted(task.hotspots, task.radius)
+        found = iter_hotspot_table(maps, where, labels, predictions, wanted, threads)
         table, note = yield from part(found, shares.classes, 1)
         notes += [note] if note else []
         told["hotspots"] = {
             **write_table(task.hotspot_table, table),
             "count": task.hotspots,
+            "radius_mm": task.radius,
         }
     return told, notes
 

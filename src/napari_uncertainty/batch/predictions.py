@@ -56,9 +56,12 @@ class Predictions:
         """
         from ..io import open_members, open_probabilities
 
-        options: Any = {"array": how.array, "class_axis": how.class_axis}
+        options: Any = {
+            "array": how.array, "class_axis": how.class_axis, "kind": how.kind,
+        }  # fmt: skip
         if not together:
-            return cls((open_probabilities(paths[0], **options),), how)
+            opened_one = open_probabilities(paths[0], **options, frame=how.frame)
+            return cls((opened_one,), how)
         opened = [one for path in paths for one in open_members(path, **options)]
         return cls(tuple(opened), how, True)
 

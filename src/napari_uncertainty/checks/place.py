@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..grid import Grid
+from ..grid import Grid, in_millimetres
 from . import Check
 
 
@@ -143,8 +143,8 @@ def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
 
     try:
         sform, qform = (
-            Grid(shape, header.get_sform()),
-            Grid(shape, header.get_qform()),
+            Grid(shape, in_millimetres(header.get_sform(), header)),
+            Grid(shape, in_millimetres(header.get_qform(), header)),
         )
     except (HeaderDataError, ValueError):
         return None

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
-from ..kinds import FRACTIONS, KINDS, LOGITS, SIGMOID
+from ..kinds import FRACTIONS, KINDS, SIGMOID
+from ..measures import LEAST_CONFIDENCE
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
 from . import Check, Level, percent
@@ -48,7 +50,7 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
         "no_data",
         "amber",
         f"{count:,} voxels ({percent(count / voxels)}) have no data: their values are "
-        "all 0, or not finite. They are left out.",
+        "all 0, as in padding, or not finite. They are left out.",
         numbers,
     )
 
@@ -95,6 +97,8 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     2^-11, where no sum divides it away.
     """
     step, n_classes = _step(values, maps), maps.n_classes
+    if _only_labels(maps):
+        step = 1.0
     name = str(values.stored if isinstance(values, StoredValues) else values.dtype)
     numbers: dict[str, Any] = {"dtype": name, "step": step}
     if step == 1:
@@ -108,7 +112,7 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     if step is not None:
         loss = _loss_to_steps(step, n_classes)
         sentence = f"Stored in steps of {_step_name(step)}"
-    elif maps.kind != LOGITS.name and (name.endswith("f2") or name == "float16"):
+    elif not KINDS[maps.kind].logistic and (name.endswith("f2") or name == "float16"):
         loss = 2**-11 * (math.log2(n_classes) + math.log2(math.e))
         if not KINDS[maps.kind].sums_matter:
             loss = _loss_to_steps(2**-11, n_classes)
@@ -124,9 +128,26 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     )
 
 
+def _only_labels(maps: UncertaintyMaps) -> bool:
+    """Whether each voxel of the whole file is certain to the last digit.
+
+    Of logits, large ones may be. A background that is certain everywhere is a finding,
+    and no sign of labels, where nothing but the other classes is stored.
+    """
+    if (
+        KINDS[maps.kind].logistic
+        or isinstance(maps, EnsembleMaps)
+        or LEAST_CONFIDENCE.name not in maps
+        or maps.prediction is None
+    ):
+        return False
+    told = KINDS[maps.kind].sums_matter or bool(maps.prediction.any())
+    return told and not maps.no_data.all() and not maps[LEAST_CONFIDENCE.name].any()
+
+
 def _step(values: Any, maps: UncertaintyMaps) -> float | None:
     """The step in which values are stored, as a share of 1; None for floats."""
-    if maps.kind == LOGITS.name:
+    if KINDS[maps.kind].logistic:
         return None
     if isinstance(values, StoredValues):
         if values.stored.kind == "f":

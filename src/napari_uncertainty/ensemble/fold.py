@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..kinds import (
+    CHANNEL_LOGITS,
     KINDS,
     find_channel,
     n_states_of,
@@ -106,6 +107,11 @@ def iter_ensemble(
 
 
 def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> None:
+    if any(one.kind == CHANNEL_LOGITS.name for one in members):
+        raise InputError(
+            "Members cannot be logits of independent channels; save them after the "
+            "sigmoid."
+        )
     check_base(base)
     known = {*ENSEMBLE_MEASURES, LEAST_CONFIDENCE.name}
     unknown = [name for name in measures if name not in known]

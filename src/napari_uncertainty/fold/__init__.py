@@ -19,17 +19,27 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..evidence import Evidence, evidence_of
-from ..kinds import AUTO, FRACTIONS, KINDS, LOGITS, SIGMOID, SOFTMAX
+from ..kinds import (
+    AUTO,
+    CHANNEL_LOGITS,
+    FRACTIONS,
+    KINDS,
+    LOGITS,
+    SCALED,
+    SIGMOID,
+    SOFTMAX,
+)
 from ..limits import available_processors, check_room
 from ..measures import Base
 from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
 from ..stored import PlainBytes, StoredBlocks, StoredValues
 from .arrays import iter_fold_array
 from .blocks import in_memory_order
+from .fitted import BeyondError, Fit, fitted
 from .lazy import as_dask, iter_fold_dask, lazy_maps
 from .logits import SoftmaxBlocks, SoftmaxStream, softmax_of_dask
 from .maps import UncertaintyMaps
-from .sampling import WatchedStream, sample_of
+from .sampling import WatchedStream, limits_of, sample_of
 from .streams import iter_fold_stream
 from .values import divisor_of
 from .wanted import Wanted, asked
@@ -72,37 +82,74 @@ def iter_fold(
         "cancel": cancel or threading.Event(),
     }
     if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
-        evidence = evidence_of(sample_of(values))
-        maps = yield from _iter_fold_as(values, _decided(wanted, evidence), options)
+        evidence = evidence_of(sample_of(values), limits_of(values))
+        decided = _decided(wanted, evidence)
+        fit = _fit(decided, evidence, values.dtype)
+        try:
+            maps = yield from _iter_fold_as(values, decided, options, fit)
+        except BeyondError:
+            if fit is not None or not _overshoots(decided, evidence):
+                raise
+            maps = yield from _iter_fold_as(values, decided, options, Fit(clips=True))
         return None if maps is None else _told(maps, wanted, evidence)
     watched = WatchedStream.of(values)
-    first = wanted
+    first, fit_first = wanted, None
     if wanted.kind == AUTO:
         likely = FRACTIONS if wanted.tissues else SOFTMAX
         likely = likely if wanted.channel is None else SIGMOID
         first = replace(wanted, kind=likely.name, whole=wanted.tissues)
+    elif wanted.kind == CHANNEL_LOGITS.name:
+        # Known without a look; what they are is seen on the way.
+        fit_first = Fit(temperature=wanted.temperature)
     refused: InputError | None = None
     maps = None
     try:
-        maps = yield from _iter_fold_as(watched, first, options)
+        maps = yield from _iter_fold_as(watched, first, options, fit_first)
     except InputError as error:
         if watched.sampler.sample is None:
             raise
         refused = error
     if maps is None and refused is None:
         return None
-    evidence = evidence_of(watched.sampler.sample)
-    if wanted.kind == AUTO:
-        decided = _decided(wanted, evidence)
-        alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
-        same = (decided.kind, decided.whole) == (first.kind, first.whole)
-        if not same and not alike:
-            maps, refused = (yield from _iter_fold_as(watched, decided, options)), None
-        elif maps is not None:
-            maps = replace(maps, kind=decided.kind)
+    evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
+    decided = _decided(wanted, evidence)
+    fit = _fit(decided, evidence, values.dtype)
+    if fit is None and isinstance(refused, BeyondError):
+        fit = Fit(clips=True) if _overshoots(decided, evidence) else None
+    alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
+    if maps is not None and fit_first is not None:
+        fit = None  # done
+    same = (decided.kind, decided.whole) == (first.kind, first.whole)
+    if fit is not None or not (same or alike):
+        maps = yield from _iter_fold_as(watched, decided, options, fit)
+        refused = None
+    elif maps is not None:
+        maps = replace(maps, kind=decided.kind)
     if refused is not None:
         raise refused
     return None if maps is None else _told(maps, wanted, evidence)
+
+
+def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None:
+    """How values become probabilities from 0 to 1, where their type does not tell."""
+    if wanted.kind == LOGITS.name:
+        return None
+    if wanted.kind == CHANNEL_LOGITS.name:
+        return Fit(temperature=wanted.temperature)
+    clips = bool(evidence.numbers.get("beyond")) and _overshoots(wanted, evidence)
+    if KINDS[wanted.kind].sums_matter:
+        return Fit(clips=True) if clips else None
+    scale = evidence.numbers.get("scale", 1.0)
+    if scale == divisor_of(dtype):
+        return Fit(clips=True) if clips else None
+    return Fit(scale, clips)
+
+
+def _overshoots(wanted: Wanted, evidence: Evidence) -> bool:
+    """Whether values below 0 are those of resampled probabilities."""
+    if KINDS[wanted.kind].sums_matter:
+        return evidence.kind == SOFTMAX.name and not evidence.doubt
+    return evidence.kind not in (SCALED.name, LOGITS.name)
 
 
 def fold_lazily(
@@ -126,9 +173,11 @@ def fold_lazily(
         probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
     evidence = None
-    if wanted.kind == AUTO:
+    if wanted.kind == AUTO or (wanted.declared and wanted.kind == SIGMOID.name):
         evidence = evidence_of(sample_of(values))
     decided = _decided(wanted, evidence)
+    if decided.kind == CHANNEL_LOGITS.name:
+        values = fitted(values, Fit(temperature=temperature), sums_matter=False)
     values = _without_logits(values, decided)
     maps = lazy_maps(values, decided.kernel(values.shape[0], values.dtype), base)
     return _told(
@@ -145,6 +194,10 @@ def fold_lazily(
 
 def _decided(wanted: Wanted, evidence: Evidence | None) -> Wanted:
     """With the kind that the evidence shows, where none was named."""
+    if wanted.kind == SIGMOID.name and wanted.declared and evidence is not None:
+        # What a file declares is that channels are independent.
+        scores = evidence.kind == LOGITS.name and not evidence.refusal
+        return replace(wanted, kind=CHANNEL_LOGITS.name) if scores else wanted
     if wanted.kind != AUTO:
         return wanted
     assert evidence is not None
@@ -164,8 +217,8 @@ def _told(
     maps = replace(maps, evidence=evidence.sentence)
     if wanted.kind == AUTO:
         return replace(maps, doubt=evidence.doubt)
-    against = evidence.against(wanted.kind)
-    if evidence.allows(wanted.kind):  # a file knows better than its values
+    against = evidence.against(maps.kind)
+    if evidence.allows(maps.kind):  # a file knows better than its values
         return maps if wanted.declared else replace(maps, doubt=against)
     return replace(maps, contradiction=against)
 
@@ -184,7 +237,7 @@ def _without_logits(values: Any, wanted: Wanted) -> Any:
 
 
 def _iter_fold_as(
-    values: Any, wanted: Wanted, options: dict[str, Any]
+    values: Any, wanted: Wanted, options: dict[str, Any], fit: Fit | None = None
 ) -> Generator[float, None, UncertaintyMaps | None]:
     """Fold values of a kind that is known."""
     restore: Callable[[Any], Any] = np.asarray
@@ -202,12 +255,19 @@ def _iter_fold_as(
         restore = stored.restore
         n_voxels = stored.size // stored.shape[0]
         check_room(stored.path, n_voxels * kernel.bytes_per_voxel, "maps")
+    if fit is not None:
+        if source is stored and isinstance(stored.bytes, PlainBytes):
+            source = StoredBlocks(stored)
+        source = fitted(source, fit, sums_matter=sums_matter)
+        kernel = wanted.kernel(values.shape[0], source.dtype)
     if stored is not None and not isinstance(stored.bytes, PlainBytes):
         folded = yield from iter_fold_stream(source, kernel, **options)
     elif stored is not None or isinstance(values, np.ndarray):
         scale = 1.0 if wanted.kind == LOGITS.name else divisor_of(values.dtype)
         if sums_matter:
             scale = stored.scale if stored else scale_of(values, 0) or 1.0
+        if fit is not None:
+            scale = 1.0
         if source is stored:
             source = StoredBlocks(stored)
         folded = yield from iter_fold_array(source, kernel, scale=scale, **options)
@@ -222,11 +282,13 @@ def _iter_fold_as(
         prediction=restore(results.prediction) if wanted.predict else None,
         n_classes=kernel.n_classes,
         base=wanted.base,
-        largest_sum_deviation=folded.deviation,
+        # What was clipped, no sum has to tell again.
+        largest_sum_deviation=0.0 if fit and fit.clips else folded.deviation,
         sum_tolerance=folded.tolerance,
         kind=wanted.kind,
         temperature=wanted.temperature,
-        scale=folded.scale,
+        scale=folded.scale if fit is None else fit.scale,
+        fitted="" if fit is None else fit.sentence,
         n_states=kernel.n_states,
         channel=wanted.channel_name,
     )

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..kinds import KINDS
 from ..measures import ENTROPY, GINI, MARGIN
 from ..probabilities import NEGATIVE_TOLERANCE
+from .fitted import BeyondError
 from .numbers import Results, Running
 from .plan import FEW, Plan
 
@@ -44,7 +44,7 @@ class Kernel(Plan):
         """Raise InputError where values are below what rounding explains."""
         lowest = float(x.min(where=np.isfinite(x), initial=0))
         if lowest < -NEGATIVE_TOLERANCE:
-            raise InputError(
+            raise BeyondError(
                 f"Probabilities cannot be negative, these go down to {lowest:.3g}; "
                 "if they are logits, choose that kind (kind logits)."
             )

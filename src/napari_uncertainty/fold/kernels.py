@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import InputError
-from ..kinds import KINDS, LOGITS, SIGMOID, require_independent
+from ..kinds import KINDS, LOGITS, require_independent
 from ..measures import ENTROPY, GINI, MARGIN, Base
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
+from .fitted import BeyondError
 from .kernel import Kernel
 from .numbers import Results, Running
 
@@ -45,7 +45,7 @@ def kernel_of(
         If a channel is asked for, and the kind has none that are independent.
     """
     require_independent(kind, channel)
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         arithmetic: type[Kernel] = ChannelsKernel
     elif KINDS[kind].adds_background:
         arithmetic = TissuesKernel if tissues else RestKernel
@@ -137,7 +137,7 @@ class ChannelsKernel(Kernel):
         lowest = float(x.min(where=np.isfinite(x), initial=0))
         highest = float(x.max(where=np.isfinite(x), initial=0))
         if lowest < -NEGATIVE_TOLERANCE or highest > 1 + SUM_TOLERANCE:
-            raise InputError(
+            raise BeyondError(
                 "Independent channels hold probabilities from 0 to 1, and these run "
                 f"from {lowest:.3g} to {highest:.3g}; if they are logits, choose that "
                 "kind."

@@ -3,6 +3,9 @@
 p = exp(x / T) / Σ exp(x / T), with T the temperature: C. Guo et al., On Calibration of
 Modern Neural Networks, ICML 2017, arXiv:1706.04599. A single channel stands beside a
 background of 0, and becomes the probability of the foreground, 1 / (1 + exp(-x / T)).
+
+Where a network saw only a crop, 0 is put around it in all channels. That is padding and
+no prediction: such voxels have no data.
 """
 
 from __future__ import annotations
@@ -25,12 +28,24 @@ def softmax(logits: Array, temperature: float) -> Array:
     # NaN, and what infinity becomes, is how a voxel without data is known.
     with np.errstate(invalid="ignore", over="ignore"):
         z = logits.astype(precision_for(logits))
+        padding = ~logits.any(axis=0) if tells_padding(logits) else None
         z /= temperature
         highest = np.maximum(z[0], 0) if len(z) == 1 else z.max(axis=0)
         z -= highest
         np.exp(z, out=z)
         z /= z[0] + np.exp(-highest) if len(z) == 1 else z.sum(axis=0)
+        if padding is not None:
+            z[:, padding] = np.nan
     return z
+
+
+def tells_padding(logits: Any) -> bool:
+    """Return whether 0 in all channels can only be padding.
+
+    The floating-point numbers that a network computes are never exactly 0 in several
+    channels. Whole numbers may be, and so may a single channel.
+    """
+    return bool(logits.dtype.kind == "f" and logits.shape[0] > 1)
 
 
 def precision_for(logits: Any) -> np.dtype[Any]:
@@ -113,12 +128,17 @@ class SoftmaxStream(StoredValues):
         rounds, n_classes, row = self.layout
         start = 0.0 if n_classes == 1 else -np.inf
         sums = np.full((rounds, row), start, self.dtype)  # logarithms of them
+        told = tells_padding(self.logits)
+        padding = np.full((rounds, row), told, np.bool_)
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore"):
                 for part, voxels in _by_class(at, piece, self.layout):
                     here = sums[voxels]
                     np.logaddexp(here, part, out=here)
+                    if told:
+                        padding[voxels] &= part == 0
             yield piece[:0]
+        sums[padding] = np.nan
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore", over="ignore"):
                 for part, voxels in _by_class(at, piece, self.layout):

@@ -53,6 +53,8 @@ class UncertaintyMaps(Mapping[str, Any]):
         What else they may be, where the kind was found and is not clear.
     contradiction : str
         Why they do not look like the kind that was named.
+    fitted : str
+        How values became probabilities, where they were multiplied or beyond 0 to 1.
     members : tuple of str
         What the members of an ensemble are called; empty for one network.
     """
@@ -73,6 +75,7 @@ class UncertaintyMaps(Mapping[str, Any]):
     doubt: str = ""
     contradiction: str = ""
     members: tuple[str, ...] = ()
+    fitted: str = ""
 
     @property
     def messages(self) -> list[str]:
@@ -82,7 +85,7 @@ class UncertaintyMaps(Mapping[str, Any]):
     @property
     def kind_messages(self) -> list[str]:
         """What speaks against the kind that the values were taken for."""
-        told = (self.contradiction, self.doubt, self.sums_message)
+        told = (self.contradiction, self.fitted, self.doubt, self.sums_message)
         return [sentence for sentence in told if sentence]
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..kinds import KINDS, SIGMOID, n_classes_of, n_states_of
+from ..kinds import KINDS, n_classes_of, n_states_of
 from ..measures import (
     ENTROPY,
     GINI,
@@ -147,7 +147,7 @@ class Plan:
         def start(asked: bool) -> Any:
             # Of independent channels products are taken.
             numbers = zeros(asked)
-            if asked and self.kind == SIGMOID.name:
+            if asked and KINDS[self.kind].independent:
                 numbers.fill(1)
             return numbers
 

@@ -42,15 +42,25 @@ class Sampler:
         self._order = np.argsort(flat, kind="stable")
         self._places = flat[self._order]
         self._taken = 0
+        self._limits: tuple[float, float] | None = (0.0, 0.0)
+        if n_channels > 1:  # many voxels with several values tell enough
+            self._limits = None
         self._values = np.zeros((n_channels, len(voxels)), stored.dtype)
 
     def take(self, start: int, piece: Array) -> None:
         """Look at values from number `start` on; called in their order."""
+        if self._limits is not None:
+            self._limits = wider(self._limits, piece)
         stop = int(np.searchsorted(self._places, start + len(piece)))
         here = slice(self._taken, stop)
         flat = self._values.reshape(-1)
         flat[self._order[here]] = piece[self._places[here] - start]
         self._taken = stop
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Lowest and highest value of a single channel, 0 included; else None."""
+        return self._limits
 
     @property
     def sample(self) -> Array | None:
@@ -80,6 +90,33 @@ class WatchedStream(StoredValues):
             self.sampler.take(start, piece)
             start += len(piece)
             yield piece
+
+
+def wider(limits: tuple[float, float], values: Array) -> tuple[float, float]:
+    """Return limits that hold all finite values, too."""
+    lowest, highest = float(values.min(initial=0)), float(values.max(initial=0))
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        known = values[np.isfinite(values)]
+        lowest, highest = float(known.min(initial=0)), float(known.max(initial=0))
+    return min(limits[0], lowest), max(limits[1], highest)
+
+
+def limits_of(values: Any) -> tuple[float, float] | None:
+    """Return the lowest and the highest value of a single channel, 0 included.
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (channels, ...)
+        None of several channels, whose sample tells enough, and of dask arrays.
+    """
+    if values.shape[0] > 1:
+        return None
+    limits = (0.0, 0.0)
+    if isinstance(values, StoredValues):
+        for piece in values.pieces(1 << 20):
+            limits = wider(limits, piece)
+        return limits
+    return wider(limits, values) if isinstance(values, np.ndarray) else None
 
 
 def sample_of(values: Any) -> Array:

@@ -11,8 +11,10 @@ import numpy as np
 from ..errors import InputError
 from ..kinds import (
     AUTO,
+    CHANNEL_LOGITS,
     FOREGROUND,
     LOGITS,
+    SIGMOID,
     SOFTMAX,
     check_kind,
     find_channel,
@@ -101,6 +103,8 @@ def asked(
         names = probabilities.class_names
         tissues = bool(probabilities.tissues_of)
         declared = kind is None and probabilities.kind is not None
+        if kind == LOGITS.name and probabilities.kind == SIGMOID.name:
+            kind = CHANNEL_LOGITS.name  # what a file declares is that they overlap
         kind = kind or probabilities.kind or AUTO
     else:
         values = _class_first(probabilities, class_axis)

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..grid import Grid
 from ..matching.agreement import box_of
 from ..regions.keys import interior_of
 from .around import reached
 from .ball import Ball, Box
-from .wanted import Wanted
+from .wanted import RADIUS, Wanted, usual_radius
 
 Array = np.ndarray[Any, Any]
 
-#: In mm. What was segmented wrongly is in the foreground or beside it; uncertainty far
-#: away from it is about something else.
+#: In mm, of places as large as they usually are; nearer where these are smaller. What
+#: was segmented wrongly is in the foreground or beside it; uncertainty far away from it
+#: is about something else.
 NEIGHBOURHOOD = 2.0
 
 
@@ -45,6 +47,7 @@ class Domain:
         data: Array | None,
         wanted: Wanted,
         ball_of: Callable[[float], Ball],
+        grid: Grid | None = None,
     ) -> Domain:
         """Find them.
 
@@ -58,6 +61,8 @@ class Domain:
             In which classes, and where in them.
         ball_of : callable
             Gives the voxels within a radius in mm.
+        grid : Grid or None
+            Where the voxels are; without one, they are cubes of 1 mm.
         """
         whole = tuple(slice(0, length) for length in shape)
         if labels is None:
@@ -71,7 +76,8 @@ class Domain:
         inside = labels != 0
         if wanted.classes is not None:
             inside = np.isin(labels, wanted.classes)
-        near = ball_of(0.0 if wanted.interior else NEIGHBOURHOOD)
+        beside = NEIGHBOURHOOD * usual_radius(grid, shape) / RADIUS
+        near = ball_of(0.0 if wanted.interior else beside)
         box = tuple(
             slice(max(0, one.start - half), min(length, one.stop + half))
             for one, half, length in zip(

@@ -85,8 +85,9 @@ class Search:
                 return None
             labels = first.labels
         domain = Domain.of(
-            self.values.shape, labels, self.data, self.wanted, self.turned.ball
-        )
+            self.values.shape, labels, self.data, self.wanted, self.turned.ball,
+            self.turned.grid,
+        )  # fmt: skip
         yield 0.5
         if self.members:
             assert labels is not None

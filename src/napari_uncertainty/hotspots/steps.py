@@ -19,7 +19,7 @@ from .expected import LEVELS
 from .found import Hotspots
 from .search import Search
 from .turned import Turned
-from .wanted import COUNT, RADIUS, Wanted
+from .wanted import COUNT, Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,10 @@ def iter_hotspots(
             f"{undecided} is no value of undecided voxels; give the value of the map "
             "where two classes are equally likely, above 0."
         )
-    wanted = wanted or Wanted()
+    wanted = (wanted or Wanted()).on(grid, values.shape)
+    radius, separation = wanted.radius_mm, wanted.separation
+    assert radius is not None
+    assert separation is not None
     finite = np.isfinite(values)
     if not finite.all():
         no_data = ~finite if no_data is None else no_data | ~finite
@@ -111,13 +114,13 @@ def iter_hotspots(
     looked = yield from part(search.iter_looked(), 0, 0.5)
     if looked is None:
         return None
-    ball = turned.ball(wanted.radius_mm)
+    ball = turned.ball(radius)
     steps = iter_choices(
         looked.levels.copy(),
         looked.domain.voxels,
         ball,
         # A little less: another centre may be at that very distance.
-        turned.ball(wanted.separation * (1 - 1e-5)),
+        turned.ball(separation * (1 - 1e-5)),
         wanted.count,
         threads=search.threads,
         cancel=search.cancel,
@@ -130,7 +133,7 @@ def iter_hotspots(
         return None
     return Hotspots(
         search.described(looked, choices, pairs, ball),
-        wanted.radius_mm,
+        radius,
         float(looked.levels.sum(dtype=np.int64)) / LEVELS,
         values.shape,
         grid,
@@ -146,7 +149,7 @@ def find_hotspots(
     grid: Grid | None = None,
     class_names: Mapping[int, str] | Sequence[str] | None = None,
     count: int = COUNT,
-    radius_mm: float = RADIUS,
+    radius_mm: float | None = None,
     separation_mm: float | None = None,
     classes: Sequence[int] | None = None,
     interior: bool = False,
@@ -172,8 +175,9 @@ def find_hotspots(
         Names of labels; by default those of the probabilities.
     count : int
         How many places, at most.
-    radius_mm : float
-        Of each, in mm.
+    radius_mm : float or None
+        Of each, in mm; by default 3.75, and less where the voxels are smaller than
+        1 mm and the image is small, too.
     separation_mm : float or None
         How far two centres are apart at least, in mm; by default the radius.
     classes : sequence of int or None

@@ -88,10 +88,14 @@ def open_probabilities(
     *,
     array: str | None = None,
     class_axis: int | None = None,
+    kind: str | None = None,
+    frame: int | None = None,
 ) -> ProbabilityMap:
     """Open class probabilities without reading them yet.
 
-    Parameters and errors are those of :func:`read`; damage of the values, and an image
+    Of the kind (a key of :data:`.KINDS`), only ``"foreground"`` matters here: three
+    axes are then those of space. Of a series, `frame` is which one, from 0. Other
+    parameters and errors are those of :func:`read`; damage of the values, and an image
     that holds something else, show when the values are read.
 
     Returns
@@ -102,8 +106,23 @@ def open_probabilities(
     """
     path = Path(path)
     module = _module_of(path)
-    opened: ProbabilityMap = module.open_probabilities(path, Options(array, class_axis))
+    opened: ProbabilityMap = module.open_probabilities(
+        path, Options(array, class_axis, kind, frame)
+    )
     return opened
+
+
+def frames_in(path: str | PathLike[str], *, array: str | None = None) -> int:
+    """Return how many frames a file declares to hold; 0 where it is no series.
+
+    Errors are those of :func:`open_probabilities`.
+    """
+    path = Path(path)
+    module = _module_of(path)
+    if not hasattr(module, "frames_in"):
+        return 0
+    frames: int = module.frames_in(path, Options(array))
+    return frames
 
 
 def open_members(
@@ -111,6 +130,7 @@ def open_members(
     *,
     array: str | None = None,
     class_axis: int | None = None,
+    kind: str | None = None,
 ) -> list[ProbabilityMap]:
     """Open one member, or several that are stacked along the first axis of an array.
 
@@ -119,7 +139,7 @@ def open_members(
     """
     path = Path(path)
     module = _module_of(path)
-    options = Options(array, class_axis)
+    options = Options(array, class_axis, kind)
     if hasattr(module, "open_members"):
         members: list[ProbabilityMap] = module.open_members(path, options)
         return members

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..probabilities import ProbabilityMap, scale_of
+from ..kinds import FOREGROUND
+from ..probabilities import ProbabilityMap, find_class_axis, scale_of
 from ..stored import Bytes, PlainBytes, StoredValues
 from .array_headers import ArrayHeader
-from .axes import ClassAxis, find_axis, given_axis
+from .axes import ClassAxis, batch_axes, dropped_note, find_axis, given_axis
 from .byte_sources import PlainFile
 from .geometry import (
     Place,
@@ -88,6 +89,9 @@ class ArrayFile:
             return ClassAxis(given_axis(options.class_axis, self.shape, self.path.name))
         if self.from_nnunet:
             return ClassAxis(0)
+        if options.kind == FOREGROUND.name and len(self.shape) == 3:
+            ones = [axis for axis in (0, 2) if self.shape[axis] == 1]
+            return ClassAxis(ones[0] if ones else None)
         return find_axis(
             self.some, self.path.name, self.shape, shape_of_twin(self.path)
         )
@@ -144,6 +148,7 @@ def probabilities_of(array: ArrayFile, options: Options) -> ProbabilityMap:
         If it is not found out which axis runs over the classes, if there is one too
         many, or if the image beside it cannot belong to it.
     """
+    array, options, dropped = _without_batch(array, options)
     if len(array.shape) > 4:
         raise InputError(
             f"{array.path.name} has shape {array.shape}, an axis more than classes in "
@@ -159,7 +164,34 @@ def probabilities_of(array: ArrayFile, options: Options) -> ProbabilityMap:
             "all of them, with map --ensemble or nu.ensemble_uncertainty."
         )
     stored, place = _placed(array, found.axis)
-    return probability_map(stored, array.path, place, note=note)
+    note = " ".join(filter(None, (dropped, note)))
+    return probability_map(stored, array.path, place, note=note, guess=found.note)
+
+
+def _without_batch(
+    array: ArrayFile, options: Options
+) -> tuple[ArrayFile, Options, str]:
+    """Leave out axes of length 1 in front; gives a note if there were any."""
+    shape, axis, twin = array.shape, options.class_axis, shape_of_twin(array.path)
+    if axis is not None:
+        axis = given_axis(axis, shape, array.path.name)
+    elif len(shape) == 4 and shape[0] == 1 and not array.from_nnunet:
+        axis = find_class_axis(array.some)
+    count = batch_axes(shape, axis)
+    if twin is not None and len(shape) == 4 and len(twin) == 3:
+        count = 0  # one slice of a volume
+    if len(shape) == 4 and axis == 3 and 1 in shape[1:3]:
+        count = 0  # a line of voxels is no picture
+    if not count or (array.from_nnunet and len(shape) == 4):
+        return array, options, ""
+    header = replace(array.header, shape=shape[count:])
+    if options.class_axis is not None and axis is not None:
+        options = replace(options, class_axis=axis - count)
+    return (
+        replace(array, header=header),
+        options,
+        dropped_note(array.path.name, shape, count),
+    )
 
 
 def members_of(array: ArrayFile, options: Options) -> list[ProbabilityMap]:
@@ -168,6 +200,8 @@ def members_of(array: ArrayFile, options: Options) -> list[ProbabilityMap]:
     Of four axes, (member, class, y, x) and (class, z, y, x) look alike: the class axis,
     as it is named or found, decides.
     """
+    if array.shape[0] == 1 and len(array.shape) > 3:
+        return [probabilities_of(array, options)]
     found = _class_axis_of_stack(array, options)
     if found is None:
         return [probabilities_of(array, options)]
@@ -181,6 +215,7 @@ def members_of(array: ArrayFile, options: Options) -> list[ProbabilityMap]:
             place,
             name=f"{name} pass {number}",
             note=found.note,
+            guess=found.note,
         )
         for number, member in enumerate(members, 1)
     ]

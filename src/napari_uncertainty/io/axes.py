@@ -30,6 +30,37 @@ class ClassAxis:
     note: str = ""
 
 
+def batch_axes(shape: tuple[int, ...], axis: int | None = None) -> int:
+    """Return how many axes in front have length 1 and are neither space nor members.
+
+    Programs keep them of batches, (1, classes, z, y, x) or (1, 1, y, x). Of four axes
+    the first is one only if another one can be that of the classes.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of an array, class axis anywhere.
+    axis : int or None
+        Its class axis, where that is known; this one stays.
+    """
+    count = 0
+    while len(shape) - count > 3 and shape[count] == 1 and axis != count:
+        left = shape[count:]
+        if len(left) == 4 and axis is None and 1 not in (left[1], left[-1]):
+            break
+        count += 1
+    return count
+
+
+def dropped_note(name: str, shape: tuple[int, ...], count: int) -> str:
+    """Tell that axes in front were left out."""
+    axes = "axis" if count == 1 else f"{count} axes"
+    return (
+        f"{name} has shape {shape}; its first {axes} of length 1, such as that of a "
+        f"batch, {'was' if count == 1 else 'were'} left out."
+    )
+
+
 def given_axis(axis: int, shape: tuple[int, ...], name: str) -> int:
     """The axis that somebody named, counted from the front.
 
@@ -74,6 +105,8 @@ def find_axis(
     axis = find_class_axis(values)
     if axis is not None:
         return ClassAxis(axis)
+    if len(shape) > 2 and 1 in (shape[0], shape[-1]):
+        return ClassAxis(0 if shape[0] == 1 else len(shape) - 1)
     _refuse_labels(values, name)
     if len(shape) == 3 and image_shape in (shape, shape[::-1]):
         return ClassAxis(
@@ -90,13 +123,16 @@ def find_axis(
             f"({NAME_IT}); a single channel needs an axis of length 1."
         )
     looked = "the values sum to 1"
+    single = "; if this is a single channel, name the kind (foreground)"
+    if len(shape) > 3:
+        single = ""
     if unseen is not None:
         looked += " as far as they were looked at"
     return ClassAxis(
         shortest,
         f"Along no axis of {name} do {looked}; its shortest, axis {shortest} of shape "
         f"{shape}, was taken for the class axis. If it is another one, name it "
-        f"({NAME_IT}).",
+        f"({NAME_IT}){single}.",
     )
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..kinds import FOREGROUND
 from ..probabilities import ProbabilityMap
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
 from .geometry import Place, find_geometry, probability_map, shape_of_twin
-from .named_axes import CLASSES, Axis, Order, grid_of, has_directions, order_of
+from .named_axes import CLASSES, MEMBERS, Axis, Order, grid_of, has_directions, order_of
 from .nifti import ending, stem
 from .options import Options
 from .stacks import MOST_MEMBERS
@@ -39,6 +40,8 @@ class _Understood:
         What the file says of them, if that is what the order comes from.
     note : str
         Why, where that is less than certain.
+    guess : str
+        What was assumed of them; empty where nothing was.
     """
 
     array: ChunkedArray
@@ -46,6 +49,7 @@ class _Understood:
     orders: tuple[Order, ...]
     axes: tuple[Axis, ...] | None
     note: str
+    guess: str = ""
 
     @property
     def n_members(self) -> int:
@@ -64,6 +68,20 @@ def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
         the image beside it cannot belong to it.
     """
     understood = _understood(array, options, several=False)
+    frames = understood.n_members
+    if options.frame is not None:
+        if not (frames > 1 and 0 <= options.frame < frames):
+            raise InputError(
+                f"{array.path.name} has no frame {options.frame}: it holds {frames}, "
+                "counted from 0."
+            )
+        return _maps(understood)[options.frame]
+    if understood.axes is not None and declared_frames(array):
+        raise InputError(
+            f"{array.path.name} is a series of {frames} frames, each of which has a "
+            "map of its own (map); choose one (--frame, from 0). Only if all show one "
+            f"scan, compute from these {frames} members together, {FROM_ALL}."
+        )
     if understood.n_members > 1:
         raise InputError(
             f"{array.path.name} has shape {array.shape}, an axis more than classes in "
@@ -71,6 +89,14 @@ def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
             f"all of them, {FROM_ALL}, or save one alone."
         )
     return _maps(understood)[0]
+
+
+def declared_frames(array: ChunkedArray) -> int:
+    """Return the length of an axis of time that a file declares; 0 without one."""
+    for axis, length in zip(array.axes or (), array.shape, strict=False):
+        if axis.role == MEMBERS and axis.name.lower() in ("t", "time") and length > 1:
+            return int(length)
+    return 0
 
 
 def members_of(array: ChunkedArray, options: Options) -> list[ProbabilityMap]:
@@ -105,7 +131,7 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
     if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
         return _Understood(array, values, (order,), axes, array.note)
-    found, stacked = _found(array, values, named, several)
+    found, stacked = _found(array, values, named, several, options.kind)
     others = tuple(
         axis
         for axis in range(len(array.shape))
@@ -123,11 +149,15 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
     if found.axis not in (None, int(stacked)):
         orders.reverse()
     note = " ".join(filter(None, (array.note, found.note)))
-    return _Understood(array, values, tuple(orders), None, note)
+    return _Understood(array, values, tuple(orders), None, note, found.note)
 
 
 def _found(
-    array: ChunkedArray, values: Any, named: int | None, several: bool
+    array: ChunkedArray,
+    values: Any,
+    named: int | None,
+    several: bool,
+    kind: str | None = None,
 ) -> tuple[ClassAxis, bool]:
     """The class axis in the order of the file, and whether the first is of members."""
     name, n_axes = array.path.name, len(array.shape)
@@ -145,6 +175,8 @@ def _found(
         return replace(found, axis=found.axis + 1), True
     if named is not None:
         found = ClassAxis(named)
+    elif kind == FOREGROUND.name and n_axes == 3 and 1 not in array.shape:
+        found = ClassAxis(None)
     else:
         found = find_axis(values, name, array.shape, twin)
     if n_axes == 3 or (named is None and twin is not None and len(twin) == 3):
@@ -177,8 +209,11 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
         values = _as_flat_as(order.class_first(understood.values, member), twin)
         name = case_name(path)
         if understood.n_members > 1:
-            name += f" pass {member + 1}"
-        opened = probability_map(values, path, place, name=name, note=note)
+            frames = understood.axes is not None and declared_frames(understood.array)
+            name += f" frame {member}" if frames else f" pass {member + 1}"
+        opened = probability_map(
+            values, path, place, name=name, note=note, guess=understood.guess
+        )
         maps.append(_named(opened, understood.array.class_names))
     return maps
 

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..grid import Grid
 from .conventions import BIDS_LABELS, Convention, convention_of
 from .image_files import load, stored_values
+from .siblings import siblings_of
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
 HIGHEST = 1.1
@@ -31,7 +32,7 @@ class Family:
     class_names : tuple of str
         One for each.
     tool : str
-        Who names files so.
+        Who names files so; empty where only the values tell that they belong together.
     stem : str
         What to call the case.
     missing : str
@@ -59,10 +60,13 @@ class Family:
     def note_for(self, opened: Path) -> str:
         """What a person should know who opened one of the files."""
         others = [file for file in self.files if file.name != opened.name]
-        return (
+        told = (
             f"Opened with {_listed(others)}, as one class each; in a folder of its "
             "own, a file opens alone."
         )
+        if self.tool:
+            return told
+        return f"{told} Their names differ in one part, and their values add up to 1."
 
 
 def family_of(path: Path) -> Family | None:
@@ -72,7 +76,9 @@ def family_of(path: Path) -> Family | None:
     tissue of SPM and holds larger numbers than these.
     """
     named = convention_of(path)
-    if named is None or not _may_hold_one_class(path, named[0]):
+    if named is None:
+        return _of_siblings(path)
+    if not _may_hold_one_class(path, named[0]):
         return None
     convention, found = named
     files = _series_of(path, convention, found)
@@ -92,6 +98,23 @@ def family_of(path: Path) -> Family | None:
         (found["before"] + found["behind"] or path.name[:start]).strip("_"),
         missing,
         convention.is_background(order[0]),
+    )
+
+
+def _of_siblings(path: Path) -> Family | None:
+    """Files that add up to 1 and whose names differ in one number or tissue word."""
+    found = siblings_of(path)
+    if found is None:
+        return None
+    files, (start, end) = found
+    ending_at = path.name.find(".", end)
+    rest = path.name[end:ending_at] if ending_at >= 0 else ""
+    name = (path.name[:start] + rest).strip("_-.")
+    return Family(
+        tuple(files.values()),
+        tuple(f"class {one}" if one.isdecimal() else one for one in files),
+        "",
+        name or path.name[:end],
     )
 
 

@@ -11,7 +11,7 @@ from . import MODULES, is_image, is_readable
 from . import open_probabilities as open_file
 from .families import family_of
 from .image_files import load
-from .nifti import stem
+from .nifti import stem, told_vectors
 from .options import Options
 
 #: Folders that are one array, and not a place for files.
@@ -47,7 +47,12 @@ def open_probabilities(folder: Path, options: Options) -> ProbabilityMap:
             f"In the folder {folder.name} there are several cases ({names}{more}); "
             "open one of them."
         )
-    return open_file(cases[0], array=options.array, class_axis=options.class_axis)
+    return open_file(
+        cases[0],
+        array=options.array,
+        class_axis=options.class_axis,
+        kind=options.kind,
+    )
 
 
 def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
@@ -81,8 +86,13 @@ def is_array_folder(path: Path) -> bool:
 
 
 def _has_classes(path: Path) -> bool:
-    """Whether an image has an axis behind its three, or cannot even tell."""
+    """Whether an image has an axis behind its three, or cannot even tell.
+
+    Vectors and spherical harmonics have one, too, and are no cases.
+    """
     try:
-        return any(int(length) > 1 for length in load(path).shape[3:])
+        image = load(path)
+        further = any(int(length) > 1 for length in image.shape[3:])
+        return further and not told_vectors(image, path)
     except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
         return not path.with_name(stem(path) + ".npz").exists()

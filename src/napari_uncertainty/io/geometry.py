@@ -133,7 +133,13 @@ def runs_as_its_original(path: Path, volume: Any) -> bool | None:
 
 
 def probability_map(
-    values: Any, path: Path, place: Place, *, name: str = "", note: str = ""
+    values: Any,
+    path: Path,
+    place: Place,
+    *,
+    name: str = "",
+    note: str = "",
+    guess: str = "",
 ) -> ProbabilityMap:
     """Probabilities of an array file, with its place and the names found beside it.
 
@@ -149,6 +155,8 @@ def probability_map(
         Of the case; by default that of the file.
     note : str
         How the values were opened, where a person should know.
+    guess : str
+        What was assumed of their axes.
     """
     channels = channels_for(path, values.shape[0])
     return ProbabilityMap(
@@ -162,6 +170,7 @@ def probability_map(
         place_note=place.note,
         region_order=channels.region_order,
         note=" ".join(filter(None, (note, channels.note))),
+        guess=guess,
     )
 
 

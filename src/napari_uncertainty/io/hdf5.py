@@ -23,7 +23,7 @@ import numpy as np
 
 from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
-from .chunked_maps import members_of, probabilities_of
+from .chunked_maps import declared_frames, members_of, probabilities_of
 from .hdf5_heaps import SoundHeaps
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
 from .options import Options
@@ -37,6 +37,11 @@ _ROLES = {1: CLASSES, 2: SPACE, 8: MEMBERS}
 def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     """Open a data set, with geometry and names from files beside."""
     return probabilities_of(_array_in(path, options), options)
+
+
+def frames_in(path: Path, options: Options) -> int:
+    """Return how many frames a data set declares; 0 where it is no series."""
+    return declared_frames(_array_in(path, options))
 
 
 def open_members(path: Path, options: Options) -> list[ProbabilityMap]:

@@ -17,7 +17,7 @@ from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
-from ..grid import Grid
+from ..grid import Grid, in_millimetres, millimetres_of
 from ..limits import check_fits_memory
 from ..stored import StoredValues
 from .byte_sources import GZIP, PackedFile, PlainFile
@@ -61,7 +61,11 @@ def grid_of(image: Any, shape: tuple[int, ...] | None = None) -> Grid:
         Its spatial axes; by default the first three.
     """
     shape = image.shape[:3] if shape is None else shape
-    return Grid(shape, image.affine, image.header if is_nifti(image) else None)
+    if not is_nifti(image):
+        return Grid(shape, image.affine)
+    header = image.header
+    affine = in_millimetres(image.affine, header)
+    return Grid(shape, affine, header, millimetres_of(header))
 
 
 def read_data(image: Any, path: Path) -> Array:

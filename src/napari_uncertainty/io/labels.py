@@ -20,6 +20,7 @@ from ..grid import Grid
 from ..images import WHOLE_TOLERANCE
 from ..steps import run
 from .atomic import write_whole
+from .image_files import grid_of
 from .maps import image_on, packed
 from .nifti import SUFFIXES, load
 
@@ -183,7 +184,7 @@ def _original(
         return _of_other_kind(source)
     try:
         image = load(source)
-        there = Grid(image.shape[:3], image.affine)
+        there = grid_of(image)
         offset = int(image.dataobj.offset)
         with ImageOpener(str(source)) as file:
             start = bytes(file.read(offset))

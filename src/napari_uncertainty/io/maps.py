@@ -18,7 +18,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
-from ..grid import Grid
+from ..grid import Grid, in_millimetres
 from .atomic import write_whole
 from .image_files import is_nifti
 from .nifti import SUFFIXES, stem
@@ -171,6 +171,7 @@ def image_on(
             image.header.set_zooms(tuple(zooms))
         return image
     header = None if grid.nifti_header is None else grid.nifti_header.copy()
+    affine = grid.affine
     image_class: Any = (
         nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     )
@@ -178,10 +179,16 @@ def image_on(
         header.extensions.clear()  # they describe the source, not this image
         header.set_slope_inter(1, 0)
         header["cal_min"] = header["cal_max"] = 0
+        # In the unit of the header, bit for bit where the grid is the header's.
+        own, unit = header.get_best_affine(), grid.unit_mm
+        if unit != 1:
+            per_mm = np.diag([1 / unit, 1 / unit, 1 / unit, 1])
+            same = (grid.affine == in_millimetres(own, header)).all()
+            affine = own if same else per_mm @ grid.affine
         # Before nibabel sees another affine, for it would set other codes.
-        if (grid.affine != header.get_best_affine()).any():
-            _move_origin(header, grid.affine)
-    image = image_class(values, grid.affine, header, dtype=values.dtype)
+        if (affine != own).any():
+            _move_origin(header, affine)
+    image = image_class(values, affine, header, dtype=values.dtype)
     if header is None:
         image.header.set_xyzt_units("mm")
     return image

@@ -1,11 +1,13 @@
 """Images, NIfTI and MGZ: scans, label maps, and probabilities.
 
-Probabilities are 4D with the class axis last, or one of several files with a class each
-(:mod:`.families`), or a single channel. A fifth axis runs over members.
+Probabilities are 4D with the class axis last or first, or one of several files with a
+class each (:mod:`.families`), or a single channel. A fifth axis runs over members.
 """
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -21,9 +23,16 @@ from ..images import (
     as_whole_numbers,
     looks_like_labels,
 )
-from ..probabilities import ProbabilityMap, find_class_axis, scale_of
+from ..probabilities import (
+    FARTHEST,
+    ProbabilityMap,
+    find_class_axis,
+    lines_along,
+    scale_of,
+)
 from ..stored import StoredValues
 from .array_headers import ArrayHeader
+from .axes import NAME_IT, given_axis
 from .dataset_json import channels_for, label_names_beside
 from .families import Family, check_same_grid, family_of, label_of
 from .image_files import (
@@ -44,6 +53,21 @@ Array = np.ndarray[Any, Any]
 
 #: Endings of NIfTI, which is what is written.
 SUFFIXES = (".nii.gz", ".nii")
+
+# NIfTI's codes for displacements and for vectors (nifti1.h).
+_VECTOR_INTENTS = (1006, 1007)
+
+# How FSL, ANTs, MRtrix, DIPY and SCT call files with eigenvectors, displacements, peaks
+# and spherical harmonics.
+_VECTOR_NAMES = re.compile(
+    r"(?:^|[^a-z0-9])(?:v[123]|warp|\dwarp|\dinversewarp|warpfield|peaks?|sh|fods?|"
+    r"\w*fod|evecs?|eigenvectors?|dyads\d*|directions?|displacements?|ddf|dvf)$",
+    re.IGNORECASE,
+)
+
+# Values that are looked at together to see whether classes are along the first axis, so
+# many of them at most, and voxels that are enough to tell.
+_LOOK, _MOST_LOOKED_AT, _LINES = 1 << 19, 1 << 24, 500
 
 #: Endings that are left out of a name as a whole, and not only from the last dot on.
 _DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
@@ -86,6 +110,9 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
         told = declared(path, stem(path), len(values))
         if told.is_probabilities or find_class_axis(values) == 0:
             return _with_names(values, path, grid)
+        if sums_over_classes(np.moveaxis(data, 0, -1)):
+            grid = grid_of(image, data.shape[1:])
+            return _with_names(data, path, grid, _classes_first(path, data.shape))
         return Scan(data, grid, path, stem(path))
     intent = int(image.header["intent_code"]) if is_nifti(image) else 0
     whole = as_whole_numbers(data)
@@ -154,7 +181,8 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     one of several with a class each, or else a single channel. What the values are
     shows when they are read.
 
-    Of the options, a class axis can only be the last.
+    The first axis runs over the classes where the values sum to 1 along it, and where
+    it is named.
 
     Raises
     ------
@@ -166,12 +194,9 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     check_header(image, path)
     _refuse_map(image, path)
     shape = squeezed_shape(image.shape)
-    n_axes, axis = len(image.shape), options.class_axis
-    if axis is not None and axis not in (n_axes - 1, -1):
-        raise InputError(
-            f"The classes of an image are along its last axis, and {path.name} has "
-            f"{n_axes} axes, so axis {axis} cannot be theirs; save it as .npy."
-        )
+    axis = options.class_axis
+    if axis is not None:
+        axis = given_axis(axis, image.shape, path.name)
     if len(shape) > 4:
         members = (
             f", so it seems to hold {shape[4]} members: compute from all of them, with "
@@ -182,14 +207,105 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
             f"or three spatial axes and one of classes{members * (len(shape) == 5)}"
         )
     if len(shape) == 4 or (axis is not None and len(shape) == 3):
-        values = with_scale(stored_values(image, path, shape))
-        return _with_names(values, path, grid_of(image, shape[:-1]))
+        return _with_classes(image, path, shape, axis)
     family = family_of(path)
     if family is not None:
         return _open_family(family, path)
     name = label_of(path) or "foreground"
     values = with_scale(stored_values(image, path, (*shape, 1)))
     return ProbabilityMap(values, (name,), grid_of(image), source=path, name=stem(path))
+
+
+def _with_classes(
+    image: Any, path: Path, shape: tuple[int, ...], named: int | None
+) -> ProbabilityMap:
+    """Open an image of which one axis runs over the classes, the last or another."""
+    whole = stored_values(image, path, shape)
+    last = len(shape) - 1
+    axis, guess = last, ""
+    if named is not None:
+        axis = min(named, last)  # axes of length 1 may have been before it
+    elif len(shape) == 4 and shape[0] > 1 and _sums_along_first(whole, shape[0]):
+        axis, guess = 0, _classes_first(path, shape)
+    elif shape[0] <= shape[-1] / 2:
+        guess = (
+            f"The last axis of {path.name}, whose shape is {shape}, was taken for that "
+            f"of the classes, although the first is shorter. If it is that one, name "
+            f"it ({NAME_IT})."
+        )
+    if told_vectors(image, path):
+        guess = (
+            f"{path.name} seems to hold vectors or spherical harmonics, as its header "
+            "or its name says and values below 0 show; they were taken for logits. If "
+            "it does, this map means nothing."
+        )
+    spatial = tuple(n for at, n in enumerate(shape) if at != axis)
+    values = with_scale(replace(whole, class_axis=last - axis))
+    return _with_names(values, path, grid_of(image, spatial), guess)
+
+
+def told_vectors(image: Any, path: Path) -> bool:
+    """Return whether header or name tell of vectors, and the values can be some.
+
+    ITK writes all images with several values for each voxel as vectors, probabilities
+    as well. Only values below 0 make directions, displacements and spherical harmonics
+    of them.
+    """
+    intent = int(image.header["intent_code"]) if is_nifti(image) else 0
+    few = int(image.shape[-1]) <= 3
+    if not (_VECTOR_NAMES.search(stem(path)) or (intent in _VECTOR_INTENTS and few)):
+        return False
+    check_header(image, path)
+    shape = squeezed_shape(image.shape)
+    with closing(stored_values(image, path, shape).pieces(_LOOK)) as pieces:  # type: ignore[type-var]
+        for number, piece in enumerate(pieces):
+            if piece.min() < -FARTHEST:
+                return True
+            if number * _LOOK >= _MOST_LOOKED_AT:
+                break
+    return False
+
+
+def _classes_first(path: Path, shape: tuple[int, ...]) -> str:
+    return (
+        f"The values of {path.name}, whose shape is {shape}, sum to 1 along its first "
+        "axis, which was taken for that of the classes; the affine in its header was "
+        "taken for that of the other three."
+    )
+
+
+def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
+    """Whether the values sum to 1 along the first axis, as far as they are looked at.
+
+    Along the first axis, values lie together in the file; the beginning is enough, as
+    soon as it holds anything but 0.
+    """
+    seen = 0
+    with closing(whole.pieces(_LOOK // n_classes * n_classes)) as pieces:  # type: ignore[type-var]
+        for piece in pieces:
+            lines = piece[: len(piece) // n_classes * n_classes]
+            lines = lines.reshape(-1, n_classes)
+            lines = lines[lines.any(axis=1)]
+            if len(lines) >= min(_LINES, whole.size // n_classes):
+                return sums_over_classes(lines)
+            seen += len(piece)
+            if seen >= _MOST_LOOKED_AT:
+                break
+    return False
+
+
+def sums_over_classes(values: Array) -> bool:
+    """Return whether the values sum to 1, or to one scale, along their last axis.
+
+    A constant background sums to one number along any axis, but none of its values is
+    anywhere near the sum.
+    """
+    last = values.ndim - 1
+    scale = scale_of(values, last)
+    if scale is None or values.shape[last] < 2:
+        return False
+    some = lines_along(values, last)
+    return bool(some[np.isfinite(some)].max(initial=0) > scale / 2)
 
 
 def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
@@ -252,7 +368,7 @@ def _refuse_map(image: Any, path: Path) -> None:
         )
 
 
-def _with_names(values: Any, path: Path, grid: Grid) -> ProbabilityMap:
+def _with_names(values: Any, path: Path, grid: Grid, guess: str = "") -> ProbabilityMap:
     """Probabilities with the names and the kind that files beside them tell."""
     told = declared(path, stem(path), values.shape[0])
     channels = channels_for(path, values.shape[0])
@@ -265,7 +381,8 @@ def _with_names(values: Any, path: Path, grid: Grid) -> ProbabilityMap:
         source=path,
         name=stem(path),
         region_order=channels.region_order,
-        note=" ".join(filter(None, (told.note, channels.note))),
+        note=" ".join(filter(None, (told.note, channels.note, guess))),
+        guess=guess,
         tissues_of=told.tissues_of if taken else "",
     )
 
@@ -292,6 +409,7 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
         name=family.stem,
         note=family.note_for(opened),
         tissues_of="" if family.has_background else family.tool,
+        guess="" if family.tool else family.note_for(opened),
     )
 
 

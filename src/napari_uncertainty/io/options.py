@@ -15,7 +15,14 @@ class Options:
         Name of the array, in a file with several.
     class_axis : int or None
         Axis that runs over the classes, in the order of the file.
+    frame : int or None
+        Which one of a series, from 0.
+    kind : str or None
+        What the values are, a key of :data:`.KINDS`; of foreground only, three axes are
+        space.
     """
 
     array: str | None = None
     class_axis: int | None = None
+    kind: str | None = None
+    frame: int | None = None

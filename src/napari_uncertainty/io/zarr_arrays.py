@@ -28,7 +28,7 @@ import numpy as np
 from ..errors import InputError
 from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
-from .chunked_maps import members_of, probabilities_of
+from .chunked_maps import declared_frames, members_of, probabilities_of
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
 from .options import Options
 
@@ -58,6 +58,11 @@ _FIRST_AXES = ("t", "c", "z", "y", "x")
 def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     """Open an array, or an image of OME-Zarr at full resolution."""
     return probabilities_of(_array_in(path, options), options)
+
+
+def frames_in(path: Path, options: Options) -> int:
+    """Return how many frames a data set declares; 0 where it is no series."""
+    return declared_frames(_array_in(path, options))
 
 
 def open_members(path: Path, options: Options) -> list[ProbabilityMap]:

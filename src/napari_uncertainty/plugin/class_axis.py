@@ -188,7 +188,8 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
     if layer is None or layer.multiscale:
         return ()
     told = declared(layer)
-    if SIGMOID.name != (kind or told["kind"]):
+    named = kind or told["kind"]
+    if named is None or not KINDS[named].independent:
         return ()
     axis = assumed_class_axis(layer, SIGMOID.name)
     if axis is None:
@@ -201,13 +202,14 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
 
 
 def declared(layer: Any) -> dict[str, Any]:
-    """Statements of a layer's file on its values: kind, names, regions, tissues."""
+    """Statements of a layer's file on its values: kind, names and so on."""
     info = layer_info(layer)
     return {
         "kind": info.get("kind"),
         "region_order": tuple(info.get("region_order", ())),
         "class_names": tuple(info.get("class_names", ())),
         "tissues_of": info.get("tissues_of", ""),
+        "guess": str(info.get("guess", "")),
     }
 
 

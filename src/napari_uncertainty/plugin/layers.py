@@ -166,6 +166,7 @@ def _scan_layer(scan: Scan) -> LayerData:
         # In 3D the near side shows and does not drown in what is behind it.
         "rendering": "attenuated_mip",
         "attenuation": 0.1,
+        "rgb": False,  # a last axis of length 3 or 4 is space
     }
     return ScanSpace.of(scan.grid).turn.turn(data), options, "image"
 
@@ -197,6 +198,7 @@ def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
         "tissues_of": probabilities.tissues_of,
         "geometry_source": str(probabilities.geometry_source or ""),
         "further_sources": [str(path) for path in probabilities.further_sources],
+        "guess": probabilities.guess,
     }
     options |= {
         "name": f"{probabilities.name} probabilities",
@@ -204,6 +206,7 @@ def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
         "contrast_limits": _limits_of_classes(values),
         # It would hide the scan below it, and the map is what people want to see.
         "visible": False,
+        "rgb": False,  # a last axis of length 3 or 4 is space
     }
     return data, options, "image"
 
@@ -223,6 +226,7 @@ def _map_layer(written: WrittenMap) -> LayerData:
     options |= {
         "name": written.name,
         "contrast_limits": (0, written.highest),
+        "rgb": False,
         **look_of_maps(),
     }
     return data, options, "image"

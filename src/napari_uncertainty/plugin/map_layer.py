@@ -58,6 +58,7 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
         blending="translucent_no_depth",
         rendering="mip",
         metadata={METADATA_KEY: origin},
+        rgb=False,  # a last axis of length 3 or 4 is space
         **options,
     )
     layer.colorbar.visible = chosen.colorbar

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, Widget
 
-from ..kinds import AUTO, KINDS, LOGITS
+from ..kinds import AUTO, KINDS
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Measure
 from .preferences import BASE_BY_UNIT
 
@@ -94,7 +94,8 @@ class ValueFields(Container[Widget]):
     @property
     def chosen_temperature(self) -> float:
         """That of logits; 1 for all other kinds."""
-        logits = self.kind.value == LOGITS.name
+        kind = self.chosen_kind
+        logits = kind is not None and KINDS[kind].logistic
         return float(self.temperature.value) if logits else 1.0
 
     @property
@@ -114,7 +115,7 @@ class ValueFields(Container[Widget]):
 
     def _explain(self) -> None:
         kind = self.chosen_kind
-        self.temperature.visible = kind == LOGITS.name
+        self.temperature.visible = kind is not None and KINDS[kind].logistic
         if kind is None:
             self.kind.tooltip = "What the file says, or else what the values show."
         else:

@@ -22,7 +22,7 @@ from ..fold import as_dask
 from ..fold.values import divisor_of
 from ..grid import Grid
 from ..io.nifti import stem
-from ..kinds import SIGMOID, probabilities_of
+from ..kinds import KINDS, probabilities_of
 from ..matching.orientation import BELONGS
 from .class_axis import SPATIAL, assumed_class_axis, class_first, declared
 from .layers import layer_info
@@ -71,8 +71,7 @@ def sources_of_stack(
 ) -> list[Source]:
     """What each of the members holds, class axis first."""
     options: dict[str, Any] = inherited_transform(layer, (0,))
-    if layer.rgb:
-        options["rgb"] = True
+    options["rgb"] = layer.rgb
     return [
         class_first(
             # Never shown: with the place of the whole, it has a place like any other.
@@ -226,6 +225,6 @@ def _labels_of(member: Member, box: Sequence[slice]) -> Array:
         kind, values, member.temperature, divisor_of(member.values.dtype)
     )
     labels: Array = p.argmax(axis=0)
-    if kind == SIGMOID.name:
+    if KINDS[kind].independent:
         labels = np.where(p.max(axis=0) > 0.5, labels + 1, 0)
     return labels

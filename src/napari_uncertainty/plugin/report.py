@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..case import CaseResult
-from ..kinds import KINDS, LOGITS
+from ..kinds import KINDS
 from ..measures import ALL_MEASURES
 from .class_axis import declared
 from .request import Request
@@ -48,5 +48,5 @@ def _kind_line(result: CaseResult, request: Request) -> str:
     line = f"Kind: {KINDS[maps.kind].title}, {who}"
     if maps.channel is not None:
         return f"{line}; '{maps.channel}' alone"
-    warm = maps.kind == LOGITS.name and maps.temperature != 1
+    warm = KINDS[maps.kind].logistic and maps.temperature != 1
     return f"{line}; temperature {maps.temperature:g}" if warm else line

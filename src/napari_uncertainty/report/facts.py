@@ -11,7 +11,7 @@ import numpy as np
 from ..batch.recorded import Recorded
 from ..checks import percent
 from ..hotspots import Hotspots
-from ..kinds import KINDS, LOGITS
+from ..kinds import KINDS
 from ..statistics import MapStatistics, map_statistics
 from . import wording
 from .material import Material
@@ -97,7 +97,7 @@ def _kind(recorded: Recorded) -> str:
     title = KINDS[recorded.kind].title
     if recorded.channel is not None:
         return f"{title}, {recorded.channel} alone"
-    if recorded.kind != LOGITS.name:
+    if not KINDS[recorded.kind].logistic:
         return title
     return f"{title}, temperature {wording.number(recorded.temperature)}"
 

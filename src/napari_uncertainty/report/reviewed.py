@@ -59,8 +59,8 @@ def find_review(
         path, digest = segmentation.source, _digest(segmentation)
         inputs.append(ReviewedInput("segmentation", segmentation.name, path, digest))
         beside.append(path)
-    usual = Wanted()
-    options = Options(usual.radius_mm, usual.separation, usual.classes, usual.interior)
+    usual = Wanted().on(recorded.grid, recorded.values.shape)
+    options = Options.of(usual)
     parents = (one.absolute().parent for one in beside if one is not None)
     folders = list(dict.fromkeys(parents))
     notes: dict[str, None] = {}

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..fold.blocks import tiles
 from ..grid import Grid
+from ..hotspots import Wanted
 
 Array = np.ndarray[Any, Any]
 
@@ -64,6 +65,14 @@ class Options:
     classes: tuple[int, ...] | None
     interior: bool
     networks: int = 1
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> Options:
+        """Those of a search whose radius is known."""
+        radius, separation = wanted.radius_mm, wanted.separation
+        assert radius is not None
+        assert separation is not None
+        return cls(radius, separation, wanted.classes, wanted.interior)
 
     def __post_init__(self) -> None:
         # Numbers may come from arrays, and go to JSON.

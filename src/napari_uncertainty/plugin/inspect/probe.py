@@ -10,7 +10,7 @@ import numpy as np
 
 from ...fold import as_dask
 from ...fold.values import divisor_of
-from ...kinds import SIGMOID, SOFTMAX, probabilities_of
+from ...kinds import KINDS, SOFTMAX, probabilities_of
 from ..class_axis import declared
 from ..layers import layer_info
 from ..opinions import layers_made_from, opinions
@@ -224,7 +224,7 @@ def by_label(
         Labels that independent channels write; by default 1, 2, 3, …
     """
     p = probabilities_of(kind, values, temperature, divisor_of(values.dtype))
-    if kind != SIGMOID.name:
+    if not KINDS[kind].independent:
         return p
     labels = list(region_order or range(1, len(p) + 1))
     found = np.zeros(max(labels) + 1)

@@ -108,14 +108,8 @@ class Material:
     @property
     def options(self) -> Options:
         """What determines the places besides the images."""
-        wanted = self.wanted
-        return Options(
-            wanted.radius_mm,
-            wanted.separation,
-            wanted.classes,
-            wanted.interior,
-            len(self.members),
-        )
+        wanted = self.wanted.on(self.map.grid, self.map.values.shape)
+        return replace(Options.of(wanted), networks=len(self.members))
 
     @property
     def paths(self) -> list[Path]:

@@ -89,7 +89,7 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         members=_exclusive(layer, networks),
         of_members=of_members,
         undecided=subject.undecided,
-        wanted=choices.wanted,
+        wanted=choices.wanted.on(source.grid, source.values.shape),
         anatomical=source.anatomical,
         names=dict(subject.names),
         unit=subject.unit,

@@ -25,6 +25,9 @@ from ...hotspots.wanted import LARGEST_RADIUS
 from ..preferences import review_preferences
 from .material import Choices
 
+# Below one, voxels and image tell the radius.
+_BY_IMAGE = 0.0
+
 # Below one, a separation is the radius.
 _AS_RADIUS = 0.0
 
@@ -44,7 +47,11 @@ class OptionsTab(QWidget):
         self.count = QSpinBox()
         self.count.setRange(1, 1000)
         self.count.setValue(preferences.count)
-        self.radius = _millimetres(0.1, preferences.radius)
+        self.radius = _millimetres(_BY_IMAGE, preferences.radius)
+        self.radius.setSpecialValueText("as the image tells")
+        self.radius.setToolTip(
+            "3.75 mm in images of people, less where voxels and image are smaller."
+        )
         self.separation = _millimetres(_AS_RADIUS, _AS_RADIUS)
         self.separation.setSpecialValueText("as the radius")
         self.separation.setToolTip("How far two centres are apart at least.")
@@ -94,12 +101,12 @@ class OptionsTab(QWidget):
         InputError
             If no class is chosen.
         """
-        apart = self.separation.value()
+        apart, radius = self.separation.value(), self.radius.value()
         prefer = review_preferences().folder
         return Choices(
             Wanted(
                 self.count.value(),
-                self.radius.value(),
+                radius if radius > _BY_IMAGE else None,
                 apart if apart > _AS_RADIUS else None,
                 self._chosen_classes(),
                 self.interior.isChecked(),
@@ -151,8 +158,9 @@ class OptionsTab(QWidget):
 
 def _millimetres(least: float, value: float) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
+    box.setDecimals(4)  # a micron is less than a voxel of a microscope
+    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     box.setRange(least, LARGEST_RADIUS)
-    box.setSingleStep(0.25)
     box.setSuffix(" mm")
     box.setValue(value)
     return box

@@ -1,0 +1,209 @@
+"""Probabilities that were multiplied, or moved out of 0 to 1 by resampling.
+
+Atlases store per cents, in any type. Interpolation by splines overshoots beside edges:
+values of a softmax that run from -0.02 to 1.02 still sum to 1. Both are taken from 0 to
+1, and what was done is counted, for somebody should know.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE
+from ..stored import StoredValues
+
+Array = np.ndarray[Any, Any]
+
+
+class BeyondError(InputError):
+    """Values are below 0 or above 1, and no rounding explains it."""
+
+
+@dataclass(eq=False)
+class Fit:
+    """How values become probabilities from 0 to 1, and how many had to be moved.
+
+    Attributes
+    ----------
+    scale : float
+        What stands for 1.
+    temperature : float or None
+        Of logits of independent channels, of which a sigmoid is taken; else None.
+    clips : bool
+        Whether values beyond 0 to 1 are clipped.
+    lowest, highest : float
+        How far they go.
+    beyond, seen : int
+        How many are outside by more than rounding, and of how many.
+    """
+
+    scale: float = 1.0
+    clips: bool = False
+    temperature: float | None = None
+    lowest: float = 0.0
+    highest: float = 1.0
+    beyond: int = 0
+    seen: int = 0
+    _lock: Any = field(default_factory=threading.Lock, repr=False)
+
+    def apply(self, raw: Array) -> Array:
+        """Return values as probabilities; what is not finite stays so.
+
+        Raises
+        ------
+        InputError
+            If they are too far out to come from resampling.
+        """
+        values = raw.astype(self.dtype_for(raw.dtype))
+        if self.temperature is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                logistic: Array = 1 / (1 + np.exp(-values / self.temperature))
+                logistic[~np.isfinite(raw)] = np.nan
+            return logistic
+        if self.scale != 1:
+            values /= self.scale
+        if not self.clips:
+            return values
+        finite = np.isfinite(values)
+        known = values[finite]
+        lowest, highest = known.min(initial=0), known.max(initial=1)
+        if lowest < -FARTHEST or highest > 1 + FARTHEST:
+            raise InputError(
+                f"Probabilities cannot be negative, these go down to {lowest:.3g} and "
+                f"up to {highest:.3g}, farther than resampling takes them; if they are "
+                "logits, choose that kind (kind logits), else clip them to 0 to 1."
+            )
+        out = (known < -NEGATIVE_TOLERANCE) | (known > 1 + NEGATIVE_TOLERANCE)
+        with self._lock:
+            self.lowest = min(self.lowest, float(lowest))
+            self.highest = max(self.highest, float(highest))
+            self.beyond += int(np.count_nonzero(out))
+            self.seen += values.size
+        np.clip(values, 0, 1, out=values, where=finite)
+        return values
+
+    def dtype_for(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the type of the probabilities.
+
+        What a sigmoid leaves of a channel that is all but certain is lost in float32.
+        """
+        if self.temperature is not None:
+            return np.dtype(np.float64)
+        narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+        return np.dtype(np.float32 if narrow else np.float64)
+
+    @property
+    def sentence(self) -> str:
+        """What was done, for a person."""
+        from ..checks import percent
+
+        told = []
+        if self.scale != 1:
+            called = "per cents" if self.scale == 100 else f"shares of {self.scale:g}"
+            told.append(f"The values reach {self.scale:g} and were taken for {called}.")
+        if self.clips:
+            share = f"{percent(self.beyond / self.seen)} of" if self.seen else "some of"
+            told.append(
+                f"The values run from {self.lowest:.3g} to {self.highest:.3g}, and "
+                f"{share} them are below 0 or above 1, as resampling by splines makes "
+                "them; they were clipped to 0 to 1."
+            )
+        return " ".join(told)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBlocks:
+    """An array, of which blocks are taken as probabilities.
+
+    Attributes
+    ----------
+    values : array_like, shape (classes, ...)
+        Where blocks with all classes can be taken.
+    fit : Fit
+        What is done.
+    sums_matter : bool
+        Whether the values of each voxel sum to 1, those that are clipped, too.
+    """
+
+    values: Any
+    fit: Fit
+    sums_matter: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the values."""
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the probabilities."""
+        return self.fit.dtype_for(np.dtype(self.values.dtype))
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        raw = np.asarray(self.values[block])
+        if self.sums_matter:
+            _require_sums(raw)
+        return self.fit.apply(raw)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedStream(StoredValues):
+    """Values in a file that is read from its beginning, as probabilities."""
+
+    whole: Any = None
+    fit: Any = None
+
+    @classmethod
+    def of(cls, stored: StoredValues, fit: Fit) -> FittedStream:
+        """Return the same values, fitted."""
+        told = {one.name: getattr(stored, one.name) for one in fields(StoredValues)}
+        return cls(**told, whole=stored, fit=fit)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the probabilities."""
+        dtype: np.dtype[Any] = self.fit.dtype_for(self.whole.dtype)
+        return dtype
+
+    def pieces(self, values: int) -> Iterator[Array]:
+        """As of any file."""
+        for piece in self.whole.pieces(values):
+            yield self.fit.apply(piece)
+
+
+def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
+    """Return the same values as probabilities, in what the values are held in.
+
+    Parameters
+    ----------
+    values : ndarray, dask array, StoredBlocks or StoredValues
+        Class axis first.
+    fit : Fit
+        What is done.
+    sums_matter : bool
+        As of :class:`FittedBlocks`.
+    """
+    if isinstance(values, StoredValues):
+        return FittedStream.of(values, fit)
+    if hasattr(values, "__dask_graph__"):
+        return values.map_blocks(fit.apply, dtype=fit.dtype_for(values.dtype))
+    return FittedBlocks(values, fit, sums_matter)
+
+
+def _require_sums(raw: Array) -> None:
+    """Raise InputError where voxels with negative values do not sum to 1."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = raw.sum(axis=0, dtype=np.float64)
+        below = (raw < -NEGATIVE_TOLERANCE).any(axis=0) & np.isfinite(sums)
+    if (np.abs(sums[below] - 1) > SUM_TOLERANCE).any():
+        raise InputError(
+            f"Probabilities cannot be negative, these go down to "
+            f"{raw[np.isfinite(raw)].min():.3g}; if they are logits, choose that kind "
+            "(kind logits)."
+        )

@@ -1,0 +1,143 @@
+"""Files of one class each under names that no tool's convention has.
+
+Such as ``priors1`` to ``priors4``, ``tpm_00`` to ``tpm_05`` or ``p_atlas_csf``,
+``p_atlas_gm``, ``p_atlas_wm``: the names differ in one number or in one word for a
+tissue, and the values of all add up to 1. Only the values make them one case.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..probabilities import SUM_TOLERANCE
+from .image_files import MGH, load, stored_values
+
+Array = np.ndarray[Any, Any]
+
+#: Words for tissues, in the order in which their classes come.
+TISSUE_WORDS = (
+    "background", "bg", "bkg", "csf", "gm", "gray", "grey", "graymatter", "greymatter",
+    "cgm", "sgm", "dgm", "wm", "white", "whitematter", "brainstem", "cerebellum",
+    "bone", "skull", "skin", "scalp", "soft", "air", "vessels", "lesion", "other",
+)  # fmt: skip
+
+_PARTS = re.compile(
+    rf"\d+|(?<![a-z])(?:{'|'.join(sorted(TISSUE_WORDS, key=len, reverse=True))})"
+    r"(?![a-z])",
+    re.IGNORECASE,
+)
+
+# More files with a class each than anybody has.
+_MOST = 200
+
+_NEARLY_ALL = 0.99
+
+
+def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
+    """Return the files that add up to 1 with one, and where their names differ.
+
+    Parameters
+    ----------
+    path : Path
+        An image of one class.
+
+    Returns
+    -------
+    tuple of dict and tuple, or None
+        Files by the number or word in their names, in the order of the classes, and
+        where that is in the name of the given one. None where it has none.
+    """
+    ending = _image_ending(path.name)
+    if not ending or not _PARTS.search(path.name[: -len(ending)]):
+        return None
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        return None
+    for found in _PARTS.finditer(path.name[: -len(ending)]):
+        start, end = found.span()
+        files = dict(_differing(path, names, start, end))
+        if 2 <= len(files) <= _MOST and _add_up(list(files.values())):
+            order = sorted(files, key=_place)
+            return {one: files[one] for one in order}, (start, end)
+    return None
+
+
+def _image_ending(name: str) -> str:
+    endings = (".nii.gz", ".nii", *MGH)
+    return next((one for one in endings if name.lower().endswith(one)), "")
+
+
+def _differing(
+    path: Path, names: list[str], start: int, end: int
+) -> Iterator[tuple[str, Path]]:
+    before, behind = path.name[:start], path.name[end:]
+    decimal = path.name[start:end].isdecimal()
+    for name in names:
+        own = name[len(before) : len(name) - len(behind)]
+        if name != before + own + behind or len(name) < len(before) + len(behind):
+            continue
+        if own.isdecimal() if decimal else own.lower() in TISSUE_WORDS:
+            yield own, path.with_name(name)
+
+
+def _place(found: str) -> tuple[int, str]:
+    if found.isdecimal():
+        return int(found), found
+    return TISSUE_WORDS.index(found.lower()), found
+
+
+def _add_up(files: list[Path]) -> bool:
+    """Whether the values of all are shares, and add up to 1 in nearly all voxels."""
+    total: Any = 0.0
+    shape: Any = None
+    whole = True
+    for file in files:
+        told = _middle_of(file)
+        if told is None or (shape is not None and told[0] != shape):
+            return False
+        shape, plane = told
+        whole = whole and bool((plane == np.rint(plane)).all())
+        total = total + plane
+    there = total[total != 0]
+    if whole or not there.size:
+        return False  # masks and labels
+    return bool((np.abs(there - 1) <= SUM_TOLERANCE).mean() >= _NEARLY_ALL)
+
+
+def _middle_of(path: Path) -> tuple[Any, Array] | None:
+    """Shape and affine, and the middle plane; None where these are no shares."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _middle(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=128)
+def _middle(path: Path, _time: int, _size: int) -> tuple[Any, Array] | None:
+    from .maps import is_map
+
+    try:
+        image = load(path)
+        long = sum(int(length) > 1 for length in image.shape)
+        integers = image.get_data_dtype().kind != "f"
+        if long > 3 or is_map(image) or (integers and image.dataobj.slope == 1):
+            return None
+        stored_values(image, path, image.shape)  # refuses what the file cannot hold
+        with np.errstate(all="ignore"):
+            plane = np.asarray(image.dataobj[:, :, image.shape[2] // 2])
+    except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
+        return None
+    plane = plane.astype(np.float64)
+    if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > 1.1:
+        return None
+    placed = tuple(np.asarray(image.affine).round(4).ravel().tolist())
+    return (tuple(image.shape), placed), plane
