@@ -220,6 +220,7 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
         )
         numbers["candidates"] = [LOGITS.name]
         return Evidence(LOGITS.name, span, doubt, numbers)
+    x = x[:, x.any(axis=0)]  # padding around a crop says nothing
     with np.errstate(over="ignore"):
         lengths = np.sqrt((x**2).sum(axis=0))
     unit = np.asarray(np.abs(lengths[lengths != 0] - 1) <= SUM_TOLERANCE)

@@ -155,10 +155,12 @@ def uncertainty(
 def _fold(
     probabilities: Any, measures: Sequence[str], *, threads: int | None, **options: Any
 ) -> UncertaintyMaps:
+    guesses: list[str] = []
     if isinstance(probabilities, str | PathLike):
         from .io import open_probabilities
 
         probabilities = open_probabilities(probabilities, kind=options["kind"])
+        guesses = [probabilities.guess] if probabilities.guess else []
     else:
         lazy = fold_lazily(probabilities, measures, **options)
         if lazy is not None:
@@ -176,7 +178,7 @@ def _fold(
     maps = run(steps)
     if maps is None:  # only its owner can cancel a fold, and that is this function
         raise RuntimeError("The fold ended before its last block.")
-    messages = list(maps.messages)
+    messages = [*maps.messages, *guesses]
     if beside is not None:
         comparing = iter_beside(
             maps.prediction,

@@ -227,7 +227,7 @@ def _with_classes(
         axis = min(named, last)  # axes of length 1 may have been before it
     elif len(shape) == 4 and shape[0] > 1 and _sums_along_first(whole, shape[0]):
         axis, guess = 0, _classes_first(path, shape)
-    elif shape[0] <= shape[-1] / 2:
+    elif shape[0] <= shape[-1] / 2 and _begins_below_zero(whole):
         guess = (
             f"The last axis of {path.name}, whose shape is {shape}, was taken for that "
             f"of the classes, although the first is shorter. If it is that one, name "
@@ -292,6 +292,12 @@ def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
             if seen >= _MOST_LOOKED_AT:
                 break
     return False
+
+
+def _begins_below_zero(whole: StoredValues) -> bool:
+    """Whether the first values are scores, whose sums do not tell their axis."""
+    with closing(whole.pieces(_LOOK)) as pieces:  # type: ignore[type-var]
+        return bool(next(pieces).min() < -FARTHEST)
 
 
 def sums_over_classes(values: Array) -> bool:

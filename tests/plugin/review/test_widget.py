@@ -543,6 +543,7 @@ def test_the_map_is_faint_while_the_review_is_in_front(qtbot, viewer, files):
             wait_for_review(qtbot, widget.desk)
             assert case.map.opacity == FAINT
     qtbot.waitUntil(lambda: case.map.opacity == 1.0)
+    qtbot.wait(50)  # a new dock comes to the front a moment later
     docks["Review"].raise_()
     qtbot.waitUntil(lambda: case.map.opacity == FAINT)
     docks["Review"].close()

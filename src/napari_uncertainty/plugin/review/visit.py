@@ -50,7 +50,9 @@ class Visit:
         self._viewer = viewer
         self._mark = Mark(viewer)
         self._changes = Changes()
+        # The map that is visited, and whether it is faint meanwhile.
         self._map: Any = None
+        self._faint = True
         self._place: Array | None = None
         self._left: _View | None = None
         # Numbers of axes shown, 2 or 3, in which somebody has zoomed.
@@ -86,7 +88,7 @@ class Visit:
             self._listen()
             # Once, for somebody may want to see more of it.
             self._map = subject.layer
-            self.fade(True)
+            self._fade()
         self._place = subject.place(hotspot.voxel)
         mm = world_per_mm(subject)
         self._center(self._place)
@@ -97,7 +99,11 @@ class Visit:
 
     def fade(self, wanted: bool) -> None:
         """Let the scan be seen through the map, while the review is what is done."""
-        if wanted and self._map is not None:
+        self._faint = wanted
+        self._fade()
+
+    def _fade(self) -> None:
+        if self._faint and self._map is not None:
             faint = min(FAINT, self._map.opacity)
             self._changes.set(self._map, "opacity", faint)
         else:
@@ -127,8 +133,8 @@ class Visit:
     def pause(self) -> None:
         """Follow the viewer no longer until the next visit; the mark is hidden."""
         self._listening.stop()
-        self.fade(False)
         self._map = None
+        self._fade()
         self._mark.hide()
         self._tell()
         self._place = self._left = None
