@@ -92,7 +92,7 @@ def confidence_of(
 
 
 def _at_border(labels: Array, slab: tuple[slice, ...]) -> Array:
-    """Which voxels of a slab have another label at one of their faces."""
+    """Return which voxels of a slab have another label at one of their faces."""
     if not slab:
         return np.zeros(labels.shape, np.bool_)
     *whole, cut = slab

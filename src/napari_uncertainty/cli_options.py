@@ -183,7 +183,7 @@ def interpretation_of(
     channel: str | None = None,
     frame: int | None = None,
 ) -> Interpretation:
-    """How values are to be taken; BadParameter where that makes no sense."""
+    """Return how values are to be taken; BadParameter where that makes no sense."""
     from .batch.interpretation import Interpretation
 
     if channel is not None and kind.value not in (AUTO, *_INDEPENDENT):

@@ -66,7 +66,7 @@ def _opened(path: Path, how: Interpretation) -> Scan | LabelMap | Predictions:
 
 
 def _map(path: Path) -> dict[str, Any] | None:
-    """What a map of this program says of itself; None of other files."""
+    """Return what a map of this program says of itself; None of other files."""
     from .batch.recorded import read_map as read_recorded
     from .io import is_image
     from .io.written_maps import read_map

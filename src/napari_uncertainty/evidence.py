@@ -126,7 +126,7 @@ class Evidence:
 
 
 def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evidence:
-    """What the values of some voxels seem to be.
+    """Return what the values of some voxels seem to be.
 
     Parameters
     ----------
@@ -392,7 +392,7 @@ def _shares(sums: Array) -> Evidence:
 
 
 def _is_body_of_ones(ones: float, empty: float) -> bool:
-    """Whether much sums to exactly 1, much is empty, and some lies between.
+    """Return whether much sums to exactly 1, much is empty, and some lies between.
 
     That is how tissues lie in a head. Independent channels have no reason to.
     """

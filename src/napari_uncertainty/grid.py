@@ -152,7 +152,7 @@ class Grid:
         return float(np.linalg.norm(corners @ (own - others).T, axis=1).max())
 
     def difference(self, other: Grid) -> GridDifference:
-        """How the two grids differ, whatever the order of their axes."""
+        """Return how the two grids differ, whatever the order of their axes."""
         shape, here = self._canonical
         other_shape, there = other._canonical
         zooms = np.linalg.norm(here[:3, :3], axis=0)
@@ -167,7 +167,7 @@ class Grid:
         )
 
     def placement_in(self, other: Grid) -> Placement | None:
-        """How the voxels lie on those of another grid; None where they do not.
+        """Return how the voxels lie on those of another grid; None where they do not.
 
         A voxel may miss the other's centre by a hundredth of the voxel.
         """

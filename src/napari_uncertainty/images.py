@@ -82,7 +82,7 @@ class LabelMap:
 def looks_like_labels(
     data: np.ndarray[Any, Any], *, name: str = "", intent: int = 0
 ) -> bool:
-    """Whether an image is a label map rather than a scan.
+    """Return whether an image is a label map rather than a scan.
 
     Storage does not tell: scans are often integers and masks often floats. A label
     map holds few different whole numbers, and they come in patches: most neighbours

@@ -173,7 +173,7 @@ def _blocks(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
 
 
 def _enclosed(vertices: Vertices, faces: Faces) -> float:
-    """What faces add to the volume: that between them and the plane i = 0.
+    """Return what faces add to the volume: that between them and the plane i = 0.
 
     By the divergence theorem: the mean of i over the face times the area of its
     projection along i, which is negative where the face looks towards smaller i.

@@ -139,7 +139,7 @@ def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -
 
 
 def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
-    """How many outcomes a measure of a voxel is about.
+    """Return how many outcomes a measure of a voxel is about.
 
     That of C independent channels is about 2^C, for any of them may be there or not;
     that of one `channel` is about two.
@@ -154,7 +154,7 @@ def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
 def find_channel(
     channel: int | str | None, n_channels: int, names: Sequence[str] = ()
 ) -> int | None:
-    """Which channel is meant, from 0; None where none is.
+    """Return which channel is meant, from 0; None where none is.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def find_channel(
 
 
 def name_of_channel(channel: int | None, names: Sequence[str] = ()) -> str | None:
-    """What to call a channel: its number, where the names are not known."""
+    """Return what to call a channel: its number, where the names are not known."""
     if channel is None:
         return None
     return names[channel] if names else str(channel)

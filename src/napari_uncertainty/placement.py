@@ -149,7 +149,7 @@ class Placement:
         return Placement(order, flips, (0,) * len(order))
 
     def describe(self, axcodes: Sequence[str] | None = None) -> str:
-        """What is done to the axes, in words such as "axes reversed".
+        """Return what is done to the axes, in words such as "axes reversed".
 
         Parameters
         ----------

@@ -238,12 +238,12 @@ def lines_along(array: Any, axis: int) -> np.ndarray[Any, Any]:
 
 
 def is_lazy(array: Any) -> bool:
-    """Whether to look at values means to compute them: a dask array."""
+    """Return whether to look at values means to compute them: a dask array."""
     return hasattr(array, "__dask_graph__")
 
 
 def _may_be_probabilities(array: Any) -> bool:
-    """Whether the chunk in the middle holds values that probabilities may have.
+    """Return whether the chunk in the middle holds values that probabilities may have.
 
     Along a class axis many chunks may have to be computed; most images need not be
     looked at so closely.

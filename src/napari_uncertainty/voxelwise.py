@@ -211,7 +211,7 @@ def ensemble_uncertainty(
     channel: int | str | None = None,
     threads: int | None = None,
 ) -> EnsembleMaps:
-    """What several members doubt together, and where they disagree.
+    """Return what several members doubt together, and where they disagree.
 
     Parameters
     ----------

@@ -73,22 +73,22 @@ class Task:
         return [Path(one) for one in self.members or (self.source,)]
 
     def file(self, measure: str, ending: str) -> Path:
-        """Where a map (``.nii.gz``) or what it is (``.json``) is written."""
+        """Return where a map (``.nii.gz``) or what it is (``.json``) is written."""
         return Path(self.output, f"{self.case}_{measure}{ending}")
 
     @property
     def table(self) -> Path:
-        """Where the numbers of each class are written."""
+        """Return where the numbers of each class are written."""
         return Path(self.output, f"{self.case}_classes.tsv")
 
     @property
     def hotspot_table(self) -> Path:
-        """Where the places worth a look are written."""
+        """Return where the places worth a look are written."""
         return Path(self.output, f"{self.case}_hotspots.tsv")
 
     @property
     def member_table(self) -> Path:
-        """Where it is written how well the members of an ensemble agree."""
+        """Return where it is written how well the members of an ensemble agree."""
         return Path(self.output, f"{self.case}_members.tsv")
 
 

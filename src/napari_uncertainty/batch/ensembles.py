@@ -36,7 +36,7 @@ def require_several(sources: Sequence[Path], how: Interpretation) -> None:
 
 
 def ensemble_name(sources: Sequence[Path], measures: Sequence[str]) -> str:
-    """What a case of several files is called.
+    """Return what a case of several files is called.
 
     The name that all of them have, else the words that all names begin with, else that
     of the first with ``_ensemble``.

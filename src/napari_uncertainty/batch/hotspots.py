@@ -95,7 +95,7 @@ def undecided(measure: str, base: Base, n_states: int) -> float:
 
 
 def of_the_map_alone(kind: str) -> str:
-    """What to tell where probabilities are no opinion on classes."""
+    """Return what to tell where probabilities are no opinion on classes."""
     return (
         f"Taken for {KINDS[kind].title.lower()}, the values are not one probability "
         "for each class, so the hotspots are those of the map alone."
@@ -103,7 +103,7 @@ def of_the_map_alone(kind: str) -> str:
 
 
 def not_its_classes(name: str) -> str:
-    """What to tell where the labels of a segmentation cannot be compared."""
+    """Return what to tell where the labels of a segmentation cannot be compared."""
     return (
         f"The labels of '{name}' are not the classes of the probabilities, so the "
         "hotspots are those of the most probable class."
@@ -171,7 +171,7 @@ def iter_places(
 
 
 def _turned_back(grid: Grid, shape: tuple[int, ...], to_map: Array) -> Grid:
-    """Where the voxels of the map are, in the order of the probabilities."""
+    """Return where the voxels of the map are, in the order of the probabilities."""
     whole = np.eye(4)
     axes = [*range(len(shape)), 3]
     whole[np.ix_(axes, axes)] = to_map

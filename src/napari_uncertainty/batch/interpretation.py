@@ -54,7 +54,7 @@ class Interpretation:
 
     @classmethod
     def of_map(cls, told: Mapping[str, Any]) -> Interpretation:
-        """How the input of a map was taken, from its JSON.
+        """Return how the input of a map was taken, from its JSON.
 
         Maps of the viewer do not tell what was asked for, but what was found.
         """

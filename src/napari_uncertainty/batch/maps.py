@@ -118,7 +118,7 @@ def _only(maps: UncertaintyMaps, measures: Sequence[str]) -> UncertaintyMaps:
 
 
 def _of_members(predictions: Predictions, maps: UncertaintyMaps) -> dict[str, Any]:
-    """What the JSON says of the members of an ensemble."""
+    """Return what the JSON says of the members of an ensemble."""
     if not isinstance(maps, EnsembleMaps):
         return {}
     return {

@@ -57,7 +57,7 @@ def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
 
 
 def case_stem(path: Path) -> str:
-    """What an input is called by its file alone, or by its family of files."""
+    """Return what an input is called by its file alone, or by its family of files."""
     family = family_of(path)
     return stem(path) if family is None else family.stem
 
@@ -96,7 +96,7 @@ def _ending(path: Path) -> str:
 
 
 def _folded(name: str) -> str:
-    """What file systems that ignore case, or spell accents another way, see."""
+    """Return what file systems that ignore case, or spell accents another way, see."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

@@ -72,7 +72,7 @@ class Predictions:
 
     @property
     def member_names(self) -> tuple[str, ...]:
-        """What each member is called."""
+        """Return what each member is called."""
         return tuple(one.name for one in self._given)
 
     @property
@@ -93,7 +93,7 @@ class Predictions:
 
     @property
     def grid(self) -> Grid | None:
-        """Where the voxels of the maps are; errors are those of `shape`."""
+        """Return where the voxels of the maps are; errors are those of `shape`."""
         return self._common.grid if self.together else self.first.grid
 
     @property
@@ -115,7 +115,7 @@ class Predictions:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of how they were opened, in sentences."""
+        """Return what a person should know of how they were opened, in sentences."""
         return [one.note for one in self.members if one.note]
 
     def names_as(self, kind: str) -> tuple[str, ...]:

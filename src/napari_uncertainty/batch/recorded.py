@@ -34,12 +34,12 @@ class Recorded(WrittenMap):
 
     @property
     def kind(self) -> str:
-        """What the values were taken for."""
+        """Return what the values were taken for."""
         return str(self.told.get("kind", SOFTMAX.name))
 
     @property
     def temperature(self) -> float:
-        """What logits were divided by."""
+        """Return what logits were divided by."""
         return float(self.told.get("temperature", 1.0))
 
     @property
@@ -55,7 +55,7 @@ class Recorded(WrittenMap):
 
     @property
     def member_names(self) -> tuple[str, ...]:
-        """What the members are called; empty for a map of one network."""
+        """Return what the members are called; empty for a map of one network."""
         return tuple(str(one["name"]) for one in self.told.get("members") or ())
 
     @property
@@ -68,7 +68,7 @@ class Recorded(WrittenMap):
 
     @property
     def placement(self) -> Placement | None:
-        """How the probabilities were turned; None if they were not.
+        """Return how the probabilities were turned; None if they were not.
 
         Raises
         ------
@@ -86,11 +86,11 @@ class Recorded(WrittenMap):
         return turn
 
     def fate(self, path: Path) -> str:
-        """What became of a file that was read; see :func:`.states.fate`."""
+        """Return what became of a file that was read; see :func:`.states.fate`."""
         return fate(self.told.get("inputs") or [], path)
 
     def predictions(self) -> Predictions:
-        """What the map was made from; nothing is read yet.
+        """Return what the map was made from; nothing is read yet.
 
         Raises
         ------

@@ -40,7 +40,7 @@ def write_table(path: Path, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def is_there(told: Mapping[str, Any] | None, folder: Path) -> bool:
-    """Whether a table is as it was written; true as well where there is none.
+    """Return whether a table is as it was written; true as well where there is none.
 
     Raises
     ------

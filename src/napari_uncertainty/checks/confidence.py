@@ -21,7 +21,7 @@ STRANGERS = 0.3
 
 
 def check_confidence(maps: UncertaintyMaps) -> Check:
-    """How sure the network is of itself; a hint where it is surer than can be.
+    """Return how sure the network is of itself; a hint where it is surer than can be.
 
     Parameters
     ----------

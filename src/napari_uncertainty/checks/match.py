@@ -17,7 +17,7 @@ AGREES = 0.95
 def check_agreement(
     search: Search, name: str, axcodes: Sequence[str] | None
 ) -> list[Check]:
-    """Whether the most probable class and a segmentation belong together.
+    """Return whether the most probable class and a segmentation belong together.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _tie(
 
 
 def _turned(one: Candidate, other: Candidate) -> bool:
-    """Whether the axes of one run otherwise than those of another."""
+    """Return whether the axes of one run otherwise than those of another."""
     relative = one.placement.relative_to(other.placement)
     return relative != Placement.as_it_is(len(relative.order))
 

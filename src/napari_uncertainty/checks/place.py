@@ -11,7 +11,7 @@ from . import Check
 
 
 def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> Check:
-    """Whether the probabilities lie where a scan or segmentation lies.
+    """Return whether the probabilities lie where a scan or segmentation lies.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
 
 
 def check_lent_place(placed: str) -> Check:
-    """What to tell of a place that a person chose, where nothing can confirm it.
+    """Return what to tell of a place that a person chose, where nothing can confirm it.
 
     Parameters
     ----------

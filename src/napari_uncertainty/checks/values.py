@@ -23,7 +23,7 @@ FEWEST_VALUES = 10
 
 
 def check_kind(maps: UncertaintyMaps) -> Check:
-    """What the values are, and whether they are what they were taken for."""
+    """Return what the values are, and whether they are what they were taken for."""
     deviation = float(maps.largest_sum_deviation)
     kind = KINDS[maps.kind]
     numbers = {"kind": kind.name, "largest_sum_deviation": deviation}
@@ -39,7 +39,7 @@ def check_kind(maps: UncertaintyMaps) -> Check:
 
 
 def check_no_data(maps: UncertaintyMaps) -> Check:
-    """Whether all voxels have probabilities."""
+    """Return whether all voxels have probabilities."""
     count, voxels = int(np.count_nonzero(maps.no_data)), maps.no_data.size
     numbers = {"no_data": count, "voxels": voxels}
     if count == 0:
@@ -56,7 +56,7 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
 
 
 def check_background(maps: UncertaintyMaps, tissues_of: str) -> Check:
-    """What is taken for background where no class is.
+    """Return what is taken for background where no class is.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def check_background(maps: UncertaintyMaps, tissues_of: str) -> Check:
 
 
 def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
-    """What the storage of the probabilities takes from the entropy.
+    """Return what the storage of the probabilities takes from the entropy.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
 
 
 def _only_labels(maps: UncertaintyMaps) -> bool:
-    """Whether each voxel of the whole file is certain to the last digit.
+    """Return whether each voxel of the whole file is certain to the last digit.
 
     Of logits, large ones may be. A background that is certain everywhere is a finding,
     and no sign of labels, where nothing but the other classes is stored.

@@ -80,7 +80,7 @@ class EnsembleKernel:
         return np.min_scalar_type(max(self.n_classes - 1, 1))
 
     def asks(self, *names: str) -> bool:
-        """Whether one of these measures is asked for."""
+        """Return whether one of these measures is asked for."""
         return bool({*names} & {*self.measures})
 
     def running(self, shape: tuple[int, ...]) -> EnsembleRunning:

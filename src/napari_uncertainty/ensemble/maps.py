@@ -39,7 +39,7 @@ class EnsembleMaps(UncertaintyMaps):
 
     @property
     def messages(self) -> list[str]:
-        """What a person should know, in sentences."""
+        """Return what a person should know, in sentences."""
         told = [*self.kind_messages, *self.remarks]
         if self.not_shared:
             share = self.not_shared / self.no_data.size

@@ -128,7 +128,7 @@ class Common:
 
 
 def common(members: Sequence[Member], on_first: bool = False) -> Common:
-    """How members lie on each other.
+    """Return how members lie on each other.
 
     Parameters
     ----------

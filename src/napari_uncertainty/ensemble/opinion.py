@@ -56,23 +56,23 @@ class Reading:
 
     @property
     def channels(self) -> bool:
-        """Whether the channels are independent."""
+        """Return whether the channels are independent."""
         return self.kind == SIGMOID.name
 
     @property
     def adds_background(self) -> bool:
-        """Whether what all channels leave over is a class more."""
+        """Return whether what all channels leave over is a class more."""
         alone = self.kind == LOGITS.name and self.n_channels == 1
         return KINDS[self.kind].adds_background or alone
 
     @property
     def divisor(self) -> float:
-        """What small whole numbers are divided by before they are used."""
+        """Return what small whole numbers are divided by before they are used."""
         return 1.0 if self.kind == LOGITS.name else divisor_of(self.stored)
 
     @property
     def n_classes(self) -> int:
-        """How many labels there can be."""
+        """Return how many labels there can be."""
         return n_classes_of(self.kind, self.n_channels, self.region_order)
 
     def values(self, raw: Array) -> Array:
@@ -190,7 +190,7 @@ class Opinion:
 
     @property
     def known(self) -> Array:
-        """Which voxels have data."""
+        """Return which voxels have data."""
         known: Array = np.isfinite(self._sums)
         return known
 
@@ -219,7 +219,7 @@ class Opinion:
         return x
 
     def _rest(self) -> Array:
-        """What is left over for the background: NaN where nothing is known."""
+        """Return what is left over for the background: NaN where nothing is known."""
         logits = self.reading.kind == LOGITS.name
         rest: Array = np.exp(-self._sums) if logits else np.maximum(1 - self._sums, 0)
         return rest
@@ -232,7 +232,7 @@ class Opinion:
 
 
 def known_to_all(opinions: Sequence[Opinion]) -> Array:
-    """Where all of them have data."""
+    """Return where all of them have data."""
     known = opinions[0].known
     for one in opinions[1:]:
         known &= one.known
@@ -240,7 +240,7 @@ def known_to_all(opinions: Sequence[Opinion]) -> Array:
 
 
 def _scale(sums: Array, reading: Reading) -> float:
-    """What the values of a voxel sum to, in units of the file."""
+    """Return what the values of a voxel sum to, in units of the file."""
     flat = sums.reshape(-1)
     sample = flat[:: max(1, flat.size // 100_003)] * np.float64(reading.divisor)
     whole = reading.stored.kind in "ui" or bool((sample == np.rint(sample)).all())

@@ -46,12 +46,12 @@ class First:
 
 
 def tell(kind: str) -> str:
-    """What a kind is called within a sentence."""
+    """Return what a kind is called within a sentence."""
     return KINDS[kind].title.lower()
 
 
 def first_of_array(member: Member, precision: np.dtype[Any]) -> First:
-    """What some voxels of an array say; nothing else has to be known of it."""
+    """Return what some voxels of an array say; nothing else has to be known of it."""
     evidence = evidence_of(sample_of(member.values))
     first = _first(member, precision, evidence)
     scale = float(evidence.numbers.get("scale", 1.0))
@@ -192,7 +192,7 @@ def _is_auto(member: Member) -> bool:
 
 
 def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> First:
-    """What is known of a member, given the evidence."""
+    """Return what is known of a member, given the evidence."""
     if _is_auto(member) and evidence.refusal:
         raise InputError(f"'{member.name}': {evidence.refusal}")
     kind = evidence.kind if _is_auto(member) else str(member.kind)

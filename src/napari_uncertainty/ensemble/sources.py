@@ -87,7 +87,7 @@ Source = InFileOrder | InVolumes
 
 
 def sources_of(members: Sequence[Member], where: Common) -> list[Source]:
-    """How to read each member so that all of them come in the same parts."""
+    """Return how to read each member so that all of them come in the same parts."""
     values = [one.values for one in members]
     first = values[0]
     alike = all(

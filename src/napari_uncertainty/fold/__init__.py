@@ -146,7 +146,7 @@ def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None
 
 
 def _overshoots(wanted: Wanted, evidence: Evidence) -> bool:
-    """Whether values below 0 are those of resampled probabilities."""
+    """Return whether values below 0 are those of resampled probabilities."""
     if KINDS[wanted.kind].sums_matter:
         return evidence.kind == SOFTMAX.name and not evidence.doubt
     return evidence.kind not in (SCALED.name, LOGITS.name)

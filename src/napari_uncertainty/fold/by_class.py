@@ -56,7 +56,7 @@ class ByClass:
         self.open = np.zeros(-(-rounds * row // RUN_VOXELS), np.bool_)
 
     def share_of(self, worker: int) -> ClassShare:
-        """What one thread does."""
+        """Return what one thread does."""
         return ClassShare(self, worker)
 
     def finish(self, cancel: threading.Event) -> Generator[float, None, Folded | None]:
@@ -97,7 +97,7 @@ class ByClass:
         return self.kernel.finish(running, results, scratch, unit_sum)
 
     def _require_scale(self) -> float:
-        """What the values of a voxel sum to, now that all sums are known."""
+        """Return what the values of a voxel sum to, now that all sums are known."""
         if not self.kernel.sums_matter:
             return self.divisor
         sums = self.running.sums

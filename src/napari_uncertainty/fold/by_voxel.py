@@ -41,7 +41,7 @@ class ByVoxel:
         self.piece_values = max(1, BLOCK_VALUES // (n_classes * row)) * n_classes * row
 
     def share_of(self, worker: int) -> VoxelShare:
-        """What one thread does."""
+        """Return what one thread does."""
         return VoxelShare(self, worker)
 
     def finish(self, cancel: threading.Event) -> Generator[float, None, Folded]:

@@ -100,7 +100,7 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """What was done, for a person."""
+        """Return what was done, for a person."""
         from ..checks import percent
 
         told = []

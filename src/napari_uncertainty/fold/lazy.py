@@ -164,7 +164,7 @@ def _per_chunk(
     dtype: Any,
     go_on: Callable[[], None] = lambda: None,
 ) -> Any:
-    """What `finish` gives for the running numbers of each chunk of voxels.
+    """Return what `finish` gives for the running numbers of each chunk of voxels.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def _finish(
 
 
 def _scale(values: Any, kernel: Kernel) -> float:
-    """What the values of a voxel sum to; whole numbers are looked at for it."""
+    """Return what the values of a voxel sum to; whole numbers are looked at for it."""
     if not kernel.sums_matter:
         return divisor_of(values.dtype)
     if values.dtype.kind == "f":

@@ -79,12 +79,12 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def messages(self) -> list[str]:
-        """What a person should know, in sentences; usually nothing."""
+        """Return what a person should know, in sentences; usually nothing."""
         return self.kind_messages
 
     @property
     def kind_messages(self) -> list[str]:
-        """What speaks against the kind that the values were taken for."""
+        """Return what speaks against the kind that the values were taken for."""
         told = (self.contradiction, self.fitted, self.doubt, self.sums_message)
         return [sentence for sentence in told if sentence]
 

@@ -48,7 +48,7 @@ def read_values(
 
 
 def is_plain(raw: Array) -> bool:
-    """Whether all values are finite and neither negative nor -0.
+    """Return whether all values are finite and neither negative nor -0.
 
     The bits of such floating-point numbers, taken for whole ones, are in the same
     order as they are, and below those of infinity.

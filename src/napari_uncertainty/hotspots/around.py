@@ -96,7 +96,7 @@ def ball_sums(levels: Array, ball: Ball, *, threads: int = 1) -> Array:
 
 
 def reached(inside: Array, ball: Ball) -> Array:
-    """Whether any of some voxels is in the ball around each voxel.
+    """Return whether any of some voxels is in the ball around each voxel.
 
     Parameters
     ----------

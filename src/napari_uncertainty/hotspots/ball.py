@@ -63,7 +63,7 @@ class Ball:
 
     @property
     def halves(self) -> tuple[int, ...]:
-        """How many voxels it reaches from its centre along each axis."""
+        """Return how many voxels it reaches from its centre along each axis."""
         return tuple(length // 2 for length in self.mask.shape)
 
     def at(self, voxel: Sequence[int], shape: Sequence[int]) -> tuple[Box, Array]:

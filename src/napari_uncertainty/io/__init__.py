@@ -147,12 +147,12 @@ def open_members(
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of a NIfTI or MGZ file."""
+    """Return whether the name is that of a NIfTI or MGZ file."""
     return path.name.lower().endswith(IMAGES)
 
 
 def is_readable(path: Path) -> bool:
-    """Whether the name is one that some module opens."""
+    """Return whether the name is one that some module opens."""
     return any(path.name.lower().endswith(ends) for ends in MODULES.values())
 
 

@@ -58,7 +58,7 @@ class ArrayHeader:
 
     @property
     def has_class_axis(self) -> bool:
-        """Whether it may be of classes, or of members with classes."""
+        """Return whether it may be of classes, or of members with classes."""
         plausible = len(self.shape) in (3, 4, 5) and min(self.shape) > 0
         return plausible and self.dtype.kind in "fiu"
 

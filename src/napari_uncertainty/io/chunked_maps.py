@@ -53,7 +53,7 @@ class _Understood:
 
     @property
     def n_members(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         members = self.orders[0].members
         return 1 if members is None else int(self.values.shape[members])
 

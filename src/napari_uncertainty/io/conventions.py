@@ -76,7 +76,7 @@ class Convention:
     background: str | None = None
 
     def is_background(self, found: str) -> bool:
-        """Whether a class is the background."""
+        """Return whether a class is the background."""
         own = str(int(found)) if found.isdecimal() else found
         return own == self.background
 

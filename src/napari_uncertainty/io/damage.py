@@ -7,6 +7,6 @@ LONGEST = 200
 
 
 def in_short(error: Exception) -> str:
-    """What an error says, in one line of at most :data:`LONGEST` characters."""
+    """Return what an error says, in one line of at most :data:`LONGEST` characters."""
     said = " ".join(str(error).split()) or type(error).__name__
     return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"

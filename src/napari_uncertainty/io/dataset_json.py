@@ -51,7 +51,7 @@ class Channels:
 
 
 def channels_for(path: Path, n_channels: int) -> Channels:
-    """What so many channels are, by name; numbered where no names fit.
+    """Return what so many channels are, by name; numbered where no names fit.
 
     Raises
     ------

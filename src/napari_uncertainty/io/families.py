@@ -58,7 +58,7 @@ class Family:
             )
 
     def note_for(self, opened: Path) -> str:
-        """What a person should know who opened one of the files."""
+        """Return what a person should know who opened one of the files."""
         others = [file for file in self.files if file.name != opened.name]
         told = (
             f"Opened with {_listed(others)}, as one class each; in a folder of its "
@@ -196,7 +196,7 @@ def _missing(order: list[str], convention: Convention) -> str:
 
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
-    """Whether its header allows it; so it does where it cannot be read."""
+    """Return whether its header allows it; so it does where it cannot be read."""
     from .maps import is_map
 
     try:
@@ -211,7 +211,7 @@ def _may_hold_one_class(path: Path, convention: Convention) -> bool:
 
 
 def _ends_at_one(image: Any, path: Path) -> bool:
-    """Whether values are from 0 to 1, as far as type and middle plane tell."""
+    """Return whether values are from 0 to 1, as far as type and middle plane tell."""
     stored, data = image.get_data_dtype(), image.dataobj
     if stored.kind in "iu":
         return bool(np.iinfo(stored).max * data.slope + data.inter < HIGHEST)

@@ -81,12 +81,12 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def is_array_folder(path: Path) -> bool:
-    """Whether a folder is one array, as its name tells."""
+    """Return whether a folder is one array, as its name tells."""
     return path.name.lower().endswith(ARRAY_FOLDERS) and path.is_dir()
 
 
 def _has_classes(path: Path) -> bool:
-    """Whether an image has an axis behind its three, or cannot even tell.
+    """Return whether an image has an axis behind its three, or cannot even tell.
 
     Vectors and spherical harmonics have one, too, and are no cases.
     """

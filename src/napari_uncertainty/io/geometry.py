@@ -229,7 +229,7 @@ def _place_of_original(
 
 
 def _same_case(first: Path, second: Path) -> bool:
-    """Whether two names may be of one case.
+    """Return whether two names may be of one case.
 
     They begin with the same words, at least one of which has a digit (``sub-007_T1w``,
     ``m20_crop``) or which are all of one name (``brain``, ``brain_T1w``), and do not go
@@ -245,7 +245,7 @@ def _same_case(first: Path, second: Path) -> bool:
 
 
 def _shared_words(first: Path, second: Path) -> int:
-    """How many words the two names begin with in common."""
+    """Return how many words the two names begin with in common."""
     pairs = zip(_words(first), _words(second), strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 

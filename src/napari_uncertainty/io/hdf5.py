@@ -130,7 +130,7 @@ def _fault(name: str, data_set: Any, path: Path) -> str:
 
 
 def _axes(data_set: Any, path: Path) -> tuple[tuple[Axis, ...] | None, str]:
-    """What VIGRA's tags say of the axes, and a note where they are of no use."""
+    """Return what VIGRA's tags say of the axes, and a note where they are of no use."""
     tags = data_set.attrs.get("axistags")
     if tags is None:
         return None, ""

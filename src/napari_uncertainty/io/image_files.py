@@ -51,7 +51,7 @@ def load(path: Path) -> Any:
 
 
 def grid_of(image: Any, shape: tuple[int, ...] | None = None) -> Grid:
-    """Where the voxels of an image that was opened by :func:`load` are.
+    """Return where the voxels of an image that was opened by :func:`load` are.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def squeezed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def is_nifti(image: Any) -> bool:
-    """Whether an image has NIfTI's header, with its codes and intent."""
+    """Return whether an image has NIfTI's header, with its codes and intent."""
     return isinstance(image, nib.Nifti1Image | nib.Nifti2Image)
 
 

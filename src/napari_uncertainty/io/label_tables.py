@@ -85,7 +85,7 @@ class Declared:
 
 
 def declared(path: Path, stem: str, n_classes: int) -> Declared:
-    """What a file's name and the files beside it say of its classes.
+    """Return what a file's name and the files beside it say of its classes.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ def write_map(
 
 
 def is_map(image: Any) -> bool:
-    """Whether an image, opened by nibabel, is a map that this program wrote."""
+    """Return whether an image, opened by nibabel, is a map that this program wrote."""
     if not is_nifti(image):  # FreeSurfer's headers have no description
         return False
     return bytes(image.header["descrip"].item()).endswith(_MADE_HERE.encode())

@@ -86,7 +86,7 @@ class Order:
 
 
 def order_of(axes: tuple[Axis, ...], name: str) -> Order:
-    """Where named axes belong: space as x, y, z, else reversed.
+    """Return where named axes belong: space as x, y, z, else reversed.
 
     Raises
     ------

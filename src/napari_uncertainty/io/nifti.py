@@ -295,7 +295,7 @@ def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
 
 
 def _begins_below_zero(whole: StoredValues) -> bool:
-    """Whether the first values are scores, whose sums do not tell their axis."""
+    """Return whether the first values are scores, whose sums do not tell their axis."""
     with closing(whole.pieces(_LOOK)) as pieces:  # type: ignore[type-var]
         return bool(next(pieces).min() < -FARTHEST)
 
@@ -420,5 +420,5 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
 
 
 def _are_shares(data: Array) -> bool:
-    """Whether all values that are there are from 0 to 1."""
+    """Return whether all values that are there are from 0 to 1."""
     return bool(np.all(~np.isfinite(data) | ((data >= 0) & (data <= 1))))

@@ -122,7 +122,7 @@ def _name_of(entry: zipfile.ZipInfo) -> str:
 def _header_of(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path
 ) -> tuple[ArrayHeader, int]:
-    """What the header of an entry says, and how long it is."""
+    """Return what the header of an entry says, and how long it is."""
     if entry.compress_type not in WBITS:
         raise InputError(
             f"{path.name} is compressed in a way that numpy does not use; save it with "

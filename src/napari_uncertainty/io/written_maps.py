@@ -74,12 +74,12 @@ class WrittenMap:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """Return what to call it."""
         return stem(self.source)
 
     @property
     def measure(self) -> Measure:
-        """What it tells."""
+        """Return what it tells."""
         return ALL_MEASURES[self.told["measure"]]
 
     @property
@@ -90,7 +90,7 @@ class WrittenMap:
 
     @property
     def n_states(self) -> int:
-        """How many outcomes it is about; older maps name the classes alone."""
+        """Return how many outcomes it is about; older maps name the classes alone."""
         return _n_states(self.told)
 
     @property
@@ -104,7 +104,7 @@ class WrittenMap:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know, in sentences."""
+        """Return what a person should know, in sentences."""
         notes = []
         if self.fault:
             end = f"{self.highest:.3g} {self.told['unit']}".strip()
@@ -160,7 +160,7 @@ def read_map(path: Path) -> WrittenMap | None:
 def told_of(
     image: Path, shape: tuple[int, ...] | None = None, measure: str = ""
 ) -> dict[str, Any]:
-    """What the JSON beside a map says of it.
+    """Return what the JSON beside a map says of it.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def _described(image: Any) -> tuple[str, str]:
 
 
 def _told_by_header(image: Any, path: Path, values: Array) -> dict[str, Any]:
-    """What the header says, with the keys of the JSON."""
+    """Return what the header says, with the keys of the JSON."""
     name, unit = _described(image)
     bases = [base for base, called in UNITS.items() if called == unit]
     measure = ALL_MEASURES.get(name)

@@ -215,7 +215,7 @@ def _resolutions(
 def _axes(
     named: Any, transformations: list[Any], n_axes: int
 ) -> tuple[Axis, ...] | None:
-    """What an image says of its axes; None if that does not fit its array."""
+    """Return what an image says of its axes; None if that does not fit its array."""
     if named is None and n_axes == len(_FIRST_AXES):
         named = _FIRST_AXES
     if named is None or len(named) != n_axes:

@@ -280,7 +280,7 @@ def _iter_voxels(
 def _claimed(
     shape: tuple[int, ...], grid: Grid | None, segmentation: Segmentation
 ) -> Placement | None:
-    """How the files say that the prediction lies in the segmentation."""
+    """Return how the files say that the prediction lies in the segmentation."""
     if grid is not None and segmentation.grid is not None:
         return grid.placement_in(segmentation.grid)
     if segmentation.claimed != "voxel on voxel":

@@ -35,11 +35,11 @@ class Candidate:
 
     @property
     def belongs(self) -> bool:
-        """Whether the two can be of the same image."""
+        """Return whether the two can be of the same image."""
         return self.agreement.foreground >= BELONGS
 
     def beats(self, other: Candidate) -> bool:
-        """Whether the data decide for this one."""
+        """Return whether the data decide for this one."""
         better, worse = self.agreement.foreground, other.agreement.foreground
         margin = max(DECISIVE_MARGIN, DECISIVE_SHARE * (1 - better))
         return better - worse >= margin
@@ -102,7 +102,7 @@ class Search:
         return relative.describe(axcodes)
 
     def beats(self, other: Search) -> bool:
-        """Whether the best one here belongs, and the data decide for it."""
+        """Return whether the best one here belongs, and the data decide for it."""
         if self.best is None or not self.best.belongs:
             return False
         return other.best is None or self.best.beats(other.best)

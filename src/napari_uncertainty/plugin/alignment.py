@@ -61,12 +61,12 @@ def align(viewer: Any) -> None:
 
 
 def aligning(viewer: Any) -> bool:
-    """Whether a layer of this viewer is being resampled."""
+    """Return whether a layer of this viewer is being resampled."""
     return any(layer in _jobs for layer in viewer.layers)
 
 
 def tilted(grid: Grid, axes: Grid) -> bool:
-    """Whether an image has to be resampled to be shown along these axes."""
+    """Return whether an image has to be resampled to be shown along these axes."""
     return not _coincide(grid, axes)
 
 

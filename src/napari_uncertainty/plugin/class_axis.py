@@ -120,7 +120,7 @@ def required_class_axis(layer: Image, kind: str | None = None) -> int | None:
 
 
 def is_guess(layer: Image, axis: int | None) -> bool:
-    """Whether only the shape says that this is the class axis."""
+    """Return whether only the shape says that this is the class axis."""
     return axis is not None and axis != class_axis_of(layer)
 
 

@@ -139,7 +139,7 @@ def look_of_maps() -> dict[str, Any]:
 
 
 def layer_info(layer: Any) -> Mapping[str, Any]:
-    """What this plugin knows of a layer; empty where another source made it."""
+    """Return what this plugin knows of a layer; empty where another source made it."""
     info = layer.metadata.get(METADATA_KEY, {})
     return info if isinstance(info, Mapping) else {}
 

@@ -154,7 +154,7 @@ def _class_names(layer: Image, maps: UncertaintyMaps) -> tuple[str, ...]:
 
 
 def _of_members(request: Request, maps: UncertaintyMaps) -> dict[str, Any]:
-    """Which members there were, and how well they agree; nothing without any."""
+    """Return which members there were, and how well they agree; nothing without any."""
     if not isinstance(maps, EnsembleMaps):
         return {}
     layers = [one.layer for one in request.taken]

@@ -38,7 +38,7 @@ class MeasureChoice(ComboBox):
 
     @property
     def is_of_members(self) -> bool:
-        """Whether it takes several."""
+        """Return whether it takes several."""
         return self.value in ENSEMBLE_MEASURES
 
 
@@ -93,7 +93,7 @@ class ValueFields(Container[Widget]):
 
     @property
     def chosen_temperature(self) -> float:
-        """That of logits; 1 for all other kinds."""
+        """Return that of logits; 1 for all other kinds."""
         kind = self.chosen_kind
         logits = kind is not None and KINDS[kind].logistic
         return float(self.temperature.value) if logits else 1.0

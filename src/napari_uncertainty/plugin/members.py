@@ -57,7 +57,7 @@ class Taken:
         return cls(layer, layer.data)
 
     def is_current(self, layers: Iterable[Any]) -> bool:
-        """Whether it is still there and still holds the same data."""
+        """Return whether it is still there and still holds the same data."""
         return self.layer in layers and self.layer.data is self.data
 
 
@@ -69,7 +69,7 @@ def is_stack(layer: Image, class_axis: int | None) -> bool:
 def sources_of_stack(
     layer: Image, class_axis: int, axes: Grid | None = None
 ) -> list[Source]:
-    """What each of the members holds, class axis first."""
+    """Return what each of the members holds, class axis first."""
     options: dict[str, Any] = inherited_transform(layer, (0,))
     options["rgb"] = layer.rgb
     return [
@@ -157,7 +157,7 @@ def fitting(layers: Iterable[Any], chosen: Image, axes: Grid | None) -> list[Ima
 
 
 def of_one_case(fitting: Sequence[Image], axes: Grid | None) -> list[Image]:
-    """Which of these layers are members unless somebody says otherwise.
+    """Return which of these layers are members unless somebody says otherwise.
 
     Those of which the files have the same name as that of the first, or that came with
     it from one sample, and of which the labels agree with it as those of two networks
@@ -190,7 +190,7 @@ def _source(layer: Image, axes: Grid | None) -> Source:
 
 
 def _may_be_probabilities(layer: Any, chosen: Image) -> bool:
-    """Whether a layer says so or looks like it, or nobody says what it is."""
+    """Return whether a layer says so or looks like it, or nobody says what it is."""
     role = role_of(layer)
     if role == "probabilities":
         return True
@@ -199,7 +199,7 @@ def _may_be_probabilities(layer: Any, chosen: Image) -> bool:
 
 
 def _look_alike(layer: Image, chosen: Image, axes: Grid | None) -> bool:
-    """Whether the labels of two agree; lazy arrays are not looked at."""
+    """Return whether the labels of two agree; lazy arrays are not looked at."""
     if as_dask(layer.data) is not None or as_dask(chosen.data) is not None:
         return True
     source = _source(chosen, axes)

@@ -143,7 +143,7 @@ def apply(offer: Offer, choice: str) -> None:
 
 
 def can_undo(layer: Any) -> bool:
-    """Whether a layer was moved by an offer, and still holds what was moved."""
+    """Return whether a layer was moved by an offer, and still holds what was moved."""
     if layer is None or BEFORE not in layer_info(layer):
         return False
     return bool(layer_info(layer)[BEFORE]["moved"] is layer.data)

@@ -56,7 +56,7 @@ def _files_of(info: Mapping[str, Any]) -> list[Path]:
 def opinions(
     layers: Iterable[Any], shown: Image, source: Source, axes: Grid | None
 ) -> list[tuple[Image, Any]]:
-    """What a map was made from, at its voxels, class axis first.
+    """Return what a map was made from, at its voxels, class axis first.
 
     Where a crop has no voxels it is 0.
 

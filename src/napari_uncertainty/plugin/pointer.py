@@ -42,7 +42,7 @@ def voxel_at(grid: Grid, ras: Array) -> tuple[int, ...] | None:
 
 
 def describe_pointer(layer: Any, world: Any) -> str:
-    """What to show of a place: RAS mm, and the voxel of the layer's file."""
+    """Return what to show of a place: RAS mm, and the voxel of the layer's file."""
     ras, grid = ras_at(layer, world), layer_grid(layer)
     if ras is None or grid is None:
         return ""

@@ -37,7 +37,7 @@ def report_lines(result: CaseResult, request: Request) -> list[str]:
 
 
 def _kind_line(result: CaseResult, request: Request) -> str:
-    """What the values were taken for, and who said so."""
+    """Return what the values were taken for, and who said so."""
     maps = result.maps
     if request.kind is not None:
         who = "as you chose"

@@ -159,7 +159,7 @@ class Request:
 
     @property
     def data(self) -> Any:
-        """What it held when the request was made."""
+        """Return what it held when the request was made."""
         return self.taken[0].data
 
     @property
@@ -257,7 +257,7 @@ def _notes(
     held: Sequence[_Held],
     stacked: bool,
 ) -> list[str]:
-    """What to tell of how a layer was read."""
+    """Return what to tell of how a layer was read."""
     notes = []
     if layer.rgb:
         notes.append(

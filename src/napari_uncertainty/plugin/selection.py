@@ -24,7 +24,7 @@ HELPERS = (
 
 
 def role_of(layer: Any) -> str | None:
-    """What a layer is: scan, segmentation, probabilities, map, or None.
+    """Return what a layer is: scan, segmentation, probabilities, map, or None.
 
     A label layer is a segmentation whatever it was read as (napari can convert one
     into the other), but for those that only show what another layer holds. An image

@@ -53,14 +53,14 @@ class Source:
 
     @property
     def is_as_shown(self) -> bool:
-        """Whether the values are in the viewer's order."""
+        """Return whether the values are in the viewer's order."""
         return self.turn == Placement.as_it_is(len(self.turn.order))
 
 
 def source_of(
     layer: Image | Labels, class_axis: int | None = None, axes: Grid | None = None
 ) -> Source:
-    """What a layer holds.
+    """Return what a layer holds.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def _seen_grid(
     shape: tuple[int, ...],
     axes: Grid | None,
 ) -> Grid | None:
-    """Where another source put a layer, as seen in the viewer; None if nowhere.
+    """Return where another source put a layer, as seen in the viewer; None if nowhere.
 
     In RAS mm, if the viewer's world is the scan space of `axes`. Beside images that
     know their place, a layer that nobody has put anywhere has none.
@@ -206,7 +206,7 @@ def _seen_grid(
 
 
 def _has_default_place(layer: Image | Labels) -> bool:
-    """Whether nobody said where a layer is."""
+    """Return whether nobody said where a layer is."""
     points = _origin_and_units(layer)
     here = np.array([layer.data_to_world(point) for point in points])
     return np.array_equal(here, points) and all(

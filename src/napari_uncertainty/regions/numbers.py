@@ -106,7 +106,7 @@ class Regions:
         range: tuple[float, float] | None = None,
         part: Part = "all",
     ) -> tuple[Integers, Floats]:
-        """How many values lie in each bin, and the edges of the bins.
+        """Return how many values lie in each bin, and the edges of the bins.
 
         Exact, and quick enough to be drawn live.
 
@@ -199,7 +199,7 @@ class Regions:
         return table_of(self, class_names or {}, voxel_volume_mm3, threshold)
 
     def _groups(self, label: Which, part: Part) -> list[int]:
-        """Which runs of each block are meant."""
+        """Return which runs of each block are meant."""
         if label == "whole":
             rows = [*range(len(self.labels))]
         elif label == "foreground":

@@ -19,7 +19,7 @@ SAMPLES = 64
 def counts_below(
     runs: Sequence[Array], edges: npt.ArrayLike, included: bool = False
 ) -> npt.NDArray[np.int64]:
-    """How many values are below each edge; with `included`, or equal to it.
+    """Return how many values are below each edge; with `included`, or equal to it.
 
     Parameters
     ----------

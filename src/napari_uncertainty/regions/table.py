@@ -126,7 +126,7 @@ def _columns(shares: bool) -> list[str]:
 
 
 def unnamed(label: int) -> str:
-    """What a label is called that has no name."""
+    """Return what a label is called that has no name."""
     return "background" if label == 0 else f"label {label}"
 
 

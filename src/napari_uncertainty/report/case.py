@@ -114,9 +114,9 @@ class ReportCase:
         return tuple(self.stops) or tuple(map(Stop, self.hotspots.places))
 
     def name(self, label: int) -> str:
-        """What a label is called."""
+        """Return what a label is called."""
         return self.names.get(label) or unnamed(label)
 
     def color(self, label: int) -> Color:
-        """What a label looks like."""
+        """Return what a label looks like."""
         return self.colors.get(label) or label_color(label)

@@ -82,7 +82,7 @@ def facts_of(material: Material, known: Known) -> list[tuple[str, str]]:
 
 
 def _members(recorded: Recorded) -> list[tuple[str, str]]:
-    """Which members there are, and how well they agree."""
+    """Return which members there are, and how well they agree."""
     if not recorded.member_names:
         return []
     overlap = _number(recorded.told["checks"], "members", "dice_foreground")
@@ -117,7 +117,7 @@ def _statistics(material: Material) -> MapStatistics:
 
 
 def _is_as_then(material: Material) -> bool:
-    """Whether no other segmentation is shown than the map was compared with."""
+    """Return whether no other segmentation is shown than the map was compared with."""
     if material.segmentation is None:
         return True
     source, then = material.segmentation.source, material.recorded.segmentation

@@ -223,7 +223,7 @@ def _iter_subject(
 
 
 def _is_review(path: Path) -> bool:
-    """Whether it is JSON with stops; whether they can be used shows later."""
+    """Return whether it is JSON with stops; whether they can be used shows later."""
     if not path.name.lower().endswith(".json"):
         return False
     try:
@@ -255,7 +255,7 @@ def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
 
 
 def _predictions(recorded: Recorded) -> tuple[Predictions | None, str]:
-    """What the map was made from, or why it cannot be had."""
+    """Return what the map was made from, or why it cannot be had."""
     try:
         return recorded.predictions(), ""
     except InputError as error:

@@ -31,7 +31,7 @@ def outline(mask: Mask) -> str:
 
 
 def _corners(mask: Mask) -> npt.NDArray[np.int64]:
-    """Where outlines turn, as (row, column), shape (n, 2).
+    """Return where outlines turn, as (row, column), shape (n, 2).
 
     Where two voxels touch at a corner, two outlines turn, and it is there twice.
     """

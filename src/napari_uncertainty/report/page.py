@@ -203,7 +203,7 @@ def _columns(case: ReportCase) -> list[str]:
 
 
 def _shown_columns(case: ReportCase) -> list[tuple[str, str, Any]]:
-    """Those that say anything: flat images have no volumes."""
+    """Return those that say anything: flat images have no volumes."""
     table = case.table
     if table is None:
         return []

@@ -147,7 +147,7 @@ def shades(values: Array, highest: float) -> npt.NDArray[np.uint8]:
 
 
 def window_of(scan: Array) -> tuple[float, float]:
-    """What is black and what is white: from the scan's foreground.
+    """Return what is black and what is white: from the scan's foreground.
 
     That is all but the darkest value, which in most scans is the air around.
     """

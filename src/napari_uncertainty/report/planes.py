@@ -143,7 +143,7 @@ class Upright:
                 yield Plane(name, rows, columns)
 
     def voxel(self, voxel: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-        """Where a voxel of an array of this shape is in the upright volume."""
+        """Return where a voxel of an array of this shape is in the upright volume."""
         return tuple(
             int(voxel[axis] if flip > 0 else shape[axis] - 1 - voxel[axis])
             for axis, flip in zip(self.turn.order, self.turn.flips, strict=True)
@@ -157,7 +157,7 @@ class Upright:
     def cut(
         self, plane: Plane, at: Sequence[int], shape: Sequence[int], width: float
     ) -> Cut:
-        """What a plane shows around a voxel.
+        """Return what a plane shows around a voxel.
 
         Parameters
         ----------

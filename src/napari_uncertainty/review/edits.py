@@ -24,7 +24,7 @@ _BLOCK = 2**18
 
 
 def runs_of(original: Array, current: Array) -> Runs:
-    """Where labels are not what they were, and what they are now.
+    """Return where labels are not what they were, and what they are now.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def restore(labels: Array, original: Array, runs: Runs) -> None:
 def changed_voxels(
     original: Array, current: Array, box: tuple[slice, ...], mask: Array
 ) -> int:
-    """How many voxels of a ball have another label than before.
+    """Return how many voxels of a ball have another label than before.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class Options:
 
     @classmethod
     def of(cls, wanted: Wanted) -> Options:
-        """Those of a search whose radius is known."""
+        """Return those of a search whose radius is known."""
         radius, separation = wanted.radius_mm, wanted.separation
         assert radius is not None
         assert separation is not None

@@ -106,7 +106,7 @@ class Review:
         return before.rank
 
     def progress(self) -> Progress:
-        """How far it is; a verdict that somebody gave counts as seen."""
+        """Return how far it is; a verdict that somebody gave counts as seen."""
         decided = [s for s in self.stops if s.verdict != "open" and not s.suggested]
         ranks = {stop.rank for stop in decided}
         seen = [stop for stop in self.stops if stop.seen or stop.rank in ranks]
@@ -149,7 +149,7 @@ class Review:
 
 
 def decided_otherwise(one: Stop, other: Stop) -> bool:
-    """Whether verdicts or notes differ."""
+    """Return whether verdicts or notes differ."""
     return _decision(one) != _decision(other) or one.note != other.note
 
 

@@ -23,7 +23,7 @@ _MONTHS = [
 
 
 def user_folder() -> Path:
-    """Where reviews are that cannot be beside their images."""
+    """Return where reviews are that cannot be beside their images."""
     import platformdirs
 
     return (
@@ -57,7 +57,7 @@ def place_for(
     *,
     prefer: Literal["beside", "user"] = "beside",
 ) -> Path:
-    """Where a new review goes.
+    """Return where a new review goes.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class Window:
         return cls(uuid.uuid4().hex[:12], platform.node(), os.getpid(), now)
 
     def is_open(self, file_changed: float) -> bool:
-        """Whether its process lives, as far as can be told.
+        """Return whether its process lives, as far as can be told.
 
         Parameters
         ----------

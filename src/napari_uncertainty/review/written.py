@@ -52,7 +52,7 @@ class Written:
     revision: int = 0
 
     def is_about(self, inputs: Sequence[ReviewedInput], options: Options) -> bool:
-        """Whether it is a review of the same content with the same options."""
+        """Return whether it is a review of the same content with the same options."""
         return digests(inputs) == digests(self.inputs) and options == self.options
 
     def text(self) -> str:
@@ -81,7 +81,7 @@ class Written:
 
 
 def read(path: Path) -> Written:
-    """What a file says.
+    """Return what a file says.
 
     Raises
     ------

@@ -68,7 +68,7 @@ class Appearance:
     limits: Limits
 
     def share(self, value: float) -> float:
-        """Where a value is between the limits, 0 to 1."""
+        """Return where a value is between the limits, 0 to 1."""
         low, high = self.limits
         return float(np.clip((value - low) / (high - low), 0, 1))
 
@@ -254,7 +254,7 @@ class AppearanceControls(QWidget):
         self.blockSignals(False)
 
     def appearance(self, percentiles: Any = None) -> Appearance:
-        """What is chosen.
+        """Return what is chosen.
 
         Parameters
         ----------

@@ -49,7 +49,7 @@ class Changes:
         self._made[_key(owner, name)] = owner, before, getattr(owner, name)
 
     def before(self, owner: Any, name: str) -> Any:
-        """What an attribute was before it was set here, or is."""
+        """Return what an attribute was before it was set here, or is."""
         now = getattr(owner, name)
         _, before, after = self._made.get(_key(owner, name), (owner, now, now))
         return before if _same(now, after) else now

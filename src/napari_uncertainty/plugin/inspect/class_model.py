@@ -109,7 +109,7 @@ class ClassModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(COLUMNS)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """What a cell shows."""
+        """Return what a cell shows."""
         row, column = index.row(), index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[column].text(self._values[column][row])

@@ -90,12 +90,12 @@ class Letters:
 
 
 def has_letters(viewer: Any) -> bool:
-    """Whether a viewer shows letters already."""
+    """Return whether a viewer shows letters already."""
     return any(_key(edge) in viewer.canvas.overlays for edge in _EDGES)
 
 
 def letters_of(viewer: Any) -> dict[str, str]:
-    """What lies to the left, right, top and bottom of the view."""
+    """Return what lies to the left, right, top and bottom of the view."""
     right, down = _directions(viewer)
     grid = axes_of(viewer.layers)
     names: tuple[str, ...] = SCAN_SPACE_AXES
@@ -112,7 +112,7 @@ def letters_of(viewer: Any) -> dict[str, str]:
 
 
 def _directions(viewer: Any) -> tuple[Array, Array]:
-    """What points to the right and down, along the axes that are shown."""
+    """Return what points to the right and down, along the axes that are shown."""
     camera = viewer.scene.camera
     _, vertical, horizontal = camera.orientation
     if viewer.dims.ndisplay == 2:

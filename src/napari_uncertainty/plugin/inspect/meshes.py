@@ -78,7 +78,7 @@ class Meshes:
         return self._made[enclosed]
 
     def missing(self, wanted: Sequence[Enclosed]) -> list[Enclosed]:
-        """Those of these that are not made."""
+        """Return those of these that are not made."""
         return [one for one in wanted if one not in self._made]
 
     def make(
@@ -240,7 +240,7 @@ def _shell(mesh: Mesh, labels: Array, enclosed: Enclosed) -> Shell:
 
 
 def _normals(mesh: Mesh) -> Array:
-    """What points outwards at each vertex, averaged over faces by their area."""
+    """Return what points outwards at each vertex, averaged over faces by their area."""
     corners = mesh.vertices[mesh.faces]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     n, ends = len(mesh.vertices), mesh.faces.ravel()

@@ -115,7 +115,7 @@ class ModulatedClasses(QObject):
 
     @property
     def modulation(self) -> str:
-        """How the colours tell the uncertainty; empty where they do not."""
+        """Return how the colours tell the uncertainty; empty where they do not."""
         return self._modulation
 
     def choose(self, modulation: str) -> None:

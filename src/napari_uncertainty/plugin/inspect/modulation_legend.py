@@ -73,7 +73,7 @@ class ModulationLegend(QWidget):
         return bool(super().event(event))
 
     def colors_box(self, row: int) -> QRectF:
-        """Where the colours of a row are, in pixels."""
+        """Return where the colours of a row are, in pixels."""
         left = int(self.width() * NAME_WIDTH) + COLUMN_GAP
         top, height = row * self._row_height(), self._row_height() - ROW_GAP
         return QRectF(left, top, self.width() - left - 1, height)

@@ -69,7 +69,7 @@ class ProbabilityBars(QWidget):
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        """Those that are shown, the first on top."""
+        """Return those that are shown, the first on top."""
         return self._bars
 
     def set_bars(self, bars: Sequence[Bar]) -> None:

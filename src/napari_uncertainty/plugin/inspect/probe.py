@@ -154,7 +154,7 @@ class Probe:
         self._of: tuple[Sequence[Any], Sequence[Any]] = ((), ())
 
     def read(self, world: Array) -> Reading | None:
-        """What is at a place in the viewer; None outside of the map."""
+        """Return what is at a place in the viewer; None outside of the map."""
         subject = self._subject
         voxel = subject.voxel(world)
         if voxel is None:

@@ -81,7 +81,7 @@ class Profiles(QWidget):
 
     @property
     def what(self) -> str:
-        """What the profiles are to be of each slice, "mean" or "total"."""
+        """Return what the profiles are to be of each slice, "mean" or "total"."""
         return str(self.choice.currentData())
 
     @what.setter

@@ -159,7 +159,7 @@ class Stage:
 
     @property
     def measured(self) -> tuple[str, str]:
-        """What the map tells, and its unit."""
+        """Return what the map tells, and its unit."""
         assert self._subject is not None
         return self._subject.measure.title, self._subject.unit
 
@@ -334,7 +334,7 @@ class Stage:
             self.show_scene("3D")
 
     def _panel_layers(self) -> dict[str, Any]:
-        """What is shown side by side, with titles."""
+        """Return what is shown side by side, with titles."""
         if self._subject is None:
             return {}
         shown, layers = self._subject.layer, self._viewer.layers

@@ -66,7 +66,7 @@ class Subject:
 
     @classmethod
     def of(cls, viewer: Any, layer: Image, segmentation: Labels | None) -> Subject:
-        """What there is to inspect.
+        """Return what there is to inspect.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class Subject:
 
     @property
     def measure(self) -> Measure:
-        """What the map tells."""
+        """Return what the map tells."""
         return ALL_MEASURES[layer_info(self.layer)["measure"]]
 
     @property
@@ -201,7 +201,7 @@ class Finding(Protocol):
 
     @property
     def there(self) -> Iterable[int]:
-        """Which labels there are."""
+        """Return which labels there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +221,7 @@ class Findings:
 
     @property
     def there(self) -> Iterable[int]:
-        """Which labels there are."""
+        """Return which labels there are."""
         return self.regions.labels
 
     def corners(self, subject: Subject) -> Array | None:
@@ -244,7 +244,7 @@ class Findings:
 
 
 def look_for_findings(subject: Subject) -> Steps[Findings | None]:
-    """What gives the numbers of a map."""
+    """Return what gives the numbers of a map."""
     return partial(
         iter_findings,
         subject.source.values,
@@ -303,7 +303,7 @@ def names_of(layer: Any) -> dict[int, str]:
 
 
 def _kept(layer: Image, source: Source, what: str) -> Any:
-    """What was kept with a map, in the order of its values."""
+    """Return what was kept with a map, in the order of its values."""
     kept = layer_info(layer).get(what)
     if kept is None:
         return None

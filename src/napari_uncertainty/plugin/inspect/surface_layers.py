@@ -124,7 +124,7 @@ class SurfaceLayers:
         return layers
 
     def shown(self, enclosed: Sequence[Enclosed]) -> list[tuple[Enclosed, Any]]:
-        """Those of these surfaces that are in a layer, with it."""
+        """Return those of these surfaces that are in a layer, with it."""
         held = [self._layers.get(kind, ((), None)) for kind in ("surface", "hull")]
         return [
             (one, layer) for one in enclosed for those, layer in held if one in those
@@ -272,7 +272,7 @@ def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
 
 
 def name_of(enclosed: Enclosed, names: Mapping[int, str]) -> str:
-    """What a surface is called."""
+    """Return what a surface is called."""
     if enclosed is None:
         return "foreground"
     return ", ".join(names.get(label, f"label {label}") for label in enclosed)

@@ -107,7 +107,7 @@ class Material:
 
     @property
     def options(self) -> Options:
-        """What determines the places besides the images."""
+        """Return what determines the places besides the images."""
         wanted = self.wanted.on(self.map.grid, self.map.values.shape)
         return replace(Options.of(wanted), networks=len(self.members))
 
@@ -147,7 +147,7 @@ class Opened:
 
     @property
     def sentence(self) -> str:
-        """What the list was made from."""
+        """Return what the list was made from."""
         networks = len(self.material.members)
         by = {0: "the map alone", 1: "the probabilities"}.get(
             networks, f"the probabilities of {networks} networks"
@@ -259,7 +259,7 @@ def _session(
 
 
 def _labels_in(labels: Array) -> Array:
-    """Which labels there are; of small numbers without sorting."""
+    """Return which labels there are; of small numbers without sorting."""
     if labels.dtype.itemsize <= 2 and labels.dtype.kind in "bu":
         there: Array = np.flatnonzero(np.bincount(labels.ravel(order="K")))
         return there

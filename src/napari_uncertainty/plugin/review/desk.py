@@ -94,7 +94,7 @@ class Desk(QObject):
 
     @property
     def stops(self) -> tuple[Stop, ...]:
-        """What was decided; empty without a review."""
+        """Return what was decided; empty without a review."""
         return () if self.session is None else self.session.review.stops
 
     # -- decisions ------------------------------------------------------------
@@ -188,7 +188,7 @@ class Desk(QObject):
             self._decided()
 
     def _count_edits(self, even_if_same: bool = False) -> bool:
-        """Whether anything is other than before."""
+        """Return whether anything is other than before."""
         self._settle.stop()
         session, edited = self.session, self.edited
         if session is None or edited is None or self.opened is None:

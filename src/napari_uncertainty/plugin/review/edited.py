@@ -73,7 +73,7 @@ class Edited:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the layer still shows its own voxels, as many as before.
+        """Return whether the layer still shows its own voxels, as many as before.
 
         Somebody may replace its data, and another scan may tilt it.
         """
@@ -83,7 +83,7 @@ class Edited:
     def changed_in(
         self, hotspot: Hotspot, radius_mm: float, map_grid: Grid | None
     ) -> int:
-        """How many voxels of a place have another label than before."""
+        """Return how many voxels of a place have another label than before."""
         current = self.current
         voxel = self._voxel(hotspot, map_grid)
         if voxel is None or current.shape != self.original.shape:

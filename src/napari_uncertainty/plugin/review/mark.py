@@ -83,11 +83,11 @@ class Mark:
 
     @property
     def shown(self) -> bool:
-        """Whether it is there; anybody can remove a layer."""
+        """Return whether it is there; anybody can remove a layer."""
         return self._layer is not None and self._layer in self._viewer.layers
 
     def _covered(self) -> bool:
-        """Whether an image, such as a later map, lies on it."""
+        """Return whether an image, such as a later map, lies on it."""
         layers, grid = self._viewer.layers, self._viewer.canvas.grid
         above = list(layers)[layers.index(self._layer) + 1 :]
         # In a grid nothing lies on each other.
@@ -173,7 +173,7 @@ def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
 
 
 def world_per_mm(subject: Subject) -> float:
-    """How long a millimetre is in the viewer's world, on the map's voxels.
+    """Return how long a millimetre is in the viewer's world, on the map's voxels.
 
     Where it is not known how large these are, they count as 1 mm.
     """

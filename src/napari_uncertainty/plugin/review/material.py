@@ -98,7 +98,7 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
 
 
 def other_networks(layers: Iterable[Any], probabilities: Any) -> list[Any]:
-    """What other networks say of the same scan, as nnU-Net's folds do.
+    """Return what other networks say of the same scan, as nnU-Net's folds do.
 
     Their files have the same name, their classes, too, and their voxels are the same.
     """

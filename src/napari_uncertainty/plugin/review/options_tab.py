@@ -94,7 +94,7 @@ class OptionsTab(QWidget):
 
     @property
     def choices(self) -> Choices:
-        """What is asked for.
+        """Return what is asked for.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class OptionsTab(QWidget):
             self.classes.addItem(item)
 
     def offers(self, names: Mapping[int, str]) -> bool:
-        """Whether all these classes can be chosen from, and there are any."""
+        """Return whether all these classes can be chosen from, and there are any."""
         items = [self.classes.item(row) for row in range(self.classes.count())]
         offered = {(item.data(_LABEL), item.text()) for item in items if item}
         foreground = {(label, name) for label, name in names.items() if label != 0}

@@ -85,7 +85,7 @@ class HotspotPoints:
 
     @property
     def shown(self) -> bool:
-        """Whether the layer is there."""
+        """Return whether the layer is there."""
         return self._layer is not None
 
     def show(

@@ -126,7 +126,7 @@ class ReportMaterial:
 
 
 def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path | None]:
-    """What writes a report in the background."""
+    """Return what writes a report in the background."""
     opened, subject = desk.opened, desk.following.subject
     assert opened is not None
     assert subject is not None

@@ -109,7 +109,7 @@ class StopFilter(QSortFilterProxyModel):
         return self.mapFromSource(self._model.index(row, column))
 
     def is_shown(self, rank: int | None) -> bool:
-        """Whether a stop is among those that are shown."""
+        """Return whether a stop is among those that are shown."""
         return bool(self.index_of(rank).isValid())
 
     def source_row(self, rank: int | None) -> int | None:
@@ -155,12 +155,12 @@ class StopFilter(QSortFilterProxyModel):
         super().sort(column, order)
 
     def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex) -> bool:
-        """Whether a stop is shown."""
+        """Return whether a stop is shown."""
         stop = self._model.stops[source_row]
         return stop.rank in self._kept or self._matches(stop)
 
     def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:
-        """Whether one row is less than another; equals stay in their order."""
+        """Return whether one row is less than another; equals stay in their order."""
         rising = bool(self.sortOrder() == Qt.SortOrder.AscendingOrder)
         one = self._key(left.row(), left.column())
         other = self._key(right.row(), right.column())
@@ -169,7 +169,7 @@ class StopFilter(QSortFilterProxyModel):
         return bool(one < other)
 
     def _key(self, row: int, column: int) -> Any:
-        """What a cell is sorted by, to be compared with others of its column."""
+        """Return what a cell is sorted by, to be compared with others of its column."""
         stop = self._model.stops[row]
         stop = self._kept.get(stop.rank, stop)
         spot = stop.hotspot
@@ -210,7 +210,7 @@ class StopFilter(QSortFilterProxyModel):
         self._kept = {rank: now[rank] for rank in self._kept if rank in now}
 
     def _is_stale(self, rank: int) -> bool:
-        """Whether a kept stop would not be where it is if it were not kept."""
+        """Return whether a kept stop would not be where it is if it were not kept."""
         row = self.source_row(rank)
         stop = None if row is None else self._model.stops[row]
         return stop != self._kept[rank] or not self._matches(self._kept[rank])

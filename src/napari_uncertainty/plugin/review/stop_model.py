@@ -111,7 +111,7 @@ class StopModel(QAbstractTableModel):
                 self._tell(row, stop, self.stops[row])
 
     def text(self, stop: Stop, column: int) -> str:
-        """What a cell shows, on one line."""
+        """Return what a cell shows, on one line."""
         spot = stop.hotspot
         if column == Column.RANK:
             return str(stop.rank)
@@ -140,7 +140,7 @@ class StopModel(QAbstractTableModel):
         return flags | Qt.ItemFlag.ItemIsEditable if editable else flags
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """What a cell shows."""
+        """Return what a cell shows."""
         stop, column = self.stops[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(stop, column)

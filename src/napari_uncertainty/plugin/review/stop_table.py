@@ -254,7 +254,7 @@ class StopView(QTableView):
         rows.setDefaultSectionSize(2 * metrics.lineSpacing() + 4)
 
     def _noted(self) -> bool:
-        """Whether any stop has a note; else the column would only take room."""
+        """Return whether any stop has a note; else the column would only take room."""
         order: Any = self.model()
         return any(stop.note for stop in order.sourceModel().stops)
 

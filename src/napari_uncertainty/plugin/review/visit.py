@@ -286,7 +286,7 @@ def _next(plane: str | None) -> str:
 
 
 def _directions(plane: str) -> tuple[Array, Array]:
-    """Where one looks to see a plane as it is in 2D, and what is up."""
+    """Return where one looks to see a plane as it is in 2D, and what is up."""
     _, down, right = PLANES[plane]
     up, side = -np.eye(3)[down], np.eye(3)[right]
     return np.cross(up, side), up

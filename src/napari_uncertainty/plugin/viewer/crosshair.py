@@ -74,7 +74,7 @@ class CrossHair(QWidget):
 
     @property
     def crossing(self) -> Array:
-        """Where they cross, in pixels from the left and the top."""
+        """Return where they cross, in pixels from the left and the top."""
         return self.seen(self.place)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
@@ -110,7 +110,7 @@ class CrossHair(QWidget):
         painter.fillPath(path, QColor("white"))
 
     def _corner(self, where: str, text: str, metrics: QFontMetricsF) -> QPointF:
-        """Where a text begins."""
+        """Return where a text begins."""
         width, height = metrics.horizontalAdvance(text), metrics.capHeight()
         x, y = (self.width() - width) / 2, (self.height() + height) / 2
         if where in ("left", "name"):
@@ -151,7 +151,7 @@ class CrossHair(QWidget):
         return lines
 
     def seen(self, place: Array) -> Array:
-        """Where a place of the world (z, y, x) is seen, in pixels."""
+        """Return where a place of the world (z, y, x) is seen, in pixels."""
         return seen_at(self._viewer, self._canvas, place)
 
 

@@ -342,7 +342,7 @@ def around(corners: Array, limits: Array) -> Array:
 
 
 def _placed(viewer: Any) -> dict[str, Any]:
-    """What the planes say of their place, for letters beside them."""
+    """Return what the planes say of their place, for letters beside them."""
     grid = axes_of(viewer.layers)
     return {} if grid is None else {"grid": grid}
 

@@ -99,7 +99,7 @@ class FourViews(QObject):
 
     @classmethod
     def of(cls, viewer: Any) -> FourViews | None:
-        """Those of a viewer; None where it has no window."""
+        """Return those of a viewer; None where it has no window."""
         # A plugin's widget sees a wrapper of it.
         viewer = getattr(viewer, "__wrapped__", viewer)
         for widget in QApplication.allWidgets():
@@ -109,7 +109,7 @@ class FourViews(QObject):
 
     @property
     def ready(self) -> bool:
-        """Whether all four are there."""
+        """Return whether all four are there."""
         return self.shown and not self._timer.isActive()
 
     # -- there and back -------------------------------------------------------
@@ -409,7 +409,7 @@ def leave_four_views(viewer: Any) -> None:
 
 
 def has_volume(viewer: Any) -> bool:
-    """Whether a viewer shows an image or labels with three axes in space."""
+    """Return whether a viewer shows an image or labels with three axes in space."""
     return any(
         isinstance(layer, Image | Labels) and layer.ndim >= 3 and layer.visible
         for layer in viewer.layers
@@ -421,5 +421,5 @@ def _is_any(_layer: Any) -> bool:
 
 
 def _is_mark(layer: Any) -> bool:
-    """Whether a layer is in 3D what it is; the others are seen on planes."""
+    """Return whether a layer is in 3D what it is; the others are seen on planes."""
     return not isinstance(layer, Image | Labels)

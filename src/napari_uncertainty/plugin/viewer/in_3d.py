@@ -129,7 +129,7 @@ class In3D:
 
     @property
     def entered(self) -> bool:
-        """Whether 3D is shown, and what was seen in 2D is known."""
+        """Return whether 3D is shown, and what was seen in 2D is known."""
         return self._flat is not None
 
     def enter(self) -> None:
@@ -388,7 +388,7 @@ def _for_axes(order: tuple[int, ...], ndim: int) -> tuple[int, ...]:
 
 
 def _alike(box: Array | None, other: Array | None) -> bool:
-    """Whether two boxes are the same, but for a few voxels."""
+    """Return whether two boxes are the same, but for a few voxels."""
     if box is None or other is None:
         return box is other
     return bool(np.abs(box - other).max() < 0.1 * np.ptp(box, axis=0).max())

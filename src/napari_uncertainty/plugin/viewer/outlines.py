@@ -173,12 +173,12 @@ class ClassOutlines:
 
     @property
     def dismissed(self) -> bool:
-        """Whether somebody has removed them, so that the classes are filled."""
+        """Return whether somebody has removed them, so that the classes are filled."""
         return self._dismissed
 
     @property
     def filled(self) -> bool:
-        """Whether the classes are filled, too."""
+        """Return whether the classes are filled, too."""
         return self._outlined is None or self._outlined.opacity > 0
 
     def fill(self, wanted: bool) -> None:

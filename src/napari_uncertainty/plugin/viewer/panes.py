@@ -101,7 +101,7 @@ class Panes(dict[str, Pane]):
 
     @property
     def place(self) -> Array:
-        """Where the crosshair is, in the world (z, y, x)."""
+        """Return where the crosshair is, in the world (z, y, x)."""
         return np.array(self._viewer.dims.point[-3:])
 
     def go_to(self, place: Any) -> None:
