@@ -359,7 +359,7 @@ def test_the_json_of_a_file_is_not_asked_for_names(tmp_path, values):
 
 
 def test_real_posteriors(shared_data):
-    """Four tissues that sum to 1 in the mask; outside of it everything is background."""
+    """Four tissues that sum to 1 in the mask; outside of it all is background."""
     folder = shared_data / "ants_ixi002_2d"
     name = "exampleBrainSegmentationPosteriors{}.nii.gz"
     stack = np.stack(
