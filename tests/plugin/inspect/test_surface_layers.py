@@ -273,6 +273,15 @@ def test_small_islands_of_a_class_have_no_edges(case):
             assert (found[near] == 3).all()
 
 
+@pytest.mark.parametrize(("theme", "darkest"), [("dark", 1.0), ("light", 0.0)])
+def test_names_are_told_from_the_background_of_any_theme(case, theme, darkest):
+    case.viewer.theme = theme
+    *_, names = show(case)
+    colors = np.broadcast_to(names.text.color(names.features), (2, 4))
+    np.testing.assert_allclose(colors[:, :3], darkest)
+    case.viewer.theme = "dark"
+
+
 def test_names_are_beside_their_surfaces(case):
     *surfaces, names = show(case)
     assert list(names.features["name"]) == ["grey matter", "stem"]

@@ -58,6 +58,7 @@ class SurfaceNames:
         around = np.concatenate([vertices for _, vertices in named]).mean(axis=0)
         places = [_outermost(vertices, around) for _, vertices in named]
         short = ShortNames(names)
+        background = self._viewer.canvas.background_color
         with selection_kept(self._viewer):
             self._layer = self._viewer.add_points(
                 np.array(places) / step,
@@ -68,7 +69,8 @@ class SurfaceNames:
                 },
                 text={
                     "string": "{shown}",
-                    "color": "white",
+                    # In 3D the canvas is behind them, white in a light theme.
+                    "color": "black" if np.mean(background[:3]) > 0.5 else "white",
                     "size": 11,
                     "anchor": "center",
                     "blending": "translucent_no_depth",
