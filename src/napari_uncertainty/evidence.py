@@ -265,7 +265,7 @@ def _beyond(evidence: Evidence, lowest: float, highest: float) -> Evidence:
 def _one_channel(
     x: Array, lowest: float, highest: float, whole: bool, full: float
 ) -> Evidence:
-    """Of a single channel, where `full` stands for 1 in its type."""
+    """Return the evidence of a single channel; `full` stands for 1 in its type."""
     numbers: dict[str, Any] = {"highest": highest, "candidates": [FOREGROUND.name]}
     resampled = lowest >= -OVERSHOOT and 1 - OVERSHOOT <= highest <= 1 + OVERSHOOT
     out = lowest < -SUM_TOLERANCE or highest > 1 + SUM_TOLERANCE
@@ -312,7 +312,7 @@ def _one_channel(
 def _scale_of_one(
     x: Array, lowest: float, highest: float, whole: bool, full: float
 ) -> float:
-    """What stands for 1 in a channel: a scale that it reaches, or that of its type."""
+    """Return what stands for 1: a scale that is reached, or that of the type."""
     if lowest < -SUM_TOLERANCE or highest <= 1 + SUM_TOLERANCE:
         return full
     for scale in SCALES:

@@ -306,7 +306,7 @@ def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
 def _has_hotspots(
     told: Mapping[str, Any], count: int | None, radius: float | None
 ) -> bool:
-    """Whether such places were asked for then; nothing has to be there for None."""
+    """Return whether such places were asked for then; for None none need be."""
     if count is None:
         return True
     hotspots = told.get("hotspots")

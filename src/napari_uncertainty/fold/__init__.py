@@ -131,7 +131,7 @@ def iter_fold(
 
 
 def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None:
-    """How values become probabilities from 0 to 1, where their type does not tell."""
+    """Return the change to probabilities, where the type does not tell it."""
     if wanted.kind == LOGITS.name:
         return None
     if wanted.kind == CHANNEL_LOGITS.name:

@@ -27,7 +27,7 @@ class BeyondError(InputError):
 
 @dataclass(eq=False)
 class Fit:
-    """How values become probabilities from 0 to 1, and how many had to be moved.
+    """Change of values to probabilities from 0 to 1, and how many had to be moved.
 
     Attributes
     ----------
@@ -137,12 +137,12 @@ class FittedBlocks:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the values."""
+        """Shape of the values, class axis first."""
         return tuple(self.values.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the probabilities."""
+        """Type of the probabilities."""
         return self.fit.dtype_for(np.dtype(self.values.dtype))
 
     def __getitem__(self, block: tuple[Any, ...]) -> Array:
@@ -167,7 +167,7 @@ class FittedStream(StoredValues):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the probabilities."""
+        """Type of the probabilities."""
         dtype: np.dtype[Any] = self.fit.dtype_for(self.whole.dtype)
         return dtype
 

@@ -81,7 +81,7 @@ class WatchedStream(StoredValues):
         return cls(**told, sampler=Sampler(stored))
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """As of any file."""
+        """Yield pieces of the file, looking at them on the way."""
         if self.sampler.sample is not None:  # seen already
             yield from super().pieces(values)
             return

@@ -274,7 +274,7 @@ def _placed(array: ArrayFile, class_axis: int | None) -> tuple[StoredValues, Pla
 
 
 def _runs_as_its_original(array: ArrayFile, class_axis: int) -> bool | None:
-    """As the function of that name, where the first class was looked at as a whole."""
+    """Ask it of the first class; None where not all of that was looked at."""
     some = array.some
     volume = np.moveaxis(some, class_axis, 0)[0]
     whole = array.shape[:class_axis] + array.shape[class_axis + 1 :]

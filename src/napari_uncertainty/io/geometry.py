@@ -100,7 +100,7 @@ def shape_of_twin(path: Path) -> tuple[int, ...] | None:
 
 
 def runs_as_its_original(path: Path, volume: Any) -> bool | None:
-    """Whether one class of an array has the order of axes of the image of its name.
+    """Tell whether a class of an array has its axes as the image of its name.
 
     Where that image has a further axis, for the classes, the array may be a copy.
 

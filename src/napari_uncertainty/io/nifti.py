@@ -275,7 +275,7 @@ def _classes_first(path: Path, shape: tuple[int, ...]) -> str:
 
 
 def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
-    """Whether the values sum to 1 along the first axis, as far as they are looked at.
+    """Tell whether values sum to 1 along the first axis, where they are looked at.
 
     Along the first axis, values lie together in the file; the beginning is enough, as
     soon as it holds anything but 0.

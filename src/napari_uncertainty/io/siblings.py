@@ -95,7 +95,7 @@ def _place(found: str) -> tuple[int, str]:
 
 
 def _add_up(files: list[Path]) -> bool:
-    """Whether the values of all are shares, and add up to 1 in nearly all voxels."""
+    """Tell whether all values are shares, and add up to 1 in nearly all voxels."""
     total: Any = 0.0
     shape: Any = None
     whole = True

@@ -83,7 +83,7 @@ class Compared:
 
     @property
     def confirms_or_denies(self) -> bool:
-        """Whether the two agree enough, in some placement, to be of the same image."""
+        """Tell whether the two agree enough, placed somehow, to be of one image."""
         if any(one.name == "agreement" and one.level != "red" for one in self.checks):
             return True
         if self.search is not None:
@@ -183,7 +183,7 @@ def iter_compare(
 def explained(
     compared: Compared, prediction: Array, foreground: Array | None = None
 ) -> Compared:
-    """What came of it, with what explains that the two do not agree in nearly all.
+    """Return the result, with what explains that the two do not agree in nearly all.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def _without_search(
     foreground: Any,
     onto: Segmentation,
 ) -> Compared:
-    """Where nothing is turned: with further axes, such as time, or for no need."""
+    """Return the result where nothing is turned: with further axes, or for no need."""
     found = None
     if placement is not None:
         found = Candidate(placement, comparison.agreement(placement))

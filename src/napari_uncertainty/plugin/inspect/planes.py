@@ -17,7 +17,7 @@ PLANES = {"Axial": (0, 1, 2), "Coronal": (1, 0, 2), "Sagittal": (2, 0, 1)}
 
 
 def plane_titles(viewer: Any) -> dict[str, str]:
-    """What the planes are called: by their axes where nobody knows the patient's."""
+    """Return names of the planes: their axes, where nobody knows the patient's."""
     if axes_of(viewer.layers) is not None:
         return {name: name for name in PLANES}
     return {name: f"Axis {axis}" for name, (axis, *_) in PLANES.items()}

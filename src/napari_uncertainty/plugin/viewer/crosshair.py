@@ -156,7 +156,7 @@ class CrossHair(QWidget):
 
 
 def seen_at(viewer: Any, canvas: QWidget, place: Array) -> Array:
-    """Where a place of the world is on a canvas, in pixels from the left and the top.
+    """Return a place of the world on a canvas, in pixels from the left and the top.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def _hidden(layers: list[Any]) -> Iterator[None]:
 
 
 def _is_modulated(layer: Any) -> bool:
-    """Whether colours of classes tell the uncertainty in a layer, instead of a map."""
+    """Tell whether colours of classes show the uncertainty, instead of a map."""
     return bool(layer_info(layer).get("role") == MODULATED)
 
 

@@ -159,7 +159,7 @@ class Panes(dict[str, Pane]):
 
     @property
     def _deaf(self) -> bool:
-        """Whether what happens is done here, or after the last volume was removed."""
+        """Tell whether this is done here, or after the last volume was removed."""
         return self._busy or self._viewer.dims.ndim < 3
 
     @contextmanager
