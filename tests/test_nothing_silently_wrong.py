@@ -17,7 +17,7 @@ import napari_uncertainty as nu
 from every_kind import expected, expected_prediction, outcomes
 from napari_uncertainty.batch.case import Task, finished, run_task, tasks_of
 from napari_uncertainty.batch.inputs import find_inputs
-from napari_uncertainty.batch.interpretation import Interpretation
+from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.case import iter_case
 from napari_uncertainty.description import describe
 from napari_uncertainty.hotspots.wanted import usual_radius

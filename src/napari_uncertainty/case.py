@@ -1,158 +1,304 @@
-"""One case: from class probabilities to a map, its numbers and its checks."""
+"""Pipeline of one case: from opened inputs to maps, their place, checks and records.
+
+Every door goes through it: the viewer, the command line and Python, so that the same
+file is judged the same way everywhere.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .ensemble import Member, iter_ensemble
-from .fold import UncertaintyMaps, as_dask, iter_fold
+from .ensemble import EnsembleMaps
+from .errors import InputError
+from .fold import UncertaintyMaps
 from .grid import Grid
+from .io.image_files import grid_of, load
+from .io.nifti import open_segmentation, stem
+from .kinds import KINDS
 from .matching.comparison import Segmentation
-from .measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base
-from .probabilities import ProbabilityMap
+from .measures import LEAST_CONFIDENCE, Base
+from .model.interpretation import AS_FOUND, Interpretation
+from .model.record import FileState, Record, RecordedMember
+from .placement import Placement
+from .placing import Elsewhere, Placed, place_maps
+from .predictions import Predictions
 from .statistics import MapStatistics, map_statistics, slabs
 from .steps import part
-from .trust import Case, Trust, iter_trust, labels_beside
+from .trust import Trust, iter_trust
 
 Array = np.ndarray[Any, Any]
 
-# How much of the work is the fold, where a comparison follows.
-FOLD_SHARE = 0.8
+# Time that a comparison takes, where the fold takes 1.
+_COMPARISON = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class CaseInputs:
+    """Everything that a case is made of, opened but not read.
+
+    Attributes
+    ----------
+    predictions : Predictions
+        The probabilities, and how they are to be taken.
+    segmentation : Segmentation or None
+        Labels to compare with, which say what is foreground; without, or where it is
+        unknown how they lie on the probabilities, the most probable class does.
+    scan : tuple of (str, Grid or None) or None
+        Name of the scan, and where it lies.
+    name : str
+        What to call the probabilities.
+    placed : str
+        How a person placed the probabilities; empty where they lie as loaded.
+    placement : Placement or None
+        The same as axes and flips.
+    states : tuple of FileState
+        Files that all of this is read from, as they were before.
+    """
+
+    predictions: Predictions
+    segmentation: Segmentation | None = None
+    scan: tuple[str, Grid | None] | None = None
+    name: str = ""
+    placed: str = ""
+    placement: Placement | None = None
+    states: tuple[FileState, ...] = ()
+
+    @classmethod
+    def open(
+        cls,
+        paths: Sequence[Path],
+        how: Interpretation = AS_FOUND,
+        *,
+        together: bool = False,
+        labels: Path | None = None,
+        scan: Path | None = None,
+        name: str = "",
+    ) -> CaseInputs:
+        """Open the files of a case by their headers.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            The probabilities: one file, or one for each member.
+        how : Interpretation
+            What a person says of their values.
+        together : bool
+            Whether these are members of an ensemble.
+        labels, scan : Path or None
+            A segmentation to compare with, and the scan.
+        name : str
+            What to call the case; by default what the first file is called.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be read.
+        """
+        predictions = Predictions.open(paths, how, together=together)
+        return cls(
+            predictions,
+            None if labels is None else Segmentation.of(open_segmentation(labels)),
+            None if scan is None else (stem(scan), _grid_of(scan)),
+            name,
+        )
+
+    @property
+    def title(self) -> str:
+        """Name of the probabilities, of the first member unless there is another."""
+        return self.name or self.predictions.first.name
 
 
 @dataclass(frozen=True, eq=False)
 class CaseResult:
-    """A map with its numbers.
+    """Maps of a case, and what to know of them.
 
     Attributes
     ----------
-    values : ndarray of float32
-        The map; with `foreground_only`, 0 in the background.
-    statistics : MapStatistics
-        Numbers of the map; with `foreground_only`, of the foreground alone.
+    inputs : CaseInputs
+        What they were made from.
     maps : UncertaintyMaps
-        What the fold gave.
+        One map for each measure, with the checks, on the voxels of the probabilities;
+        with `foreground_only`, 0 in the background.
     trust : Trust
-        What to know before it is believed.
+        All checks, and the comparison that they come from.
+    where : Placed
+        Where the maps lie, and what is foreground there.
+    foreground_only : bool
+        Whether the background was left out.
     """
 
-    values: Array
-    statistics: MapStatistics
+    inputs: CaseInputs
     maps: UncertaintyMaps
     trust: Trust
+    where: Placed
+    foreground_only: bool = False
+
+    def values(self, measure: str) -> Array:
+        """Return a map where it belongs: turned, if the probabilities lie otherwise."""
+        return self.where.turned(self.maps[measure])
+
+    def statistics(self, measure: str) -> MapStatistics:
+        """Return the numbers of a map; with `foreground_only`, of the foreground."""
+        return map_statistics(
+            self.values(measure),
+            self.where.turned(self.maps.no_data),
+            self.where.foreground,
+            self.foreground_only,
+        )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the labels that the most probable class can have."""
+        return self.inputs.predictions.names_as(self.maps.kind)
+
+    def record(self, measure: str) -> Record:
+        """Return what a map says of itself."""
+        maps, inputs, where = self.maps, self.inputs, self.where
+        predictions, segmentation = inputs.predictions, inputs.segmentation
+        known = segmentation is not None and segmentation.source is not None
+        record = Record(
+            measure=measure,
+            base=maps.base,
+            n_states=maps.n_states,
+            n_classes=maps.n_classes,
+            statistics=self.statistics(measure),
+            interpretation=self.interpretation,
+            asked=predictions.how.asked,
+            class_names=self.class_names,
+            foreground_only=self.foreground_only,
+            foreground_from=where.foreground_from,
+            largest_sum_deviation=float(maps.largest_sum_deviation),
+            notes=self.notes,
+            checks=where.checks,
+            probabilities=inputs.title,
+            source=str(predictions.first.source or ""),
+            geometry_source=str(where.geometry_source or ""),
+            segmentation=str(segmentation.source) if segmentation and known else "",
+            placement=where.placement or inputs.placement,
+            placed=where.placement.describe() if where.placement else inputs.placed,
+            inputs=inputs.states,
+        )
+        if not isinstance(maps, EnsembleMaps):
+            return record
+        return replace(
+            record,
+            members=tuple(
+                RecordedMember(name, str(one.source or ""))
+                for name, one in zip(maps.members, predictions.members, strict=True)
+            ),
+            dice=tuple(None if np.isnan(one) else float(one) for one in maps.mean_dice),
+            not_shared=maps.not_shared,
+        )
+
+    @property
+    def interpretation(self) -> Interpretation:
+        """How the values were taken, and who says so."""
+        maps, predictions = self.maps, self.inputs.predictions
+        how, first = predictions.how, predictions.first
+        if how.kind is not None:
+            found = replace(how, kind=maps.kind)
+        else:
+            found = how.found(
+                "values" if first.kind is None else "file", kind=maps.kind
+            )
+        if maps.scale != 1:
+            found = found.found("values", scale=float(maps.scale))
+        return replace(found, channel=maps.channel)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know, in sentences, each once."""
+        maps, predictions = self.maps, self.inputs.predictions
+        notes = [*self.where.notes, *predictions.notes]
+        if predictions.how.temperature != 1 and not KINDS[maps.kind].logistic:
+            notes.append(
+                "The values are no logits, so the temperature changes nothing."
+            )
+        # The sentence of a check repeats what it is about.
+        told = [one for one in maps.messages if not any(one in note for note in notes)]
+        return tuple(dict.fromkeys((*told, *notes)))
 
 
 def iter_case(
-    probabilities: npt.ArrayLike | ProbabilityMap,
+    inputs: CaseInputs,
+    measures: Sequence[str] = ("entropy",),
     *,
-    measure: str = "entropy",
-    class_axis: int = 0,
     base: Base = 2,
-    kind: str | None = None,
-    temperature: float = 1.0,
-    channel: int | str | None = None,
-    members: Sequence[Member] = (),
-    name: str = "probabilities",
-    grid: Grid | None = None,
-    scan: tuple[str, Grid | None] | None = None,
-    placed: str = "",
-    segmentation: Segmentation | None = None,
+    elsewhere: Elsewhere = "tell",
     foreground_only: bool = False,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, CaseResult | None]:
-    """Compute one map step by step; yields the share done.
+    confidence: bool = True,
+    predict: bool = True,
+    threads: int | None = None,
+) -> Generator[float, None, CaseResult]:
+    """Compute the maps of a case step by step; yields the share done.
 
     Parameters
     ----------
-    probabilities, class_axis, base, kind, temperature, channel
-        As for :func:`napari_uncertainty.entropy`.
-    measure : str
-        Name of the measure, of one member or of several.
-    members : sequence of Member
-        What a measure of several takes, the first one being `probabilities`, on whose
-        voxels the map is.
-    name, grid, scan, placed
-        As for :class:`~napari_uncertainty.trust.Case`; the map does not depend on them.
-    segmentation : Segmentation or None
-        Labels that say what is foreground; without, or where it is unknown how they
-        lie on the probabilities, the most probable class does (class 0 is background).
-        Without, labels in the file that the probabilities take their place from are
-        compared all the same.
+    inputs : CaseInputs
+        What the case is made of.
+    measures : sequence of str
+        Names of the measures, of one network or of several members.
+    base : 2, "e" or "classes"
+        Of the logarithm.
+    elsewhere : "tell", "refuse" or "place"
+        What to do where a segmentation shows that the probabilities lie otherwise.
     foreground_only : bool
-        Leave the background out of the map and of the numbers.
-    cancel : threading.Event or None
-        Set it to stop.
+        Leave the background out of the maps and of the numbers.
+    confidence : bool
+        Whether it is to be checked how sure the network is, which takes one more map.
+    predict : bool
+        Whether the most probable class is wanted; where anything is compared with it,
+        it is computed in any case.
+    threads : int or None
+        How many threads compute.
 
-    Returns
-    -------
-    CaseResult or None
-        None if it was cancelled.
+    Raises
+    ------
+    InputError
+        If something is wrong with the case.
     """
-    beside = None
-    if isinstance(probabilities, ProbabilityMap) and not (segmentation or placed):
-        beside = labels_beside(probabilities)
-    # With it, how confident the network is can be told.
-    measures = tuple(dict.fromkeys((measure, LEAST_CONFIDENCE.name)))
-    fold: Generator[float, None, UncertaintyMaps | None]
-    if measure in ENSEMBLE_MEASURES:
-        fold = iter_ensemble(
-            members, measures, base=base, channel=channel, on_first=True, cancel=cancel
+    predictions, segmentation = inputs.predictions, inputs.segmentation
+    compares = segmentation is not None
+    if not compares and not inputs.placed and predictions.beside is not None:
+        compares = True
+    if elsewhere == "place" and not compares:
+        raise InputError(
+            "Nothing shows where the probabilities belong: no segmentation lies beside "
+            "them; name one with --labels."
         )
-    else:
-        fold = iter_fold(
-            probabilities,
-            measures,
-            class_axis=class_axis,
-            base=base,
-            kind=kind,
-            temperature=temperature,
-            channel=channel,
-            cancel=cancel,
-        )
-    maps = yield from part(fold, 0, FOLD_SHARE if segmentation or beside else 1)
-    if maps is None:
-        return None
-    tissues_of = ""
-    if isinstance(probabilities, ProbabilityMap):
-        tissues_of = probabilities.tissues_of
-    classes = _class_first(probabilities, class_axis)
-    guess = probabilities.guess if isinstance(probabilities, ProbabilityMap) else ""
-    case = Case(
-        classes,
-        name,
-        grid,
-        segmentation,
-        scan,
-        placed,
-        guess=guess,
-        beside=beside,
-        tissues_of=tissues_of,
-    )
-    trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
-    if trust is None:
-        return None
-    labels = maps.prediction if trust.foreground is None else trust.foreground
-    values = maps[measure]
-    if foreground_only:
-        for slab in slabs(values):
-            np.copyto(values[slab], 0, where=np.asarray(labels[slab]) == 0)
-    return CaseResult(
-        values,
-        map_statistics(values, maps.no_data, labels, foreground_only),
+    folded = tuple(measures)
+    if confidence or compares:  # at which threshold labels were cut can then be told
+        folded = tuple(dict.fromkeys((*folded, LEAST_CONFIDENCE.name)))
+    share = 1 / (1 + (_COMPARISON if compares else 0))
+    fold = predictions.iter_maps(folded, base, threads, predict=predict or compares)
+    maps = yield from part(fold, 0, share)
+    looked = iter_trust(
+        predictions,
         maps,
-        trust,
+        name=inputs.title,
+        segmentation=segmentation,
+        scan=inputs.scan,
+        placed=inputs.placed,
     )
+    trust = yield from part(looked, share, 1)
+    where = place_maps(predictions, maps, trust, segmentation, elsewhere)
+    maps = replace(
+        maps, maps={name: maps[name] for name in measures}, checks=where.checks
+    )
+    if foreground_only:
+        for values in map(where.turned, maps.values()):
+            for slab in slabs(values):
+                outside = np.asarray(where.foreground[slab]) == 0
+                np.copyto(values[slab], 0, where=outside)
+    return CaseResult(inputs, maps, trust, where, foreground_only)
 
 
-def _class_first(probabilities: Any, class_axis: int) -> Any:
-    if isinstance(probabilities, ProbabilityMap):
-        return probabilities.values
-    lazy = as_dask(probabilities)
-    array = np.asarray(probabilities) if lazy is None else lazy
-    return np.moveaxis(array, class_axis, 0)
+def _grid_of(scan: Path) -> Grid:
+    if not scan.is_file():
+        raise InputError(f"There is no scan {scan}.")
+    return grid_of(load(scan))

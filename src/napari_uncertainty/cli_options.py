@@ -22,7 +22,7 @@ from .measures import (
 )
 
 if TYPE_CHECKING:
-    from .batch.interpretation import Interpretation
+    from .model.interpretation import Interpretation
 
 # What can be chosen, for typer to check and to list. The members are words themselves,
 # because click before 8.2 compares what it is given, defaults too, with words.
@@ -184,7 +184,7 @@ def interpretation_of(
     frame: int | None = None,
 ) -> Interpretation:
     """Return how values are to be taken; BadParameter where that makes no sense."""
-    from .batch.interpretation import Interpretation
+    from .model.interpretation import Interpretation
 
     if channel is not None and kind.value not in (AUTO, *_INDEPENDENT):
         raise typer.BadParameter("--channel is for independent channels alone.")

@@ -7,11 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .batch.interpretation import AS_FOUND, Interpretation
-from .batch.predictions import Predictions
+from .batch.recorded import read_map as read_recorded
+from .case import CaseInputs, iter_case
+from .checks.place import check_header
 from .errors import InputError
 from .grid import Grid
 from .images import LabelMap, Scan
+from .io import is_image, open_members, open_volume
+from .io.written_maps import WrittenMap, read_map
+from .measures import LEAST_CONFIDENCE
+from .model.interpretation import AS_FOUND, Interpretation
+from .steps import run
 
 
 def describe(
@@ -38,9 +44,9 @@ def describe(
     """
     told = _map(path)
     if told is None:
-        opened = _opened(path, how)
-        if isinstance(opened, Predictions):
-            return _probabilities(opened, labels, scan) | _place(opened.grid)
+        opened = _opened(path, how, labels, scan)
+        if isinstance(opened, CaseInputs):
+            return _probabilities(opened) | _place(opened.predictions.grid)
         told = _image(opened) | _place(opened.grid)
     if labels is not None or scan is not None:
         raise InputError(
@@ -50,37 +56,36 @@ def describe(
     return told
 
 
-def _opened(path: Path, how: Interpretation) -> Scan | LabelMap | Predictions:
-    """What is in a file; probabilities are not read as far as that can be helped."""
-    from .io import is_image, open_members, open_volume
-
+def _opened(
+    path: Path, how: Interpretation, labels: Path | None, scan: Path | None
+) -> Scan | LabelMap | CaseInputs:
+    """Open a file as what it is; probabilities are not read as far as possible."""
     if is_image(path) and not path.is_dir() and how == AS_FOUND:
         volume = open_volume(path)
         if isinstance(volume, Scan | LabelMap):
             return volume
-        return Predictions((volume,))
     members = open_members(
         path, array=how.array, class_axis=how.class_axis, kind=how.kind
     )
-    return Predictions(tuple(members), how, len(members) > 1)
+    return CaseInputs.open(
+        [path], how, together=len(members) > 1, labels=labels, scan=scan
+    )
 
 
 def _map(path: Path) -> dict[str, Any] | None:
     """Return what a map of this program says of itself; None of other files."""
-    from .batch.recorded import read_map as read_recorded
-    from .io import is_image
-    from .io.written_maps import read_map
-
-    written: Any = None
+    written: WrittenMap | None = None
     if path.name.lower().endswith(".json"):
         written = read_recorded(path)
     elif path.is_file() and is_image(path):
         written = read_map(path)
     if written is None:
         return None
-    told = {"file": str(written.source), "content": "uncertainty map", **written.told}
-    told["notes"] = [*told.get("notes", ()), *written.notes]
-    return told
+    told = {"file": str(written.source), "content": "uncertainty map"}
+    told |= written.record.to_json()
+    if written.grid is not None:
+        told |= written.grid.to_dict()
+    return told | {"notes": [*written.record.notes, *written.notes]}
 
 
 def _place(grid: Grid | None) -> dict[str, Any]:
@@ -94,8 +99,6 @@ def _place(grid: Grid | None) -> dict[str, Any]:
 
 
 def _image(volume: Scan | LabelMap) -> dict[str, Any]:
-    from .checks.place import check_header
-
     told: dict[str, Any] = {
         "file": str(volume.source),
         "content": "segmentation" if isinstance(volume, LabelMap) else "scan",
@@ -110,36 +113,11 @@ def _image(volume: Scan | LabelMap) -> dict[str, Any]:
     return told | {"checks": [check.to_dict() for check in checks]}
 
 
-def _probabilities(
-    predictions: Predictions, labels: Path | None, scan: Path | None
-) -> dict[str, Any]:
-    from .io.nifti import open_segmentation, stem
-    from .matching.comparison import Segmentation
-    from .measures import LEAST_CONFIDENCE
-    from .steps import run
-    from .trust import Case, iter_trust
-
+def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
+    predictions = inputs.predictions
     first = predictions.first
-    segmentation = None
-    if labels is not None:
-        given = open_segmentation(labels)
-        segmentation = Segmentation(given.data, given.grid, given.name)
-    other = None if scan is None else (stem(scan), _grid_of(scan))
-    maps = run(predictions.iter_maps((LEAST_CONFIDENCE.name,)))
-    grid = predictions.grid
-    beside = predictions.beside if segmentation is None else None
-    case = Case(
-        first.values,
-        first.name,
-        grid,
-        segmentation,
-        other,
-        guess=first.guess,
-        beside=beside,
-        tissues_of=first.tissues_of,
-    )
-    trust = run(iter_trust(case, maps))
-    assert trust is not None  # nothing cancels it
+    result = run(iter_case(inputs, (LEAST_CONFIDENCE.name,)))
+    maps = result.maps
     told: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}
     if predictions.together:
         told["members"] = list(predictions.member_names)
@@ -148,25 +126,17 @@ def _probabilities(
         "evidence": maps.evidence,
         "doubt": maps.contradiction or maps.doubt,
         "temperature": maps.temperature,
-        "classes": list(predictions.names_as(maps.kind)),
+        "interpretation": result.interpretation.to_json(),
+        "classes": list(result.class_names),
         "dtype": str(first.values.dtype),
         "voxels": maps.no_data.size,
         "no_data": int(np.count_nonzero(maps.no_data)),
         "largest_sum_deviation": maps.largest_sum_deviation,
         "further_files": list(map(str, dict.fromkeys(predictions.files)))[1:],
         "notes": predictions.notes,
-        "checks": [check.to_dict() for check in trust.checks],
+        "checks": [check.to_dict() for check in result.where.checks],
         "geometry_source": None,
     }
-    if grid is None:
+    if predictions.grid is None:
         return told | {"place_note": first.place_note}
     return told | {"geometry_source": str(predictions.geometry_source or first.source)}
-
-
-def _grid_of(path: Path) -> Grid:
-    from .io.image_files import grid_of
-    from .io.nifti import load
-
-    if not path.is_file():
-        raise InputError(f"There is no scan {path}.")
-    return grid_of(load(path))

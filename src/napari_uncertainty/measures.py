@@ -256,6 +256,16 @@ ALL_MEASURES: Mapping[str, Measure] = MappingProxyType(
 )
 
 
+def undecided_value(name: str, base: Base, n_states: int) -> float:
+    """Return the value of a map where two classes are equally likely.
+
+    Of members: where one half is sure of one class and the other of another.
+    """
+    measure = ALL_MEASURES[name]
+    factor = units_per_bit(base, n_states) or 1.0
+    return measure.highest(2, 2) * (factor if measure.has_base else 1.0)
+
+
 def largest_value(
     name: str, base: Base, n_states: int, kind: str = SOFTMAX.name, n_members: int = 0
 ) -> float:

@@ -136,6 +136,17 @@ class Placement:
         flips = tuple(self.flips[axis] for axis in order)
         return Placement(tuple(order), flips, (0,) * len(order))
 
+    def after(self, first: Placement) -> Placement:
+        """Return the one placement that `first` and then this one amount to."""
+        return Placement(
+            tuple(first.order[axis] for axis in self.order),
+            tuple(
+                flip * first.flips[axis]
+                for flip, axis in zip(self.flips, self.order, strict=True)
+            ),
+            self.offset,
+        )
+
     def relative_to(self, other: Placement) -> Placement:
         """What turns a source that was turned by `other` into one turned by this.
 

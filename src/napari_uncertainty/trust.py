@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,49 +20,10 @@ from .checks.values import (
 from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
-from .io.nifti import labels_of_place, stem
 from .matching.comparison import Compared, Segmentation, explained, iter_compare
 from .matching.orientation import Search
 from .measures import LEAST_CONFIDENCE
-from .probabilities import ProbabilityMap
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """What maps were made from, and what belongs to it.
-
-    Attributes
-    ----------
-    values : array or StoredValues
-        The probabilities, class axis first.
-    name : str
-        What to call them.
-    grid : Grid or None
-        Where they lie; None where that is unknown.
-    segmentation : Segmentation or None
-        What to compare the most probable class with.
-    scan : tuple of (str, Grid or None) or None
-        Name of the scan, and where it lies.
-    guess : str
-        What was assumed when they were opened; empty where nothing was.
-    placed : str
-        How a person placed the probabilities; empty where they lie as loaded.
-    tissues_of : str
-        As of :class:`.ProbabilityMap`.
-    beside : Segmentation or None
-        Labels of the file that the place comes from. Where nothing else is given to
-        compare with, they have to agree; they do not say what is foreground.
-    """
-
-    values: Any
-    name: str = "probabilities"
-    grid: Grid | None = None
-    segmentation: Segmentation | None = None
-    scan: tuple[str, Grid | None] | None = None
-    placed: str = ""
-    beside: Segmentation | None = None
-    tissues_of: str = ""
-    guess: str = ""
+from .predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,56 +57,71 @@ class Trust:
 
 
 def iter_trust(
-    case: Case, maps: UncertaintyMaps, cancel: threading.Event | None = None
-) -> Generator[float, None, Trust | None]:
-    """Look at a case; yields the share done, returns None if cancelled."""
+    predictions: Predictions,
+    maps: UncertaintyMaps,
+    *,
+    name: str,
+    segmentation: Segmentation | None = None,
+    scan: tuple[str, Grid | None] | None = None,
+    placed: str = "",
+) -> Generator[float, None, Trust]:
+    """Make all checks of a case; yields the share done.
+
+    Parameters
+    ----------
+    predictions, maps : Predictions, UncertaintyMaps
+        The probabilities, and what was computed from them.
+    name : str
+        What to call the probabilities.
+    segmentation : Segmentation or None
+        What to compare the most probable class with. Without one, labels of the file
+        that the place comes from are compared, unless a person has chosen the place.
+    scan : tuple of (str, Grid or None) or None
+        Name of the scan, and where it lies.
+    placed : str
+        How a person placed the probabilities; empty where they lie as loaded.
+    """
+    first, own = predictions.first, predictions.grid
     checks = [
         check_kind(maps),
         check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
-        check_precision(case.values, maps),
+        check_precision(first.values, maps),
     ]
-    if case.tissues_of:
-        checks.append(check_background(maps, case.tissues_of))
-    if case.guess:
-        checks.append(Check("axes", "amber", case.guess))
-    if LEAST_CONFIDENCE.name in maps:
+    if first.tissues_of:
+        checks.append(check_background(maps, first.tissues_of))
+    if first.guess:
+        checks.append(Check("axes", "amber", first.guess))
+    if LEAST_CONFIDENCE.name in maps and maps.prediction is not None:
         checks.append(check_confidence(maps))
-    if case.placed and case.segmentation is None:
-        checks.append(check_lent_place(case.placed))
-    headers = [(case.name, case.grid)]
-    compared = None
-    if case.segmentation is not None:
-        name, grid = case.segmentation.name, case.segmentation.grid
+    if placed and segmentation is None:
+        checks.append(check_lent_place(placed))
+    headers = [(name, own)]
+    compared = beside = None
+    if segmentation is not None:
+        there = segmentation.grid
         compared = yield from iter_compare(
-            maps.prediction, maps.n_classes, case.grid, case.segmentation, cancel
+            maps.prediction, maps.n_classes, own, segmentation
         )
-        if compared is None:
-            return None
         compared = explained(compared, maps.prediction, foreground_of(maps))
         checks += [
             *compared.checks,
-            check_grid(name, "segmentation", case.grid, grid),
+            check_grid(segmentation.name, "segmentation", own, there),
         ]
-        headers.append((name, grid))
-    beside = None
-    if case.segmentation is None and case.beside is not None:
+        headers.append((segmentation.name, there))
+    elif not placed and predictions.beside is not None:
         beside = yield from iter_beside(
             maps.prediction,
             maps.n_classes,
-            case.grid,
-            case.beside,
-            cancel,
+            own,
+            predictions.beside,
             foreground=foreground_of(maps),
         )
-        if beside is None:
-            return None
         checks += beside.checks
-    if case.scan is not None:
-        name, grid = case.scan
-        checks.append(check_grid(name, "scan", case.grid, grid))
-        headers.append((name, grid))
-    for name, grid in headers:
-        checks += [one for one in check_header(name, grid) if one not in checks]
+    if scan is not None:
+        checks.append(check_grid(scan[0], "scan", own, scan[1]))
+        headers.append(scan)
+    for called, grid in headers:
+        checks += [one for one in check_header(called, grid) if one not in checks]
     return Trust(tuple(checks), compared, beside)
 
 
@@ -158,38 +133,19 @@ def foreground_of(maps: UncertaintyMaps) -> Any:
     return np.where(np.asarray(maps.prediction) != 0, 1 - doubt, doubt)
 
 
-def labels_beside(probabilities: ProbabilityMap) -> Segmentation | None:
-    """Labels of the file that probabilities take their place from; None without any.
-
-    They are sure to be of the case where that file is called like the probabilities.
-    """
-    labels = labels_of_place(probabilities)
-    if labels is None:
-        return None
-    assert probabilities.source is not None
-    assert labels.source is not None
-    return Segmentation(
-        labels.data,
-        labels.grid,
-        labels.name,
-        of_the_case=stem(labels.source) == stem(probabilities.source),
-    )
-
-
 def iter_beside(
     prediction: Any,
     n_classes: int,
     grid: Grid | None,
     labels: Segmentation,
-    cancel: threading.Event | None = None,
     *,
     foreground: Any = None,
-) -> Generator[float, None, Compared | None]:
+) -> Generator[float, None, Compared]:
     """Compare with the file that a place comes from; yields the share done.
 
     Parameters
     ----------
-    prediction, n_classes, grid, cancel
+    prediction, n_classes, grid
         As of :func:`.iter_compare`.
     labels : Segmentation
         What that file holds.
@@ -198,15 +154,13 @@ def iter_beside(
 
     Returns
     -------
-    Compared or None
-        None if it was cancelled. What agrees in no placement is red only where the
+    Compared
+        What agrees in no placement is red only where the
         labels are sure to be those of the case; else they just confirm nothing.
     """
     compared = yield from iter_compare(
-        prediction, n_classes, grid, labels, cancel, thorough=False
+        prediction, n_classes, grid, labels, thorough=False
     )
-    if compared is None:
-        return None
     compared = explained(compared, prediction, foreground)
     if compared.confirms_or_denies:
         return compared

@@ -6,19 +6,22 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import UncertaintyWarning
-from .fold import UncertaintyMaps, fold_lazily, iter_fold
-from .measures import LEAST_CONFIDENCE, Base
-from .probabilities import ProbabilityMap
+from .case import CaseInputs, iter_case
+from .ensemble import EnsembleMaps
+from .errors import InputError, UncertaintyWarning
+from .fold import UncertaintyMaps, as_dask, fold_lazily
+from .io import open_members, open_probabilities
+from .kinds import AUTO, KINDS, SOFTMAX
+from .measures import Base
+from .model.interpretation import Interpretation
+from .predictions import Predictions
+from .probabilities import ProbabilityMap, find_class_axis, numbered_class_names
 from .steps import run
-
-if TYPE_CHECKING:
-    from .ensemble import EnsembleMaps
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +29,7 @@ Array = np.ndarray[Any, Any]
 def entropy(
     probabilities: npt.ArrayLike | ProbabilityMap | str | PathLike[str],
     *,
-    class_axis: int = 0,
+    class_axis: int | None = None,
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
@@ -42,8 +45,10 @@ def entropy(
         :func:`napari_uncertainty.read`) is computed while it is read; the map is in
         nibabel's order. Of an array of dask, zarr or h5py the result is a dask array,
         which is computed when it is needed.
-    class_axis : int
-        Axis that runs over the classes (of an array; a ProbabilityMap knows its own).
+    class_axis : int or None
+        Axis that runs over the classes, in the order of the array or the file (a
+        ProbabilityMap knows its own). By default it is found: of an array it is the
+        first, unless the values sum to 1 along another one alone, which is warned of.
     base : 2, "e" or "classes"
         Bits, nats, or the share of the largest possible entropy (0 to 1).
     kind : str or None
@@ -76,9 +81,10 @@ def entropy(
     Warns
     -----
     UncertaintyWarning
-        If sums differ from 1 by more than rounding explains, if the values do not look
-        like the kind that was named, if the kind was found and is not clear, or if
-        labels in the file that the place comes from do not agree.
+        If a check is red, or something was guessed: if sums differ from 1 by more than
+        rounding explains, if the values do not look like the kind that was named, if
+        kind, class axis or background were found and are not clear, if only 0 and 1
+        occur, or if labels in the file that the place comes from do not agree.
 
     Notes
     -----
@@ -96,18 +102,10 @@ def entropy(
     >>> round(float(nu.entropy([0.9, 0.1])), 4)
     0.469
     """
-    maps = _fold(
-        probabilities,
-        ("entropy",),
-        class_axis=class_axis,
-        base=base,
-        kind=kind,
-        temperature=temperature,
-        channel=channel,
-        threads=threads,
-        predict=False,
-    )
-    values: Array = maps["entropy"]
+    how = _interpretation(kind, temperature, channel, class_axis)
+    values: Array = _maps(
+        probabilities, ("entropy",), how, base, threads, predict=False
+    )["entropy"]
     return values
 
 
@@ -115,7 +113,7 @@ def uncertainty(
     probabilities: npt.ArrayLike | ProbabilityMap | str | PathLike[str],
     measures: Sequence[str] = ("entropy",),
     *,
-    class_axis: int = 0,
+    class_axis: int | None = None,
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
@@ -138,62 +136,10 @@ def uncertainty(
     Returns
     -------
     UncertaintyMaps
-        A mapping from measure name to map.
+        A mapping from measure name to map; its `checks` are those of every other door.
     """
-    return _fold(
-        probabilities,
-        measures,
-        class_axis=class_axis,
-        base=base,
-        kind=kind,
-        temperature=temperature,
-        channel=channel,
-        threads=threads,
-    )
-
-
-def _fold(
-    probabilities: Any, measures: Sequence[str], *, threads: int | None, **options: Any
-) -> UncertaintyMaps:
-    guesses: list[str] = []
-    if isinstance(probabilities, str | PathLike):
-        from .io import open_probabilities
-
-        probabilities = open_probabilities(probabilities, kind=options["kind"])
-        guesses = [probabilities.guess] if probabilities.guess else []
-    else:
-        lazy = fold_lazily(probabilities, measures, **options)
-        if lazy is not None:
-            return lazy
-    beside = None
-    if isinstance(probabilities, ProbabilityMap) and probabilities.geometry_source:
-        from .trust import foreground_of, iter_beside, labels_beside
-
-        beside = labels_beside(probabilities)
-        options["predict"] = options.get("predict", True) or beside is not None
-    folded = tuple(measures)
-    if beside is not None:  # at which threshold labels were cut can then be told
-        folded = tuple(dict.fromkeys((*measures, LEAST_CONFIDENCE.name)))
-    steps = iter_fold(probabilities, folded, threads=threads, **options)
-    maps = run(steps)
-    if maps is None:  # only its owner can cancel a fold, and that is this function
-        raise RuntimeError("The fold ended before its last block.")
-    messages = [*maps.messages, *guesses]
-    if beside is not None:
-        comparing = iter_beside(
-            maps.prediction,
-            maps.n_classes,
-            probabilities.grid,
-            beside,
-            foreground=foreground_of(maps),
-        )
-        maps = replace(maps, maps={name: maps[name] for name in measures})
-        compared = run(comparing)
-        assert compared is not None  # nothing cancels it
-        messages += [one.sentence for one in compared.checks if one.level != "green"]
-    if messages:
-        warnings.warn(" ".join(messages), UncertaintyWarning, stacklevel=3)
-    return maps
+    how = _interpretation(kind, temperature, channel, class_axis)
+    return _maps(probabilities, measures, how, base, threads, predict=True)
 
 
 def ensemble_uncertainty(
@@ -204,7 +150,7 @@ def ensemble_uncertainty(
         "mutual_information",
     ),
     *,
-    class_axis: int = 0,
+    class_axis: int | None = None,
     base: Base = 2,
     kind: str | None = None,
     temperature: float = 1.0,
@@ -221,8 +167,9 @@ def ensemble_uncertainty(
         one scan are laid on each other by their affines.
     measures : sequence of str
         Names from :data:`napari_uncertainty.ENSEMBLE_MEASURES`.
-    class_axis : int
-        Axis that runs over the classes, in the array of one member.
+    class_axis : int or None
+        Axis that runs over the classes, in the array of one member; see
+        :func:`entropy`.
     base, kind, temperature, channel, threads
         As for :func:`entropy`. Without a kind, arrays are of the kind that they look
         like.
@@ -242,8 +189,7 @@ def ensemble_uncertainty(
     Warns
     -----
     UncertaintyWarning
-        If members do not look like the kind that was named, or not all of them cover
-        all voxels.
+        As of :func:`entropy`; and if not all members cover all voxels.
 
     Examples
     --------
@@ -254,30 +200,121 @@ def ensemble_uncertainty(
     >>> round(float(maps["mutual_information"][0]), 4)  # ln 2
     0.6931
     """
-    from .ensemble import Member, iter_ensemble, members_of
-    from .io import open_members
-
+    how = _interpretation(kind, temperature, channel, class_axis)
     if isinstance(members, str | PathLike):
-        members = open_members(members)
-    opened: list[ProbabilityMap] = []
-    arrays = []
+        members = _opened_members(members, how)
+    opened = []
     for one in members:
         if isinstance(one, str | PathLike):
-            opened += open_members(one)
+            opened += _opened_members(one, how)
         elif isinstance(one, ProbabilityMap):
             opened.append(one)
         else:
-            array = one if hasattr(one, "__dask_graph__") else np.asarray(one)
-            arrays.append(np.moveaxis(array, class_axis, 0))
-    given = members_of(opened, kind, temperature)
-    given += [
-        Member(values, f"member {number}", kind=kind, temperature=temperature)
-        for number, values in enumerate(arrays, len(given) + 1)
-    ]
-    steps = iter_ensemble(given, measures, base=base, channel=channel, threads=threads)
-    maps = run(steps)
-    if maps is None:  # only its owner can cancel a fold, and that is this function
-        raise RuntimeError("The fold ended before its last block.")
-    if maps.messages:
-        warnings.warn(" ".join(maps.messages), UncertaintyWarning, stacklevel=2)
+            opened.append(_of_array(one, how, f"member {len(opened) + 1}"))
+    inputs = CaseInputs(Predictions(tuple(opened), how, together=True))
+    maps = _checked(inputs, measures, base, threads, predict=True)
+    assert isinstance(maps, EnsembleMaps)
     return maps
+
+
+def _interpretation(
+    kind: str | None,
+    temperature: float,
+    channel: int | str | None,
+    class_axis: int | None,
+) -> Interpretation:
+    if not (channel is None or isinstance(channel, str)):
+        channel = int(channel)
+    axis = None if class_axis is None else int(class_axis)
+    return Interpretation(kind, float(temperature), channel=channel, class_axis=axis)
+
+
+def _maps(
+    probabilities: Any,
+    measures: Sequence[str],
+    how: Interpretation,
+    base: Base,
+    threads: int | None,
+    *,
+    predict: bool,
+) -> UncertaintyMaps:
+    """Return maps of one network, and warn of what is wrong or was guessed."""
+    if isinstance(probabilities, str | PathLike):
+        opened = open_probabilities(
+            probabilities, class_axis=how.class_axis, kind=how.kind
+        )
+    elif isinstance(probabilities, ProbabilityMap):
+        opened = probabilities
+    else:
+        opened = _of_array(probabilities, how)
+        # Unless somebody says otherwise, an array is a softmax.
+        opened = replace(opened, kind=SOFTMAX.name)
+    lazy = fold_lazily(
+        opened,
+        measures,
+        base=base,
+        kind=how.kind,
+        temperature=how.temperature,
+        channel=how.channel,
+        predict=predict,
+    )
+    if lazy is not None:
+        return lazy
+    named = how.kind or opened.kind
+    # Where nothing has to sum to 1, it tells labels from a background that is certain.
+    predict = predict or named is None or named == AUTO or not KINDS[named].sums_matter
+    inputs = CaseInputs(Predictions((opened,), how))
+    return _checked(inputs, measures, base, threads, predict=predict)
+
+
+def _checked(
+    inputs: CaseInputs,
+    measures: Sequence[str],
+    base: Base,
+    threads: int | None,
+    *,
+    predict: bool,
+) -> UncertaintyMaps:
+    steps = iter_case(
+        inputs,
+        measures,
+        base=base,
+        confidence=False,
+        predict=predict,
+        threads=threads,
+    )
+    maps = run(steps).maps
+    told = [one.sentence for one in maps.checks if one.warns]
+    if told:
+        warnings.warn(" ".join(told), UncertaintyWarning, stacklevel=4)
+    return maps
+
+
+def _of_array(
+    array: Any, how: Interpretation, name: str = "probabilities"
+) -> ProbabilityMap:
+    """Return an array as probabilities, class axis first."""
+    lazy = as_dask(array)
+    values = np.asarray(array) if lazy is None else lazy
+    axis, guess = how.class_axis, ""
+    if axis is None:
+        axis, found = 0, None
+        if lazy is None and how.kind is None and values.ndim > 1:
+            found = find_class_axis(values)
+        if found:
+            axis = found
+            guess = (
+                f"The classes were found along axis {axis}, along which the values sum "
+                "to 1, and not along the first one; name it with class_axis."
+            )
+    if not -values.ndim <= axis < values.ndim:
+        raise InputError(
+            f"There is no class axis {axis} in an array of shape {values.shape}."
+        )
+    values = np.moveaxis(values, axis, 0)
+    names = numbered_class_names(values.shape[0])
+    return ProbabilityMap(values, names, name=name, guess=guess)
+
+
+def _opened_members(path: Any, how: Interpretation) -> list[ProbabilityMap]:
+    return open_members(path, class_axis=how.class_axis, kind=how.kind)

@@ -15,7 +15,7 @@ import napari_uncertainty as nu
 from generated import softmax
 from many_cases import contents, write_case
 from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
-from napari_uncertainty.batch.interpretation import Interpretation
+from napari_uncertainty.model.interpretation import Interpretation
 
 MEMBER = "probabilities.npy"
 

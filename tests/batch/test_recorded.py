@@ -12,7 +12,7 @@ from generated import softmax
 from many_cases import write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.case import Task, run_task
-from napari_uncertainty.batch.placing import placement_told
+from napari_uncertainty.placing import placement_told
 from napari_uncertainty.batch.recorded import read_map
 from napari_uncertainty.placement import all_orientations
 

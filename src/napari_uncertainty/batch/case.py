@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checks import worst_level
 from ..errors import InputError
 from ..measures import Base
+from ..model.interpretation import AS_FOUND, Interpretation
+from ..model.record import Record
 from ..steps import run
 from ..version import __version__
-from .interpretation import AS_FOUND, Interpretation
 from .states import unchanged
 from .summary import Row
+from .tables import is_there
 
 # Checks of whether the input is what it was taken for; told as soon as they fail.
 _WARNED_OF = ("kind", "members")
@@ -180,40 +181,42 @@ class Step:
 
 
 def finished(task: Task) -> Row | None:
-    """The row of a case whose maps are there, made from these inputs as asked; or None.
+    """Return the row of a case whose maps are there, made as asked; or None.
 
     The JSON is written last and holds size and time of each file that was read, and the
     checksums of the tables that belong to it.
     """
-    from .tables import is_there
-
-    told: list[dict[str, Any]] = []
+    records = []
     for measure in task.measures:
         try:
-            told.append(json.loads(task.file(measure, ".json").read_text("utf-8")))
-            asked = {
-                "measure": measure,
-                "base": task.base,
-                "version": task.version,
-                "segmentation": task.labels,
-                "asked": task.how.to_dict(),
-            }
-            if (
-                not task.file(measure, ".nii.gz").is_file()
-                or any(told[-1][key] != value for key, value in asked.items())
-                or _placed_otherwise(told[-1], task.place)
-                or member_files(told[-1]) != task.members
-                or not unchanged(told[-1]["inputs"], task.sources)
-                or not all(
-                    is_there(told[-1].get(table), Path(task.output))
-                    for table in ("classes", "hotspots", "members_table")
-                )
-                or not _has_hotspots(told[0], task.hotspots, task.radius)
+            told = json.loads(task.file(measure, ".json").read_text("utf-8"))
+            record = Record.from_json(told)
+            if not task.file(measure, ".nii.gz").is_file() or not _as_asked(
+                record, "affine" in told, measure, task
             ):
                 return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
             return None  # not there, or written by something else
-    return _row(task.case, told[0])
+        records.append(record)
+    if not _has_hotspots(records[0], task.hotspots, task.radius):
+        return None
+    return _row(task.case, records[0])
+
+
+def _as_asked(record: Record, has_place: bool, measure: str, task: Task) -> bool:
+    """Return whether a map is the one that is asked for, of the same files."""
+    asked = (measure, task.base, task.version, task.labels or "", task.how)
+    found = (
+        record.measure, record.base, record.version, record.segmentation, record.asked,
+    )  # fmt: skip
+    tables = (record.classes, record.hotspots, record.members_table)
+    return (
+        found == asked
+        and not _placed_otherwise(record, has_place, task.place)
+        and record.member_files == task.members
+        and unchanged(record.inputs, task.sources)
+        and all(is_there(table, Path(task.output)) for table in tables)
+    )
 
 
 def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, Row]:
@@ -225,8 +228,8 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
     from .maps import iter_maps
 
     try:
-        told = yield from iter_maps(task, threads)
-        return _row(task.case, told)
+        record = yield from iter_maps(task, threads)
+        return _row(task.case, record)
     except InputError as error:
         message = str(error)
     except MemoryError as error:
@@ -253,63 +256,48 @@ def failed(task: Task, message: str) -> Row:
     return Row(task.case, "failed", message=" ".join(message.split()))
 
 
-def member_files(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files of all members, from the JSON of a map; empty without members."""
-    members = told.get("members") or []
-    return tuple(dict.fromkeys(one["path"] for one in members))
-
-
-def _row(case: str, told: Mapping[str, Any]) -> Row:
-    """The row of a case from what the JSON of its first map says."""
-    numbers = told["statistics"]
+def _row(case: str, record: Record) -> Row:
+    """Return the row of a case from the record of its first map."""
+    numbers = record.statistics
     return Row(
         case,
         "written",
-        classes=told["n_classes"],
-        voxels=numbers["voxels"],
-        no_data=numbers["no_data"],
-        total=numbers["total"],
-        mean=numbers["mean"],
-        max=numbers["maximum"],
-        foreground_mean=numbers["foreground_mean"],
-        message=" ".join(told["notes"]),
-        agreement=_number(told, "agreement", "foreground"),
-        checks=worst_level([one["level"] for one in told["checks"]]),
-        confidence=_number(told, "confidence", "foreground_mean"),
-        dice=_number(told, "members", "dice_foreground"),
+        classes=record.n_classes,
+        voxels=numbers.voxels,
+        no_data=numbers.no_data,
+        total=numbers.total,
+        mean=numbers.mean,
+        max=numbers.maximum,
+        foreground_mean=numbers.foreground_mean,
+        message=" ".join(record.notes),
+        agreement=record.agreement,
+        checks=record.worst_check,
+        confidence=record.confidence,
+        dice=record.overlap,
         warning=" ".join(
-            one["sentence"]
-            for one in told["checks"]
-            if one["name"] in _WARNED_OF and one["level"] != "green"
+            one.sentence
+            for one in record.checks
+            if one.name in _WARNED_OF and one.level != "green"
         ),
     )
 
 
-def _number(told: Mapping[str, Any], check: str, key: str) -> float | None:
-    """A number of one of the checks; None where there is no such check."""
-    found = (one.get(key) for one in told["checks"] if one["name"] == check)
-    return next(found, None)
-
-
-def _placed_otherwise(told: Mapping[str, Any], place: bool) -> bool:
-    """Whether --place was given then and not now, or now and could make a change.
+def _placed_otherwise(record: Record, has_place: bool, place: bool) -> bool:
+    """Return whether --place was given then and not now, or now could make a change.
 
     It could where the place is unknown and the segmentation can tell it; one that puts
     the case elsewhere had made it fail.
     """
-    if told["placed"] is not None:
+    if record.placement is not None:
         return not place
-    [level] = [c["level"] for c in told["checks"] if c["name"] == "orientation"] or [""]
-    return place and "affine" not in told and level in ("green", "amber")
+    check = record.check("orientation")
+    can_tell = check is not None and check.level in ("green", "amber")
+    return place and not has_place and can_tell
 
 
-def _has_hotspots(
-    told: Mapping[str, Any], count: int | None, radius: float | None
-) -> bool:
+def _has_hotspots(record: Record, count: int | None, radius: float | None) -> bool:
     """Return whether such places were asked for then; for None none need be."""
     if count is None:
         return True
-    hotspots = told.get("hotspots")
-    if hotspots is None:
-        return False
-    return bool(hotspots["count"] == count and hotspots.get("radius_mm") == radius)
+    there = record.hotspots
+    return there is not None and (there.count, there.radius_mm) == (count, radius)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images import LabelMap
+from ..matching.comparison import Segmentation
 from ..measures import largest_value
+from ..regions import iter_regions, voxel_volume
 from ..steps import part
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..fold import UncertaintyMaps
-    from .placing import Placed
+    from ..placing import Placed
 
 NO_TABLE = (
     "No table of the classes was written: nothing tells how the segmentation lies on "
@@ -32,7 +33,7 @@ def highest_half(measure: str, maps: UncertaintyMaps) -> float:
 def iter_table(
     maps: UncertaintyMaps,
     where: Placed,
-    segmentation: LabelMap,
+    segmentation: Segmentation,
     class_names: Sequence[str],
     threads: int | None,
 ) -> Generator[float, None, pd.DataFrame]:
@@ -44,7 +45,7 @@ def iter_table(
         All measures.
     where : Placed
         How the maps are written; the foreground is the segmentation's.
-    segmentation : LabelMap
+    segmentation : Segmentation
         Whose labels are told apart.
     class_names : sequence of str
         Names of the classes; the segmentation's own come first.
@@ -52,8 +53,6 @@ def iter_table(
         How many threads compute.
     """
     import pandas as pd
-
-    from ..regions import iter_regions, voxel_volume
 
     classes = labels_of_classes(segmentation, len(class_names))
     names = names_on_map(segmentation, classes, class_names)
@@ -66,7 +65,6 @@ def iter_table(
             threads=threads,
         )
         regions = yield from part(steps, done / len(maps), (done + 1) / len(maps))
-        assert regions is not None  # nothing cancels it
         threshold = highest_half(measure, maps)
         table = regions.table(
             class_names=names,
@@ -81,13 +79,13 @@ def iter_table(
     return pd.concat(tables, ignore_index=True)
 
 
-def labels_of_classes(segmentation: LabelMap, n_classes: int) -> list[int] | None:
+def labels_of_classes(segmentation: Segmentation, n_classes: int) -> list[int] | None:
     """The label for each class number that the foreground on a map has.
 
     None where it has the segmentation's labels because they are no classes. See
     :func:`~napari_uncertainty.matching.agreement.as_classes`.
     """
-    labels = segmentation.data
+    labels = segmentation.labels
     if labels.min() >= 0 and labels.max() < n_classes:
         return list(range(n_classes))
     there = np.unique(labels)
@@ -95,13 +93,15 @@ def labels_of_classes(segmentation: LabelMap, n_classes: int) -> list[int] | Non
 
 
 def names_on_map(
-    segmentation: LabelMap, classes: Sequence[int] | None, class_names: Sequence[str]
+    segmentation: Segmentation,
+    classes: Sequence[int] | None,
+    class_names: Sequence[str],
 ) -> Mapping[int, str]:
     """Names by the numbers that the foreground on a map has.
 
     Parameters
     ----------
-    segmentation : LabelMap
+    segmentation : Segmentation
         Its own names come first.
     classes : sequence of int or None
         As of :func:`labels_of_classes`.

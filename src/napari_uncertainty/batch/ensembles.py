@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from ..errors import InputError
-from .interpretation import Interpretation
+from ..model.interpretation import Interpretation
 from .names import case_names
 
 # Between the words of a file name; "sub-007" is one word.

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..fold import UncertaintyMaps
+from ..case import CaseResult
 from ..grid import Grid
 from ..hotspots import Hotspots, Wanted, iter_hotspots
-from ..images import LabelMap
 from ..kinds import KINDS
-from ..measures import ALL_MEASURES, Base, units_per_bit
+from ..measures import undecided_value
 from ..placement import Placement
 from .classes import labels_of_classes, names_on_map
-from .placing import Placed
-from .predictions import Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,26 +23,18 @@ Array = np.ndarray[Any, Any]
 
 
 def iter_hotspot_table(
-    maps: UncertaintyMaps,
-    where: Placed,
-    segmentation: LabelMap | None,
-    predictions: Predictions,
-    wanted: Wanted,
-    threads: int | None,
+    result: CaseResult, wanted: Wanted, threads: int | None
 ) -> Generator[float, None, tuple[pd.DataFrame, str]]:
-    """Places of the first measure's map, step by step; yields the share done.
+    """Find places of the first measure's map step by step; yields the share done.
 
     What may be wrong is the segmentation, where it is known how it lies and its labels
     are the classes, or else the most probable class.
 
     Parameters
     ----------
-    maps, where : UncertaintyMaps, Placed
-        The maps, and how they are written: voxels and places are those of the files.
-    segmentation : LabelMap or None
-        What the case was compared with.
-    predictions : Predictions
-        What the maps were made from; of a file, one class at a time is in memory.
+    result : CaseResult
+        The maps and how they lie. Of probabilities in a file, one class at a time is in
+        memory.
     wanted : Wanted
         Which places.
     threads : int or None
@@ -56,8 +45,9 @@ def iter_hotspot_table(
     DataFrame, str
         As of :meth:`.Hotspots.table`; and what a person should know, or ``""``.
     """
+    maps, where, predictions = result.maps, result.where, result.inputs.predictions
+    segmentation, names = result.inputs.segmentation, result.class_names
     labels, notes = where.turned(maps.prediction), []
-    names = predictions.names_as(maps.kind)
     named = dict(enumerate(names))
     if segmentation is not None and where.by_labels:
         classes = labels_of_classes(segmentation, len(names))
@@ -78,20 +68,10 @@ def iter_hotspot_table(
         where.grid,
         where.placement,
         wanted,
-        undecided=undecided(measure, maps.base, maps.n_states),
+        undecided=undecided_value(measure, maps.base, maps.n_states),
         threads=threads,
     )
     return found.table(named), " ".join(notes)
-
-
-def undecided(measure: str, base: Base, n_states: int) -> float:
-    """The value of a map where two classes are equally likely.
-
-    Of members: where one half is sure of one class and the other of another.
-    """
-    told = ALL_MEASURES[measure]
-    factor = units_per_bit(base, n_states) or 1.0
-    return told.highest(2, 2) * (factor if told.has_base else 1.0)
 
 
 def of_the_map_alone(kind: str) -> str:
@@ -142,7 +122,7 @@ def iter_places(
     wanted : Wanted
         Which places.
     undecided : float
-        As of :func:`undecided`.
+        As of :func:`.undecided_value`.
     threads : int or None
         How many threads compute.
     """
@@ -161,7 +141,6 @@ def iter_places(
         threads=threads,
     )
     found = yield from steps
-    assert found is not None  # nothing cancels it
     places = []
     for place in found.places:
         voxel = tuple(int(at) for at in (to_map @ (*place.voxel, 1))[:-1])

@@ -6,15 +6,16 @@ import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from ..io import IMAGES, is_image
+from ..io.families import family_of
+from ..io.nifti import stem
+from ..model.record import FileState
 
 
 def files_of(source: Path) -> list[Path]:
     """The probabilities, and the files by whose names others belong to them."""
-    from ..io import IMAGES, is_image
-    from ..io.families import family_of
-    from ..io.nifti import stem
-
     family = family_of(source) if is_image(source) else None
     files = [source] if family is None else list(family.files)
     beside = [source.with_name("dataset.json")]
@@ -27,17 +28,11 @@ def files_of(source: Path) -> list[Path]:
     return [*files, *(path for path in beside if path.is_file())]
 
 
-def state(path: Path) -> dict[str, Any]:
-    """Path, size and time of change of a file, as JSON holds them.
-
-    Of a folder that is an array, its own; and a checksum of the names, sizes and times
-    of all that is in it.
-    """
+def state(path: Path) -> FileState:
+    """Return the state of a file, or of a folder that is an array."""
     found = path.stat()
-    told = {"path": str(path), "size": found.st_size, "mtime_ns": found.st_mtime_ns}
-    if path.is_dir():
-        told["crc32"] = f"{_checksum_of_listing(path):08x}"
-    return told
+    crc32 = f"{_checksum_of_listing(path):08x}" if path.is_dir() else ""
+    return FileState(str(path), found.st_size, found.st_mtime_ns, crc32)
 
 
 def _checksum_of_listing(folder: Path) -> int:
@@ -52,21 +47,21 @@ def _checksum_of_listing(folder: Path) -> int:
     return checksum
 
 
-def unchanged(inputs: list[dict[str, Any]], sources: Sequence[Path]) -> bool:
-    """Whether the files that were read are as they were, and none has been added."""
-    paths = [Path(one["path"]) for one in inputs]
+def unchanged(inputs: Sequence[FileState], sources: Sequence[Path]) -> bool:
+    """Return whether the files that were read are as they were, and none was added."""
+    paths = [Path(one.path) for one in inputs]
     return (
         paths[:1] == [sources[0]]
         and {file for source in sources for file in files_of(source)} <= set(paths)
-        and [state(path) for path in paths] == inputs
+        and [state(path) for path in paths] == list(inputs)
     )
 
 
 def fate(
-    inputs: list[dict[str, Any]], path: Path
+    inputs: Sequence[FileState], path: Path
 ) -> Literal["unchanged", "changed", "gone", "unknown"]:
-    """What became of one file; unknown if it is not among those that were read."""
-    then = next((one for one in inputs if one["path"] == str(path)), None)
+    """Return what became of a file; unknown if it is not among those that were read."""
+    then = next((one for one in inputs if one.path == str(path)), None)
     if then is None:
         return "unknown"
     try:

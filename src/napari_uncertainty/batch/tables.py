@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..io.atomic import write_whole
 from ..io.tables import tab_separated
+from ..model.record import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_table(path: Path, table: pd.DataFrame) -> dict[str, Any]:
+def write_table(path: Path, table: pd.DataFrame) -> Table:
     """Write a table, see :func:`.tab_separated`.
 
     Parameters
@@ -26,7 +26,7 @@ def write_table(path: Path, table: pd.DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    Table
         File name and checksum, by which :func:`is_there` knows it again.
 
     Raises
@@ -36,10 +36,10 @@ def write_table(path: Path, table: pd.DataFrame) -> dict[str, Any]:
     """
     encoded = tab_separated(table)
     write_whole([(path, lambda file: file.write(encoded))])
-    return {"file": path.name, "crc32": _checksum(encoded)}
+    return Table(path.name, _checksum(encoded))
 
 
-def is_there(told: Mapping[str, Any] | None, folder: Path) -> bool:
+def is_there(table: Table | None, folder: Path) -> bool:
     """Return whether a table is as it was written; true as well where there is none.
 
     Raises
@@ -47,10 +47,9 @@ def is_there(told: Mapping[str, Any] | None, folder: Path) -> bool:
     OSError
         If it cannot be read.
     """
-    if told is None:
+    if table is None:
         return True
-    written = (folder / told["file"]).read_bytes()
-    return bool(told["crc32"] == _checksum(written))
+    return table.crc32 == _checksum((folder / table.file).read_bytes())
 
 
 def _checksum(written: bytes) -> str:

@@ -14,6 +14,13 @@ Level = Literal["green", "amber", "red"]
 
 _WORST = ("green", "amber", "red")
 
+# Checks of what was guessed, or what a file at hand contradicts. The others say what
+# the data are like.
+_OF_GUESSES = (
+    "kind", "members", "axes", "background", "place", "agreement", "orientation",
+    "segmentation_grid",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Check:
@@ -35,6 +42,13 @@ class Check:
     level: Level
     sentence: str
     numbers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def warns(self) -> bool:
+        """Whether a script is warned: of what is wrong, guessed or contradicted."""
+        return self.level == "red" or (
+            self.level == "amber" and self.name in _OF_GUESSES
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the numbers beside name, level and sentence."""

@@ -10,7 +10,6 @@ import numpy as np
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
 from ..kinds import FRACTIONS, KINDS, SIGMOID
-from ..measures import LEAST_CONFIDENCE
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
 from . import Check, Level, percent
@@ -134,15 +133,13 @@ def _only_labels(maps: UncertaintyMaps) -> bool:
     Of logits, large ones may be. A background that is certain everywhere is a finding,
     and no sign of labels, where nothing but the other classes is stored.
     """
-    if (
-        KINDS[maps.kind].logistic
-        or isinstance(maps, EnsembleMaps)
-        or LEAST_CONFIDENCE.name not in maps
-        or maps.prediction is None
-    ):
+    if KINDS[maps.kind].logistic or isinstance(maps, EnsembleMaps) or not maps:
         return False
-    told = KINDS[maps.kind].sums_matter or bool(maps.prediction.any())
-    return told and not maps.no_data.all() and not maps[LEAST_CONFIDENCE.name].any()
+    empty = maps.prediction is None or not maps.prediction.any()
+    if empty and not KINDS[maps.kind].sums_matter:
+        return False
+    # Every measure of one network is 0 where, and only where, one class is certain.
+    return not maps.no_data.all() and not next(iter(maps.values())).any()
 
 
 def _step(values: Any, maps: UncertaintyMaps) -> float | None:

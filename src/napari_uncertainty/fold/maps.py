@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import Check
 from ..kinds import KINDS
 from ..measures import Base
 
@@ -57,6 +58,9 @@ class UncertaintyMaps(Mapping[str, Any]):
         How values became probabilities, where they were multiplied or beyond 0 to 1.
     members : tuple of str
         What the members of an ensemble are called; empty for one network.
+    checks : tuple of Check
+        What was looked at before the maps may be believed; empty while they are not
+        computed yet.
     """
 
     maps: dict[str, Any]
@@ -76,6 +80,7 @@ class UncertaintyMaps(Mapping[str, Any]):
     contradiction: str = ""
     members: tuple[str, ...] = ()
     fitted: str = ""
+    checks: tuple[Check, ...] = ()
 
     @property
     def messages(self) -> list[str]:

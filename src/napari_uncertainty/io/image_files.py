@@ -8,13 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.arrayproxy import ArrayProxy
-from nibabel.filebasedimages import ImageFileError
-from nibabel.freesurfer.mghformat import MGHError, MGHHeader
-from nibabel.openers import ImageOpener
-from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
 from ..grid import Grid, in_millimetres, millimetres_of
@@ -28,22 +22,36 @@ Array = np.ndarray[Any, Any]
 #: Endings of FreeSurfer's images.
 MGH = (".mgz", ".mgh")
 
-# What nibabel raises for damaged files, besides its own errors.
-_DAMAGED = (
-    ImageFileError, HeaderDataError, MGHError, OSError, EOFError, LookupError,
-    ValueError, TypeError, OverflowError, struct.error, zlib.error,
+# Errors that nibabel raises for damaged files, besides its own.
+_DAMAGED: tuple[type[Exception], ...] = (
+    OSError, EOFError, LookupError, ValueError, TypeError, OverflowError, struct.error,
+    zlib.error,
 )  # fmt: skip
+
+
+def image_errors(*further: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return nibabel's own errors for what is no image or a damaged one, and others."""
+    import nibabel as nib
+
+    return (
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+        nib.freesurfer.mghformat.MGHError,
+        *further,
+    )
 
 
 def load(path: Path) -> Any:
     """Open a NIfTI or MGZ file (header only; the data follow when asked for)."""
+    import nibabel as nib
+
     is_mgh = path.name.lower().endswith(MGH)
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is no file.")  # of a pipe, nobody sees the end
     try:
         with np.errstate(all="ignore"):  # absurd numbers are refused by the grid
             image: Any = _load_mgh(path) if is_mgh else nib.load(path)
-    except _DAMAGED as error:
+    except image_errors(*_DAMAGED) as error:
         raise _unreadable(path, error) from error
     if not (is_mgh or is_nifti(image)):
         raise InputError(f"{path.name} is neither NIfTI-1, NIfTI-2 nor MGZ.")
@@ -82,7 +90,7 @@ def read_data(image: Any, path: Path) -> Array:
                 data = image.get_fdata(dtype=np.float32, caching="unchanged")
                 return np.asarray(data)
             data = np.asanyarray(image.dataobj)
-    except _DAMAGED as error:
+    except image_errors(*_DAMAGED) as error:
         raise _unreadable(path, error) from error
     # Viewers and compiled code expect the machine's own byte order.
     native: Array = data.astype(data.dtype.newbyteorder("="), copy=False)
@@ -143,15 +151,21 @@ def squeezed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def is_nifti(image: Any) -> bool:
     """Return whether an image has NIfTI's header, with its codes and intent."""
+    import nibabel as nib
+
     return isinstance(image, nib.Nifti1Image | nib.Nifti2Image)
 
 
 def _load_mgh(path: Path) -> Any:
     """As nibabel does, which would leave the file open that it read the header from."""
-    with ImageOpener(str(path)) as file:
-        header = MGHHeader.from_fileobj(file)
+    import nibabel as nib
+
+    with nib.openers.ImageOpener(str(path)) as file:
+        header = nib.freesurfer.mghformat.MGHHeader.from_fileobj(file)
         affine = header.get_affine()
-    return nib.MGHImage(ArrayProxy(str(path), header.copy()), affine, header)
+    return nib.MGHImage(
+        nib.arrayproxy.ArrayProxy(str(path), header.copy()), affine, header
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -9,18 +9,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.openers import ImageOpener
-from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
 from ..grid import Grid
 from ..images import WHOLE_TOLERANCE
 from ..steps import run
 from .atomic import write_whole
-from .image_files import grid_of
+from .image_files import grid_of, image_errors
 from .maps import image_on, packed
 from .nifti import SUFFIXES, load
 
@@ -32,7 +28,7 @@ _ABOUT_THE_VALUES = (
     "descrip", "aux_file", "cal_min", "cal_max",
 )  # fmt: skip
 
-_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error)
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
 
 # Share of itself by which a label may be off besides: slopes are float32.
 _ROUNDING = 1e-6
@@ -180,15 +176,17 @@ def _original(
     source: Path, shape: tuple[int, ...], grid: Grid | None
 ) -> _Original | None:
     """How the source stores its labels; None where it is no source of these labels."""
+    import nibabel as nib
+
     if not _is_nifti(source):
         return _of_other_kind(source)
     try:
         image = load(source)
         there = grid_of(image)
         offset = int(image.dataobj.offset)
-        with ImageOpener(str(source)) as file:
+        with nib.openers.ImageOpener(str(source)) as file:
             start = bytes(file.read(offset))
-    except (InputError, *_UNREADABLE):
+    except image_errors(InputError, *_UNREADABLE):
         return None
     dtype = image.get_data_dtype()
     # Axes of length 1 are left out when a file is read.
@@ -203,9 +201,12 @@ def _original(
 
 def _of_other_kind(source: Path) -> _Original | None:
     """The type of a file that is not NIfTI, such as MGZ."""
+    import nibabel as nib
+
     try:
-        dtype: np.dtype[Any] = nib.load(source).get_data_dtype()  # type: ignore[attr-defined]
-    except _UNREADABLE:
+        image: Any = nib.load(source)
+        dtype: np.dtype[Any] = image.get_data_dtype()
+    except image_errors(*_UNREADABLE):
         return None
     return _Original(source.name, dtype) if dtype.kind in "iuf" else None
 

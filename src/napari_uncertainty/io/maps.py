@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import nibabel as nib
 import numpy as np
-from nibabel.spatialimages import HeaderDataError
 
 from ..errors import InputError
 from ..grid import Grid, in_millimetres
+from ..model.record import Record
 from .atomic import write_whole
 from .image_files import is_nifti
 from .nifti import SUFFIXES, stem
@@ -33,7 +32,7 @@ COMPRESSION = 1
 def write_map(
     path: str | PathLike[str],
     values: np.ndarray[Any, Any],
-    provenance: Mapping[str, Any],
+    record: Record,
     *,
     grid: Grid | None,
     zooms: Sequence[float] | None = None,
@@ -50,8 +49,8 @@ def write_map(
         Ends in ``.nii.gz`` or ``.nii``.
     values : ndarray
         The map in the grid's own axis order (i, j, k).
-    provenance : mapping
-        Measure, unit, sources and so on; anything that JSON can hold.
+    record : Record
+        What the map says of itself.
     grid : Grid or None
         Where the voxels sit. The written image has this affine bit for bit, and the
         sform and qform codes of the header it came from. None where no place in space
@@ -79,14 +78,15 @@ def write_map(
             "changed since it was computed, so it cannot be placed on the scan."
         )
     image = image_on(np.asarray(values, dtype=np.float32), grid, zooms)
-    measure, unit = provenance.get("measure", "map"), provenance.get("unit")
+    measure, unit = record.measure, record.unit
     # NIFTI_INTENT_ESTIMATE: each value estimates what the name says (nifti1.h).
-    image.header.set_intent("estimate", name=str(measure)[:15])
+    image.header.set_intent("estimate", name=measure[:15])
     description = f"{measure}{f' ({unit})' if unit else ''}, {_MADE_HERE}"
     image.header["descrip"] = description[:79].encode()
     sidecar = path.with_name(stem(path) + ".json")
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
-    text = json.dumps(dict(provenance), indent=2, ensure_ascii=False) + "\n"
+    told = record.to_json() | ({} if grid is None else grid.to_dict())
+    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     encoded = text.encode("utf-8", "backslashreplace")
 
     def write_image(file: BinaryIO) -> None:
@@ -165,6 +165,8 @@ def image_on(
     nibabel image
         NIfTI-2 if the grid's header is, else NIfTI-1.
     """
+    import nibabel as nib
+
     if grid is None:
         image = nib.Nifti1Image(values, None, dtype=values.dtype)
         if zooms is not None:
@@ -196,6 +198,8 @@ def image_on(
 
 def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
     """Give a box of voxels its own origin; codes and axes stay as they were."""
+    import nibabel as nib
+
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
     first = np.linalg.inv(header.get_best_affine()) @ affine[:, 3]
     if sform or not qform:
@@ -204,7 +208,9 @@ def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
         header.set_sform(affine, sform or 2)
     if qform:
         # By the qform's own axes, which are not the sform's where the two disagree.
-        with suppress(HeaderDataError, ValueError):  # it is no rotation, and not used
+        with suppress(
+            nib.spatialimages.HeaderDataError, ValueError
+        ):  # it is no rotation, and not used
             moved = header.get_qform() @ first
             for name, value in zip("xyz", moved, strict=False):
                 header[f"qoffset_{name}"] = value

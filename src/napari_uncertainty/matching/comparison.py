@@ -6,8 +6,9 @@ Where the two lie on other voxels, the segmentation is taken at the prediction's
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..checks import Check
 from ..checks.match import check_agreement
 from ..errors import InputError
 from ..grid import Grid
+from ..images import LabelMap
 from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
@@ -45,6 +47,10 @@ class Segmentation:
         if the shapes are equal; None where it is unknown.
     of_the_case : bool
         Whether it is sure that these are labels of the same case.
+    class_names : mapping of int to str
+        Names of labels, as far as its file has them.
+    source : Path or None
+        The file; None of a layer.
     """
 
     labels: Array
@@ -53,6 +59,24 @@ class Segmentation:
     anatomical: bool = True
     claimed: Placement | Literal["voxel on voxel"] | None = "voxel on voxel"
     of_the_case: bool = True
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    source: Path | None = None
+
+    @classmethod
+    def of(cls, labels: LabelMap) -> Segmentation:
+        """Return a segmentation that was read from a file."""
+        return cls(
+            labels.data,
+            labels.grid,
+            labels.name,
+            class_names=labels.class_names,
+            source=labels.source,
+        )
+
+    @property
+    def called(self) -> str:
+        """Name of its file, or else of its layer."""
+        return self.name if self.source is None else self.source.name
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ class ComputeWidget(Docked):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._jobs: list[Job[CaseResult | None]] = []
+        self._jobs: list[Job[CaseResult]] = []
         defaults = preferences()
         self.probabilities = LayerChoice(
             napari_viewer,
@@ -264,9 +264,7 @@ class ComputeWidget(Docked):
             foreground_only=self.foreground_only.value,
             measure=self.measure.value,
             base=BASE_BY_UNIT[self.base.value],
-            kind=self.fields.chosen_kind,
-            temperature=self.fields.chosen_temperature,
-            channel=self.fields.chosen_channel,
+            how=self.fields.interpretation,
             members=self.members.others,
         )
 
@@ -283,8 +281,7 @@ class ComputeWidget(Docked):
     def _show_progress(self, share: float) -> None:
         self.progress.value = round(100 * share)
 
-    def _finish(self, request: Request, result: CaseResult | None) -> None:
-        assert result is not None  # a cancelled job reports nothing
+    def _finish(self, request: Request, result: CaseResult) -> None:
         changed = request.changed(self._viewer)
         if changed is not None:
             self._refuse(
@@ -300,7 +297,7 @@ class ComputeWidget(Docked):
         self.save_button.enabled = True
         self.result.value = "\n".join([*report_lines(result, request), *request.notes])
         offer = offer_of(request, result)
-        checks = result.trust.checks
+        checks = result.where.checks
         self.checks.show_checks(checks, offer, request.probabilities)
         for note in request.notes:
             show_info(note)

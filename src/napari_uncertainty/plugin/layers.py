@@ -27,6 +27,7 @@ from nibabel.orientations import (
 from ..grid import Grid
 from ..images import LabelMap, Scan
 from ..io.written_maps import WrittenMap
+from ..model.record import Record
 from ..placement import Placement
 from ..probabilities import ProbabilityMap, lines_along
 from .colors import label_colormap, transparent_where_certain
@@ -40,6 +41,9 @@ Volume = Scan | LabelMap | ProbabilityMap | WrittenMap
 
 #: Where this plugin keeps what it knows of a layer, in ``layer.metadata``.
 METADATA_KEY = "napari_uncertainty"
+
+#: Kept with a map: its record.
+RECORD = "record"
 
 #: Kept with a map: the most probable class, and which voxels have no data (None where
 #: all have), in the order in which the map is shown on its own voxels.
@@ -144,6 +148,12 @@ def layer_info(layer: Any) -> Mapping[str, Any]:
     return info if isinstance(info, Mapping) else {}
 
 
+def record_of(layer: Any) -> Record | None:
+    """Return the record of a map, or of what shows one; None of other layers."""
+    record = layer_info(layer).get(RECORD)
+    return record if isinstance(record, Record) else None
+
+
 def layer_grid(layer: Any) -> Grid | None:
     """The true grid of a layer that this plugin read or made."""
     grid = layer_info(layer).get("grid")
@@ -217,15 +227,14 @@ def _map_layer(written: WrittenMap) -> LayerData:
     Which class a voxel has, and which voxels have no data, is not in the file.
     """
     data, options = _anywhere("map", written, written.values, zooms=written.zooms)
-    options["metadata"][METADATA_KEY] = {
-        **written.told,
-        **options["metadata"][METADATA_KEY],
+    options["metadata"][METADATA_KEY] |= {
+        RECORD: written.record,
         # Of a map, this is the file that it was made from.
-        "source": written.told["source"],
+        "source": written.record.source,
     }
     options |= {
         "name": written.name,
-        "contrast_limits": (0, written.highest),
+        "contrast_limits": (0, written.record.highest),
         "rgb": False,
         **look_of_maps(),
     }

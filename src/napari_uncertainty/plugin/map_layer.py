@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from ..case import CaseResult
-from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
 from ..kinds import names_of_classes
-from ..measures import largest_value
+from ..model.record import Record
 from ..probabilities import numbered_class_names
-from ..provenance import provenance
 from .class_axis import declared
 from .colors import transparent_where_certain
-from .layers import METADATA_KEY, NO_DATA, PREDICTION, layer_info
+from .layers import (
+    METADATA_KEY,
+    NO_DATA,
+    PREDICTION,
+    RECORD,
+    layer_info,
+    record_of,
+)
 from .preferences import preferences
 from .request import Request
-from .selection import path_of
 from .transform import inherited_transform
 from .viewer.color_bars import title_color_bars
 from .viewer.in_3d import in_3d
@@ -31,10 +36,12 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     A new map on a scan hides the probabilities, which would lie between the two.
     """
     probabilities, measure = request.probabilities, request.measure
-    values = request.source.turn.turn(result.values.astype(np.float32, copy=False))
+    values = result.values(measure).astype(np.float32, copy=False)
+    values = request.source.turn.turn(values)
     options = inherited_transform(probabilities, request.without)
-    options["contrast_limits"] = (0, highest_of(measure, result.maps))
-    origin = _origin(request, result)
+    record = _record(request, result)
+    options["contrast_limits"] = (0, record.highest)
+    origin = _origin(request, result, record)
     channel = result.maps.channel
     layer = _map_made_from(viewer, probabilities, measure, channel)
     if layer is not None:
@@ -70,21 +77,6 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     return layer
 
 
-def highest_of(measure: str, maps: UncertaintyMaps) -> float:
-    """Where the colours of a map end; one class leaves no range, which napari refuses.
-
-    Parameters
-    ----------
-    measure : str
-        Which of the maps.
-    maps : UncertaintyMaps
-        What the fold gave.
-    """
-    n_members = len(maps.members)
-    highest = largest_value(measure, maps.base, maps.n_states, maps.kind, n_members)
-    return highest or 1.0
-
-
 def _keep_out_of_rolling(viewer: Any, request: Request) -> None:
     """Let napari's button that changes the slicing direction skip classes and members.
 
@@ -106,38 +98,30 @@ def _map_made_from(
         if (
             info.get("role") == "map"
             and info.get("made_from", ())[:1] == (probabilities.unique_id,)
-            and (info.get("measure"), info.get("channel")) == (measure, channel)
+            and (record := record_of(layer)) is not None
+            and (record.measure, record.channel) == (measure, channel)
         ):
             return layer
     return None
 
 
-def _origin(request: Request, result: CaseResult) -> dict[str, Any]:
-    """What the map is and where it comes from; goes into the JSON of a saved map."""
-    probabilities = request.probabilities
-    known, no_data = layer_info(probabilities), result.maps.no_data
-    foreground_from = "prediction"
-    if request.segmentation is not None and result.trust.foreground is not None:
-        foreground_from = request.segmentation.name
+def _record(request: Request, result: CaseResult) -> Record:
+    """Record of the map, with the files that the layers were read from."""
+    record = result.record(request.measure)
+    return replace(record, class_names=_class_names(request.probabilities, result.maps))
+
+
+def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, Any]:
+    """What this plugin knows of the layer of a map."""
+    known, no_data = layer_info(request.probabilities), result.maps.no_data
+    turn = request.source.turn.turn
     return {
         "role": "map",
-        **provenance(
-            request.measure,
-            result.maps,
-            result.statistics,
-            probabilities=probabilities.name,
-            source=known.get("source") or probabilities.source.path,
-            geometry_source=known.get("geometry_source"),
-            class_names=_class_names(probabilities, result.maps),
-            foreground_only=request.foreground_only,
-            foreground_from=foreground_from,
-            checks=result.trust.checks,
-        ),
-        **_of_members(request, result.maps),
-        "placed": known.get("placed"),
+        RECORD: record,
+        "source": record.source,
         "made_from": tuple(taken.layer.unique_id for taken in request.taken),
-        PREDICTION: request.source.turn.turn(result.maps.prediction),
-        NO_DATA: request.source.turn.turn(no_data) if no_data.any() else None,
+        PREDICTION: turn(result.maps.prediction),
+        NO_DATA: turn(no_data) if no_data.any() else None,
     } | {name: known[name] for name in ("grid", "affine") if name in known}
 
 
@@ -151,20 +135,3 @@ def _class_names(layer: Image, maps: UncertaintyMaps) -> tuple[str, ...]:
     if names == numbered_class_names(len(names)) and labels != names:
         labels = ("background", "foreground") if len(names) == 1 else ()
     return labels if len(labels) == maps.n_classes else ()
-
-
-def _of_members(request: Request, maps: UncertaintyMaps) -> dict[str, Any]:
-    """Return which members there were, and how well they agree; nothing without any."""
-    if not isinstance(maps, EnsembleMaps):
-        return {}
-    layers = [one.layer for one in request.taken]
-    if request.stacked:
-        layers *= len(maps.members)
-    return {
-        "members": [
-            {"name": name, "path": str(path_of(layer) or "")}
-            for name, layer in zip(maps.members, layers, strict=True)
-        ],
-        "dice": [None if np.isnan(one) else float(one) for one in maps.mean_dice],
-        "not_shared": maps.not_shared,
-    }

@@ -8,6 +8,7 @@ from magicgui.widgets import ComboBox, Container, FloatSpinBox, Widget
 
 from ..kinds import AUTO, KINDS
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Measure
+from ..model.interpretation import Interpretation
 from .preferences import BASE_BY_UNIT
 
 #: What logits can be divided by.
@@ -92,17 +93,15 @@ class ValueFields(Container[Widget]):
         return None if kind == AUTO else kind
 
     @property
-    def chosen_temperature(self) -> float:
-        """Return that of logits; 1 for all other kinds."""
-        kind = self.chosen_kind
+    def interpretation(self) -> Interpretation:
+        """What is chosen of the values; the temperature is that of logits alone."""
+        kind, channel = self.chosen_kind, int(self.channel.value)
         logits = kind is not None and KINDS[kind].logistic
-        return float(self.temperature.value) if logits else 1.0
-
-    @property
-    def chosen_channel(self) -> int | None:
-        """Number of the one independent channel; None for all together."""
-        number: int = self.channel.value
-        return None if number == _ALL_CHANNELS[1] else number
+        return Interpretation(
+            kind,
+            float(self.temperature.value) if logits else 1.0,
+            channel=None if channel == _ALL_CHANNELS[1] else channel,
+        )
 
     def offer_channels(self, names: Sequence[str]) -> None:
         """Let one of these channels be chosen; of the same ones, the choice stays."""

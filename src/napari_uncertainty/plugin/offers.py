@@ -124,11 +124,13 @@ def apply(offer: Offer, choice: str) -> None:
     }
     values = source_of(layer, offer.class_axis).values
     turned = placement.turn(values)
+    earlier = layer_info(layer).get("placement")
     info = {
         **layer_info(layer),
         "role": "probabilities",
         "class_axis": 0,
         "placed": choice,
+        "placement": placement if earlier is None else placement.after(earlier),
     }
     if offer.grid is not None:
         box = offer.grid.box(placement.offset, turned.shape[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..fold import as_dask
 from ..grid import Grid
 from .class_axis import SPATIAL, assumed_class_axis, class_first
-from .layers import layer_info
+from .layers import layer_info, record_of
 from .members import is_stack, member_of, sources_of_stack
 from .selection import path_of, role_of
 from .sources import Source
@@ -37,18 +37,19 @@ def layers_made_from(layers: Iterable[Any], shown: Any) -> list[Any]:
             for layer in layers
             if role_of(layer) == "probabilities" and (path := path_of(layer))
         }
-        made_from = _files_of(info)
+        made_from = _files_of(shown)
     if any(one not in there for one in made_from):
         return []
     return [there[one] for one in made_from]
 
 
-def _files_of(info: Mapping[str, Any]) -> list[Path]:
-    """The files that a map was made from; none where they may hold other values now."""
-    named = [one["path"] for one in info.get("members") or ()] or [info.get("source")]
-    files = [Path(one) for one in dict.fromkeys(named) if one]
-    inputs = info.get("inputs") or []
-    if info.get("placed") or any(fate(inputs, one) != "unchanged" for one in files):
+def _files_of(shown: Any) -> list[Path]:
+    """Files that a map was made from; none where they may hold other values now."""
+    record = record_of(shown)
+    if record is None or record.placed:
+        return []
+    files = record.files
+    if any(fate(record.inputs, one) != "unchanged" for one in files):
         return []
     return [one.resolve() for one in files]
 
@@ -77,7 +78,8 @@ def opinions(
         A layer and its values, the layer of the map's voxels first; a stack comes once
         for each member. Empty if not all are there, or one does not fit any more.
     """
-    kind = layer_info(shown).get("kind")
+    record = record_of(shown)
+    kind = None if record is None else record.kind
     held = [
         (layer, one)
         for layer in layers_made_from(layers, shown)

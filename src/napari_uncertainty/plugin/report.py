@@ -5,13 +5,20 @@ from __future__ import annotations
 from ..case import CaseResult
 from ..kinds import KINDS
 from ..measures import ALL_MEASURES
-from .class_axis import declared
 from .request import Request
+
+_WHO = {
+    "person": "as you chose",
+    "file": "as the file says",
+    "convention": "as usual for such files",
+    "values": "found from the values",
+    "default": "as usual",
+}
 
 
 def report_lines(result: CaseResult, request: Request) -> list[str]:
     """Total, means, maximum, no-data voxels and kind, a line each."""
-    numbers = result.statistics
+    numbers = result.statistics(request.measure)
     measure = ALL_MEASURES[request.measure]
     title, unit = measure.title, f" {measure.unit(result.maps.base)}".rstrip()
     where = "the most probable class"
@@ -39,12 +46,7 @@ def report_lines(result: CaseResult, request: Request) -> list[str]:
 def _kind_line(result: CaseResult, request: Request) -> str:
     """Return what the values were taken for, and who said so."""
     maps = result.maps
-    if request.kind is not None:
-        who = "as you chose"
-    elif declared(request.probabilities)["kind"] is not None:
-        who = "as the file says"
-    else:
-        who = "found from the values"
+    who = _WHO[result.interpretation.origin("kind") or "values"]
     line = f"Kind: {KINDS[maps.kind].title}, {who}"
     if maps.channel is not None:
         return f"{line}; '{maps.channel}' alone"

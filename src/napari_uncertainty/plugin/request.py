@@ -10,17 +10,18 @@ from typing import Any
 
 from napari.layers import Image, Labels
 
-from ..case import iter_case
-from ..ensemble import Member
+from ..case import CaseInputs, iter_case
 from ..errors import InputError
 from ..grid import Grid
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Base
+from ..model.interpretation import AS_FOUND, Interpretation
+from ..predictions import Predictions
 from ..probabilities import ProbabilityMap, numbered_class_names
 from .alignment import tilted
 from .class_axis import class_first, declared, is_guess, map_shape, required_class_axis
 from .layers import layer_info
 from .members import Taken, is_stack, member_of, sources_of_stack
-from .selection import check_scan_fits
+from .selection import check_scan_fits, path_of
 from .sources import Source, axes_of, leader_of, segmentation_on, source_of
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -42,18 +43,16 @@ class Request:
     source : Source
         What it holds in the order and place of its file, class axis first; of a stack,
         the first member.
-    members : tuple of Member
-        What a measure of several takes; empty for the others.
+    members : tuple of ProbabilityMap
+        The probabilities of each network; one unless the measure is of several.
     scan, segmentation : Image or None, Labels or None
         The layers that belong to it.
     foreground_only : bool
         Whether the background is to be left out.
     measure, base : str, 2 or "e" or "classes"
         What to compute.
-    kind, temperature : str or None, float
-        What the values are, as somebody chose it; None where they have to tell.
-    channel : int or None
-        The one independent channel that the map is of; None for all together.
+    how : Interpretation
+        What the values are, as somebody chose it.
     notes : tuple of str
         What to tell besides the result.
     """
@@ -62,15 +61,13 @@ class Request:
     class_axis: int | None
     stacked: bool
     source: Source
-    members: tuple[Member, ...]
+    members: tuple[ProbabilityMap, ...]
     scan: Image | None
     segmentation: Labels | None
     foreground_only: bool
     measure: str
     base: Base
-    kind: str | None
-    temperature: float
-    channel: int | None
+    how: Interpretation
     notes: tuple[str, ...]
 
     @classmethod
@@ -84,9 +81,7 @@ class Request:
         foreground_only: bool,
         measure: str,
         base: Base,
-        kind: str | None = None,
-        temperature: float = 1.0,
-        channel: int | None = None,
+        how: Interpretation = AS_FOUND,
         members: Sequence[Image] = (),
     ) -> Request:
         """Check that the layers fit.
@@ -97,8 +92,7 @@ class Request:
             Where the layers are.
         members : sequence of Image
             For a measure of several, those besides the probabilities.
-        probabilities, scan, segmentation, foreground_only, measure, base, kind, \
-        temperature, channel
+        probabilities, scan, segmentation, foreground_only, measure, base, how
             As the attributes.
 
         Raises
@@ -112,7 +106,7 @@ class Request:
                 "softmax and choose it under Probabilities."
             )
         axes = axes_of(viewer.layers)
-        class_axis = required_class_axis(probabilities, kind)
+        class_axis = required_class_axis(probabilities, how.kind)
         several = measure in ENSEMBLE_MEASURES
         stacked = several and is_stack(probabilities, class_axis)
         shape = map_shape(probabilities, class_axis)
@@ -121,7 +115,7 @@ class Request:
             held = _of_stack(probabilities, class_axis, axes)
         else:
             others = members if several else ()
-            held = _of_layers(probabilities, class_axis, others, kind, axes)
+            held = _of_layers(probabilities, class_axis, others, how.kind, axes)
         if several and len(held) < 2:
             raise InputError(
                 f"{_capitalised(ALL_MEASURES[measure].title)} needs at least two "
@@ -136,19 +130,13 @@ class Request:
             class_axis,
             stacked,
             source,
-            tuple(
-                member_of(one.layer, one.source, source, one.name, kind, temperature)
-                for one in held
-                if several
-            ),
+            tuple(_probabilities(one, source) for one in held),
             scan,
             segmentation,
             foreground_only,
             measure,
             base,
-            kind,
-            temperature,
-            channel,
+            how,
             tuple(_notes(viewer, probabilities, class_axis, held, stacked)),
         )
 
@@ -174,44 +162,26 @@ class Request:
             (one.layer for one in self.taken if not one.is_current(viewer.layers)), None
         )
 
-    def _place(self) -> dict[str, Any]:
-        """The file, its place, and the file that this comes from, if it is another."""
-        info = layer_info(self.probabilities)
-        source, geometry = info.get("source"), info.get("geometry_source")
-        if not source or not geometry or self.source.grid is None:
-            return {}
-        return {
-            "source": Path(source),
-            "geometry_source": Path(geometry),
-            "grid": self.source.grid,
-        }
-
     def steps(self, viewer: Any) -> Callable[..., Any]:
         """The work for the thread, which gets arrays and plain values only."""
-        axes = axes_of(viewer.layers)
-        values = self.source.values
-        told = declared(self.probabilities)
-        names = told.pop("class_names")
-        if len(names) != values.shape[0]:
-            names = numbered_class_names(values.shape[0])
+        axes, info = axes_of(viewer.layers), layer_info(self.probabilities)
+        several = self.measure in ENSEMBLE_MEASURES
+        shape = self.source.values.shape[1:]
+        inputs = CaseInputs(
+            Predictions(self.members, self.how, together=several, on_first=True),
+            None
+            if self.segmentation is None
+            else segmentation_on(self.segmentation, self.source, shape, axes),
+            None if self.scan is None else _placed_scan(self.scan, axes),
+            self.probabilities.name,
+            info.get("placed", ""),
+            info.get("placement"),
+        )
         return partial(
             iter_case,
-            ProbabilityMap(values, names, **told, **self._place()),
-            measure=self.measure,
+            inputs,
+            (self.measure,),
             base=self.base,
-            kind=self.kind,
-            temperature=self.temperature,
-            channel=self.channel,
-            members=self.members,
-            name=self.probabilities.name,
-            grid=self.source.grid,
-            scan=None if self.scan is None else _placed_scan(self.scan, axes),
-            placed=layer_info(self.probabilities).get("placed", ""),
-            segmentation=None
-            if self.segmentation is None
-            else segmentation_on(
-                self.segmentation, self.source, values.shape[1:], axes
-            ),
             foreground_only=self.foreground_only,
         )
 
@@ -223,6 +193,26 @@ class _Held:
     layer: Image
     source: Source
     name: str
+
+
+def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
+    """What a layer holds, with what its file says of it."""
+    member = member_of(held.layer, held.source, first, held.name)
+    told, info, path = declared(held.layer), layer_info(held.layer), path_of(held.layer)
+    geometry = info.get("geometry_source")
+    return ProbabilityMap(
+        member.values,
+        member.class_names or numbered_class_names(member.values.shape[0]),
+        member.grid,
+        member.kind,
+        path,
+        # Labels in that file are compared where they say how these voxels lie.
+        geometry_source=Path(geometry) if geometry and member.grid else None,
+        name=held.name,
+        region_order=member.region_order,
+        tissues_of=told["tissues_of"],
+        guess=told["guess"],
+    )
 
 
 def _of_stack(layer: Image, class_axis: int, axes: Grid | None) -> list[_Held]:

@@ -13,8 +13,9 @@ from ..errors import InputError
 from ..grid import Grid
 from ..io.maps import write_map as write_map_files
 from ..io.nifti import stem
-from .layers import METADATA_KEY, NO_DATA, PREDICTION, ScanSpace
-from .sources import ORIGINAL, SHOWN_GRID
+from ..model.record import Record
+from .layers import METADATA_KEY, RECORD, ScanSpace, record_of
+from .sources import ORIGINAL
 
 #: What to know before a map is saved by another writer, such as that of napari.
 SAVE_TIP = (
@@ -22,11 +23,6 @@ SAVE_TIP = (
     "napari's File → Save keeps neither in a .tif."
 )
 _TIFF = (".tif", ".tiff")
-
-# Known in the running viewer only, or written by other means.
-_NOT_FOR_JSON = (
-    "grid", "made_from", "role", ORIGINAL, SHOWN_GRID, PREDICTION, NO_DATA,
-)  # fmt: skip
 
 
 def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -78,10 +74,12 @@ def save_map(layer: Any, parent: Any) -> None:
 
 def suggested_path(layer: Any) -> Path:
     """Return where a map may be saved: beside its source, named after both."""
-    info = layer.metadata.get(METADATA_KEY, {})
-    source, measure = Path(info.get("source") or ""), info.get("measure", "map")
-    name = stem(source) or layer.name.removesuffix(f" {measure}")
-    parts = (name, measure, info.get("channel"))
+    record = record_of(layer)
+    if record is None:
+        return Path(f"{layer.name}.nii.gz")
+    source = Path(record.source)
+    name = stem(source) or layer.name.removesuffix(f" {record.measure}")
+    parts = (name, record.measure, record.channel)
     return source.parent / ("_".join(filter(None, parts)).replace(" ", "_") + ".nii.gz")
 
 
@@ -89,15 +87,13 @@ def _write(
     path: str, data: np.ndarray[Any, Any], attributes: dict[str, Any]
 ) -> list[Path]:
     info = attributes.get("metadata", {}).get(METADATA_KEY, {})
-    if info.get("role") != "map":
+    record = info.get(RECORD)
+    if info.get("role") != "map" or not isinstance(record, Record):
         raise InputError(
             f"'{attributes.get('name')}' is no uncertainty map, and only those are "
             "saved as NIfTI here."
         )
     grid = info.get("grid")
-    provenance = {
-        name: value for name, value in info.items() if name not in _NOT_FOR_JSON
-    }
     if isinstance(grid, Grid):
         turn = ScanSpace.of(grid).turn
         if ORIGINAL in info:  # what is shown is resampled onto another scan's axes
@@ -107,8 +103,7 @@ def _write(
                 f"'{attributes.get('name')}' has other voxels than the image it was "
                 "computed from, so it cannot be placed on the scan; compute it again."
             )
-        provenance |= grid.to_dict()
-        return write_map_files(path, turn.turn_back(data), provenance, grid=grid)
+        return write_map_files(path, turn.turn_back(data), record, grid=grid)
     # Place unknown: the viewer's z, y, x become NIfTI's x, y, z.
     zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
-    return write_map_files(path, data.T, provenance, grid=None, zooms=zooms or None)
+    return write_map_files(path, data.T, record, grid=None, zooms=zooms or None)

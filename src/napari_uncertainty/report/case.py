@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import Check
 from ..colors import Color, label_color
 from ..errors import InputError
 from ..grid import Grid
@@ -46,8 +47,8 @@ class ReportCase:
         Colours of labels; the others have those of the viewer.
     facts : sequence of (str, str)
         Rows of the summary.
-    checks : sequence of mapping
-        As of :meth:`.Check.to_dict`.
+    checks : sequence of Check
+        What was looked at before the map may be believed.
     table : DataFrame or None
         Numbers of each class, as of :meth:`.Regions.table`.
     hotspots : Hotspots
@@ -83,7 +84,7 @@ class ReportCase:
     names: Mapping[int, str]
     colors: Mapping[int, Color]
     facts: Sequence[tuple[str, str]]
-    checks: Sequence[Mapping[str, Any]]
+    checks: Sequence[Check]
     table: pd.DataFrame | None
     hotspots: Hotspots
     stops: Sequence[Stop]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..batch.recorded import Recorded
 from ..checks import percent
 from ..hotspots import Hotspots
 from ..kinds import KINDS
+from ..model.record import Record
 from ..statistics import MapStatistics, map_statistics
 from . import wording
 from .material import Material
@@ -46,19 +46,18 @@ class Known:
 
 def facts_of(material: Material, known: Known) -> list[tuple[str, str]]:
     """Names and values of the rows."""
-    recorded = material.recorded
-    told, unit = recorded.told, str(recorded.told["unit"])
+    record, unit = material.recorded.record, material.recorded.record.unit
     numbers = _statistics(material)
-    source = Path(told["source"]).name or str(told["probabilities"])
+    source = Path(record.source).name or record.probabilities
     rows = [
         ("Probabilities", source),
-        *_members(recorded),
+        *_members(record),
         ("Segmentation", _segmentation(material)),
         ("Scan", "none" if known.scan is None else known.scan.name),
-        ("Measure", f"{recorded.measure.title}{f' in {unit}' if unit else ''}"),
-        ("What it tells", recorded.measure.meaning),
-        ("Kind of values", _kind(recorded)),
-        ("Classes", wording.count(recorded.n_classes)),
+        ("Measure", f"{record.about.title}{f' in {unit}' if unit else ''}"),
+        ("What it tells", record.about.meaning),
+        ("Kind of values", _kind(record)),
+        ("Classes", wording.count(record.n_classes)),
         ("Voxels", _voxels(material)),
         ("Voxels without data", _no_data(material, numbers)),
         ("Total", wording.in_unit(numbers.total, unit)),
@@ -71,45 +70,39 @@ def facts_of(material: Material, known: Known) -> list[tuple[str, str]]:
             + (", by the map alone" if _alone(known) else ""),
         ),
     ]
-    agreement = None
-    if _is_as_then(material):
-        agreement = _number(told["checks"], "agreement", "foreground")
-    if agreement is not None:
+    agreement = record.agreement
+    if agreement is not None and _is_as_then(material):
         rows.append(("Agreement", f"{percent(agreement)} of the foreground"))
     if known.review is not None:
         rows.append(("Review", known.review.name))
     return rows + [("To be known", remark) for remark in known.remarks]
 
 
-def _members(recorded: Recorded) -> list[tuple[str, str]]:
+def _members(record: Record) -> list[tuple[str, str]]:
     """Return which members there are, and how well they agree."""
-    if not recorded.member_names:
+    if not record.members:
         return []
-    overlap = _number(recorded.told["checks"], "members", "dice_foreground")
-    rows = [("Members", ", ".join(recorded.member_names))]
-    if overlap is not None:
-        told = f"{wording.number(overlap)} (Dice, mean over the classes)"
+    rows = [("Members", ", ".join(one.name for one in record.members))]
+    if record.overlap is not None:
+        told = f"{wording.number(record.overlap)} (Dice, mean over the classes)"
         rows.append(("Agreement of the members", told))
     return rows
 
 
-def _kind(recorded: Recorded) -> str:
-    title = KINDS[recorded.kind].title
-    if recorded.channel is not None:
-        return f"{title}, {recorded.channel} alone"
-    if not KINDS[recorded.kind].logistic:
+def _kind(record: Record) -> str:
+    title = KINDS[record.kind].title
+    if record.channel is not None:
+        return f"{title}, {record.channel} alone"
+    if not KINDS[record.kind].logistic:
         return title
-    return f"{title}, temperature {wording.number(recorded.temperature)}"
+    return f"{title}, temperature {wording.number(record.temperature)}"
 
 
 def _statistics(material: Material) -> MapStatistics:
-    """As recorded, unless another segmentation says what is foreground."""
+    """Return the numbers as recorded, or anew where the foreground is another."""
     recorded = material.recorded
-    told = recorded.told["statistics"]
     if _is_as_then(material):
-        return MapStatistics(
-            **{one.name: told[one.name] for one in fields(MapStatistics)}
-        )
+        return recorded.record.statistics
     no_data = material.no_data
     if no_data is None:
         no_data = np.zeros(recorded.values.shape, bool)
@@ -148,7 +141,7 @@ def _voxels(material: Material) -> str:
 
 
 def _no_data(material: Material, numbers: MapStatistics) -> str:
-    missing = material.recorded.told["statistics"]["no_data"]
+    missing = material.recorded.record.statistics.no_data
     count = wording.count(missing)
     if not missing or material.no_data is not None:
         return count
@@ -166,12 +159,3 @@ def _hotspots(known: Known) -> str:
     if known.review is not None:
         return f"{count}, of the review"
     return f"{count}, from the map alone" if known.alone else count
-
-
-def _number(checks: Sequence[object], name: str, key: str) -> float | None:
-    """A number of the check of that name; None where there is none."""
-    for check in checks:
-        if isinstance(check, dict) and check.get("name") == name:
-            found = check.get(key)
-            return None if found is None else float(found)
-    return None

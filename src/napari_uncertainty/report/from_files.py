@@ -10,11 +10,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..batch.predictions import Predictions
 from ..batch.recorded import Recorded, read_map
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted
+from ..io.atomic import check_writable
+from ..io.nifti import open_segmentation, stem
+from ..matching.comparison import Segmentation
 from ..measures import ALL_MEASURES
+from ..predictions import Predictions
+from ..regions import iter_regions, voxel_volume
 from ..review import Session, Stop
 from ..steps import part
 from .case import ReportCase
@@ -82,8 +86,6 @@ class _Places:
 
 def report_path(case: Path) -> Path:
     """Where the report of a map or of a review goes: beside it, named like its case."""
-    from ..io.nifti import stem
-
     name = stem(case)
     review = re.fullmatch(r"(.*)_review(-\d+)?", name)
     if review is not None:
@@ -105,8 +107,6 @@ def check_report_path(path: Path) -> None:
         If it is another file, or cannot be looked at, or if nothing can be written to
         its folder.
     """
-    from ..io.atomic import check_writable
-
     try:
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
@@ -179,16 +179,16 @@ def iter_case_of(
         title=recorded.case if session is None else session.case,
         values=recorded.values,
         grid=recorded.grid,
-        measure=recorded.measure.name,
-        unit=str(recorded.told["unit"]),
-        highest=recorded.highest,
+        measure=recorded.record.measure,
+        unit=recorded.record.unit,
+        highest=recorded.record.highest,
         labels=material.labels,
         scan=shown,
         no_data=material.no_data,
         names=places.names,
         colors={},
         facts=facts_of(material, known),
-        checks=recorded.told["checks"],
+        checks=recorded.record.checks,
         table=table,
         hotspots=places.hotspots,
         stops=places.stops,
@@ -239,10 +239,8 @@ def _is_review(path: Path) -> bool:
 
 def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
     """The segmentation that was given, or with which the map was compared."""
-    from ..io.nifti import open_segmentation
-
     if given is not None:
-        return Labels(open_segmentation(given))
+        return Labels(Segmentation.of(open_segmentation(given)))
     path = recorded.segmentation
     if path is None:
         return Labels(None)
@@ -251,7 +249,7 @@ def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
     note = ""
     if recorded.fate(path) == "changed":
         note = f"The segmentation {path.name} has changed since the map was computed."
-    return Labels(open_segmentation(path), note)
+    return Labels(Segmentation.of(open_segmentation(path)), note)
 
 
 def _predictions(recorded: Recorded) -> tuple[Predictions | None, str]:
@@ -280,15 +278,12 @@ def _reviewed(material: Material, session: Session, count: int | None) -> _Place
 
 def _iter_table(material: Material) -> Generator[float, None, pd.DataFrame | None]:
     """The numbers of each label; None without any."""
-    from ..regions import iter_regions, voxel_volume
-
     recorded = material.recorded
     if material.labels is None:
         return None
     regions = yield from iter_regions(
         recorded.values, material.labels, material.no_data
     )
-    assert regions is not None  # nothing cancels it
     return regions.table(
         class_names=material.names, voxel_volume_mm3=voxel_volume(recorded.grid)
     )

@@ -11,12 +11,11 @@ import numpy as np
 
 from ..batch.classes import labels_of_classes, names_on_map
 from ..batch.hotspots import iter_places, not_its_classes, of_the_map_alone
-from ..batch.predictions import Predictions
 from ..batch.recorded import Recorded
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted, iter_hotspots
-from ..images import LabelMap
 from ..matching.comparison import Segmentation, iter_labels_at
+from ..predictions import Predictions
 from ..probabilities import numbered_class_names
 from ..steps import part
 
@@ -34,7 +33,7 @@ class Material:
     ----------
     recorded : Recorded
         The map.
-    segmentation : LabelMap or None
+    segmentation : Segmentation or None
         On its own voxels; None where it is not known how they lie on the map, too.
     classes : list of int or None
         The label of each class; None where labels are no classes.
@@ -46,7 +45,7 @@ class Material:
     """
 
     recorded: Recorded
-    segmentation: LabelMap | None
+    segmentation: Segmentation | None
     classes: list[int] | None
     labels: Array | None
     prediction: Array | None
@@ -69,20 +68,21 @@ class Material:
         """Why the probabilities say nothing of where errors are, or ``""``."""
         if self.predictions is None or self._members:
             return ""
-        return of_the_map_alone(self.recorded.kind)
+        return of_the_map_alone(self.recorded.record.kind)
 
     @cached_property
     def _members(self) -> list[Any]:
         if self.predictions is None:
             return []
-        return self.predictions.on_maps(self.recorded.kind, self.recorded.temperature)
+        record = self.recorded.record
+        return self.predictions.on_maps(record.kind, record.temperature)
 
     @property
     def _class_names(self) -> tuple[str, ...]:
-        told = self.recorded.told["class_names"]
-        if len(told) == self.recorded.n_classes:
-            return tuple(map(str, told))
-        return numbered_class_names(self.recorded.n_classes)
+        record = self.recorded.record
+        if len(record.class_names) == record.n_classes:
+            return record.class_names
+        return numbered_class_names(record.n_classes)
 
     def iter_hotspots(
         self, wanted: Wanted
@@ -102,7 +102,7 @@ class Material:
             found = yield from self._iter_of_map(wanted)
             return found, self.names, self.no_opinion
         labels, names, note = self.prediction, dict(self.names), ""
-        numbers = list(range(self.recorded.n_classes))
+        numbers = list(range(self.recorded.record.n_classes))
         if self.classes is not None:
             assert self.labels is not None
             labels, numbers = self.labels, self.classes
@@ -123,7 +123,7 @@ class Material:
             self.recorded.grid,
             self.recorded.placement,
             wanted,
-            undecided=self.recorded.undecided,
+            undecided=self.recorded.record.undecided,
         )
         return _with_labels(found, numbers), names, note
 
@@ -133,16 +133,15 @@ class Material:
             self.labels,
             self.no_data,
             grid=self.recorded.grid,
-            undecided=self.recorded.undecided,
+            undecided=self.recorded.record.undecided,
             wanted=wanted,
         )
-        assert found is not None  # nothing cancels it
         return found
 
 
 def iter_material(
     recorded: Recorded,
-    segmentation: LabelMap | None,
+    segmentation: Segmentation | None,
     predictions: Predictions | None,
     *,
     search: bool,
@@ -152,7 +151,7 @@ def iter_material(
 
     Parameters
     ----------
-    recorded, segmentation, predictions : Recorded, LabelMap, Predictions or None
+    recorded, segmentation, predictions : Recorded, Segmentation, Predictions or None
         What there is.
     search : bool
         Whether places will be looked for.
@@ -171,10 +170,10 @@ def iter_material(
         if labels is None:
             segmentation = None
         else:
-            classes = labels_of_classes(segmentation, recorded.n_classes)
+            classes = labels_of_classes(segmentation, recorded.record.n_classes)
     prediction, no_data = None, None
     needed = labels is None or (search and classes is None)
-    gaps = recorded.told["statistics"].get("no_data", 0) > 0
+    gaps = recorded.record.statistics.no_data > 0
     if predictions is not None and (needed or gaps):
         looked = _iter_fold(recorded, predictions)
         prediction, no_data = yield from part(looked, 0.2, 1)
@@ -190,19 +189,20 @@ def iter_material(
 
 
 def _iter_labels(
-    recorded: Recorded, segmentation: LabelMap, required: bool
+    recorded: Recorded, segmentation: Segmentation, required: bool
 ) -> Generator[float, None, Array | None]:
     grid = recorded.grid
-    if required and grid is not None and not grid.overlaps(segmentation.grid):
+    if (
+        required
+        and grid is not None
+        and segmentation.grid
+        and not grid.overlaps(segmentation.grid)
+    ):
         raise InputError(
             f"The segmentation {segmentation.source} lies elsewhere: it and the map do "
             "not overlap in space; choose the one of this case."
         )
-    labels = yield from iter_labels_at(
-        recorded.values.shape,
-        grid,
-        Segmentation(segmentation.data, segmentation.grid, segmentation.name),
-    )
+    labels = yield from iter_labels_at(recorded.values.shape, grid, segmentation)
     if labels is None and required:
         raise InputError(
             f"It is not known how the segmentation {segmentation.source} lies on the "

@@ -193,9 +193,8 @@ def _legend(case: ReportCase, pictures: list[Picture]) -> list[tuple[str, str]]:
 def _checks(case: ReportCase) -> Iterator[tuple[str, str, str, str]]:
     """Level, its sign, its word and the sentence of each check, the worst first."""
     order = list(_LEVELS)
-    for check in sorted(case.checks, key=lambda one: -order.index(one["level"])):
-        level = check["level"]
-        yield level, *_LEVELS[level], str(check["sentence"])
+    for check in sorted(case.checks, key=lambda one: -order.index(one.level)):
+        yield check.level, *_LEVELS[check.level], check.sentence
 
 
 def _columns(case: ReportCase) -> list[str]:

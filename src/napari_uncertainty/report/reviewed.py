@@ -11,7 +11,8 @@ import numpy as np
 
 from ..batch.recorded import Recorded
 from ..hotspots import Hotspots, Wanted
-from ..images import LabelMap
+from ..io.nifti import open_segmentation
+from ..matching.comparison import Segmentation
 from ..review import (
     Options,
     ReviewedInput,
@@ -34,13 +35,13 @@ class Labels:
 
     Attributes
     ----------
-    segmentation : LabelMap or None
+    segmentation : Segmentation or None
         On its own voxels; None where there is none, or none any more.
     note : str
         What became of it, as a sentence, or ``""``.
     """
 
-    segmentation: LabelMap | None
+    segmentation: Segmentation | None
     note: str = ""
 
 
@@ -54,7 +55,7 @@ def find_review(
     segmentation = labels.segmentation
     digest = fingerprint(recorded.values, recorded.grid)
     inputs = [ReviewedInput("map", recorded.source.name, recorded.source, digest)]
-    beside = [recorded.source, Path(recorded.told["source"] or recorded.source), scan]
+    beside = [recorded.source, Path(recorded.record.source or recorded.source), scan]
     if segmentation is not None:
         path, digest = segmentation.source, _digest(segmentation)
         inputs.append(ReviewedInput("segmentation", segmentation.name, path, digest))
@@ -85,10 +86,8 @@ def labels_of(session: Session, given: Path | None) -> Labels:
     InputError
         If it cannot be read.
     """
-    from ..io.nifti import open_segmentation
-
     if given is not None:
-        return Labels(open_segmentation(given))
+        return Labels(Segmentation.of(open_segmentation(given)))
     told = input_of(session, "segmentation")
     if told is None:
         return Labels(None)
@@ -98,7 +97,7 @@ def labels_of(session: Session, given: Path | None) -> Labels:
         )
     if not told.path.is_file():
         return Labels(None, f"The segmentation {told.path} is not there any more.")
-    return Labels(open_segmentation(told.path))
+    return Labels(Segmentation.of(open_segmentation(told.path)))
 
 
 def corrected(session: Session, labels: Labels) -> Labels:
@@ -117,14 +116,14 @@ def corrected(session: Session, labels: Labels) -> Labels:
         return labels
     # A correction may be a label that was in no voxel, and too large for the type.
     largest = int(session.runs[:, 2].max())
-    data = segmentation.data.astype(
-        np.promote_types(segmentation.data.dtype, np.min_scalar_type(largest))
+    data = segmentation.labels.astype(
+        np.promote_types(segmentation.labels.dtype, np.min_scalar_type(largest))
     )
     apply_runs(data, session.runs)
     changed = int(session.runs[:, 1].sum())
     were = "voxel was" if changed == 1 else "voxels were"
     return Labels(
-        replace(segmentation, data=data),
+        replace(segmentation, labels=data),
         f"{changed:,} {were} changed in the review; the labels of now are shown.",
     )
 
@@ -150,6 +149,6 @@ def scan_of(session: Session) -> Path | None:
     return None if told is None else told.path
 
 
-def _digest(segmentation: LabelMap) -> str:
-    labels: Any = segmentation.data
+def _digest(segmentation: Segmentation) -> str:
+    labels: Any = segmentation.labels
     return fingerprint(labels, segmentation.grid)

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..hotspots import Hotspot, Hotspots
 from ..io.atomic import write_whole
+from ..model.record import Record
 from .edits import Array, Runs, as_runs, merged, runs_of
 from .fingerprint import Options, ReviewedInput
 from .review import Review, decided_otherwise, settled
@@ -52,6 +53,9 @@ class Session:
         What it is about.
     names, unit : mapping of int to str, str
         Of labels; of the map, may be empty.
+    record : Record or None
+        What the map says of itself; None of reviews that were begun before that was
+        kept.
     radius_mm, expected_errors : float
         Of each ball; how many voxels are expected to be wrong, all over.
     review : Review
@@ -84,6 +88,7 @@ class Session:
         names: Mapping[int, str],
         unit: str,
         *,
+        record: Record | None = None,
         register: bool = False,
     ) -> Session:
         """A new review.
@@ -97,6 +102,8 @@ class Session:
             What it is about.
         hotspots, names, unit : Hotspots, mapping of int to str, str
             The places; names of labels; unit of the map, may be empty.
+        record : Record or None
+            What the map says of itself, so that it can be computed again.
         register : bool
             Whether to write the file at once, and in it that this window is here;
             otherwise both are done when it is first saved.
@@ -117,6 +124,7 @@ class Session:
             stops=tuple(Stop(place) for place in hotspots.places),
             changed_at={},
             runs=as_runs([]),
+            record=record,
         )
         session = cls(path, written)
         if register:
@@ -253,6 +261,7 @@ class Session:
         self.case, self.begun = written.case, written.begun
         self.inputs, self.options = written.inputs, written.options
         self.names, self.unit = written.names, written.unit
+        self.record = written.record
         self.radius_mm = written.options.radius_mm
         self.expected_errors = written.expected_errors
 

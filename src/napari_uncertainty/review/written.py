@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..model.record import Record
 from ..version import __version__
 from .edits import Runs, as_runs
 from .fingerprint import Options, ReviewedInput, digests
@@ -50,6 +51,7 @@ class Written:
     runs: Runs
     windows: tuple[Any, ...] = ()
     revision: int = 0
+    record: Record | None = None
 
     def is_about(self, inputs: Sequence[ReviewedInput], options: Options) -> bool:
         """Return whether it is a review of the same content with the same options."""
@@ -67,6 +69,7 @@ class Written:
             "case": self.case,
             "begun": self.begun,
             "unit": self.unit,
+            "map": None if self.record is None else self.record.to_json(),
             "inputs": inputs,
             "options": asdict(self.options),
             "names": {str(label): name for label, name in self.names.items()},
@@ -156,6 +159,7 @@ def _written(document: Mapping[str, Any]) -> Written:
     stops = tuple(as_stop(row) for row in document["stops"])
     if len({stop.rank for stop in stops}) < len(stops):
         raise ValueError("two stops have one rank")
+    told = document.get("map")  # older reviews do not say what their map is
     return Written(
         case=_text(document["case"]),
         begun=datetime.fromisoformat(document["begun"]).isoformat(),
@@ -177,6 +181,7 @@ def _written(document: Mapping[str, Any]) -> Written:
         runs=as_runs(document["labels"]["runs"]),
         windows=tuple(document["windows"]),
         revision=int(document["revision"]),
+        record=None if told is None else Record.from_json(told),
     )
 
 

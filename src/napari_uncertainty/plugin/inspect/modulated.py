@@ -351,7 +351,7 @@ class ModulatedClasses(QObject):
                 },
                 self._shades,
                 self._limits,
-                self._subject.unit,
+                self._subject.record.unit,
             )
         )
 

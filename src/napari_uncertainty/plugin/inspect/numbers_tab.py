@@ -54,12 +54,12 @@ class NumbersTab(QWidget):
         wanted += [
             (subject.name_of(label), label, color) for label, color in chosen.items()
         ]
-        span = (0.0, subject.highest)
+        span = (0.0, subject.record.highest)
         curves = []
         for name, which, color in wanted:
             counts, edges = regions.histogram(which, BINS, span)
             curves.append(Curve(name, edges, counts, color))
-        self.histogram.set_curves(curves, subject.unit)
+        self.histogram.set_curves(curves, subject.record.unit)
         self.histogram.set_threshold(threshold)
         rows = "".join(
             _row(name, regions, which, threshold) for name, which, _ in wanted

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...fold import as_dask
 from ...fold.values import divisor_of
-from ...kinds import KINDS, SOFTMAX, probabilities_of
+from ...kinds import KINDS, probabilities_of
 from ..class_axis import declared
 from ..layers import layer_info
 from ..opinions import layers_made_from, opinions
@@ -171,13 +171,13 @@ class Probe:
 
     def _probabilities(self, voxel: tuple[int, ...]) -> Array | None:
         """Of several members, their mean."""
-        info = layer_info(self._subject.layer)
+        record = self._subject.record
         found = []
         for values, order in self._values():
             one = by_label(
                 np.asarray(values[(slice(None), *voxel)]),
-                info.get("kind", SOFTMAX.name),
-                info.get("temperature", 1.0),
+                record.kind,
+                record.temperature,
                 order,
             )
             if not np.isfinite(one).all() or not one.any():

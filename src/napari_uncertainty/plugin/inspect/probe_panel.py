@@ -69,5 +69,6 @@ def _words(reading: Reading, subject: Subject) -> str:
     name = subject.name_of(reading.label)
     if np.isnan(reading.value):
         return f"{where}\nno data"
-    value = f"{subject.measure.title} {reading.value:.3f} {subject.unit}".rstrip()
+    record = subject.record
+    value = f"{record.about.title} {reading.value:.3f} {record.unit}".rstrip()
     return f"{where}\n{value} · {name}"

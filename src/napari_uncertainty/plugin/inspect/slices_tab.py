@@ -70,7 +70,7 @@ class SlicesTab(QWidget):
             return
         names = [subject.name_of(label) for label in self._which]
         self.of.setText(f"Of {', '.join(names) or 'all voxels'}")
-        self.profiles.set_unit(subject.unit)
+        self.profiles.set_unit(subject.record.unit)
         self._axes = list(range(3 - len(findings.regions.shape), 3))
         self.profiles.set_profiles([self._profile(axis) for axis in self._axes])
         self._mark()

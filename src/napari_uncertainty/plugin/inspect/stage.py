@@ -161,7 +161,7 @@ class Stage:
     def measured(self) -> tuple[str, str]:
         """Return what the map tells, and its unit."""
         assert self._subject is not None
-        return self._subject.measure.title, self._subject.unit
+        return self._subject.record.about.title, self._subject.record.unit
 
     # -- scenes ---------------------------------------------------------------
 
@@ -253,7 +253,9 @@ class Stage:
         values = self._subject.source.values
         if values.ndim != 3:
             return {}
-        look: dict[str, Any] = self._appearance[0].glow(values, self._subject.undecided)
+        look: dict[str, Any] = self._appearance[0].glow(
+            values, self._subject.record.undecided
+        )
         instead(look["colormap"])
         return look
 

@@ -14,12 +14,12 @@ from napari.layers import Image, Labels
 from ...errors import InputError
 from ...grid import Grid
 from ...matching.comparison import Segmentation, iter_labels_at
-from ...measures import ALL_MEASURES, Base, Measure, largest_value, units_per_bit
+from ...model.record import Record
 from ...regions import Regions, iter_regions
 from ...regions.table import unnamed
 from ...steps import part
 from ..colors import label_colormap
-from ..layers import NO_DATA, PREDICTION, layer_info, to_ras
+from ..layers import NO_DATA, PREDICTION, layer_info, record_of, to_ras
 from ..sources import Source, axes_of, segmentation_on, source_of, voxel_to_world
 from ..work import Steps
 
@@ -104,40 +104,11 @@ class Subject:
         )
 
     @property
-    def measure(self) -> Measure:
-        """Return what the map tells."""
-        return ALL_MEASURES[layer_info(self.layer)["measure"]]
-
-    @property
-    def unit(self) -> str:
-        """Of the map; empty for plain probabilities."""
-        return str(layer_info(self.layer)["unit"])
-
-    @property
-    def highest(self) -> float:
-        """Largest value that the measure can take."""
-        info = layer_info(self.layer)
-        kind, members = info.get("kind", "softmax"), info.get("members") or ()
-        measure, n_states = self.measure.name, self._n_states
-        highest = largest_value(measure, self._base, n_states, kind, len(members))
-        return highest or 1.0
-
-    @property
-    def undecided(self) -> float:
-        """The value where two classes are equally likely, as at every boundary."""
-        factor = units_per_bit(self._base, self._n_states)
-        return self.measure.highest(2, 2) * (factor if self.measure.has_base else 1.0)
-
-    @property
-    def _base(self) -> Base:
-        base: Base = layer_info(self.layer)["base"]
-        return base
-
-    @property
-    def _n_states(self) -> int:
-        """Outcomes that the map is about; maps of older versions have classes only."""
-        info = layer_info(self.layer)
-        return int(info.get("n_states", info["n_classes"]))
+    def record(self) -> Record:
+        """Record of the map."""
+        record = record_of(self.layer)
+        assert record is not None  # every map has one
+        return record
 
     def name_of(self, label: int) -> str:
         """Return the name of a label, the same in every table, plot and list."""
@@ -288,7 +259,10 @@ def iter_findings(
 
 def names_of(layer: Any) -> dict[int, str]:
     """Names of the labels or classes of a layer."""
+    record = record_of(layer)
     names = layer_info(layer).get("class_names", ())
+    if record is not None:
+        names = record.class_names
     if isinstance(names, Mapping):
         return {int(label): str(name) for label, name in names.items()}
     if len(names):

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ...surfaces import Mesh
-from ..layers import METADATA_KEY, layer_info
+from ..layers import METADATA_KEY, RECORD
 from .appearance import Appearance, limits_at, put_colormap
 from .changes import selection_kept
 from .meshes import Enclosed, Meshes, Shell
@@ -236,8 +236,7 @@ class SurfaceLayers:
                 METADATA_KEY: {
                     "role": role,
                     "made_from": shown.unique_id,
-                    "measure": layer_info(shown)["measure"],
-                    "unit": self._subject.unit,
+                    RECORD: self._subject.record,
                 }
             },
             **options,

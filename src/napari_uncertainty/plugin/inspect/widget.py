@@ -143,9 +143,9 @@ class InspectWidget(Docked):
         assert subject is not None
         if another:
             self._forget()
-            self.appearance.take_over(subject.layer, subject.highest)
+            self.appearance.take_over(subject.layer, subject.record.highest)
         else:
-            self.appearance.rescale(subject.highest)
+            self.appearance.rescale(subject.record.highest)
         self.progress.setVisible(True)
 
     def _show_progress(self, share: float) -> None:
@@ -228,11 +228,13 @@ class InspectWidget(Docked):
             voxel_volume_mm3=voxel_volume(subject.source.grid),
             threshold=appearance.threshold,
         )
-        self.classes.set_table(table, self._colors, subject.unit, appearance.threshold)
+        self.classes.set_table(
+            table, self._colors, subject.record.unit, appearance.threshold
+        )
         self.appearance.show_shares(
             regions.share_above("foreground", appearance.threshold),
             regions.share_above("whole", appearance.threshold),
-            subject.unit,
+            subject.record.unit,
         )
         self._show_tab()
 

@@ -15,6 +15,7 @@ from ...grid import Grid
 from ...hotspots import Hotspots, Wanted, iter_hotspots
 from ...io.atomic import check_writable
 from ...matching.comparison import Segmentation, iter_labels_at
+from ...model.record import Record
 from ...review import (
     Options,
     ReviewedInput,
@@ -76,14 +77,14 @@ class Material:
         Voxels of the map without data.
     members : tuple of ndarray
         Probabilities on the voxels of the map, class axis first.
-    undecided : float
-        Value of the map where two classes are equally likely.
     wanted : Wanted
         Which places.
     anatomical : bool
         Whether the map's grid is a patient's.
-    names, unit : mapping of int to str, str
-        Of labels; of the map.
+    names : mapping of int to str
+        Of labels.
+    record : Record
+        What the map says of itself.
     prefer : str
         Where reviews are kept: ``"beside"`` the images or in the ``"user"``'s folder.
     of_members : bool
@@ -97,11 +98,10 @@ class Material:
     labels: Segmentation
     no_data: Array | None
     members: tuple[Any, ...]
-    undecided: float
     wanted: Wanted
     anatomical: bool
     names: Mapping[int, str]
-    unit: str
+    record: Record
     prefer: Any
     of_members: bool = False
 
@@ -196,7 +196,7 @@ def iter_begin(
         material.no_data,
         members=material.members,
         grid=grid,
-        undecided=material.undecided,
+        undecided=material.record.undecided,
         wanted=material.wanted,
         cancel=cancel,
     )
@@ -253,7 +253,8 @@ def _session(
         material.options,
         hotspots,
         material.names,
-        material.unit,
+        material.record.unit,
+        record=material.record,
     )
     return session, tuple(notes), False
 

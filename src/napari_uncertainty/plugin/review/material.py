@@ -11,11 +11,11 @@ from ...fold.logits import as_members
 from ...grid import Grid
 from ...hotspots import Wanted
 from ...io.nifti import stem
-from ...kinds import FRACTIONS, LOGITS, SOFTMAX
+from ...kinds import FRACTIONS, LOGITS
 from ...review import ReviewedInput
 from ..class_axis import class_axis_of, class_first, declared
 from ..inspect.subject import Subject
-from ..layers import layer_info
+from ..layers import layer_info, record_of
 from ..opinions import opinions
 from ..selection import path_of, role_of, scan_for_map
 from ..sources import Source, axes_of, source_of
@@ -88,11 +88,10 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         no_data=subject.no_data,
         members=_exclusive(layer, networks),
         of_members=of_members,
-        undecided=subject.undecided,
         wanted=choices.wanted.on(source.grid, source.values.shape),
         anatomical=source.anatomical,
         names=dict(subject.names),
-        unit=subject.unit,
+        record=subject.record,
         prefer=choices.prefer,
     )
 
@@ -138,10 +137,12 @@ def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ..
 
     Each is what its file says, or else what the values of the map were taken for.
     """
-    info = layer_info(shown)
-    found = []
+    record = record_of(shown)
+    found: list[Any] = []
+    if record is None:
+        return ()
     for layer, values in networks:
-        kind = info.get("kind", SOFTMAX.name)
+        kind = record.kind
         if layer != networks[0][0]:
             kind = declared(layer)["kind"] or kind
         lazy = as_dask(values)
@@ -152,7 +153,7 @@ def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ..
             # only where it is needed.
             lazy = da.from_array(values, name=False)
         held = values if lazy is None else lazy
-        member = as_members(held, kind, info.get("temperature", 1.0))
+        member = as_members(held, kind, record.temperature)
         if not member:
             return ()
         found += member

@@ -16,7 +16,7 @@ from ...errors import InputError
 from ...io.labels import write_labels
 from ...io.nifti import ending
 from ...matching.comparison import Segmentation, iter_labels_at
-from ...measures import ALL_MEASURES
+from ...model.record import Record
 from ...regions import iter_regions, voxel_volume
 from ...report import ReportCase, iter_report, write_report
 from ...report.scan import iter_values_at
@@ -24,7 +24,7 @@ from ...review import Stop
 from ...review.export import write_json, write_tsv
 from ...steps import part
 from ..inspect.subject import Color
-from ..layers import layer_grid, layer_info
+from ..layers import layer_grid
 from ..selection import path_of, scan_for_map
 from ..sources import Source, axes_of, source_of
 from ..work import Steps
@@ -102,10 +102,8 @@ class ReportMaterial:
         The review.
     stops, progress : sequence of Stop, str
         What was decided, and how far it is.
-    info : mapping
-        What the map tells of itself.
-    highest : float
-        The largest value that the map can have.
+    record : Record
+        What the map says of itself.
     labels : Segmentation
         As they are now.
     scan : tuple of (str, Source), or None
@@ -118,8 +116,7 @@ class ReportMaterial:
     opened: Opened
     stops: Sequence[Stop]
     progress: str
-    info: Mapping[str, Any]
-    highest: float
+    record: Record
     labels: Segmentation
     scan: tuple[str, Source] | None
     colors: Mapping[int, Color]
@@ -142,8 +139,7 @@ def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path | None]:
         opened,
         session.review.stops,
         session.review.progress().sentence,
-        layer_info(subject.layer),
-        subject.highest,
+        subject.record,
         labels,
         None if scan is None else (scan.name, source_of(scan, axes=axes)),
         subject.colors_of({*opened.there, *subject.names}),
@@ -189,16 +185,16 @@ def iter_save_report(
         title=source.case,
         values=values,
         grid=grid if source.anatomical else None,
-        measure=material.info["measure"],
-        unit=source.unit,
-        highest=material.highest,
+        measure=material.record.measure,
+        unit=material.record.unit,
+        highest=material.record.highest,
         labels=labels,
         scan=scan,
         no_data=source.no_data,
         names=source.names,
         colors=material.colors,
         facts=_facts(material),
-        checks=material.info["checks"],
+        checks=material.record.checks,
         table=table,
         hotspots=replace(
             opened.hotspots, places=tuple(stop.hotspot for stop in material.stops)
@@ -227,27 +223,27 @@ def _first_moment(scan: Source) -> Any:
 
 def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
     """Rows of the summary."""
-    info, numbers = material.info, material.info["statistics"]
-    opened, unit = material.opened, material.opened.material.unit
+    record = material.record
+    opened, unit, numbers = material.opened, record.unit, record.statistics
     session = opened.session
-    measure = ALL_MEASURES[info["measure"]].title
-    if info.get("channel") is not None:
-        measure += f" of {info['channel']} alone"
+    measure = record.about.title
+    if record.channel is not None:
+        measure += f" of {record.channel} alone"
 
     def in_unit(value: float) -> str:
         return f"{value:.4g} {unit}".strip()
 
     changed = int(session.runs[:, 1].sum())
     rows = [
-        ("Probabilities", Path(info["source"] or info["probabilities"]).name),
+        ("Probabilities", Path(record.source or record.probabilities).name),
         ("Segmentation", material.labels.name),
         ("Scan", "none" if material.scan is None else material.scan[0]),
         ("Measure", measure if not unit else f"{measure} in {unit}"),
-        ("Classes", str(info["n_classes"])),
-        ("Voxels", f"{numbers['voxels']:,}"),
-        ("Voxels without data", f"{numbers['no_data']:,}"),
-        ("Mean", in_unit(numbers["mean"])),
-        ("Mean in the foreground", in_unit(numbers["foreground_mean"])),
+        ("Classes", str(record.n_classes)),
+        ("Voxels", f"{numbers.voxels:,}"),
+        ("Voxels without data", f"{numbers.no_data:,}"),
+        ("Mean", in_unit(numbers.mean)),
+        ("Mean in the foreground", in_unit(numbers.foreground_mean)),
         ("Hotspots", f"{len(material.stops)} of {session.radius_mm:g} mm"),
         ("Expected errors", f"{session.expected_errors:,.0f} voxels in all"),
         ("Networks", str(max(1, len(opened.material.members)))),

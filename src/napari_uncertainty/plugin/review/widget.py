@@ -258,7 +258,7 @@ class ReviewWidget(Docked):
             more = len(stops) != len(self.table.model.stops)
             labels = {label for stop in stops for label in stop.hotspot.classes or ()}
             self.table.show_stops(
-                stops, subject.names, subject.unit, subject.colors_of(labels)
+                stops, subject.names, subject.record.unit, subject.colors_of(labels)
             )
             done = opened.session.review.progress()
             self.line.show_progress(done.seen, done.decided, done.total, done.sentence)

@@ -15,9 +15,8 @@ from weakref import WeakKeyDictionary, ref
 
 from napari.components.overlays import TextOverlay
 
-from ...measures import ALL_MEASURES
 from ..inspect.changes import Changes
-from ..layers import layer_info
+from ..layers import record_of
 from .lifetime import Listening, kept_by
 
 _KEY = "color bar title"
@@ -91,8 +90,7 @@ class ColorBarTitle:
         return [
             layer
             for layer in self._viewer.layers
-            if layer_info(layer).get("measure") in ALL_MEASURES
-            and hasattr(layer, "colorbar")
+            if record_of(layer) is not None and hasattr(layer, "colorbar")
         ]
 
     def _write(self, *_: Any) -> None:
@@ -125,8 +123,10 @@ def title_of(layer: Any, ndisplay: int = 2, short: bool = False) -> str:
     short : bool
         Whether there is little room, and of what it is a mean is not said.
     """
-    info = layer_info(layer)
-    title, unit = ALL_MEASURES[info["measure"]].title, info.get("unit", "")
+    record = record_of(layer)
+    if record is None:
+        return ""
+    title, unit = record.about.title, record.unit
     if ndisplay == 3 and getattr(layer, "rendering", "") == "average":
         title = f"mean {title}" if short else f"mean {title} along\nthe line of sight"
     return f"{title} ({unit})" if unit else title

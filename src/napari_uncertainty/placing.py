@@ -1,32 +1,31 @@
-"""Where the maps of one of many cases belong, after its segmentation was looked at."""
+"""Place of the maps of a case, after a segmentation was looked at."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import Check
-from ..checks.match import check_agreement
-from ..checks.place import check_grid, check_header
-from ..errors import InputError
-from ..fold import UncertaintyMaps
-from ..grid import Grid
-from ..images import LabelMap
-from ..matching.comparison import Segmentation, on_prediction
-from ..matching.orientation import Candidate, Search
-from ..placement import Placement, all_orientations
-from ..trust import Trust
+from .checks import Check
+from .checks.match import check_agreement
+from .checks.place import check_grid, check_header
+from .errors import InputError
+from .fold import UncertaintyMaps
+from .grid import Grid
+from .matching.comparison import Segmentation, on_prediction
+from .matching.orientation import Candidate, Search
+from .model.record import PREDICTION
+from .placement import Placement
 from .predictions import Predictions
+from .trust import Trust
 
 Array = np.ndarray[Any, Any]
 
-# Stands for a file name where the most probable class says what is foreground.
-PREDICTION = "prediction"
+#: What to do where the evidence says that probabilities lie otherwise.
+Elsewhere = Literal["tell", "refuse", "place"]
 
 # Names of the checks that another place makes anew.
 _ABOUT_THE_PLACE = ("agreement", "orientation", "segmentation_grid", "header")
@@ -34,7 +33,7 @@ _ABOUT_THE_PLACE = ("agreement", "orientation", "segmentation_grid", "header")
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """How the maps of a case are written.
+    """Voxels and foreground of the maps of a case.
 
     Attributes
     ----------
@@ -64,43 +63,51 @@ class Placed:
 
     @property
     def by_labels(self) -> bool:
-        """Whether the foreground is the segmentation, and not the most probable class.
+        """True where the segmentation says what is foreground, not the prediction.
 
         It holds the labels then, or the numbers of the classes that they stand for.
         """
         return self.foreground_from != PREDICTION
 
     def turned(self, values: Array) -> Array:
-        """A map on the voxels that are written."""
+        """Return a map on these voxels."""
         return values if self.placement is None else self.placement.turn(values)
 
 
-def placed(
+def place_maps(
     predictions: Predictions,
     maps: UncertaintyMaps,
     trust: Trust,
-    segmentation: LabelMap | None,
-    place: bool,
+    segmentation: Segmentation | None,
+    elsewhere: Elsewhere,
 ) -> Placed:
-    """As the files have it, or where the evidence puts it, if that is asked for.
+    """Return where maps lie: as the files have it, or where the evidence puts them.
+
+    Parameters
+    ----------
+    predictions, maps, trust : Predictions, UncertaintyMaps, Trust
+        What the maps were made from, the maps, and the evidence.
+    segmentation : Segmentation or None
+        What they were to be compared with.
+    elsewhere : "tell", "refuse" or "place"
+        What to do where the evidence says that the probabilities lie otherwise.
 
     Raises
     ------
     InputError
-        If the evidence says that the probabilities lie otherwise, and they are not to
-        be placed, or it is not clear how.
+        If such evidence is refused, or it is not clear how they lie.
     """
     compared = trust.compared or trust.beside
     search = None if compared is None else compared.search
-    if search is not None:
+    if search is not None and elsewhere != "tell":
         assert compared is not None
         best = search.best
         # Equal shapes suggest how it lies, but where it lies only the evidence tells.
-        to_be_placed = place and predictions.grid is None
+        to_be_placed = elsewhere == "place" and predictions.grid is None
         if best is not None and (
             search.better is not None or (to_be_placed and best.belongs)
         ):
-            _require_clear(search, trust.checks, place)
+            _require_clear(search, trust.checks, elsewhere)
             return _where_it_agrees(
                 best, search, compared.onto, predictions, maps, trust, segmentation
             )
@@ -111,37 +118,26 @@ def placed(
         # That the place is unknown is said once, with the reason.
         if one.level != "green" and not (unknown and one.name == "segmentation_grid")
     ]
-    if unknown:
+    if unknown and predictions.first.place_note:
         notes.insert(0, predictions.first.place_note)
     by_labels = segmentation is not None and trust.foreground is not None
     return Placed(
         predictions.grid,
         predictions.geometry_source,
         trust.foreground if by_labels else maps.prediction,
-        _file_name(segmentation) if by_labels else PREDICTION,
+        segmentation.called if segmentation and by_labels else PREDICTION,
         trust.checks,
         tuple(notes),
     )
 
 
-def placement_told(told: str, ndim: int) -> Placement | None:
-    """The turn, without its offset, that the JSON of a map tells under ``placed``.
-
-    None where it tells none that :meth:`.Placement.describe` could have told.
-    """
-    turn = re.sub(r"(, |^)at voxel \([-0-9, ]+\)$", "", told)
-    here = Placement.as_it_is(ndim).describe()
-    return next(
-        (one for one in all_orientations(ndim) if one.describe() == (turn or here)),
-        None,
-    )
-
-
-def _require_clear(search: Search, checks: Sequence[Check], place: bool) -> None:
+def _require_clear(
+    search: Search, checks: Sequence[Check], elsewhere: Elsewhere
+) -> None:
     [told] = [one.sentence for one in checks if one.name == "orientation"]
     if search.ties:
         raise InputError(f"{told} No map was written.")
-    if not place:
+    if elsewhere == "refuse":
         raise InputError(
             f"{told} No map was written; with --place it is put where it agrees."
         )
@@ -154,9 +150,9 @@ def _where_it_agrees(
     predictions: Predictions,
     maps: UncertaintyMaps,
     trust: Trust,
-    segmentation: LabelMap | None,
+    segmentation: Segmentation | None,
 ) -> Placed:
-    """On the voxels of the segmentation; what was checked is looked at anew.
+    """Return the place on the segmentation's voxels; checks of the place are made anew.
 
     Labels of the file that the place comes from tell the place, and nothing else.
     """
@@ -183,7 +179,7 @@ def _where_it_agrees(
     foreground, foreground_from = placement.turn(maps.prediction), PREDICTION
     if segmentation is not None:
         foreground = on_prediction(onto.labels, shift, shape)
-        foreground_from = _file_name(segmentation)
+        foreground_from = segmentation.called
     return Placed(
         grid,
         source,
@@ -193,9 +189,3 @@ def _where_it_agrees(
         (note, *(one.sentence for one in checks if one.level != "green")),
         placement,
     )
-
-
-def _file_name(segmentation: LabelMap | None) -> str:
-    assert segmentation is not None
-    assert segmentation.source is not None
-    return segmentation.source.name

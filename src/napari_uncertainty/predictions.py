@@ -1,26 +1,27 @@
-"""What one network, or several members, say of a case; nothing is read yet."""
+"""Probabilities of a case, of one network or of several members, not read yet."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..ensemble import Member, iter_ensemble, members_of
-from ..ensemble.members import Common, common, source_names
-from ..ensemble.sources import iter_volumes
-from ..fold import UncertaintyMaps, iter_fold
-from ..fold.logits import as_members
-from ..grid import Grid
-from ..matching.comparison import Segmentation
-from ..measures import Base
-from ..probabilities import ProbabilityMap, numbered_class_names
-from ..trust import labels_beside
-from .interpretation import AS_FOUND, Interpretation
+from .ensemble import Member, iter_ensemble, members_of
+from .ensemble.members import Common, common, source_names
+from .ensemble.sources import iter_volumes
+from .fold import UncertaintyMaps, iter_fold
+from .fold.logits import as_members
+from .grid import Grid
+from .io import open_members, open_probabilities
+from .io.nifti import labels_of_place, stem
+from .matching.comparison import Segmentation
+from .measures import Base
+from .model.interpretation import AS_FOUND, Interpretation
+from .probabilities import ProbabilityMap, numbered_class_names
 
 Array = np.ndarray[Any, Any]
 
@@ -37,11 +38,15 @@ class Predictions:
         What was said of them.
     together : bool
         Whether they are members of an ensemble.
+    on_first : bool
+        Whether the maps are on the voxels of the first member, instead of the smallest
+        box that holds all of them.
     """
 
     members: tuple[ProbabilityMap, ...]
     how: Interpretation = AS_FOUND
     together: bool = False
+    on_first: bool = False
 
     @classmethod
     def open(
@@ -54,8 +59,6 @@ class Predictions:
         InputError
             If one of them cannot be read.
         """
-        from ..io import open_members, open_probabilities
-
         options: Any = {
             "array": how.array, "class_axis": how.class_axis, "kind": how.kind,
         }  # fmt: skip
@@ -107,11 +110,18 @@ class Predictions:
 
     @cached_property
     def beside(self) -> Segmentation | None:
-        """Labels of the file that the place comes from; None without any."""
-        for one in self.members:
-            if one.grid is not None:
-                return labels_beside(one)
-        return None
+        """Labels of the file that the place comes from; None without any.
+
+        They are sure to be of the case where that file is called like the
+        probabilities.
+        """
+        placed = next((one for one in self.members if one.grid is not None), None)
+        labels = None if placed is None else labels_of_place(placed)
+        if placed is None or labels is None:
+            return None
+        files = [one for one in (placed.source, labels.source) if one is not None]
+        named_alike = len(files) == 2 and stem(files[0]) == stem(files[1])
+        return replace(Segmentation.of(labels), of_the_case=named_alike)
 
     @property
     def notes(self) -> list[str]:
@@ -128,34 +138,52 @@ class Predictions:
         return next(named, self.first).names_as(kind)
 
     def iter_maps(
-        self, measures: Sequence[str], base: Base = 2, threads: int | None = None
+        self,
+        measures: Sequence[str],
+        base: Base = 2,
+        threads: int | None = None,
+        *,
+        predict: bool = True,
     ) -> Generator[float, None, UncertaintyMaps]:
         """Compute maps step by step; yields the share done.
+
+        Parameters
+        ----------
+        measures, base
+            What to compute.
+        threads : int or None
+            How many threads compute.
+        predict : bool
+            Whether the most probable class is wanted; of an ensemble it always comes.
 
         Raises
         ------
         InputError
             If something is wrong with the values, or the members are not of one case.
         """
-        steps: Generator[float, None, UncertaintyMaps | None]
         if self.together:
-            steps = iter_ensemble(
-                self._given, measures, base=base, channel=self.how.channel,
-                threads=threads,
-            )  # fmt: skip
-        else:
-            steps = iter_fold(
+            return (
+                yield from iter_ensemble(
+                    self._given,
+                    measures,
+                    base=base,
+                    channel=self.how.channel,
+                    on_first=self.on_first,
+                    threads=threads,
+                )
+            )
+        return (
+            yield from iter_fold(
                 self.first,
                 measures,
                 base=base,
                 kind=self.how.kind,
                 temperature=self.how.temperature,
                 channel=self.how.channel,
+                predict=predict,
                 threads=threads,
             )
-        maps = yield from steps
-        assert maps is not None  # nothing cancels it
-        return maps
+        )
 
     def on_maps(self, kind: str, temperature: float) -> list[Any]:
         """Probabilities of each member, on the voxels of the maps.
@@ -188,7 +216,7 @@ class Predictions:
 
     @cached_property
     def _common(self) -> Common:
-        return common(self._given)
+        return common(self._given, on_first=self.on_first)
 
 
 class _InBox:
