@@ -1,0 +1,1 @@
+"""Kinds of things that everything else is about: interpretation and record."""
