@@ -195,7 +195,7 @@ def finished(task: Task) -> Row | None:
                 record, "affine" in told, measure, task
             ):
                 return None
-        except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
+        except (OSError, ValueError, RecursionError):
             return None  # not there, or written by something else
         records.append(record)
     if not _has_hotspots(records[0], task.hotspots, task.radius):

@@ -133,14 +133,11 @@ def _recorded(image: Path, shape: tuple[int, ...], measure: str) -> tuple[Record
         raise InputError(
             f"{path.name} cannot be read ({error.strerror or error})."
         ) from error
-    except (
-        ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
-        RecursionError,
-    ) as e:  # fmt: skip
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{path.name} does not say what the map is ({type(e).__name__}: {e}); put "
-            "the right one back, or compute the map anew."
-        ) from e
+            f"{path.name} does not say what the map is ({error}); put the right one "
+            "back, or compute the map anew."
+        ) from error
     other_shape = told.get("shape", list(shape)) != list(shape)
     if measure not in ("", record.measure) or other_shape:
         raise InputError(

@@ -77,9 +77,7 @@ class Interpretation:
     frame: int | None = None
     background: str | None = None
     scale: float | None = None
-    origins: Mapping[str, Origin] = field(
-        default_factory=lambda: MappingProxyType({}), compare=False
-    )
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Check each entry."""
@@ -106,7 +104,7 @@ class Interpretation:
         """
         entries = {name: value for name, value in entries.items() if value is not None}
         origins = {**self.origins, **dict.fromkeys(entries, origin)}
-        return replace(self, **entries, origins=MappingProxyType(origins))
+        return replace(self, **entries, origins=origins)
 
     def origin(self, name: str) -> Origin | None:
         """Return where an entry comes from; None where it is not known yet."""
@@ -122,7 +120,7 @@ class Interpretation:
         told: dict[str, Any] = {
             one.name: one.default for one in fields(self) if one.name in self.origins
         }
-        return replace(self, **told, origins=MappingProxyType({}))
+        return replace(self, **told, origins={})
 
     @classmethod
     def from_json(cls, told: Any) -> Interpretation:
@@ -136,7 +134,7 @@ class Interpretation:
         if not isinstance(told, dict):
             raise TypeError(f"the interpretation is {told!r}")
         entries = {name: told[name] for name in _TYPES if told.get(name) is not None}
-        return cls(**entries, origins=MappingProxyType(dict(told.get("origins") or {})))
+        return cls(**entries, origins=dict(told.get("origins") or {}))
 
     def to_json(self) -> dict[str, Any]:
         """Return it for JSON; entries that hardly ever occur only where they do."""

@@ -347,7 +347,7 @@ class Record:
         return told
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Record:
+    def from_json(cls, told: Any) -> Record:
         """Return what :meth:`to_json` wrote.
 
         What was written without a record of its own (before 0.1) says less: a place is
@@ -356,9 +356,19 @@ class Record:
 
         Raises
         ------
-        ArithmeticError, LookupError, TypeError, ValueError
+        ValueError
             If something is missing, of another type, or contradicts the rest.
         """
+        try:
+            return cls._read(told)
+        except (
+            ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
+            ValueError,
+        ) as error:  # fmt: skip
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _read(cls, told: Mapping[str, Any]) -> Record:
         n_classes = _of_type(told, "n_classes", int)
         interpretation = _interpretation(told)
         record = cls(
