@@ -80,6 +80,8 @@ def test_sure_even_at_borders_is_told(rng):
 
 
 def test_nothing_to_be_sure_of():
-    check = check_confidence(nu.uncertainty(np.zeros((3, 4, 5, 6)), BOTH))
+    with pytest.warns(nu.UncertaintyWarning, match="No voxel has data"):
+        maps = nu.uncertainty(np.zeros((3, 4, 5, 6)), BOTH)
+    check = check_confidence(maps)
     assert check.level == "amber"
     assert check.numbers["mean"] is None

@@ -18,7 +18,7 @@ from every_kind import expected, expected_prediction, outcomes
 from napari_uncertainty.batch.case import Task, finished, run_task, tasks_of
 from napari_uncertainty.batch.inputs import find_inputs
 from napari_uncertainty.model.interpretation import Interpretation
-from napari_uncertainty.case import iter_case
+from napari_uncertainty.case import CaseInputs, iter_case
 from napari_uncertainty.description import describe
 from napari_uncertainty.hotspots.wanted import usual_radius
 from napari_uncertainty.io import open_probabilities, open_volume
@@ -87,8 +87,8 @@ def checks_at(door, path, tmp_path, **how):
     if door == "info":
         told = describe(path, Interpretation(**how))
         return {one["name"]: one["level"] for one in told["checks"]}
-    given = open_probabilities(path)
-    result = run(iter_case(given, name=given.name, grid=given.grid, **how))
+    inputs = CaseInputs.open([path], Interpretation(**how))
+    result = run(iter_case(inputs))
     return {one.name: one.level for one in result.trust.checks}
 
 
@@ -567,6 +567,7 @@ def test_scores_that_may_be_of_regions_are_doubted(door, rng, tmp_path):
     assert named.checks["kind"]["level"] == "green"
 
 
+@pytest.mark.filterwarnings("ignore:.*was taken for the class axis")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", STORED)
 @pytest.mark.parametrize("temperature", [1.0, 2.5])

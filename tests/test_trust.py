@@ -1,7 +1,5 @@
 """All checks of a case together; and steps, which all of this is made of."""
 
-import threading
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -12,7 +10,9 @@ from napari_uncertainty.checks import worst_level
 from napari_uncertainty.matching.comparison import Segmentation
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.steps import part, run
-from napari_uncertainty.trust import Case, iter_trust
+from napari_uncertainty.predictions import Predictions
+from napari_uncertainty.probabilities import ProbabilityMap, numbered_class_names
+from napari_uncertainty.trust import iter_trust
 from phantoms import asymmetric, disguised, softmax_of
 
 SHAPE = (16, 18, 20)
@@ -25,9 +25,12 @@ def values():
     return softmax_of(asymmetric(SHAPE)).astype(np.float32)
 
 
-def trust(values, *args, **options):
+def trust(values, name="probabilities", grid=None, segmentation=None, scan=None):
+    names = numbered_class_names(len(values))
+    opened = Predictions((ProbabilityMap(values, names, grid),))
     maps = uncertainty(values)
-    return run(iter_trust(Case(values, *args, **options), maps))
+    steps = iter_trust(opened, maps, name=name, segmentation=segmentation, scan=scan)
+    return run(steps)
 
 
 def names(trust):
@@ -144,13 +147,6 @@ def test_foreground_of_an_unknown_place_is_left_to_the_prediction(values):
     found = trust(values, "case", None, Segmentation(labels, None))
     assert found.foreground is None
     assert found.search.better.placement.order == (2, 0, 1)
-
-
-def test_cancelled(values):
-    labels, cancel = asymmetric(SHAPE), threading.Event()
-    case = Case(values, segmentation=Segmentation(labels))
-    cancel.set()
-    assert run(iter_trust(case, uncertainty(values), cancel)) is None
 
 
 def test_run_takes_all_steps_and_gives_the_result():

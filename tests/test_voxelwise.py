@@ -10,6 +10,11 @@ from scipy.special import entr
 import napari_uncertainty as nu
 from generated import softmax
 
+# Here, probabilities of 0 and 1 are meant.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Only 0 and 1 occur:napari_uncertainty.UncertaintyWarning"
+)
+
 
 def reference(probabilities, axis=0):
     """Entropy in bits, in float64, by scipy."""
@@ -76,8 +81,8 @@ def test_tiny_probabilities(dtype):
         )
     )
 )
-@pytest.mark.filterwarnings("ignore:The values were taken for softmax")
-@pytest.mark.filterwarnings("ignore:The probabilities of a voxel should sum to 1")
+@pytest.mark.filterwarnings("ignore:.*The values were taken for softmax")
+@pytest.mark.filterwarnings("ignore:.*The probabilities of a voxel should sum to 1")
 def test_any_nonnegative_input(values):
     """Whatever the sums: finite, in range, and right where there is data."""
     values = values + values.dtype.type(0.25)
@@ -91,8 +96,8 @@ def test_any_nonnegative_input(values):
     assert (entropy <= np.log2(len(values))).all()
 
 
-@pytest.mark.filterwarnings("ignore:The values were taken for softmax")
-@pytest.mark.filterwarnings("ignore:The probabilities of a voxel should sum to 1")
+@pytest.mark.filterwarnings("ignore:.*The values were taken for softmax")
+@pytest.mark.filterwarnings("ignore:.*The probabilities of a voxel should sum to 1")
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 5, 1e30])
 def test_sums_far_from_one_are_normalised(scale, probabilities):
     scaled = probabilities.astype(np.float64) * scale
@@ -297,7 +302,8 @@ def test_no_data_in_all_measures(probabilities):
 
 
 def test_a_volume_without_data():
-    maps = nu.uncertainty(np.zeros((3, 5, 5), np.float32), ALL)
+    with pytest.warns(nu.UncertaintyWarning, match="No voxel has data"):
+        maps = nu.uncertainty(np.zeros((3, 5, 5), np.float32), ALL)
     assert maps.no_data.all()
     assert all((values == 0).all() for values in maps.values())
 

@@ -25,6 +25,9 @@ from .steps import run
 
 Array = np.ndarray[Any, Any]
 
+# Fewer voxels than this may sum to 1 along an axis by chance.
+_TELLING = 50
+
 
 def entropy(
     probabilities: npt.ArrayLike | ProbabilityMap | str | PathLike[str],
@@ -301,7 +304,7 @@ def _of_array(
         axis, found = 0, None
         if lazy is None and how.kind is None and values.ndim > 1:
             found = find_class_axis(values)
-        if found:
+        if found and values.size // values.shape[found] >= _TELLING:
             axis = found
             guess = (
                 f"The classes were found along axis {axis}, along which the values sum "

@@ -229,7 +229,7 @@ def test_removed_while_it_is_read(task, source, monkeypatch):
     def gone(path, **_):
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
-    monkeypatch.setattr("napari_uncertainty.io.open_probabilities", gone)
+    monkeypatch.setattr("napari_uncertainty.predictions.open_probabilities", gone)
     assert run_task(task).message == (
         f"{source} cannot be read (No such file or directory)."
     )
@@ -277,7 +277,7 @@ def test_out_of_memory(task, monkeypatch, error, why):
     def too_large(path, **_):
         raise error
 
-    monkeypatch.setattr("napari_uncertainty.io.open_probabilities", too_large)
+    monkeypatch.setattr("napari_uncertainty.predictions.open_probabilities", too_large)
     row = run_task(task)
     assert row.message == f"It needs more memory than is free ({why})."
 
@@ -286,7 +286,7 @@ def test_a_bug_is_a_failed_case_and_says_so(task, monkeypatch):
     def bug(path, **_):
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("napari_uncertainty.io.open_probabilities", bug)
+    monkeypatch.setattr("napari_uncertainty.predictions.open_probabilities", bug)
     row = run_task(task)
     assert row.status == "failed"
     assert row.message == (

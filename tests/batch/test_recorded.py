@@ -12,9 +12,10 @@ from generated import softmax
 from many_cases import write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.case import Task, run_task
-from napari_uncertainty.placing import placement_told
 from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.model.record import Record
 from napari_uncertainty.placement import all_orientations
+from records import record
 
 
 @pytest.fixture
@@ -25,15 +26,27 @@ def task(tmp_path, rng):
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_what_is_told_of_a_placement_is_understood(ndim):
-    told = {}
+def test_a_placement_comes_back_as_axes_flips_and_offset(ndim):
     for one in all_orientations(ndim):
-        offset = (3, 0, -12)[:ndim]
-        for words in (one.describe(), one.shifted(offset).describe()):
-            assert placement_told(words, ndim) == one
-            told[words] = one
-    assert len(told) == 2 * {2: 8, 3: 48}[ndim]
-    assert placement_told("somewhere", ndim) is None
+        placement = one.shifted((3, 0, -12)[:ndim])
+        told = json.loads(json.dumps(record(placement=placement).to_json()))
+        assert Record.from_json(told).placement == placement
+
+
+@pytest.mark.parametrize(
+    "placement",
+    [
+        {"order": [0, 0, 2], "flips": [1, 1, 1], "offset": [0, 0, 0]},
+        {"order": [0, 1, 2], "flips": [1, 2, 1], "offset": [0, 0, 0]},
+        {"order": [0, 1, 2], "flips": [1, 1], "offset": [0, 0, 0]},
+        {"order": [0, 1, 2], "flips": [1, 1, 1]},
+        "axes reversed",
+    ],
+)
+def test_a_placement_that_is_none_is_refused(placement):
+    told = record().to_json() | {"placement": placement}
+    with pytest.raises(ValueError, match=r"placement|offset|indices"):
+        Record.from_json(told)
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".json"])
@@ -44,8 +57,8 @@ def test_a_map_by_both_of_its_names(task, ending):
     assert recorded.source == task.file("entropy", ".nii.gz")
     np.testing.assert_array_equal(recorded.values, np.asarray(image.dataobj))
     np.testing.assert_array_equal(recorded.grid.affine, image.affine)
-    assert (recorded.case, recorded.measure.name) == ("case", "entropy")
-    assert (recorded.highest, recorded.undecided) == (2, 1)
+    assert (recorded.case, recorded.record.measure) == ("case", "entropy")
+    assert (recorded.record.highest, recorded.record.undecided) == (2, 1)
     read = recorded.predictions().first.values.load()
     np.testing.assert_array_equal(read, nu.read(task.source).values)
 
@@ -64,7 +77,7 @@ def test_where_two_classes_are_equally_likely(task, measure, base, undecided):
     run_task(Task("case", task.source, task.output, (measure,), base))
     recorded = read_map(task.file(measure, ".nii.gz"))
     assert recorded.case == "case"
-    assert recorded.undecided == pytest.approx(undecided)
+    assert recorded.record.undecided == pytest.approx(undecided)
     two = np.zeros((4, 1, 1, 1))
     two[:2] = 0.5
     value = float(nu.uncertainty(two, (measure,), base=base)[measure][0, 0, 0])
@@ -104,7 +117,7 @@ def test_a_place_that_nothing_tells(task):
     sidecar = task.file("entropy", ".json")
     told = json.loads(sidecar.read_text("utf-8"))
     sidecar.write_text(json.dumps(told | {"placed": "by hand"}), "utf-8")
-    with pytest.raises(InputError, match="not known how the probabilities lie"):
+    with pytest.raises(InputError, match="not recorded how the probabilities lie"):
         read_map(sidecar).predictions()
 
 

@@ -9,7 +9,7 @@ from scipy.special import entr
 
 from every_kind import expected, outcomes, random_values
 from generated import softmax
-from napari_uncertainty import uncertainty
+from napari_uncertainty import UncertaintyWarning, uncertainty
 from napari_uncertainty.checks import Check, percent, worst_level
 from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
 from napari_uncertainty.fold import UncertaintyMaps, iter_fold
@@ -82,7 +82,9 @@ def test_some_voxels_without_data_are_counted(rng, value):
 
 
 def test_no_voxel_with_data():
-    check = check_no_data(uncertainty(np.zeros((3, 4, 5, 6), np.float32)))
+    with pytest.warns(UncertaintyWarning, match="No voxel has data"):
+        maps = uncertainty(np.zeros((3, 4, 5, 6), np.float32))
+    check = check_no_data(maps)
     assert check.level == "red"
     assert check.numbers == {"no_data": 120, "voxels": 120}
 

@@ -14,6 +14,12 @@ from generated import OBLIQUE, softmax
 from napari_uncertainty.ensemble import Member, iter_ensemble, members_of, sources
 from napari_uncertainty.io import open_members, open_probabilities
 
+# Members that are made of chance have hardly anything in common.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*they hardly look like members of one case"
+    ":napari_uncertainty.UncertaintyWarning"
+)
+
 MEASURES = tuple(nu.ENSEMBLE_MEASURES)
 SHAPE = (11, 12, 13)
 

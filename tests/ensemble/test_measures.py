@@ -13,6 +13,13 @@ from every_kind import TIES, expected_prediction, outcomes, tied_values
 from generated import softmax
 from napari_uncertainty.io import open_probabilities
 
+# Members that are made of chance have hardly anything in common, and here
+# probabilities of 0 and 1 are meant.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{said}:napari_uncertainty.UncertaintyWarning")
+    for said in (".*they hardly look like members of one case", ".*Only 0 and 1 occur")
+]
+
 MEASURES = tuple(nu.ENSEMBLE_MEASURES)
 #: What one unit of a base is in nats, for four classes.
 IN_NATS = {2: math.log(2), "e": 1.0, "classes": math.log(4)}

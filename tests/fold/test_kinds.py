@@ -30,6 +30,11 @@ from napari_uncertainty.fold.logits import SoftmaxStream, as_members, softmax
 from napari_uncertainty.io import byte_sources, open_probabilities
 from small_pieces import small_pieces
 
+# Here, probabilities of 0 and 1 are meant.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Only 0 and 1 occur:napari_uncertainty.UncertaintyWarning"
+)
+
 ALL = ("entropy", "least_confidence", "margin", "gini")
 CLOSE = {"atol": 1e-6, "rtol": 0}
 SHAPE = (3, 7, 6, 5)

@@ -21,6 +21,11 @@ from napari_uncertainty.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
 from small_pieces import small_pieces
 
+# Here, probabilities of 0 and 1 are meant.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Only 0 and 1 occur:napari_uncertainty.UncertaintyWarning"
+)
+
 MEASURES = ("entropy", "least_confidence", "margin", "gini")
 CLOSE = {"atol": 1e-6, "rtol": 0}
 

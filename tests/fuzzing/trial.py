@@ -93,7 +93,7 @@ def attempt(case: Case, folder: Path, described: bool = True) -> Outcome:
             if path.name.endswith((".nii", ".nii.gz")):
                 written = given(lambda: read_map(path))
                 if written is not None:
-                    assert written.highest > 0
+                    assert written.record.highest > 0
                     assert all(written.notes)
                     made = made or written
             members = given(lambda: _members(open_members(path)))

@@ -11,6 +11,7 @@ from generated import OBLIQUE
 from napari_uncertainty import Grid
 from napari_uncertainty.io.maps import write_map
 from napari_uncertainty.io.nifti import load
+from records import record
 
 # The same voxel sizes with another tilt, at another place.
 TURN = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
@@ -54,8 +55,7 @@ def grid_of(source):
 
 def written(grid, folder, measure="entropy"):
     values = np.arange(np.prod(grid.shape), dtype=np.float64).reshape(grid.shape)
-    told = {"measure": measure, "unit": "bits"}
-    write_map(folder / "map.nii.gz", values, told, grid=grid)
+    write_map(folder / "map.nii.gz", values, record(measure), grid=grid)
     image = nib.load(folder / "map.nii.gz")
     np.testing.assert_array_equal(np.asarray(image.dataobj), values)
     return image
@@ -148,7 +148,7 @@ def test_what_the_header_says_of_the_values(write_source, tmp_path, sform):
     assert image.get_data_dtype() == np.float32
     assert image.header["intent_code"] == 1001  # NIFTI_INTENT_ESTIMATE, nifti1.h
     assert image.header.get_intent() == ("estimate", (), "margin")
-    assert image.header["descrip"].item() == b"margin (bits), napari-uncertainty"
+    assert image.header["descrip"].item() == b"margin, napari-uncertainty"
     raw = image.dataobj.get_unscaled()
     np.testing.assert_array_equal(raw, np.asarray(image.dataobj))
 

@@ -9,6 +9,7 @@ from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.maps import write_map
+from records import record
 
 
 def save(path, data):
@@ -26,7 +27,7 @@ def folder(tmp_path, rng):
     write_map(
         folder / "old_entropy.nii.gz",
         rng.random((6, 7, 8)),
-        {"measure": "entropy"},
+        record(),
         grid=None,
     )
     for name in ("notes.txt", "plans.pkl", "dataset_fingerprint.json", ".hidden.npz"):

@@ -12,6 +12,7 @@ from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.maps import write_map
 from napari_uncertainty.io.nifti import load
+from records import record
 
 ENDINGS = pytest.mark.parametrize("ending", [".mgz", ".mgh"])
 
@@ -59,7 +60,7 @@ def test_its_map_is_a_nifti_in_its_place(tmp_path, rng):
     values = softmax(rng, (2, 6, 7, 8))
     opened = nu.read(save(tmp_path / "softmax.mgz", np.moveaxis(values, 0, -1)))
     out = tmp_path / "map.nii.gz"
-    write_map(out, nu.entropy(opened), {"measure": "entropy"}, grid=opened.grid)
+    write_map(out, nu.entropy(opened), record(), grid=opened.grid)
     written = nib.load(out)
     np.testing.assert_allclose(written.affine, OBLIQUE, atol=1e-5)
 

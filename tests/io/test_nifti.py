@@ -15,6 +15,7 @@ from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.labels import write_labels
 from napari_uncertainty.io.maps import write_map
 from napari_uncertainty.io.nifti import open_segmentation
+from records import record
 
 
 def save(path, data, affine=OBLIQUE, **header):
@@ -180,7 +181,7 @@ def test_whole_numbers_that_sum_to_255(tmp_path, rng, ending):
 
 def test_a_map_is_no_input(tmp_path, rng):
     path = tmp_path / "case_entropy.nii.gz"
-    write_map(path, rng.random((3, 4, 5)), {"measure": "entropy"}, grid=None)
+    write_map(path, rng.random((3, 4, 5)), record(), grid=None)
     with pytest.raises(InputError, match="uncertainty map that was written here"):
         open_probabilities(path)
     assert isinstance(open_volume(path), Scan)

@@ -171,6 +171,7 @@ def as_image(folder, passes, name="a.nii.gz"):
     return folder / name
 
 
+@pytest.mark.filterwarnings("ignore:.*hardly look like members of one case")
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_members_along_the_fifth_axis(tmp_path, passes, name):
     (tmp_path / "dataset.json").write_text(

@@ -26,6 +26,7 @@ from napari_uncertainty.report.from_files import (
 )
 from napari_uncertainty.review import Options, ReviewedInput, Session, fingerprint
 from napari_uncertainty.steps import run
+from records import record
 from report.reading import Page
 
 SHAPE = (12, 13, 14)
@@ -87,7 +88,7 @@ class Files:
             )
         )
 
-    def begin(self, path, *, saved=True, labelled=True, unit="bits", **options):
+    def begin(self, path, *, saved=True, labelled=True, told=None, **options):
         """A review of the case with one verdict, a note, and labels that changed."""
         found = self.found()
         usual = {"radius_mm": 3.75, "separation_mm": 3.75, "classes": None}
@@ -100,13 +101,14 @@ class Files:
             ReviewedInput("scan", "T1", self.scan, ""),
         ]  # fmt: skip
         if labelled:
-            told = fingerprint(self.labels, self.grid)
+            digest = fingerprint(self.labels, self.grid)
             inputs.append(
-                ReviewedInput("segmentation", "case", self.segmentation, told)
+                ReviewedInput("segmentation", "case", self.segmentation, digest)
             )
+        told = told or record(source=str(self.source))
         session = Session.begin(
             path, "case", inputs, Options(interior=False, **(usual | options)),
-            found, dict(enumerate(NAMES)), unit,
+            found, dict(enumerate(NAMES)), told.unit, record=told,
         )  # fmt: skip
         session.review.see(1)
         session.review.judge(2, "needs expert")
@@ -167,7 +169,7 @@ def test_of_a_map(written, ending):
     np.testing.assert_array_equal(case.values, written.entropy)
     np.testing.assert_array_equal(case.labels, written.labels)
     assert case.names == dict(enumerate(NAMES))
-    assert [one["name"] for one in case.checks][:2] == ["kind", "no_data"]
+    assert [one.name for one in case.checks][:2] == ["kind", "no_data"]
     table = nu.summarize(written.entropy, written.labels, class_names=NAMES)
     assert case.table["name"].tolist() == NAMES
     np.testing.assert_allclose(case.table["mean"], table["mean"])
@@ -490,7 +492,7 @@ def test_of_a_review(files, saved):
         "1 voxel was changed in the review; the labels of now are shown.",
     )
     assert (found.case.measure, found.case.unit) == ("entropy", "bits")
-    assert [check["name"] for check in found.case.checks][4] == "agreement"
+    assert [check.name for check in found.case.checks][4] == "agreement"
     assert "Agreement" in dict(found.case.facts)
     assert len(gathered(path, count=2).case.stops) == 2
 
@@ -530,11 +532,12 @@ def test_a_review_without_a_segmentation(files):
     ("measure", "base", "unit"),
     [("gini", 2, ""), ("least_confidence", 2, ""), ("entropy", "e", "nats")],
 )
-def test_a_map_of_another_measure_is_told_by_its_digest(files, measure, base, unit):
+def test_a_map_of_another_measure_is_computed_again(files, measure, base, unit):
     maps = nu.uncertainty(files.values, (measure,), base=base)
     files.entropy = maps[measure]
     path = files.folder / "in" / "case_review.json"
-    files.begin(path, saved=False, unit=unit)
+    told = record(measure, base=base, source=str(files.source))
+    files.begin(path, saved=False, told=told)
     case = gathered(path).case
     assert (case.measure, case.unit) == (measure, unit)
     np.testing.assert_array_equal(case.values, maps[measure])
@@ -543,7 +546,8 @@ def test_a_map_of_another_measure_is_told_by_its_digest(files, measure, base, un
 def test_a_map_without_background(files):
     files.entropy[files.labels == 0] = 0
     path = files.folder / "in" / "case_review.json"
-    files.begin(path, saved=False)
+    told = record(source=str(files.source), foreground_only=True)
+    files.begin(path, saved=False, told=told)
     np.testing.assert_array_equal(gathered(path).case.values, files.entropy)
 
 

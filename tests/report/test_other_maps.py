@@ -126,7 +126,7 @@ def test_of_independent_channels(tmp_path, rng):
     found = run(iter_case_of(path, count=5))
     assert dict(found.case.facts)["Kind of values"] == "Independent channels"
     recorded = read_map(path)
-    assert (recorded.highest, recorded.undecided) == (2, 1)
+    assert (recorded.record.highest, recorded.record.undecided) == (2, 1)
     whole, core = (values > 0.5).astype(np.uint8)
     labels = np.where(core, 2, whole)
     np.testing.assert_array_equal(found.case.labels, labels)

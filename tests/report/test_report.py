@@ -43,9 +43,9 @@ def full_case(rng, grid, **other):
         "title": NASTY,
         "facts": [("Probabilities", NASTY)],
         "checks": [
-            Check("sums", "green", "Sums are 1.", {"n": 1}).to_dict(),
-            Check("agreement", "red", NASTY).to_dict(),
-            Check("place", "amber", "Headers differ.").to_dict(),
+            Check("sums", "green", "Sums are 1.", {"n": 1}),
+            Check("agreement", "red", NASTY),
+            Check("place", "amber", "Headers differ."),
         ],
         "table": nu.summarize(values, labels, class_names=names, grid=grid),
         "hotspots": places,

@@ -115,8 +115,8 @@ def test_the_file_is_readable_and_stable(path):
     text = path.read_text("utf-8")
     document = json.loads(text)
     assert list(document) == [
-        "format", "program", "case", "begun", "unit", "inputs", "options", "names",
-        "totals", "stops", "labels", "windows", "revision",
+        "format", "program", "case", "begun", "unit", "map", "inputs", "options",
+        "names", "totals", "stops", "labels", "windows", "revision",
     ]  # fmt: skip
     assert document["format"] == 1
     assert document["names"] == {"1": "gray matter", "2": "weiße Substanz"}

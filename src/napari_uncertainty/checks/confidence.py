@@ -78,10 +78,10 @@ def check_members(maps: EnsembleMaps) -> Check:
             f"; the labels of two of them overlap by {overlap:.3f} on average (Dice, "
             "mean over the classes but the background)"
         )
+    remarks = [one for one in maps.messages if one not in maps.kind_messages]
     if overlap is not None and overlap < STRANGERS:
         sentence = f"{told}: they hardly look like members of one case."
-        return Check("members", "red", sentence, numbers)
-    remarks = [one for one in maps.messages if one not in maps.kind_messages]
+        return Check("members", "red", " ".join([sentence, *remarks]), numbers)
     return Check(
         "members",
         "amber" if remarks else "green",

@@ -166,11 +166,13 @@ def _step(values: Any, maps: UncertaintyMaps) -> float | None:
     if len(found) < FEWEST_VALUES:  # made up, or all but certain: no telling
         return None
     step = float(np.diff(found).min())
-    steps = found / step
     # Smaller steps than 16 bits have are those of floating-point numbers; halves have
     # 11 bits.
     smallest = 2**-11 if values.dtype == np.float16 else 0.9 / 65535
-    if step <= smallest or np.abs(steps - np.rint(steps)).max() > 0.05:
+    if step <= smallest:
+        return None
+    steps = found / step
+    if np.abs(steps - np.rint(steps)).max() > 0.05:
         return None
     return 1 / round(1 / step)
 

@@ -406,8 +406,10 @@ class Record:
             members_table=_optional(told, "members_table", Table.from_json),
             version=str(told.get("version", "")),
         )
-        if told["unit"] != record.unit:
-            raise ValueError(f"the unit is {told['unit']!r}")
+        for key in ("unit", "kind", "temperature", "channel"):  # told twice
+            own = getattr(record, key)
+            if told.get(key, own) != own:
+                raise ValueError(f"the {key} is {told[key]!r} and not {own!r}")
         return record
 
 
