@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,8 +63,7 @@ def iter_case(
     placed: str = "",
     segmentation: Segmentation | None = None,
     foreground_only: bool = False,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, CaseResult | None]:
+) -> Generator[float, None, CaseResult]:
     """Compute one map step by step; yields the share done.
 
     Parameters
@@ -86,23 +84,16 @@ def iter_case(
         compared all the same.
     foreground_only : bool
         Leave the background out of the map and of the numbers.
-    cancel : threading.Event or None
-        Set it to stop.
-
-    Returns
-    -------
-    CaseResult or None
-        None if it was cancelled.
     """
     beside = None
     if isinstance(probabilities, ProbabilityMap) and not (segmentation or placed):
         beside = labels_beside(probabilities)
     # With it, how confident the network is can be told.
     measures = tuple(dict.fromkeys((measure, LEAST_CONFIDENCE.name)))
-    fold: Generator[float, None, UncertaintyMaps | None]
+    fold: Generator[float, None, UncertaintyMaps]
     if measure in ENSEMBLE_MEASURES:
         fold = iter_ensemble(
-            members, measures, base=base, channel=channel, on_first=True, cancel=cancel
+            members, measures, base=base, channel=channel, on_first=True
         )
     else:
         fold = iter_fold(
@@ -113,11 +104,8 @@ def iter_case(
             kind=kind,
             temperature=temperature,
             channel=channel,
-            cancel=cancel,
         )
     maps = yield from part(fold, 0, FOLD_SHARE if segmentation or beside else 1)
-    if maps is None:
-        return None
     tissues_of = ""
     if isinstance(probabilities, ProbabilityMap):
         tissues_of = probabilities.tissues_of
@@ -134,9 +122,7 @@ def iter_case(
         beside=beside,
         tissues_of=tissues_of,
     )
-    trust = yield from part(iter_trust(case, maps, cancel), FOLD_SHARE, 1)
-    if trust is None:
-        return None
+    trust = yield from part(iter_trust(case, maps), FOLD_SHARE, 1)
     labels = maps.prediction if trust.foreground is None else trust.foreground
     values = maps[measure]
     if foreground_only:

@@ -139,7 +139,6 @@ def _probabilities(
         tissues_of=first.tissues_of,
     )
     trust = run(iter_trust(case, maps))
-    assert trust is not None  # nothing cancels it
     told: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}
     if predictions.together:
         told["members"] = list(predictions.member_names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -96,10 +95,8 @@ class Trust:
         return None if self.compared is None else self.compared.search
 
 
-def iter_trust(
-    case: Case, maps: UncertaintyMaps, cancel: threading.Event | None = None
-) -> Generator[float, None, Trust | None]:
-    """Look at a case; yields the share done, returns None if cancelled."""
+def iter_trust(case: Case, maps: UncertaintyMaps) -> Generator[float, None, Trust]:
+    """Look at a case; yields the share done."""
     checks = [
         check_kind(maps),
         check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
@@ -118,10 +115,8 @@ def iter_trust(
     if case.segmentation is not None:
         name, grid = case.segmentation.name, case.segmentation.grid
         compared = yield from iter_compare(
-            maps.prediction, maps.n_classes, case.grid, case.segmentation, cancel
+            maps.prediction, maps.n_classes, case.grid, case.segmentation
         )
-        if compared is None:
-            return None
         compared = explained(compared, maps.prediction, foreground_of(maps))
         checks += [
             *compared.checks,
@@ -135,11 +130,8 @@ def iter_trust(
             maps.n_classes,
             case.grid,
             case.beside,
-            cancel,
             foreground=foreground_of(maps),
         )
-        if beside is None:
-            return None
         checks += beside.checks
     if case.scan is not None:
         name, grid = case.scan
@@ -181,15 +173,14 @@ def iter_beside(
     n_classes: int,
     grid: Grid | None,
     labels: Segmentation,
-    cancel: threading.Event | None = None,
     *,
     foreground: Any = None,
-) -> Generator[float, None, Compared | None]:
+) -> Generator[float, None, Compared]:
     """Compare with the file that a place comes from; yields the share done.
 
     Parameters
     ----------
-    prediction, n_classes, grid, cancel
+    prediction, n_classes, grid
         As of :func:`.iter_compare`.
     labels : Segmentation
         What that file holds.
@@ -198,15 +189,13 @@ def iter_beside(
 
     Returns
     -------
-    Compared or None
-        None if it was cancelled. What agrees in no placement is red only where the
-        labels are sure to be those of the case; else they just confirm nothing.
+    Compared
+        What agrees in no placement is red only where the labels are sure to be those of
+        the case; else they just confirm nothing.
     """
     compared = yield from iter_compare(
-        prediction, n_classes, grid, labels, cancel, thorough=False
+        prediction, n_classes, grid, labels, thorough=False
     )
-    if compared is None:
-        return None
     compared = explained(compared, prediction, foreground)
     if compared.confirms_or_denies:
         return compared

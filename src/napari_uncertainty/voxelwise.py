@@ -176,8 +176,6 @@ def _fold(
         folded = tuple(dict.fromkeys((*measures, LEAST_CONFIDENCE.name)))
     steps = iter_fold(probabilities, folded, threads=threads, **options)
     maps = run(steps)
-    if maps is None:  # only its owner can cancel a fold, and that is this function
-        raise RuntimeError("The fold ended before its last block.")
     messages = [*maps.messages, *guesses]
     if beside is not None:
         comparing = iter_beside(
@@ -189,7 +187,6 @@ def _fold(
         )
         maps = replace(maps, maps={name: maps[name] for name in measures})
         compared = run(comparing)
-        assert compared is not None  # nothing cancels it
         messages += [one.sentence for one in compared.checks if one.level != "green"]
     if messages:
         warnings.warn(" ".join(messages), UncertaintyWarning, stacklevel=3)
@@ -276,8 +273,6 @@ def ensemble_uncertainty(
     ]
     steps = iter_ensemble(given, measures, base=base, channel=channel, threads=threads)
     maps = run(steps)
-    if maps is None:  # only its owner can cancel a fold, and that is this function
-        raise RuntimeError("The fold ended before its last block.")
     if maps.messages:
         warnings.warn(" ".join(maps.messages), UncertaintyWarning, stacklevel=2)
     return maps

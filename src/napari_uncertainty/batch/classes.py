@@ -66,7 +66,6 @@ def iter_table(
             threads=threads,
         )
         regions = yield from part(steps, done / len(maps), (done + 1) / len(maps))
-        assert regions is not None  # nothing cancels it
         threshold = highest_half(measure, maps)
         table = regions.table(
             class_names=names,

@@ -161,7 +161,6 @@ def iter_places(
         threads=threads,
     )
     found = yield from steps
-    assert found is not None  # nothing cancels it
     places = []
     for place in found.places:
         voxel = tuple(int(at) for at in (to_map @ (*place.voxel, 1))[:-1])

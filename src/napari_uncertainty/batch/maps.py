@@ -80,7 +80,6 @@ def iter_maps(
             "them; name one with --labels."
         )
     trust = yield from part(iter_trust(case, maps), shares.fold, shares.trust)
-    assert trust is not None  # nothing cancels it
     maps = _only(maps, task.measures)
     where = placed(predictions, maps, trust, labels, task.place)
     tables, notes = yield from _iter_tables(

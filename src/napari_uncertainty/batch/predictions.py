@@ -137,7 +137,7 @@ class Predictions:
         InputError
             If something is wrong with the values, or the members are not of one case.
         """
-        steps: Generator[float, None, UncertaintyMaps | None]
+        steps: Generator[float, None, UncertaintyMaps]
         if self.together:
             steps = iter_ensemble(
                 self._given, measures, base=base, channel=self.how.channel,
@@ -153,9 +153,7 @@ class Predictions:
                 channel=self.how.channel,
                 threads=threads,
             )
-        maps = yield from steps
-        assert maps is not None  # nothing cancels it
-        return maps
+        return (yield from steps)
 
     def on_maps(self, kind: str, temperature: float) -> list[Any]:
         """Probabilities of each member, on the voxels of the maps.

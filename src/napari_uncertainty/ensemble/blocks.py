@@ -53,10 +53,8 @@ class Blocks:
         self.deviations = [(0.0, 0.0)] * len(members)
         self._lock = threading.Lock()
 
-    def iter_fold(
-        self, threads: int, cancel: threading.Event
-    ) -> Generator[float, None, EnsembleResults | None]:
-        """Fold them; yields the share done, returns None if cancelled."""
+    def iter_fold(self, threads: int) -> Generator[float, None, EnsembleResults]:
+        """Fold them; yields the share done."""
         shape = self._values[0].shape[1:]
         kernel = self._kernel
         results = EnsembleResults(
@@ -68,11 +66,7 @@ class Blocks:
         def begin() -> Callable[[Block], float]:
             return lambda block: self._fold_block(block, results[block])
 
-        done = yield from take_in_turn(
-            tiles(shape, RUN_VOXELS), begin, threads=threads, cancel=cancel
-        )
-        if done is None:
-            return None
+        yield from take_in_turn(tiles(shape, RUN_VOXELS), begin, threads=threads)
         return EnsembleResults(
             {name: one.transpose(self._back) for name, one in results.maps.items()},
             results.no_data.transpose(self._back),

@@ -16,7 +16,7 @@ import numpy as np
 
 from .blocks import Block
 
-# How often a running fold reports, and so how soon it notices a cancel, in seconds.
+# How often a running fold reports, and so how soon it can be closed, in seconds.
 REPORT_INTERVAL = 0.03
 
 
@@ -25,9 +25,10 @@ def take_in_turn(
     begin: Callable[[], Callable[[Block], float]],
     *,
     threads: int,
-    cancel: threading.Event,
-) -> Generator[float, None, list[float] | None]:
+) -> Generator[float, None, list[float]]:
     """Work on `blocks`, each once, in threads that take them in turn.
+
+    Where the generator is closed, they end with the blocks at hand.
 
     Parameters
     ----------
@@ -38,8 +39,6 @@ def take_in_turn(
         are collected.
     threads : int
         How many threads, at most.
-    cancel : threading.Event
-        Stops after the blocks at hand; the result is then None.
     """
     left = deque(blocks)
     n_blocks, results = len(left), list[float]()
@@ -47,7 +46,7 @@ def take_in_turn(
     def take(stopped: threading.Event) -> None:
         work = begin()
         with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
-            while not (stopped.is_set() or cancel.is_set()):
+            while not stopped.is_set():
                 try:
                     block = left.popleft()
                 except IndexError:
@@ -57,31 +56,28 @@ def take_in_turn(
     yield from run_in_threads(
         [take] * min(threads, n_blocks),
         share=lambda: len(results) / n_blocks,
-        cancel=cancel,
     )
-    return results if len(results) == n_blocks else None
+    return results
 
 
 def run_in_threads(
     works: Sequence[Callable[[threading.Event], object]],
     *,
     share: Callable[[], float],
-    cancel: threading.Event,
 ) -> Generator[float, None, None]:
     """Run each of `works` in a thread of its own, to the end.
 
     Yields `share()` every now and then, and at the end. The first error is raised.
+    Closing the generator stops the works and waits for them: nothing goes on after it.
 
     Parameters
     ----------
     works : sequence of callable
         Each is called with an event, and has to end soon after that is set, whatever it
-        waits for: after an error, a cancel, where the generator is closed, and where
-        not all threads could be started.
+        waits for: after an error, where the generator is closed, and where not all
+        threads could be started.
     share : callable
         Tells how much is done.
-    cancel : threading.Event
-        Stops the works.
     """
     stopped = threading.Event()
     pool = ThreadPoolExecutor(len(works), thread_name_prefix="fold")
@@ -90,7 +86,7 @@ def run_in_threads(
         # No more is to come: the threads end with their work, even if nobody asks this
         # generator to go on any more, as when a window is closed.
         pool.shutdown(wait=False)
-        while running and not cancel.is_set():
+        while running:
             done, running = wait(running, REPORT_INTERVAL, FIRST_EXCEPTION)
             for future in done:
                 future.result()

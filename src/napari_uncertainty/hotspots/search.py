@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -59,7 +58,7 @@ class Search:
         The map, the segmentation, and which voxels have data; see `iter_hotspots`.
     members : sequence
         Probabilities, as they are.
-    undecided, wanted, threads, cancel
+    undecided, wanted, threads
         As of `iter_hotspots`.
     """
 
@@ -71,18 +70,13 @@ class Search:
     undecided: float
     wanted: Wanted
     threads: int
-    cancel: threading.Event
 
-    def iter_looked(self) -> Generator[float, None, Looked | None]:
-        """Find what may be wrong; yields the share done, None if cancelled."""
+    def iter_looked(self) -> Generator[float, None, Looked]:
+        """Find what may be wrong; yields the share done."""
         labels = self.labels
         if labels is None and self.members:
-            steps = iter_expected(
-                self.members, self.turned.view, None, self.cancel, self.threads
-            )
+            steps = iter_expected(self.members, self.turned.view, None, self.threads)
             first = yield from part(steps, 0, 0.4)
-            if first is None:
-                return None
             labels = first.labels
         domain = Domain.of(
             self.values.shape, labels, self.data, self.wanted, self.turned.ball,
@@ -93,12 +87,8 @@ class Search:
             assert labels is not None
             classes = as_classes(labels, len_of(self.members[0]))[domain.box]
             view = self._view(domain.box)
-            steps = iter_expected(
-                self.members, view, classes, self.cancel, self.threads
-            )
+            steps = iter_expected(self.members, view, classes, self.threads)
             expected = yield from part(steps, 0.5, 1)
-            if expected is None:
-                return None
             levels = expected.levels
             domain = replace(domain, voxels=domain.voxels & expected.known)
         else:
@@ -109,7 +99,7 @@ class Search:
 
     def iter_competing(
         self, looked: Looked, choices: Sequence[Choice], ball: Ball
-    ) -> Generator[float, None, list[Pair | None] | None]:
+    ) -> Generator[float, None, list[Pair | None]]:
         """The two labels that compete in each place; yields the share done.
 
         By the probability of each class, summed over the ball. The more a voxel is
@@ -122,11 +112,7 @@ class Search:
             weights.append((box, looked.levels[box] * mask))
         if not self.members:
             return [_labels_in(looked.labels, *weight) for weight in weights]
-        sums = yield from iter_sums_at(
-            self.members, self._view(looked.box), weights, self.cancel
-        )
-        if sums is None:
-            return None
+        sums = yield from iter_sums_at(self.members, self._view(looked.box), weights)
         numbers = np.arange(sums.shape[1])
         if self.labels is not None:
             numbers = _numbers_of_classes(self.labels, len(numbers))

@@ -7,7 +7,6 @@ estimated from the number of voxels of each class in each plane, and then refine
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from itertools import product
@@ -40,11 +39,11 @@ ACROSS = 2
 
 
 def iter_likely(
-    comparison: Comparison, cancel: threading.Event | None = None
-) -> Generator[float, None, list[Placement] | None]:
+    comparison: Comparison,
+) -> Generator[float, None, list[Placement]]:
     """The placements that come near the best, the best first, a few at most.
 
-    Yields the share done, and returns None if cancelled.
+    Yields the share done.
     """
     sample = Sample.of(comparison)
     orientations = all_orientations(comparison.prediction.ndim)
@@ -55,8 +54,6 @@ def iter_likely(
     yield 0.3
     refined = []
     for number, (score, placement) in enumerate(scored):
-        if cancel is not None and cancel.is_set():
-            return None
         # Where the whole agrees, in whichever orientation, there is nothing to shift.
         whole = scored[0][0] >= GOOD and _fills(comparison, placement)
         if number < REFINED and not whole:

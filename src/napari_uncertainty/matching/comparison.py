@@ -5,7 +5,6 @@ Where the two lie on other voxels, the segmentation is taken at the prediction's
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -96,11 +95,10 @@ def iter_compare(
     n_classes: int,
     grid: Grid | None,
     segmentation: Segmentation,
-    cancel: threading.Event | None = None,
     *,
     thorough: bool = True,
-) -> Generator[float, None, Compared | None]:
-    """Compare step by step; yields the share done, returns None if cancelled.
+) -> Generator[float, None, Compared]:
+    """Compare step by step; yields the share done.
 
     Parameters
     ----------
@@ -113,8 +111,6 @@ def iter_compare(
         shapes are taken for equal voxels.
     segmentation : Segmentation
         What to compare with.
-    cancel : threading.Event or None
-        Set it to stop.
     thorough : bool
         Look for other placements, too, where none can be decisively better.
     """
@@ -125,11 +121,9 @@ def iter_compare(
         assert grid is not None
         assert segmentation.grid is not None
         steps = iter_resample(
-            segmentation.labels, segmentation.grid, grid, nearest=True, cancel=cancel
+            segmentation.labels, segmentation.grid, grid, nearest=True
         )
         labels = yield from part(steps, 0, 0.4)
-        if labels is None:
-            return None
         onto = replace(segmentation, labels=labels, grid=grid)
         placement = Placement.as_it_is(prediction.ndim)
     foreground = None
@@ -157,18 +151,12 @@ def iter_compare(
         if agreement.foreground > 1 - DECISIVE_MARGIN:
             return _without_search(comparison, placement, foreground, onto)
     search = yield from part(
-        iter_search(comparison, placement, cancel),
+        iter_search(comparison, placement),
         *((0.4, 0.7) if elsewhere else (0, 1)),
     )
-    if search is None:
-        return None
     if elsewhere and not search.as_loaded_is_best:
         # Perhaps the voxels are the same, and only the headers put them elsewhere.
-        further = yield from part(
-            _iter_voxels(prediction, segmentation, cancel), 0.7, 1
-        )
-        if further is None:
-            return None
+        further = yield from part(_iter_voxels(prediction, segmentation), 0.7, 1)
         if further.beats(search):
             search = Search(search.as_loaded, further.ranked)
             onto = segmentation
@@ -218,12 +206,11 @@ def iter_labels_at(
     shape: tuple[int, ...],
     grid: Grid | None,
     segmentation: Segmentation,
-    cancel: threading.Event | None = None,
 ) -> Generator[float, None, Array | None]:
     """The segmentation at the voxels of a map, with its own labels.
 
     Yields the share done; returns None where it is not known how the one lies on the
-    other, or if it was cancelled.
+    other.
 
     Parameters
     ----------
@@ -231,8 +218,6 @@ def iter_labels_at(
         Of the map.
     segmentation : Segmentation
         Labels that lie on the map or overlap with it.
-    cancel : threading.Event or None
-        Set it to stop.
     """
     there = segmentation.grid
     if there is not None and segmentation.labels.ndim > there.ndim:
@@ -242,11 +227,7 @@ def iter_labels_at(
         return on_prediction(segmentation.labels, placement, shape)
     if grid is None or there is None:
         return None
-    return (
-        yield from iter_resample(
-            segmentation.labels, there, grid, nearest=True, cancel=cancel
-        )
-    )
+    return (yield from iter_resample(segmentation.labels, there, grid, nearest=True))
 
 
 def _in_classes(
@@ -268,13 +249,13 @@ def _in_classes(
 
 
 def _iter_voxels(
-    prediction: Array, segmentation: Segmentation, cancel: threading.Event | None
-) -> Generator[float, None, Search | None]:
+    prediction: Array, segmentation: Segmentation
+) -> Generator[float, None, Search]:
     """Search among the segmentation's own voxels, wherever the headers put them."""
     if segmentation.labels.ndim != prediction.ndim:
         return Search(None, ())
     comparison = Comparison.of(prediction, segmentation.labels)
-    return (yield from iter_search(comparison, None, cancel))
+    return (yield from iter_search(comparison, None))
 
 
 def _claimed(

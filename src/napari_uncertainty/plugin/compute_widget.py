@@ -283,8 +283,7 @@ class ComputeWidget(Docked):
     def _show_progress(self, share: float) -> None:
         self.progress.value = round(100 * share)
 
-    def _finish(self, request: Request, result: CaseResult | None) -> None:
-        assert result is not None  # a cancelled job reports nothing
+    def _finish(self, request: Request, result: CaseResult) -> None:
         changed = request.changed(self._viewer)
         if changed is not None:
             self._refuse(

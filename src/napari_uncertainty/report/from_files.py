@@ -288,7 +288,6 @@ def _iter_table(material: Material) -> Generator[float, None, pd.DataFrame | Non
     regions = yield from iter_regions(
         recorded.values, material.labels, material.no_data
     )
-    assert regions is not None  # nothing cancels it
     return regions.table(
         class_names=material.names, voxel_volume_mm3=voxel_volume(recorded.grid)
     )

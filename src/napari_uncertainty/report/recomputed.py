@@ -102,7 +102,6 @@ def _iter_computed(
             else Segmentation(segmentation.data, segmentation.grid, segmentation.name),
             foreground_only=foreground_only,
         )
-        assert result is not None  # nothing cancels it
         if fingerprint(result.values, probabilities.grid) == digest:
             told = _told(measure, result, probabilities, segmentation, foreground_only)
             told["inputs"] = inputs
