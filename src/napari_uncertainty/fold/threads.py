@@ -11,53 +11,64 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 import numpy as np
 
-from .blocks import Block
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 # How often a running fold reports, and so how soon it can be closed, in seconds.
 REPORT_INTERVAL = 0.03
 
 
 def take_in_turn(
-    blocks: Iterable[Block],
-    begin: Callable[[], Callable[[Block], float]],
+    pieces: Iterable[Piece],
+    begin: Callable[[], Callable[[Piece], Result]],
     *,
     threads: int,
-) -> Generator[float, None, list[float]]:
-    """Work on `blocks`, each once, in threads that take them in turn.
+) -> Generator[float, None, list[Result]]:
+    """Work on `pieces`, each once, in threads that take them in turn.
 
-    Where the generator is closed, they end with the blocks at hand.
+    Yields the share done. Where the generator is closed, the threads end with the
+    pieces at hand.
 
     Parameters
     ----------
-    blocks : iterable
-        What there is to do, at least one.
+    pieces : iterable
+        What there is to do.
     begin : callable
-        Called in each thread; gives the function that works on one block. Its results
-        are collected.
+        Called in each thread; gives the function that works on one piece. Its results
+        are collected, in no order.
     threads : int
         How many threads, at most.
     """
-    left = deque(blocks)
-    n_blocks, results = len(left), list[float]()
+    left = deque(pieces)
+    n_pieces, results = len(left), list[Result]()
 
     def take(stopped: threading.Event) -> None:
         work = begin()
         with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
             while not stopped.is_set():
                 try:
-                    block = left.popleft()
+                    piece = left.popleft()
                 except IndexError:
                     return
-                results.append(work(block))
+                results.append(work(piece))
 
-    yield from run_in_threads(
-        [take] * min(threads, n_blocks),
-        share=lambda: len(results) / n_blocks,
-    )
+    if left:
+        yield from run_in_threads(
+            [take] * min(threads, n_pieces),
+            share=lambda: len(results) / n_pieces,
+        )
     return results
+
+
+def iter_each(
+    work: Callable[[Piece], Result], pieces: Iterable[Piece], *, threads: int
+) -> Generator[float, None, list[Result]]:
+    """Work on `pieces` as :func:`take_in_turn` does, where threads need no memory."""
+    return (yield from take_in_turn(pieces, lambda: work, threads=threads))
 
 
 def run_in_threads(

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from .around import ball_sums
+from ..steps import part
+from .around import ball_sums, iter_ball_sums
 from .ball import Ball
 
 Array = np.ndarray[Any, Any]
@@ -61,7 +62,7 @@ def iter_choices(
     """
     if not levels.any():
         return []
-    sums = ball_sums(levels, ball, threads=threads)
+    sums = yield from part(iter_ball_sums(levels, ball, threads=threads), 0, 0.5)
     sums[~allowed] = -1  # and never more, since sums only shrink
     chosen: list[Choice] = []
     yield 0.5

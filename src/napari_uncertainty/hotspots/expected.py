@@ -30,8 +30,9 @@ from typing import Any
 import numpy as np
 
 from ..ensemble.sources import iter_volumes
+from ..fold.threads import iter_each
+from ..steps import part
 from .ball import Box
-from .threads import for_each
 
 Array = np.ndarray[Any, Any]
 
@@ -88,10 +89,16 @@ def iter_expected(
     running: _Running | None = None
     for label, volumes in enumerate(_class_by_class(members, view)):
         running = running or _Running.of(volumes[0], n_classes, labels)
-        for_each(partial(running.add, label, volumes), running.pieces, threads)
-        yield (label + 1) / n_classes
+        yield label / (n_classes + 1)
+        add = partial(running.add, label, volumes)
+        yield from part(
+            iter_each(add, running.pieces, threads=threads),
+            label / (n_classes + 1),
+            (label + 1) / (n_classes + 1),
+        )
     assert running is not None
-    for_each(running.finish, running.pieces, threads)
+    finished = iter_each(running.finish, running.pieces, threads=threads)
+    yield from part(finished, n_classes / (n_classes + 1), 1)
     return Expected(running.levels, running.labels, running.known)
 
 

@@ -12,7 +12,7 @@ from ..matching.agreement import as_classes
 from ..steps import part
 from .ball import Ball, Box
 from .choice import Choice
-from .domain import Domain
+from .domain import Domain, slabs_of
 from .expected import LEVELS, iter_expected, iter_sums_at, len_of, to_levels
 from .found import Hotspot
 from .turned import Turned
@@ -78,10 +78,11 @@ class Search:
             steps = iter_expected(self.members, self.turned.view, None, self.threads)
             first = yield from part(steps, 0, 0.4)
             labels = first.labels
-        domain = Domain.of(
+        finding = Domain.iter_of(
             self.values.shape, labels, self.data, self.wanted, self.turned.ball,
             self.turned.grid,
         )  # fmt: skip
+        domain = yield from part(finding, 0.4, 0.5)
         yield 0.5
         if self.members:
             assert labels is not None
@@ -118,22 +119,32 @@ class Search:
             numbers = _numbers_of_classes(self.labels, len(numbers))
         return [_two_largest(numbers, of_place) for of_place in sums]
 
-    def described(
+    def iter_described(
         self,
         looked: Looked,
         choices: Sequence[Choice],
         pairs: Sequence[Pair | None],
         ball: Ball,
-    ) -> tuple[Hotspot, ...]:
-        """The places with their numbers, the best first."""
-        total = max(1, int(looked.levels.sum(dtype=np.int64)))
+    ) -> Generator[float, None, tuple[tuple[Hotspot, ...], int]]:
+        """The places with their numbers, the best first; and the sum of all levels.
+
+        Yields the share done.
+        """
+        levels = int(looked.levels.sum(dtype=np.int64))
+        total = max(1, levels)
+        yield 0.1
         # In one order whatever the layout, so that it is rounded in the same way.
-        whole = (
-            np.ascontiguousarray(self.values)
-            if self.data is None
-            else self.values[self.data]
-        )
-        map_total = float(whole.sum(dtype=np.float64)) or 1.0
+        map_total = 0.0
+        for slab in slabs_of(self.values.shape):
+            some = self.values[slab]
+            some = (
+                np.ascontiguousarray(some)
+                if self.data is None
+                else some[self.data[slab]]
+            )
+            map_total += float(some.sum(dtype=np.float64))
+            yield 0.1 + 0.7 * slab.stop / len(self.values)
+        map_total = map_total or 1.0
         data = np.ones(self.values.shape, bool) if self.data is None else self.data
         fresh = data.copy()
         places = []
@@ -161,7 +172,8 @@ class Search:
                     map_share=float(new.sum(dtype=np.float64)) / map_total,
                 )
             )
-        return tuple(places)
+            yield 0.8 + 0.2 * rank / len(choices)
+        return tuple(places), levels
 
     def _view(self, box: Box) -> Any:
         return lambda volume: self.turned.view(volume)[box]

@@ -113,11 +113,13 @@ def iter_hotspots(
         threads=search.threads,
     )
     choices = yield from part(steps, 0.5, 0.9)
-    pairs = yield from part(search.iter_competing(looked, choices, ball), 0.9, 1)
+    pairs = yield from part(search.iter_competing(looked, choices, ball), 0.9, 0.95)
+    describing = search.iter_described(looked, choices, pairs, ball)
+    places, levels = yield from part(describing, 0.95, 1)
     return Hotspots(
-        search.described(looked, choices, pairs, ball),
+        places,
         radius,
-        float(looked.levels.sum(dtype=np.int64)) / LEVELS,
+        levels / LEVELS,
         values.shape,
         grid,
     )

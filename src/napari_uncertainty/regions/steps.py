@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..fold.blocks import Block, tiles
-from ..fold.threads import take_in_turn
+from ..fold.blocks import tiles
+from ..fold.threads import iter_each
 from ..limits import available_processors
 from .blocks import BlockNumbers, Sources
 from .joining import joined
@@ -67,17 +67,12 @@ def iter_regions(
     boxes, starts = _boxes(layout.shape)
     found: dict[int, BlockNumbers] = {}
 
-    def begin() -> Callable[[Block], float]:
-        def work(block: Block) -> float:
-            [number] = block
-            found[number] = sources.numbers(boxes[number], int(starts[number]))
-            return 0.0
+    def work(number: int) -> None:
+        found[number] = sources.numbers(boxes[number], int(starts[number]))
 
-        return work
-
-    yield from take_in_turn(
-        [(number,) for number in range(len(boxes))],
-        begin,
+    yield from iter_each(
+        work,
+        range(len(boxes)),
         threads=threads or min(THREADS, available_processors()),
     )
     blocks = [found[number] for number in range(len(boxes))]
