@@ -1,7 +1,5 @@
 """All checks of a case together; and steps, which all of this is made of."""
 
-import threading
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -144,13 +142,6 @@ def test_foreground_of_an_unknown_place_is_left_to_the_prediction(values):
     found = trust(values, "case", None, Segmentation(labels, None))
     assert found.foreground is None
     assert found.search.better.placement.order == (2, 0, 1)
-
-
-def test_cancelled(values):
-    labels, cancel = asymmetric(SHAPE), threading.Event()
-    case = Case(values, segmentation=Segmentation(labels))
-    cancel.set()
-    assert run(iter_trust(case, uncertainty(values), cancel)) is None
 
 
 def test_run_takes_all_steps_and_gives_the_result():

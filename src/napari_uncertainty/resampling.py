@@ -43,6 +43,7 @@ def iter_resample(
     """
     from scipy.ndimage import affine_transform
 
+    yield 0.0
     if source.ndim == 2:  # a flat image is a single slice of a volume
         source = Grid((*source.shape, 1), source.affine)
         values = np.expand_dims(values, 2)

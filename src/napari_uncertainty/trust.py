@@ -21,10 +21,11 @@ from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
 from .io.nifti import labels_of_place, stem
-from .matching.comparison import Compared, Segmentation, explained, iter_compare
+from .matching.comparison import Compared, Segmentation, iter_compare, iter_explained
 from .matching.orientation import Search
 from .measures import LEAST_CONFIDENCE
 from .probabilities import ProbabilityMap
+from .steps import part
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +112,16 @@ def iter_trust(case: Case, maps: UncertaintyMaps) -> Generator[float, None, Trus
     if case.placed and case.segmentation is None:
         checks.append(check_lent_place(case.placed))
     headers = [(case.name, case.grid)]
+    yield 0.0
     compared = None
     if case.segmentation is not None:
         name, grid = case.segmentation.name, case.segmentation.grid
-        compared = yield from iter_compare(
+        comparing = iter_compare(
             maps.prediction, maps.n_classes, case.grid, case.segmentation
         )
-        compared = explained(compared, maps.prediction, foreground_of(maps))
+        compared = yield from part(comparing, 0, 0.8)
+        explaining = iter_explained(compared, maps.prediction, foreground_of(maps))
+        compared = yield from part(explaining, 0.8, 1)
         checks += [
             *compared.checks,
             check_grid(name, "segmentation", case.grid, grid),
@@ -139,6 +143,7 @@ def iter_trust(case: Case, maps: UncertaintyMaps) -> Generator[float, None, Trus
         headers.append((name, grid))
     for name, grid in headers:
         checks += [one for one in check_header(name, grid) if one not in checks]
+    yield 1.0
     return Trust(tuple(checks), compared, beside)
 
 
@@ -193,10 +198,10 @@ def iter_beside(
         What agrees in no placement is red only where the labels are sure to be those of
         the case; else they just confirm nothing.
     """
-    compared = yield from iter_compare(
-        prediction, n_classes, grid, labels, thorough=False
-    )
-    compared = explained(compared, prediction, foreground)
+    comparing = iter_compare(prediction, n_classes, grid, labels, thorough=False)
+    compared = yield from part(comparing, 0, 0.8)
+    explaining = iter_explained(compared, prediction, foreground)
+    compared = yield from part(explaining, 0.8, 1)
     if compared.confirms_or_denies:
         return compared
     if labels.of_the_case and compared.search is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..matching.agreement import as_classes
+from ..matching.agreement import iter_as_classes
 from ..steps import part
 from .ball import Ball, Box
 from .choice import Choice
@@ -86,10 +86,11 @@ class Search:
         yield 0.5
         if self.members:
             assert labels is not None
-            classes = as_classes(labels, len_of(self.members[0]))[domain.box]
+            numbering = iter_as_classes(labels, len_of(self.members[0]))
+            classes = (yield from part(numbering, 0.5, 0.55))[domain.box]
             view = self._view(domain.box)
             steps = iter_expected(self.members, view, classes, self.threads)
-            expected = yield from part(steps, 0.5, 1)
+            expected = yield from part(steps, 0.55, 1)
             levels = expected.levels
             domain = replace(domain, voxels=domain.voxels & expected.known)
         else:

@@ -46,12 +46,16 @@ def iter_likely(
     Yields the share done.
     """
     sample = Sample.of(comparison)
+    yield 0.05
     orientations = all_orientations(comparison.prediction.ndim)
     fitting = [one for one in orientations if _fits(comparison, one)]
     shifted = _with_shifts(comparison, fitting)
-    scored = [(sample.score(one), one) for one in shifted]
+    yield 0.1
+    scored = []
+    for number, one in enumerate(shifted):
+        scored.append((sample.score(one), one))
+        yield 0.1 + 0.2 * (number + 1) / len(fitting)
     scored.sort(key=_score, reverse=True)
-    yield 0.3
     refined = []
     for number, (score, placement) in enumerate(scored):
         # Where the whole agrees, in whichever orientation, there is nothing to shift.

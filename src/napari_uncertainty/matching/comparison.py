@@ -18,8 +18,8 @@ from ..grid import Grid
 from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
-from .agreement import Comparison, as_classes
-from .changed import Pair, classes_by_overlap
+from .agreement import Comparison, iter_as_classes, iter_ranks
+from .changed import Pair, iter_classes_by_overlap
 from .orientation import DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
@@ -114,7 +114,9 @@ def iter_compare(
     thorough : bool
         Look for other placements, too, where none can be decisively better.
     """
-    segmentation, refused = _in_classes(segmentation, n_classes)
+    segmentation, refused = yield from part(
+        _iter_in_classes(segmentation, n_classes), 0, 0.1
+    )
     placement, onto = _claimed(prediction.shape, grid, segmentation), segmentation
     elsewhere = placement is None and grid is not None and segmentation.grid is not None
     if elsewhere:
@@ -123,27 +125,28 @@ def iter_compare(
         steps = iter_resample(
             segmentation.labels, segmentation.grid, grid, nearest=True
         )
-        labels = yield from part(steps, 0, 0.4)
+        labels = yield from part(steps, 0.1, 0.4)
         onto = replace(segmentation, labels=labels, grid=grid)
         placement = Placement.as_it_is(prediction.ndim)
     foreground = None
     if placement is not None:
         foreground = on_prediction(onto.labels, placement, prediction.shape)
     if refused is not None and foreground is not None and not elsewhere:
-        classes = classes_by_overlap(foreground, prediction, n_classes)
+        overlapping = iter_classes_by_overlap(foreground, prediction, n_classes)
+        classes = yield from part(overlapping, 0.1, 0.3)
         if classes is not None:
             numbers = np.array(list(classes.values()), np.uint16)
             found = np.array(list(classes))
-            onto = segmentation = replace(
-                segmentation,
-                labels=numbers[np.searchsorted(found, segmentation.labels)],
-            )
+            ranks = iter_ranks(segmentation.labels, found)
+            ranked = yield from part(ranks, 0.3, 0.4)
+            onto = segmentation = replace(segmentation, labels=numbers[ranked])
             assert placement is not None
             foreground = on_prediction(onto.labels, placement, prediction.shape)
             refused = None
     if refused is not None:
         return Compared(foreground, (refused,), None, onto)
     comparison = Comparison.of(prediction, onto.labels)
+    yield 0.4
     if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
         return _without_search(comparison, placement, foreground, onto)
     if not thorough and placement is not None:
@@ -152,7 +155,8 @@ def iter_compare(
             return _without_search(comparison, placement, foreground, onto)
     search = yield from part(
         iter_search(comparison, placement),
-        *((0.4, 0.7) if elsewhere else (0, 1)),
+        0.4,
+        0.7 if elsewhere else 1,
     )
     if elsewhere and not search.as_loaded_is_best:
         # Perhaps the voxels are the same, and only the headers put them elsewhere.
@@ -168,10 +172,12 @@ def iter_compare(
     )
 
 
-def explained(
+def iter_explained(
     compared: Compared, prediction: Array, foreground: Array | None = None
-) -> Compared:
+) -> Generator[float, None, Compared]:
     """Return the result, with what explains that the two do not agree in nearly all.
+
+    Yields the share done.
 
     Parameters
     ----------
@@ -189,7 +195,7 @@ def explained(
     if loaded is None or loaded.agreement.foreground > 1 - DECISIVE_MARGIN:
         return compared
     pair = Pair(prediction, compared.foreground, foreground)
-    check = pair.explained(compared.onto.name)
+    check = yield from pair.iter_explained(compared.onto.name)
     if check is None:
         return compared
     orientation = [one for one in compared.checks if one.name == "orientation"]
@@ -230,9 +236,9 @@ def iter_labels_at(
     return (yield from iter_resample(segmentation.labels, there, grid, nearest=True))
 
 
-def _in_classes(
+def _iter_in_classes(
     segmentation: Segmentation, n_classes: int
-) -> tuple[Segmentation, Check | None]:
+) -> Generator[float, None, tuple[Segmentation, Check | None]]:
     """With the numbers of the classes for labels, or why that cannot be.
 
     Before anything is left out of it, for atlas labels are told by their order.
@@ -242,7 +248,7 @@ def _in_classes(
         # Over time: which moment the prediction is of is unknown.
         segmentation = replace(segmentation, grid=None, claimed=None)
     try:
-        classes = as_classes(segmentation.labels, n_classes)
+        classes = yield from iter_as_classes(segmentation.labels, n_classes)
     except InputError as error:
         return segmentation, Check("agreement", "red", str(error))
     return replace(segmentation, labels=classes), None

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from itertools import product
 from time import process_time
 
@@ -281,13 +282,12 @@ def slow(monkeypatch):
     go_on, ended = threading.Event(), []
     iter_mesh = meshes_module.iter_mesh
 
-    def waiting(*args, cancel):
+    def waiting(*args):
         try:
             yield 0.1
             while not go_on.wait(0.005):
-                if cancel.is_set():
-                    return None
-            return (yield from iter_mesh(*args, cancel=cancel))
+                yield 0.1
+            return (yield from iter_mesh(*args))
         finally:
             ended.append(True)
 
@@ -543,8 +543,9 @@ def test_no_callback_outlives_the_widget(qtbot, own, slow, told):
 def test_no_callback_outlives_a_widget_that_looks_at_a_map(
     qtbot, case, widget, monkeypatch
 ):
-    def waiting(*args, cancel):
-        while not cancel.wait(0.005):
+    def waiting(*args):
+        while True:
+            time.sleep(0.005)
             yield 0.1
 
     before = callbacks(case.viewer)

@@ -23,7 +23,7 @@ from ...review import (
     place_for,
 )
 from ...steps import part
-from .networks import of_this_scan
+from .networks import iter_of_this_scan
 
 Array = np.ndarray[Any, Any]
 
@@ -186,7 +186,8 @@ def iter_begin(material: Material) -> Generator[float, None, Opened]:
     labels = np.asarray(labels)
     other_scans: list[str] = []
     if not material.of_members:
-        members, other_scans = of_this_scan(material.members, material.told, labels)
+        looking = iter_of_this_scan(material.members, material.told, labels)
+        members, other_scans = yield from part(looking, 0.1, 0.15)
         material = replace(material, members=members)
     steps = iter_hotspots(
         values,
@@ -197,7 +198,7 @@ def iter_begin(material: Material) -> Generator[float, None, Opened]:
         undecided=material.undecided,
         wanted=material.wanted,
     )
-    hotspots = yield from part(steps, 0.1, 0.8)
+    hotspots = yield from part(steps, 0.15, 0.8)
     if not hotspots.places:
         raise InputError("Nothing is uncertain here, so there is nothing to review.")
     if not material.anatomical:
