@@ -12,7 +12,7 @@ from .grid import Grid
 Array = np.ndarray[Any, Any]
 
 # Voxels that are made in one go: small, so that it can be closed soon.
-SLAB_VOXELS = 1 << 19
+SLAB_VOXELS = 1 << 18
 
 
 def iter_resample(

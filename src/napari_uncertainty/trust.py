@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Check
-from .checks.confidence import check_confidence, check_members
+from .checks.confidence import check_members, iter_check_confidence
 from .checks.place import check_grid, check_header, check_lent_place
 from .checks.values import (
     check_background,
@@ -26,6 +26,9 @@ from .matching.orientation import Search
 from .measures import LEAST_CONFIDENCE
 from .probabilities import ProbabilityMap
 from .steps import part
+
+# How much of the work is to see how confident the network is, before a comparison.
+SHARE_OF_CONFIDENCE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,20 +110,24 @@ def iter_trust(case: Case, maps: UncertaintyMaps) -> Generator[float, None, Trus
         checks.append(check_background(maps, case.tissues_of))
     if case.guess:
         checks.append(Check("axes", "amber", case.guess))
+    yield 0.0
     if LEAST_CONFIDENCE.name in maps:
-        checks.append(check_confidence(maps))
+        checking = iter_check_confidence(maps)
+        checks.append((yield from part(checking, 0, SHARE_OF_CONFIDENCE)))
     if case.placed and case.segmentation is None:
         checks.append(check_lent_place(case.placed))
     headers = [(case.name, case.grid)]
-    yield 0.0
+    yield SHARE_OF_CONFIDENCE
     compared = None
     if case.segmentation is not None:
         name, grid = case.segmentation.name, case.segmentation.grid
         comparing = iter_compare(
             maps.prediction, maps.n_classes, case.grid, case.segmentation
         )
-        compared = yield from part(comparing, 0, 0.8)
-        explaining = iter_explained(compared, maps.prediction, foreground_of(maps))
+        compared = yield from part(comparing, SHARE_OF_CONFIDENCE, 0.8)
+        foreground = foreground_of(maps)
+        yield 0.8
+        explaining = iter_explained(compared, maps.prediction, foreground)
         compared = yield from part(explaining, 0.8, 1)
         checks += [
             *compared.checks,
@@ -129,13 +136,14 @@ def iter_trust(case: Case, maps: UncertaintyMaps) -> Generator[float, None, Trus
         headers.append((name, grid))
     beside = None
     if case.segmentation is None and case.beside is not None:
-        beside = yield from iter_beside(
+        comparing = iter_beside(
             maps.prediction,
             maps.n_classes,
             case.grid,
             case.beside,
             foreground=foreground_of(maps),
         )
+        beside = yield from part(comparing, SHARE_OF_CONFIDENCE, 1)
         checks += beside.checks
     if case.scan is not None:
         name, grid = case.scan

@@ -147,7 +147,7 @@ class Search:
             yield 0.1 + 0.7 * slab.stop / len(self.values)
         map_total = map_total or 1.0
         data = np.ones(self.values.shape, bool) if self.data is None else self.data
-        fresh = data.copy()
+        fresh = data.copy("K")
         places = []
         for rank, (choice, pair) in enumerate(zip(choices, pairs, strict=True), 1):
             voxel = tuple(

@@ -7,7 +7,7 @@ estimated from the number of voxels of each class in each plane, and then refine
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -49,12 +49,15 @@ def iter_likely(
     yield 0.05
     orientations = all_orientations(comparison.prediction.ndim)
     fitting = [one for one in orientations if _fits(comparison, one)]
-    shifted = _with_shifts(comparison, fitting)
+    predicted = _profiles(comparison.prediction)
+    yield 0.08
+    given = _profiles(comparison.labels)
     yield 0.1
+    shifted = _with_shifts(comparison, fitting, predicted, given)
     scored = []
     for number, one in enumerate(shifted):
         scored.append((sample.score(one), one))
-        yield 0.1 + 0.2 * (number + 1) / len(fitting)
+        yield 0.1 + 0.2 * number / len(fitting)
     scored.sort(key=_score, reverse=True)
     refined = []
     for number, (score, placement) in enumerate(scored):
@@ -130,11 +133,15 @@ class Sample:
 
 
 def _with_shifts(
-    comparison: Comparison, orientations: Iterable[Placement]
+    comparison: Comparison,
+    orientations: Iterable[Placement],
+    predicted: Sequence[Array],
+    given: Sequence[Array],
 ) -> Iterable[Placement]:
-    """Each orientation with the shift at which the planes hold the same classes."""
-    predicted = _profiles(comparison.prediction)
-    given = _profiles(comparison.labels)
+    """Each orientation with the shift at which the planes hold the same classes.
+
+    By the profiles of both.
+    """
     for one in orientations:
         if _fills(comparison, one):
             yield one
