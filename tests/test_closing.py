@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from generated import OBLIQUE, softmax
+from many_cases import PATIENCE
 from napari_uncertainty.case import iter_case
 from napari_uncertainty.ensemble import Member, iter_ensemble
 from napari_uncertainty.fold import iter_fold, threads
@@ -163,3 +164,22 @@ def test_it_is_closed_at_any_step_within_200_ms_and_no_thread_is_left(name, give
             break
         assert took + REPORT_INTERVAL < LIMIT
     assert n_steps > 1
+
+
+def test_threads_of_what_is_closed_end_with_the_pieces_at_hand(ending):
+    met, taken = threading.Barrier(3), []
+
+    def work(piece):
+        taken.append(piece)
+        met.wait(PATIENCE)
+        assert ending.wait(PATIENCE)  # and is told to stop before
+
+    steps = threads.iter_each(work, range(1000), threads=2)
+    next(steps)
+    met.wait(PATIENCE)
+    steps.close()
+    assert sorted(taken) == [0, 1]
+
+
+def test_nothing_to_work_on_takes_no_step():
+    assert list(threads.iter_each(str, [], threads=2)) == []
