@@ -21,6 +21,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -244,15 +245,15 @@ def in_the_middle() -> Callable[[], bool]:
     begin = Job.__init__
 
     def begin_slowly(job: Any, steps: Any, **callbacks: Any) -> None:
-        def slowly(cancel: threading.Event) -> Any:
-            inner = steps(cancel=cancel)
-            while True:
-                try:
-                    share = next(inner)
-                except StopIteration as end:
-                    return end.value
-                cancel.wait(REST)
-                yield share
+        def slowly() -> Any:
+            with closing(steps()) as inner:
+                while True:
+                    try:
+                        share = next(inner)
+                    except StopIteration as end:
+                        return end.value
+                    job._cancelled.wait(REST)
+                    yield share
 
         begin(job, slowly, **callbacks)
 

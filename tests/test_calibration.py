@@ -12,8 +12,9 @@ from scipy.ndimage import (
 import napari_uncertainty as nu
 from generated import softmax
 from napari_uncertainty import statistics
-from napari_uncertainty.calibration import confidence_of
-from napari_uncertainty.checks.confidence import check_confidence
+from napari_uncertainty.calibration import iter_confidence_of
+from napari_uncertainty.checks.confidence import iter_check_confidence
+from napari_uncertainty.steps import run
 
 BOTH = ("entropy", "least_confidence")
 
@@ -41,7 +42,9 @@ def test_against_counting(rng, monkeypatch, slab, order):
     p = np.asarray(blobs(rng, (14, 15, 16), 8), order=order)
     p[:, 3:5, 2:9, 4:12] = 0
     maps = nu.uncertainty(p, BOTH)
-    found = confidence_of(maps["least_confidence"], maps.prediction, maps.no_data)
+    found = run(
+        iter_confidence_of(maps["least_confidence"], maps.prediction, maps.no_data)
+    )
     known = p.sum(axis=0) > 0
     best, labels = p.max(axis=0), p.argmax(axis=0)
     for part, which in {
@@ -57,23 +60,31 @@ def test_against_counting(rng, monkeypatch, slab, order):
 
 def test_flat_images_and_single_voxels(rng):
     flat = nu.uncertainty(softmax(rng, (3, 9, 10)), BOTH)
-    found = confidence_of(flat["least_confidence"], flat.prediction, flat.no_data)
+    found = run(
+        iter_confidence_of(flat["least_confidence"], flat.prediction, flat.no_data)
+    )
     assert 1 / 3 < found.border_mean < 1
     one = nu.uncertainty(np.array([0.25, 0.75]), BOTH)
-    found = confidence_of(one["least_confidence"], one.prediction, one.no_data)
+    found = run(
+        iter_confidence_of(one["least_confidence"], one.prediction, one.no_data)
+    )
     assert (found.mean, found.foreground_mean) == (0.75, 0.75)
     assert np.isnan(found.border_mean)
     assert found.to_dict()["border_above"] is None
 
 
 def test_sure_in_the_middle_and_not_at_borders_is_as_it_should_be(rng):
-    check = check_confidence(nu.uncertainty(blobs(rng, (30, 30, 30), 6), BOTH))
+    check = run(
+        iter_check_confidence(nu.uncertainty(blobs(rng, (30, 30, 30), 6), BOTH))
+    )
     assert (check.name, check.level) == ("confidence", "green")
     assert f"{check.numbers['foreground_mean']:.3f} in the foreground" in check.sentence
 
 
 def test_sure_even_at_borders_is_told(rng):
-    check = check_confidence(nu.uncertainty(blobs(rng, (30, 30, 30), 400), BOTH))
+    check = run(
+        iter_check_confidence(nu.uncertainty(blobs(rng, (30, 30, 30), 400), BOTH))
+    )
     assert check.level == "amber"
     assert check.numbers["border_above"] > 0.5
     assert "surer than it is right" in check.sentence
@@ -82,6 +93,6 @@ def test_sure_even_at_borders_is_told(rng):
 def test_nothing_to_be_sure_of():
     with pytest.warns(nu.UncertaintyWarning, match="No voxel has data"):
         maps = nu.uncertainty(np.zeros((3, 4, 5, 6)), BOTH)
-    check = check_confidence(maps)
+    check = run(iter_check_confidence(maps))
     assert check.level == "amber"
     assert check.numbers["mean"] is None

@@ -1,7 +1,5 @@
 """Shades of classes, against numbers by hand and scikit-image."""
 
-import threading
-
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
@@ -72,17 +70,13 @@ def test_a_volume_is_numbered_alike_however_it_lies_in_memory(rng):
         np.testing.assert_array_equal(found, turned(expected))
 
 
-def test_it_stops_between_blocks():
-    cancel = threading.Event()
+def test_the_share_done_grows_block_by_block():
     values = np.zeros((10, 300, 300), np.float32)
-    steps = iter_shade_numbers(
-        values, np.ones(values.shape, int), [1], (0, 1), cancel=cancel
-    )
-    assert 0 < next(steps) < 0.5
-    cancel.set()
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    assert end.value.value is None
+    steps = iter_shade_numbers(values, np.ones(values.shape, int), [1], (0, 1))
+    shares = list(steps)
+    assert 0 < shares[0] < 0.5
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
 
 
 def test_more_classes_than_there_are_numbers_for_are_refused():

@@ -17,11 +17,11 @@ import napari_uncertainty as nu
 from every_kind import expected, expected_prediction, outcomes
 from napari_uncertainty.batch.case import Task, finished, run_task, tasks_of
 from napari_uncertainty.batch.inputs import find_inputs
-from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.case import CaseInputs, iter_case
 from napari_uncertainty.description import describe
 from napari_uncertainty.hotspots.wanted import usual_radius
 from napari_uncertainty.io import open_probabilities, open_volume
+from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.steps import run
 
 SHAPE = (14, 16, 12)

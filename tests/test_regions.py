@@ -1,7 +1,6 @@
 """Numbers for each label of a map, against numpy mask by mask and scipy's filters."""
 
 import math
-import threading
 from contextlib import closing
 
 import nibabel as nib
@@ -283,16 +282,6 @@ def test_threads_make_no_difference(rng):
         np.testing.assert_array_equal(
             one.profile(axis, "whole"), two.profile(axis, "whole")
         )
-
-
-@pytest.mark.usefixtures("small_blocks")
-def test_cancelled_midway(rng):
-    values, labels = rounded(rng, (40, 40, 40)), asymmetric((40, 40, 40))
-    cancel = threading.Event()
-    with closing(iter_regions(values, labels, cancel=cancel, threads=1)) as running:
-        assert 0 <= next(running) < 1
-        cancel.set()
-        assert run(running) is None
 
 
 @pytest.mark.usefixtures("small_blocks")

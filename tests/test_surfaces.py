@@ -1,6 +1,5 @@
 """Surfaces of shapes whose volume, normals and topology are known."""
 
-import threading
 from itertools import permutations
 
 import numpy as np
@@ -325,19 +324,6 @@ def test_share_done_grows_to_all_of_it(monkeypatch):
     assert len(shares) > 20
     assert shares == sorted(shares)
     assert 0 < shares[0] < shares[-1] == 1
-
-
-@pytest.mark.parametrize("taken", [0, 1, 10, 20])
-def test_cancelled_midway(monkeypatch, taken):
-    monkeypatch.setattr(isosurface, "SLAB_VOXELS", 10_000)
-    cancel = threading.Event()
-    steps = iter_mesh(SHAPES["ball"], np.zeros(SHAPE, np.float32), cancel=cancel)
-    for _ in range(taken):
-        next(steps)
-    cancel.set()
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    assert end.value.value is None
 
 
 @pytest.mark.parametrize(

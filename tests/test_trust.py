@@ -9,9 +9,9 @@ from napari_uncertainty import Grid, uncertainty
 from napari_uncertainty.checks import worst_level
 from napari_uncertainty.matching.comparison import Segmentation
 from napari_uncertainty.placement import Placement
-from napari_uncertainty.steps import part, run
 from napari_uncertainty.predictions import Predictions
 from napari_uncertainty.probabilities import ProbabilityMap, numbered_class_names
+from napari_uncertainty.steps import part, run
 from napari_uncertainty.trust import iter_trust
 from phantoms import asymmetric, disguised, softmax_of
 

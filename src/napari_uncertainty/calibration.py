@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,10 +58,10 @@ class Confidence:
         }
 
 
-def confidence_of(
+def iter_confidence_of(
     least_confidence: Array, prediction: Array, no_data: Array
-) -> Confidence:
-    """Sum up how confident a network is.
+) -> Generator[float, None, Confidence]:
+    """Sum up how confident a network is; yields the share done.
 
     Parameters
     ----------
@@ -72,7 +73,9 @@ def confidence_of(
         Voxels that do not count.
     """
     sums = np.zeros((3, 3))  # voxels, doubt, above; of all, foreground, border
-    for slab in slabs(least_confidence):
+    parts = list(slabs(least_confidence))
+    for done, slab in enumerate(parts):
+        yield done / len(parts)
         doubt, labels = least_confidence[slab], prediction[slab]
         known = ~no_data[slab]
         border = _at_border(prediction, slab)

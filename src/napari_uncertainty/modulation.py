@@ -7,7 +7,6 @@ each shade, then shows class and uncertainty at once, however it is sliced.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -81,8 +80,7 @@ def iter_shade_numbers(
     classes: Sequence[int],
     limits: tuple[float, float],
     no_data: Array | None = None,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, Array | None]:
+) -> Generator[float, None, Array]:
     """Number the shade of each voxel, block by block; yields the share done.
 
     Parameters
@@ -98,15 +96,13 @@ def iter_shade_numbers(
         but for the first and the last, which are centred on the limits.
     no_data : ndarray of bool, shape of `values`, or None
         Voxels without data.
-    cancel : threading.Event or None
-        Set it to stop.
 
     Returns
     -------
-    ndarray of uint8 or uint16, shape of `values`, or None
+    ndarray of uint8 or uint16, shape of `values`
         ``1 + place * N_LEVELS + level``, where `place` is that of the label among
         `classes`; 0 for other labels, for voxels without data and where the value is
-        not finite. None if it was cancelled.
+        not finite.
 
     Raises
     ------
@@ -130,8 +126,6 @@ def iter_shade_numbers(
     own, low = np.asarray(classes, dtype=np.int64), float(limits[0])
     per_unit = (N_LEVELS - 1) / (float(limits[1]) - low)
     for start in range(0, n if len(own) else 0, rows):
-        if cancel is not None and cancel.is_set():
-            return None
         block, label, number, *without = (part[start : start + rows] for part in parts)
         place = np.searchsorted(own, label)
         place[place == len(own)] = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -12,8 +11,8 @@ from .grid import Grid
 
 Array = np.ndarray[Any, Any]
 
-# Voxels that are made in one go: small, so that a cancel is noticed soon.
-SLAB_VOXELS = 1 << 19
+# Voxels that are made in one go: small, so that it can be closed soon.
+SLAB_VOXELS = 1 << 18
 
 
 def iter_resample(
@@ -23,8 +22,7 @@ def iter_resample(
     *,
     nearest: bool = False,
     fill: float = 0,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, Array | None]:
+) -> Generator[float, None, Array]:
     """Resample step by step; yields the share done.
 
     Parameters
@@ -37,17 +35,15 @@ def iter_resample(
         Take the nearest voxel, as labels need it, instead of interpolating linearly.
     fill : float
         Value outside of `source`.
-    cancel : threading.Event or None
-        Set it to stop.
 
     Returns
     -------
-    ndarray or None
-        On the voxels of `target`; labels in their own type, others in float32. None if
-        it was cancelled.
+    ndarray
+        On the voxels of `target`; labels in their own type, others in float32.
     """
     from scipy.ndimage import affine_transform
 
+    yield 0.0
     if source.ndim == 2:  # a flat image is a single slice of a volume
         source = Grid((*source.shape, 1), source.affine)
         values = np.expand_dims(values, 2)
@@ -65,8 +61,6 @@ def iter_resample(
         elif volume.dtype == bool:
             volume = volume.view(np.uint8)
         for start in range(0, wanted[0], step):
-            if cancel is not None and cancel.is_set():
-                return None
             stop = min(start + step, wanted[0])
             out[(slice(start, stop), ..., *extra)] = affine_transform(
                 volume,

@@ -1,5 +1,7 @@
 """Generators that yield the share done and return a result: running them, and parts.
 
+Closing such a generator cancels it, wherever it yields; what it has begun ends by then.
+
 Ctrl-C raises KeyboardInterrupt in the main thread alone, but there between any two
 steps of Python: after a thread was started and before anybody knows of it, or within a
 lock that other threads need [1]_. No order of ``try`` and ``with`` holds against that.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from itertools import product
@@ -18,7 +17,7 @@ from .steps import part
 Array = np.ndarray[Any, Any]
 Values = npt.NDArray[np.float32]
 
-# Taken in one go, so that a cancel is noticed soon.
+# Taken in one go, so that it can be closed soon.
 TOGETHER = 1 << 16
 
 AVERAGING_ROUNDS = 3
@@ -64,9 +63,8 @@ def iter_mesh(
     values: Array,
     chosen: Collection[int] | None = None,
     *,
-    cancel: threading.Event | None = None,
     smoothing: float = 1.2,
-) -> Generator[float, None, Mesh | None]:
+) -> Generator[float, None, Mesh]:
     """The surface of a class step by step; yields the share done.
 
     The mask of the class is smoothed by a Gaussian, and the surface runs where it has
@@ -93,16 +91,13 @@ def iter_mesh(
         The map; NaN where there is no value.
     chosen : collection of int or None
         The labels whose union is meant; None for all but 0.
-    cancel : threading.Event or None
-        Set it to stop.
     smoothing : float
         Standard deviation of the Gaussian, in voxels.
 
     Returns
     -------
-    Mesh or None
-        Vertices in voxels; every edge is part of exactly two faces. None if it was
-        cancelled.
+    Mesh
+        Vertices in voxels; every edge is part of exactly two faces.
 
     Raises
     ------
@@ -110,32 +105,6 @@ def iter_mesh(
         If no voxel has one of the labels, or the arrays are not 3D or differ in shape.
     """
     _check(labels, values)
-    steps = _iter_all(labels, values, chosen, smoothing)
-    while cancel is None or not cancel.is_set():
-        try:
-            share = next(steps)
-        except StopIteration as end:
-            mesh: Mesh = end.value
-            return mesh
-        yield share
-    return None
-
-
-def _check(labels: Array, values: Array) -> None:
-    if labels.ndim != 3:
-        raise InputError(
-            f"A surface needs a volume with three axes; the labels have {labels.ndim}."
-        )
-    if labels.shape != values.shape:
-        raise InputError(
-            f"The labels have shape {labels.shape} and the map {values.shape}; choose "
-            "two that lie on the same voxels."
-        )
-
-
-def _iter_all(
-    labels: Array, values: Array, chosen: Collection[int] | None, smoothing: float
-) -> Generator[float, None, Mesh]:
     box, count = yield from part(_iter_box(labels, chosen), 0.0, 0.1)
     if not count:
         raise InputError(
@@ -151,6 +120,18 @@ def _iter_all(
     around = yield from part(_iter_around(values, vertices), 0.8, 0.9)
     averaged = yield from part(_iter_averaged(around, faces), 0.9, 1.0)
     return Mesh(vertices, faces, averaged)
+
+
+def _check(labels: Array, values: Array) -> None:
+    if labels.ndim != 3:
+        raise InputError(
+            f"A surface needs a volume with three axes; the labels have {labels.ndim}."
+        )
+    if labels.shape != values.shape:
+        raise InputError(
+            f"The labels have shape {labels.shape} and the map {values.shape}; choose "
+            "two that lie on the same voxels."
+        )
 
 
 def _is_chosen(labels: Array, chosen: Collection[int] | None) -> npt.NDArray[np.bool_]:

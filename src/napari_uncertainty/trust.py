@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .checks import Check
-from .checks.confidence import check_confidence, check_members
+from .checks.confidence import check_members, iter_check_confidence
 from .checks.place import check_grid, check_header, check_lent_place
 from .checks.values import (
     check_background,
@@ -20,10 +20,14 @@ from .checks.values import (
 from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
-from .matching.comparison import Compared, Segmentation, explained, iter_compare
+from .matching.comparison import Compared, Segmentation, iter_compare, iter_explained
 from .matching.orientation import Search
 from .measures import LEAST_CONFIDENCE
 from .predictions import Predictions
+from .steps import part
+
+# How much of the work is to see how confident the network is, before a comparison.
+SHARE_OF_CONFIDENCE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,37 +95,44 @@ def iter_trust(
         checks.append(check_background(maps, first.tissues_of))
     if first.guess:
         checks.append(Check("axes", "amber", first.guess))
+    yield 0.0
     if LEAST_CONFIDENCE.name in maps and maps.prediction is not None:
-        checks.append(check_confidence(maps))
+        checking = iter_check_confidence(maps)
+        checks.append((yield from part(checking, 0, SHARE_OF_CONFIDENCE)))
     if placed and segmentation is None:
         checks.append(check_lent_place(placed))
     headers = [(name, own)]
+    yield SHARE_OF_CONFIDENCE
     compared = beside = None
     if segmentation is not None:
         there = segmentation.grid
-        compared = yield from iter_compare(
-            maps.prediction, maps.n_classes, own, segmentation
-        )
-        compared = explained(compared, maps.prediction, foreground_of(maps))
+        comparing = iter_compare(maps.prediction, maps.n_classes, own, segmentation)
+        compared = yield from part(comparing, SHARE_OF_CONFIDENCE, 0.8)
+        foreground = foreground_of(maps)
+        yield 0.8
+        explaining = iter_explained(compared, maps.prediction, foreground)
+        compared = yield from part(explaining, 0.8, 1)
         checks += [
             *compared.checks,
             check_grid(segmentation.name, "segmentation", own, there),
         ]
         headers.append((segmentation.name, there))
     elif not placed and predictions.beside is not None:
-        beside = yield from iter_beside(
+        comparing = iter_beside(
             maps.prediction,
             maps.n_classes,
             own,
             predictions.beside,
             foreground=foreground_of(maps),
         )
+        beside = yield from part(comparing, SHARE_OF_CONFIDENCE, 1)
         checks += beside.checks
     if scan is not None:
         checks.append(check_grid(scan[0], "scan", own, scan[1]))
         headers.append(scan)
     for called, grid in headers:
         checks += [one for one in check_header(called, grid) if one not in checks]
+    yield 1.0
     return Trust(tuple(checks), compared, beside)
 
 
@@ -158,10 +169,10 @@ def iter_beside(
         What agrees in no placement is red only where the
         labels are sure to be those of the case; else they just confirm nothing.
     """
-    compared = yield from iter_compare(
-        prediction, n_classes, grid, labels, thorough=False
-    )
-    compared = explained(compared, prediction, foreground)
+    comparing = iter_compare(prediction, n_classes, grid, labels, thorough=False)
+    compared = yield from part(comparing, 0, 0.8)
+    explaining = iter_explained(compared, prediction, foreground)
+    compared = yield from part(explaining, 0.8, 1)
     if compared.confirms_or_denies:
         return compared
     if labels.of_the_case and compared.search is not None:

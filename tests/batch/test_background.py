@@ -12,9 +12,9 @@ import pytest
 
 import napari_uncertainty as nu
 from napari_uncertainty.batch.case import Task, run_task
-from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.description import describe
 from napari_uncertainty.io import open_probabilities, open_volume
+from napari_uncertainty.model.interpretation import Interpretation
 
 SHAPE = (24, 24, 24)
 FIRST_TISSUES = {

@@ -46,31 +46,11 @@ def test_thread_count_is_settable(large):
         nu.entropy(large, threads=0)
 
 
-def test_cancelled_before_the_first_block(large):
-    cancel = threading.Event()
-    cancel.set()
-    shares, maps = run(iter_fold(large, cancel=cancel))
-    assert maps is None
-    assert shares == []
-
-
-def test_cancelled_in_the_middle(large):
-    class AfterThreeLooks(threading.Event):
-        looks = 0
-
-        def is_set(self):
-            self.looks += 1
-            return self.looks > 3
-
-    _, maps = run(iter_fold(large, threads=1, cancel=AfterThreeLooks()))
-    assert maps is None
-
-
-def test_nothing_is_computed_after_a_cancel_but_the_blocks_at_hand(
+def test_nothing_is_computed_once_it_is_closed_but_the_blocks_at_hand(
     large, monkeypatch, ending
 ):
-    """So it is heard within 200 ms: blocks are small, in processor time."""
-    cancel, met, took = threading.Event(), threading.Barrier(3), []
+    """So it ends within 200 ms: blocks are small, in processor time."""
+    met, took = threading.Barrier(3), []
     fold_block = ArrayFold.fold_block
 
     def held_up(self, *block):
@@ -83,11 +63,10 @@ def test_nothing_is_computed_after_a_cancel_but_the_blocks_at_hand(
 
     monkeypatch.setattr(ArrayFold, "fold_block", held_up)
     many = np.tile(large, (8, 1, 1, 1)) / 8
-    fold = iter_fold(many, threads=2, cancel=cancel)
+    fold = iter_fold(many, threads=2)
     next(fold)
     met.wait(PATIENCE)
-    cancel.set()
-    assert run(fold)[1] is None
+    fold.close()
     assert len(took) == 2
     assert REPORT_INTERVAL + max(took) < 0.2
 

@@ -1,7 +1,6 @@
 """Each kind of values gives its measures, whatever the source: scipy, brute force."""
 
 import re
-import threading
 import time
 import zipfile
 from dataclasses import replace
@@ -512,9 +511,9 @@ def test_members_are_opinions_on_classes_that_exclude_each_other(rng, tmp_path):
     assert as_members(logits[:1], "logits", 1.0) == []
 
 
-def test_cancelled_within_the_first_reading_of_logits(rng, tmp_path, monkeypatch):
+def test_closed_within_the_first_reading_of_logits(rng, tmp_path, monkeypatch):
     opened = source_of("first.npz", random_values("logits", rng, SHAPE), tmp_path)
-    cancel, taken = threading.Event(), []
+    taken = []
     take = byte_sources._Unpacker.take
 
     def slow(self, size):
@@ -525,10 +524,9 @@ def test_cancelled_within_the_first_reading_of_logits(rng, tmp_path, monkeypatch
     monkeypatch.setattr(byte_sources._Unpacker, "take", slow)
     patch = small_pieces(16)
     try:
-        fold = iter_fold(opened, kind="logits", cancel=cancel)
+        fold = iter_fold(opened, kind="logits")
         next(fold)
-        cancel.set()
-        assert run(fold)[1] is None
+        fold.close()
     finally:
         patch.undo()
     assert len(taken) < 630 / 16  # and not read to its end even once

@@ -237,9 +237,10 @@ def test_progress_and_maps_in_place(values, save):
     assert maps["entropy"].shape == SHAPE[1:]
 
 
-def test_cancelled_while_it_is_unpacked(values, save, monkeypatch, ending):
-    """Nothing is unpacked after the piece at hand."""
-    cancel, taken = threading.Event(), []
+def test_closed_it_unpacks_no_more_than_the_piece_at_hand(
+    values, save, monkeypatch, ending
+):
+    begun, taken = threading.Event(), []
     pieces = PackedFile.pieces
 
     def held_up(self, size):
@@ -247,22 +248,18 @@ def test_cancelled_while_it_is_unpacked(values, save, monkeypatch, ending):
             taken.append(piece)
             yield piece
             if len(taken) == 1:
-                cancel.set()
+                begun.set()
                 assert ending.wait(PATIENCE)
 
     monkeypatch.setattr(PackedFile, "pieces", held_up)
     monkeypatch.setattr(streams, "BLOCK_VALUES", 100)
     monkeypatch.setattr(by_class.ByClass, "piece_values", 100)
-    fold = iter_fold(open_probabilities(save(values)), cancel=cancel)
-    assert run(fold)[1] is None
-    assert ending.is_set()
-    assert len(taken) == 2  # the second was asked for before
-
-
-def test_closed_while_it_is_unpacked(values, save):
     fold = iter_fold(open_probabilities(save(values)))
     next(fold)
-    fold.close()  # and no thread is left, which a fixture looks for
+    assert begun.wait(PATIENCE)
+    fold.close()
+    assert ending.is_set()
+    assert len(taken) == 2  # the second was asked for before
 
 
 @pytest.mark.parametrize("without", ["zlib-ng", None])

@@ -7,7 +7,8 @@ from scipy.ndimage import binary_dilation
 from hotspots import plain
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import Ball, around
-from napari_uncertainty.hotspots.around import ball_sums, reached
+from napari_uncertainty.hotspots.around import ball_sums, iter_ball_sums, reached
+from napari_uncertainty.steps import run
 
 FLAT = [(1,), (7,), (60,), (9, 13), (1, 40), (50, 1)]
 SHAPES = [*FLAT, (7, 8, 9), (21, 1, 2), (3, 25, 4)]
@@ -38,14 +39,15 @@ def test_block_by_block(rng, monkeypatch, threads):
         levels = rng.integers(0, plain.LEVELS + 1, shape).astype(np.int32)
         for radius in (1, 3.75):
             ball = Ball.of(Grid(shape, plain.SHEARED), len(shape), radius)
-            found = ball_sums(levels, ball, threads=threads)
+            found = run(iter_ball_sums(levels, ball, threads=threads))
             np.testing.assert_array_equal(found, plain.sums(levels, ball.mask))
 
 
 def test_large_sums():
     """The largest that any voxel may have, of more voxels than int32 can hold."""
     levels = np.full((90, 90, 90), plain.LEVELS, np.int32)
-    found = ball_sums(levels, Ball(np.ones((179, 179, 179), bool)), threads=2)
+    ball = Ball(np.ones((179, 179, 179), bool))
+    found = run(iter_ball_sums(levels, ball, threads=2))
     assert (found == 90**3 * plain.LEVELS).all()
     assert found.max() > np.iinfo(np.int32).max
 

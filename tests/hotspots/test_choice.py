@@ -1,7 +1,5 @@
 """The choice of balls, against a plain one that sums everything anew at each step."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -13,10 +11,7 @@ from napari_uncertainty.steps import run
 
 
 def chosen(levels, allowed, ball, apart, count, threads=1):
-    steps = iter_choices(
-        levels.copy(), allowed, ball, apart, count,
-        threads=threads, cancel=threading.Event(),
-    )  # fmt: skip
+    steps = iter_choices(levels.copy(), allowed, ball, apart, count, threads=threads)
     return [(choice.voxel, choice.gained) for choice in run(steps)]
 
 
@@ -73,24 +68,10 @@ def test_a_ball_as_large_as_the_volume(rng):
     assert found == [((0, 0, 0), int(levels.sum()))]
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
-def test_cancelled(rng, after):
-    levels = rng.integers(0, 9, (30, 30)).astype(np.int32)
-    cancel = threading.Event()
-    ball = Ball.of(None, 2, 2)
-    steps = iter_choices(levels, levels >= 0, ball, ball, 20, threads=1, cancel=cancel)
-    for _ in range(after):
-        next(steps)
-    cancel.set()
-    assert run(steps) is None
-
-
 def test_shares_grow_to_one(rng):
     levels = rng.integers(1, 9, (30, 30)).astype(np.int32)
     ball = Ball.of(None, 2, 2)
-    steps = iter_choices(
-        levels, levels > 0, ball, ball, 8, threads=1, cancel=threading.Event()
-    )
+    steps = iter_choices(levels, levels > 0, ball, ball, 8, threads=1)
     shares = [*steps]
     assert shares == sorted(shares)
     assert shares[-1] == 1

@@ -10,6 +10,7 @@ from napari_uncertainty.errors import InputError
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import Ball, Wanted
 from napari_uncertainty.hotspots.domain import Domain
+from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
 ZOOMS = [(1, 1, 1), (0.5, 0.8, 3), (2, 0.7, 1.1)]
@@ -20,13 +21,14 @@ def domain(labels, zooms=(1, 1, 1), data=None, **wanted):
     affine = np.eye(4)
     affine[:3, :3] = turn(30, 1) @ np.diag(zooms)
     grid = Grid(labels.shape, affine)
-    found = Domain.of(
+    steps = Domain.iter_of(
         labels.shape,
         labels,
         data,
         Wanted(**wanted),
         lambda radius: Ball.of(grid, labels.ndim, radius),
     )
+    found = run(steps)
     volume = np.zeros(labels.shape, bool)
     assert volume[found.box].shape == found.voxels.shape
     volume[found.box] = found.voxels
@@ -86,7 +88,7 @@ def test_foreground_at_the_corners():
 def test_without_labels_everywhere(rng):
     data = rng.random((5, 6)) < 0.5
     for given in (data, None):
-        found = Domain.of((5, 6), None, given, Wanted(), lambda _: None)
+        found = run(Domain.iter_of((5, 6), None, given, Wanted(), lambda _: None))
         assert found.box == (slice(0, 5), slice(0, 6))
         np.testing.assert_array_equal(found.voxels, data | (given is None))
 
@@ -94,4 +96,4 @@ def test_without_labels_everywhere(rng):
 @pytest.mark.parametrize("wanted", [{"classes": (1,)}, {"interior": True}])
 def test_without_labels_there_are_no_classes(wanted):
     with pytest.raises(InputError, match="only known with a segmentation; choose one"):
-        Domain.of((5, 6), None, None, Wanted(**wanted), lambda _: None)
+        run(Domain.iter_of((5, 6), None, None, Wanted(**wanted), lambda _: None))

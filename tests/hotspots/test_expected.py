@@ -1,7 +1,6 @@
 """How likely voxels are to be wrong, against the formula in float64."""
 
 import gzip
-import threading
 
 import dask.array as da
 import nibabel as nib
@@ -26,7 +25,7 @@ def whole(volume):
 
 
 def expected(members, labels=None, threads=1, view=whole):
-    return run(iter_expected(members, view, labels, threading.Event(), threads))
+    return run(iter_expected(members, view, labels, threads))
 
 
 def assert_like_formula(found, members, labels=None):
@@ -193,7 +192,7 @@ def test_levels():
 
 
 def sums_at(members, weights):
-    return run(iter_sums_at(members, whole, weights, threading.Event()))
+    return run(iter_sums_at(members, whole, weights))
 
 
 def test_weighted_sums_of_places(rng, members):
@@ -214,18 +213,3 @@ def test_weighted_sums_of_files(stored, rng):
     box = slice(1, 5), slice(2, 8), slice(0, 9)
     weights = [(box, rng.integers(0, 50, (4, 6, 9)))]
     np.testing.assert_array_equal(sums_at(files, weights), sums_at(arrays, weights))
-
-
-@pytest.mark.parametrize("after", [0, 2, 4])
-def test_cancelled(members, after):
-    box = (slice(0, 2),) * 3
-    cancel = threading.Event()
-    for steps in (
-        iter_expected(members, whole, None, cancel),
-        iter_sums_at(members, whole, [(box, np.ones((2, 2, 2)))], cancel),
-    ):
-        cancel.clear()
-        shares = [next(steps) for _ in range(after)]
-        assert shares == [(number + 1) / SHAPE[0] for number in range(after)]
-        cancel.set()
-        assert run(steps) is None

@@ -5,8 +5,6 @@ import importlib
 import re
 import subprocess
 import sys
-import threading
-from contextlib import closing
 
 import dask.array as da
 import numpy as np
@@ -189,46 +187,6 @@ def test_shares_grow_to_one(case):
     shares = [*steps]
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] == pytest.approx(1)
-
-
-@pytest.mark.parametrize("members", [True, False])
-@pytest.mark.parametrize("labels", [True, False])
-def test_cancelled_before_and_at_any_step(case, members, labels):
-    def steps(cancel):
-        return iter_hotspots(
-            case["values"],
-            case["labels"] if labels else None,
-            members=[case["probabilities"]] if members else (),
-            wanted=Wanted(4),
-            cancel=cancel,
-        )
-
-    n_steps = len([*steps(threading.Event())])
-    for after in range(n_steps):
-        cancel = threading.Event()
-        begun = steps(cancel)
-        for _ in range(after):
-            next(begun)
-        cancel.set()
-        # What is done at the very end cannot be stopped any more, and is whole.
-        found = run(begun)
-        assert found is None or (after >= n_steps - 1 and len(found.places) == 4)
-
-
-def test_closed_in_the_middle(case):
-    before = threading.active_count()
-    for after in (1, 5, 9, 14):
-        with closing(
-            iter_hotspots(
-                case["values"],
-                case["labels"],
-                members=[case["probabilities"]],
-                threads=2,
-            )
-        ) as steps:
-            for _ in range(after):
-                next(steps)
-    assert threading.active_count() == before
 
 
 # What cannot be

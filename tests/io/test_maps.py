@@ -95,7 +95,9 @@ def test_other_endings_are_refused(values, tmp_path):
 
 def test_other_shape_is_refused(values, tmp_path):
     with pytest.raises(InputError, match="cannot be placed"):
-        write_map(tmp_path / "map.nii", values, record(), grid=Grid((6, 7, 9), np.eye(4)))
+        write_map(
+            tmp_path / "map.nii", values, record(), grid=Grid((6, 7, 9), np.eye(4))
+        )
 
 
 def test_no_such_folder(values, tmp_path):
@@ -129,9 +131,7 @@ def test_the_same_map_is_the_same_file(values, tmp_path, monkeypatch, ending):
     for name, now in (("a", 1e9), ("b", 1.5e9)):
         (tmp_path / name).mkdir()
         monkeypatch.setattr("time.time", lambda now=now: now)
-        files = write_map(
-            tmp_path / name / f"map{ending}", values, RECORD, grid=None
-        )
+        files = write_map(tmp_path / name / f"map{ending}", values, RECORD, grid=None)
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
 

@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 
 from napari_uncertainty import InputError
 from napari_uncertainty.matching import agreement
-from napari_uncertainty.matching.agreement import Comparison, as_classes, box_of
+from napari_uncertainty.matching.agreement import (
+    Comparison,
+    box_of,
+    iter_as_classes,
+)
 from napari_uncertainty.placement import Placement
+from napari_uncertainty.steps import run
 from phantoms import (
     FLAT_ORIENTATIONS,
     ORIENTATIONS,
@@ -112,30 +117,34 @@ def test_comparison_counts_the_foreground_of_both():
     assert found == ((prediction > 0).sum(), (labels > 0).sum())
 
 
+def classes_of(labels, n_classes):
+    return run(iter_as_classes(labels, n_classes))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, bool])
 def test_class_numbers_stay(dtype):
     labels = np.array([[0, 1], [1, 0]], dtype)
-    classes = as_classes(labels, 4)
+    classes = classes_of(labels, 4)
     assert classes.tolist() == [[0, 1], [1, 0]]
     assert classes.dtype == dtype
 
 
 def test_class_numbers_stay_where_some_classes_are_missing():
-    assert as_classes(np.array([0, 3, 3, 1]), 4).tolist() == [0, 3, 3, 1]
+    assert classes_of(np.array([0, 3, 3, 1]), 4).tolist() == [0, 3, 3, 1]
 
 
 def test_atlas_numbers_stand_for_classes_in_their_order():
     labels = np.array([[0, 17, 1035], [1035, 53, 0]], np.int32)
-    assert as_classes(labels, 4).tolist() == [[0, 1, 3], [3, 2, 0]]
+    assert classes_of(labels, 4).tolist() == [[0, 1, 3], [3, 2, 0]]
 
 
 def test_atlas_numbers_stand_for_more_than_256_classes(rng):
     numbers = np.sort(rng.choice(10_000, 700, replace=False))
     order = rng.permutation(np.tile(np.arange(700), 2))
-    classes = as_classes(numbers[order], 700)
+    classes = classes_of(numbers[order], 700)
     np.testing.assert_array_equal(classes, order)
     labels = numbers[order].reshape(10, 14, 10)
-    found = Comparison.of(order.reshape(labels.shape), as_classes(labels, 700))
+    found = Comparison.of(order.reshape(labels.shape), classes_of(labels, 700))
     assert found.agreement(Placement.as_it_is(3)).overall == 1
 
 
@@ -144,15 +153,15 @@ def test_atlas_numbers_stand_for_more_than_256_classes(rng):
 )
 def test_numbers_that_cannot_be_classes_are_refused(labels):
     with pytest.raises(InputError, match="are not the 4 classes") as refusal:
-        as_classes(np.array(labels), 4)
+        classes_of(np.array(labels), 4)
     assert ", ".join(map(str, labels)) in str(refusal.value)
 
 
 def test_refusal_lists_only_the_first_numbers():
     with pytest.raises(InputError, match=r"labels 10, 20, 30, 40, 50, 60 …,"):
-        as_classes(np.arange(10, 100, 10), 4)
+        classes_of(np.arange(10, 100, 10), 4)
 
 
 def test_labels_that_are_no_whole_numbers_are_refused():
     with pytest.raises(InputError, match="float32"):
-        as_classes(np.zeros((2, 2), np.float32), 4)
+        classes_of(np.zeros((2, 2), np.float32), 4)

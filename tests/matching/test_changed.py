@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter, label
 import napari_uncertainty as nu
 from napari_uncertainty.batch.case import Task, run_task
 from napari_uncertainty.description import describe
-from napari_uncertainty.matching.changed import classes_by_overlap
+from napari_uncertainty.matching.changed import iter_classes_by_overlap
+from napari_uncertainty.steps import run
 
 SHAPE = (26, 30, 22)
 AFFINE = np.diag([2.0, 2, 2, 1])
@@ -94,7 +95,7 @@ def test_labels_of_another_numbering_may_lack_classes(files):
 def test_labels_in_another_order_are_no_classes(order):
     prediction = np.repeat(np.arange(6), 5)
     labels = np.array(order)[prediction]
-    assert classes_by_overlap(labels, prediction, 7) is None
+    assert run(iter_classes_by_overlap(labels, prediction, 7)) is None
 
 
 def test_small_components_that_were_removed_are_told_and_nothing_is_red(files):

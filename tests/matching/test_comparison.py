@@ -1,7 +1,5 @@
 """A prediction against a segmentation that lies in any way, or in none."""
 
-import threading
-
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine
@@ -360,21 +358,6 @@ def test_volume_is_compared_with_a_single_slice():
 
 
 @pytest.mark.parametrize("affine", [AFFINE, *ELSEWHERE.values()])
-@pytest.mark.parametrize("taken", [0, 1])
-def test_cancelled_within_two_steps(affine, taken):
-    labels, cancel = asymmetric(SHAPE), threading.Event()
-    steps = iter_compare(
-        labels, 4, Grid(SHAPE, affine), Segmentation(labels, GRID), cancel
-    )
-    for _ in range(taken):
-        next(steps)
-    cancel.set()
-    shares, found = to_the_end(steps)
-    assert len(shares) <= 2
-    assert found is None
-
-
-@pytest.mark.parametrize("affine", [AFFINE, *ELSEWHERE.values()])
 def test_share_done_only_grows(affine):
     labels = asymmetric(SHAPE)
     steps = iter_compare(labels, 4, Grid(SHAPE, affine), Segmentation(labels, GRID))
@@ -454,18 +437,3 @@ def test_labels_over_time_are_at_no_voxel(rng):
     labels = rng.integers(0, 200, (5, 6, 7, 2))
     grid = Grid((5, 6, 7), AFFINE)
     assert labels_at((5, 6, 7), grid, labels, grid) is None
-
-
-def test_labels_at_voxels_are_cancelled():
-    cancel = threading.Event()
-    steps = iter_labels_at(SHAPE, GRID, Segmentation(asymmetric(SHAPE), GRID), cancel)
-    cancel.set()
-    elsewhere = iter_labels_at(
-        SHAPE,
-        Grid(SHAPE, tilted_affine()),
-        Segmentation(asymmetric(SHAPE), GRID),
-        cancel,
-    )
-    assert run(elsewhere) is None
-    # Where they lie voxel on voxel there is nothing to wait for.
-    np.testing.assert_array_equal(run(steps), asymmetric(SHAPE))

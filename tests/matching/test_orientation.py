@@ -1,7 +1,5 @@
 """The search for the placement: every disguise of a known one is seen through."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -24,8 +22,8 @@ CUBE = (20, 20, 20)
 BRICK = (16, 18, 22)
 
 
-def search(prediction, labels, as_loaded=None, cancel=None):
-    return run(iter_search(Comparison.of(prediction, labels), as_loaded, cancel))
+def search(prediction, labels, as_loaded=None):
+    return run(iter_search(Comparison.of(prediction, labels), as_loaded))
 
 
 def voxel_by_voxel(candidate, prediction, labels):
@@ -241,18 +239,6 @@ def test_only_what_fits_is_tried():
     labels = asymmetric(BRICK)
     found = search(disguised(labels, (1, 2, 0), (1, 1, 1)), labels)
     assert {one.placement.order for one in found.ranked} == {(1, 2, 0)}
-
-
-def test_cancel_ends_the_search_with_the_next_step():
-    labels = asymmetric(CUBE)
-    cancel = threading.Event()
-    box = BOXES["whole"]
-    steps = iter_search(Comparison.of(labels[box], labels), None, cancel)
-    next(steps)
-    cancel.set()
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    assert end.value.value is None
 
 
 def test_share_done_only_grows():

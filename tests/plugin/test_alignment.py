@@ -216,9 +216,9 @@ def held(monkeypatch):
     """
     go_on, runs = threading.Event(), []
 
-    def waiting(values, *args, cancel, **options):
+    def waiting(values, *args, **options):
         runs.append(values)
-        steps = iter_resample(values, *args, cancel=cancel, **options)
+        steps = iter_resample(values, *args, **options)
         while True:
             try:
                 share = next(steps)

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -32,8 +33,7 @@ class Told:
         )
 
 
-def counting(cancel):
-    """Pays no heed to being cancelled."""
+def counting():
     yield 0.25
     yield 0.75
     return 42
@@ -54,7 +54,7 @@ def test_a_job_tells_its_progress_then_its_end_then_its_result(qtbot):
 
 
 def test_what_is_refused_is_told_after_the_end(qtbot):
-    def refusing(cancel):
+    def refusing():
         yield 0.5
         raise InputError("Not this one.")
 
@@ -66,7 +66,7 @@ def test_what_is_refused_is_told_after_the_end(qtbot):
 
 @pytest.mark.parametrize("error", [KeyError("a bug"), RuntimeError("a bug")])
 def test_a_bug_is_raised_on_the_main_thread_after_the_end(qtbot, error):
-    def failing(cancel):
+    def failing():
         yield 0.5
         raise error
 
@@ -90,7 +90,7 @@ def test_a_cancelled_job_tells_nothing_of_what_it_has_done_already(qtbot):
 def test_a_cancelled_job_that_fails_afterwards_tells_nothing(qtbot):
     go_on = threading.Event()
 
-    def failing(cancel):
+    def failing():
         go_on.wait(20)
         raise InputError("Too late.")
         yield
@@ -104,14 +104,17 @@ def test_a_cancelled_job_that_fails_afterwards_tells_nothing(qtbot):
     assert told.calls == []
 
 
-def test_a_cancelled_job_is_asked_to_stop_and_goes_no_step_further(qtbot):
-    asked, at, go_on, further = [], threading.Event(), threading.Event(), []
+def test_a_cancelled_job_is_closed_and_goes_no_step_further(qtbot):
+    closed, at, go_on, further = [], threading.Event(), threading.Event(), []
 
-    def steps(cancel):
+    def steps():
         at.set()
         go_on.wait(20)
-        asked.append(cancel.is_set())
-        yield 0.5
+        try:
+            yield 0.5
+        except GeneratorExit:
+            closed.append(threading.current_thread())
+            raise
         further.append("a step")
         return 42
 
@@ -122,14 +125,16 @@ def test_a_cancelled_job_is_asked_to_stop_and_goes_no_step_further(qtbot):
     go_on.set()
     until_done()
     qtbot.wait(50)
-    assert asked == [True]
+    assert len(closed) == 1
+    assert closed[0] is not threading.main_thread()
     assert further == []
     assert told.calls == []
 
 
-def waiting(cancel):
+def waiting():
     """Computes until it is cancelled."""
-    while not cancel.wait(0.005):
+    while True:
+        time.sleep(0.005)
         yield 0.5
 
 
@@ -160,9 +165,9 @@ def ended(qtbot, end):
     """A reference to the values of a job."""
     values, told = np.zeros(3), Told()
 
-    def steps(cancel):
+    def steps():
         own = values[:2]
-        yield from counting(cancel) if end == "by itself" else waiting(cancel)
+        yield from counting() if end == "by itself" else waiting()
         return own
 
     job = told.job(steps)

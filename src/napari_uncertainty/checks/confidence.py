@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
-from ..calibration import ALL_BUT_CERTAIN, confidence_of
+from ..calibration import ALL_BUT_CERTAIN, iter_confidence_of
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
 from ..measures import LEAST_CONFIDENCE
@@ -20,15 +21,17 @@ SURE_AT_BORDERS = 0.5
 STRANGERS = 0.3
 
 
-def check_confidence(maps: UncertaintyMaps) -> Check:
+def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check]:
     """Return how sure the network is of itself; a hint where it is surer than can be.
+
+    Yields the share done.
 
     Parameters
     ----------
     maps : UncertaintyMaps
         With ``"least_confidence"`` and the prediction.
     """
-    found = confidence_of(
+    found = yield from iter_confidence_of(
         maps[LEAST_CONFIDENCE.name], maps.prediction, np.asarray(maps.no_data)
     )
     numbers: dict[str, Any] = found.to_dict()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
 from ..fold.blocks import Block, tiles
 from ..fold.by_class import RUN_VOXELS
-from ..fold.threads import take_in_turn
+from ..fold.threads import iter_each
 from .dice import Overlap
 from .kernel import EnsembleKernel
 from .members import Common, Member
@@ -53,10 +53,8 @@ class Blocks:
         self.deviations = [(0.0, 0.0)] * len(members)
         self._lock = threading.Lock()
 
-    def iter_fold(
-        self, threads: int, cancel: threading.Event
-    ) -> Generator[float, None, EnsembleResults | None]:
-        """Fold them; yields the share done, returns None if cancelled."""
+    def iter_fold(self, threads: int) -> Generator[float, None, EnsembleResults]:
+        """Fold them; yields the share done."""
         shape = self._values[0].shape[1:]
         kernel = self._kernel
         results = EnsembleResults(
@@ -65,21 +63,18 @@ class Blocks:
             np.zeros(shape, kernel.label_type),
         )
 
-        def begin() -> Callable[[Block], float]:
-            return lambda block: self._fold_block(block, results[block])
-
-        done = yield from take_in_turn(
-            tiles(shape, RUN_VOXELS), begin, threads=threads, cancel=cancel
+        yield from iter_each(
+            lambda block: self._fold_block(block, results[block]),
+            tiles(shape, RUN_VOXELS),
+            threads=threads,
         )
-        if done is None:
-            return None
         return EnsembleResults(
             {name: one.transpose(self._back) for name, one in results.maps.items()},
             results.no_data.transpose(self._back),
             results.prediction.transpose(self._back),
         )
 
-    def _fold_block(self, block: Block, results: EnsembleResults) -> float:
+    def _fold_block(self, block: Block, results: EnsembleResults) -> None:
         kernel = self._kernel
         raws = [values[(slice(None), *block)] for values in self._values]
         opinions = [Opinion(one, results.no_data.shape) for one in self._readings]
@@ -104,4 +99,3 @@ class Blocks:
             self.overlap.add(labels, ~results.no_data)
             pairs = zip(self.deviations, told, strict=True)
             self.deviations = [max(pair) for pair in pairs]
-        return 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -41,8 +40,7 @@ def iter_ensemble(
     channel: int | str | None = None,
     on_first: bool = False,
     threads: int | None = None,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, EnsembleMaps | None]:
+) -> Generator[float, None, EnsembleMaps]:
     """Compute measures of several members step by step; yields the share done.
 
     Parameters
@@ -60,14 +58,12 @@ def iter_ensemble(
         box that holds all members.
     threads : int or None
         How many compute; by default as many as there are processors.
-    cancel : threading.Event or None
-        Set it to stop.
 
     Returns
     -------
-    EnsembleMaps or None
+    EnsembleMaps
         In nibabel's order, float64 where a member has so many digits and float32
-        elsewhere; None if it was cancelled.
+        elsewhere.
 
     Raises
     ------
@@ -78,31 +74,25 @@ def iter_ensemble(
     where = common(members, on_first)
     names = names_known_to(members)
     asked = find_channel(channel, members[0].values.shape[0], names)
-    cancel, threads = cancel or threading.Event(), threads or available_processors()
+    threads = threads or available_processors()
     precision = np.result_type(
         *(_precision_for(one.values.dtype) for one in members), np.float32
     )
-    options: Any = {"threads": threads, "cancel": cancel}
     if all(isinstance(one.values, np.ndarray) for one in members):
         readings = [first_of_array(one, precision) for one in members]
         kernel = _kernel(measures, base, asked, readings)
         arrays = Blocks(members, where, [one.reading for one in readings], kernel)
-        results = yield from arrays.iter_fold(**options)
+        results = yield from arrays.iter_fold(threads)
         deviations, overlap = arrays.deviations, arrays.overlap
     else:
         sources = sources_of(members, where)
-        first = yield from part(
-            iter_first_readings(members, sources, precision, **options), 0, 0.5
+        readings, opinions, deviations = yield from part(
+            iter_first_readings(members, sources, precision, threads=threads), 0, 0.5
         )
-        if first is None:
-            return None
-        readings, opinions, deviations = first
         kernel = _kernel(measures, base, asked, readings)
         streams = SideBySide(sources, opinions, kernel)
-        results = yield from part(streams.iter_fold(**options), 0.5, 1)
+        results = yield from part(streams.iter_fold(threads), 0.5, 1)
         overlap = streams.overlap
-    if results is None:
-        return None
     return _told(members, where, readings, deviations, kernel, results, overlap)
 
 

@@ -66,8 +66,7 @@ def iter_first_readings(
     precision: np.dtype[Any],
     *,
     threads: int,
-    cancel: threading.Event,
-) -> Generator[float, None, Firsts | None]:
+) -> Generator[float, None, Firsts]:
     """Read all members once, some at a time; yields the share done.
 
     Where the kind of a member has to be found out from all its values, it is taken for
@@ -89,10 +88,7 @@ def iter_first_readings(
     yield from run_in_threads(
         [work] * min(threads, len(members)),
         share=lambda: min(1.0, sum(read.done) / sum(read.sizes)),
-        cancel=cancel,
     )
-    if cancel.is_set():
-        return None
     return (
         [one for one in read.firsts if one is not None],
         [one for one in read.opinions if one is not None],

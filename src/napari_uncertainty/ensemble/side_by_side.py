@@ -41,10 +41,8 @@ class SideBySide:
         self._sources, self._opinions, self._kernel = sources, opinions, kernel
         self.overlap = Overlap(len(sources), kernel.n_classes)
 
-    def iter_fold(
-        self, threads: int, cancel: threading.Event
-    ) -> Generator[float, None, EnsembleResults | None]:
-        """Fold them; yields the share done, returns None if cancelled."""
+    def iter_fold(self, threads: int) -> Generator[float, None, EnsembleResults]:
+        """Fold them; yields the share done."""
         shape, kernel = self._sources[0].shape, self._kernel
         running = kernel.running(shape)
         extra = self._opinions[0].reading.adds_background
@@ -74,9 +72,7 @@ class SideBySide:
                     done[0] += parts[0][2].size
 
         total = self._kernel.n_channels * int(np.prod(shape, dtype=int))
-        yield from run_in_threads([fold], share=lambda: done[0] / total, cancel=cancel)
-        if cancel.is_set():
-            return None
+        yield from run_in_threads([fold], share=lambda: done[0] / total)
         known = known_to_all(self._opinions)
         for one in self._opinions:
             one.forget()  # they are large, and there are maps to make

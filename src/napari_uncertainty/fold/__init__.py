@@ -9,7 +9,6 @@ softmax to :mod:`.kernels`; logits become a softmax first (:mod:`.logits`).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -58,14 +57,13 @@ def iter_fold(
     channel: int | str | None = None,
     predict: bool = True,
     threads: int | None = None,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, UncertaintyMaps | None]:
+) -> Generator[float, None, UncertaintyMaps]:
     """Fold step by step: yields the share done, returns the maps.
 
-    Parameters are those of :func:`napari_uncertainty.uncertainty`. Setting `cancel`,
-    or closing the generator, stops the threads within a block; a cancelled fold
-    returns None. `predict` asks for the most probable class too; `threads` is by
-    default the number of processors that this process may use.
+    Parameters are those of :func:`napari_uncertainty.uncertainty`. Closing the
+    generator stops the threads within a block. `predict` asks for the most probable
+    class too; `threads` is by default the number of processors that this process may
+    use.
 
     Lazy arrays are computed here, the maps into memory or a temporary file. Where the
     kind of a file that has to be read from its beginning is to be found out, it is
@@ -77,21 +75,18 @@ def iter_fold(
     values, wanted = asked(
         probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
-    options: Any = {
-        "threads": threads or available_processors(),
-        "cancel": cancel or threading.Event(),
-    }
+    threads = threads or available_processors()
     if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
         evidence = evidence_of(sample_of(values), limits_of(values))
         decided = _decided(wanted, evidence)
         fit = _fit(decided, evidence, values.dtype)
         try:
-            maps = yield from _iter_fold_as(values, decided, options, fit)
+            maps = yield from _iter_fold_as(values, decided, threads, fit)
         except BeyondError:
             if fit is not None or not _overshoots(decided, evidence):
                 raise
-            maps = yield from _iter_fold_as(values, decided, options, Fit(clips=True))
-        return None if maps is None else _told(maps, wanted, evidence)
+            maps = yield from _iter_fold_as(values, decided, threads, Fit(clips=True))
+        return _told(maps, wanted, evidence)
     watched = WatchedStream.of(values)
     first, fit_first = wanted, None
     if wanted.kind == AUTO:
@@ -101,33 +96,27 @@ def iter_fold(
     elif wanted.kind == CHANNEL_LOGITS.name:
         # Known without a look; what they are is seen on the way.
         fit_first = Fit(temperature=wanted.temperature)
-    refused: InputError | None = None
-    maps = None
+    folded: UncertaintyMaps | InputError
     try:
-        maps = yield from _iter_fold_as(watched, first, options, fit_first)
+        folded = yield from _iter_fold_as(watched, first, threads, fit_first)
     except InputError as error:
         if watched.sampler.sample is None:
             raise
-        refused = error
-    if maps is None and refused is None:
-        return None
+        folded = error
     evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
     decided = _decided(wanted, evidence)
     fit = _fit(decided, evidence, values.dtype)
-    if fit is None and isinstance(refused, BeyondError):
+    if fit is None and isinstance(folded, BeyondError):
         fit = Fit(clips=True) if _overshoots(decided, evidence) else None
     alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
-    if maps is not None and fit_first is not None:
+    if isinstance(folded, UncertaintyMaps) and fit_first is not None:
         fit = None  # done
     same = (decided.kind, decided.whole) == (first.kind, first.whole)
     if fit is not None or not (same or alike):
-        maps = yield from _iter_fold_as(watched, decided, options, fit)
-        refused = None
-    elif maps is not None:
-        maps = replace(maps, kind=decided.kind)
-    if refused is not None:
-        raise refused
-    return None if maps is None else _told(maps, wanted, evidence)
+        folded = yield from _iter_fold_as(watched, decided, threads, fit)
+    if isinstance(folded, InputError):
+        raise folded
+    return _told(replace(folded, kind=decided.kind), wanted, evidence)
 
 
 def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None:
@@ -237,8 +226,8 @@ def _without_logits(values: Any, wanted: Wanted) -> Any:
 
 
 def _iter_fold_as(
-    values: Any, wanted: Wanted, options: dict[str, Any], fit: Fit | None = None
-) -> Generator[float, None, UncertaintyMaps | None]:
+    values: Any, wanted: Wanted, threads: int, fit: Fit | None = None
+) -> Generator[float, None, UncertaintyMaps]:
     """Fold values of a kind that is known."""
     restore: Callable[[Any], Any] = np.asarray
     stored = values if isinstance(values, StoredValues) else None
@@ -261,7 +250,7 @@ def _iter_fold_as(
         source = fitted(source, fit, sums_matter=sums_matter)
         kernel = wanted.kernel(values.shape[0], source.dtype)
     if stored is not None and not isinstance(stored.bytes, PlainBytes):
-        folded = yield from iter_fold_stream(source, kernel, **options)
+        folded = yield from iter_fold_stream(source, kernel, threads=threads)
     elif stored is not None or isinstance(values, np.ndarray):
         scale = 1.0 if wanted.kind == LOGITS.name else divisor_of(values.dtype)
         if sums_matter:
@@ -270,11 +259,11 @@ def _iter_fold_as(
             scale = 1.0
         if source is stored:
             source = StoredBlocks(stored)
-        folded = yield from iter_fold_array(source, kernel, scale=scale, **options)
+        folded = yield from iter_fold_array(
+            source, kernel, scale=scale, threads=threads
+        )
     else:
-        folded = yield from iter_fold_dask(source, kernel, **options)
-    if folded is None:
-        return None
+        folded = yield from iter_fold_dask(source, kernel, threads=threads)
     results = folded.results
     return UncertaintyMaps(
         maps={name: restore(results.maps[name]) for name in wanted.measures},

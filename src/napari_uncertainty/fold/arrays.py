@@ -6,7 +6,6 @@ processor. Threads take blocks in turn; numpy releases the interpreter lock mean
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +33,8 @@ def iter_fold_array(
     *,
     scale: float,
     threads: int,
-    cancel: threading.Event,
-) -> Generator[float, None, Folded | None]:
-    """Fold `source`; yields the share done, returns None if it was cancelled.
+) -> Generator[float, None, Folded]:
+    """Fold `source`; yields the share done.
 
     Parameters
     ----------
@@ -48,8 +46,6 @@ def iter_fold_array(
         What the values of a voxel should sum to.
     threads : int
         How many threads work.
-    cancel : threading.Event
-        Stops the fold.
     """
     results = kernel.results(source.shape[1:])
     fold = ArrayFold(kernel, source.shape[0], scale)
@@ -64,10 +60,7 @@ def iter_fold_array(
         tiles(source.shape[1:], fold.block_voxels),
         begin,
         threads=threads,
-        cancel=cancel,
     )
-    if deviations is None:
-        return None
     return Folded(results, max(deviations), fold.sum_tolerance, scale)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -59,7 +58,7 @@ class ByClass:
         """Return what one thread does."""
         return ClassShare(self, worker)
 
-    def finish(self, cancel: threading.Event) -> Generator[float, None, Folded | None]:
+    def finish(self) -> Generator[float, None, Folded]:
         """Turn the running numbers into maps, in their place where they fit."""
         scale = self._require_scale()
         results = self.kernel.results_in_place(self.running)
@@ -74,10 +73,7 @@ class ByClass:
             tiles(self.running.sums.shape, RUN_VOXELS),
             begin,
             threads=self.threads,
-            cancel=cancel,
         )
-        if deviations is None:
-            return None
         tolerance = sum_tolerance(scale, self.stored.shape[0])
         return Folded(results, max(deviations), tolerance, scale)
 

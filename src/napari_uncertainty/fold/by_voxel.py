@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -44,7 +43,7 @@ class ByVoxel:
         """Return what one thread does."""
         return VoxelShare(self, worker)
 
-    def finish(self, cancel: threading.Event) -> Generator[float, None, Folded]:
+    def finish(self) -> Generator[float, None, Folded]:
         """Give the results, which are complete."""
         yield 1.0
         largest = max(folded.deviation for folded in self.folded)

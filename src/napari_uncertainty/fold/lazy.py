@@ -107,9 +107,9 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
 
 
 def iter_fold_dask(
-    values: Any, kernel: Kernel, *, threads: int, cancel: threading.Event
-) -> Generator[float, None, Folded | None]:
-    """Compute all chunks; yields the share done, returns None if it was cancelled.
+    values: Any, kernel: Kernel, *, threads: int
+) -> Generator[float, None, Folded]:
+    """Compute all chunks; yields the share done.
 
     Where the maps do not fit into memory they lie in a temporary file.
     """
@@ -125,7 +125,7 @@ def iter_fold_dask(
 
     def compute(stopped: threading.Event) -> None:
         def go_on() -> None:
-            if cancel.is_set() or stopped.is_set():
+            if stopped.is_set():
                 raise _StoppedError
 
         graph = _per_chunk(
@@ -143,13 +143,7 @@ def iter_fold_dask(
             except _StoppedError:
                 return
 
-    yield from run_in_threads(
-        [compute],
-        share=lambda: len(deviations) / n_chunks,
-        cancel=cancel,
-    )
-    if len(deviations) < n_chunks:
-        return None
+    yield from run_in_threads([compute], share=lambda: len(deviations) / n_chunks)
     tolerance = sum_tolerance(scale, values.shape[0])
     return Folded(results, max(deviations), tolerance, scale)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..steps import part
 from ..stored import StoredValues
 from .arrays import BLOCK_VALUES
 from .by_class import ByClass
@@ -40,9 +41,9 @@ PATIENCE = 0.05
 
 
 def iter_fold_stream(
-    stored: StoredValues, kernel: Kernel, *, threads: int, cancel: threading.Event
-) -> Generator[float, None, Folded | None]:
-    """Fold a file in one pass; yields the share done, returns None if cancelled.
+    stored: StoredValues, kernel: Kernel, *, threads: int
+) -> Generator[float, None, Folded]:
+    """Fold a file in one pass; yields the share done.
 
     The results are flat, in the order of the file.
 
@@ -103,15 +104,8 @@ def iter_fold_stream(
     yield from run_in_threads(
         [unpack, *(partial(add, worker) for worker in range(threads))],
         share=lambda: 0.95 * min(done) / stored.size,
-        cancel=cancel,
     )
     if refused:
         raise refused[0]
-    if cancel.is_set() or min(done) < stored.size:
-        return None
-    finish = fold.finish(cancel)
-    while True:
-        try:
-            yield 0.95 + 0.05 * next(finish)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    folded: Folded = yield from part(fold.finish(), 0.95, 1)
+    return folded

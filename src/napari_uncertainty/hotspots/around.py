@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from ..fold.threads import iter_each
 from .ball import Ball
-from .threads import for_each
 
 Array = np.ndarray[Any, Any]
 
@@ -19,8 +19,10 @@ Array = np.ndarray[Any, Any]
 _SIDE = 72
 
 
-def ball_sums(levels: Array, ball: Ball, *, threads: int = 1) -> Array:
-    """Sum over the ball around each voxel; exact.
+def iter_ball_sums(
+    levels: Array, ball: Ball, *, threads: int
+) -> Generator[float, None, Array]:
+    """Sum over the ball around each voxel, exactly; yields the share done.
 
     By Fourier transforms, block by block: rounding in float64 stays far below half a
     level for any volume that fits into memory, so that the nearest whole number is the
@@ -39,13 +41,33 @@ def ball_sums(levels: Array, ball: Ball, *, threads: int = 1) -> Array:
     -------
     ndarray of int32, or of int64 where the sums may need it
     """
+    sums, sum_block, blocks = _block_by_block(levels, ball)
+    yield from iter_each(sum_block, blocks, threads=threads)
+    return sums
+
+
+def ball_sums(levels: Array, ball: Ball) -> Array:
+    """Return the same of a small volume, at once."""
+    sums, sum_block, blocks = _block_by_block(levels, ball)
+    for block in blocks:
+        sum_block(block)
+    return sums
+
+
+def _block_by_block(
+    levels: Array, ball: Ball
+) -> tuple[Array, Callable[[tuple[int, ...]], None], Iterable[tuple[int, ...]]]:
+    """Return the sums, of which none is made yet, what makes some, and all there are.
+
+    What makes them takes where a block begins.
+    """
     from scipy.fft import irfftn, next_fast_len, rfftn
 
     most = int(levels.max(initial=0)) * np.count_nonzero(ball.mask)
     dtype = np.int32 if most <= np.iinfo(np.int32).max else np.int64
     sums = np.zeros(levels.shape, dtype)
     if not most:
-        return sums
+        return sums, lambda _starts: None, ()
     mask = _within(ball.mask, levels.shape)
     halves = [length // 2 for length in mask.shape]
     # With as many zeros behind as the ball reaches, nothing comes round from the end.
@@ -91,8 +113,7 @@ def ball_sums(levels: Array, ball: Ball, *, threads: int = 1) -> Array:
             for length, step in zip(levels.shape, steps, strict=True)
         )
     )
-    for_each(sum_block, blocks, threads)
-    return sums
+    return sums, sum_block, blocks
 
 
 def reached(inside: Array, ball: Ball) -> Array:

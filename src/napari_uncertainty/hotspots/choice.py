@@ -13,14 +13,14 @@ References
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .around import ball_sums
+from ..steps import part
+from .around import ball_sums, iter_ball_sums
 from .ball import Ball
 
 Array = np.ndarray[Any, Any]
@@ -42,9 +42,8 @@ def iter_choices(
     count: int,
     *,
     threads: int,
-    cancel: threading.Event,
-) -> Generator[float, None, list[Choice] | None]:
-    """Choose centres; yields the share done, returns None if cancelled.
+) -> Generator[float, None, list[Choice]]:
+    """Choose centres; yields the share done.
 
     Of equals, the first in the order of the array is taken.
 
@@ -60,16 +59,14 @@ def iter_choices(
         How many, at most; fewer where nothing is left.
     threads : int
         For the sums; the result does not depend on it.
-    cancel : threading.Event
-        Set it to stop.
     """
     if not levels.any():
-        return None if cancel.is_set() else []
-    sums = ball_sums(levels, ball, threads=threads)
+        return []
+    sums = yield from part(iter_ball_sums(levels, ball, threads=threads), 0, 0.5)
     sums[~allowed] = -1  # and never more, since sums only shrink
     chosen: list[Choice] = []
     yield 0.5
-    while len(chosen) < count and not cancel.is_set():
+    while len(chosen) < count:
         voxel = tuple(int(i) for i in np.unravel_index(sums.argmax(), sums.shape))
         gained = int(sums[voxel])
         if gained <= 0:
@@ -80,7 +77,7 @@ def iter_choices(
         box, inside = apart.at(voxel, sums.shape)
         sums[box][inside] = -1
         yield 0.5 + 0.5 * len(chosen) / count
-    return None if cancel.is_set() else chosen
+    return chosen
 
 
 def _cover(levels: Array, sums: Array, ball: Ball, voxel: tuple[int, ...]) -> None:

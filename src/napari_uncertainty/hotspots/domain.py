@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,9 @@ Array = np.ndarray[Any, Any]
 #: is about something else.
 NEIGHBOURHOOD = 2.0
 
+# Voxels that are looked at in one step.
+SLAB_VOXELS = 1 << 21
+
 
 @dataclass(frozen=True, eq=False)
 class Domain:
@@ -40,7 +44,7 @@ class Domain:
     voxels: Array
 
     @classmethod
-    def of(
+    def iter_of(
         cls,
         shape: tuple[int, ...],
         labels: Array | None,
@@ -48,8 +52,8 @@ class Domain:
         wanted: Wanted,
         ball_of: Callable[[float], Ball],
         grid: Grid | None = None,
-    ) -> Domain:
-        """Find them.
+    ) -> Generator[float, None, Domain]:
+        """Find them; yields the share done.
 
         Parameters
         ----------
@@ -76,6 +80,7 @@ class Domain:
         inside = labels != 0
         if wanted.classes is not None:
             inside = np.isin(labels, wanted.classes)
+        yield 0.1
         beside = NEIGHBOURHOOD * usual_radius(grid, shape) / RADIUS
         near = ball_of(0.0 if wanted.interior else beside)
         box = tuple(
@@ -84,11 +89,39 @@ class Domain:
                 box_of(inside), near.halves, shape, strict=True
             )
         )
-        voxels = inside[box]
-        if wanted.interior:
-            voxels = voxels & interior_of(labels)[box]
-        else:
-            voxels = reached(voxels, near)
-        if data is not None:
-            voxels = voxels & data[box]
+        voxels = np.zeros([one.stop - one.start for one in box], bool)
+        for here in slabs_of(voxels.shape):
+            yield 0.2 + 0.8 * here.start / len(voxels)
+            part = (
+                slice(here.start + box[0].start, here.stop + box[0].start),
+                *box[1:],
+            )
+            if wanted.interior:
+                around, within = _wider(part, (1,) * len(shape), shape)
+                voxels[here] = inside[part] & interior_of(labels[around])[within]
+            else:
+                around, within = _wider(part, near.halves, shape)
+                voxels[here] = reached(inside[around], near)[within]
+            if data is not None:
+                voxels[here] &= data[part]
         return cls(box, voxels)
+
+
+def slabs_of(shape: tuple[int, ...]) -> list[slice]:
+    """Runs of planes of a volume, to be taken in one go."""
+    n, plane = shape[0], math.prod(shape[1:])
+    step = max(1, SLAB_VOXELS // max(1, plane))
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+
+def _wider(box: Box, by: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Box, Box]:
+    """The box with what is around it in a volume, and where it is in that."""
+    wide = tuple(
+        slice(max(0, one.start - more), min(length, one.stop + more))
+        for one, more, length in zip(box, by, shape, strict=True)
+    )
+    within = tuple(
+        slice(one.start - more.start, one.stop - more.start)
+        for one, more in zip(box, wide, strict=True)
+    )
+    return wide, within

@@ -22,7 +22,6 @@ References
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +30,9 @@ from typing import Any
 import numpy as np
 
 from ..ensemble.sources import iter_volumes
+from ..fold.threads import iter_each
+from ..steps import part
 from .ball import Box
-from .threads import for_each
 
 Array = np.ndarray[Any, Any]
 
@@ -70,10 +70,9 @@ def iter_expected(
     members: Sequence[Any],
     view: View,
     labels: Array | None,
-    cancel: threading.Event,
     threads: int = 1,
-) -> Generator[float, None, Expected | None]:
-    """Probability that voxels are wrong; yields the share done, None if cancelled.
+) -> Generator[float, None, Expected]:
+    """Probability that voxels are wrong; yields the share done.
 
     Parameters
     ----------
@@ -83,21 +82,23 @@ def iter_expected(
         Gives of the volume of a class the part that is looked at.
     labels : ndarray of int, shape of that part, or None
         Class of each voxel; without, the most probable one.
-    cancel : threading.Event
-        Set it to stop.
     threads : int
         How many compute; the result does not depend on it.
     """
     n_classes = len_of(members[0])
     running: _Running | None = None
     for label, volumes in enumerate(_class_by_class(members, view)):
-        if cancel.is_set():
-            return None
         running = running or _Running.of(volumes[0], n_classes, labels)
-        for_each(partial(running.add, label, volumes), running.pieces, threads)
-        yield (label + 1) / n_classes
+        yield label / (n_classes + 1)
+        add = partial(running.add, label, volumes)
+        yield from part(
+            iter_each(add, running.pieces, threads=threads),
+            label / (n_classes + 1),
+            (label + 1) / (n_classes + 1),
+        )
     assert running is not None
-    for_each(running.finish, running.pieces, threads)
+    finished = iter_each(running.finish, running.pieces, threads=threads)
+    yield from part(finished, n_classes / (n_classes + 1), 1)
     return Expected(running.levels, running.labels, running.known)
 
 
@@ -185,8 +186,7 @@ def iter_sums_at(
     members: Sequence[Any],
     view: View,
     weights: Sequence[tuple[Box, Array]],
-    cancel: threading.Event,
-) -> Generator[float, None, Array | None]:
+) -> Generator[float, None, Array]:
     """Weighted sums of each class in some places; yields the share done.
 
     Parameters
@@ -197,19 +197,14 @@ def iter_sums_at(
         Gives of the volume of a class the part that is looked at.
     weights : sequence of (tuple of slice, ndarray)
         For each place a box in that part, and the weights in it.
-    cancel : threading.Event
-        Set it to stop.
 
     Returns
     -------
-    ndarray of float64, shape (places, classes), or None
-        None if it was cancelled.
+    ndarray of float64, shape (places, classes)
     """
     n_classes = len_of(members[0])
     sums = np.zeros((len(weights), n_classes))
     for label, volumes in enumerate(_class_by_class(members, view)):
-        if cancel.is_set():
-            return None
         for place, (box, weight) in enumerate(weights):
             for volume in volumes:
                 values = np.asarray(volume[box], np.float64)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..matching.agreement import as_classes
+from ..matching.agreement import iter_as_classes
 from ..steps import part
 from .ball import Ball, Box
 from .choice import Choice
-from .domain import Domain
+from .domain import Domain, slabs_of
 from .expected import LEVELS, iter_expected, iter_sums_at, len_of, to_levels
 from .found import Hotspot
 from .turned import Turned
@@ -59,7 +58,7 @@ class Search:
         The map, the segmentation, and which voxels have data; see `iter_hotspots`.
     members : sequence
         Probabilities, as they are.
-    undecided, wanted, threads, cancel
+    undecided, wanted, threads
         As of `iter_hotspots`.
     """
 
@@ -71,34 +70,27 @@ class Search:
     undecided: float
     wanted: Wanted
     threads: int
-    cancel: threading.Event
 
-    def iter_looked(self) -> Generator[float, None, Looked | None]:
-        """Find what may be wrong; yields the share done, None if cancelled."""
+    def iter_looked(self) -> Generator[float, None, Looked]:
+        """Find what may be wrong; yields the share done."""
         labels = self.labels
         if labels is None and self.members:
-            steps = iter_expected(
-                self.members, self.turned.view, None, self.cancel, self.threads
-            )
+            steps = iter_expected(self.members, self.turned.view, None, self.threads)
             first = yield from part(steps, 0, 0.4)
-            if first is None:
-                return None
             labels = first.labels
-        domain = Domain.of(
+        finding = Domain.iter_of(
             self.values.shape, labels, self.data, self.wanted, self.turned.ball,
             self.turned.grid,
         )  # fmt: skip
+        domain = yield from part(finding, 0.4, 0.5)
         yield 0.5
         if self.members:
             assert labels is not None
-            classes = as_classes(labels, len_of(self.members[0]))[domain.box]
+            numbering = iter_as_classes(labels, len_of(self.members[0]))
+            classes = (yield from part(numbering, 0.5, 0.55))[domain.box]
             view = self._view(domain.box)
-            steps = iter_expected(
-                self.members, view, classes, self.cancel, self.threads
-            )
-            expected = yield from part(steps, 0.5, 1)
-            if expected is None:
-                return None
+            steps = iter_expected(self.members, view, classes, self.threads)
+            expected = yield from part(steps, 0.55, 1)
             levels = expected.levels
             domain = replace(domain, voxels=domain.voxels & expected.known)
         else:
@@ -109,7 +101,7 @@ class Search:
 
     def iter_competing(
         self, looked: Looked, choices: Sequence[Choice], ball: Ball
-    ) -> Generator[float, None, list[Pair | None] | None]:
+    ) -> Generator[float, None, list[Pair | None]]:
         """The two labels that compete in each place; yields the share done.
 
         By the probability of each class, summed over the ball. The more a voxel is
@@ -122,34 +114,40 @@ class Search:
             weights.append((box, looked.levels[box] * mask))
         if not self.members:
             return [_labels_in(looked.labels, *weight) for weight in weights]
-        sums = yield from iter_sums_at(
-            self.members, self._view(looked.box), weights, self.cancel
-        )
-        if sums is None:
-            return None
+        sums = yield from iter_sums_at(self.members, self._view(looked.box), weights)
         numbers = np.arange(sums.shape[1])
         if self.labels is not None:
             numbers = _numbers_of_classes(self.labels, len(numbers))
         return [_two_largest(numbers, of_place) for of_place in sums]
 
-    def described(
+    def iter_described(
         self,
         looked: Looked,
         choices: Sequence[Choice],
         pairs: Sequence[Pair | None],
         ball: Ball,
-    ) -> tuple[Hotspot, ...]:
-        """The places with their numbers, the best first."""
-        total = max(1, int(looked.levels.sum(dtype=np.int64)))
+    ) -> Generator[float, None, tuple[tuple[Hotspot, ...], int]]:
+        """The places with their numbers, the best first; and the sum of all levels.
+
+        Yields the share done.
+        """
+        levels = int(looked.levels.sum(dtype=np.int64))
+        total = max(1, levels)
+        yield 0.1
         # In one order whatever the layout, so that it is rounded in the same way.
-        whole = (
-            np.ascontiguousarray(self.values)
-            if self.data is None
-            else self.values[self.data]
-        )
-        map_total = float(whole.sum(dtype=np.float64)) or 1.0
+        map_total = 0.0
+        for slab in slabs_of(self.values.shape):
+            some = self.values[slab]
+            some = (
+                np.ascontiguousarray(some)
+                if self.data is None
+                else some[self.data[slab]]
+            )
+            map_total += float(some.sum(dtype=np.float64))
+            yield 0.1 + 0.7 * slab.stop / len(self.values)
+        map_total = map_total or 1.0
         data = np.ones(self.values.shape, bool) if self.data is None else self.data
-        fresh = data.copy()
+        fresh = data.copy("K")
         places = []
         for rank, (choice, pair) in enumerate(zip(choices, pairs, strict=True), 1):
             voxel = tuple(
@@ -175,7 +173,8 @@ class Search:
                     map_share=float(new.sum(dtype=np.float64)) / map_total,
                 )
             )
-        return tuple(places)
+            yield 0.8 + 0.2 * rank / len(choices)
+        return tuple(places), levels
 
     def _view(self, box: Box) -> Any:
         return lambda volume: self.turned.view(volume)[box]

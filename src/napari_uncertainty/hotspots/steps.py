@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +37,8 @@ def iter_hotspots(
     grid: Grid | None = None,
     undecided: float = 0.5,
     wanted: Wanted | None = None,
-    cancel: threading.Event | None = None,
     threads: int | None = None,
-) -> Generator[float, None, Hotspots | None]:
+) -> Generator[float, None, Hotspots]:
     """Find places worth a look step by step; yields the share done.
 
     Parameters
@@ -63,16 +61,9 @@ def iter_hotspots(
         entropy in bits it is 1, which gives an upper bound [1]_.
     wanted : Wanted or None
         How many places, and which.
-    cancel : threading.Event or None
-        Set it to stop.
     threads : int or None
         How many threads compute; by default two, where there are two processors. The
         result does not depend on it.
-
-    Returns
-    -------
-    Hotspots or None
-        None if it was cancelled.
 
     Raises
     ------
@@ -109,11 +100,8 @@ def iter_hotspots(
         undecided,
         wanted,
         threads or min(THREADS, available_processors()),
-        cancel or threading.Event(),
     )
     looked = yield from part(search.iter_looked(), 0, 0.5)
-    if looked is None:
-        return None
     ball = turned.ball(radius)
     steps = iter_choices(
         looked.levels.copy(),
@@ -123,18 +111,15 @@ def iter_hotspots(
         turned.ball(separation * (1 - 1e-5)),
         wanted.count,
         threads=search.threads,
-        cancel=search.cancel,
     )
     choices = yield from part(steps, 0.5, 0.9)
-    if choices is None:
-        return None
-    pairs = yield from part(search.iter_competing(looked, choices, ball), 0.9, 1)
-    if pairs is None:
-        return None
+    pairs = yield from part(search.iter_competing(looked, choices, ball), 0.9, 0.95)
+    describing = search.iter_described(looked, choices, pairs, ball)
+    places, levels = yield from part(describing, 0.95, 1)
     return Hotspots(
-        search.described(looked, choices, pairs, ball),
+        places,
         radius,
-        float(looked.levels.sum(dtype=np.int64)) / LEVELS,
+        levels / LEVELS,
         values.shape,
         grid,
     )
@@ -235,8 +220,6 @@ def find_hotspots(
             ),
         )
     )
-    if found is None:  # only its owner can cancel it, and that is this function
-        raise RuntimeError("It ended before its last place.")
     return found.table(class_names)
 
 

@@ -220,7 +220,7 @@ def _on_scan(labels: Array, grid: Grid, scan: Grid) -> tuple[Array, bool, str]:
     for moment in np.ndindex(further):
         segmentation = Segmentation(labels[(..., *moment)], grid)
         there = run(iter_labels_at(scan.shape, scan, segmentation))
-        assert there is not None  # both grids are known, and nothing cancels it
+        assert there is not None  # both grids are known
         on_scan[(..., *moment)] = there
     if labels.any() and not on_scan.any():
         raise InputError(

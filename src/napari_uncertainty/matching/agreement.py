@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..placement import Placement
+from ..steps import part
 
 Array = np.ndarray[Any, Any]
 Box = tuple[slice, ...]
@@ -89,7 +90,7 @@ class Comparison:
             for part, offset in zip(there, placement.offset, strict=True)
         )
         same = both = 0
-        for predicted, given in _slabs(turned[here], self.labels[there]):
+        for predicted, given in pieces_of(turned[here], self.labels[there]):
             inside = given != 0
             same += int(np.count_nonzero((predicted == given) & inside))
             both += int(np.count_nonzero(inside & (predicted != 0)))
@@ -111,8 +112,8 @@ class Comparison:
         return int(np.count_nonzero(turned[here]))
 
 
-def as_classes(labels: Array, n_classes: int) -> Array:
-    """A segmentation in the numbers of the classes, 0 to C - 1.
+def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Array]:
+    """A segmentation in the numbers of the classes, 0 to C - 1; yields the share done.
 
     Labels that are class numbers stay. Other numbers, as atlases have them, stand for
     the classes in their order where there are as many of them as classes.
@@ -129,14 +130,33 @@ def as_classes(labels: Array, n_classes: int) -> Array:
         )
     if labels.size == 0 or (labels.min() >= 0 and labels.max() < n_classes):
         return labels
-    found = np.unique(labels)
+    found = yield from part(iter_numbers(labels), 0, 0.5)
     if len(found) == n_classes:
-        return np.searchsorted(found, labels).astype(np.uint16)
+        return (yield from part(iter_ranks(labels, found), 0.5, 1))
     listed = ", ".join(map(str, found[:6])) + (" …" if len(found) > 6 else "")
     raise InputError(
         f"The segmentation has the labels {listed}, which are not the {n_classes} "
         "classes of the probabilities, so the two cannot be compared."
     )
+
+
+def iter_numbers(labels: Array) -> Generator[float, None, Array]:
+    """Return which numbers there are, ascending; yields the share done."""
+    found, pieces = np.array([], labels.dtype), pieces_of(labels)
+    for done, (piece,) in enumerate(pieces, 1):
+        found = np.union1d(found, piece)
+        yield done / len(pieces)
+    return found
+
+
+def iter_ranks(labels: Array, found: Array) -> Generator[float, None, Array]:
+    """The place of each label among the numbers `found`; yields the share done."""
+    ranks = np.empty_like(labels, np.uint16)
+    pieces = pieces_of(labels, ranks)
+    for done, (piece, out) in enumerate(pieces, 1):
+        out[...] = np.searchsorted(found, piece)
+        yield done / len(pieces)
+    return ranks
 
 
 def box_of(labels: Array) -> Box:
@@ -152,14 +172,17 @@ def box_of(labels: Array) -> Box:
     return tuple(box)
 
 
-def _slabs(first: Array, second: Array) -> Iterator[tuple[Array, Array]]:
-    """Equal pieces of two arrays of one shape."""
+def pieces_of(*arrays: Array) -> list[tuple[Array, ...]]:
+    """Equal pieces of arrays of one shape, as views."""
+    first = arrays[0]
     if first.size == 0:
-        return
+        return []
     # Along the slowest axis of the first, so that a piece lies together.
     axis = int(np.argmax(np.abs(first.strides)))
     length = first.shape[axis]
     step = max(1, SLAB_VOXELS * length // first.size)
-    for start in range(0, length, step):
-        piece = (*(slice(None),) * axis, slice(start, start + step))
-        yield first[piece], second[piece]
+    before = (slice(None),) * axis
+    return [
+        tuple(one[(*before, slice(start, start + step))] for one in arrays)
+        for start in range(0, length, step)
+    ]

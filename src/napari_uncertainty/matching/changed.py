@@ -7,6 +7,7 @@ another image: where it says something, it agrees, and what it lacks can be told
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from ..checks import Check, percent
 from ..checks.match import AGREES
+from ..steps import part
+from .agreement import iter_numbers, pieces_of
 
 Array = np.ndarray[Any, Any]
 
@@ -46,32 +49,52 @@ class Pair:
     labels: Array
     foreground: Array | None = None
 
-    def explained(self, name: str) -> Check | None:
+    def iter_explained(self, name: str) -> Generator[float, None, Check | None]:
         """Agreement with a changed segmentation; None where nothing explains it.
+
+        Yields the share done.
 
         Parameters
         ----------
         name : str
             Of the segmentation.
         """
-        return (
-            self._lacking_classes(name)
-            or self._cut(name, exactly=True)
-            or self._cleaned(name)
-            or self._cut(name)
+        attempts = (
+            self._iter_lacking_classes(name),
+            self._iter_cut(name, exactly=True),
+            self._iter_cleaned(name),
+            self._iter_cut(name),
         )
+        for number, steps in enumerate(attempts):
+            share = number / len(attempts)
+            check = yield from part(steps, share, share + 1 / len(attempts))
+            if check is not None:
+                return check
+        return None
 
-    def _lacking_classes(self, name: str) -> Check | None:
-        there = np.bincount(self.prediction.ravel())
-        given = np.bincount(self.labels.ravel(), minlength=len(there))
+    def _iter_lacking_classes(self, name: str) -> Generator[float, None, Check | None]:
+        n = 1 + int(max(self.prediction.max(initial=0), self.labels.max(initial=0)))
+
+        def counted(predicted: Array, labels: Array) -> Array:
+            both = (predicted, labels)
+            return np.array([np.bincount(one.ravel(), minlength=n) for one in both])
+
+        counts = _iter_sums(counted, self.prediction, self.labels)
+        there, given = yield from part(counts, 0, 0.5)
         lacking = [n for n in range(1, len(there)) if there[n] and not given[n]]
         voxels, foreground = int(there[lacking].sum()), int(there[1:].sum())
         if not voxels or not given[1:].any() or voxels < LACKING * foreground:
             return None
-        kept = ~np.isin(self.prediction, lacking)
-        same = (self.prediction == self.labels) & kept
-        union = ((self.prediction != 0) | (self.labels != 0)) & kept
-        agrees = _share(same & union, union)
+
+        def told(predicted: Array, labels: Array) -> Array:
+            kept = ~np.isin(predicted, lacking)
+            same = (predicted == labels) & kept
+            union = ((predicted != 0) | (labels != 0)) & kept
+            return _counts(same & union, union, same, kept)
+
+        counts = _iter_sums(told, self.prediction, self.labels)
+        agreeing, either, same, kept = yield from part(counts, 0.5, 1)
+        agrees = _share(agreeing, either)
         if agrees < AGREES:
             return None
         listed = ", ".join(map(str, lacking[:6])) + (" …" if len(lacking) > 6 else "")
@@ -89,12 +112,13 @@ class Pair:
         }
         return Check("agreement", "amber", sentence, numbers)
 
-    def _cleaned(self, name: str) -> Check | None:
-        given, predicted = self.labels != 0, self.prediction != 0
-        same = int(np.count_nonzero((self.prediction == self.labels) & given))
-        labelled = int(np.count_nonzero(given))
-        foreground = int(np.count_nonzero(predicted))
-        lost = int(np.count_nonzero(predicted & ~given))
+    def _iter_cleaned(self, name: str) -> Generator[float, None, Check | None]:
+        def told(prediction: Array, labels: Array) -> Array:
+            given, predicted, equal = labels != 0, prediction != 0, prediction == labels
+            return _counts(equal & given, given, predicted, predicted & ~given, equal)
+
+        counts = yield from _iter_sums(told, self.prediction, self.labels)
+        same, labelled, foreground, lost, equal = map(int, counts)
         if not labelled or same < WHERE_LABELLED * labelled:
             return None
         if lost < LACKING * foreground:
@@ -105,56 +129,87 @@ class Pair:
             "foreground, as where small components were removed."
         )
         numbers = {
-            "overall": float(np.mean(self.prediction == self.labels)),
+            "overall": equal / self.labels.size,
             "foreground": same / (labelled + lost),
             "where_labelled": same / labelled,
             "lacking": lost / foreground,
         }
         return Check("agreement", "amber", sentence, numbers)
 
-    def _cut(self, name: str, *, exactly: bool = False) -> Check | None:
-        if self.foreground is None:
+    def _iter_cut(
+        self, name: str, *, exactly: bool = False
+    ) -> Generator[float, None, Check | None]:
+        if self.foreground is None or not self.labels.any():
             return None
-        given = self.labels != 0
-        if not given.any():
+        threshold = yield from part(
+            _iter_threshold(self.foreground, self.labels), 0, 0.7
+        )
+
+        def told(p: Array, labels: Array) -> Array:
+            chosen, given = p > threshold, labels != 0
+            return _counts(chosen & given, chosen | given, chosen == given)
+
+        counts = _iter_sums(told, self.foreground, self.labels)
+        both, either, equal = yield from part(counts, 0.7, 1)
+        agrees = _share(both, either)
+        if agrees < AGREES:
             return None
-        found = _threshold(self.foreground, given)
-        if found is None:
-            return None
-        threshold, agrees = found
         if exactly and (agrees < 1 - LACKING or threshold == HALF):
             return None
-        overall = float(np.mean((self.foreground > threshold) == given))
         sentence = (
             f"The labels of '{name}' are the voxels above {threshold:g}, which agree "
             f"in {percent(agrees)} of the foreground, and not those of the most "
             "probable class (above 0.5)."
         )
-        numbers = {"overall": overall, "foreground": agrees, "threshold": threshold}
+        numbers = {
+            "overall": _share(equal, self.labels.size),
+            "foreground": agrees,
+            "threshold": threshold,
+        }
         return Check("agreement", "amber", sentence, numbers)
 
 
-def _threshold(p: Array, given: Array) -> tuple[float, float] | None:
-    """The threshold that gives the labels, and the Jaccard index; None without one."""
-    level = np.clip((p * _STEPS).astype(np.int64), 0, _STEPS - 1)
-    inside = np.bincount(level[given], minlength=_STEPS)
-    outside = np.bincount(level[~given], minlength=_STEPS)
+def _iter_threshold(foreground: Array, labels: Array) -> Generator[float, None, float]:
+    """The threshold that comes nearest to the labels, which are some."""
+    inside, outside = (np.zeros(_STEPS, np.int64) for _ in range(2))
+    out, within = 0.0, np.inf
+    pieces = pieces_of(foreground, labels)
+    for done, (p, numbers) in enumerate(pieces, 1):
+        given = numbers != 0
+        level = np.clip((p * _STEPS).astype(np.int64), 0, _STEPS - 1)
+        inside += np.bincount(level[given], minlength=_STEPS)
+        outside += np.bincount(level[~given], minlength=_STEPS)
+        out = max(out, float(p[~given].max(initial=0)))
+        within = min(within, float(p[given].min(initial=np.inf)))
+        yield done / len(pieces)
     # Of thresholds at the lower end of each step.
     hit = inside[::-1].cumsum()[::-1]
     wrong = outside[::-1].cumsum()[::-1]
     best = int(np.argmax(hit / np.maximum(inside.sum() + wrong, 1)))
     low, high = best / _STEPS, (best + 1) / _STEPS
-    out, within = float(p[~given].max(initial=0)), float(p[given].min())
     if out < within:  # exactly, between what is outside and what is inside
         low, high = out, within
-    threshold = HALF if low <= HALF < high else _shortest(low, high)
-    chosen = p > threshold
-    agrees = _share(chosen & given, chosen | given)
-    return (threshold, agrees) if agrees >= AGREES else None
+    return HALF if low <= HALF < high else _shortest(low, high)
 
 
-def _share(some: Array, of: Array) -> float:
-    return float(np.count_nonzero(some)) / max(1, int(np.count_nonzero(of)))
+def _iter_sums(
+    count: Callable[..., Array], *arrays: Array
+) -> Generator[float, None, Array]:
+    """Numbers of each piece of arrays, summed over all; yields the share done."""
+    pieces = pieces_of(*arrays)
+    sums = count(*(one[:0] for one in arrays))
+    for done, piece in enumerate(pieces, 1):
+        sums = sums + count(*piece)
+        yield done / len(pieces)
+    return sums
+
+
+def _counts(*masks: Array) -> Array:
+    return np.array([np.count_nonzero(mask) for mask in masks])
+
+
+def _share(some: int, of: int) -> float:
+    return float(some) / max(1, int(of))
 
 
 def _shortest(low: float, high: float) -> float:
@@ -167,9 +222,9 @@ def _shortest(low: float, high: float) -> float:
     return low
 
 
-def classes_by_overlap(
+def iter_classes_by_overlap(
     labels: Array, prediction: Array, n_classes: int
-) -> dict[int, int] | None:
+) -> Generator[float, None, dict[int, int] | None]:
     """The class that each label stands for where some classes have no label.
 
     Labels stand for the classes in their order, and each for the class that most of its
@@ -182,12 +237,16 @@ def classes_by_overlap(
     n_classes : int
         How many classes there are.
     """
-    found, numbers = np.unique(labels, return_inverse=True)
+    found = yield from part(iter_numbers(labels), 0, 0.5)
     if not 1 < len(found) < n_classes or found[0] != 0:
         return None
-    pairs = numbers.ravel() * n_classes + prediction.ravel()
-    counts = np.bincount(pairs, minlength=len(found) * n_classes)
-    counts = counts.reshape(len(found), n_classes)
+
+    def counted(given: Array, predicted: Array) -> Array:
+        pairs = np.searchsorted(found, given) * n_classes + predicted
+        return np.bincount(pairs.ravel(), minlength=len(found) * n_classes)
+
+    sums = yield from part(_iter_sums(counted, labels, prediction), 0.5, 1)
+    counts = sums.reshape(len(found), n_classes)
     classes = counts.argmax(axis=1)
     sure = counts.max(axis=1) >= 0.5 * counts.sum(axis=1)
     if classes[0] != 0 or not sure.all() or (np.diff(classes) <= 0).any():

@@ -7,8 +7,7 @@ estimated from the number of voxels of each class in each plane, and then refine
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -40,23 +39,28 @@ ACROSS = 2
 
 
 def iter_likely(
-    comparison: Comparison, cancel: threading.Event | None = None
-) -> Generator[float, None, list[Placement] | None]:
+    comparison: Comparison,
+) -> Generator[float, None, list[Placement]]:
     """The placements that come near the best, the best first, a few at most.
 
-    Yields the share done, and returns None if cancelled.
+    Yields the share done.
     """
     sample = Sample.of(comparison)
+    yield 0.05
     orientations = all_orientations(comparison.prediction.ndim)
     fitting = [one for one in orientations if _fits(comparison, one)]
-    shifted = _with_shifts(comparison, fitting)
-    scored = [(sample.score(one), one) for one in shifted]
+    predicted = _profiles(comparison.prediction)
+    yield 0.08
+    given = _profiles(comparison.labels)
+    yield 0.1
+    shifted = _with_shifts(comparison, fitting, predicted, given)
+    scored = []
+    for number, one in enumerate(shifted):
+        scored.append((sample.score(one), one))
+        yield 0.1 + 0.2 * number / len(fitting)
     scored.sort(key=_score, reverse=True)
-    yield 0.3
     refined = []
     for number, (score, placement) in enumerate(scored):
-        if cancel is not None and cancel.is_set():
-            return None
         # Where the whole agrees, in whichever orientation, there is nothing to shift.
         whole = scored[0][0] >= GOOD and _fills(comparison, placement)
         if number < REFINED and not whole:
@@ -129,11 +133,15 @@ class Sample:
 
 
 def _with_shifts(
-    comparison: Comparison, orientations: Iterable[Placement]
+    comparison: Comparison,
+    orientations: Iterable[Placement],
+    predicted: Sequence[Array],
+    given: Sequence[Array],
 ) -> Iterable[Placement]:
-    """Each orientation with the shift at which the planes hold the same classes."""
-    predicted = _profiles(comparison.prediction)
-    given = _profiles(comparison.labels)
+    """Each orientation with the shift at which the planes hold the same classes.
+
+    By the profiles of both.
+    """
     for one in orientations:
         if _fills(comparison, one):
             yield one

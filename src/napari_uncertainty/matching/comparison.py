@@ -5,7 +5,6 @@ Where the two lie on other voxels, the segmentation is taken at the prediction's
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +20,8 @@ from ..images import LabelMap
 from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
-from .agreement import Comparison, as_classes
-from .changed import Pair, classes_by_overlap
+from .agreement import Comparison, iter_as_classes, iter_ranks
+from .changed import Pair, iter_classes_by_overlap
 from .orientation import DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
@@ -120,11 +119,10 @@ def iter_compare(
     n_classes: int,
     grid: Grid | None,
     segmentation: Segmentation,
-    cancel: threading.Event | None = None,
     *,
     thorough: bool = True,
-) -> Generator[float, None, Compared | None]:
-    """Compare step by step; yields the share done, returns None if cancelled.
+) -> Generator[float, None, Compared]:
+    """Compare step by step; yields the share done.
 
     Parameters
     ----------
@@ -137,43 +135,42 @@ def iter_compare(
         shapes are taken for equal voxels.
     segmentation : Segmentation
         What to compare with.
-    cancel : threading.Event or None
-        Set it to stop.
     thorough : bool
         Look for other placements, too, where none can be decisively better.
     """
-    segmentation, refused = _in_classes(segmentation, n_classes)
+    segmentation, refused = yield from part(
+        _iter_in_classes(segmentation, n_classes), 0, 0.1
+    )
     placement, onto = _claimed(prediction.shape, grid, segmentation), segmentation
     elsewhere = placement is None and grid is not None and segmentation.grid is not None
     if elsewhere:
         assert grid is not None
         assert segmentation.grid is not None
         steps = iter_resample(
-            segmentation.labels, segmentation.grid, grid, nearest=True, cancel=cancel
+            segmentation.labels, segmentation.grid, grid, nearest=True
         )
-        labels = yield from part(steps, 0, 0.4)
-        if labels is None:
-            return None
+        labels = yield from part(steps, 0.1, 0.4)
         onto = replace(segmentation, labels=labels, grid=grid)
         placement = Placement.as_it_is(prediction.ndim)
     foreground = None
     if placement is not None:
         foreground = on_prediction(onto.labels, placement, prediction.shape)
     if refused is not None and foreground is not None and not elsewhere:
-        classes = classes_by_overlap(foreground, prediction, n_classes)
+        overlapping = iter_classes_by_overlap(foreground, prediction, n_classes)
+        classes = yield from part(overlapping, 0.1, 0.3)
         if classes is not None:
             numbers = np.array(list(classes.values()), np.uint16)
             found = np.array(list(classes))
-            onto = segmentation = replace(
-                segmentation,
-                labels=numbers[np.searchsorted(found, segmentation.labels)],
-            )
+            ranks = iter_ranks(segmentation.labels, found)
+            ranked = yield from part(ranks, 0.3, 0.4)
+            onto = segmentation = replace(segmentation, labels=numbers[ranked])
             assert placement is not None
             foreground = on_prediction(onto.labels, placement, prediction.shape)
             refused = None
     if refused is not None:
         return Compared(foreground, (refused,), None, onto)
     comparison = Comparison.of(prediction, onto.labels)
+    yield 0.4
     if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
         return _without_search(comparison, placement, foreground, onto)
     if not thorough and placement is not None:
@@ -181,18 +178,13 @@ def iter_compare(
         if agreement.foreground > 1 - DECISIVE_MARGIN:
             return _without_search(comparison, placement, foreground, onto)
     search = yield from part(
-        iter_search(comparison, placement, cancel),
-        *((0.4, 0.7) if elsewhere else (0, 1)),
+        iter_search(comparison, placement),
+        0.4,
+        0.7 if elsewhere else 1,
     )
-    if search is None:
-        return None
     if elsewhere and not search.as_loaded_is_best:
         # Perhaps the voxels are the same, and only the headers put them elsewhere.
-        further = yield from part(
-            _iter_voxels(prediction, segmentation, cancel), 0.7, 1
-        )
-        if further is None:
-            return None
+        further = yield from part(_iter_voxels(prediction, segmentation), 0.7, 1)
         if further.beats(search):
             search = Search(search.as_loaded, further.ranked)
             onto = segmentation
@@ -204,10 +196,12 @@ def iter_compare(
     )
 
 
-def explained(
+def iter_explained(
     compared: Compared, prediction: Array, foreground: Array | None = None
-) -> Compared:
+) -> Generator[float, None, Compared]:
     """Return the result, with what explains that the two do not agree in nearly all.
+
+    Yields the share done.
 
     Parameters
     ----------
@@ -225,7 +219,7 @@ def explained(
     if loaded is None or loaded.agreement.foreground > 1 - DECISIVE_MARGIN:
         return compared
     pair = Pair(prediction, compared.foreground, foreground)
-    check = pair.explained(compared.onto.name)
+    check = yield from pair.iter_explained(compared.onto.name)
     if check is None:
         return compared
     orientation = [one for one in compared.checks if one.name == "orientation"]
@@ -242,12 +236,11 @@ def iter_labels_at(
     shape: tuple[int, ...],
     grid: Grid | None,
     segmentation: Segmentation,
-    cancel: threading.Event | None = None,
 ) -> Generator[float, None, Array | None]:
     """The segmentation at the voxels of a map, with its own labels.
 
     Yields the share done; returns None where it is not known how the one lies on the
-    other, or if it was cancelled.
+    other.
 
     Parameters
     ----------
@@ -255,8 +248,6 @@ def iter_labels_at(
         Of the map.
     segmentation : Segmentation
         Labels that lie on the map or overlap with it.
-    cancel : threading.Event or None
-        Set it to stop.
     """
     there = segmentation.grid
     if there is not None and segmentation.labels.ndim > there.ndim:
@@ -266,16 +257,12 @@ def iter_labels_at(
         return on_prediction(segmentation.labels, placement, shape)
     if grid is None or there is None:
         return None
-    return (
-        yield from iter_resample(
-            segmentation.labels, there, grid, nearest=True, cancel=cancel
-        )
-    )
+    return (yield from iter_resample(segmentation.labels, there, grid, nearest=True))
 
 
-def _in_classes(
+def _iter_in_classes(
     segmentation: Segmentation, n_classes: int
-) -> tuple[Segmentation, Check | None]:
+) -> Generator[float, None, tuple[Segmentation, Check | None]]:
     """With the numbers of the classes for labels, or why that cannot be.
 
     Before anything is left out of it, for atlas labels are told by their order.
@@ -285,20 +272,20 @@ def _in_classes(
         # Over time: which moment the prediction is of is unknown.
         segmentation = replace(segmentation, grid=None, claimed=None)
     try:
-        classes = as_classes(segmentation.labels, n_classes)
+        classes = yield from iter_as_classes(segmentation.labels, n_classes)
     except InputError as error:
         return segmentation, Check("agreement", "red", str(error))
     return replace(segmentation, labels=classes), None
 
 
 def _iter_voxels(
-    prediction: Array, segmentation: Segmentation, cancel: threading.Event | None
-) -> Generator[float, None, Search | None]:
+    prediction: Array, segmentation: Segmentation
+) -> Generator[float, None, Search]:
     """Search among the segmentation's own voxels, wherever the headers put them."""
     if segmentation.labels.ndim != prediction.ndim:
         return Search(None, ())
     comparison = Comparison.of(prediction, segmentation.labels)
-    return (yield from iter_search(comparison, None, cancel))
+    return (yield from iter_search(comparison, None))
 
 
 def _claimed(

@@ -6,7 +6,6 @@ evaluated exactly.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -124,9 +123,8 @@ class Search:
 def iter_search(
     comparison: Comparison,
     as_loaded: Placement | None,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, Search | None]:
-    """Search step by step; yields the share done, returns None if cancelled.
+) -> Generator[float, None, Search]:
+    """Search step by step; yields the share done.
 
     Parameters
     ----------
@@ -134,18 +132,12 @@ def iter_search(
         The prediction and the segmentation, two or three axes each.
     as_loaded : Placement or None
         What the files claim.
-    cancel : threading.Event or None
-        Set it to stop.
     """
-    near = yield from part(iter_likely(comparison, cancel), 0, 0.6)
-    if near is None:
-        return None
+    near = yield from part(iter_likely(comparison), 0, 0.6)
     if as_loaded is not None:
         near = [as_loaded, *(one for one in near if one != as_loaded)]
     candidates = []
     for number, placement in enumerate(near):
-        if cancel is not None and cancel.is_set():
-            return None
         candidates.append(Candidate(placement, comparison.agreement(placement)))
         yield 0.6 + 0.4 * (number + 1) / len(near)
     return Search(

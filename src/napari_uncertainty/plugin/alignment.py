@@ -8,7 +8,6 @@ original, which the layer's metadata keep.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from functools import partial
 from typing import Any
@@ -91,8 +90,7 @@ def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> Non
         _jobs.pop(layer, None)
         viewer.layers.events.removed.disconnect(removed)
 
-    def done(values: Array | None) -> None:
-        assert values is not None  # a cancelled job reports nothing
+    def done(values: Array) -> None:
         layer.visible = visible
         if layer.data is not data:  # replaced meanwhile
             align(viewer)
@@ -125,17 +123,14 @@ def _steps(
     grid: Grid,
     target: Grid,
     labels: bool,
-    cancel: threading.Event,
-) -> Generator[float, None, Array | None]:
+) -> Generator[float, None, Array]:
     """In core order; further axes stand in front here, and last for the core."""
     values = np.moveaxis(np.asarray(original), range(leading), range(-leading, 0))
     # Outside of a CT there is air, at -1000.
     fill = 0 if labels else float(values.min(where=np.isfinite(values), initial=0))
     resampled = yield from iter_resample(
-        values, grid, target, nearest=labels, fill=fill, cancel=cancel
+        values, grid, target, nearest=labels, fill=fill
     )
-    if resampled is None:
-        return None
     return np.moveaxis(resampled, range(-leading, 0), range(leading))
 
 

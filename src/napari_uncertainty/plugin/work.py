@@ -18,7 +18,7 @@ from qtpy.QtCore import QThreadPool
 from ..errors import InputError
 
 Result = TypeVar("Result")
-Steps = Callable[..., Generator[float, None, Result]]
+Steps = Callable[[], Generator[float, None, Result]]
 
 #: Milliseconds that the end of the program waits for jobs, which need far fewer.
 END_MS = 2000
@@ -33,9 +33,8 @@ class Job(Generic[Result]):
     Parameters
     ----------
     steps : callable
-        Called on the thread with a `threading.Event` as `cancel`; gives a generator
-        that yields the share done, stops soon after the event is set, and returns the
-        result. After a cancel it is closed at its next step.
+        Called on the thread; gives a generator that yields the share done and returns
+        the result. After a cancel it is closed at its next step.
     on_progress : callable
         Gets the share done, 0 to 1.
     on_end : callable
@@ -87,7 +86,7 @@ class Job(Generic[Result]):
         steps, self._steps = self._steps, None
         try:
             if steps is not None:
-                with closing(steps(cancel=self._cancelled)) as work:
+                with closing(steps()) as work:
                     while not self._cancelled.is_set():
                         yield next(work)
         except StopIteration as end:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..fold.blocks import Block, tiles
-from ..fold.threads import take_in_turn
+from ..fold.blocks import tiles
+from ..fold.threads import iter_each
 from ..limits import available_processors
 from .blocks import BlockNumbers, Sources
 from .joining import joined
@@ -34,9 +33,8 @@ def iter_regions(
     labels: Array,
     no_data: Array | None = None,
     *,
-    cancel: threading.Event | None = None,
     threads: int | None = None,
-) -> Generator[float, None, Regions | None]:
+) -> Generator[float, None, Regions]:
     """Tell the voxels of a map apart by label, step by step; yields the share done.
 
     Parameters
@@ -47,15 +45,8 @@ def iter_regions(
         What each voxel belongs to; any numbers.
     no_data : ndarray of bool, shape of `values`, or None
         Voxels that are in no number. Their labels still make others a boundary.
-    cancel : threading.Event or None
-        Set it to stop; closing the generator stops it, too.
     threads : int or None
         How many threads compute; by default two, where there are two processors.
-
-    Returns
-    -------
-    Regions or None
-        None if it was cancelled.
 
     Raises
     ------
@@ -76,22 +67,14 @@ def iter_regions(
     boxes, starts = _boxes(layout.shape)
     found: dict[int, BlockNumbers] = {}
 
-    def begin() -> Callable[[Block], float]:
-        def work(block: Block) -> float:
-            [number] = block
-            found[number] = sources.numbers(boxes[number], int(starts[number]))
-            return 0.0
+    def work(number: int) -> None:
+        found[number] = sources.numbers(boxes[number], int(starts[number]))
 
-        return work
-
-    done = yield from take_in_turn(
-        [(number,) for number in range(len(boxes))],
-        begin,
+    yield from iter_each(
+        work,
+        range(len(boxes)),
         threads=threads or min(THREADS, available_processors()),
-        cancel=cancel or threading.Event(),
     )
-    if done is None:
-        return None
     blocks = [found[number] for number in range(len(boxes))]
     return joined(values.shape, layout, sources.runs, starts, boxes, blocks)
 

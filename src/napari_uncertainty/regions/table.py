@@ -73,8 +73,6 @@ def summarize(
             None if no_data is None else np.asarray(no_data),
         )
     )
-    if regions is None:  # only its owner can cancel it, and that is this function
-        raise RuntimeError("It ended before its last block.")
     if class_names is not None and not isinstance(class_names, Mapping):
         class_names = dict(enumerate(class_names))
     return regions.table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,6 @@ def iter_values_at(
     there: Grid | None,
     shape: tuple[int, ...],
     grid: Grid | None,
-    cancel: threading.Event | None = None,
 ) -> Generator[float, None, Array | None]:
     """A scan on the voxels of a map; yields the share done.
 
@@ -73,13 +71,11 @@ def iter_values_at(
         Where its voxels are.
     shape, grid : tuple of int, Grid or None
         Of the map.
-    cancel : threading.Event or None
-        Set it to stop.
 
     Returns
     -------
     ndarray or None
-        None where it is not known how the scan lies, or if it was cancelled.
+        None where it is not known how the scan lies.
     """
     values = np.asarray(values)
     if there is not None:
@@ -89,4 +85,4 @@ def iter_values_at(
     placement = grid.placement_in(there)
     if placement is not None:
         return on_prediction(values, placement, shape)
-    return (yield from iter_resample(values, there, grid, cancel=cancel))
+    return (yield from iter_resample(values, there, grid))

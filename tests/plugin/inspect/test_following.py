@@ -463,12 +463,11 @@ def slow(monkeypatch):
     go_on = threading.Event()
     steps = subject_module.iter_findings
 
-    def waiting(*args, cancel):
+    def waiting(*args):
         yield 0.1
         while not go_on.wait(0.01):
-            if cancel.is_set():
-                return None
-        return (yield from steps(*args, cancel=cancel))
+            yield 0.1
+        return (yield from steps(*args))
 
     monkeypatch.setattr(subject_module, "iter_findings", waiting)
     yield go_on
@@ -500,7 +499,7 @@ def followed(case):
     told, found = [], SimpleNamespace(there=(0, 1))
 
     def look_at(subject):
-        def steps(cancel):
+        def steps():
             yield 0.5
             return found
 

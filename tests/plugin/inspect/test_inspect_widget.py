@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from itertools import product
 from time import process_time
 
@@ -277,22 +278,22 @@ def test_planes_of_no_patient_are_named_by_their_axes(qtbot, viewer, rng):
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Meshes that wait for the test; gives the event, and a list of those left."""
-    go_on, ended = threading.Event(), []
+    """Meshes that wait for the test; gives the event, those left, and those begun."""
+    go_on, ended, begun = threading.Event(), [], []
     iter_mesh = meshes_module.iter_mesh
 
-    def waiting(*args, cancel):
+    def waiting(*args):
+        begun.append(True)
         try:
             yield 0.1
             while not go_on.wait(0.005):
-                if cancel.is_set():
-                    return None
-            return (yield from iter_mesh(*args, cancel=cancel))
+                yield 0.1
+            return (yield from iter_mesh(*args))
         finally:
             ended.append(True)
 
     monkeypatch.setattr(meshes_module, "iter_mesh", waiting)
-    yield go_on, ended
+    yield go_on, ended, begun
     go_on.set()
 
 
@@ -307,7 +308,7 @@ def begin_surface(qtbot, widget):
 
 def test_cancelled_meshes_are_not_shown(qtbot, case, widget, slow):
     begin_surface(qtbot, widget)
-    qtbot.wait(30)
+    qtbot.waitUntil(lambda: bool(slow[2]))
     widget.stage.waiting.cancel.click()
     qtbot.waitUntil(lambda: bool(slow[1]))  # which else waits for the test for ever
     slow[0].set()
@@ -323,7 +324,7 @@ def test_cancelled_meshes_are_not_shown(qtbot, case, widget, slow):
 def test_another_view_is_asked_for_meanwhile(qtbot, case, widget, slow):
     """What is asked for last is shown, and not what is ready last."""
     begin_surface(qtbot, widget)
-    qtbot.wait(20)
+    qtbot.waitUntil(lambda: bool(slow[2]))
     widget.stage.buttons.buttons["Coronal"].click()
     slow[0].set()
     qtbot.waitUntil(lambda: bool(slow[1]))
@@ -363,7 +364,7 @@ def remove(layer, viewer):
 
 
 def test_changed_while_surfaces_are_made(qtbot, own, slow, told):
-    case, viewer, (go_on, _) = own, own.viewer, slow
+    case, viewer, (go_on, *_) = own, own.viewer, slow
     widget = open_widget(qtbot, viewer)
     names = ("probabilities", "scan", "segmentation", "map")
     for change, name in product((rename, reorder, replace, remove), names):
@@ -543,8 +544,9 @@ def test_no_callback_outlives_the_widget(qtbot, own, slow, told):
 def test_no_callback_outlives_a_widget_that_looks_at_a_map(
     qtbot, case, widget, monkeypatch
 ):
-    def waiting(*args, cancel):
-        while not cancel.wait(0.005):
+    def waiting(*args):
+        while True:
+            time.sleep(0.005)
             yield 0.1
 
     before = callbacks(case.viewer)

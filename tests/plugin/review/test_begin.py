@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -228,18 +227,16 @@ def test_labels_that_lie_nobody_knows_where(case):
         run(iter_begin(replace(known, labels=labels)))
 
 
-def test_cancelled_at_any_step(case, files, monkeypatch):
+def test_closed_at_any_step_no_review_is_begun(case, files, monkeypatch):
     begun = []
     monkeypatch.setattr(Session, "begin", lambda *args: begun.append(args))
     n_steps = sum(1 for _ in iter_begin(material(case)))
     assert len(begun) == 1
     for last in range(n_steps):
-        cancel = threading.Event()
-        steps = iter_begin(material(case), cancel)
+        steps = iter_begin(material(case))
         for _ in range(last + 1):
             next(steps)
-        cancel.set()
-        assert run(steps) is None
+        steps.close()
     assert len(begun) == 1
 
 

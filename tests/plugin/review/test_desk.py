@@ -1,6 +1,7 @@
 """A review in the viewer: its file, labels that change, and two windows."""
 
 import json
+import time
 from dataclasses import replace
 
 import dask.array as da
@@ -623,8 +624,9 @@ def test_closed_while_it_searches(qtbot, open_desk, case, files, monkeypatch):
     begun = []
     monkeypatch.setattr(Session, "begin", lambda *args: begun.append(args))
 
-    def waiting(*args, cancel, **options):
-        while not cancel.wait(0.005):
+    def waiting(*args, **options):
+        while True:
+            time.sleep(0.005)
             yield 0.1
 
     monkeypatch.setattr(begin_module, "iter_hotspots", waiting)

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import threading
+import time
 from html.parser import HTMLParser
 
 import nibabel as nib
@@ -399,9 +400,10 @@ def test_a_report_that_cannot_be_written(qtbot, tab, desk, tmp_path, save_as, to
 def test_a_report_is_cancelled(qtbot, tab, desk, tmp_path, save_as, told, monkeypatch):
     ended = threading.Event()
 
-    def waiting(_shape, _grid, _labels, cancel):
+    def waiting(_shape, _grid, _labels):
         try:
-            while not cancel.wait(0.005):
+            while True:
+                time.sleep(0.005)
                 yield 0.1
         finally:
             ended.set()

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import time
 import weakref
 
 import numpy as np
@@ -570,8 +571,9 @@ def test_a_window_that_is_deleted(qtbot, case, files):
 
 
 def test_closed_while_it_searches(qtbot, open_widget, case, files, monkeypatch):
-    def waiting(*args, cancel, **options):
-        while not cancel.wait(0.005):
+    def waiting(*args, **options):
+        while True:
+            time.sleep(0.005)
             yield 0.1
 
     monkeypatch.setattr(begin_module, "iter_hotspots", waiting)
@@ -588,8 +590,9 @@ def test_closed_while_it_searches(qtbot, open_widget, case, files, monkeypatch):
 
 
 def test_closed_while_it_writes_a_report(qtbot, widget, tmp_path, told, monkeypatch):
-    def waiting(_shape, _grid, _labels, cancel):
-        while not cancel.wait(0.005):
+    def waiting(_shape, _grid, _labels):
+        while True:
+            time.sleep(0.005)
             yield 0.1
 
     monkeypatch.setattr(saving_module, "iter_labels_at", waiting)

@@ -176,9 +176,7 @@ class Following(QObject):
         for event in heard:
             self._of_layers.to(event, self._settle_soon)
 
-    def _found(self, findings: Finding | None) -> None:
-        # A cancelled job reports nothing.
-        assert findings is not None
+    def _found(self, findings: Finding) -> None:
         assert self.subject is not None
         self.subject = self.subject.named_for(findings.there)
         self.findings = findings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -93,7 +92,7 @@ class Meshes:
         """Make those that are missing, and call back on the main thread."""
         self.cancel()
 
-        def made(shells: dict[Enclosed, Shell] | None) -> None:
+        def made(shells: dict[Enclosed, Shell]) -> None:
             self._keep(shells)
             on_made()
 
@@ -115,7 +114,7 @@ class Meshes:
     def make_ahead(self, wanted: Sequence[Enclosed]) -> None:
         """Make those that are missing before anybody asks for them."""
 
-        def made(shells: dict[Enclosed, Shell] | None) -> None:
+        def made(shells: dict[Enclosed, Shell]) -> None:
             self._keep(shells)
             self._go_on()
 
@@ -144,8 +143,7 @@ class Meshes:
             on_refused=on_refused,
         )
 
-    def _keep(self, shells: dict[Enclosed, Shell] | None) -> None:
-        assert shells is not None  # a cancelled job reports nothing
+    def _keep(self, shells: dict[Enclosed, Shell]) -> None:
         self._made |= shells
 
     def _go_on(self, *_: object) -> None:
@@ -159,8 +157,7 @@ def _iter_shells(
     labels: Array,
     values: Array,
     wanted: Sequence[Enclosed],
-    cancel: threading.Event,
-) -> Generator[float, None, dict[Enclosed, Shell] | None]:
+) -> Generator[float, None, dict[Enclosed, Shell]]:
     made = {}
     boxes: dict[int, tuple[slice, ...]] = {}
     if any(one is not None for one in wanted):
@@ -168,12 +165,10 @@ def _iter_shells(
     for done, enclosed in enumerate(wanted):
         box = _around(boxes, enclosed, labels.shape)
         mesh = yield from part(
-            iter_mesh(labels[box], values[box], enclosed, cancel=cancel),
+            iter_mesh(labels[box], values[box], enclosed),
             0.05 + 0.95 * done / len(wanted),
             0.05 + 0.95 * (done + 1) / len(wanted),
         )
-        if mesh is None:
-            return None
         first = np.array([side.start or 0 for side in box], np.float32)
         mesh = Mesh(mesh.vertices + first, mesh.faces, mesh.values)
         made[enclosed] = _shell(mesh, labels, enclosed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -73,7 +72,6 @@ def iter_save_surfaces(
     surfaces: Sequence[tuple[str, Mesh, Array]],
     measure: str,
     unit: str,
-    cancel: threading.Event | None = None,
 ) -> Generator[float, None, list[Path]]:
     """Write surfaces, each into a file of its own if there are several.
 
@@ -85,8 +83,6 @@ def iter_save_surfaces(
         Name, mesh in RAS mm, and colours of the vertices, shape (n, 4).
     measure, unit : str
         What the values are.
-    cancel : threading.Event or None
-        Set it to stop between two files.
 
     Raises
     ------
@@ -96,8 +92,6 @@ def iter_save_surfaces(
     written: list[Path] = []
     files = files_for(path, [name for name, _, _ in surfaces])
     for done, (name, mesh, colors) in enumerate(surfaces):
-        if cancel is not None and cancel.is_set():
-            break
         written += write_surface(
             files[done], mesh, name=name, measure=measure, unit=unit, colors=colors
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -214,7 +213,7 @@ class Findings:
         return tuple(ends)
 
 
-def look_for_findings(subject: Subject) -> Steps[Findings | None]:
+def look_for_findings(subject: Subject) -> Steps[Findings]:
     """Return what gives the numbers of a map."""
     return partial(
         iter_findings,
@@ -230,9 +229,8 @@ def iter_findings(
     grid: Grid | None,
     segmentation: Segmentation,
     no_data: Array | None,
-    cancel: threading.Event | None = None,
-) -> Generator[float, None, Findings | None]:
-    """Look at a map; yields the share done, returns None if cancelled.
+) -> Generator[float, None, Findings]:
+    """Look at a map; yields the share done.
 
     Raises
     ------
@@ -240,21 +238,16 @@ def iter_findings(
         If it is not known how the labels lie on the map.
     """
     values = np.asarray(values)
-    labels = yield from part(
-        iter_labels_at(values.shape, grid, segmentation, cancel), 0, 0.3
-    )
-    if cancel is not None and cancel.is_set():
-        return None
+    labels = yield from part(iter_labels_at(values.shape, grid, segmentation), 0, 0.3)
+    yield 0.3
     if labels is None:
         raise InputError(
             f"It is not known how '{segmentation.name}' lies on the map; choose "
             "another segmentation, or none."
         )
     labels = np.asarray(labels)  # which may be lazy
-    regions = yield from part(
-        iter_regions(values, labels, no_data, cancel=cancel), 0.3, 1
-    )
-    return None if regions is None else Findings(labels, regions)
+    regions = yield from part(iter_regions(values, labels, no_data), 0.3, 1)
+    return Findings(labels, regions)
 
 
 def names_of(layer: Any) -> dict[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from ...review import (
     place_for,
 )
 from ...steps import part
-from .networks import of_this_scan
+from .networks import iter_of_this_scan
 
 Array = np.ndarray[Any, Any]
 
@@ -162,10 +161,11 @@ class Opened:
         )
 
 
-def iter_begin(
-    material: Material, cancel: threading.Event | None = None
-) -> Generator[float, None, Opened | None]:
-    """Find the places and the review; yields the share done, None if cancelled.
+def iter_begin(material: Material) -> Generator[float, None, Opened]:
+    """Find the places and the review; yields the share done.
+
+    Nothing is written before the last step, so that no review is begun in a window that
+    is gone.
 
     Raises
     ------
@@ -173,13 +173,11 @@ def iter_begin(
         If it is not known how the labels lie on the map, or there is no place worth a
         look, or a new review can be written nowhere.
     """
-    cancel = cancel or threading.Event()
     values, grid = np.asarray(material.map.values), material.map.grid
     labels = yield from part(
-        iter_labels_at(values.shape, grid, material.labels, cancel), 0, 0.1
+        iter_labels_at(values.shape, grid, material.labels), 0, 0.1
     )
-    if cancel.is_set():
-        return None
+    yield 0.1
     if labels is None:
         raise InputError(
             f"It is not known how '{material.labels.name}' lies on the map; choose "
@@ -188,7 +186,8 @@ def iter_begin(
     labels = np.asarray(labels)
     other_scans: list[str] = []
     if not material.of_members:
-        members, other_scans = of_this_scan(material.members, material.told, labels)
+        looking = iter_of_this_scan(material.members, material.told, labels)
+        members, other_scans = yield from part(looking, 0.1, 0.15)
         material = replace(material, members=members)
     steps = iter_hotspots(
         values,
@@ -198,11 +197,8 @@ def iter_begin(
         grid=grid,
         undecided=material.record.undecided,
         wanted=material.wanted,
-        cancel=cancel,
     )
-    hotspots = yield from part(steps, 0.1, 0.8)
-    if hotspots is None:
-        return None
+    hotspots = yield from part(steps, 0.15, 0.8)
     if not hotspots.places:
         raise InputError("Nothing is uncertain here, so there is nothing to review.")
     if not material.anatomical:
@@ -213,9 +209,6 @@ def iter_begin(
     for done, image in enumerate(images):
         inputs.append(image.told())
         yield 0.8 + 0.2 * (done + 1) / len(images)
-    # A review is not begun in a window that is gone.
-    if cancel.is_set():
-        return None
     session, notes, resumed = _session(material, inputs, hotspots)
     there = tuple(int(label) for label in _labels_in(labels))
     notes = (*other_scans, *notes)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ...matching.agreement import as_classes
+from ...matching.agreement import iter_as_classes
 from ...matching.orientation import BELONGS
 from ...review import ReviewedInput
+from ...steps import part
 
 Array = np.ndarray[Any, Any]
 
@@ -18,14 +19,14 @@ Array = np.ndarray[Any, Any]
 _LOOKED_AT = 64
 
 
-def of_this_scan(
+def iter_of_this_scan(
     members: Sequence[Any], told: Sequence[ReviewedInput], labels: Array
-) -> tuple[tuple[Any, ...], list[str]]:
+) -> Generator[float, None, tuple[tuple[Any, ...], list[str]]]:
     """Without networks that saw another scan, and a sentence for each of these.
 
     In the space of a template, files of two patients have the same voxels. Their
     structures do not: below 70 % agreement in the foreground, two images are taken to
-    be of different scans.
+    be of different scans. Yields the share done.
 
     Parameters
     ----------
@@ -37,8 +38,11 @@ def of_this_scan(
         At the voxels of the map.
     """
     kept, notes = list(members[:1]), []
-    for network, one in zip(members[1:], told[1:], strict=False):
-        if _agreement(network, labels) >= BELONGS:
+    others = list(zip(members[1:], told[1:], strict=False))
+    for done, (network, one) in enumerate(others):
+        steps = _iter_agreement(network, labels)
+        agreement = yield from part(steps, done / len(others), (done + 1) / len(others))
+        if agreement >= BELONGS:
             kept.append(network)
         else:
             notes.append(
@@ -49,14 +53,14 @@ def of_this_scan(
     return tuple(kept), notes
 
 
-def _agreement(network: Any, labels: Array) -> float:
+def _iter_agreement(network: Any, labels: Array) -> Generator[float, None, float]:
     """Of a sample of the foreground, the share in which the two are equal."""
     steps = tuple(
         slice(None, None, max(1, length // _LOOKED_AT)) for length in labels.shape
     )
     prediction = np.asarray(network[(slice(None), *steps)]).argmax(axis=0)
     try:
-        classes = as_classes(labels, network.shape[0])[steps]
+        classes = (yield from iter_as_classes(labels, network.shape[0]))[steps]
     except InputError:
         return 0.0
     foreground = (prediction != 0) | (classes != 0)

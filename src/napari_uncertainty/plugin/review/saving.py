@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -122,7 +121,7 @@ class ReportMaterial:
     colors: Mapping[int, Color]
 
 
-def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path | None]:
+def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path]:
     """Return what writes a report in the background."""
     opened, subject = desk.opened, desk.following.subject
     assert opened is not None
@@ -147,37 +146,31 @@ def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path | None]:
     return partial(iter_save_report, material)
 
 
-def iter_save_report(
-    material: ReportMaterial, cancel: threading.Event | None = None
-) -> Generator[float, None, Path | None]:
-    """Write a report; yields the share done, gives its path, None if cancelled.
+def iter_save_report(material: ReportMaterial) -> Generator[float, None, Path]:
+    """Write a report after the last step; yields the share done, gives its path.
 
     Raises
     ------
     InputError
         If it cannot be written.
     """
-    cancel = cancel or threading.Event()
     opened, source = material.opened, material.opened.material
     values, grid = np.asarray(source.map.values), source.map.grid
-    steps = iter_labels_at(values.shape, grid, material.labels, cancel)
+    steps = iter_labels_at(values.shape, grid, material.labels)
     labels = yield from part(steps, 0, 0.1)
     scan = None
     if material.scan is not None:
         there = material.scan[1]
         moment = _first_moment(there)
-        steps_of_scan = iter_values_at(moment, there.grid, values.shape, grid, cancel)
+        steps_of_scan = iter_values_at(moment, there.grid, values.shape, grid)
         scan = yield from part(steps_of_scan, 0.1, 0.3)
-    if cancel.is_set():
-        return None
+    yield 0.3
     table = None
     if labels is not None:
         labels = np.asarray(labels)
         regions = yield from part(
-            iter_regions(values, labels, source.no_data, cancel=cancel), 0.3, 0.5
+            iter_regions(values, labels, source.no_data), 0.3, 0.5
         )
-        if regions is None:
-            return None
         table = regions.table(
             class_names=source.names, voxel_volume_mm3=voxel_volume(grid)
         )
@@ -205,8 +198,7 @@ def iter_save_report(
         made=date.today().isoformat(),
     )
     html = yield from part(iter_report(case), 0.5, 1)
-    if cancel.is_set():
-        return None
+    yield 1.0
     write_report(material.path, html)
     return material.path
 
