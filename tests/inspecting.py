@@ -16,6 +16,7 @@ from scipy.special import entr
 from generated import OBLIQUE
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.plugin.inspect.class_columns import COLUMNS
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from napari_uncertainty.plugin.layers import to_layer
@@ -86,8 +87,10 @@ def add_case(viewer, rng, affine=OBLIQUE, shape=SHAPE, scan=False, segmentation=
 
 def compute_as(viewer, layer, segmentation=None, **asked):
     """The map layer of a measure, a base or of the foreground only."""
-    asked = {"foreground_only": False, "measure": "entropy", "base": 2} | asked
-    request = Request.of(viewer, layer, None, segmentation, **asked)
+    named = {"kind", "temperature", "channel"} & set(asked)
+    how = Interpretation(**{name: asked.pop(name) for name in named})
+    usual = {"foreground_only": False, "measure": "entropy", "base": 2, "how": how}
+    request = Request.of(viewer, layer, None, segmentation, **(usual | asked))
     return show_map(viewer, request, run(request.steps(viewer)()))
 
 

@@ -8,7 +8,7 @@ from scipy.special import entr
 from driving import compute
 from generated import softmax
 from in_viewer import names_in
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
 from showing import widgets
 
 SHAPE = (10, 11, 12)
@@ -67,11 +67,11 @@ def test_a_map_of_each_channel_and_one_of_all(qtbot, viewer, widget, regions):
     assert "Kind: Independent channels, as the file says; 'core' alone" in (
         widget.result.value
     )
-    told = shown.metadata[METADATA_KEY]
-    assert (told["channel"], told["n_states"]) == ("core", 2)
+    told = record_of(shown)
+    assert (told.channel, told.n_states) == ("core", 2)
     labels = np.where(x[0] > 0.5, 1, 0)
     labels[x[1] > 0.5] = 3
-    np.testing.assert_array_equal(told["prediction"], labels)
+    np.testing.assert_array_equal(shown.metadata[METADATA_KEY]["prediction"], labels)
     compute(qtbot, widget)  # again: the same layer
     assert names_in(viewer)[1:] == names
 
@@ -80,9 +80,9 @@ def test_only_independent_channels_are_offered(viewer, widget, regions, rng):
     widget.fields.channel.value = 1
     widget.kind.value = "softmax"
     assert not widget.fields.channel.native.isVisible()
-    assert widget.fields.chosen_channel is None
+    assert widget.fields.interpretation.channel is None
     widget.kind.value = "auto"
-    assert widget.fields.chosen_channel is None  # not behind anybody's back
+    assert widget.fields.interpretation.channel is None  # not behind anybody's back
     assert offered(widget) == ["All together", *NAMES]
     plain = viewer.add_image(softmax(rng, (3, *SHAPE)), name="plain", rgb=False)
     widget.probabilities.value = plain

@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from driving import button, click, compute, folding
 from generated import softmax
 from inspecting import bits
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.layers import record_of
 
 PLUGIN = "napari-uncertainty"
 
@@ -44,11 +44,11 @@ def test_main_job(request, qtbot, viewer, open_widget, told):
     np.testing.assert_allclose(layer.contrast_limits, (0, 2))
     assert layer.blending == "translucent_no_depth"
     assert layer.colorbar.visible
-    info = layer.metadata[METADATA_KEY]
-    assert (info["measure"], info["base"], info["unit"]) == ("entropy", 2, "bits")
-    assert info["class_names"] == ["background", "left", "right", "stem"]
-    assert info["source"].endswith("case.npz")
-    assert info["foreground_from"] == "case"
+    record = record_of(layer)
+    assert (record.measure, record.base, record.unit) == ("entropy", 2, "bits")
+    assert record.class_names == ("background", "left", "right", "stem")
+    assert record.source.endswith("case.npz")
+    assert record.foreground_from == "case"
     assert f"Total entropy: {expected.sum():,.1f} bits" in widget.result.value
     inside = expected[np.asarray(case.layers["case"].data) != 0].mean()
     assert f"Mean in the foreground: {inside:.4g} bits" in widget.result.value

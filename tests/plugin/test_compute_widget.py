@@ -10,7 +10,7 @@ from scipy.special import entr
 from driving import button, click, compute, folding
 from generated import softmax
 from napari_uncertainty.fold.arrays import ArrayFold
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.layers import record_of
 from showing import widgets
 
 PLUGIN = "napari-uncertainty"
@@ -44,7 +44,7 @@ def test_second_click_updates_in_place_but_not_another_measure(
     assert compute(qtbot, widget) == layer
     assert list(case.layers) == before
     np.testing.assert_allclose(layer.contrast_limits, (0, np.log(4)))
-    assert layer.metadata[METADATA_KEY]["base"] == "e"
+    assert record_of(layer).base == "e"
     assert (layer.colormap.name, layer.opacity) == ("viridis", 0.5)
     case.layers.remove(layer)
     entropy = compute(qtbot, widget)
@@ -60,7 +60,7 @@ def test_second_click_updates_in_place_but_not_another_measure(
     assert ranked[-1] <= 1
     np.testing.assert_allclose(margin.contrast_limits, (0, 1))
     assert f"Total margin: {margin.data.sum(dtype=float):,.1f}\n" in widget.result.value
-    assert margin.metadata[METADATA_KEY]["unit"] == ""
+    assert record_of(margin).unit == ""
     widget.measure.value = "entropy"
     assert widget.base.enabled
     assert compute(qtbot, widget) == entropy
@@ -247,15 +247,15 @@ def test_segmentation_on_other_voxels(qtbot, case, open_widget, told):
     assert widget.segmentation.value.name == "case"
     widget.segmentation.value = shifted
     layer = compute(qtbot, widget)
-    assert layer.metadata[METADATA_KEY]["foreground_from"] == "shifted"
+    assert record_of(layer).foreground_from == "shifted"
     agreement, orientation, grid = (
-        one for one in layer.metadata[METADATA_KEY]["checks"] if one["level"] != "green"
+        one for one in record_of(layer).checks if one.level != "green"
     )
-    assert "as they lie, they do not belong together" in agreement["sentence"]
+    assert "as they lie, they do not belong together" in agreement.sentence
     # The voxels are the same, only not the place.
-    assert "Another placement agrees far better" in orientation["sentence"]
-    assert "Other voxels than those of 'shifted'" in grid["sentence"]
-    assert agreement["sentence"] in told()
+    assert "Another placement agrees far better" in orientation.sentence
+    assert "Other voxels than those of 'shifted'" in grid.sentence
+    assert agreement.sentence in told()
 
 
 def test_rolling_the_axes_skips_the_classes(qtbot, case, open_widget):

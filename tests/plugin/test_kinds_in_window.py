@@ -11,7 +11,7 @@ from scipy.special import entr, log_softmax
 
 from driving import button, compute
 from generated import softmax
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
 from napari_uncertainty.plugin.preferences import preferences
 from showing import widgets
 
@@ -74,10 +74,7 @@ def show(viewer, widget, values):
 
 
 def check_of(layer):
-    [check] = [
-        one for one in layer.metadata[METADATA_KEY]["checks"] if one["name"] == "kind"
-    ]
-    return check
+    return record_of(layer).check("kind")
 
 
 def test_each_kind(qtbot, viewer, open_widget, kinds, told):
@@ -90,12 +87,12 @@ def test_each_kind(qtbot, viewer, open_widget, kinds, told):
         layer = compute(qtbot, widget)
         np.testing.assert_allclose(layer.data, expected, atol=2e-6)
         title, n_classes = TITLES[kind]
-        info = layer.metadata[METADATA_KEY]
-        assert (info["kind"], info["n_classes"]) == (kind, n_classes)
-        assert info["temperature"] == (2 if kind == "logits" else 1)
+        record = record_of(layer)
+        assert (record.kind, record.n_classes) == (kind, n_classes)
+        assert record.temperature == (2 if kind == "logits" else 1)
         highest = 3 if kind == "sigmoid" else np.log2(n_classes)
         np.testing.assert_allclose(layer.contrast_limits, (0, highest))
-        assert check_of(layer)["level"] == "green", check_of(layer)
+        assert check_of(layer).level == "green", check_of(layer)
         assert f"Kind: {title}, as you chose" in widget.result.value
     assert all("Its first axis was read as" in message for message in told())
     assert len(told()) == 3  # logits, channels and fractions
@@ -107,9 +104,9 @@ def test_each_kind_is_found(qtbot, viewer, open_widget, kinds, told):
     for kind, (values, _) in kinds.items():
         show(viewer, widget, values[np.newaxis] if values.ndim == 3 else values)
         layer = compute(qtbot, widget)
-        assert layer.metadata[METADATA_KEY]["kind"] == kind
+        assert record_of(layer).kind == kind
         assert f"Kind: {TITLES[kind][0]}, found from the values" in widget.result.value
-        assert check_of(layer)["level"] == "green", check_of(layer)
+        assert check_of(layer).level == "green", check_of(layer)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +120,10 @@ def test_a_wrong_kind_is_impossible_to_miss(
     show(viewer, widget, kinds[held][0])
     widget.kind.value = named
     check = check_of(compute(qtbot, widget))
-    assert check["level"] == "red"
-    assert TITLES[held][0].lower() in check["sentence"]
-    assert check["sentence"] in told()
-    assert check["sentence"][:40] in widget.checks.list.native.toPlainText()
+    assert check.level == "red"
+    assert TITLES[held][0].lower() in check.sentence
+    assert check.sentence in told()
+    assert check.sentence[:40] in widget.checks.list.native.toPlainText()
 
 
 def test_a_doubt_is_told(qtbot, viewer, open_widget, rng, told):
@@ -134,9 +131,9 @@ def test_a_doubt_is_told(qtbot, viewer, open_widget, rng, told):
     widget = open_widget()
     show(viewer, widget, rng.random((3, *SHAPE), np.float32) / 3)
     check = check_of(compute(qtbot, widget))
-    assert check["level"] == "amber"
-    assert "if they are independent channels, choose that kind" in check["sentence"]
-    assert check["sentence"] in told()
+    assert check.level == "amber"
+    assert "if they are independent channels, choose that kind" in check.sentence
+    assert check.sentence in told()
 
 
 def test_what_a_file_says_counts(qtbot, viewer, open_widget, rng):
@@ -149,12 +146,12 @@ def test_what_a_file_says_counts(qtbot, viewer, open_widget, rng):
     layer.metadata = {METADATA_KEY: info}
     widget.reset_choices()
     shown = compute(qtbot, widget)
-    told = shown.metadata[METADATA_KEY]
-    assert (told["kind"], told["n_classes"], told["n_states"]) == ("sigmoid", 4, 4)
-    assert told["class_names"] == ["background", "whole", "class 2", "core"]
+    told = record_of(shown)
+    assert (told.kind, told.n_classes, told.n_states) == ("sigmoid", 4, 4)
+    assert told.class_names == ("background", "whole", "class 2", "core")
     labels = np.where(channels[0] > 0.5, 1, 0)
     labels[channels[1] > 0.5] = 3
-    np.testing.assert_array_equal(told["prediction"], labels)
+    np.testing.assert_array_equal(shown.metadata[METADATA_KEY]["prediction"], labels)
     assert "Kind: Independent channels, as the file says" in widget.result.value
 
 

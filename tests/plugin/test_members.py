@@ -14,7 +14,7 @@ from inspecting import NAMES, add, bits, network
 from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.ensemble import blocks
 from napari_uncertainty.limits import available_processors
-from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info
+from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info, record_of
 from napari_uncertainty.plugin.members import fitting, of_one_case
 from napari_uncertainty.plugin.sources import axes_of
 from phantoms import asymmetric
@@ -105,18 +105,18 @@ def test_two_folds_by_clicking(qtbot, model, open_in_model, tmp_path, rng):
     assert ticks(widget) == {first.name: True, other.name: True}
     layer = compute(qtbot, widget)
     assert layer.name == f"{first.name} mutual_information"
-    info = layer_info(layer)
-    assert [one["name"] for one in info["members"]] == [first.name, other.name]
-    assert [one["path"] for one in info["members"]] == [
+    info, record = layer_info(layer), record_of(layer)
+    assert [one.name for one in record.members] == [first.name, other.name]
+    assert [one.path for one in record.members] == [
         str(tmp_path / name / "case.npz") for name in ("fold_1", "fold_0")
     ]
     assert info["made_from"] == (first.unique_id, other.unique_id)
     labels = [one.argmax(axis=0) for one in members]
-    for label, dice in enumerate(info["dice"]):
+    for label, dice in enumerate(record.dice):
         both = np.sum((labels[0] == label) & (labels[1] == label))
         sizes = sum(np.sum(one == label) for one in labels)
         assert dice == pytest.approx(2 * both / sizes)
-    assert info["not_shared"] == 0
+    assert record.not_shared == 0
     space = layer.metadata[METADATA_KEY]["grid"]
     assert space.same_place(Grid(SHAPE, OBLIQUE))
     expected = mutual_information(members)
@@ -124,7 +124,7 @@ def test_two_folds_by_clicking(qtbot, model, open_in_model, tmp_path, rng):
         np.sort(layer.data, None), np.sort(expected, None), atol=2e-6
     )
     assert layer.contrast_limits == [0, 1]
-    assert any(one["name"] == "members" for one in info["checks"])
+    assert record.check("members") is not None
     before = list(model.layers)
     layer.colormap = "viridis"
     assert compute(qtbot, widget) == layer  # in place
@@ -187,8 +187,8 @@ def test_a_layer_that_holds_its_members(qtbot, model, open_in_model, rng, told):
     layer = compute(qtbot, widget)
     np.testing.assert_allclose(layer.data, mutual_information(stack), atol=2e-6)
     np.testing.assert_allclose(layer.scale, (2, 3, 4))
-    info = layer_info(layer)
-    assert [one["name"] for one in info["members"]] == [
+    info, record = layer_info(layer), record_of(layer)
+    assert [one.name for one in record.members] == [
         f"dropout [{number}]" for number in range(5)
     ]
     assert info["made_from"] == (net.unique_id,)

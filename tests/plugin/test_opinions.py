@@ -179,11 +179,11 @@ def test_names_where_a_background_was_added(viewer, rng):
 def test_the_largest_value_counts_all_outcomes(viewer, rng):
     layer = placed(viewer, rng.random((3, *SHAPE), np.float32), "net", names=NAMES[1:])
     subject = Subject.of(viewer, compute_as(viewer, layer, kind="sigmoid"), None)
-    assert subject.highest == 3  # bits of three channels
+    assert subject.record.highest == 3  # bits of three channels
     shown = compute_as(viewer, layer, kind="sigmoid", base="classes")
     subject = Subject.of(viewer, shown, None)
-    assert subject.highest == 1
-    assert subject.undecided == pytest.approx(1 / 3)
+    assert subject.record.highest == 1
+    assert subject.record.undecided == pytest.approx(1 / 3)
 
 
 def test_a_review_of_logits_is_by_their_softmax(viewer, rng):

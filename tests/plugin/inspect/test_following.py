@@ -159,11 +159,11 @@ def test_every_measure(qtbot, empty, rng):
         found_after(qtbot, widget, asked)
         check_table(widget, values(p), p.argmax(axis=0))
         subject = widget.following.subject
-        assert subject.unit == unit
+        assert subject.record.unit == unit
         evenly = np.full((4, 1), 0.25)
-        assert subject.highest == pytest.approx(values(evenly)[0])
+        assert subject.record.highest == pytest.approx(values(evenly)[0])
         half = np.array([[0.5], [0.5], [0], [0]])
-        assert subject.undecided == pytest.approx(values(half)[0])
+        assert subject.record.undecided == pytest.approx(values(half)[0])
 
 
 @pytest.mark.parametrize("placed", [True, False], ids=["with a place", "without"])

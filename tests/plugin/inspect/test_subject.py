@@ -166,7 +166,7 @@ def test_one_class(viewer):
     subject = Subject.of(
         viewer, compute_as(viewer, net, measure="gini", kind="softmax"), None
     )
-    assert subject.highest == 1
+    assert subject.record.highest == 1
 
 
 def test_probabilities_shown_as_colours(viewer, rng):

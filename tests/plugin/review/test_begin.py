@@ -229,7 +229,7 @@ def test_labels_that_lie_nobody_knows_where(case):
 
 def test_closed_at_any_step_no_review_is_begun(case, files, monkeypatch):
     begun = []
-    monkeypatch.setattr(Session, "begin", lambda *args: begun.append(args))
+    monkeypatch.setattr(Session, "begin", lambda *args, **_: begun.append(args))
     n_steps = sum(1 for _ in iter_begin(material(case)))
     assert len(begun) == 1
     for last in range(n_steps):
