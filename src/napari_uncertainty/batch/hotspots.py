@@ -13,7 +13,7 @@ from ..grid import Grid
 from ..hotspots import Hotspots, Wanted, iter_hotspots
 from ..images import LabelMap
 from ..kinds import KINDS
-from ..measures import ALL_MEASURES, Base, units_per_bit
+from ..measures import ALL_MEASURES
 from ..placement import Placement
 from .classes import labels_of_classes, names_on_map
 from .placing import Placed
@@ -78,20 +78,10 @@ def iter_hotspot_table(
         where.grid,
         where.placement,
         wanted,
-        undecided=undecided(measure, maps.base, maps.n_states),
+        undecided=ALL_MEASURES[measure].undecided(maps.base, maps.n_states),
         threads=threads,
     )
     return found.table(named), " ".join(notes)
-
-
-def undecided(measure: str, base: Base, n_states: int) -> float:
-    """The value of a map where two classes are equally likely.
-
-    Of members: where one half is sure of one class and the other of another.
-    """
-    told = ALL_MEASURES[measure]
-    factor = units_per_bit(base, n_states) or 1.0
-    return told.highest(2, 2) * (factor if told.has_base else 1.0)
 
 
 def of_the_map_alone(kind: str) -> str:
@@ -142,7 +132,7 @@ def iter_places(
     wanted : Wanted
         Which places.
     undecided : float
-        As of :func:`undecided`.
+        As of :meth:`.Measure.undecided`.
     threads : int or None
         How many threads compute.
     """

@@ -11,7 +11,6 @@ from ..io.written_maps import WrittenMap
 from ..kinds import KINDS, SOFTMAX
 from ..placement import Placement
 from .case import member_files
-from .hotspots import undecided
 from .interpretation import Interpretation
 from .placing import PREDICTION, placement_told
 from .predictions import Predictions
@@ -51,7 +50,7 @@ class Recorded(WrittenMap):
     @property
     def undecided(self) -> float:
         """The value where two classes are equally likely."""
-        return undecided(self.measure.name, self.base, self.n_states)
+        return self.measure.undecided(self.base, self.n_states)
 
     @property
     def member_names(self) -> tuple[str, ...]:

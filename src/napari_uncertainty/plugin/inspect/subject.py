@@ -14,7 +14,7 @@ from napari.layers import Image, Labels
 from ...errors import InputError
 from ...grid import Grid
 from ...matching.comparison import Segmentation, iter_labels_at
-from ...measures import ALL_MEASURES, Base, Measure, largest_value, units_per_bit
+from ...measures import ALL_MEASURES, Base, Measure, largest_value
 from ...regions import Regions, iter_regions
 from ...regions.table import unnamed
 from ...steps import part
@@ -125,8 +125,7 @@ class Subject:
     @property
     def undecided(self) -> float:
         """The value where two classes are equally likely, as at every boundary."""
-        factor = units_per_bit(self._base, self._n_states)
-        return self.measure.highest(2, 2) * (factor if self.measure.has_base else 1.0)
+        return self.measure.undecided(self._base, self._n_states)
 
     @property
     def _base(self) -> Base:
