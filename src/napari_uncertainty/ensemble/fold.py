@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..kinds import (
-    CHANNEL_LOGITS,
     KINDS,
     find_channel,
     n_states_of,
@@ -108,11 +107,6 @@ def iter_ensemble(
 
 
 def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> None:
-    if any(one.kind == CHANNEL_LOGITS.name for one in members):
-        raise InputError(
-            "Members cannot be logits of independent channels; save them after the "
-            "sigmoid."
-        )
     check_base(base)
     of_mean = {name for name, row in ALL_MEASURES.items() if row.of_mean}
     unknown = [name for name in measures if name not in {*ENSEMBLE_MEASURES, *of_mean}]
@@ -157,7 +151,7 @@ def _kernel(
     return EnsembleKernel(
         tuple(dict.fromkeys(measures)),
         base,
-        first.channels,
+        KINDS[first.kind].applied(first.n_channels).name,
         first.n_channels + first.adds_background,
         first.n_classes,
         n_states_of(first.kind, first.n_channels, channel),

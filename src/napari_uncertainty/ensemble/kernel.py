@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..fold.numbers import in_order, in_place
-from ..kinds import SIGMOID, SOFTMAX
+from ..kinds import KINDS
 from ..measures import (
     ALL_MEASURES,
     SMALLEST_PROBABILITY,
@@ -46,8 +46,8 @@ class EnsembleKernel:
         mean.
     base : 2, "e" or "classes"
         Of the logarithm.
-    channels : bool
-        Whether classes are independent channels.
+    kind : str
+        A key of :data:`.KINDS`: what the probabilities are.
     n_channels, n_classes, n_states : int
         Of the input, of the prediction, and outcomes; see :mod:`.kinds`.
     region_order : tuple of int
@@ -60,13 +60,18 @@ class EnsembleKernel:
 
     measures: tuple[str, ...]
     base: Base
-    channels: bool
+    kind: str
     n_channels: int
     n_classes: int
     n_states: int
     region_order: tuple[int, ...]
     channel: int | None
     precision: np.dtype[Any]
+
+    @property
+    def channels(self) -> bool:
+        """Return whether classes are independent channels."""
+        return KINDS[self.kind].independent
 
     @property
     def label_type(self) -> np.dtype[Any]:
@@ -259,7 +264,6 @@ class EnsembleKernel:
         n_members = len(labels)
         np.logical_not(known, out=results.no_data)
         factor = self.precision.type(units_per_bit(self.base, self.n_states))
-        kind = SIGMOID.name if self.channels else SOFTMAX.name
         out, spare = np.empty((2, *running.winner.shape), self.precision)
         members, mean = self._numbers(running, labels)
         for row in self.rows:
@@ -269,7 +273,9 @@ class EnsembleKernel:
                 out *= factor
             out[results.no_data] = 0
             # Into the range that rounding may have left.
-            highest = largest_value(row.name, self.base, self.n_states, kind, n_members)
+            highest = largest_value(
+                row.name, self.base, self.n_states, self.kind, n_members
+            )
             np.clip(
                 out, 0, highest if row.bounded else None, out=results.maps[row.name]
             )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..kinds import KINDS, LOGITS, require_independent
+from ..kinds import KINDS, require_independent
 from ..measures import Base, Numbers
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from .fitted import BeyondError
@@ -50,7 +50,7 @@ def kernel_of(
     elif KINDS[kind].adds_background:
         arithmetic = TissuesKernel if tissues else RestKernel
     else:
-        assert kind != LOGITS.name  # these become a softmax first
+        assert KINDS[kind].sums_matter  # scores become probabilities first
         arithmetic = Kernel
     return arithmetic.of(
         measures, base, n_channels, predict, dtype, kind, region_order, channel
