@@ -16,7 +16,7 @@ from ..checks import percent
 from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
 from ..measures import ALL_MEASURES, Measure
-from ..review import Stop
+from ..review import VERDICTS, Stop
 from ..version import __version__
 from . import wording
 from .case import ReportCase
@@ -31,7 +31,6 @@ _LEVELS = {
     "amber": ("▲", "to be known"),
     "red": ("✗", "not to be trusted"),
 }
-_VERDICTS = {"open": "○", "fine": "✓", "fixed": "✎", "needs expert": "▲"}
 
 # Of the table of classes: what is shown, its header, and how its numbers are written.
 _COLUMNS = (
@@ -53,8 +52,9 @@ class Card:
     ----------
     rank : int
         What the card is called by.
-    classes, verdict, sign, note : str
-        The classes that compete, the decision, a sign for it, and the person's words.
+    classes, verdict, sign, color, note : str
+        The classes that compete, the decision, its sign and colour, and the person's
+        words.
     changed, mass, share, peak, mean, place, voxel : str
         Numbers, without their units.
     pictures : list of Picture
@@ -67,6 +67,7 @@ class Card:
     classes: str
     verdict: str
     sign: str
+    color: str
     note: str
     changed: str
     mass: str
@@ -163,7 +164,8 @@ def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> Card:
         rank=stop.rank,
         classes=place.competing(case.names) or f"Hotspot {stop.rank}",
         verdict=_verdict(stop),
-        sign=_VERDICTS[stop.verdict],
+        sign=VERDICTS[stop.verdict].sign,
+        color=VERDICTS[stop.verdict].color,
         note=stop.note,
         changed=wording.count(stop.changed_voxels),
         mass=wording.number(place.mass),
