@@ -17,7 +17,7 @@ from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 
 from ...hotspots import Hotspot
 from ...review import VERDICTS, Stop, Verdict
-from ..inspect.class_columns import number
+from ...text import number
 
 Color = tuple[int, int, int]
 
