@@ -11,8 +11,13 @@ from scipy.special import softmax as scipy_softmax
 
 from generated import softmax
 
+KINDS = (
+    "softmax", "logits", "sigmoid", "channel_logits", "foreground", "fractions",
+    "scaled",
+)  # fmt: skip
+
 #: Which values alone can tell apart: logits of independent channels have to be named.
-KINDS = ("softmax", "logits", "sigmoid", "foreground", "fractions", "scaled")
+TOLD_BY_VALUES = tuple(kind for kind in KINDS if kind != "channel_logits")
 
 # Of a head, and where a lesion is in it.
 RADII, LESION = (1, 0.9, 0.8), (0.1, -0.2, 0)
@@ -23,6 +28,7 @@ TIES = {
     "softmax": [(0.5, 0.5, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.375, 0.25, 0.375)],
     "logits": [(2.5, 2.5, 2.5), (2.5, 2.5, -3), (-3, 2.5, 2.5), (2.5, -3, 2.5)],
     "sigmoid": [(0.5, 0.5, 0.5), (0.75, 0.5, 0.25), (0.5, 0.25, 0.75), (0, 1, 0.5)],
+    "channel_logits": [(0, 0, 0), (2.5, 0, -2.5), (0, -2.5, 2.5), (-40, 40, 0)],
     "foreground": [(0.5,), (0.75,), (0.25,), (1,)],
     # What is left over is as large as some of them, as all, or less than two of them.
     "fractions": [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from every_kind import KINDS, phantom, random_values
+from every_kind import TOLD_BY_VALUES, phantom, random_values
 from napari_uncertainty.evidence import evidence_of
 from napari_uncertainty.fold.sampling import sample_of
 from napari_uncertainty.io import open_probabilities
@@ -54,7 +54,7 @@ def test_foreground_in_whole_numbers(dtype):
 
 def test_a_few_odd_voxels_change_nothing(rng):
     """NaN, infinity and empty voxels do not count."""
-    for kind in KINDS:
+    for kind in TOLD_BY_VALUES:
         if kind == "scaled":
             continue
         values = phantom(kind).reshape(-1, 22 * 24 * 20)

@@ -1,15 +1,19 @@
 """What each kind means, and that a wrong guess is impossible to miss."""
 
+from dataclasses import replace
+from functools import partial
+
 import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.special import expit
 
 import napari_uncertainty as nu
 from every_kind import KINDS as NAMES
-from every_kind import expected, outcomes, phantom, random_values
+from every_kind import TOLD_BY_VALUES, expected, outcomes, phantom, random_values
 from napari_uncertainty import InputError, ProbabilityMap
 from napari_uncertainty.checks.values import check_kind
 from napari_uncertainty.fold import iter_fold
@@ -19,6 +23,8 @@ from napari_uncertainty.kinds import (
     n_states_of,
     names_of_classes,
     probabilities_of,
+    scores_of,
+    table_of,
 )
 from napari_uncertainty.kinds import check_kind as require_kind
 from napari_uncertainty.steps import run
@@ -27,10 +33,35 @@ ALL = ("entropy", "least_confidence", "margin", "gini")
 
 
 def test_every_kind_says_what_it_is():
-    assert tuple(one for one in KINDS if one != "channel_logits") == NAMES
+    assert tuple(KINDS) == NAMES
     for name, kind in KINDS.items():
         assert kind.name == name
         assert all((kind.title, kind.meaning, kind.formula))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"together": None}, "does not say how its classes go together"),
+        ({"together": "both"}, "does not say how its classes go together"),
+        ({"probabilities": None}, "does not say how probabilities follow"),
+        ({"probabilities": lambda x, *_: x}, "sum to 0.25 for a single channel"),
+        ({"activated": "softmx"}, "'softmax' becomes 'softmx', which is no kind"),
+        ({"alike": ("scale",)}, "'softmax' is alike 'scale', which is no kind"),
+    ],
+)
+def test_a_kind_without_its_behaviour_says_what_is_missing(change, said):
+    with pytest.raises(ValueError, match=said):
+        table_of([*KINDS.values(), replace(KINDS["softmax"], **change)])
+
+
+def test_scores_become_probabilities_of_the_kind_that_goes_with_them():
+    becomes = {name: kind.applied(3).name for name, kind in KINDS.items()}
+    scores = {"logits": "softmax", "channel_logits": "sigmoid"}
+    assert becomes == {name: scores.get(name, name) for name in NAMES}
+    assert KINDS["logits"].applied(1).name == "foreground"
+    assert KINDS["channel_logits"].applied(1).name == "sigmoid"
+    assert scores_of("sigmoid") == "channel_logits"
 
 
 @pytest.mark.parametrize("wrong", ["probabilities", "Softmax", "", None, 2])
@@ -52,6 +83,8 @@ def test_unknown_kinds_are_refused(wrong):
         ("fractions", 3, 4, 4),
         ("sigmoid", 3, 4, 8),
         ("sigmoid", 1, 2, 2),
+        ("channel_logits", 3, 4, 8),
+        ("channel_logits", 1, 2, 2),
     ],
 )
 def test_number_of_classes_and_outcomes(kind, n_channels, classes, states):
@@ -75,6 +108,7 @@ def test_regions_have_as_many_classes_as_their_largest_label():
         ("fractions", ("gm", "wm"), (), ("background", "gm", "wm")),
         ("sigmoid", ("whole", "core"), (), ("background", "whole", "core")),
         ("sigmoid", ("whole", "core"), (2, 1), ("background", "core", "whole")),
+        ("channel_logits", ("whole", "core"), (2, 1), ("background", "core", "whole")),
         ("sigmoid", ("whole", "core"), (3, 1),
          ("background", "core", "class 2", "whole")),
     ],
@@ -93,7 +127,8 @@ def test_probabilities_of_some_voxels(kind, rng):
     values = random_values(kind, rng, (3, 50))
     found = probabilities_of(kind, values)
     assert found.dtype == np.float64
-    truth = values if kind == "sigmoid" else outcomes(kind, values)
+    of_channels = {"sigmoid": lambda x: x, "channel_logits": expit}
+    truth = of_channels.get(kind, partial(outcomes, kind))(values)
     np.testing.assert_allclose(found, truth, atol=1e-7)
 
 
@@ -115,9 +150,17 @@ def test_probabilities_of_odd_voxels(rng):
 
 # Of these no map comes: values that the other kind cannot have.
 REFUSED = {
-    **{("logits", taken): "logits" for taken in NAMES if taken != "logits"},
+    **{
+        (kind, taken): "logits"
+        for kind in ("logits", "channel_logits")
+        for taken in NAMES
+        if taken not in ("logits", "channel_logits")
+    },
     **{(kind, "foreground"): "one channel" for kind in NAMES if kind != "foreground"},
 }
+
+# Of these nobody can tell, and who names one knows.
+NAMED = {("logits", "channel_logits"), ("channel_logits", "logits")}
 
 # Of these the map is the same, or nobody can tell.
 AMBER = {
@@ -143,10 +186,10 @@ def test_each_kind_under_every_name(kind, taken, rng):
     maps = run(iter_fold(values, kind=taken))
     check = check_kind(maps)
     assert check.numbers["kind"] == taken
-    if taken == real:
+    if taken == real or (real, taken) in NAMED:
         assert check.level == "green"
         assert maps.messages == []
-        assert check.sentence.startswith(KINDS[real].title)
+        assert check.sentence.startswith(KINDS[taken].title)
         return
     with pytest.warns(UserWarning, match=KINDS[real].title.lower()) as told:
         nu.uncertainty(values, kind=taken)
@@ -161,7 +204,7 @@ def test_each_kind_under_every_name(kind, taken, rng):
         assert f"choose the kind '{KINDS[real].title}' ({real})" in check.sentence
 
 
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("kind", TOLD_BY_VALUES)
 def test_a_kind_that_was_found_is_told_with_its_evidence(kind):
     maps = run(iter_fold(phantom(kind), kind="auto"))
     check = check_kind(maps)

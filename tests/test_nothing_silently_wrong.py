@@ -11,7 +11,7 @@ import dask.array as da
 import nibabel as nib
 import numpy as np
 import pytest
-from scipy.special import softmax, xlogy
+from scipy.special import entr, expit, softmax, xlogy
 
 import napari_uncertainty as nu
 from every_kind import expected, expected_prediction, outcomes
@@ -594,12 +594,33 @@ def test_one_channel_of_scores_alone(rng):
     np.testing.assert_allclose(maps["entropy"], binary(q), atol=1e-6)
 
 
-def test_scores_of_channels_are_refused_as_members(rng):
-    scores = region_logits(rng)
-    with pytest.raises(nu.InputError, match="save them after the sigmoid"):
-        nu.ensemble_uncertainty([scores, scores + 1], kind="channel_logits")
-    q = 1 / (1 + np.exp(-scores))
-    nu.ensemble_uncertainty([q, q * 0.9], kind="sigmoid")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_members_that_are_scores_of_channels(temperature, dtype, rng, tmp_path):
+    scores = region_logits(rng).astype(dtype)
+    members = [scores, scores + 1, 2 * scores]
+    paths = [tmp_path / f"{number}.npz" for number in range(3)]
+    for path, one in zip(paths, members, strict=True):
+        np.savez_compressed(path, scores=one.transpose(0, 3, 2, 1))
+    q = [expit(one.astype(float) / temperature) for one in members]
+    mean = outcomes("sigmoid", np.mean(q, axis=0))
+    alone = np.mean([entr(outcomes("sigmoid", one)).sum(axis=0) for one in q], axis=0)
+    truth = {
+        "predictive_entropy": entr(mean).sum(axis=0),
+        "expected_entropy": alone,
+        "mutual_information": entr(mean).sum(axis=0) - alone,
+        "variance": np.var(q, axis=0).mean(axis=0),
+    }
+    for given in (members, paths):
+        maps = nu.ensemble_uncertainty(
+            given, tuple(truth), kind="channel_logits", temperature=temperature,
+            base="e",
+        )  # fmt: skip
+        for name, values in truth.items():
+            np.testing.assert_allclose(maps[name], values, atol=2e-6)
+        assert (maps.kind, maps.n_states, maps.n_classes) == ("channel_logits", 8, 4)
+        labels = expected_prediction("sigmoid", np.mean(q, axis=0))
+        np.testing.assert_array_equal(maps.prediction, labels)
 
 
 SIBLINGS = {

@@ -39,19 +39,8 @@ MOST = 0.9
 #: Of the voxels in the foreground, a network is certain of more than these.
 CERTAIN = 0.1
 
-# Kinds of which one may be called the other without another map: a single channel is
-# independent of nothing, and leaves the rest to the background.
-_ALIKE = (
-    {SOFTMAX.name, SCALED.name},
-    {FOREGROUND.name, SIGMOID.name},
-    {FOREGROUND.name, FRACTIONS.name},
-)
-
 #: Splines take values so far beyond 0 and 1, where sums do not tell that this is all.
 OVERSHOOT = 0.1
-
-# Values do not tell whether scores are of channels that exclude each other.
-_BOTH_LOGITS = {LOGITS.name, CHANNEL_LOGITS.name}
 
 #: Where so many voxels have a score below 0 in all channels, these may overlap.
 NOWHERE = 0.2
@@ -87,7 +76,7 @@ class Evidence:
 
     def allows(self, taken: str) -> bool:
         """Whether they may be of that kind, or the map is the same if they are not."""
-        same = taken == self.kind or {taken, self.kind} == _BOTH_LOGITS
+        same = taken == self.kind or self._both_scores(taken)
         return same or self._cannot_tell(taken) or self._is_like(taken)
 
     def against(self, taken: str) -> str:
@@ -100,8 +89,8 @@ class Evidence:
         """
         if taken == self.kind:
             return ""
-        if {taken, self.kind} == _BOTH_LOGITS:
-            return ""  # values cannot tell them, and somebody has named them
+        if self._both_scores(taken):
+            return ""  # somebody has named them
         if self._cannot_tell(taken):
             return (
                 f"The values cannot tell {_called(taken)} from {_called(self.kind)} "
@@ -121,8 +110,12 @@ class Evidence:
     def _cannot_tell(self, taken: str) -> bool:
         return bool(self.doubt) and taken in self.numbers["candidates"]
 
+    def _both_scores(self, taken: str) -> bool:
+        """Values do not tell whether scores are of classes that exclude each other."""
+        return KINDS[taken].logistic and KINDS[self.kind].logistic
+
     def _is_like(self, taken: str) -> bool:
-        return {taken, self.kind} in _ALIKE
+        return taken in KINDS[self.kind].alike
 
 
 def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evidence:

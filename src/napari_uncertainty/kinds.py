@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -17,9 +18,20 @@ Array = np.ndarray[Any, Any]
 AUTO = "auto"
 
 
+#: How the classes of a voxel go together once there are probabilities: those that are
+#: given are all there are, what they leave over is the background, or each is there or
+#: not whatever the others are.
+Together = Literal["whole", "rest", "independent"]
+
+#: Probabilities in float64 of values in float64, class axis first, with the temperature
+#: and what stands for 1: one for each class, the background included, or one for each
+#: independent channel. Whatever is not finite stays so.
+Probabilities = Callable[[Array, float, float], Array]
+
+
 @dataclass(frozen=True)
 class Kind:
-    """One kind of input.
+    """One kind of input: what the numbers are, and what follows from them.
 
     Attributes
     ----------
@@ -31,25 +43,123 @@ class Kind:
         One sentence on what the values x of a voxel are.
     formula : str
         How the probabilities p follow from them.
-    sums_matter : bool
-        Whether the values of a voxel have to sum to one number, and each voxel is
-        divided by its sum.
-    independent : bool
-        Whether channels do not exclude each other.
-    logistic : bool
-        Whether the values are scores, which become probabilities first.
-    adds_background : bool
-        Whether a class in front of the others is added: what they leave over.
+    together : "whole", "rest" or "independent"
+        How the classes go together.
+    probabilities : callable
+        The formula, see :data:`Probabilities`.
+    activated : str
+        Where the activation was not applied yet, the kind of what it gives.
+    alone : str
+        The same for a single channel, where that differs.
+    single : bool
+        Whether there is one channel and no more.
+    alike : tuple of str
+        Kinds that may be meant without another map.
+
+    Raises
+    ------
+    ValueError
+        If it is not said how the classes go together, or how probabilities follow.
     """
 
     name: str
     title: str
     meaning: str
     formula: str
-    sums_matter: bool = False
-    adds_background: bool = False
-    independent: bool = False
-    logistic: bool = False
+    together: Together | None = None
+    probabilities: Probabilities | None = None
+    activated: str = ""
+    alone: str = ""
+    single: bool = False
+    alike: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.together not in get_args(Together):
+            raise ValueError(
+                f"The kind '{self.name}' does not say how its classes go together "
+                f"(together): {', '.join(get_args(Together))}."
+            )
+        if self.probabilities is None:
+            raise ValueError(
+                f"The kind '{self.name}' does not say how probabilities follow from "
+                "its values (probabilities)."
+            )
+        p = self.probabilities(np.full((1, 1), 0.25), 1.0, 1.0)
+        whole = float(p.sum())
+        if self.independent:
+            wrong = len(p) != 1 or not 0 <= whole <= 1
+        else:
+            wrong = not math.isclose(whole, 1)
+        if wrong:
+            raise ValueError(
+                f"The probabilities of the kind '{self.name}' sum to {whole:g} for a "
+                f"single channel of 0.25, and its classes go together as "
+                f"'{self.together}'."
+            )
+
+    @property
+    def logistic(self) -> bool:
+        """Return whether values are scores, which become probabilities first."""
+        return bool(self.activated)
+
+    @property
+    def independent(self) -> bool:
+        """Return whether channels do not exclude each other."""
+        return self.together == "independent"
+
+    @property
+    def exclusive_scores(self) -> bool:
+        """Return whether a probability takes the scores of all classes of a voxel."""
+        return self.logistic and not self.independent
+
+    @property
+    def sums_matter(self) -> bool:
+        """Return whether the values of a voxel sum to one number, and are divided."""
+        return self.together == "whole" and not self.logistic
+
+    @property
+    def adds_background(self) -> bool:
+        """Return whether what all channels leave over is a class more, in front."""
+        return self.together == "rest"
+
+    @property
+    def has_background(self) -> bool:
+        """Return whether there is a background that is none of the channels."""
+        return self.independent or self.adds_background
+
+    def applied(self, n_channels: int) -> Kind:
+        """Return the kind of the probabilities that so many channels become."""
+        if not self.logistic:
+            return self
+        return KINDS[self.alone if n_channels == 1 and self.alone else self.activated]
+
+
+def _shares(x: Array, _temperature: float = 1.0, _scale: float = 1.0) -> Array:
+    sums = x.sum(axis=0)
+    p: Array = x / np.where(sums == 0, 1, sums)
+    return p
+
+
+def _with_rest(x: Array, _temperature: float, scale: float) -> Array:
+    x = np.clip(x / scale, 0, None)
+    rest = np.maximum(1 - x.sum(axis=0, keepdims=True), 0)
+    return _shares(np.concatenate([rest, x]))
+
+
+def _each(x: Array, _temperature: float, scale: float) -> Array:
+    return np.clip(x / scale, 0, 1)
+
+
+def _softmax(x: Array, temperature: float, _scale: float) -> Array:
+    if len(x) == 1:
+        x = np.concatenate([np.zeros_like(x), x])
+    return _shares(np.exp((x - x.max(axis=0)) / temperature))
+
+
+def _sigmoid(x: Array, temperature: float, _scale: float) -> Array:
+    with np.errstate(over="ignore"):
+        logistic: Array = 1 / (1 + np.exp(-x / temperature))
+    return logistic
 
 
 SOFTMAX = Kind(
@@ -57,66 +167,97 @@ SOFTMAX = Kind(
     "Softmax",
     "One probability for each class; those of a voxel sum to 1.",
     "p = x / Σ x",
-    sums_matter=True,
+    "whole",
+    _shares,
+    alike=("scaled",),
 )
 LOGITS = Kind(
     "logits",
     "Logits",
     "Scores of any size, before the softmax; T is the temperature.",
     "p = exp(x / T) / Σ exp(x / T); of a single channel, p = 1 / (1 + exp(-x / T))",
-    logistic=True,
+    "whole",
+    _softmax,
+    activated="softmax",
+    alone="foreground",
 )
 SIGMOID = Kind(
     "sigmoid",
     "Independent channels",
     "Each channel has a probability of its own; they may overlap.",
     "p = x for each channel, and 1 - x that it is not there",
-    independent=True,
+    "independent",
+    _each,
+    alike=("foreground",),
 )
 CHANNEL_LOGITS = Kind(
     "channel_logits",
     "Logits of independent channels",
     "Each channel has a score of its own, before the sigmoid; they may overlap.",
     "p = 1 / (1 + exp(-x / T)) for each channel, and 1 - p that it is not there",
-    independent=True,
-    logistic=True,
+    "independent",
+    _sigmoid,
+    activated="sigmoid",
 )
 FOREGROUND = Kind(
     "foreground",
     "Foreground only",
     "A single channel: the probability of the foreground.",
     "p = (1 - x, x)",
-    adds_background=True,
+    "rest",
+    _with_rest,
+    single=True,
+    alike=("sigmoid", "fractions"),
 )
 FRACTIONS = Kind(
     "fractions",
     "Fractions without background",
     "One share for each class but the background, which has what is left over.",
     "p = (1 - Σ x, x₁, x₂, …)",
-    adds_background=True,
+    "rest",
+    _with_rest,
+    alike=("foreground",),
 )
 SCALED = Kind(
     "scaled",
     "Scaled softmax",
     "Probabilities that were multiplied, by 255 say, and rounded to whole numbers.",
     "p = x / Σ x",
-    sums_matter=True,
+    "whole",
+    _shares,
+    alike=("softmax",),
 )
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        one.name: one
-        for one in (
-            SOFTMAX, LOGITS, SIGMOID, CHANNEL_LOGITS, FOREGROUND, FRACTIONS, SCALED,
-        )
-    }
-)  # fmt: skip
+
+def table_of(kinds: Iterable[Kind]) -> Mapping[str, Kind]:
+    """Return kinds by name; ValueError where one refers to a kind that is not there."""
+    table = {one.name: one for one in kinds}
+    for one in table.values():
+        said = [("becomes", one.activated), ("alone becomes", one.alone)]
+        for what, other in [*said, *(("is alike", other) for other in one.alike)]:
+            if other and other not in table:
+                raise ValueError(
+                    f"The kind '{one.name}' {what} '{other}', which is no kind."
+                )
+    return MappingProxyType(table)
+
+
+#: What values can be.
+KINDS = table_of(
+    (SOFTMAX, LOGITS, SIGMOID, CHANNEL_LOGITS, FOREGROUND, FRACTIONS, SCALED)
+)
 
 
 def check_kind(kind: object) -> None:
     """Raise ValueError unless `kind` is a key of :data:`KINDS` or ``"auto"``."""
     if kind != AUTO and kind not in KINDS:
         raise ValueError(f"kind is {', '.join(KINDS)} or {AUTO}, not {kind!r}.")
+
+
+def is_single(kind: str | None) -> bool:
+    """Return whether there can be but one channel; not where no kind is named."""
+    named = KINDS.get(kind or "")
+    return named is not None and named.single
 
 
 def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -> int:
@@ -133,9 +274,7 @@ def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -
     """
     if KINDS[kind].independent:
         return max(region_order or range(1, n_channels + 1)) + 1
-    if _adds_background(kind, n_channels):
-        return n_channels + 1
-    return n_channels
+    return n_channels + KINDS[kind].applied(n_channels).adds_background
 
 
 def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
@@ -227,7 +366,7 @@ def names_of_classes(
         labels = region_order or range(1, len(names) + 1)
         by_label = {0: "background", **dict(zip(labels, names, strict=True))}
         return tuple(by_label.get(n, f"class {n}") for n in range(max(labels) + 1))
-    if _adds_background(kind, len(names)):
+    if KINDS[kind].applied(len(names)).adds_background:
         return ("background", *names)
     return tuple(names)
 
@@ -255,24 +394,11 @@ def probabilities_of(
         for each channel.
     """
     x = np.asarray(values, np.float64)
-    if kind == CHANNEL_LOGITS.name:
-        with np.errstate(over="ignore"):
-            logistic: Array = 1 / (1 + np.exp(-x / temperature))
-        return logistic
-    if kind == LOGITS.name:
-        if len(x) == 1:
-            x = np.concatenate([np.zeros_like(x), x])
-        x = np.exp((x - x.max(axis=0)) / temperature)
-    elif kind not in (SOFTMAX.name, SCALED.name):
-        x = np.clip(x / scale, 0, None)
-        if kind == SIGMOID.name:
-            return np.minimum(x, 1)
-        x = np.concatenate([np.maximum(1 - x.sum(axis=0, keepdims=True), 0), x])
-    sums = x.sum(axis=0)
-    p: Array = x / np.where(sums == 0, 1, sums)
-    return p
+    formula = KINDS[kind].probabilities
+    assert formula is not None  # a kind without one cannot be made
+    return formula(x, temperature, scale)
 
 
-def _adds_background(kind: str, n_channels: int) -> bool:
-    alone = kind == LOGITS.name and n_channels == 1
-    return KINDS[kind].adds_background or alone
+def scores_of(kind: str) -> str:
+    """Return the kind of the scores that become values of a kind."""
+    return next(name for name, one in KINDS.items() if one.activated == kind)

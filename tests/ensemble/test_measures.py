@@ -220,8 +220,8 @@ def test_of_equally_likely_classes_the_first_is_the_label(
     """That of a member and that of their mean; and the background comes first."""
     rows = tied_values(kind, dtype)
     # Each voxel beside each other one; logits have exact ties only beside themselves.
-    n = rows.shape[1]
-    pairs = [(a, b) for a in range(n) for b in range(n) if kind != "logits" or a == b]
+    n, alone = rows.shape[1], kind in ("logits", "channel_logits")
+    pairs = [(a, b) for a in range(n) for b in range(n) if not alone or a == b]
     values = [rows[:, list(of_member)] for of_member in zip(*pairs, strict=True)]
     given = values
     if stored == "in files":
@@ -230,7 +230,7 @@ def test_of_equally_likely_classes_the_first_is_the_label(
             np.save(path, one.reshape(len(rows), 1, 1, -1))
         given = [open_probabilities(path, class_axis=0) for path in paths]
     maps = nu.ensemble_uncertainty(given, MEASURES, kind=kind)
-    if kind == "sigmoid":
+    if kind in ("sigmoid", "channel_logits"):
         label = expected_prediction(kind, np.mean(values, axis=0))
     else:
         mean = np.mean([outcomes(kind, one) for one in values], axis=0)

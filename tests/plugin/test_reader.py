@@ -1,6 +1,5 @@
 """Opening files through napari, without a window."""
 
-from fnmatch import fnmatch
 from pathlib import Path
 
 import dask.array as da
@@ -14,7 +13,6 @@ from napari.layers import Image, Labels
 from npe2 import PluginManifest
 
 from generated import OBLIQUE, softmax
-from napari_uncertainty.io import MODULES
 from napari_uncertainty.plugin import arrival, opening
 from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.reader import get_reader, read_layers
@@ -37,16 +35,6 @@ def test_files_it_reads(name):
 def test_files_it_leaves_to_others(name):
     assert get_reader(name) is None
     assert get_reader(["a.nii", name]) is None
-
-
-def test_the_manifest_names_what_is_read():
-    [reader] = MANIFEST.contributions.readers
-    endings = [ending for some in MODULES.values() for ending in some]
-    for ending in endings:
-        assert any(fnmatch(f"a{ending}", one) for one in reader.filename_patterns)
-    for pattern in reader.filename_patterns:
-        assert pattern.endswith(tuple(endings))
-    assert reader.accepts_directories
 
 
 @pytest.fixture

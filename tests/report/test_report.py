@@ -13,7 +13,7 @@ from napari_uncertainty.checks import Check
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.report import iter_report, write_report
 from napari_uncertainty.report.wording import number, ras_place
-from napari_uncertainty.review import Stop
+from napari_uncertainty.review import VERDICTS, Stop
 from napari_uncertainty.steps import run
 from report.reading import Page, a_case, hotspots, page_of
 
@@ -160,6 +160,17 @@ def test_without_a_review_there_are_no_verdicts(rng, grid):
     assert "hanged voxels" not in page.text
     assert "Note" not in page.text
     assert len(page.all("article")) == 3
+
+
+def test_verdicts_have_their_colours(rng, grid):
+    case = full_case(rng, grid)
+    page = page_of(case)
+    colors = [VERDICTS[stop.verdict].color for stop in case.stops]
+    found = [
+        one["style"] for one in page.all("span") if "round" in one.get("class", "")
+    ]
+    # In the list and on the cards.
+    assert found == 2 * [f"--c:{color}" for color in colors]
 
 
 def test_the_same_case_gives_the_same_text(grid):

@@ -12,7 +12,7 @@ from ..case import CaseResult
 from ..grid import Grid
 from ..hotspots import Hotspots, Wanted, iter_hotspots
 from ..kinds import KINDS
-from ..measures import undecided_value
+from ..measures import ALL_MEASURES
 from ..placement import Placement
 from .classes import labels_of_classes, names_on_map
 
@@ -68,7 +68,7 @@ def iter_hotspot_table(
         where.grid,
         where.placement,
         wanted,
-        undecided=undecided_value(measure, maps.base, maps.n_states),
+        undecided=ALL_MEASURES[measure].undecided(maps.base, maps.n_states),
         threads=threads,
     )
     return found.table(named), " ".join(notes)
@@ -122,7 +122,7 @@ def iter_places(
     wanted : Wanted
         Which places.
     undecided : float
-        As of :func:`.undecided_value`.
+        As of :meth:`.Measure.undecided`.
     threads : int or None
         How many threads compute.
     """

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..io import MODULES
+from ..io import ending_of
 from ..io.families import family_of
 from ..io.nifti import ending, stem
 
@@ -89,10 +89,7 @@ def _told_apart(paths: list[Path]) -> list[str]:
 
 
 def _ending(path: Path) -> str:
-    for known in (known for endings in MODULES.values() for known in endings):
-        if path.name.lower().endswith(known):
-            return known.strip(".").replace(".", "_")
-    return ending(path).strip(".")
+    return (ending_of(path) or ending(path)).strip(".").replace(".", "_")
 
 
 def _folded(name: str) -> str:

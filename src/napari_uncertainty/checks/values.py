@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
-from ..kinds import FRACTIONS, KINDS, SIGMOID
+from ..kinds import FRACTIONS, KINDS
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
 from . import Check, Level, percent
@@ -65,7 +65,7 @@ def check_background(maps: UncertaintyMaps, tissues_of: str) -> Check:
         Who says that all classes are something.
     """
     told = f"No class is the background ({tissues_of})"
-    if maps.kind in (FRACTIONS.name, SIGMOID.name):
+    if KINDS[maps.kind].has_background:
         sentence = f"{told}: it is what the classes leave of a voxel."
         return Check("background", "green", sentence, {"class": None})
     sentence = (

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..kinds import (
-    CHANNEL_LOGITS,
     KINDS,
     find_channel,
     n_states_of,
@@ -17,7 +16,7 @@ from ..kinds import (
     require_independent,
 )
 from ..limits import available_processors
-from ..measures import ENSEMBLE_MEASURES, LEAST_CONFIDENCE, Base, check_base
+from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Base, check_base
 from ..steps import part
 from .blocks import Blocks
 from .dice import Overlap
@@ -48,7 +47,8 @@ def iter_ensemble(
     members : sequence of Member
         At least two, of one case.
     measures : sequence of str
-        Keys of :data:`.ENSEMBLE_MEASURES`; ``"least_confidence"`` is that of the mean.
+        Keys of :data:`.ENSEMBLE_MEASURES`, or of :data:`.MEASURES` where they can be
+        asked of the mean.
     base : 2, "e" or "classes"
         Of the logarithm.
     channel : int or str or None
@@ -97,14 +97,9 @@ def iter_ensemble(
 
 
 def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> None:
-    if any(one.kind == CHANNEL_LOGITS.name for one in members):
-        raise InputError(
-            "Members cannot be logits of independent channels; save them after the "
-            "sigmoid."
-        )
     check_base(base)
-    known = {*ENSEMBLE_MEASURES, LEAST_CONFIDENCE.name}
-    unknown = [name for name in measures if name not in known]
+    of_mean = {name for name, row in ALL_MEASURES.items() if row.of_mean}
+    unknown = [name for name in measures if name not in {*ENSEMBLE_MEASURES, *of_mean}]
     if unknown or not measures:
         raise ValueError(
             f"Unknown measure {', '.join(unknown) or '(none)'} of members; there is "
@@ -146,7 +141,7 @@ def _kernel(
     return EnsembleKernel(
         tuple(dict.fromkeys(measures)),
         base,
-        first.channels,
+        KINDS[first.kind].applied(first.n_channels).name,
         first.n_channels + first.adds_background,
         first.n_classes,
         n_states_of(first.kind, first.n_channels, channel),

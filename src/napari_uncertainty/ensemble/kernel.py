@@ -1,17 +1,12 @@
 """The arithmetic of members: running numbers of a voxel, class by class.
 
-With the probabilities p_m(c) of M members, their mean q(c), and f(p) = p·log p:
-
-    predictive entropy         -Σ_c f(q)
-    expected entropy           -Σ_c mean_m f(p_m)
-    mutual information          Σ_c (mean_m f(p_m) - f(q))
-    variance                    mean over c of mean_m (p_m - q)²
-    expected pairwise KL        Σ_c mean_m (p_m - q)·log p_m
-
-The last one is the mean over all ordered pairs of members, each with itself included,
-of KL(p_m ‖ p_k) = Σ_c p_m·log(p_m / p_k): in the double sum all else cancels. All is
-taken relative to the first member, so identical members give exactly 0. Of independent
-channels, each channel is a distribution over p and 1 - p, and its terms are added.
+The numbers are those of :class:`.MemberNumbers`; what follows from them is in the rows
+of :data:`.ENSEMBLE_MEASURES`. The expected pairwise KL divergence follows from one sum
+over members: it is the mean over all ordered pairs of members, each with itself
+included, of KL(p_m ‖ p_k) = Σ_c p_m·log(p_m / p_k), and in the double sum all else
+cancels. All is taken relative to the first member, so identical members give exactly 0.
+Of independent channels, each channel is a distribution over p and 1 - p, and its terms
+are added.
 """
 
 from __future__ import annotations
@@ -22,18 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from ..kinds import SIGMOID, SOFTMAX
+from ..fold.numbers import in_order, in_place
+from ..kinds import KINDS
 from ..measures import (
     ALL_MEASURES,
-    EXPECTED_ENTROPY,
-    EXPECTED_PAIRWISE_KL,
-    LEAST_CONFIDENCE,
-    MUTUAL_INFORMATION,
-    PREDICTIVE_ENTROPY,
     SMALLEST_PROBABILITY,
-    VARIANCE,
-    VARIATION_RATIO,
     Base,
+    EnsembleMeasure,
+    Measure,
+    MemberNumbers,
+    Numbers,
     largest_value,
     units_per_bit,
 )
@@ -49,11 +42,12 @@ class EnsembleKernel:
     Attributes
     ----------
     measures : tuple of str
-        Keys of :data:`.ENSEMBLE_MEASURES`, or ``"least_confidence"`` of the mean.
+        Keys of :data:`.ENSEMBLE_MEASURES`, or of :data:`.MEASURES` for those of the
+        mean.
     base : 2, "e" or "classes"
         Of the logarithm.
-    channels : bool
-        Whether classes are independent channels.
+    kind : str
+        A key of :data:`.KINDS`: what the probabilities are.
     n_channels, n_classes, n_states : int
         Of the input, of the prediction, and outcomes; see :mod:`.kinds`.
     region_order : tuple of int
@@ -66,7 +60,7 @@ class EnsembleKernel:
 
     measures: tuple[str, ...]
     base: Base
-    channels: bool
+    kind: str
     n_channels: int
     n_classes: int
     n_states: int
@@ -75,53 +69,66 @@ class EnsembleKernel:
     precision: np.dtype[Any]
 
     @property
+    def channels(self) -> bool:
+        """Return whether classes are independent channels."""
+        return KINDS[self.kind].independent
+
+    @property
     def label_type(self) -> np.dtype[Any]:
         """The smallest that holds all labels."""
         return np.min_scalar_type(max(self.n_classes - 1, 1))
 
-    def asks(self, *names: str) -> bool:
-        """Return whether one of these measures is asked for."""
-        return bool({*names} & {*self.measures})
+    @property
+    def rows(self) -> list[Measure]:
+        """Return the asked measures, in the order in which they are finished."""
+        return in_order([ALL_MEASURES[name] for name in self.measures])
+
+    @property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """Return the running numbers that each measure follows from."""
+        return {row.name: _needs(row) for row in self.rows}
 
     def running(self, shape: tuple[int, ...]) -> EnsembleRunning:
         """Running numbers of voxels that have seen no class yet."""
+        needs = {name for names in self.needs.values() for name in names}
 
-        def zeros(asked: bool) -> Any:
-            return np.zeros(shape, self.precision) if asked else None
+        def zeros(name: str) -> Any:
+            return np.zeros(shape, self.precision) if name in needs else None
+
+        def start() -> Array:
+            # Of independent channels products are taken.
+            return np.full(shape, 1 if self.channels else 0, self.precision)
 
         return EnsembleRunning(
-            expected=zeros(True),
-            mutual=zeros(self.asks(PREDICTIVE_ENTROPY.name, MUTUAL_INFORMATION.name)),
-            variance=zeros(self.asks(VARIANCE.name)),
-            pairwise=zeros(self.asks(EXPECTED_PAIRWISE_KL.name)),
-            best=np.full(shape, 1 if self.channels else 0, self.precision),
+            expected=np.zeros(shape, self.precision),
+            mutual=zeros("mutual"),
+            variance=zeros("variance"),
+            pairwise=zeros("pairwise"),
+            squares=start() if "squares" in needs else None,
+            best=start(),
+            second=zeros("second"),
             winner=np.zeros(shape, self.label_type),
             votes=np.zeros(shape, np.uint16)
-            if self.channel is not None and self.asks(VARIATION_RATIO.name)
+            if self.channel is not None and "dissent" in needs
             else None,
         )
 
     def results_in_place(self, running: EnsembleRunning) -> EnsembleResults:
         """Where the maps go: in the memory of the numbers that they follow from."""
-        places = {
-            EXPECTED_ENTROPY.name: running.expected,
-            MUTUAL_INFORMATION.name: running.mutual,
-            VARIANCE.name: running.variance,
-            EXPECTED_PAIRWISE_KL.name: running.pairwise,
-            LEAST_CONFIDENCE.name: running.best,
+        free = {
+            name: numbers
+            for name, numbers in vars(running).items()
+            if name not in ("winner", "votes") and numbers is not None
         }
-        if not self.asks(EXPECTED_ENTROPY.name):
-            places[PREDICTIVE_ENTROPY.name] = running.expected
-        elif not self.asks(MUTUAL_INFORMATION.name):
-            places[PREDICTIVE_ENTROPY.name] = running.mutual
+        places = in_place(self.needs, free)
         shape = running.winner.shape
-
-        def place(name: str) -> Array:
-            free = places.get(name)
-            return np.zeros(shape, self.precision) if free is None else free
-
         return EnsembleResults(
-            {name: place(name) for name in self.measures},
+            {
+                name: free[places[name]]
+                if name in places
+                else np.zeros(shape, self.precision)
+                for name in self.measures
+            },
             np.zeros(shape, np.bool_),
             running.winner,
         )
@@ -211,8 +218,21 @@ class EnsembleKernel:
         if self.channels:
             np.copyto(winner, self.region_order[label], where=mean > 0.5)
             if self._measures(label):
-                best *= np.maximum(mean, 1 - mean)
+                larger = np.maximum(mean, 1 - mean)
+                best *= larger
+                if running.second is not None:
+                    running.second[where] = np.maximum(
+                        running.second[where], (1 - larger) / larger
+                    )
+                if running.squares is not None:
+                    running.squares[where] *= mean**2 + (1 - mean) ** 2
         else:
+            if running.second is not None:
+                running.second[where] = np.maximum(
+                    running.second[where], np.minimum(best, mean)
+                )
+            if running.squares is not None:
+                running.squares[where] += mean**2
             np.copyto(winner, label, where=mean > best)
             np.maximum(best, mean, out=best)
         running.best[where], running.winner[where] = best, winner
@@ -241,38 +261,64 @@ class EnsembleKernel:
         known : ndarray of bool
             Where all members have data.
         """
-        n_members, maps = len(labels), results.maps
+        n_members = len(labels)
         np.logical_not(known, out=results.no_data)
-        factor = units_per_bit(self.base, self.n_states)
-        measured = self.n_channels if self.channel is None else 1
-        sources = [
-            (EXPECTED_ENTROPY.name, running.expected, factor),
-            (MUTUAL_INFORMATION.name, running.mutual, factor),
-            (EXPECTED_PAIRWISE_KL.name, running.pairwise, factor / n_members),
-            (VARIANCE.name, running.variance, 1 / (n_members * measured)),
-        ]
-        if PREDICTIVE_ENTROPY.name in maps:
-            both = running.expected + running.mutual
-            sources.append((PREDICTIVE_ENTROPY.name, both, factor))
-        for name, numbers, by in sources:
-            if name in maps:
-                np.multiply(numbers, self.precision.type(by), out=maps[name])
-        if LEAST_CONFIDENCE.name in maps:
-            np.subtract(1, running.best, out=maps[LEAST_CONFIDENCE.name])
-        if VARIATION_RATIO.name in maps:
-            maps[VARIATION_RATIO.name][...] = (
-                _variation(labels, self.precision)
-                if running.votes is None
-                else np.minimum(running.votes, n_members - running.votes) / n_members
-            )
-        for name, values in maps.items():
-            values[results.no_data] = 0
+        factor = self.precision.type(units_per_bit(self.base, self.n_states))
+        out, spare = np.empty((2, *running.winner.shape), self.precision)
+        members, mean = self._numbers(running, labels)
+        for row in self.rows:
+            of_members = isinstance(row, EnsembleMeasure)
+            row.finish(members if of_members else mean, out, spare)
+            if row.has_base and factor != 1:
+                out *= factor
+            out[results.no_data] = 0
             # Into the range that rounding may have left.
-            measure = ALL_MEASURES[name]
-            kind = SIGMOID.name if self.channels else SOFTMAX.name
-            highest = largest_value(name, self.base, self.n_states, kind, n_members)
-            np.clip(values, 0, highest if measure.bounded else None, out=values)
+            highest = largest_value(
+                row.name, self.base, self.n_states, self.kind, n_members
+            )
+            np.clip(
+                out, 0, highest if row.bounded else None, out=results.maps[row.name]
+            )
         results.prediction[results.no_data] = 0
+
+    def _numbers(
+        self, running: EnsembleRunning, labels: Sequence[Array]
+    ) -> tuple[MemberNumbers, Numbers]:
+        """Return what measures follow from: numbers of the members, of their mean."""
+        needs = {name for names in self.needs.values() for name in names}
+        dissent = logs = None
+        if "dissent" in needs:
+            dissent = _dissent(labels)
+            if running.votes is not None:
+                dissent = np.minimum(running.votes, len(labels) - running.votes)
+        if running.second is not None and self.channels:
+            running.second[...] *= running.best
+        if any("logs" in row.needs for row in self.rows):
+            logs = -(running.expected + running.mutual)
+        members = MemberNumbers(
+            len(labels),
+            self.n_channels if self.channel is None else 1,
+            running.expected,
+            running.mutual,
+            running.variance,
+            running.pairwise,
+            running.squares,
+            running.best,
+            running.second,
+            dissent,
+        )
+        return members, Numbers(
+            1.0, logs, running.squares, running.best, running.second
+        )
+
+
+def _needs(row: Measure) -> tuple[str, ...]:
+    """Return the running numbers that a measure follows from."""
+    if isinstance(row, EnsembleMeasure):
+        return row.needs
+    # Σ q·log q of the mean is not kept: the sum of these two is -1 times that.
+    derived = {"logs": ("expected", "mutual")}
+    return tuple(kept for name in row.needs for kept in derived.get(name, (name,)))
 
 
 def _plogp(p: Array) -> Array:
@@ -282,13 +328,13 @@ def _plogp(p: Array) -> Array:
     return terms
 
 
-def _variation(labels: Sequence[Array], precision: np.dtype[Any]) -> Array:
-    """Share of the members that do not say what most of them say."""
+def _dissent(labels: Sequence[Array]) -> Array:
+    """How many members do not say what most of them say."""
     most = np.zeros(labels[0].shape, np.uint16)
     for one in labels:  # the most frequent label is what some member says
         votes = np.zeros_like(most)
         for other in labels:
             votes += other == one
         np.maximum(most, votes, out=most)
-    share: Array = 1 - most.astype(precision) / len(labels)
-    return share
+    fewer: Array = len(labels) - most
+    return fewer

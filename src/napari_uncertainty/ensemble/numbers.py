@@ -43,12 +43,14 @@ class EnsembleRunning:
 
     Attributes
     ----------
-    expected, mutual, variance, pairwise : ndarray
-        Of the sums over classes.
-    best : ndarray
-        The largest mean; of independent channels how probable the likeliest outcome is.
+    expected, mutual, variance, pairwise, squares : ndarray
+        Sums over the classes, see :class:`.MemberNumbers`; of independent channels,
+        `squares` is a product.
+    best, second : ndarray
+        The two largest means; of independent channels how probable the likeliest
+        outcome is, and the next one as a share of it.
     winner : ndarray of unsigned int
-        The label of it.
+        The label of the largest.
     votes : ndarray of unsigned int
         How many members say that one channel is there.
     """
@@ -57,7 +59,9 @@ class EnsembleRunning:
     mutual: Any
     variance: Any
     pairwise: Any
+    squares: Any
     best: Any
+    second: Any
     winner: Any
     votes: Any
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..fold.fitted import Fit
 from ..fold.values import bits, divisor_of, is_plain, read_values, sum_tolerance
-from ..kinds import KINDS, LOGITS, SIGMOID, n_classes_of
+from ..kinds import KINDS, n_classes_of
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
 
 Array = np.ndarray[Any, Any]
@@ -57,18 +58,22 @@ class Reading:
     @property
     def channels(self) -> bool:
         """Return whether the channels are independent."""
-        return self.kind == SIGMOID.name
+        return KINDS[self.kind].independent
+
+    @property
+    def scores(self) -> bool:
+        """Return whether a probability takes the scores of all classes of a voxel."""
+        return KINDS[self.kind].exclusive_scores
 
     @property
     def adds_background(self) -> bool:
         """Return whether what all channels leave over is a class more."""
-        alone = self.kind == LOGITS.name and self.n_channels == 1
-        return KINDS[self.kind].adds_background or alone
+        return KINDS[self.kind].applied(self.n_channels).adds_background
 
     @property
     def divisor(self) -> float:
         """Return what small whole numbers are divided by before they are used."""
-        return 1.0 if self.kind == LOGITS.name else divisor_of(self.stored)
+        return 1.0 if KINDS[self.kind].logistic else divisor_of(self.stored)
 
     @property
     def n_classes(self) -> int:
@@ -83,10 +88,13 @@ class Reading:
         InputError
             If probabilities cannot have such values.
         """
-        if self.kind == LOGITS.name:
+        if self.scores:
             x = raw.astype(self.precision)
             x /= self.temperature
             return x
+        if KINDS[self.kind].logistic:
+            # As of a single network. What is not finite is NaN, and spoils its voxel.
+            return Fit(temperature=self.temperature).apply(raw).astype(self.precision)
         plain = is_plain(raw)
         x = read_values(raw, np.empty(raw.shape, self.precision), self.divisor, plain)
         if plain and not self.channels:
@@ -123,12 +131,12 @@ class Opinion:
         self.reading = reading
         precision = reading.precision
         #: Σ x of a voxel; of logits the logarithm of Σ exp x.
-        start = -np.inf if reading.kind == LOGITS.name else 0
-        if reading.kind == LOGITS.name and reading.adds_background:
+        start = -np.inf if reading.scores else 0
+        if reading.scores and reading.adds_background:
             start = 0  # exp(0), of the background
         sums_type = np.dtype(np.float64) if reading.adds_background else precision
         self._sums: Any = np.full(shape, start, sums_type)
-        lowest = -np.inf if reading.kind == LOGITS.name else 0
+        lowest = -np.inf if reading.scores else 0
         self._best: Any = np.full(shape, lowest, precision)
         self.labels = np.zeros(shape, np.min_scalar_type(max(reading.n_classes - 1, 1)))
         self.scale = 1.0
@@ -143,7 +151,7 @@ class Opinion:
 
     def matters(self, raw: Array) -> bool:
         """Whether values can change anything: zeros cannot, unless they are logits."""
-        return self.reading.kind == LOGITS.name or bool(bits(raw).any())
+        return KINDS[self.reading.kind].logistic or bool(bits(raw).any())
 
     def add(self, channel: int, raw: Array) -> None:
         """Look at the values of one channel; called in their order."""
@@ -151,7 +159,7 @@ class Opinion:
         if not self.matters(raw):
             return
         x = reading.values(raw)
-        if reading.kind == LOGITS.name:
+        if reading.scores:
             np.logaddexp(self._sums, x, out=self._sums, casting="same_kind")
         else:
             self._sums += x
@@ -179,7 +187,7 @@ class Opinion:
             if highest > 0:
                 lowest = float(sums.min(where=known, initial=np.inf))
                 deviation = max(highest / self.scale - 1, 1 - lowest / self.scale)
-        elif KINDS[reading.kind].adds_background:
+        elif reading.adds_background and not reading.scores:
             deviation = max(float(sums.max(where=known, initial=0)) - 1, 0.0)
         sums[~known] = np.nan
         if reading.adds_background:
@@ -210,7 +218,7 @@ class Opinion:
             np.minimum(x, 1, out=x)
             x[np.isnan(self._sums)] = np.nan
             return x
-        if reading.kind == LOGITS.name:
+        if reading.scores:
             x -= self._sums.astype(x.dtype, copy=False)
             np.exp(x, out=x)
             return x
@@ -220,13 +228,16 @@ class Opinion:
 
     def _rest(self) -> Array:
         """Return what is left over for the background: NaN where nothing is known."""
-        logits = self.reading.kind == LOGITS.name
-        rest: Array = np.exp(-self._sums) if logits else np.maximum(1 - self._sums, 0)
+        rest: Array = (
+            np.exp(-self._sums)
+            if self.reading.scores
+            else np.maximum(1 - self._sums, 0)
+        )
         return rest
 
     def _best_share(self) -> Array:
         share: Array = self._best
-        if self.reading.kind == LOGITS.name:
+        if self.reading.scores:
             share = np.exp(share - self._sums)
         return share
 

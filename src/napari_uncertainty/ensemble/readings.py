@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..evidence import Evidence, evidence_of
 from ..fold.sampling import WatchedStream, sample_of
 from ..fold.threads import run_in_threads
-from ..kinds import AUTO, FOREGROUND, KINDS, SOFTMAX
+from ..kinds import AUTO, KINDS, SOFTMAX
 from ..stored import PlainBytes, StoredValues
 from .members import Member
 from .opinion import Opinion, Reading
@@ -193,10 +193,10 @@ def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> Firs
         raise InputError(f"'{member.name}': {evidence.refusal}")
     kind = evidence.kind if _is_auto(member) else str(member.kind)
     n_channels = member.values.shape[0]
-    if kind == FOREGROUND.name and n_channels != 1:
+    if KINDS[kind].single and n_channels != 1:
         raise InputError(
-            f"Foreground only means one channel, and '{member.name}' has {n_channels}; "
-            "choose another kind."
+            f"{KINDS[kind].title} means one channel, and '{member.name}' has "
+            f"{n_channels}; choose another kind."
         )
     reading = Reading(
         member.name,

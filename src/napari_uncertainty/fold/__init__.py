@@ -20,13 +20,12 @@ from ..errors import InputError
 from ..evidence import Evidence, evidence_of
 from ..kinds import (
     AUTO,
-    CHANNEL_LOGITS,
     FRACTIONS,
     KINDS,
-    LOGITS,
     SCALED,
     SIGMOID,
     SOFTMAX,
+    scores_of,
 )
 from ..limits import available_processors, check_room
 from ..measures import Base
@@ -93,9 +92,9 @@ def iter_fold(
         likely = FRACTIONS if wanted.tissues else SOFTMAX
         likely = likely if wanted.channel is None else SIGMOID
         first = replace(wanted, kind=likely.name, whole=wanted.tissues)
-    elif wanted.kind == CHANNEL_LOGITS.name:
+    else:
         # Known without a look; what they are is seen on the way.
-        fit_first = Fit(temperature=wanted.temperature)
+        fit_first = _sigmoid(wanted)
     folded: UncertaintyMaps | InputError
     try:
         folded = yield from _iter_fold_as(watched, first, threads, fit_first)
@@ -121,10 +120,8 @@ def iter_fold(
 
 def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None:
     """Return the change to probabilities, where the type does not tell it."""
-    if wanted.kind == LOGITS.name:
-        return None
-    if wanted.kind == CHANNEL_LOGITS.name:
-        return Fit(temperature=wanted.temperature)
+    if KINDS[wanted.kind].logistic:
+        return _sigmoid(wanted)
     clips = bool(evidence.numbers.get("beyond")) and _overshoots(wanted, evidence)
     if KINDS[wanted.kind].sums_matter:
         return Fit(clips=True) if clips else None
@@ -134,11 +131,18 @@ def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None
     return Fit(scale, clips)
 
 
+def _sigmoid(wanted: Wanted) -> Fit | None:
+    """Return what makes probabilities of scores, each by itself; None of others."""
+    kind = KINDS[wanted.kind]
+    alone = kind.logistic and kind.independent
+    return Fit(temperature=wanted.temperature) if alone else None
+
+
 def _overshoots(wanted: Wanted, evidence: Evidence) -> bool:
     """Return whether values below 0 are those of resampled probabilities."""
     if KINDS[wanted.kind].sums_matter:
         return evidence.kind == SOFTMAX.name and not evidence.doubt
-    return evidence.kind not in (SCALED.name, LOGITS.name)
+    return evidence.kind != SCALED.name and not KINDS[evidence.kind].logistic
 
 
 def fold_lazily(
@@ -165,8 +169,9 @@ def fold_lazily(
     if wanted.kind == AUTO or (wanted.declared and wanted.kind == SIGMOID.name):
         evidence = evidence_of(sample_of(values))
     decided = _decided(wanted, evidence)
-    if decided.kind == CHANNEL_LOGITS.name:
-        values = fitted(values, Fit(temperature=temperature), sums_matter=False)
+    fit = _sigmoid(decided)
+    if fit is not None:
+        values = fitted(values, fit, sums_matter=False)
     values = _without_logits(values, decided)
     maps = lazy_maps(values, decided.kernel(values.shape[0], values.dtype), base)
     return _told(
@@ -185,8 +190,8 @@ def _decided(wanted: Wanted, evidence: Evidence | None) -> Wanted:
     """With the kind that the evidence shows, where none was named."""
     if wanted.kind == SIGMOID.name and wanted.declared and evidence is not None:
         # What a file declares is that channels are independent.
-        scores = evidence.kind == LOGITS.name and not evidence.refusal
-        return replace(wanted, kind=CHANNEL_LOGITS.name) if scores else wanted
+        scores = KINDS[evidence.kind].logistic and not evidence.refusal
+        return replace(wanted, kind=scores_of(wanted.kind)) if scores else wanted
     if wanted.kind != AUTO:
         return wanted
     assert evidence is not None
@@ -214,7 +219,7 @@ def _told(
 
 def _without_logits(values: Any, wanted: Wanted) -> Any:
     """The same values, or the softmax of logits, in what the values are held in."""
-    if wanted.kind != LOGITS.name:
+    if not KINDS[wanted.kind].exclusive_scores:
         return values
     if isinstance(values, StoredValues):
         if isinstance(values.bytes, PlainBytes):
@@ -252,7 +257,7 @@ def _iter_fold_as(
     if stored is not None and not isinstance(stored.bytes, PlainBytes):
         folded = yield from iter_fold_stream(source, kernel, threads=threads)
     elif stored is not None or isinstance(values, np.ndarray):
-        scale = 1.0 if wanted.kind == LOGITS.name else divisor_of(values.dtype)
+        scale = 1.0 if KINDS[wanted.kind].logistic else divisor_of(values.dtype)
         if sums_matter:
             scale = stored.scale if stored else scale_of(values, 0) or 1.0
         if fit is not None:

@@ -1,13 +1,13 @@
 """The arithmetic of the fold: running numbers of a voxel, and what follows from them.
 
 Each measure follows from a few numbers of a voxel, with S = Σ x over its classes and
-p = x / S: entropy from A = Σ x·log x,
+p = x / S: entropy from S and A = Σ x·log x, for one,
 
-    H = log S - A / S        (x >= 0, 0·log 0 = 0),
+    H = log S - A / S        (x >= 0, 0·log 0 = 0).
 
-the Gini impurity from Σ x², least confidence and margin from the two largest x. So
-classes can be added in groups, in their order, and be forgotten. Logarithms are to
-base 2, which numpy takes fastest.
+So classes can be added in groups, in their order, and be forgotten. What a measure
+needs and how it follows is in its row of :data:`.MEASURES`. Logarithms are to base 2,
+which numpy takes fastest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..kinds import KINDS
-from ..measures import ENTROPY, GINI, MARGIN
+from ..measures import Numbers
 from ..probabilities import NEGATIVE_TOLERANCE
 from .fitted import BeyondError
 from .numbers import Results, Running
@@ -148,7 +148,7 @@ class Kernel(Plan):
         float
             Largest deviation of the sums from `unit_sum`, as a share of it.
         """
-        sums, (result, spare) = running.sums, scratch[:2]
+        sums = running.sums
         lowest, highest = float(sums.min()), float(sums.max())
         has_data = None
         if not (lowest > 0 and highest < np.inf):  # NaN too
@@ -167,26 +167,7 @@ class Kernel(Plan):
         if results.prediction is not None:
             assert running.winner is not None
             results.prediction[...] = running.winner.reshape(results.prediction.shape)
-        # Margin before what may take the place of `best`.
-        for name in sorted(results.maps, key=MARGIN.name.__ne__):
-            if name == ENTROPY.name:
-                np.divide(running.logs, sums, out=result)
-                np.subtract(np.log2(sums, out=spare), result, out=result)
-                if self.factor != 1:
-                    result *= self.factor
-            elif name == GINI.name:
-                np.divide(running.squares, sums, out=result)
-                result /= sums
-                np.subtract(1, result, out=result)
-            else:
-                lesser = running.second if name == MARGIN.name else np.float32(0)
-                np.subtract(running.best, lesser, out=result)
-                result /= sums
-                np.subtract(1, result, out=result)
-            # Into the range that rounding may have left.
-            out = results.maps[name]
-            flat = result.reshape(out.shape)
-            np.clip(flat, 0, self.highest[name], out=out, casting="same_kind")
+        self._measure(running, results, scratch)
         if has_data is not None:
             for values in (*results.maps.values(), results.prediction):
                 if values is not None:
@@ -194,6 +175,18 @@ class Kernel(Plan):
         if lowest > highest:  # no data at all
             return 0.0
         return max(highest / unit_sum - 1, 1 - lowest / unit_sum)
+
+    def _measure(self, numbers: Numbers, results: Results, scratch: Array) -> None:
+        """Fill the maps, which may lie in the memory of the numbers."""
+        result, spare = scratch[:2]
+        for row in self.rows:
+            row.finish(numbers, result, spare)
+            if row.has_base and self.factor != 1:
+                result *= self.factor
+            # Into the range that rounding may have left.
+            out = results.maps[row.name]
+            flat = result.reshape(out.shape)
+            np.clip(flat, 0, self.highest[row.name], out=out, casting="same_kind")
 
 
 def _grow(numbers: Array, more: Array, fresh: bool) -> None:

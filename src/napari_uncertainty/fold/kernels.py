@@ -2,9 +2,9 @@
 
 Of C independent channels with probabilities x, the measures are those of the 2^C
 outcomes together: entropies add up, Σ h(x) with h the entropy of x and 1 - x, and the
-most probable outcome has the probability Π max(x, 1 - x); the second one differs from
-it in the least certain channel. Where one channel is asked for, the others only say
-which label is the most probable.
+most probable outcome has the probability Π max(x, 1 - x); the second one is the same
+with the least certain channel the other way round. Where one channel is asked for, the
+others only say which label is the most probable.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..kinds import KINDS, LOGITS, require_independent
-from ..measures import ENTROPY, GINI, MARGIN, Base
+from ..kinds import KINDS, require_independent
+from ..measures import Base, Numbers
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from .fitted import BeyondError
 from .kernel import Kernel
@@ -50,7 +50,7 @@ def kernel_of(
     elif KINDS[kind].adds_background:
         arithmetic = TissuesKernel if tissues else RestKernel
     else:
-        assert kind != LOGITS.name  # these become a softmax first
+        assert KINDS[kind].sums_matter  # scores become probabilities first
         arithmetic = Kernel
     return arithmetic.of(
         measures, base, n_channels, predict, dtype, kind, region_order, channel
@@ -188,27 +188,16 @@ class ChannelsKernel(Kernel):
         self, running: Running, results: Results, scratch: Array, unit_sum: float = 1.0
     ) -> float:
         """Fill the results; no sum has to be anything, so nothing deviates."""
-        result = scratch[0]
         if results.prediction is not None:
             assert running.winner is not None
             results.prediction[...] = running.winner.reshape(results.prediction.shape)
-        for name in sorted(results.maps, key=MARGIN.name.__ne__):
-            if name == ENTROPY.name:
-                np.subtract(0, running.logs, out=result)  # never -0
-                result *= self.factor
-            elif name == GINI.name:
-                np.subtract(1, running.squares, out=result)
-            elif name == MARGIN.name:
-                # The second outcome is the first one with its least certain channel
-                # the other way round.
-                np.multiply(running.best, running.second, out=result)
-                result -= running.best
-                result += 1
-            else:
-                np.subtract(1, running.best, out=result)
-            out = results.maps[name]
-            flat = result.reshape(out.shape)
-            np.clip(flat, 0, self.highest[name], out=out, casting="same_kind")
+        if running.second is not None:
+            running.second[...] *= running.best
+        # The outcomes sum to 1, whatever the channels sum to.
+        outcomes = Numbers(
+            1.0, running.logs, running.squares, running.best, running.second
+        )
+        self._measure(outcomes, results, scratch)
         known = np.isfinite(running.sums)
         if not known.all():
             results.no_data[...] = ~known.reshape(results.no_data.shape)

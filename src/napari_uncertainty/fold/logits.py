@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kinds import FRACTIONS, KINDS, LOGITS
+from ..kinds import KINDS
 from ..stored import StoredValues
 from .left_over import with_left_over
 
@@ -178,10 +178,10 @@ def as_members(values: Any, kind: str, temperature: float) -> list[Any]:
     """
     if KINDS[kind].sums_matter:
         return [values]
-    if kind == FRACTIONS.name:
+    if KINDS[kind].adds_background and not KINDS[kind].single:
         whole = with_left_over(values)
         return [] if whole is None else [whole]
-    if kind != LOGITS.name or values.shape[0] == 1:
+    if not KINDS[kind].exclusive_scores or values.shape[0] == 1:
         return []
     if isinstance(values, StoredValues):
         return [SoftmaxStream.of(values, temperature)]

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..measures import Measure, Numbers
+
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Running:
+class Running(Numbers):
     """Running numbers of some voxels; None where no measure asks for them.
+
+    While independent channels are added, `sums` is Σ x of the channels, and `second`
+    how probable the second outcome is as a share of the first.
 
     Attributes
     ----------
-    sums, logs, squares : ndarray
-        Σ x, Σ x·log₂ x and Σ x².
-    best, second : ndarray
-        The two largest x.
     winner : ndarray of unsigned int
-        The class of the largest, the first of equals.
+        The class of the largest x, the first of equals.
     """
 
-    sums: Array
-    # Any: a number that a measure asks for is there.
-    logs: Any
-    squares: Any
-    best: Any
-    second: Any
-    winner: Any
+    winner: Any = None
 
     def __getitem__(self, part: Any) -> Running:
         return self._each(lambda numbers: numbers[part])
@@ -73,6 +68,44 @@ class Results:
             self.no_data[part],
             None if self.prediction is None else self.prediction[part],
         )
+
+
+def in_order(measures: Sequence[Measure]) -> list[Measure]:
+    """Return measures in the order in which they are finished.
+
+    Those that follow from several numbers come first: a map may then take the place of
+    a number that no later one needs, see :func:`in_place`.
+    """
+    return sorted(measures, key=lambda one: -len(one.needs))
+
+
+def in_place(
+    needs: Mapping[str, Sequence[str]], numbers: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return whose memory maps can take.
+
+    Parameters
+    ----------
+    needs : mapping of str to sequence of str
+        Of each map, in the order in which they are finished, the numbers that it
+        follows from, those that it should take the place of first.
+    numbers : mapping of str to ndarray
+        Those that are as large as a map.
+
+    Returns
+    -------
+    dict of str to str
+        Of the maps for which there is a place, the number that is there.
+    """
+    places: dict[str, str] = {}
+    names = list(needs)
+    for at, name in enumerate(names):
+        later = {one for after in names[at + 1 :] for one in needs[after]}
+        for number in (*needs[name], *numbers):
+            if number in numbers and number not in {*later, *places.values()}:
+                places[name] = number
+                break
+    return places
 
 
 class Folded(NamedTuple):

@@ -9,16 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from ..kinds import KINDS, n_classes_of, n_states_of
-from ..measures import (
-    ENTROPY,
-    GINI,
-    LEAST_CONFIDENCE,
-    MARGIN,
-    MEASURES,
-    Base,
-    units_per_bit,
-)
-from .numbers import Results, Running
+from ..measures import MEASURES, Base, Measure, units_per_bit
+from .numbers import Results, Running, in_order, in_place
 
 Array = np.ndarray[Any, Any]
 
@@ -101,7 +93,11 @@ class Plan:
             channel=channel,
             factor=units_per_bit(base, n_states),
             highest={
-                name: _float32_not_above(MEASURES[name].highest(base, n_states))
+                name: _float32_not_above(
+                    MEASURES[name].highest(base, n_states)
+                    if MEASURES[name].bounded
+                    else np.inf
+                )
                 for name in measures
             },
             label_type=np.min_scalar_type(max(n_classes - 1, 1)),
@@ -110,6 +106,11 @@ class Plan:
             if n_channels > FEW or KINDS[kind].adds_background
             else precision,
         )
+
+    @property
+    def rows(self) -> list[Measure]:
+        """Return the asked measures, in the order in which they are finished."""
+        return in_order([MEASURES[name] for name in self.measures])
 
     @property
     def bytes_per_voxel(self) -> int:
@@ -151,14 +152,13 @@ class Plan:
                 numbers.fill(1)
             return numbers
 
-        measures = self.measures
-        ranked = self.predict or {LEAST_CONFIDENCE.name, MARGIN.name} & {*measures}
+        needs = {name for row in self.rows for name in row.needs}
         return Running(
             sums=zeros(True, self.sum_type),
-            logs=zeros(ENTROPY.name in measures, self.sum_type),
-            squares=start(GINI.name in measures),
-            best=start(bool(ranked)),
-            second=zeros(MARGIN.name in measures),
+            logs=zeros("logs" in needs, self.sum_type),
+            squares=start("squares" in needs),
+            best=start(self.predict or bool(needs & {"best", "second"})),
+            second=zeros("second" in needs),
             winner=zeros(self.predict, self.label_type),
         )
 
@@ -166,21 +166,19 @@ class Plan:
         """Results in the memory of the numbers they follow from, where they fit."""
         voxels = running.sums.shape
         free = {
-            GINI.name: running.squares,
-            MARGIN.name: running.second,
-            LEAST_CONFIDENCE.name: running.best,
-            ENTROPY.name: running.logs,
+            name: numbers
+            for name in ("logs", "squares", "best", "second")
+            if (numbers := getattr(running, name)) is not None
+            and numbers.dtype == np.float32
         }
-        if LEAST_CONFIDENCE.name not in self.measures and self.sum_type != np.float32:
-            free[ENTROPY.name] = running.best
-
-        def place(name: str) -> Array:
-            numbers = free[name]
-            fits = numbers is not None and numbers.dtype == np.float32
-            return numbers if fits else np.zeros(voxels, np.float32)
-
+        places = in_place({row.name: row.needs for row in self.rows}, free)
         return Results(
-            {name: place(name) for name in self.measures},
+            {
+                name: free[places[name]]
+                if name in places
+                else np.zeros(voxels, np.float32)
+                for name in self.measures
+            },
             np.zeros(voxels, np.bool_),
             running.winner,
         )

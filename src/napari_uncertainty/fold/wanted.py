@@ -11,14 +11,14 @@ import numpy as np
 from ..errors import InputError
 from ..kinds import (
     AUTO,
-    CHANNEL_LOGITS,
-    FOREGROUND,
-    LOGITS,
+    KINDS,
     SIGMOID,
     SOFTMAX,
     check_kind,
     find_channel,
+    is_single,
     name_of_channel,
+    scores_of,
 )
 from ..measures import MEASURES, Base, check_base
 from ..probabilities import ProbabilityMap
@@ -66,9 +66,7 @@ class Wanted:
 
     def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
         """The arithmetic for that many channels of that type."""
-        kind = self.kind
-        if kind == LOGITS.name:
-            kind = FOREGROUND.name if channels == 1 else SOFTMAX.name
+        kind = KINDS[self.kind].applied(channels).name
         return kernel_of(
             kind, self.measures, self.base, channels, self.predict, dtype,
             self.region_order, self.channel, self.whole,
@@ -103,8 +101,9 @@ def asked(
         names = probabilities.class_names
         tissues = bool(probabilities.tissues_of)
         declared = kind is None and probabilities.kind is not None
-        if kind == LOGITS.name and probabilities.kind == SIGMOID.name:
-            kind = CHANNEL_LOGITS.name  # what a file declares is that they overlap
+        named = KINDS.get(kind or "")
+        if named and named.logistic and probabilities.kind == SIGMOID.name:
+            kind = scores_of(SIGMOID.name)  # what a file declares is that they overlap
         kind = kind or probabilities.kind or AUTO
     else:
         values = _class_first(probabilities, class_axis)
@@ -117,9 +116,9 @@ def asked(
         raise InputError(
             f"Values of type {values.dtype} are no probabilities; real numbers are."
         )
-    if kind == FOREGROUND.name and values.shape[0] != 1:
+    if is_single(kind) and values.shape[0] != 1:
         raise InputError(
-            f"Foreground only means one channel, and there are {values.shape[0]}; "
+            f"{KINDS[kind].title} means one channel, and there are {values.shape[0]}; "
             "choose another kind, or give one of the channels."
         )
     number = find_channel(channel, values.shape[0], names)

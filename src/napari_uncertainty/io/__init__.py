@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -14,17 +14,88 @@ from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
 from .options import Options
 
-#: Which module opens which endings.
-MODULES = {
-    "nifti": (".nii", ".nii.gz", ".mgz", ".mgh"),
-    "npz": (".npz",),
-    "npy": (".npy",),
-    "zarr_arrays": (".zarr",),
-    "hdf5": (".h5", ".hdf5", ".hdf"),
-}
 
-#: Of these, the endings of images, which may as well be scans or segmentations.
-IMAGES = MODULES["nifti"]
+@dataclass(frozen=True)
+class Reader:
+    """A family of files, and what opens them.
+
+    Attributes
+    ----------
+    module : str
+        Which module of this package: imported when a file is opened. It has
+        ``open_probabilities``, and ``open_members`` or ``frames_in`` where files of
+        the family may hold several.
+    endings : tuple of str
+        How names of its files end, in small letters, as messages tell it.
+    further : tuple of str
+        Endings that are known as well.
+    image : bool
+        Whether its files may as well be scans or segmentations.
+    folder : bool
+        Whether a folder may be one of its files.
+    """
+
+    module: str
+    endings: tuple[str, ...]
+    further: tuple[str, ...] = ()
+    image: bool = False
+    folder: bool = False
+
+    def opens(self, path: Path) -> bool:
+        """Return whether the name is that of one of its files."""
+        return path.name.lower().endswith((*self.endings, *self.further))
+
+    def open_probabilities(self, path: Path, options: Options) -> ProbabilityMap:
+        """Open class probabilities, without reading them yet."""
+        opened: ProbabilityMap = self._import().open_probabilities(path, options)
+        return opened
+
+    def open_members(self, path: Path, options: Options) -> list[ProbabilityMap]:
+        """Open those that a file holds one after the other, mostly a single one."""
+        module = self._import()
+        if not hasattr(module, "open_members"):
+            return [module.open_probabilities(path, options)]
+        members: list[ProbabilityMap] = module.open_members(path, options)
+        return members
+
+    def frames_in(self, path: Path, options: Options) -> int:
+        """Return how many frames a file declares to hold; 0 where it is no series."""
+        module = self._import()
+        return module.frames_in(path, options) if hasattr(module, "frames_in") else 0
+
+    def _import(self) -> Any:
+        return import_module(f".{self.module}", __name__)
+
+
+#: All families of files.
+READERS = (
+    Reader("nifti", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
+    Reader("npz", (".npz",)),
+    Reader("npy", (".npy",)),
+    Reader("zarr_arrays", (".zarr",), folder=True),
+    Reader("hdf5", (".h5",), (".hdf5", ".hdf")),
+)
+
+#: Endings of images, which may as well be scans or segmentations.
+IMAGES = tuple(
+    ending for one in READERS if one.image for ending in (*one.endings, *one.further)
+)
+
+# A folder with the files of one case.
+_FOLDER = Reader("folders", (), folder=True)
+
+
+def endings_told(*, image: bool) -> str:
+    """Return the endings of images, or of arrays, as a message tells them."""
+    told = [ending for one in READERS if one.image == image for ending in one.endings]
+    return ", ".join(told)
+
+
+def ending_of(path: Path) -> str:
+    """Return the first known ending that a name has; empty where it has none."""
+    name = path.name.lower()
+    known = (end for one in READERS for end in (*one.endings, *one.further))
+    return next((ending for ending in known if name.endswith(ending)), "")
 
 
 def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
@@ -105,11 +176,8 @@ def open_probabilities(
         engine takes from the file piece by piece, or a dask array.
     """
     path = Path(path)
-    module = _module_of(path)
-    opened: ProbabilityMap = module.open_probabilities(
-        path, Options(array, class_axis, kind, frame)
-    )
-    return opened
+    options = Options(array, class_axis, kind, frame)
+    return _reader_of(path).open_probabilities(path, options)
 
 
 def frames_in(path: str | PathLike[str], *, array: str | None = None) -> int:
@@ -118,11 +186,7 @@ def frames_in(path: str | PathLike[str], *, array: str | None = None) -> int:
     Errors are those of :func:`open_probabilities`.
     """
     path = Path(path)
-    module = _module_of(path)
-    if not hasattr(module, "frames_in"):
-        return 0
-    frames: int = module.frames_in(path, Options(array))
-    return frames
+    return _reader_of(path).frames_in(path, Options(array))
 
 
 def open_members(
@@ -138,38 +202,32 @@ def open_members(
     passes of Monte-Carlo dropout.
     """
     path = Path(path)
-    module = _module_of(path)
-    options = Options(array, class_axis, kind)
-    if hasattr(module, "open_members"):
-        members: list[ProbabilityMap] = module.open_members(path, options)
-        return members
-    return [module.open_probabilities(path, options)]
+    return _reader_of(path).open_members(path, Options(array, class_axis, kind))
 
 
 def is_image(path: Path) -> bool:
     """Return whether the name is that of a NIfTI or MGZ file."""
-    return path.name.lower().endswith(IMAGES)
+    return any(one.opens(path) for one in READERS if one.image)
 
 
 def is_readable(path: Path) -> bool:
-    """Return whether the name is one that some module opens."""
-    return any(path.name.lower().endswith(ends) for ends in MODULES.values())
+    """Return whether the name is one that some reader opens."""
+    return any(one.opens(path) for one in READERS)
 
 
-def _module_of(path: Path) -> Any:
-    """The module that opens a file or folder; InputError where there is none."""
-    name = path.name.lower()
-    for module, endings in MODULES.items():
-        if name.endswith(endings):
-            if module != "zarr_arrays":
+def _reader_of(path: Path) -> Reader:
+    """Return what opens a file or folder; InputError where there is nothing."""
+    for one in READERS:
+        if one.opens(path):
+            if not one.folder:
                 _require_file(path)
-            return import_module(f".{module}", __name__)
+            return one
     if path.is_dir():
-        return import_module(".folders", __name__)
+        return _FOLDER
     _require_file(path)
     raise InputError(
-        f"{path.name} is neither an image (.nii, .nii.gz, .mgz) nor an array (.npz, "
-        ".npy, .zarr, .h5)."
+        f"{path.name} is neither an image ({endings_told(image=True)}) nor an array "
+        f"({endings_told(image=False)})."
     )
 
 

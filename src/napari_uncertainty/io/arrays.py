@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..kinds import FOREGROUND
+from ..kinds import is_single
 from ..probabilities import ProbabilityMap, find_class_axis, scale_of
 from ..stored import Bytes, PlainBytes, StoredValues
 from .array_headers import ArrayHeader
@@ -89,7 +89,7 @@ class ArrayFile:
             return ClassAxis(given_axis(options.class_axis, self.shape, self.path.name))
         if self.from_nnunet:
             return ClassAxis(0)
-        if options.kind == FOREGROUND.name and len(self.shape) == 3:
+        if is_single(options.kind) and len(self.shape) == 3:
             ones = [axis for axis in (0, 2) if self.shape[axis] == 1]
             return ClassAxis(ones[0] if ones else None)
         return find_axis(

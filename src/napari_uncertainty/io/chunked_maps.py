@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..kinds import FOREGROUND
+from ..kinds import is_single
 from ..probabilities import ProbabilityMap
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
@@ -175,7 +175,7 @@ def _found(
         return replace(found, axis=found.axis + 1), True
     if named is not None:
         found = ClassAxis(named)
-    elif kind == FOREGROUND.name and n_axes == 3 and 1 not in array.shape:
+    elif is_single(kind) and n_axes == 3 and 1 not in array.shape:
         found = ClassAxis(None)
     else:
         found = find_axis(values, name, array.shape, twin)

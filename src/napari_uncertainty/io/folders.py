@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..probabilities import ProbabilityMap
-from . import MODULES, is_image, is_readable
+from . import READERS, endings_told, is_image, is_readable
 from . import open_probabilities as open_file
 from .families import family_of
 from .image_files import load
@@ -15,7 +15,7 @@ from .nifti import stem, told_vectors
 from .options import Options
 
 #: Folders that are one array, and not a place for files.
-ARRAY_FOLDERS = MODULES["zarr_arrays"]
+ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.endings)
 
 # So many are named where there are several.
 _NAMED = 5
@@ -37,8 +37,8 @@ def open_probabilities(folder: Path, options: Options) -> ProbabilityMap:
     if not cases:
         raise InputError(
             f"In the folder {folder.name} there are no class probabilities: no array "
-            "(.npz, .npy, .zarr, .h5), no image with four axes, and no images that are "
-            "called like those of one class each."
+            f"({endings_told(image=False)}), no image with four axes, and no images "
+            "that are called like those of one class each."
         )
     if len(cases) > 1:
         names = ", ".join(case.name for case in cases[:_NAMED])

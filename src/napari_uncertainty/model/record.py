@@ -20,7 +20,6 @@ from ..measures import (
     Measure,
     check_base,
     largest_value,
-    undecided_value,
 )
 from ..placement import Placement
 from ..statistics import MapStatistics
@@ -260,7 +259,7 @@ class Record:
     @property
     def undecided(self) -> float:
         """The value where two classes are equally likely."""
-        return undecided_value(self.measure, self.base, self.n_states)
+        return self.about.undecided(self.base, self.n_states)
 
     @property
     def worst_check(self) -> Level:

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold import as_dask
 from ..grid import Grid
-from ..kinds import FOREGROUND, KINDS, SIGMOID
+from ..kinds import FOREGROUND, KINDS, is_single
 from ..probabilities import (
     find_class_axis,
     lines_along,
@@ -74,7 +74,7 @@ def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
     if axis is not None or layer.rgb:
         return axis
     shape = layer.data.shape
-    if kind == FOREGROUND.name:
+    if is_single(kind):
         if len(shape) <= SPATIAL:
             return None
         return shape.index(1) if 1 in shape else 0
@@ -191,7 +191,7 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
     named = kind or told["kind"]
     if named is None or not KINDS[named].independent:
         return ()
-    axis = assumed_class_axis(layer, SIGMOID.name)
+    axis = assumed_class_axis(layer, named)
     if axis is None:
         return ()
     n_channels = layer.data.shape[axis]

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import QFileDialog, QStyle, QVBoxLayout
 
 from ..case import CaseResult
 from ..errors import InputError
+from ..io import READERS
 from ..measures import ALL_MEASURES
 from .alignment import align
 from .check_list import CheckList, wrapped
@@ -49,10 +50,13 @@ MIN_WIDTH = 280
 PLUGIN = "napari-uncertainty"
 
 _OPEN_TIP = "Choose scan, segmentation and probabilities together."
-_FILES = (
-    "Images and arrays (*.nii *.nii.gz *.mgz *.mgh *.npz *.npy *.h5 *.hdf5 *.hdf);;"
-    "All files (*)"
+_PATTERNS = " ".join(
+    f"*{ending}"
+    for one in READERS
+    if not one.folder
+    for ending in (*one.endings, *one.further)
 )
+_FILES = f"Images and arrays ({_PATTERNS});;All files (*)"
 
 # Between the rows, in pixels, so that all of them fit a small screen.
 SPACING = 4

@@ -189,10 +189,11 @@ class Regions:
         Returns
         -------
         DataFrame
-            Columns ``label``, ``name``, ``voxels``, ``volume_ml`` (in millilitres),
-            ``total``, ``mean``, ``median``, ``p95``, ``share_above``; then the same
-            but for the volume of the boundary (``boundary_voxels`` …) and of the
-            interior (``interior_voxels`` …).
+            Those of :data:`~napari_uncertainty.regions.table.COLUMNS`: ``label``,
+            ``name``, ``voxels``, ``volume_ml`` (in millilitres), ``total``, ``mean``,
+            ``median``, ``p95``, ``share_above``; then the same but for the volume of
+            the boundary (``boundary_voxels`` …) and of the interior
+            (``interior_voxels`` …).
         """
         from .table import table_of
 

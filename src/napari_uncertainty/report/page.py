@@ -16,7 +16,8 @@ from ..checks import percent
 from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
 from ..measures import ALL_MEASURES, Measure
-from ..review import Stop
+from ..regions.table import IN_REPORT, Column, columns_of
+from ..review import VERDICTS, Stop
 from ..version import __version__
 from . import wording
 from .case import ReportCase
@@ -31,18 +32,6 @@ _LEVELS = {
     "amber": ("▲", "to be known"),
     "red": ("✗", "not to be trusted"),
 }
-_VERDICTS = {"open": "○", "fine": "✓", "fixed": "✎", "needs expert": "▲"}
-
-# Of the table of classes: what is shown, its header, and how its numbers are written.
-_COLUMNS = (
-    ("voxels", "Voxels", wording.count),
-    ("volume_ml", "Volume (mL)", wording.number),
-    ("mean", "Mean", wording.number),
-    ("median", "Median", wording.number),
-    ("p95", "95 %", wording.number),
-    ("boundary_mean", "Boundary mean", wording.number),
-    ("interior_mean", "Inside mean", wording.number),
-)
 
 
 @dataclass(frozen=True)
@@ -53,8 +42,9 @@ class Card:
     ----------
     rank : int
         What the card is called by.
-    classes, verdict, sign, note : str
-        The classes that compete, the decision, a sign for it, and the person's words.
+    classes, verdict, sign, color, note : str
+        The classes that compete, the decision, its sign and colour, and the person's
+        words.
     changed, mass, share, peak, mean, place, voxel : str
         Numbers, without their units.
     pictures : list of Picture
@@ -67,6 +57,7 @@ class Card:
     classes: str
     verdict: str
     sign: str
+    color: str
     note: str
     changed: str
     mass: str
@@ -163,7 +154,8 @@ def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> Card:
         rank=stop.rank,
         classes=place.competing(case.names) or f"Hotspot {stop.rank}",
         verdict=_verdict(stop),
-        sign=_VERDICTS[stop.verdict],
+        sign=VERDICTS[stop.verdict].sign,
+        color=VERDICTS[stop.verdict].color,
         note=stop.note,
         changed=wording.count(stop.changed_voxels),
         mass=wording.number(place.mass),
@@ -198,16 +190,16 @@ def _checks(case: ReportCase) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _columns(case: ReportCase) -> list[str]:
-    return [title for _, title, _ in _shown_columns(case)]
+    return [one.heading() for one in _shown_columns(case)]
 
 
-def _shown_columns(case: ReportCase) -> list[tuple[str, str, Any]]:
+def _shown_columns(case: ReportCase) -> list[Column]:
     """Return those that say anything: flat images have no volumes."""
     table = case.table
     if table is None:
         return []
-    known = [one for one in _COLUMNS if one[0] in table.columns]
-    return [one for one in known if not table[one[0]].isna().all() or not len(table)]
+    known = [one for one in columns_of(IN_REPORT) if one.key in table.columns]
+    return [one for one in known if not table[one.key].isna().all() or not len(table)]
 
 
 def _classes(case: ReportCase) -> Iterator[tuple[str, str, list[str]]]:
@@ -219,7 +211,7 @@ def _classes(case: ReportCase) -> Iterator[tuple[str, str, list[str]]]:
     for row in case.table.to_dict("records"):
         label = int(row["label"])
         color = as_hex(case.color(label)) if label else ""
-        numbers = [text(row[key]) for key, _, text in columns]
+        numbers = [one.text(row[one.key]) for one in columns]
         yield color, str(row["name"]), numbers
 
 

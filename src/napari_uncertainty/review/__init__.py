@@ -5,11 +5,12 @@ from .fingerprint import Options, ReviewedInput, fingerprint
 from .progress import Progress
 from .review import Review
 from .session import Refreshed, Session, Window
-from .stop import VERDICTS, Stop, Verdict
+from .stop import VERDICTS, Decision, Stop, Verdict
 from .store import Found, find_session, place_for, user_folder
 
 __all__ = [
     "VERDICTS",
+    "Decision",
     "Found",
     "Options",
     "Progress",

@@ -2,15 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from types import MappingProxyType
 
 from ..hotspots import Hotspot
 
-Verdict = Literal["open", "fine", "fixed", "needs expert"]
+#: A key of :data:`VERDICTS`.
+Verdict = str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What can be decided about a place.
+
+    Attributes
+    ----------
+    name : str
+        As it is stored, and shown in lists.
+    action : str
+        What the button says that decides it, and what its key is called by.
+    key : str
+        The key that does the same. None of them belongs to napari, whichever layer is
+        selected.
+    meaning : str
+        One sentence on what is said by it.
+    sign : str
+        Beside its name in a report.
+    color : str
+        ``#RRGGBB``, wherever it is shown; told apart by people who see no red or green,
+        too.
+    """
+
+    name: str
+    action: str
+    key: str
+    meaning: str
+    sign: str
+    color: str
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Return red, green and blue, each from 0 to 255."""
+        red, green, blue = bytes.fromhex(self.color[1:])
+        return red, green, blue
+
 
 #: What can be decided, and before that ``"open"``.
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+VERDICTS: Mapping[Verdict, Decision] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Decision(
+                "open",
+                "reopen",
+                "Shift+U",
+                "Take the verdict away: nothing is decided.",
+                "○",
+                "#FFFFFF",
+            ),
+            Decision("fine", "fine", "G", "Nothing is wrong here.", "✓", "#3BD16F"),
+            Decision(
+                "fixed",
+                "fixed",
+                "H",
+                "It was wrong, and the labels are corrected now.",
+                "✎",
+                "#4DA3FF",
+            ),
+            Decision(
+                "needs expert",
+                "needs expert",
+                "Q",
+                "Somebody else has to decide.",
+                "▲",
+                "#FF5FD2",
+            ),
+        )
+    }
+)
 
 
 @dataclass(frozen=True)

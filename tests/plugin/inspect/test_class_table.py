@@ -14,9 +14,9 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 import napari_uncertainty as nu
-from napari_uncertainty.plugin.inspect.class_columns import COLUMNS, number, percent
-from napari_uncertainty.plugin.inspect.class_model import SWATCH_SIZE
+from napari_uncertainty.plugin.inspect.class_model import COLUMNS, SWATCH_SIZE
 from napari_uncertainty.plugin.inspect.class_table import ClassTable
+from napari_uncertainty.text import number, share
 
 NAMES = {
     0: "background",
@@ -109,7 +109,7 @@ def expected_order(frame, key, ascending):
         (0.03456, "0.0346"),
         (0.000123456, "0.000123"),
         (0.00000123, "<0.0001"),
-        (-0.00000123, ">-0.0001"),
+        (-0.00000123, ">−0.0001"),
         (12, "12.0"),
         (999.6, "1,000"),
         (123.456, "123"),
@@ -121,8 +121,8 @@ def test_numbers_as_text(value, text):
 
 
 def test_shares_as_text():
-    assert percent(0.1234) == "12.3 %"
-    assert percent(float("nan")) == "–"
+    assert share(0.1234) == "12.3 %"
+    assert share(float("nan")) == "–"
 
 
 def test_inside_is_on_top_at_first(table):

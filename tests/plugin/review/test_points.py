@@ -11,7 +11,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from inspecting import add_case
 from napari_uncertainty.hotspots import Hotspot
 from napari_uncertainty.plugin.inspect.subject import Subject
-from napari_uncertainty.plugin.review.points import VERDICT_COLORS, HotspotPoints
+from napari_uncertainty.plugin.review.points import HotspotPoints
 from napari_uncertainty.plugin.selection import role_of
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
 from napari_uncertainty.review.stop import VERDICTS, Stop
@@ -52,7 +52,7 @@ def colors(layer):
 
 
 def expected(*verdicts):
-    return np.array([transform_color(VERDICT_COLORS[one])[0, :3] for one in verdicts])
+    return np.array([transform_color(VERDICTS[one].color)[0, :3] for one in verdicts])
 
 
 def test_every_hotspot_is_where_its_voxel_is(case, subject, stops):

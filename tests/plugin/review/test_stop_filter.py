@@ -39,7 +39,7 @@ def made_up(n=24, seed=0):
             share=0.0,
             map_share=0.0,
         )
-        verdict = VERDICTS[rng.integers(4)]
+        verdict = [*VERDICTS][rng.integers(4)]
         note = ("", "", "partial volume", "Motion here", "ask")[rng.integers(5)]
         suggested = verdict == "fixed" and bool(rng.integers(2))
         stops.append(Stop(spot, verdict, suggested, note))
@@ -74,7 +74,7 @@ def sorting_value(stop, column):
         Column.PEAK: -1e9 if np.isnan(spot.peak) else spot.peak,
         Column.MEAN: spot.mean,
         Column.PLACE: spot.ras[::-1],
-        VERDICT: (VERDICTS.index(stop.verdict), stop.suggested is False),
+        VERDICT: ([*VERDICTS].index(stop.verdict), stop.suggested is False),
         Column.NOTE: (stop.note == "", stop.note.lower()),
     }[column]
 

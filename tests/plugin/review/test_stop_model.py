@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import QModelIndex, Qt
 
 from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.review.stop_model import Column, StopModel
-from napari_uncertainty.review import Stop
+from napari_uncertainty.plugin.review.stop_model import Column, StopModel, dot
+from napari_uncertainty.review import VERDICTS, Stop
 
 NAMES = {1: "gray matter", 2: "white matter"}
 COLORS = {1: (200, 120, 90), 2: (230, 230, 220)}
@@ -121,6 +121,16 @@ def test_dots_are_full_where_a_person_decided(model):
         return icon.pixmap(12, 12).toImage().pixelColor(6, 6)
 
     assert [middle(row).alpha() for row in range(3)] == [0, 0, 255]
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.usefixtures("qapp")
+def test_the_dot_of_a_verdict_has_its_colour(verdict):
+    full, ring = (dot(verdict, hollow).pixmap(12, 12).toImage() for hollow in (0, 1))
+    assert full.pixelColor(6, 6).getRgb() == (*VERDICTS[verdict].rgb, 255)
+    assert ring.pixelColor(6, 6).alpha() == 0
+    # A grey line around it is seen on white, too.
+    assert full.pixelColor(6, 11).getRgb()[:3] == pytest.approx((128,) * 3, abs=2)
 
 
 def test_tips_tell_all_of_a_stop(model):

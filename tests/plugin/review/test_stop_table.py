@@ -35,7 +35,7 @@ def made_up():
         )
         for rank in range(1, N + 1)
     ]
-    return [Stop(spot, VERDICTS[i % 4]) for i, spot in enumerate(spots)]
+    return [Stop(spot, [*VERDICTS][i % 4]) for i, spot in enumerate(spots)]
 
 
 def changed(stops, rank, **what):

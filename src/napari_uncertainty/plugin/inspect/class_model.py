@@ -10,7 +10,13 @@ import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 
-from .class_columns import COLUMNS
+from ...regions.table import IN_DOCK, columns_of
+
+#: From left to right.
+COLUMNS = columns_of(IN_DOCK)
+
+#: Between the parts of a header.
+LINE = "\n"
 
 SWATCH_SIZE = 12
 
@@ -39,7 +45,7 @@ class ClassModel(QAbstractTableModel):
         self._by = 0, Qt.SortOrder.AscendingOrder
         self._colors: Mapping[int, Color] = {}
         self._swatches: dict[Color | None, QIcon] = {}
-        self._tips = [column.tip for column in COLUMNS]
+        self._tips = [one.explain("", "the threshold") for one in COLUMNS]
 
     def set_table(
         self,
@@ -55,7 +61,7 @@ class ClassModel(QAbstractTableModel):
         self._colors = dict(colors)
         in_unit = f" ({unit})" if unit else ""
         above = "the threshold" if threshold is None else f"{threshold:g}{in_unit}"
-        self._tips = [c.tip.format(unit=in_unit, threshold=above) for c in COLUMNS]
+        self._tips = [one.explain(in_unit, above) for one in COLUMNS]
         if anew:
             self._put(table)
             self.endResetModel()
@@ -131,7 +137,7 @@ class ClassModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            title, (column, order) = COLUMNS[section].title, self._by
+            title, (column, order) = COLUMNS[section].heading(LINE), self._by
             # Qt's own arrow would hide the text.
             return f"{title} {SIGNS[order]}" if section == column else title
         if role == Qt.ItemDataRole.ToolTipRole:

@@ -27,8 +27,7 @@ from qtpy.QtWidgets import (
 from ...errors import InputError
 from ...io.atomic import write_whole
 from ..short_names import ShortNames
-from .class_columns import COLUMNS, SHARES
-from .class_model import ClassModel, as_tsv
+from .class_model import COLUMNS, ClassModel, as_tsv
 from .class_view import ClassView
 
 _SUFFIX = ".tsv"
@@ -96,9 +95,10 @@ class ClassTable(QWidget):
         current = self._label_at(self.view.currentIndex())
         self.model.set_table(table, colors, unit, threshold)
         self.view.cells.names = ShortNames(map(str, table.get("name", ())))
-        for column in SHARES:
-            absent = threshold is None or COLUMNS[column].key not in table
-            self.view.setColumnHidden(column, absent)
+        for section, column in enumerate(COLUMNS):
+            if column.of_threshold:
+                absent = threshold is None or column.key not in table
+                self.view.setColumnHidden(section, absent)
         for button in (self.copy_button, self.save_button):
             button.setEnabled(bool(self.model.labels))
         if self.selected_labels != self._told:  # rows made anew are not selected
@@ -161,7 +161,8 @@ class ClassTable(QWidget):
     def _visit(self, index: QModelIndex) -> None:
         label = self._label_at(index)
         if label is not None:
-            self.visited.emit(label, COLUMNS[index.column()].part)
+            column = COLUMNS[index.column()]
+            self.visited.emit(label, column.visits or column.part)
 
     def _copy_all(self) -> None:
         self._copy(None)

@@ -16,8 +16,7 @@ from qtpy.QtGui import QFontMetrics, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from ..short_names import NameCells
-from .class_columns import COLUMNS
-from .class_model import SIGNS, SWATCH_SIZE, ClassModel
+from .class_model import COLUMNS, LINE, SIGNS, SWATCH_SIZE, ClassModel
 
 _DOWN = Qt.SortOrder.DescendingOrder
 
@@ -89,7 +88,8 @@ class ClassView(QTableView):
         metrics = QFontMetrics(self.font())
         space = 2 * metrics.averageCharWidth()
         for section, column in enumerate(COLUMNS):
-            lines = [column.widest, *f"{column.title} {SIGNS[_DOWN]}".splitlines()]
+            title = f"{column.heading(LINE)} {SIGNS[_DOWN]}"
+            lines = [column.widest, *title.splitlines()]
             width = max(map(metrics.horizontalAdvance, lines)) + space
             if section == 0:
                 width += SWATCH_SIZE + space

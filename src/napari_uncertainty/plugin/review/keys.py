@@ -12,15 +12,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QWidget
 
+from ...review import VERDICTS
+
 #: Action and key, as in Next, Good, Healed, Question, Undo, Jot, Which way. None of
-#: these belongs to napari, whichever layer is selected.
+#: these belongs to napari, whichever layer is selected. A verdict is an action.
 KEYS: dict[str, str] = {
     "next": "N",
     "previous": "Shift+N",
-    "fine": "G",
-    "fixed": "H",
-    "needs expert": "Q",
-    "reopen": "Shift+U",
+    **{one.action: one.key for one in VERDICTS.values()},
     "undo": "U",
     "note": "J",
     "flip plane": "W",

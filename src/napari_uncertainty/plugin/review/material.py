@@ -11,7 +11,7 @@ from ...fold.logits import as_members
 from ...grid import Grid
 from ...hotspots import Wanted
 from ...io.nifti import stem
-from ...kinds import FRACTIONS, LOGITS
+from ...kinds import KINDS
 from ...review import ReviewedInput
 from ..class_axis import class_axis_of, class_first, declared
 from ..inspect.subject import Subject
@@ -146,7 +146,7 @@ def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ..
         if layer != networks[0][0]:
             kind = declared(layer)["kind"] or kind
         lazy = as_dask(values)
-        if lazy is None and kind in (LOGITS.name, FRACTIONS.name):
+        if lazy is None and not KINDS[kind].sums_matter:
             import dask.array as da
 
             # Their softmax, or what they leave over, is computed in the background, and

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...review.stop import Stop, Verdict
+from ...review import VERDICTS, Stop, Verdict
 from ..inspect.probe import pointed_at
 from ..inspect.subject import Subject
 from ..layers import METADATA_KEY
@@ -20,14 +20,6 @@ from ..viewer.lifetime import Listening
 from .mark import as_balls, selection_as_it_was, world_per_mm
 
 Array = np.ndarray[Any, Any]
-
-#: Of each verdict, told apart by people who see no red or green, too.
-VERDICT_COLORS: dict[Verdict, str] = {
-    "open": "#FFFFFF",
-    "fine": "#3BD16F",
-    "fixed": "#4DA3FF",
-    "needs expert": "#FF5FD2",
-}
 
 # Width of the line around a ball, as a share of its diameter, and of that which is
 # looked at.
@@ -291,5 +283,4 @@ def _features(stops: Sequence[Stop], names: Mapping[int, str]) -> dict[str, Any]
 
 
 def _rgba(verdict: Verdict) -> tuple[float, ...]:
-    code = VERDICT_COLORS[verdict]
-    return (*(int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)), 1.0)
+    return (*(value / 255 for value in VERDICTS[verdict].rgb), 1.0)

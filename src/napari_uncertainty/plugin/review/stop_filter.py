@@ -180,7 +180,7 @@ class StopFilter(QSortFilterProxyModel):
             # From inferior to superior first, as slices are gone through.
             return tuple(reversed(spot.voxel if spot.ras is None else spot.ras))
         if column == Column.VERDICT:
-            return VERDICTS.index(stop.verdict), not stop.suggested
+            return list(VERDICTS).index(stop.verdict), not stop.suggested
         words = self._model.text(stop, column).casefold()
         return not words, words  # those without a note come last
 

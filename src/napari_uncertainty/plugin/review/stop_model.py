@@ -16,21 +16,13 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 
 from ...hotspots import Hotspot
-from ...review import Stop, Verdict
-from ..inspect.class_columns import number
+from ...review import VERDICTS, Stop, Verdict
+from ...text import number
 
 Color = tuple[int, int, int]
 
 #: Size of each of the two swatches of a row, and of the dot of a verdict.
 SWATCH_SIZE, DOT_SIZE = 10, 12
-
-# Seen on dark and on light; the words beside them say the same.
-_DOTS: Mapping[Verdict, Color] = {
-    "open": (140, 140, 140),
-    "fine": (60, 170, 90),
-    "fixed": (60, 135, 240),
-    "needs expert": (235, 135, 25),
-}
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -53,7 +45,7 @@ _HEADERS = (
     ("Place", "Centre of the ball in mm to the right (R), anterior (A) and superior "
      "(S);\nits voxel where it is not known where the map is.\n"
      "Sorted from inferior to superior."),
-    ("Status", "What was decided: open, fine, fixed or needs expert.\n"
+    ("Status", f"What was decided: {', '.join(VERDICTS)}.\n"
      "In brackets: how many voxels of the ball have another label now.\n"
      "fixed?: labels changed here, and nobody confirmed it yet."),
     ("Note", "Your note. Double-click, or press F2, to write."),
@@ -269,13 +261,19 @@ def swatches(*colors: Color | None) -> QIcon:
 
 
 def dot(verdict: Verdict, hollow: bool) -> QIcon:
-    """The dot of a verdict; hollow where nobody decided it."""
+    """The dot of a verdict; hollow where nobody decided it.
+
+    A grey line around it tells white from a white list.
+    """
     pixmap, painter = _canvas(DOT_SIZE, DOT_SIZE)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    color = QColor(*_DOTS[verdict])
+    color, nothing = QColor(*VERDICTS[verdict].rgb), QColor(0, 0, 0, 0)
     painter.setPen(QPen(color, 2))
-    painter.setBrush(QColor(0, 0, 0, 0) if hollow else color)
+    painter.setBrush(nothing if hollow else color)
     painter.drawEllipse(2, 2, DOT_SIZE - 4, DOT_SIZE - 4)
+    painter.setPen(QPen(QColor(128, 128, 128), 1))
+    painter.setBrush(nothing)
+    painter.drawEllipse(1, 1, DOT_SIZE - 2, DOT_SIZE - 2)
     return _icon(pixmap, painter)
 
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from ...review import Stop, Verdict
+from ...review import VERDICTS, Stop, Verdict
 from ..viewer.lifetime import weakly
 from .stop_model import dot
 from .typing_line import keeps_keys
@@ -28,10 +28,7 @@ _TEXTS = {
     "previous": ("Previous", "Go to the hotspot above."),
     "next": ("Next", "Go to the hotspot below."),
     "undo": ("Undo", "Take the last decision or note back."),
-    "fine": ("Fine", "Nothing is wrong here."),
-    "fixed": ("Fixed", "It was wrong, and the labels are corrected now."),
-    "needs expert": ("Needs expert", "Somebody else has to decide."),
-    "reopen": ("Reopen", "Take the verdict away: nothing is decided."),
+    **{one.action: (one.action.capitalize(), one.meaning) for one in VERDICTS.values()},
 }
 
 # What each button has room for where the window is wide enough.
@@ -67,15 +64,17 @@ class VerdictBar(QWidget):
         self.line.setTextFormat(Qt.TextFormat.PlainText)
         self.buttons = {name: _Button() for name in _TEXTS}
         self.note = _Note()
-        for name in ("fine", "fixed", "needs expert"):
-            self.buttons[name].setCheckable(True)
-            self.buttons[name].setIcon(dot(name, False))
+        undecided, *decided = VERDICTS.values()
+        for one in decided:
+            button = self.buttons[one.action]
+            button.setCheckable(True)
+            button.setIcon(dot(one.name, False))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.line)
-        for names in (
-            ("previous", "next"), ("fine", "fixed"), ("needs expert", "reopen"),
-        ):  # fmt: skip
+        actions = [one.action for one in (*decided, undecided)]
+        pairs = [actions[at : at + 2] for at in range(0, len(actions), 2)]
+        for names in (["previous", "next"], *pairs):
             row = QHBoxLayout()
             row.setSpacing(2)
             for name in names:
@@ -92,14 +91,8 @@ class VerdictBar(QWidget):
         self.show_stop(None, "")
 
     def _connect(self) -> None:
-        verdicts: dict[str, Verdict] = {
-            "fine": "fine",
-            "fixed": "fixed",
-            "needs expert": "needs expert",
-            "reopen": "open",
-        }
-        for name, verdict in verdicts.items():
-            self.buttons[name].clicked.connect(weakly(self._judge, verdict))
+        for verdict, decision in VERDICTS.items():
+            self.buttons[decision.action].clicked.connect(weakly(self._judge, verdict))
         self.buttons["previous"].clicked.connect(weakly(self._move, -1))
         self.buttons["next"].clicked.connect(weakly(self._move, +1))
         self.buttons["undo"].clicked.connect(self._undo)
@@ -112,8 +105,8 @@ class VerdictBar(QWidget):
         Parameters
         ----------
         keys : mapping of str to str
-            Key of each action: "previous", "next", "undo", "fine", "fixed", "needs
-            expert", "reopen" and "note". Those without a key may be missing.
+            Key of each action: "previous", "next", "undo", "note" and those of the
+            verdicts. Those without a key may be missing.
         """
         self._keys = dict(keys)
         hint = f"{_NOTE} ({keys['note']})" if "note" in keys else _NOTE
@@ -190,10 +183,11 @@ class VerdictBar(QWidget):
 
     def _check(self) -> None:
         verdict = "open" if self.shown is None else self.shown.verdict
-        for name, button in self.buttons.items():
+        for name, decision in VERDICTS.items():
+            button = self.buttons[decision.action]
             if button.isCheckable():
                 button.setChecked(name == verdict)
-        self.buttons["reopen"].setEnabled(verdict != "open")
+        self.buttons[VERDICTS["open"].action].setEnabled(verdict != "open")
 
     def _name_buttons(self) -> None:
         suggested = self.shown is not None and self.shown.suggested

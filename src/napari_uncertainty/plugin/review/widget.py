@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from ...review import Stop, Verdict
+from ...review import VERDICTS, Stop, Verdict
 from ..inspect.letters import Letters
 from ..inspect.subject import Subject
 from ..paragraph import keep_whole
@@ -74,10 +74,10 @@ class ReviewWidget(Docked):
             {
                 "next": weakly(self.step, 1),
                 "previous": weakly(self.step, -1),
-                "fine": weakly(self.judge, "fine"),
-                "fixed": weakly(self.judge, "fixed"),
-                "needs expert": weakly(self.judge, "needs expert"),
-                "reopen": weakly(self.judge, "open"),
+                **{
+                    one.action: weakly(self.judge, verdict)
+                    for verdict, one in VERDICTS.items()
+                },
                 "undo": weakly(self.undo),
                 "note": weakly(self.write_note),
                 "flip plane": self.visit.flip_plane,
