@@ -257,7 +257,7 @@ def test_a_class_axis_that_is_named_is_taken_in_any_image(rng, tmp_path):
     truth = entropy(softmax(logits.astype(float), axis=0))
     for axis in range(4):
         path = write(tmp_path / f"{axis}.nii", np.moveaxis(logits, 0, axis))
-        opened = open_probabilities(path, class_axis=axis)
+        opened = open_probabilities(path, Interpretation(class_axis=axis))
         np.testing.assert_allclose(nu.entropy(opened), truth, atol=1e-5)
 
 
@@ -320,7 +320,9 @@ def test_classes_that_are_named_are_counted_with_the_batch_axis(rng, tmp_path):
     p = softmax(rng.standard_normal((1, 4, *SHAPE)), axis=1).astype(np.float32)
     np.save(tmp_path / "case.npy", p)
     for axis in (1, -4):
-        opened = open_probabilities(tmp_path / "case.npy", class_axis=axis)
+        opened = open_probabilities(
+            tmp_path / "case.npy", Interpretation(class_axis=axis)
+        )
         assert opened.values.shape[0] == 4
     assert nu.read(tmp_path / "case.npy").values.shape == (4, *SHAPE[::-1])
 
@@ -573,7 +575,9 @@ def test_scores_that_may_be_of_regions_are_doubted(door, rng, tmp_path):
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_scores_of_channels_in_every_measure(temperature, name, dtype, rng, tmp_path):
     scores = region_logits(rng).astype(dtype)
-    opened = open_probabilities(stored_as(name, scores, tmp_path), class_axis=None)
+    opened = open_probabilities(
+        stored_as(name, scores, tmp_path), Interpretation(class_axis=None)
+    )
     held = nu.read(opened.source).values
     for given in (opened, held, da.from_array(held, chunks=(1, 7, 8, 6))):
         maps = nu.uncertainty(

@@ -26,6 +26,7 @@ from napari_uncertainty.measures import (
     MemberNumbers,
     Numbers,
 )
+from napari_uncertainty.model.interpretation import Interpretation
 from one_row import COLLISION, WORDS, add_rows
 from small_pieces import small_pieces
 
@@ -89,7 +90,7 @@ def test_it_is_folded_from_every_source(rng, tmp_path, name):
         np.savez_compressed(path, probabilities=np.moveaxis(p, 0, axis))
         source = path
     if axis:
-        source = open_probabilities(path, class_axis=axis)
+        source = open_probabilities(path, Interpretation(class_axis=axis))
     small = small_pieces(100)
     try:
         maps = nu.uncertainty(source, tuple(MEASURES))

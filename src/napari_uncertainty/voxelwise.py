@@ -205,11 +205,11 @@ def ensemble_uncertainty(
     """
     how = _interpretation(kind, temperature, channel, class_axis)
     if isinstance(members, str | PathLike):
-        members = _opened_members(members, how)
+        members = open_members(members, how)
     opened = []
     for one in members:
         if isinstance(one, str | PathLike):
-            opened += _opened_members(one, how)
+            opened += open_members(one, how)
         elif isinstance(one, ProbabilityMap):
             opened.append(one)
         else:
@@ -243,9 +243,7 @@ def _maps(
 ) -> UncertaintyMaps:
     """Return maps of one network, and warn of what is wrong or was guessed."""
     if isinstance(probabilities, str | PathLike):
-        opened = open_probabilities(
-            probabilities, class_axis=how.class_axis, kind=how.kind
-        )
+        opened = open_probabilities(probabilities, how)
     elif isinstance(probabilities, ProbabilityMap):
         opened = probabilities
     else:
@@ -317,7 +315,3 @@ def _of_array(
     values = np.moveaxis(values, axis, 0)
     names = numbered_class_names(values.shape[0])
     return ProbabilityMap(values, names, name=name, guess=guess)
-
-
-def _opened_members(path: Any, how: Interpretation) -> list[ProbabilityMap]:
-    return open_members(path, class_axis=how.class_axis, kind=how.kind)

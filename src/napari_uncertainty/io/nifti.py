@@ -23,6 +23,7 @@ from ..images import (
     as_whole_numbers,
     looks_like_labels,
 )
+from ..model.interpretation import Interpretation
 from ..probabilities import (
     FARTHEST,
     ProbabilityMap,
@@ -46,7 +47,6 @@ from .image_files import (
 from .image_files import load as load  # this is where others look for it
 from .joined import join, with_scale
 from .label_tables import declared
-from .options import Options
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
@@ -174,7 +174,7 @@ def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
     return volume if isinstance(volume, LabelMap) else None
 
 
-def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     """Open an image that holds probabilities, by its header alone.
 
     With four axes, the last one runs over the classes; with three or two, the file is
@@ -194,7 +194,7 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     check_header(image, path)
     _refuse_map(image, path)
     shape = squeezed_shape(image.shape)
-    axis = options.class_axis
+    axis = how.class_axis
     if axis is not None:
         axis = given_axis(axis, image.shape, path.name)
     if len(shape) > 4:
@@ -314,7 +314,7 @@ def sums_over_classes(values: Array) -> bool:
     return bool(some[np.isfinite(some)].max(initial=0) > scale / 2)
 
 
-def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
     """Open one member, or several along the fifth axis of an image.
 
     The classes are along the fourth, as where 4D images were put together. Errors are
@@ -323,13 +323,13 @@ def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
     image = load(path)
     shape = squeezed_shape(image.shape)
     if len(shape) != 5:
-        return [open_probabilities(path, options)]
+        return [open_probabilities(path, how)]
     check_header(image, path)
     _refuse_map(image, path)
-    if options.class_axis not in (None, 3, -2):
+    if how.class_axis not in (None, 3, -2):
         raise InputError(
             f"{path.name} has five axes: the classes are along the fourth (axis 3) and "
-            f"the members along the fifth, so axis {options.class_axis} cannot be that "
+            f"the members along the fifth, so axis {how.class_axis} cannot be that "
             "of the classes."
         )
     if shape[-1] > MOST_MEMBERS:
