@@ -468,7 +468,7 @@ WRAPPED = "type('Owner', (), {'node': Node()})"
         ("numpy", DROPPED),
         ("numpy", WRAPPED),
         ("rich", RAISED),
-        ("nibabel", DROPPED),
+        ("typer", DROPPED),
     ],
 )
 def test_an_interrupt_while_it_is_still_loading_gives_no_traceback(name, how, tmp_path):

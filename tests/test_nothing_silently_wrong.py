@@ -598,6 +598,7 @@ def test_one_channel_of_scores_alone(rng):
     np.testing.assert_allclose(maps["entropy"], binary(q), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*was taken for the class axis")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_members_that_are_scores_of_channels(temperature, dtype, rng, tmp_path):
