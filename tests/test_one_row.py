@@ -30,6 +30,12 @@ from napari_uncertainty.model.interpretation import Interpretation
 from one_row import COLLISION, WORDS, add_rows
 from small_pieces import small_pieces
 
+# Members that are made of chance have hardly anything in common.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*they hardly look like members of one case"
+    ":napari_uncertainty.UncertaintyWarning"
+)
+
 TESTS = Path(__file__).parent
 SHAPE = (4, 6, 7, 5)
 
