@@ -44,7 +44,7 @@ class Asked:
     ----------
     path : Path
         A file or a folder.
-    kind, class_axis, frame, channel
+    kind, class_axis, frame, temperature
         As the options of the same names.
     labels : Path or None
         A segmentation to compare with.
@@ -56,6 +56,7 @@ class Asked:
     kind: str | None = None
     class_axis: int | None = None
     frame: int | None = None
+    temperature: float | None = None
     labels: Path | None = None
     place: bool = False
 
@@ -164,7 +165,7 @@ def map_all(
     return {row["case"]: _written(row, output) for row in rows}
 
 
-_OF_MAP = ("kind", "class_axis", "frame", "labels", "place")
+_OF_MAP = ("kind", "class_axis", "frame", "temperature", "labels", "place")
 
 
 def _written(row: Mapping[str, str], output: Path) -> Answer:
@@ -190,7 +191,7 @@ def _written(row: Mapping[str, str], output: Path) -> Answer:
 
 def by_info(asked: Asked) -> Answer:
     """Ask ``info``."""
-    words = asked.options("kind", "class_axis", "labels")
+    words = asked.options("kind", "class_axis", "temperature", "labels")
     ran = call_here("info", asked.path, *words)
     if ran.returncode:
         return Answer(refusal=" ".join(ran.stderr.split()))
@@ -237,7 +238,10 @@ def _items(page: Page) -> list[dict[str, Any]]:
 
 def by_python(asked: Asked) -> Answer:
     """Call ``nu.uncertainty``; what it warns of is in `notes`."""
-    options = {} if asked.kind is None else {"kind": asked.kind}
+    options: dict[str, Any] = {}
+    for name in ("kind", "temperature"):
+        if getattr(asked, name) is not None:
+            options[name] = getattr(asked, name)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", nu.UncertaintyWarning)
         try:
@@ -302,10 +306,11 @@ class Window:
             # Whoever names the kind of what looks like a scan, names the layer, too.
             self.widget.probabilities.value = self.viewer.layers[0]
         self.widget.kind.value = asked.kind or "auto"
+        self.widget.temperature.value = asked.temperature or 1
         try:
             shown = compute(self.qtbot, self.widget)
         finally:
-            self.widget.kind.value = "auto"
+            self.widget.kind.value, self.widget.temperature.value = "auto", 1
         told = " ".join(str(one.message) for one in records[before:])
         if shown is None:
             content = next(iter(roles), "") if "probabilities" not in roles else ""

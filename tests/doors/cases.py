@@ -32,7 +32,7 @@ def case(write: Callable[[Path, np.random.Generator], Told]) -> Any:
 
 def entropy(p: Any) -> Array:
     """Of each voxel in bits, class axis first; 0 where nothing is."""
-    p = np.asarray(p, float)
+    p = np.clip(np.asarray(p, float), 0, None)  # what is below is rounding
     sums = p.sum(axis=0)
     p = p / np.where(sums == 0, 1, sums)
     bits: Array = -xlogy(p, p).sum(axis=0) / np.log(2)
@@ -56,11 +56,13 @@ def numbers(bits: Array) -> Told:
 
 def smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """A sum of a few waves of low frequency, of standard deviation about 1."""
-    at = np.meshgrid(*(np.linspace(0, np.pi, n) for n in shape), indexing="ij")
     field = np.zeros(shape)
     for _ in range(12):
-        waves = (np.cos(rng.integers(0, 4) * x + rng.uniform(0, 2 * np.pi)) for x in at)
-        field += rng.normal() * np.prod(list(waves), axis=0)
+        wave = np.asarray(rng.normal())
+        for n in shape:
+            along = rng.integers(0, 4) * np.linspace(0, np.pi, n)
+            wave = np.multiply.outer(wave, np.cos(along + rng.uniform(0, 2 * np.pi)))
+        field += wave
     return field / field.std()
 
 

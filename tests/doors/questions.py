@@ -122,7 +122,7 @@ QUESTIONS = (
     ),
     Question(
         "postprocessed_segmentation", "case.nii.gz", {"labels": "seg.nii.gz"}, "file",
-        "softmax", 3, {**COMPARED, "agreement": "amber", "orientation": "green amber"},
+        "softmax", 3, {**COMPARED, "agreement": "green amber"},
         doors=NOT_PYTHON,
     ),
     Question(
