@@ -57,7 +57,7 @@ class Recipe:
     seed : int
         What everything else follows from.
     family : str
-        ``"npz"``, ``"npy"``, ``"zarr"``, ``"image"``, ``"channel"`` or a key of `NAMES`.
+        ``"npz"``, ``"npy"``, ``"zarr"``, ``"image"``, ``"channel"`` or one of `NAMES`.
     kind : str
         What the values are.
     stored : str
