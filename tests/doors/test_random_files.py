@@ -56,10 +56,6 @@ KNOWN = {
         ("python",),
         lambda one: one.kind == "one hot",
     ),
-    "padding of scores of independent channels counts as doubt": (
-        DOORS,
-        lambda one: one.kind == "channel_logits" and one.missing == "padding",
-    ),
     "floats in chunks that sum to 100 are red, as if they should sum to 1": (
         ("map", "info", "window"),
         lambda one: one.family == "zarr" and one.stored == "per cent",
