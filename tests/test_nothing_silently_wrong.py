@@ -591,6 +591,30 @@ def test_scores_of_channels_in_every_measure(temperature, name, dtype, rng, tmp_
         np.testing.assert_array_equal(maps.prediction, found)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", STORED)
+def test_padding_around_scores_of_channels_has_no_data(name, dtype, rng, tmp_path):
+    whole = np.zeros((3, 20, 20, 18), dtype)
+    inside = (slice(2, 16), slice(3, 19), slice(4, 16))
+    whole[:, *inside] = region_logits(rng)
+    truth = np.zeros(whole.shape[1:])
+    truth[inside] = np.sum(
+        [binary(one) for one in expit(whole[:, *inside].astype(float))], axis=0
+    )
+    path = stored_as(name, whole, tmp_path)
+    axis = {"case.npz": None, "case.npy": 0}.get(name, 3)
+    opened = open_probabilities(path, class_axis=axis)
+    held = da.from_array(whole, chunks=(1, 7, 8, 6))
+    for given in (whole, held):
+        maps = nu.uncertainty(given, kind="channel_logits")
+        np.testing.assert_allclose(maps["entropy"], truth, atol=2e-6)
+        assert np.asarray(maps.no_data).sum() == truth.size - truth[inside].size
+    maps = nu.uncertainty(opened, kind="channel_logits")
+    turned = truth if opened.grid is not None else truth.T
+    np.testing.assert_allclose(maps["entropy"], turned, atol=2e-6)
+    assert maps.no_data.sum() == truth.size - truth[inside].size
+
+
 def test_one_channel_of_scores_alone(rng):
     scores = region_logits(rng)
     maps = nu.uncertainty(scores, kind="channel_logits", channel=1)

@@ -101,16 +101,19 @@ class Reading:
             return x
         known = np.isfinite(x)
         lowest = float(x.min(where=known, initial=0))
+        remedy = "choose that kind"
+        if self.channels:  # members cannot be logits of independent channels
+            remedy = "take their sigmoid first"
         if lowest < -NEGATIVE_TOLERANCE:
             raise InputError(
                 f"'{self.name}' has values down to {lowest:.3g}, and probabilities "
-                "cannot be negative; if they are logits, choose that kind."
+                f"cannot be negative; if they are logits, {remedy}."
             )
         highest = float(x.max(where=known, initial=0)) if self.channels else 0
         if highest > 1 + SUM_TOLERANCE:
             raise InputError(
                 f"'{self.name}' has values up to {highest:.3g}, and independent "
-                "channels are at most 1; if they are logits, choose that kind."
+                f"channels are at most 1; if they are logits, {remedy}."
             )
         x[known & (x < 0)] = 0
         return x

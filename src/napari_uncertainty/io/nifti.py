@@ -160,7 +160,8 @@ def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
     -------
     LabelMap or None
         None where the place comes from no other file, or that holds no labels or
-        cannot be read any more.
+        cannot be read any more. A file that is called like the probabilities holds
+        labels where it has nothing but a few whole numbers, however these lie.
     """
     path = probabilities.geometry_source
     if path is None:
@@ -171,7 +172,15 @@ def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
         volume = open_nifti(path)
     except InputError:
         return None  # the place could be read, and nothing more was asked of the file
-    return volume if isinstance(volume, LabelMap) else None
+    if isinstance(volume, LabelMap):
+        return volume
+    source = probabilities.source
+    if source is None or stem(source) != stem(path) or not isinstance(volume, Scan):
+        return None
+    whole, most = as_whole_numbers(volume.data), len(probabilities.class_names)
+    if not are_whole_numbers(whole) or not 0 < whole.max() <= most:
+        return None
+    return LabelMap(whole.astype(np.int32), volume.grid, {}, path, volume.name)
 
 
 def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
@@ -278,7 +287,8 @@ def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
     """Tell whether values sum to 1 along the first axis, where they are looked at.
 
     Along the first axis, values lie together in the file; the beginning is enough, as
-    soon as it holds anything but 0.
+    soon as it holds anything but 0. Of a small file, all of it is: few voxels that are
+    not padding must not sum to 1 along the last axis as well.
     """
     seen = 0
     with closing(whole.pieces(_LOOK // n_classes * n_classes)) as pieces:  # type: ignore[type-var]
@@ -288,6 +298,9 @@ def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
             lines = lines[lines.any(axis=1)]
             if len(lines) >= min(_LINES, whole.size // n_classes):
                 return sums_over_classes(lines)
+            if len(lines) and len(piece) == whole.size:
+                last = np.moveaxis(piece.reshape(whole.file_shape), 0, -1)
+                return sums_over_classes(lines) and not sums_over_classes(last)
             seen += len(piece)
             if seen >= _MOST_LOOKED_AT:
                 break
