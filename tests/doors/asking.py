@@ -20,7 +20,7 @@ import numpy as np
 import napari_uncertainty as nu
 from calling import call_here
 from driving import compute
-from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info
+from napari_uncertainty.plugin.layers import layer_info, record_of
 from report.reading import Page
 
 PLUGIN = "napari-uncertainty"
@@ -318,23 +318,23 @@ class Window:
         return self._answer(shown, folder, told)
 
     def _answer(self, shown: Any, folder: Path, told: str) -> Answer:
-        info = shown.metadata[METADATA_KEY]
+        record = record_of(shown)
         folder.mkdir(exist_ok=True)
         path = folder / "shown.nii.gz"
         self.viewer.layers.selection = {shown}
         shown.save(str(path), plugin=PLUGIN)
-        statistics = info["statistics"]
+        statistics = record.statistics
         return Answer(
             np.asarray(nib.load(path).dataobj),
-            statistics["mean"],
-            statistics["total"],
-            statistics["foreground_mean"],
-            statistics["no_data"],
-            info["n_classes"],
-            info["kind"],
-            checks_of(info["checks"]),
+            statistics.mean,
+            statistics.total,
+            statistics.foreground_mean,
+            statistics.no_data,
+            record.n_classes,
+            record.kind,
+            checks_of([one.to_dict() for one in record.checks]),
             notes=told,
-            told=info,
+            told=record.to_json(),
         )
 
 
