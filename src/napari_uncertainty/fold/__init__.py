@@ -176,21 +176,40 @@ def fold_lazily(
     values, wanted = asked(
         probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
-    evidence = None
-    if wanted.kind == AUTO or (wanted.declared and wanted.kind == SIGMOID.name):
-        evidence = evidence_of(sample_of(values))
+    evidence = looked = None
+    named = None if wanted.kind == AUTO else KINDS[wanted.kind]
+    # What stands for 1 in a softmax is seen from its sums, and of scores nothing does.
+    if named is None or not (named.sums_matter or named.logistic):
+        looked = evidence_of(sample_of(values))
+    if named is None or (wanted.declared and named.independent):
+        evidence = looked
     decided = _decided(wanted, evidence)
     fit = _sigmoid(decided)
+    if looked is not None:
+        fit = _fit(decided, looked, values.dtype)
+        if fit is not None and fit.clips:  # as far as it was seen
+            fit.lowest, fit.highest = (
+                looked.numbers["lowest"],
+                looked.numbers["highest"],
+            )
     if fit is not None:
-        values = fitted(values, fit, sums_matter=False)
+        sums_matter = KINDS[decided.kind].sums_matter
+        values = fitted(values, fit, sums_matter=sums_matter)
     values = _without_logits(values, decided)
-    maps = lazy_maps(values, decided.kernel(values.shape[0], values.dtype), base)
+    kernel = decided.kernel(values.shape[0], values.dtype)
+    maps = lazy_maps(values, kernel, base, look=looked is not None and fit is None)
     return _told(
         replace(
             maps,
             kind=decided.kind,
             temperature=temperature,
             channel=wanted.channel_name,
+            scale=maps.scale if fit is None else fit.scale,
+            fitted="" if fit is None else fit.sentence,
+            # What was clipped, no sum has to tell again.
+            largest_sum_deviation=0.0
+            if fit and fit.clips
+            else maps.largest_sum_deviation,
         ),
         wanted,
         evidence,

@@ -147,9 +147,7 @@ class FittedBlocks:
 
     def __getitem__(self, block: tuple[Any, ...]) -> Array:
         raw = np.asarray(self.values[block])
-        if self.sums_matter:
-            _require_sums(raw)
-        return self.fit.apply(raw)
+        return clipped(raw, self.fit) if self.sums_matter else self.fit.apply(raw)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,8 +190,24 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
     if isinstance(values, StoredValues):
         return FittedStream.of(values, fit)
     if hasattr(values, "__dask_graph__"):
-        return values.map_blocks(fit.apply, dtype=fit.dtype_for(values.dtype))
+        dtype = fit.dtype_for(values.dtype)
+        if fit.clips and sums_matter:  # which takes all classes of a voxel
+            whole = values.rechunk({0: -1})
+            return whole.map_blocks(clipped, fit, dtype=dtype)
+        return values.map_blocks(fit.apply, dtype=dtype)
     return FittedBlocks(values, fit, sums_matter)
+
+
+def clipped(raw: Array, fit: Fit) -> Array:
+    """Return values of a softmax, with all its classes, as probabilities.
+
+    Raises
+    ------
+    InputError
+        If they are too far out to come from resampling, or do not sum to 1.
+    """
+    _require_sums(raw)
+    return fit.apply(raw)
 
 
 def _require_sums(raw: Array) -> None:
