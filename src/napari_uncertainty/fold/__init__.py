@@ -43,7 +43,15 @@ from .streams import iter_fold_stream
 from .values import divisor_of
 from .wanted import Wanted, asked
 
-__all__ = ["UncertaintyMaps", "as_dask", "fold_lazily", "iter_fold"]
+__all__ = [
+    "UncertaintyMaps",
+    "as_dask",
+    "fit_for",
+    "fold_lazily",
+    "iter_fold",
+    "overshoots",
+    "sigmoid_for",
+]
 
 
 def iter_fold(
@@ -83,11 +91,11 @@ def iter_fold(
     if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
         evidence = evidence_of(sample_of(values), limits_of(values))
         decided = _decided(wanted, evidence)
-        fit = _fit(decided, evidence, values.dtype)
+        fit = fit_for(decided.kind, temperature, evidence, values.dtype)
         try:
             maps = yield from _iter_fold_as(values, decided, options, fit)
         except BeyondError:
-            if fit is not None or not _overshoots(decided, evidence):
+            if fit is not None or not overshoots(decided.kind, evidence):
                 raise
             maps = yield from _iter_fold_as(values, decided, options, Fit(clips=True))
         return None if maps is None else _told(maps, wanted, evidence)
@@ -99,7 +107,7 @@ def iter_fold(
         first = replace(wanted, kind=likely.name, whole=wanted.tissues)
     else:
         # Known without a look; what they are is seen on the way.
-        fit_first = _sigmoid(wanted)
+        fit_first = sigmoid_for(wanted.kind, temperature)
     refused: InputError | None = None
     maps = None
     try:
@@ -112,9 +120,9 @@ def iter_fold(
         return None
     evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
     decided = _decided(wanted, evidence)
-    fit = _fit(decided, evidence, values.dtype)
+    fit = fit_for(decided.kind, temperature, evidence, values.dtype)
     if fit is None and isinstance(refused, BeyondError):
-        fit = Fit(clips=True) if _overshoots(decided, evidence) else None
+        fit = Fit(clips=True) if overshoots(decided.kind, evidence) else None
     alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
     if maps is not None and fit_first is not None:
         fit = None  # done
@@ -129,12 +137,24 @@ def iter_fold(
     return None if maps is None else _told(maps, wanted, evidence)
 
 
-def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None:
-    """Return the change to probabilities, where the type does not tell it."""
-    if KINDS[wanted.kind].logistic:
-        return _sigmoid(wanted)
-    clips = bool(evidence.numbers.get("beyond")) and _overshoots(wanted, evidence)
-    if KINDS[wanted.kind].sums_matter:
+def fit_for(
+    kind: str, temperature: float, evidence: Evidence, dtype: np.dtype[Any]
+) -> Fit | None:
+    """Return the change to probabilities, where the type does not tell it.
+
+    Parameters
+    ----------
+    kind, temperature : str, float
+        What the values are taken for.
+    evidence : Evidence
+        What they look like.
+    dtype : dtype
+        Of the values.
+    """
+    if KINDS[kind].logistic:
+        return sigmoid_for(kind, temperature)
+    clips = bool(evidence.numbers.get("beyond")) and overshoots(kind, evidence)
+    if KINDS[kind].sums_matter:
         return Fit(clips=True) if clips else None
     scale = evidence.numbers.get("scale", 1.0)
     if scale == divisor_of(dtype):
@@ -142,16 +162,15 @@ def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None
     return Fit(scale, clips)
 
 
-def _sigmoid(wanted: Wanted) -> Fit | None:
+def sigmoid_for(kind: str, temperature: float) -> Fit | None:
     """Return what makes probabilities of scores, each by itself; None of others."""
-    kind = KINDS[wanted.kind]
-    alone = kind.logistic and kind.independent
-    return Fit(temperature=wanted.temperature) if alone else None
+    alone = KINDS[kind].logistic and KINDS[kind].independent
+    return Fit(temperature=temperature) if alone else None
 
 
-def _overshoots(wanted: Wanted, evidence: Evidence) -> bool:
+def overshoots(kind: str, evidence: Evidence) -> bool:
     """Return whether values below 0 are those of resampled probabilities."""
-    if KINDS[wanted.kind].sums_matter:
+    if KINDS[kind].sums_matter:
         return evidence.kind == SOFTMAX.name and not evidence.doubt
     return evidence.kind != SCALED.name and not KINDS[evidence.kind].logistic
 
@@ -184,9 +203,9 @@ def fold_lazily(
     if named is None or (wanted.declared and named.independent):
         evidence = looked
     decided = _decided(wanted, evidence)
-    fit = _sigmoid(decided)
+    fit = sigmoid_for(decided.kind, temperature)
     if looked is not None:
-        fit = _fit(decided, looked, values.dtype)
+        fit = fit_for(decided.kind, temperature, looked, values.dtype)
         if fit is not None and fit.clips:  # as far as it was seen
             fit.lowest, fit.highest = (
                 looked.numbers["lowest"],
