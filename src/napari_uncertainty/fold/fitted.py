@@ -166,7 +166,7 @@ class FittedBlocks:
     def __getitem__(self, block: tuple[Any, ...]) -> Array:
         raw = np.asarray(self.values[block])
         if self.sums_matter:
-            _require_sums(raw)
+            return clipped(raw, self.fit)
         return self.fit.apply_to_voxels(raw)
 
 
@@ -233,8 +233,23 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
         dtype = fit.dtype_for(values.dtype)
         if fit.finds_padding(values):
             return values.rechunk({0: -1}).map_blocks(fit.apply_to_voxels, dtype=dtype)
+        if fit.clips and sums_matter:  # which takes all classes of a voxel
+            whole = values.rechunk({0: -1})
+            return whole.map_blocks(clipped, fit, dtype=dtype)
         return values.map_blocks(fit.apply, dtype=dtype)
     return FittedBlocks(values, fit, sums_matter)
+
+
+def clipped(raw: Array, fit: Fit) -> Array:
+    """Return values of a softmax, with all its classes, as probabilities.
+
+    Raises
+    ------
+    InputError
+        If they are too far out to come from resampling, or do not sum to 1.
+    """
+    _require_sums(raw)
+    return fit.apply(raw)
 
 
 def _require_sums(raw: Array) -> None:
