@@ -254,8 +254,7 @@ def _may_be_probabilities(array: Any) -> bool:
         return values.dtype.kind in "bui"
     values = values[np.isfinite(values)]
     lowest, highest = values.min(initial=0), values.max(initial=0)
-    scaled = any(0.9 * one <= highest <= 1.01 * one for one in SCALES)
-    return bool(lowest >= -FARTHEST and (highest <= 1 + FARTHEST or scaled))
+    return bool(lowest >= -FARTHEST and highest <= 1 + FARTHEST)
 
 
 def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:

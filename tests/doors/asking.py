@@ -299,7 +299,13 @@ class Window:
         records = notification_manager.records
         before = len(records)
         for path in filter(None, (asked.path, asked.labels)):
-            self.viewer.open(path, plugin=PLUGIN)
+            try:
+                self.viewer.open(path, plugin=PLUGIN)
+            except ValueError as error:
+                if "refused the file" not in str(error):
+                    raise
+                told = " ".join(str(one.message) for one in records[before:])
+                return Answer(refusal=told or str(error))
         self.qtbot.wait(1)  # what is done with layers once they are there
         roles = {layer_info(layer).get("role"): layer for layer in self.viewer.layers}
         if asked.kind and self.widget.probabilities.value is None:

@@ -56,8 +56,8 @@ KNOWN = {
         ("python",),
         lambda one: one.kind == "one hot",
     ),
-    "floats in chunks that sum to 100 are red, as if they should sum to 1": (
-        ("map", "info", "window"),
+    "floats in chunks that sum to 100 tell no class axis, and are red": (
+        DOORS,
         lambda one: one.family == "zarr" and one.stored == "per cent",
     ),
 }

@@ -144,14 +144,6 @@ def test_big_endian_floats_and_scaled_integers(tmp_path, values):
     np.testing.assert_allclose(nu.entropy(path), expected, atol=0.1)
 
 
-@pytest.mark.parametrize("scale", [100, 255])
-def test_the_class_axis_of_scaled_floats_is_found(tmp_path, values, scale):
-    scaled = (scale * np.moveaxis(values, 0, -1)).astype(np.float32)
-    opened = open_probabilities(save(tmp_path / "a.zarr", scaled))
-    assert opened.values.shape == SHAPE
-    assert opened.guess == ""
-
-
 def test_an_axis_that_is_only_short_is_told(tmp_path, rng):
     logits = rng.standard_normal((3, 9, 10, 11)).astype(np.float32) * 9
     read = nu.read(save(tmp_path / "a.zarr", logits))
