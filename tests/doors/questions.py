@@ -223,15 +223,6 @@ ONE_CHANNEL = "an image of a single channel is opened as a scan"
 KNOWN = {
     ("padded_logits-case.nii.gz", "info"): SCAN,
     ("padded_logits-case.nii.gz", "window"): SCAN,
-    ("one_channel_few_slices-case.npy-kind=foreground", "window"): (
-        "the layer keeps the class axis that was guessed when it was opened"
-    ),
-    **{
-        (f"one_hot_stored_as_float-{name}", "python"): (
-            "Python does not warn of values that are only 0 and 1"
-        )
-        for name in ("case.npz", "four.nii.gz")
-    },
     **{
         (f"probabilities_in_per_cent-roi_{dtype}.nii.gz", door): ONE_CHANNEL
         for dtype in ("i1", "u1", "i2", "u2")
