@@ -603,7 +603,7 @@ def test_padding_around_scores_of_channels_has_no_data(name, dtype, rng, tmp_pat
     )
     path = stored_as(name, whole, tmp_path)
     axis = {"case.npz": None, "case.npy": 0}.get(name, 3)
-    opened = open_probabilities(path, class_axis=axis)
+    opened = open_probabilities(path, Interpretation(class_axis=axis))
     held = da.from_array(whole, chunks=(1, 7, 8, 6))
     for given in (whole, held):
         maps = nu.uncertainty(given, kind="channel_logits")

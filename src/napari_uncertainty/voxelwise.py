@@ -260,6 +260,9 @@ def _maps(
         predict=predict,
     )
     if lazy is not None:
+        # Checks are of all values, and these are not computed yet.
+        known = (opened.guess, lazy.contradiction, lazy.fitted, lazy.doubt)
+        _warn([one for one in known if one], stacklevel=4)
         return lazy
     named = how.kind or opened.kind
     # Where nothing has to sum to 1, it tells labels from a background that is certain.
@@ -285,10 +288,13 @@ def _checked(
         threads=threads,
     )
     maps = run(steps).maps
-    told = [one.sentence for one in maps.checks if one.warns]
-    if told:
-        warnings.warn(" ".join(told), UncertaintyWarning, stacklevel=4)
+    _warn([one.sentence for one in maps.checks if one.warns], stacklevel=5)
     return maps
+
+
+def _warn(sentences: Sequence[str], stacklevel: int) -> None:
+    if sentences:
+        warnings.warn(" ".join(sentences), UncertaintyWarning, stacklevel)
 
 
 def _of_array(

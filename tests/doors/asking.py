@@ -262,6 +262,7 @@ def by_python(asked: Asked) -> Answer:
         int(no_data.sum()),
         maps.n_classes,
         maps.kind,
+        checks_of([one.to_dict() for one in maps.checks]),
         notes=" ".join(
             str(one.message)
             for one in caught
@@ -325,7 +326,7 @@ class Window:
 
     def _answer(self, shown: Any, folder: Path, told: str) -> Answer:
         record = record_of(shown)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / "shown.nii.gz"
         self.viewer.layers.selection = {shown}
         shown.save(str(path), plugin=PLUGIN)

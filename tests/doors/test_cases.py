@@ -184,6 +184,17 @@ def test_all_doors_give_the_same_checks(question, door, asking, window):
     assert answer.levels == first_that_answers(asking, question).levels
 
 
+@mark.parametrize(
+    ("question", "door"),
+    [one for one in all_asked(("python",)) if "labels" not in one.values[0].how],
+)
+def test_maps_of_a_script_carry_the_checks_of_every_door(question, door, asking):
+    answer = asking.ask(question, door)
+    levels = dict(first_that_answers(asking, question).levels)
+    levels.pop("confidence", None)  # of which a script is told where it asks
+    assert answer.levels == levels
+
+
 WRITTEN = [one for one in QUESTIONS if not one.refused and one.numbers is not None]
 
 

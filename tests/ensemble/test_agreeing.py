@@ -12,6 +12,7 @@ from generated import softmax
 from napari_uncertainty.ensemble import iter_ensemble, members_of
 from napari_uncertainty.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.steps import run
 
 SHAPE = (9, 8, 7)
@@ -44,7 +45,7 @@ def opened(way, values, folder):
             np.savez_compressed(path, values=turned)
         else:
             np.save(path, turned)
-        found.append(open_probabilities(path, class_axis=0))
+        found.append(open_probabilities(path, Interpretation(class_axis=0)))
         if way == "array":
             found[-1] = replace(found[-1], values=one)
     return found

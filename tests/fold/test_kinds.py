@@ -165,7 +165,8 @@ def with_gaps(kind, values):
         values[-1, :, 0, 0] = np.nan
         values[0, 2, 2, 2] = np.inf
         no_data[:, 0, 0] = no_data[2, 2, 2] = True
-    if kind in ("softmax", "scaled", "logits"):  # of logits: padding around a crop
+    # Of scores: padding around a crop.
+    if kind in ("softmax", "scaled", "logits", "channel_logits"):
         no_data[:, 1, 1] = True
     return values, no_data
 

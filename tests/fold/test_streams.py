@@ -386,6 +386,7 @@ def test_more_voxels_than_memory(tmp_path, monkeypatch, values, save):
         nu.entropy(save(values))
 
 
+@pytest.mark.filterwarnings("ignore:.*was taken for that of the classes")
 @pytest.mark.parametrize("padded", ["first planes", "sampled voxels"])
 def test_padding_does_not_hide_what_stands_for_1(padded, rng, tmp_path, monkeypatch):
     monkeypatch.setattr(by_voxel, "BLOCK_VALUES", 600)

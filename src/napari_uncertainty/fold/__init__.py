@@ -29,7 +29,7 @@ from ..kinds import (
 )
 from ..limits import available_processors, check_room
 from ..measures import Base
-from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
+from ..probabilities import SCALES, ProbabilityMap, refuse_label_map, scale_of
 from ..stored import PlainBytes, StoredBlocks, StoredValues
 from .arrays import iter_fold_array
 from .blocks import in_memory_order
@@ -88,7 +88,9 @@ def iter_fold(
         decided = _decided(wanted, evidence)
         fit = fit_for(decided.kind, temperature, evidence, values.dtype)
         try:
-            maps = yield from _iter_fold_as(values, decided, threads, fit)
+            usual = evidence.numbers.get("sum", 1.0)
+            usual = usual if usual in SCALES else 1.0
+            maps = yield from _iter_fold_as(values, decided, threads, fit, usual)
         except BeyondError:
             if fit is not None or not overshoots(decided.kind, evidence):
                 raise
@@ -269,9 +271,13 @@ def _without_logits(values: Any, wanted: Wanted) -> Any:
 
 
 def _iter_fold_as(
-    values: Any, wanted: Wanted, threads: int, fit: Fit | None = None
+    values: Any,
+    wanted: Wanted,
+    threads: int,
+    fit: Fit | None = None,
+    usual: float = 1.0,
 ) -> Generator[float, None, UncertaintyMaps]:
-    """Fold values of a kind that is known."""
+    """Fold values of a kind that is known; lazy floats sum to `usual`."""
     restore: Callable[[Any], Any] = np.asarray
     stored = values if isinstance(values, StoredValues) else None
     sums_matter = KINDS[wanted.kind].sums_matter
@@ -306,7 +312,7 @@ def _iter_fold_as(
             source, kernel, scale=scale, threads=threads
         )
     else:
-        folded = yield from iter_fold_dask(source, kernel, threads=threads)
+        folded = yield from iter_fold_dask(source, kernel, threads=threads, usual=usual)
     results = folded.results
     return UncertaintyMaps(
         maps={name: restore(results.maps[name]) for name in wanted.measures},

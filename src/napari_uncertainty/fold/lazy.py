@@ -121,13 +121,16 @@ def lazy_maps(
 
 
 def iter_fold_dask(
-    values: Any, kernel: Kernel, *, threads: int
+    values: Any, kernel: Kernel, *, threads: int, usual: float = 1.0
 ) -> Generator[float, None, Folded]:
     """Compute all chunks; yields the share done.
 
-    Where the maps do not fit into memory they lie in a temporary file.
+    Where the maps do not fit into memory they lie in a temporary file. Floats of a
+    softmax sum to what is `usual` for a voxel.
     """
-    scale, divisor = _scale(values, kernel, look=True), divisor_of(values.dtype)
+    scale, divisor = _scale(values, kernel), divisor_of(values.dtype)
+    if kernel.sums_matter and values.dtype.kind == "f":
+        scale = usual
     results = kernel.results(values.shape[1:], roomy_zeros)
     n_chunks = int(np.prod(values.numblocks[1:], dtype=int))
     deviations: list[float] = []

@@ -73,8 +73,7 @@ def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
     axis, shape = class_axis_of(layer), layer.data.shape
     if axis is not None and kind == FOREGROUND.name and declared(layer)["guess"]:
         # What was guessed when the file was opened, a person knows better.
-        axis = axis if len(shape) > SPATIAL or shape[axis] == 1 else None
-        return axis
+        return axis if len(shape) > SPATIAL or shape[axis] == 1 else None
     if axis is not None or layer.rgb:
         return axis
     if is_single(kind):
