@@ -36,6 +36,8 @@ class First:
         As of :class:`.UncertaintyMaps`.
     scale : float
         What stands for 1.
+    share_empty : float
+        As of :class:`.UncertaintyMaps`.
     """
 
     reading: Reading
@@ -43,6 +45,7 @@ class First:
     doubt: str = ""
     contradiction: str = ""
     scale: float = 1.0
+    share_empty: float = 0.0
 
 
 def tell(kind: str) -> str:
@@ -212,7 +215,10 @@ def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> Firs
         doubt = evidence.doubt
     elif evidence.sentence and not evidence.allows(kind):
         contradiction = evidence.against(kind)
-    return First(reading, evidence.sentence, doubt, contradiction)
+    empty = float(evidence.numbers.get("share_empty", 0))
+    return First(
+        reading, evidence.sentence, doubt, contradiction, share_empty=empty
+    )
 
 
 __all__ = ["First", "first_of_array", "iter_first_readings", "tell"]
