@@ -303,9 +303,7 @@ def info(
     """Print what a file holds and what is to be known of it, as JSON."""
     from .description import describe
 
-    how = interpretation_of(
-        kind, temperature, array, class_axis, background=background
-    )
+    how = interpretation_of(kind, temperature, array, class_axis, background=background)
     described = describe(file, how, labels, scan)
     typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
 

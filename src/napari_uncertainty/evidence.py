@@ -185,9 +185,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
                 {"sum": scale, "candidates": [SOFTMAX.name]} | _empty(sums),
             )
         sentence = f"whole numbers, and those of a voxel sum to {scale:g}"
-        return Evidence(
-            SCALED.name, sentence, numbers={"scale": scale} | _empty(sums)
-        )
+        return Evidence(SCALED.name, sentence, numbers={"scale": scale} | _empty(sums))
     if highest <= 1 + SUM_TOLERANCE:
         return _shares(sums)
     if whole:

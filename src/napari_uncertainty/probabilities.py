@@ -102,9 +102,7 @@ class ProbabilityMap:
         background : int or None
             Number of the class that is the background; None where no class is.
         """
-        return names_of_classes(
-            kind, self.class_names, self.region_order, background
-        )
+        return names_of_classes(kind, self.class_names, self.region_order, background)
 
 
 def numbered_class_names(n_classes: int) -> tuple[str, ...]:

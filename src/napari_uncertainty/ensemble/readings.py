@@ -216,9 +216,7 @@ def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> Firs
     elif evidence.sentence and not evidence.allows(kind):
         contradiction = evidence.against(kind)
     empty = float(evidence.numbers.get("share_empty", 0))
-    return First(
-        reading, evidence.sentence, doubt, contradiction, share_empty=empty
-    )
+    return First(reading, evidence.sentence, doubt, contradiction, share_empty=empty)
 
 
 __all__ = ["First", "first_of_array", "iter_first_readings", "tell"]

@@ -60,13 +60,12 @@ class _InOrder:
         self._next: int | None = None
 
     def __getitem__(self, index: Any) -> Array:
-        if not isinstance(index, tuple):
-            return self._volume(self._order[index])
-        labels, *place = index
+        labels, *place = index if isinstance(index, tuple) else (index,)
         if not isinstance(labels, slice):
-            return self[labels][tuple(place)]
-        chosen = [self._volume(one)[tuple(place)] for one in self._order[labels]]
-        return np.stack(chosen)
+            return self._volume(self._order[labels])[tuple(place)]
+        chosen = self._order[labels]
+        # A volume of a file is there until the next one is read.
+        return np.stack([np.array(self._volume(one)[tuple(place)]) for one in chosen])
 
     def _volume(self, channel: int | None) -> Array:
         if channel is None:

@@ -135,7 +135,11 @@ def surrounds(empty: Array) -> bool:
     """
     n_empty = int(np.count_nonzero(empty))
     n_there = empty.size - n_empty
-    if empty.size < _FEWEST_VOXELS or not n_there or n_empty <= _SURROUNDING * empty.size:
+    if (
+        empty.size < _FEWEST_VOXELS
+        or not n_there
+        or n_empty <= _SURROUNDING * empty.size
+    ):
         return False
     box = 1
     for axis in range(empty.ndim):

@@ -8,13 +8,17 @@ from magicgui.widgets import ComboBox, Container, FloatSpinBox, Widget
 
 from ..kinds import AUTO, KINDS
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Measure
-from ..model.interpretation import Interpretation
+from ..model.background import Background
+from ..model.interpretation import NO_BACKGROUND, Interpretation
 from .preferences import BASE_BY_UNIT
 
 #: What logits can be divided by.
 TEMPERATURES = (0.05, 50.0)
 
 _ALL_CHANNELS = ("All together", -1)
+
+_AUTOMATIC = ("Automatic", "")
+_NONE = ("None of them", NO_BACKGROUND)
 
 
 class MeasureChoice(ComboBox):
@@ -80,7 +84,17 @@ class ValueFields(Container[Widget]):
             choices=lambda _: self._channels,
             tooltip="Which of the independent channels the map is of.",
         )
-        super().__init__(widgets=[self.unit, self.kind, self.temperature, self.channel])
+        self._backgrounds = [_AUTOMATIC, _NONE]
+        self.background = ComboBox(
+            label="Background",
+            choices=lambda _: self._backgrounds,
+            tooltip="The class that means nothing; all others are foreground. "
+            "Automatic: as names, the tool or the values tell, or else the first.",
+        )
+        fields = (
+            self.unit, self.kind, self.temperature, self.channel, self.background,
+        )  # fmt: skip
+        super().__init__(widgets=fields)
         self.channel.visible = False
         self.margins = (0, 0, 0, 0)
         self.kind.changed.connect(self._explain)
@@ -101,7 +115,13 @@ class ValueFields(Container[Widget]):
             kind,
             float(self.temperature.value) if logits else 1.0,
             channel=None if channel == _ALL_CHANNELS[1] else channel,
+            background=self._chosen_background,
         )
+
+    @property
+    def _chosen_background(self) -> str | None:
+        # Of independent channels none is it, and none can be chosen.
+        return (self.background.value or None) if self.background.visible else None
 
     def offer_channels(self, names: Sequence[str]) -> None:
         """Let one of these channels be chosen; of the same ones, the choice stays."""
@@ -111,6 +131,18 @@ class ValueFields(Container[Widget]):
             self.channel.reset_choices()
             self.channel.value = _ALL_CHANNELS[1]
         self.channel.visible = bool(names)
+
+    def offer_backgrounds(self, names: Sequence[str]) -> None:
+        """Let one of these classes be chosen; of the same ones, the choice stays."""
+        found = [
+            (name, Background(number).name(names)) for number, name in enumerate(names)
+        ]
+        backgrounds = [_AUTOMATIC, *found, _NONE]
+        if self._backgrounds != backgrounds:
+            self._backgrounds = backgrounds
+            self.background.reset_choices()
+            self.background.value = _AUTOMATIC[1]
+        self.background.visible = bool(names)
 
     def _explain(self) -> None:
         kind = self.chosen_kind

@@ -13,7 +13,7 @@ from ...hotspots import Wanted
 from ...io.nifti import stem
 from ...kinds import KINDS
 from ...review import ReviewedInput
-from ..class_axis import class_axis_of, class_first, declared
+from ..class_axis import background_of, class_axis_of, class_first, declared
 from ..inspect.subject import Subject
 from ..layers import layer_info, record_of
 from ..opinions import opinions
@@ -153,7 +153,8 @@ def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ..
             # only where it is needed.
             lazy = da.from_array(values, name=False)
         held = values if lazy is None else lazy
-        member = as_members(held, kind, record.temperature)
+        background = background_of(layer, held.shape[0], record.interpretation)
+        member = as_members(held, kind, record.temperature, background)
         if not member:
             return ()
         found += member
