@@ -262,7 +262,7 @@ def test_everything_is_as_if_the_background_were_first(tmp_path, rng, place):
         labels = predicted(p, place).astype(np.uint8)
         labels[4:6, 5:9, 7] = 2
         nib.Nifti1Image(labels, AFFINE).to_filename(seg)
-        row, told, _ = run_map(
+        row, _, _ = run_map(
             folder, source, labels=str(seg), hotspots=4,
             how=Interpretation(background=str(b)),
         )  # fmt: skip
@@ -433,13 +433,13 @@ def test_a_class_that_is_not_there_is_told_in_one_sentence(tmp_path, rng, door):
         assert (row.status, row.message[:24]) == ("failed", match)
         assert row.message.count(".") == 1
         return
+    ask = {
+        "info": lambda: describe(source, how),
+        "python": lambda: nu.entropy(source, background="lung"),
+        "ensemble": lambda: nu.ensemble_uncertainty([source] * 2, background="lung"),
+    }[door]
     with pytest.raises(InputError, match=match):
-        if door == "info":
-            describe(source, how)
-        elif door == "python":
-            nu.entropy(source, background="lung")
-        else:
-            nu.ensemble_uncertainty([source, source], background="lung")
+        ask()
 
 
 def test_no_class_can_be_it_where_the_kind_has_one_of_its_own(rng):

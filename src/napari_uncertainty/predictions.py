@@ -13,14 +13,14 @@ import numpy as np
 from .ensemble import Member, iter_ensemble, members_of
 from .ensemble.members import Common, common, source_names
 from .ensemble.sources import iter_volumes
+from .errors import InputError
 from .fold import UncertaintyMaps, iter_fold
 from .fold.logits import as_members
-from .errors import InputError
 from .grid import Grid
 from .io import open_members, open_probabilities
 from .io.nifti import labels_of_place, stem
-from .matching.comparison import Segmentation
 from .kinds import KINDS
+from .matching.comparison import Segmentation
 from .measures import Base
 from .model.background import (
     FIRST_CLASS,

@@ -96,8 +96,8 @@ def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | Non
         return None
     sentence = (
         f"No class is called background, so the first one, '{name}', was taken for it. "
-        "Name the right one (--background NAME), or none where all classes are "
-        "something (--background none)."
+        "Name the right one under Background (--background NAME on the command line), "
+        "or none where all classes are something."
     )
     return Check("background", "amber", sentence, numbers)
 
@@ -109,7 +109,8 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
         sentence = (
             "No class seems to be the background: around what is there, all classes "
             "are 0. So all of them count as foreground. If one of them is the "
-            "background, name it (--background NAME)."
+            "background, name it under Background (--background NAME on the command "
+            "line)."
         )
         return Check("background", "amber", sentence, numbers)
     why = background.why or "as was asked for"

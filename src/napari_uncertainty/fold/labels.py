@@ -62,10 +62,11 @@ class _InOrder:
     def __getitem__(self, index: Any) -> Array:
         labels, *place = index if isinstance(index, tuple) else (index,)
         if not isinstance(labels, slice):
-            return self._volume(self._order[labels])[tuple(place)]
-        chosen = self._order[labels]
+            chosen: Array = self._volume(self._order[labels])[tuple(place)]
+            return chosen
         # A volume of a file is there until the next one is read.
-        return np.stack([np.array(self._volume(one)[tuple(place)]) for one in chosen])
+        some = [np.array(self._volume(n)[tuple(place)]) for n in self._order[labels]]
+        return np.stack(some)
 
     def _volume(self, channel: int | None) -> Array:
         if channel is None:

@@ -165,18 +165,19 @@ class Numbering:
         order = np.argsort(table)
         ranks = np.searchsorted(table[order], labels).clip(0, len(table) - 1)
         found = order[ranks]
-        small = found.astype(np.min_scalar_type(len(table)))
+        small: Array = found.astype(np.min_scalar_type(len(table)))
         small[table[found] != labels] = 0
-        if prediction is not None and labels.shape == prediction.shape:
-            if self.numbers[0] < 0:
-                small[(prediction == 0) & (labels == 0)] = 0
+        if self.numbers[0] >= 0 or prediction is None:
+            return small
+        if labels.shape == prediction.shape:
+            small[(prediction == 0) & (labels == 0)] = 0
         return small
 
 
 def iter_numberings(
     labels: Array, n_classes: int, classes: Sequence[int]
 ) -> Generator[float, None, list[Numbering]]:
-    """Other numbers that a segmentation may have than its labels; yields the share done.
+    """Other numbers that a segmentation may have; yields the share done.
 
     Parameters
     ----------
@@ -197,12 +198,12 @@ def iter_numberings(
     if 0 not in classes:
         behind = (-1,)
     order = [*behind, *(int(one) for one in np.argsort(classes))]
-    if not usual and 0 <= lowest and highest < count:
+    if not usual and lowest >= 0 and highest < count:
         found.append(Numbering("the order of the classes, from 0", tuple(order)))
-    if 0 in classes and 0 <= lowest and (highest == count or not usual):
-        if highest <= count:
-            told = "the order of the classes, from 1"
-            found.append(Numbering(told, tuple(one + 1 for one in order)))
+    fits = highest == count if usual else highest <= count
+    if fits and 0 in classes and lowest >= 0:
+        told = "the order of the classes, from 1"
+        found.append(Numbering(told, tuple(one + 1 for one in order)))
     if not usual and highest >= n_classes:
         there = yield from iter_numbers(labels)
         if len(there) == count:

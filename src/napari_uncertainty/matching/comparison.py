@@ -165,6 +165,8 @@ def iter_compare(
     steps = _iter_compare(prediction, n_classes, grid, segmentation, thorough)
     best = yield from part(steps, 0.05, max(share, 0.05))
     for number, one in enumerate(others, 1):
+        if best.agrees > 1 - DECISIVE_MARGIN:
+            break
         labels = one.of(segmentation.labels, prediction)
         renumbered = replace(segmentation, labels=labels)
         steps = _iter_compare(prediction, n_classes, grid, renumbered, thorough)
