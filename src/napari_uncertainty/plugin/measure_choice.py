@@ -115,13 +115,8 @@ class ValueFields(Container[Widget]):
             kind,
             float(self.temperature.value) if logits else 1.0,
             channel=None if channel == _ALL_CHANNELS[1] else channel,
-            background=self._chosen_background,
+            background=self.background.value or None,
         )
-
-    @property
-    def _chosen_background(self) -> str | None:
-        # Of independent channels none is it, and none can be chosen.
-        return (self.background.value or None) if self.background.visible else None
 
     def offer_channels(self, names: Sequence[str]) -> None:
         """Let one of these channels be chosen; of the same ones, the choice stays."""
@@ -139,9 +134,9 @@ class ValueFields(Container[Widget]):
         ]
         backgrounds = [_AUTOMATIC, *found, _NONE]
         if self._backgrounds != backgrounds:
-            self._backgrounds = backgrounds
-            self.background.reset_choices()
-            self.background.value = _AUTOMATIC[1]
+            # New ones come behind those that stay.
+            for self._backgrounds in ([_AUTOMATIC], backgrounds):
+                self.background.reset_choices()
         self.background.visible = bool(names)
 
     def _explain(self) -> None:
