@@ -7,9 +7,11 @@ from scipy.special import entr
 
 from driving import compute
 from generated import softmax
+from napari_uncertainty.hotspots import Wanted
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
 from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
+from napari_uncertainty.plugin.review.material import Choices, material_of
 from showing import widgets
 
 SHAPE = (10, 11, 12)
@@ -84,6 +86,27 @@ def test_the_chosen_class_is_left_out(
     expected[labels] = at / at.sum()
     assert reading.label == prediction[4, 5, 6]
     np.testing.assert_allclose(reading.probabilities, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_segmentation_in_the_order_of_the_classes(
+    qtbot, viewer, widget, tissues, first
+):
+    numbers = tissues.data.argmax(axis=0) + first
+    seg = viewer.add_labels(numbers.astype(np.uint8), name="seg")
+    widget.segmentation.value = seg
+    widget.fields.background.value = "air"
+    shown = compute(qtbot, widget)
+    assert checks_of(shown)["labels"] == "green"
+    assert record_of(shown).check("orientation").numbers["best_foreground"] == 1
+    subject = Subject.of(viewer, shown, seg)
+    assert {n: subject.name_of(n + first) for n in range(3)} == dict(enumerate(NAMES))
+    # Places are of classes under the numbers that they have there.
+    taken = material_of(viewer, subject, Choices(Wanted(), False, ""))
+    [member] = taken.members
+    for number, volume in enumerate(tissues.data):
+        np.testing.assert_array_equal(member[number + first], volume)
+    assert member.shape[0] == 3 + first
 
 
 def test_only_classes_that_exclude_each_other_are_offered(viewer, widget, tissues, rng):
