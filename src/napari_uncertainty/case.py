@@ -154,7 +154,8 @@ class CaseResult:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the labels that the most probable class can have."""
-        return self.inputs.predictions.names_as(self.maps.kind)
+        predictions, channel = self.inputs.predictions, self.maps.background.channel
+        return predictions.names_as(self.maps.kind, channel)
 
     def record(self, measure: str) -> Record:
         """Return what a map says of itself."""
@@ -208,6 +209,13 @@ class CaseResult:
             )
         if maps.scale != 1:
             found = found.found("values", scale=float(maps.scale))
+        # Usual is the first class, unless its name speaks against it.
+        if any(one.name == "background" for one in self.where.checks):
+            background, names = maps.background, predictions.named.class_names
+            if background.channel is None or not maps.has_background(len(names)):
+                found = found.found(
+                    background.origin, background=background.name(names)
+                )
         return replace(found, channel=maps.channel)
 
     @property

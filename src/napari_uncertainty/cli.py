@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from .cli_options import (
     ANY_KIND,
     Array,
+    Background,
     BaseName,
     BaseOption,
     Channel,
@@ -114,6 +115,7 @@ def map_cases(
     class_axis: ClassAxis = AUTO,
     channel: Channel = None,
     frame: Frame = None,
+    background: Background = None,
     base: BaseOption = BaseName.BITS,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
@@ -182,7 +184,9 @@ def map_cases(
     like = Task(
         "", "", str(folder), measures_of(measure, ensemble), base_of(base),
         place=place, hotspots=hotspots, radius=radius,
-        how=interpretation_of(kind, temperature, array, class_axis, channel, frame),
+        how=interpretation_of(
+            kind, temperature, array, class_axis, channel, frame, background
+        ),
     )  # fmt: skip
     with TerminalWatcher() as watcher:
         try:
@@ -294,11 +298,12 @@ def info(
     temperature: Temperature = 1.0,
     array: Array = None,
     class_axis: ClassAxis = AUTO,
+    background: Background = None,
 ) -> None:
     """Print what a file holds and what is to be known of it, as JSON."""
     from .description import describe
 
-    how = interpretation_of(kind, temperature, array, class_axis)
+    how = interpretation_of(kind, temperature, array, class_axis, background=background)
     described = describe(file, how, labels, scan)
     typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
 

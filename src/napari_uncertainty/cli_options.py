@@ -122,6 +122,18 @@ Channel = Annotated[
     ),
 ]
 
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        metavar="NAME",
+        help="The class that means nothing, by name or number from 0; or none, where "
+        "all classes are something. By default names, the convention of a tool and the "
+        "values tell, or else it is the first class.",
+        show_default=False,
+    ),
+]
+
 Frame = Annotated[
     int | None,
     typer.Option(
@@ -182,6 +194,7 @@ def interpretation_of(
     class_axis: str,
     channel: str | None = None,
     frame: int | None = None,
+    background: str | None = None,
 ) -> Interpretation:
     """Return how values are to be taken; BadParameter where that makes no sense."""
     from .model.interpretation import Interpretation
@@ -200,7 +213,9 @@ def interpretation_of(
             ) from None
     named = None if kind.value == AUTO else str(kind.value)
     try:
-        return Interpretation(named, temperature, array, axis, channel, frame)
+        return Interpretation(
+            named, temperature, array, axis, channel, frame, background
+        )
     except ValueError:
         raise typer.BadParameter(
             f"--temperature is a number above 0, not {temperature:g}."

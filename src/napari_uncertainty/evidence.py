@@ -182,10 +182,10 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
                 sentence,
                 f"The values were multiplied: {sentence}, as "
                 f"{'per cents' if scale == 100 else 'shares of it'} do.",
-                {"sum": scale, "candidates": [SOFTMAX.name]},
+                {"sum": scale, "candidates": [SOFTMAX.name]} | _empty(sums),
             )
         sentence = f"whole numbers, and those of a voxel sum to {scale:g}"
-        return Evidence(SCALED.name, sentence, numbers={"scale": scale})
+        return Evidence(SCALED.name, sentence, numbers={"scale": scale} | _empty(sums))
     if highest <= 1 + SUM_TOLERANCE:
         return _shares(sums)
     if whole:
@@ -349,7 +349,7 @@ def _shares(sums: Array) -> Evidence:
         "share_summing_to_one": ones,
         "share_above": above,
         "share_below": below,
-        "share_empty": float(1 - there.mean()),
+        **_empty(sums),
     }
     if ones >= NEARLY_ALL:
         sentence = f"in {_percent(ones)} of the voxels that are not empty they sum to 1"
@@ -390,6 +390,10 @@ def _is_body_of_ones(ones: float, empty: float) -> bool:
     That is how tissues lie in a head. Independent channels have no reason to.
     """
     return ones > 0.5 and empty > 0.05
+
+
+def _empty(sums: Array) -> dict[str, float]:
+    return {"share_empty": float(1 - (sums != 0).mean())}
 
 
 def _full_scale(dtype: np.dtype[Any]) -> float:

@@ -349,7 +349,10 @@ def require_independent(kind: str, channel: int | None) -> None:
 
 
 def names_of_classes(
-    kind: str, names: Sequence[str], region_order: Sequence[int] = ()
+    kind: str,
+    names: Sequence[str],
+    region_order: Sequence[int] = (),
+    background: int | None = 0,
 ) -> tuple[str, ...]:
     """A name for each label that the most probable class can have.
 
@@ -361,14 +364,17 @@ def names_of_classes(
         One for each channel.
     region_order : sequence of int
         As for :func:`n_classes_of`.
+    background : int or None
+        Number of the class that is the background; None where no class is.
     """
     if KINDS[kind].independent:
         labels = region_order or range(1, len(names) + 1)
         by_label = {0: "background", **dict(zip(labels, names, strict=True))}
         return tuple(by_label.get(n, f"class {n}") for n in range(max(labels) + 1))
-    if KINDS[kind].applied(len(names)).adds_background:
+    if background is None or KINDS[kind].applied(len(names)).adds_background:
         return ("background", *names)
-    return tuple(names)
+    behind = (name for number, name in enumerate(names) if number != background)
+    return (names[background], *behind)
 
 
 def probabilities_of(

@@ -13,14 +13,23 @@ import numpy as np
 from .ensemble import Member, iter_ensemble, members_of
 from .ensemble.members import Common, common, source_names
 from .ensemble.sources import iter_volumes
+from .errors import InputError
 from .fold import UncertaintyMaps, iter_fold
 from .fold.logits import as_members
 from .grid import Grid
 from .io import open_members, open_probabilities
 from .io.nifti import labels_of_place, stem
+from .kinds import KINDS
 from .matching.comparison import Segmentation
 from .measures import Base
-from .model.interpretation import AS_FOUND, Interpretation
+from .model.background import (
+    FIRST_CLASS,
+    Background,
+    class_called_background,
+    surrounds,
+    told_background,
+)
+from .model.interpretation import AS_FOUND, Interpretation, require_class
 from .probabilities import ProbabilityMap, numbered_class_names
 
 Array = np.ndarray[Any, Any]
@@ -125,14 +134,84 @@ class Predictions:
         """Return what a person should know of how they were opened, in sentences."""
         return [one.note for one in self.members if one.note]
 
-    def names_as(self, kind: str) -> tuple[str, ...]:
-        """A name for each label that the most probable class can have."""
+    @property
+    def named(self) -> ProbabilityMap:
+        """The first member that has names for its classes, or the first."""
         named = (
             one
             for one in self.members
             if one.class_names != numbered_class_names(len(one.class_names))
         )
-        return next(named, self.first).names_as(kind)
+        return next(named, self.first)
+
+    @property
+    def n_channels(self) -> int:
+        """Length of the class axis."""
+        return int(self.first.values.shape[0])
+
+    @property
+    def tissues_of(self) -> str:
+        """Who says that no class is the background; see :class:`.ProbabilityMap`."""
+        return next((one.tissues_of for one in self.members if one.tissues_of), "")
+
+    def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:
+        """A name for each label that the most probable class can have.
+
+        Parameters are those of :meth:`.ProbabilityMap.names_as`.
+        """
+        return self.named.names_as(kind, background)
+
+    def told_background(self) -> Background:
+        """Return the background as far as it is known without the values.
+
+        Raises
+        ------
+        InputError
+            If a person has named a class that is not there.
+        """
+        return told_background(
+            self.named.class_names,
+            named=self.how.background,
+            tissues_of=self.tissues_of,
+        )
+
+    def background_as(self, how: Interpretation) -> int | None:
+        """Return which class is the background of maps that were taken so."""
+        if how.background is None:
+            return 0
+        return require_class(how.background, self.named.class_names)
+
+    def with_background(self, maps: UncertaintyMaps) -> UncertaintyMaps:
+        """Return maps in which label 0 is the background of this case.
+
+        Raises
+        ------
+        InputError
+            If a person has named a class, and the kind has a background of its own.
+        """
+        told = self.told_background()
+        own = maps.has_background(self.n_channels)
+        if own and told.origin == "person" and told.channel is not None:
+            kind = KINDS[maps.kind]
+            raise InputError(
+                f"Taken for {kind.title.lower()}, no class can be the background, "
+                f"{told.name(self.named.class_names)!r} neither: it is what all "
+                "classes leave. Name no class (--background none), or another kind."
+            )
+        # What all classes leave is there in any case, and was not guessed from names.
+        surrounded = (
+            told == FIRST_CLASS
+            and not own
+            and not KINDS[maps.kind].logistic
+            and not maps.contradiction
+            and maps.share_empty > 0
+            and class_called_background(self.named.class_names) is None
+            and isinstance(maps.no_data, np.ndarray)
+            and surrounds(maps.no_data)
+        )
+        if surrounded:
+            told = Background(None, "values")
+        return maps.with_background(told, self.n_channels)
 
     def iter_maps(
         self,
@@ -158,20 +237,23 @@ class Predictions:
         InputError
             If something is wrong with the values, or the members are not of one case.
         """
+        told = self.told_background()  # what is wrong with it is told at once
+        maps: UncertaintyMaps
         if self.together:
-            return (
-                yield from iter_ensemble(
-                    self._given,
-                    measures,
-                    base=base,
-                    channel=self.how.channel,
-                    on_first=self.on_first,
-                    threads=threads,
-                )
+            maps = yield from iter_ensemble(
+                self._given,
+                measures,
+                base=base,
+                channel=self.how.channel,
+                on_first=self.on_first,
+                threads=threads,
             )
-        return (
-            yield from iter_fold(
-                self.first,
+        else:
+            first = self.first
+            if told.channel is not None:
+                first = replace(first, tissues_of="")
+            maps = yield from iter_fold(
+                first,
                 measures,
                 base=base,
                 kind=self.how.kind,
@@ -180,10 +262,12 @@ class Predictions:
                 predict=predict,
                 threads=threads,
             )
-        )
+        return self.with_background(maps)
 
-    def on_maps(self, kind: str, temperature: float) -> list[Any]:
-        """Probabilities of each member, on the voxels of the maps.
+    def on_maps(
+        self, kind: str, temperature: float, background: int | None = 0
+    ) -> list[Any]:
+        """Probabilities of each member for each label, on the voxels of the maps.
 
         None at all of kinds whose channels are no classes that exclude each other, see
         :func:`.as_members`.
@@ -194,8 +278,13 @@ class Predictions:
             What the values were taken for.
         temperature : float
             Of logits.
+        background : int or None
+            Number of the class that is the background; None where no class is.
         """
-        given = [as_members(one.values, kind, temperature) for one in self.members]
+        given = [
+            as_members(one.values, kind, temperature, background)
+            for one in self.members
+        ]
         if not all(given):
             return []
         values = [one for [one] in given]

@@ -92,15 +92,17 @@ class ProbabilityMap:
                 f"has {self.grid.shape}."
             )
 
-    def names_as(self, kind: str) -> tuple[str, ...]:
+    def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:
         """A name for each label that the most probable class can have.
 
         Parameters
         ----------
         kind : str
             What the values were taken for, a key of :data:`.KINDS`.
+        background : int or None
+            Number of the class that is the background; None where no class is.
         """
-        return names_of_classes(kind, self.class_names, self.region_order)
+        return names_of_classes(kind, self.class_names, self.region_order, background)
 
 
 def numbered_class_names(n_classes: int) -> tuple[str, ...]:

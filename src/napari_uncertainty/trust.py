@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,8 +94,9 @@ def iter_trust(
         check_members(maps) if isinstance(maps, EnsembleMaps) else check_no_data(maps),
         check_precision(first.values, maps),
     ]
-    if first.tissues_of:
-        checks.append(check_background(maps, first.tissues_of))
+    background = check_background(maps, predictions.named.class_names)
+    if background is not None:
+        checks.append(background)
     if first.guess:
         checks.append(Check("axes", "amber", first.guess))
     yield 0.0
@@ -107,9 +108,12 @@ def iter_trust(
     headers = [(name, own)]
     yield SHARE_OF_CONFIDENCE
     compared = beside = None
+    classes = maps.classes(predictions.n_channels)
     if segmentation is not None:
         there = segmentation.grid
-        comparing = iter_compare(maps.prediction, maps.n_classes, own, segmentation)
+        comparing = iter_compare(
+            maps.prediction, maps.n_classes, own, segmentation, classes=classes
+        )
         compared = yield from part(comparing, SHARE_OF_CONFIDENCE, 0.8)
         foreground = foreground_of(maps)
         yield 0.8
@@ -127,6 +131,7 @@ def iter_trust(
             own,
             predictions.beside,
             foreground=foreground_of(maps),
+            classes=classes,
         )
         beside = yield from part(comparing, SHARE_OF_CONFIDENCE, 1)
         checks += beside.checks
@@ -154,12 +159,13 @@ def iter_beside(
     labels: Segmentation,
     *,
     foreground: Any = None,
+    classes: Sequence[int] = (),
 ) -> Generator[float, None, Compared]:
     """Compare with the file that a place comes from; yields the share done.
 
     Parameters
     ----------
-    prediction, n_classes, grid
+    prediction, n_classes, grid, classes
         As of :func:`.iter_compare`.
     labels : Segmentation
         What that file holds.
@@ -172,7 +178,9 @@ def iter_beside(
         What agrees in no placement is red only where the
         labels are sure to be those of the case; else they just confirm nothing.
     """
-    comparing = iter_compare(prediction, n_classes, grid, labels, thorough=False)
+    comparing = iter_compare(
+        prediction, n_classes, grid, labels, thorough=False, classes=classes
+    )
     compared = yield from part(comparing, 0, 0.8)
     explaining = iter_explained(compared, prediction, foreground)
     compared = yield from part(explaining, 0.8, 1)

@@ -37,6 +37,7 @@ def entropy(
     kind: str | None = None,
     temperature: float = 1.0,
     channel: int | str | None = None,
+    background: int | str | None = None,
     threads: int | None = None,
 ) -> Array:
     """Shannon entropy of the class probabilities, voxel by voxel.
@@ -65,6 +66,10 @@ def entropy(
     channel : int or str or None
         Number, from 0, or name of the one channel to measure, of independent channels;
         by default all of them together.
+    background : int or str or None
+        Number, from 0, or name of the class that means nothing, or "none" where all
+        classes are something. By default names, the convention of a tool and the
+        values tell, or else the first class is it. The map does not depend on it.
     threads : int or None
         How many threads compute; by default as many as there are processors that this
         process may use. A dask result is computed as dask is told to.
@@ -105,7 +110,7 @@ def entropy(
     >>> round(float(nu.entropy([0.9, 0.1])), 4)
     0.469
     """
-    how = _interpretation(kind, temperature, channel, class_axis)
+    how = _interpretation(kind, temperature, channel, class_axis, background)
     values: Array = _maps(
         probabilities, ("entropy",), how, base, threads, predict=False
     )["entropy"]
@@ -121,6 +126,7 @@ def uncertainty(
     kind: str | None = None,
     temperature: float = 1.0,
     channel: int | str | None = None,
+    background: int | str | None = None,
     threads: int | None = None,
 ) -> UncertaintyMaps:
     """All asked measures, the prediction and the no-data mask, in one pass.
@@ -133,15 +139,15 @@ def uncertainty(
         Class probabilities.
     measures : sequence of str
         Names from :data:`napari_uncertainty.MEASURES`.
-    class_axis, base, kind, temperature, channel, threads
-        As for :func:`entropy`.
+    class_axis, base, kind, temperature, channel, background, threads
+        As for :func:`entropy`. Of the prediction, 0 is the background.
 
     Returns
     -------
     UncertaintyMaps
         A mapping from measure name to map; its `checks` are those of every other door.
     """
-    how = _interpretation(kind, temperature, channel, class_axis)
+    how = _interpretation(kind, temperature, channel, class_axis, background)
     return _maps(probabilities, measures, how, base, threads, predict=True)
 
 
@@ -158,6 +164,7 @@ def ensemble_uncertainty(
     kind: str | None = None,
     temperature: float = 1.0,
     channel: int | str | None = None,
+    background: int | str | None = None,
     threads: int | None = None,
 ) -> EnsembleMaps:
     """Return what several members doubt together, and where they disagree.
@@ -173,7 +180,7 @@ def ensemble_uncertainty(
     class_axis : int or None
         Axis that runs over the classes, in the array of one member; see
         :func:`entropy`.
-    base, kind, temperature, channel, threads
+    base, kind, temperature, channel, background, threads
         As for :func:`entropy`. Without a kind, arrays are of the kind that they look
         like.
 
@@ -203,7 +210,7 @@ def ensemble_uncertainty(
     >>> round(float(maps["mutual_information"][0]), 4)  # ln 2
     0.6931
     """
-    how = _interpretation(kind, temperature, channel, class_axis)
+    how = _interpretation(kind, temperature, channel, class_axis, background)
     if isinstance(members, str | PathLike):
         members = open_members(members, how)
     opened = []
@@ -215,7 +222,7 @@ def ensemble_uncertainty(
         else:
             opened.append(_of_array(one, how, f"member {len(opened) + 1}"))
     inputs = CaseInputs(Predictions(tuple(opened), how, together=True))
-    maps = _checked(inputs, measures, base, threads, predict=True)
+    maps = _checked(inputs, measures, base, threads, predict=True, callers=1)
     assert isinstance(maps, EnsembleMaps)
     return maps
 
@@ -225,11 +232,17 @@ def _interpretation(
     temperature: float,
     channel: int | str | None,
     class_axis: int | None,
+    background: int | str | None,
 ) -> Interpretation:
     if not (channel is None or isinstance(channel, str)):
         channel = int(channel)
-    axis = None if class_axis is None else int(class_axis)
-    return Interpretation(kind, float(temperature), channel=channel, class_axis=axis)
+    return Interpretation(
+        kind,
+        float(temperature),
+        channel=channel,
+        class_axis=None if class_axis is None else int(class_axis),
+        background=None if background is None else str(background),
+    )
 
 
 def _maps(
@@ -250,8 +263,10 @@ def _maps(
         opened = _of_array(probabilities, how)
         # Unless somebody says otherwise, an array is a softmax.
         opened = replace(opened, kind=SOFTMAX.name)
+    predictions = Predictions((opened,), how)
+    told = predictions.told_background()
     lazy = fold_lazily(
-        opened,
+        opened if told.channel is None else replace(opened, tissues_of=""),
         measures,
         base=base,
         kind=how.kind,
@@ -263,12 +278,12 @@ def _maps(
         # Checks are of all values, and these are not computed yet.
         known = (opened.guess, lazy.contradiction, lazy.fitted, lazy.doubt)
         _warn([one for one in known if one], stacklevel=4)
-        return lazy
+        return predictions.with_background(lazy)
     named = how.kind or opened.kind
     # Where nothing has to sum to 1, it tells labels from a background that is certain.
     predict = predict or named is None or named == AUTO or not KINDS[named].sums_matter
-    inputs = CaseInputs(Predictions((opened,), how))
-    return _checked(inputs, measures, base, threads, predict=predict)
+    inputs = CaseInputs(predictions)
+    return _checked(inputs, measures, base, threads, predict=predict, callers=2)
 
 
 def _checked(
@@ -278,7 +293,9 @@ def _checked(
     threads: int | None,
     *,
     predict: bool,
+    callers: int,
 ) -> UncertaintyMaps:
+    """Return maps of a case; warnings name the line so many `callers` further up."""
     steps = iter_case(
         inputs,
         measures,
@@ -288,7 +305,8 @@ def _checked(
         threads=threads,
     )
     maps = run(steps).maps
-    _warn([one.sentence for one in maps.checks if one.warns], stacklevel=5)
+    told = [one.sentence for one in maps.checks if one.warns]
+    _warn(told, stacklevel=3 + callers)
     return maps
 
 

@@ -15,6 +15,7 @@ from ..steps import part
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..checks import Check
     from ..fold import UncertaintyMaps
     from ..placing import Placed
 
@@ -54,7 +55,7 @@ def iter_table(
     """
     import pandas as pd
 
-    classes = labels_of_classes(segmentation, len(class_names))
+    classes = labels_of_classes(segmentation, len(class_names), where.checks)
     names = names_on_map(segmentation, classes, class_names)
     tables = []
     for done, measure in enumerate(maps):
@@ -79,12 +80,18 @@ def iter_table(
     return pd.concat(tables, ignore_index=True)
 
 
-def labels_of_classes(segmentation: Segmentation, n_classes: int) -> list[int] | None:
+def labels_of_classes(
+    segmentation: Segmentation, n_classes: int, checks: Sequence[Check] = ()
+) -> list[int] | None:
     """The label for each class number that the foreground on a map has.
 
     None where it has the segmentation's labels because they are no classes. See
-    :func:`~napari_uncertainty.matching.agreement.as_classes`.
+    :func:`~napari_uncertainty.matching.agreement.as_classes`; `checks` say where its
+    numbers are others, of which -1 stands for a label that none has.
     """
+    told = next((one for one in checks if one.name == "labels"), None)
+    if told is not None and len(told.numbers["numbers"]) == n_classes:
+        return [int(one) for one in told.numbers["numbers"]]
     labels = segmentation.labels
     if labels.min() >= 0 and labels.max() < n_classes:
         return list(range(n_classes))

@@ -50,13 +50,14 @@ def iter_hotspot_table(
     labels, notes = where.turned(maps.prediction), []
     named = dict(enumerate(names))
     if segmentation is not None and where.by_labels:
-        classes = labels_of_classes(segmentation, len(names))
+        classes = labels_of_classes(segmentation, len(names), where.checks)
         if classes is None:
             notes.append(not_its_classes(segmentation.name))
         else:
             labels = where.foreground
             named = dict(names_on_map(segmentation, classes, names))
-    members = predictions.on_maps(maps.kind, maps.temperature)
+    background = maps.background.channel
+    members = predictions.on_maps(maps.kind, maps.temperature, background)
     if not members:
         notes.append(of_the_map_alone(maps.kind))
     measure, values = next(iter(maps.items()))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
-from ..kinds import FRACTIONS, KINDS
+from ..kinds import FRACTIONS, KINDS, SOFTMAX
+from ..model.background import are_names
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
 from . import Check, Level, percent
@@ -54,26 +56,77 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
     )
 
 
-def check_background(maps: UncertaintyMaps, tissues_of: str) -> Check:
-    """Return what is taken for background where no class is.
+def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | None:
+    """Return what is taken for background; None where it is the first class, as usual.
 
     Parameters
     ----------
     maps : UncertaintyMaps
         What was computed.
-    tissues_of : str
-        Who says that all classes are something.
+    names : sequence of str
+        One for each class of the input.
     """
-    told = f"No class is the background ({tissues_of})"
-    if KINDS[maps.kind].has_background:
-        sentence = f"{told}: it is what the classes leave of a voxel."
-        return Check("background", "green", sentence, {"class": None})
+    background, own = maps.background, maps.has_background(len(names))
+    if background.channel is None:
+        return _no_class(maps, own)
+    name = names[background.channel]
+    numbers = {"class": background.channel}
+    if own:
+        if background.origin != "file" or not KINDS[maps.kind].adds_background:
+            return None
+        sentence = (
+            f"A class is called '{name}', but taken for "
+            f"{KINDS[maps.kind].title.lower()}, the background is what all classes "
+            f"leave of a voxel, and '{name}' counts as foreground. If all classes are "
+            f"given, choose the kind {SOFTMAX.name}."
+        )
+        return Check("background", "amber", sentence, {"class": None})
+    if background.origin == "person":
+        sentence = f"'{name}' is the background, as was asked for."
+        return Check("background", "green", sentence, numbers)
+    if background.origin == "file":
+        if background.channel == 0:
+            return None
+        sentence = (
+            f"'{name}' is the background, as its name says; it is class "
+            f"{background.channel} of the input, and has the label 0."
+        )
+        return Check("background", "green", sentence, numbers)
+    if not are_names(names):
+        return None
     sentence = (
-        f"{told}, but taken for {KINDS[maps.kind].title.lower()}, the first class "
-        "counts as such: it is missing in what is said of the foreground. The kind "
-        f"'{FRACTIONS.name}' has a background of its own."
+        f"No class is called background, so the first one, '{name}', was taken for it. "
+        "Name the right one under Background (--background NAME on the command line), "
+        "or none where all classes are something."
     )
-    return Check("background", "amber", sentence, {"class": 0})
+    return Check("background", "amber", sentence, numbers)
+
+
+def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
+    """Return the check of classes of which all are something."""
+    background, numbers = maps.background, {"class": None}
+    if background.origin == "values":
+        sentence = (
+            "No class seems to be the background: around what is there, all classes "
+            "are 0. So all of them count as foreground. If one of them is the "
+            "background, name it under Background (--background NAME on the command "
+            "line)."
+        )
+        return Check("background", "amber", sentence, numbers)
+    why = background.why or "as was asked for"
+    told = f"No class is the background ({why})"
+    if own:
+        sentence = f"{told}: it is what the classes leave of a voxel."
+        return Check("background", "green", sentence, numbers)
+    told += ": the labels are 1, 2, 3, …, and each of them counts as foreground."
+    if background.origin == "person":
+        return Check("background", "green", told, numbers)
+    sentence = (
+        f"{told} Taken for {KINDS[maps.kind].title.lower()}, voxels in which all of "
+        f"them are 0 have no data; the kind '{FRACTIONS.name}' has a background of its "
+        "own."
+    )
+    return Check("background", "amber", sentence, numbers)
 
 
 def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
@@ -96,6 +149,8 @@ def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
     2^-11, where no sum divides it away.
     """
     step, n_classes = _step(values, maps), maps.n_classes
+    if KINDS[maps.kind].together == "whole":
+        n_classes = maps.n_states  # of labels there may be one more, that none has
     if _only_labels(maps):
         step = 1.0
     name = str(values.stored if isinstance(values, StoredValues) else values.dtype)

@@ -196,6 +196,7 @@ def _told(
         doubt=_once([(one.doubt, one.reading.name) for one in firsts]),
         contradiction=_once([(one.contradiction, one.reading.name) for one in firsts]),
         members=tuple(one.name for one in members),
+        share_empty=first.share_empty,
         grid=where.grid,
         not_shared=int(np.count_nonzero(no_data)),
         dice=overlap.dice(),

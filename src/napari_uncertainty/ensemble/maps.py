@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..fold import UncertaintyMaps
 from ..grid import Grid
+from ..model.background import Background
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,16 @@ class EnsembleMaps(UncertaintyMaps):
     not_shared: int = 0
     dice: Any = field(default_factory=lambda: np.empty((0, 0)))
     remarks: tuple[str, ...] = ()
+
+    def with_background(self, background: Background, n_channels: int) -> Self:
+        """Return the same with labels of which 0 is that background."""
+        maps = super().with_background(background, n_channels)
+        if background.channel == 0 or self.has_background(n_channels):
+            return maps
+        # Nobody says a label that no class has.
+        dice = np.full((len(self.dice), maps.n_classes), np.nan)
+        dice[:, list(background.labels(n_channels))] = self.dice
+        return replace(maps, dice=dice)
 
     @property
     def messages(self) -> list[str]:

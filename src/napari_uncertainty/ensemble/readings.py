@@ -39,6 +39,8 @@ class First:
         As of :class:`.UncertaintyMaps`.
     scale : float
         What stands for 1.
+    share_empty : float
+        As of :class:`.UncertaintyMaps`.
     """
 
     reading: Reading
@@ -46,6 +48,7 @@ class First:
     doubt: str = ""
     contradiction: str = ""
     scale: float = 1.0
+    share_empty: float = 0.0
 
 
 def tell(kind: str) -> str:
@@ -262,7 +265,10 @@ def _first(
     elif evidence.sentence and not evidence.allows(kind):
         contradiction = evidence.against(kind)
     scale = reading.divisor if fit is None else fit.scale
-    return First(reading, evidence.sentence, doubt, contradiction, scale)
+    empty = float(evidence.numbers.get("share_empty", 0))
+    return First(
+        reading, evidence.sentence, doubt, contradiction, scale, share_empty=empty
+    )
 
 
 __all__ = ["First", "first_of_array", "iter_first_readings", "tell"]

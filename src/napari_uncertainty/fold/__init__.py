@@ -248,7 +248,8 @@ def _told(
     """The maps with what is to be said of their kind."""
     if evidence is None:
         return maps
-    maps = replace(maps, evidence=evidence.sentence)
+    empty = float(evidence.numbers.get("share_empty", 0))
+    maps = replace(maps, evidence=evidence.sentence, share_empty=empty)
     if wanted.kind == AUTO:
         return replace(maps, doubt=evidence.doubt)
     against = evidence.against(maps.kind)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..kinds import KINDS
 from ..stored import StoredValues
-from .left_over import with_left_over
+from .labels import in_order_of_labels, with_left_over
 
 Array = np.ndarray[Any, Any]
 
@@ -163,8 +163,12 @@ def softmax_of_dask(logits: Any, temperature: float) -> Any:
     )
 
 
-def as_members(values: Any, kind: str, temperature: float) -> list[Any]:
+def as_members(
+    values: Any, kind: str, temperature: float, background: int | None = 0
+) -> list[Any]:
     """Values as an opinion on which classes exclude each other; none if they are not.
+
+    They are in the order of labels, of which 0 is the background.
 
     Parameters
     ----------
@@ -175,19 +179,23 @@ def as_members(values: Any, kind: str, temperature: float) -> list[Any]:
         A key of :data:`.KINDS`.
     temperature : float
         Of logits.
+    background : int or None
+        Number of the class that is the background; None where no class is.
     """
     if KINDS[kind].sums_matter:
-        return [values]
+        return [in_order_of_labels(values, background)]
     if KINDS[kind].adds_background and not KINDS[kind].single:
         whole = with_left_over(values)
         return [] if whole is None else [whole]
     if not KINDS[kind].exclusive_scores or values.shape[0] == 1:
         return []
     if isinstance(values, StoredValues):
-        return [SoftmaxStream.of(values, temperature)]
-    if isinstance(values, np.ndarray):
-        return [softmax(values, temperature)]
-    return [softmax_of_dask(values, temperature)]
+        whole = SoftmaxStream.of(values, temperature)
+    elif isinstance(values, np.ndarray):
+        whole = softmax(values, temperature)
+    else:
+        whole = softmax_of_dask(values, temperature)
+    return [in_order_of_labels(whole, background)]
 
 
 def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from ..checks import Check
 from ..kinds import KINDS
 from ..measures import Base
+from ..model.background import FIRST_CLASS, Background, relabelled
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +25,8 @@ class UncertaintyMaps(Mapping[str, Any]):
     no_data : array of bool
         Voxels whose probabilities sum to 0 or are not finite.
     prediction : array of unsigned int or None
-        Index of the most probable class (the first of equals); 0 at no-data voxels.
-        None where it was not asked for.
+        Label of the most probable class (the first of equals), of which 0 is the
+        background; 0 at no-data voxels. None where it was not asked for.
     n_classes : int
         How many classes the prediction tells apart, a background that was left out in
         the input included.
@@ -64,6 +65,11 @@ class UncertaintyMaps(Mapping[str, Any]):
     checks : tuple of Check
         What was looked at before the maps may be believed; empty while they are not
         computed yet.
+    background : Background
+        The class with label 0, see :mod:`.model.background`; of kinds that have a
+        background of their own, it says nothing of the labels.
+    share_empty : float
+        Share of the voxels in which all classes are 0, as far as some voxels tell.
     """
 
     maps: dict[str, Any]
@@ -85,6 +91,43 @@ class UncertaintyMaps(Mapping[str, Any]):
     fitted: str = ""
     checks: tuple[Check, ...] = ()
     clipped: Any = 0.0
+    background: Background = FIRST_CLASS
+    share_empty: float = 0.0
+
+    def with_background(self, background: Background, n_channels: int) -> Self:
+        """Return the same with labels of which 0 is that background.
+
+        Parameters
+        ----------
+        background : Background
+            Of these maps the first class is it, unless the kind has one of its own.
+        n_channels : int
+            Length of the class axis.
+        """
+        if background.channel == 0 or self.has_background(n_channels):
+            return replace(self, background=background)
+        prediction = self.prediction
+        if prediction is not None:
+            labels = background.labels(n_channels)
+            prediction = relabelled(prediction, labels, self.no_data)
+        return replace(
+            self,
+            prediction=prediction,
+            n_classes=n_channels + (background.channel is None),
+            background=background,
+        )
+
+    def has_background(self, n_channels: int) -> bool:
+        """Return whether the background is none of so many channels, by their kind."""
+        return not KINDS[self.kind].applied(n_channels).sums_matter
+
+    def classes(self, n_channels: int) -> tuple[int, ...]:
+        """Return the label of each channel; none of channels that may overlap."""
+        if KINDS[self.kind].independent:
+            return ()
+        if self.has_background(n_channels):
+            return tuple(range(1, n_channels + 1))
+        return self.background.labels(n_channels)
 
     @property
     def messages(self) -> list[str]:

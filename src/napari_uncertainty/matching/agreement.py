@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +138,78 @@ def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Arr
         f"The segmentation has the labels {listed}, which are not the {n_classes} "
         "classes of the probabilities, so the two cannot be compared."
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Numbering:
+    """Numbers that a segmentation may have instead of labels with 0 for the background.
+
+    Attributes
+    ----------
+    told : str
+        How its numbers run, within a sentence.
+    numbers : tuple of int
+        For each label, its number; -1 where none stands for it.
+    """
+
+    told: str
+    numbers: tuple[int, ...]
+
+    def of(self, labels: Array, prediction: Array | None = None) -> Array:
+        """Return a segmentation in labels; what no number stands for is background.
+
+        Where all classes are something and a segmentation has the first one for what
+        lies outside of the prediction, too, that is left out.
+        """
+        table = np.array(self.numbers)
+        order = np.argsort(table)
+        ranks = np.searchsorted(table[order], labels).clip(0, len(table) - 1)
+        found = order[ranks]
+        small: Array = found.astype(np.min_scalar_type(len(table)))
+        small[table[found] != labels] = 0
+        if self.numbers[0] >= 0 or prediction is None:
+            return small
+        if labels.shape == prediction.shape:
+            small[(prediction == 0) & (labels == 0)] = 0
+        return small
+
+
+def iter_numberings(
+    labels: Array, n_classes: int, classes: Sequence[int]
+) -> Generator[float, None, list[Numbering]]:
+    """Other numbers that a segmentation may have; yields the share done.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        The segmentation.
+    n_classes : int
+        How many labels there can be.
+    classes : sequence of int
+        The label of each class, in the order of the input; empty where classes may
+        overlap.
+    """
+    count = len(classes)
+    if count < 2 or labels.size == 0 or labels.dtype.kind not in "biu":
+        return []
+    lowest, highest = int(labels.min()), int(labels.max())
+    usual = tuple(classes) == tuple(range(count))
+    found, behind = list[Numbering](), tuple[int, ...]()
+    if 0 not in classes:
+        behind = (-1,)
+    order = [*behind, *(int(one) for one in np.argsort(classes))]
+    if not usual and lowest >= 0 and highest < count:
+        found.append(Numbering("the order of the classes, from 0", tuple(order)))
+    fits = highest == count if usual else highest <= count
+    if fits and 0 in classes and lowest >= 0:
+        told = "the order of the classes, from 1"
+        found.append(Numbering(told, tuple(one + 1 for one in order)))
+    if not usual and highest >= n_classes:
+        there = yield from iter_numbers(labels)
+        if len(there) == count:
+            numbers = tuple(int(there[one]) if one >= 0 else -1 for one in order)
+            found.append(Numbering("the order of the classes", numbers))
+    return found
 
 
 def iter_numbers(labels: Array) -> Generator[float, None, Array]:

@@ -5,7 +5,7 @@ Where the two lie on other voxels, the segmentation is taken at the prediction's
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,15 @@ from ..images import LabelMap
 from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
-from .agreement import Comparison, iter_as_classes, iter_ranks
+from .agreement import (
+    Comparison,
+    Numbering,
+    iter_as_classes,
+    iter_numberings,
+    iter_ranks,
+)
 from .changed import Pair, iter_classes_by_overlap
-from .orientation import DECISIVE_MARGIN, Candidate, Search, iter_search
+from .orientation import BELONGS, DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
 
@@ -113,6 +119,14 @@ class Compared:
             return self.search.best is not None and self.search.best.belongs
         return all(one.level != "red" for one in self.checks)
 
+    @property
+    def agrees(self) -> float:
+        """Share of the foreground that agrees, placed as it agrees best."""
+        if self.search is not None and self.search.best is not None:
+            return self.search.best.agreement.foreground
+        told = [one.numbers for one in self.checks if one.name == "agreement"]
+        return max((float(one.get("foreground", 0)) for one in told), default=0.0)
+
 
 def iter_compare(
     prediction: Array,
@@ -121,8 +135,12 @@ def iter_compare(
     segmentation: Segmentation,
     *,
     thorough: bool = True,
+    classes: Sequence[int] = (),
 ) -> Generator[float, None, Compared]:
     """Compare step by step; yields the share done.
+
+    A segmentation may be numbered otherwise than by labels with 0 for the background:
+    the numbers with which more agrees are taken, and a check says which.
 
     Parameters
     ----------
@@ -137,7 +155,44 @@ def iter_compare(
         What to compare with.
     thorough : bool
         Look for other placements, too, where none can be decisively better.
+    classes : sequence of int
+        The label of each class, in the order of the input; by default labels are the
+        only numbers that a segmentation may have.
     """
+    looking = iter_numberings(np.asarray(segmentation.labels), n_classes, classes)
+    others = yield from part(looking, 0, 0.05)
+    share = 1 / (1 + len(others))
+    steps = _iter_compare(prediction, n_classes, grid, segmentation, thorough)
+    best = yield from part(steps, 0.05, max(share, 0.05))
+    for number, one in enumerate(others, 1):
+        if best.agrees > 1 - DECISIVE_MARGIN:
+            break
+        labels = one.of(segmentation.labels, prediction)
+        renumbered = replace(segmentation, labels=labels)
+        steps = _iter_compare(prediction, n_classes, grid, renumbered, thorough)
+        compared = yield from part(steps, number * share, (number + 1) * share)
+        if compared.agrees > max(best.agrees, BELONGS):
+            check = _check_numbering(one, segmentation.name)
+            best = replace(compared, checks=(*compared.checks, check))
+    return best
+
+
+def _check_numbering(numbering: Numbering, name: str) -> Check:
+    sentence = (
+        f"The numbers in '{name}' were taken for {numbering.told}: so more of the "
+        "foreground agrees than if 0 were the background."
+    )
+    return Check("labels", "green", sentence, {"numbers": list(numbering.numbers)})
+
+
+def _iter_compare(
+    prediction: Array,
+    n_classes: int,
+    grid: Grid | None,
+    segmentation: Segmentation,
+    thorough: bool,
+) -> Generator[float, None, Compared]:
+    """Compare with labels of which 0 is the background; yields the share done."""
     segmentation, refused = yield from part(
         _iter_in_classes(segmentation, n_classes), 0, 0.1
     )
@@ -229,7 +284,8 @@ def iter_explained(
             "judged only by what both have."
         )
         orientation = [Check("orientation", "amber", sentence)]
-    return replace(compared, checks=(check, *orientation))
+    labels = [one for one in compared.checks if one.name == "labels"]
+    return replace(compared, checks=(check, *orientation, *labels))
 
 
 def iter_labels_at(

@@ -14,9 +14,11 @@ from ..evidence import evidence_of
 from ..fold import as_dask
 from ..grid import Grid
 from ..kinds import FOREGROUND, KINDS, is_single
+from ..model.interpretation import Interpretation, require_class
 from ..probabilities import (
     find_class_axis,
     lines_along,
+    numbered_class_names,
     refuse_label_map,
     require_class_axis,
     scale_of,
@@ -201,6 +203,44 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
     if len(names) == n_channels:
         return names
     return tuple(f"channel {number}" for number in range(n_channels))
+
+
+def exclusive_classes(layer: Image | None, kind: str | None) -> tuple[str, ...]:
+    """Names of the classes of a layer of which one may be the background.
+
+    Parameters are those of :func:`independent_channels`.
+    """
+    if layer is None or layer.multiscale:
+        return ()
+    named = kind or declared(layer)["kind"]
+    if named is not None and KINDS[named].has_background:
+        return ()
+    axis = assumed_class_axis(layer, named)
+    n_classes = 1 if axis is None else layer.data.shape[axis]
+    return names_of(layer, n_classes) if n_classes > 1 else ()
+
+
+def names_of(layer: Any, n_classes: int) -> tuple[str, ...]:
+    """Return a name for each class of a layer: numbers, where its file has none."""
+    names: tuple[str, ...] = declared(layer)["class_names"]
+    return names if len(names) == n_classes else numbered_class_names(n_classes)
+
+
+def background_of(layer: Any, n_classes: int, how: Interpretation) -> int | None:
+    """Return which class of a layer is the background of a map that was made of it.
+
+    Parameters
+    ----------
+    layer : layer
+        With the probabilities.
+    n_classes : int
+        Length of its class axis.
+    how : Interpretation
+        How its values were taken.
+    """
+    if how.background is None or n_classes == 1:
+        return 0
+    return require_class(how.background, names_of(layer, n_classes))
 
 
 def declared(layer: Any) -> dict[str, Any]:

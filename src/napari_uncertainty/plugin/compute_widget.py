@@ -25,7 +25,7 @@ from ..io import READERS
 from ..measures import ALL_MEASURES
 from .alignment import align
 from .check_list import CheckList, wrapped
-from .class_axis import independent_channels
+from .class_axis import exclusive_classes, independent_channels
 from .layer_choice import LayerChoice
 from .map_layer import show_map
 from .measure_choice import MeasureChoice, ValueFields
@@ -219,6 +219,7 @@ class ComputeWidget(Docked):
     def _offer_channels(self) -> None:
         layer, kind = self.probabilities.value, self.fields.chosen_kind
         self.fields.offer_channels(independent_channels(layer, kind))
+        self.fields.offer_backgrounds(exclusive_classes(layer, kind))
 
     def _explain_measure(self) -> None:
         measure = self.measure.measure
@@ -306,8 +307,9 @@ class ComputeWidget(Docked):
         for note in request.notes:
             show_info(note)
         for check in checks:
-            # A kind that is not clear is easy to mend, and easy to miss.
-            if check.level == "red" or (check.name, check.level) == ("kind", "amber"):
+            # What is chosen in the form is easy to mend, and easy to miss.
+            chosen = check.name in ("kind", "background")
+            if check.level == "red" or (chosen and check.level == "amber"):
                 show_warning(check.sentence)
         self.computed.emit(layer)
 

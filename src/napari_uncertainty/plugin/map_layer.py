@@ -131,7 +131,8 @@ def _class_names(layer: Image, maps: UncertaintyMaps) -> tuple[str, ...]:
     names = told["class_names"]
     if not names:
         return ()
-    labels = names_of_classes(maps.kind, names, told["region_order"])
-    if names == numbered_class_names(len(names)) and labels != names:
+    background = maps.background.channel
+    labels = names_of_classes(maps.kind, names, told["region_order"], background)
+    if names == numbered_class_names(len(names)) and labels[0] == "background":
         labels = ("background", "foreground") if len(names) == 1 else ()
     return labels if len(labels) == maps.n_classes else ()

@@ -8,13 +8,17 @@ from magicgui.widgets import ComboBox, Container, FloatSpinBox, Widget
 
 from ..kinds import AUTO, KINDS
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Measure
-from ..model.interpretation import Interpretation
+from ..model.background import Background
+from ..model.interpretation import NO_BACKGROUND, Interpretation
 from .preferences import BASE_BY_UNIT
 
 #: What logits can be divided by.
 TEMPERATURES = (0.05, 50.0)
 
 _ALL_CHANNELS = ("All together", -1)
+
+_AUTOMATIC = ("Automatic", "")
+_NONE = ("None of them", NO_BACKGROUND)
 
 
 class MeasureChoice(ComboBox):
@@ -80,7 +84,17 @@ class ValueFields(Container[Widget]):
             choices=lambda _: self._channels,
             tooltip="Which of the independent channels the map is of.",
         )
-        super().__init__(widgets=[self.unit, self.kind, self.temperature, self.channel])
+        self._backgrounds = [_AUTOMATIC, _NONE]
+        self.background = ComboBox(
+            label="Background",
+            choices=lambda _: self._backgrounds,
+            tooltip="The class that means nothing; all others are foreground. "
+            "Automatic: as names, the tool or the values tell, or else the first.",
+        )
+        fields = (
+            self.unit, self.kind, self.temperature, self.channel, self.background,
+        )  # fmt: skip
+        super().__init__(widgets=fields)
         self.channel.visible = False
         self.margins = (0, 0, 0, 0)
         self.kind.changed.connect(self._explain)
@@ -101,6 +115,7 @@ class ValueFields(Container[Widget]):
             kind,
             float(self.temperature.value) if logits else 1.0,
             channel=None if channel == _ALL_CHANNELS[1] else channel,
+            background=self.background.value or None,
         )
 
     def offer_channels(self, names: Sequence[str]) -> None:
@@ -111,6 +126,18 @@ class ValueFields(Container[Widget]):
             self.channel.reset_choices()
             self.channel.value = _ALL_CHANNELS[1]
         self.channel.visible = bool(names)
+
+    def offer_backgrounds(self, names: Sequence[str]) -> None:
+        """Let one of these classes be chosen; of the same ones, the choice stays."""
+        found = [
+            (name, Background(number).name(names)) for number, name in enumerate(names)
+        ]
+        backgrounds = [_AUTOMATIC, *found, _NONE]
+        if self._backgrounds != backgrounds:
+            # New ones come behind those that stay.
+            for self._backgrounds in ([_AUTOMATIC], backgrounds):
+                self.background.reset_choices()
+        self.background.visible = bool(names)
 
     def _explain(self) -> None:
         kind = self.chosen_kind

@@ -24,6 +24,8 @@ from ..grid import Grid
 from ..io.nifti import stem
 from ..kinds import KINDS, probabilities_of
 from ..matching.orientation import BELONGS
+from ..model.background import told_background
+from ..probabilities import numbered_class_names
 from .class_axis import SPATIAL, assumed_class_axis, class_first, declared
 from .layers import layer_info
 from .selection import path_of, role_of
@@ -227,6 +229,9 @@ def _labels_of(member: Member, box: Sequence[slice]) -> Array:
         kind, values, member.temperature, divisor_of(member.values.dtype)
     )
     labels: Array = p.argmax(axis=0)
+    if KINDS[kind].applied(len(values)).sums_matter:
+        names = member.class_names or numbered_class_names(len(values))
+        labels = np.array(told_background(names).labels(len(values)))[labels]
     if KINDS[kind].independent:
         labels = np.where(p.max(axis=0) > 0.5, labels + 1, 0)
     return labels

@@ -14,6 +14,7 @@ from ..batch.hotspots import iter_places, not_its_classes, of_the_map_alone
 from ..batch.recorded import Recorded
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted, iter_hotspots
+from ..matching.agreement import Numbering
 from ..matching.comparison import Segmentation, iter_labels_at
 from ..predictions import Predictions
 from ..probabilities import numbered_class_names
@@ -75,7 +76,8 @@ class Material:
         if self.predictions is None:
             return []
         record = self.recorded.record
-        return self.predictions.on_maps(record.kind, record.temperature)
+        background = self.predictions.background_as(record.interpretation)
+        return self.predictions.on_maps(record.kind, record.temperature, background)
 
     @property
     def _class_names(self) -> tuple[str, ...]:
@@ -107,7 +109,7 @@ class Material:
             assert self.labels is not None
             labels, numbers = self.labels, self.classes
             if numbers != list(range(len(numbers))):
-                labels = np.searchsorted(numbers, labels)
+                labels = Numbering("", tuple(numbers)).of(labels)
         elif self.segmentation is not None:
             # Numbers that no label has, for the classes are not the labels.
             assert self.labels is not None
@@ -170,7 +172,9 @@ def iter_material(
         if labels is None:
             segmentation = None
         else:
-            classes = labels_of_classes(segmentation, recorded.record.n_classes)
+            classes = labels_of_classes(
+                segmentation, recorded.record.n_classes, recorded.record.checks
+            )
     prediction, no_data = None, None
     needed = labels is None or (search and classes is None)
     gaps = recorded.record.statistics.no_data > 0

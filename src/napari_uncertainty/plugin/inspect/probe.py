@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...fold import as_dask
+from ...fold.labels import in_order_of_labels
 from ...fold.values import divisor_of
 from ...kinds import KINDS, probabilities_of
-from ..class_axis import declared
+from ..class_axis import background_of, declared
 from ..layers import layer_info
 from ..opinions import layers_made_from, opinions
 from .subject import Subject
@@ -173,12 +174,14 @@ class Probe:
         """Of several members, their mean."""
         record = self._subject.record
         found = []
-        for values, order in self._values():
+        for values, layer in self._values():
+            here = np.asarray(values[(slice(None), *voxel)])
             one = by_label(
-                np.asarray(values[(slice(None), *voxel)]),
+                here,
                 record.kind,
                 record.temperature,
-                order,
+                declared(layer)["region_order"],
+                background_of(layer, len(here), record.interpretation),
             )
             if not np.isfinite(one).all() or not one.any():
                 return None
@@ -186,7 +189,7 @@ class Probe:
         return np.mean(found, axis=0) if found else None
 
     def _values(self) -> Sequence[Any]:
-        """Arrays at the voxels of the map, and in what order channels write labels."""
+        """Arrays at the voxels of the map, and the layers that they are of."""
         subject, layers = self._subject, self._viewer.layers
         made_from = layers_made_from(layers, subject.layer)
         data = [layer.data for layer in made_from]
@@ -202,13 +205,17 @@ class Probe:
             )
             self._of = (
                 data,
-                [(values, declared(layer)["region_order"]) for layer, values in held],
+                [(values, layer) for layer, values in held],
             )
         return self._of[1]
 
 
 def by_label(
-    values: Array, kind: str, temperature: float, region_order: Sequence[int]
+    values: Array,
+    kind: str,
+    temperature: float,
+    region_order: Sequence[int],
+    background: int | None = 0,
 ) -> Array:
     """Probabilities of one voxel for each label that it may have.
 
@@ -222,8 +229,12 @@ def by_label(
         What they were taken for.
     region_order : sequence of int
         Labels that independent channels write; by default 1, 2, 3, …
+    background : int or None
+        Number of the class that is the background; None where no class is.
     """
     p = probabilities_of(kind, values, temperature, divisor_of(values.dtype))
+    if KINDS[kind].applied(len(values)).sums_matter:
+        return np.asarray(in_order_of_labels(p, background)[:])
     if not KINDS[kind].independent:
         return p
     labels = list(region_order or range(1, len(p) + 1))

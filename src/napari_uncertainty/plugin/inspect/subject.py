@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...regions.table import unnamed
 from ...steps import part
 from ..colors import label_colormap
 from ..layers import NO_DATA, PREDICTION, layer_info, record_of, to_ras
+from ..selection import path_of
 from ..sources import Source, axes_of, segmentation_on, source_of, voxel_to_world
 from ..work import Steps
 
@@ -89,6 +91,11 @@ class Subject:
             labels = Segmentation(prediction, source.grid, "most probable class")
         else:
             labels = segmentation_on(segmentation, source, source.values.shape, axes)
+        names = names_of(layer)
+        own = {} if segmentation is None else names_of(segmentation)
+        numbers = numbering_of(layer, segmentation)
+        if numbers and not own:
+            own = {numbers[label]: name for label, name in names.items()}
         return cls(
             layer,
             segmentation,
@@ -97,9 +104,8 @@ class Subject:
             _kept(layer, source, NO_DATA),
             axes,
             voxel_to_world(layer, source, axes),
-            (names_of(segmentation) if segmentation is not None else {})
-            or names_of(layer),
-            names_of(layer),
+            own or names,
+            names,
         )
 
     @property
@@ -267,6 +273,23 @@ def names_of(layer: Any) -> dict[int, str]:
             for label, name in zip(features["index"], features["name"], strict=True)
         }
     return {}
+
+
+def numbering_of(layer: Any, segmentation: Labels | None) -> tuple[int, ...]:
+    """Return the number that a segmentation has for each label of a map.
+
+    Empty where its numbers are these labels, or it is not what the map was compared
+    with.
+    """
+    record = record_of(layer)
+    check = None if record is None else record.check("labels")
+    if record is None or check is None or segmentation is None:
+        return ()
+    path = path_of(segmentation)
+    if record.segmentation and path is not None and Path(record.segmentation) != path:
+        return ()
+    numbers = tuple(int(one) for one in check.numbers["numbers"])
+    return numbers if len(numbers) == record.n_classes else ()
 
 
 def _kept(layer: Image, source: Source, what: str) -> Any:

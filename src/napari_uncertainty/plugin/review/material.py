@@ -13,8 +13,8 @@ from ...hotspots import Wanted
 from ...io.nifti import stem
 from ...kinds import KINDS
 from ...review import ReviewedInput
-from ..class_axis import class_axis_of, class_first, declared
-from ..inspect.subject import Subject
+from ..class_axis import background_of, class_axis_of, class_first, declared
+from ..inspect.subject import Subject, numbering_of
 from ..layers import layer_info, record_of
 from ..opinions import opinions
 from ..selection import path_of, role_of, scan_for_map
@@ -86,7 +86,7 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         segmentation=segmentation,
         labels=labels,
         no_data=subject.no_data,
-        members=_exclusive(layer, networks),
+        members=_exclusive(layer, networks, subject.segmentation),
         of_members=of_members,
         wanted=choices.wanted.on(source.grid, source.values.shape),
         anatomical=source.anatomical,
@@ -132,8 +132,12 @@ def _class_first(layer: Any, axes: Grid | None, of_map: Source) -> Any:
     return of_map.turn.turn_back(source.turn.turn(source.values))
 
 
-def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
+def _exclusive(
+    shown: Any, networks: Sequence[tuple[Any, Any]], segmentation: Any
+) -> tuple[Any, ...]:
     """What networks say of classes that exclude each other; none where these do not.
+
+    They are in the order of labels, or of the numbers that a segmentation has instead.
 
     Each is what its file says, or else what the values of the map were taken for.
     """
@@ -153,7 +157,12 @@ def _exclusive(shown: Any, networks: Sequence[tuple[Any, Any]]) -> tuple[Any, ..
             # only where it is needed.
             lazy = da.from_array(values, name=False)
         held = values if lazy is None else lazy
-        member = as_members(held, kind, record.temperature)
+        n_classes = held.shape[0]
+        background = background_of(layer, n_classes, record.interpretation)
+        if numbers := numbering_of(shown, segmentation):
+            from_one = sorted(numbers) == list(range(1, n_classes + 1))
+            background = None if from_one else 0
+        member = as_members(held, kind, record.temperature, background)
         if not member:
             return ()
         found += member

@@ -1,0 +1,175 @@
+"""Background of a case: the class that means nothing, if there is one.
+
+It need not be the first class, and where all classes are tissues there is none. A
+person says it, or the names of the classes, or the convention of the tool that wrote
+them, or that they are surrounded by voxels in which all of them are 0; else the first
+class is it.
+
+Labels follow: 0 is the background, classes before it have their number + 1, and those
+behind it their number. Without a background, labels are 1 to C, and 0 is what is left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .interpretation import NO_BACKGROUND, Origin, require_class
+
+Array = np.ndarray[Any, Any]
+
+#: Names of a class that means nothing, the clearest first.
+BACKGROUND_NAMES = (
+    "background", "bg", "bkg", "bkgd", "backgrnd", "clearlabel", "nothing", "none",
+    "void", "empty", "outside", "exterior", "unlabeled", "unlabelled", "unknown",
+)  # fmt: skip
+
+# More of an image than this has to be empty before it surrounds anything.
+_SURROUNDING = 0.05
+
+# Fewer voxels than this may be empty by chance.
+_FEWEST_VOXELS = 50
+
+# Numbers and single letters say nothing of what classes are.
+_NUMBERED = re.compile(
+    r"(?:class|label|channel|posterior|pve|)[ _]?\d+|[a-z]", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Background:
+    """The class that means nothing, and who says so.
+
+    Attributes
+    ----------
+    channel : int or None
+        Number of the class along the class axis; None where no class is.
+    origin : Origin
+        Where that comes from.
+    why : str
+        Whose convention it is; empty where it is none.
+    """
+
+    channel: int | None = 0
+    origin: Origin = "default"
+    why: str = ""
+
+    def labels(self, n_channels: int) -> tuple[int, ...]:
+        """Return the label of each class."""
+        if self.channel is None:
+            return tuple(range(1, n_channels + 1))
+        return tuple(
+            0 if number == self.channel else number + (number < self.channel)
+            for number in range(n_channels)
+        )
+
+    def name(self, names: Sequence[str]) -> str:
+        """Return what to call it, so that :func:`.require_class` finds it again."""
+        if self.channel is None:
+            return NO_BACKGROUND
+        name = names[self.channel]
+        return name if names.index(name) == self.channel else str(self.channel)
+
+
+#: Usual where nobody says anything else.
+FIRST_CLASS = Background()
+
+
+def told_background(
+    names: tuple[str, ...], *, named: str | None = None, tissues_of: str = ""
+) -> Background:
+    """Return the background, as far as it is known without any values.
+
+    Parameters
+    ----------
+    names : tuple of str
+        One for each class.
+    named : str or None
+        What a person says: name or number of a class, or ``"none"``.
+    tissues_of : str
+        As of :class:`.ProbabilityMap`.
+
+    Raises
+    ------
+    InputError
+        If a person names a class that is not there.
+    """
+    if named is not None:
+        return Background(require_class(named, names), "person")
+    called = class_called_background(names)
+    if called is not None:
+        return Background(called, "file")
+    if tissues_of:
+        return Background(None, "convention", tissues_of)
+    return FIRST_CLASS
+
+
+def class_called_background(names: Sequence[str]) -> int | None:
+    """Return which class has a name that means background; None where none has."""
+    plain = [re.sub(r"[\W\d_]+", "", name).lower() for name in names]
+    for word in BACKGROUND_NAMES:
+        if word in plain:
+            return plain.index(word)
+    return None
+
+
+def are_names(names: Sequence[str]) -> bool:
+    """Return whether names say what classes are; numbers and letters do not."""
+    return any(not _NUMBERED.fullmatch(name) for name in names)
+
+
+def surrounds(empty: Array) -> bool:
+    """Return whether empty voxels surround what is there, as those around a brain do.
+
+    They are many, lie together, reach most corners of the image, and leave no box: that
+    would be a crop which was padded, and says nothing of its classes.
+
+    Parameters
+    ----------
+    empty : ndarray of bool
+        Voxels in which all classes are 0.
+    """
+    n_empty = int(np.count_nonzero(empty))
+    n_there = empty.size - n_empty
+    if (
+        empty.size < _FEWEST_VOXELS
+        or not n_there
+        or n_empty <= _SURROUNDING * empty.size
+    ):
+        return False
+    box = 1
+    for axis in range(empty.ndim):
+        others = tuple(other for other in range(empty.ndim) if other != axis)
+        there = np.flatnonzero(~empty.all(axis=others))
+        box *= int(there[-1] - there[0]) + 1
+    corners = empty[np.ix_(*([0, -1],) * empty.ndim)]
+    together = int(np.count_nonzero(empty[1:] & empty[:-1]))
+    return bool(corners.mean() > 0.5) and box > n_there and 2 * together > n_empty
+
+
+def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
+    """Return labels in the place of numbers of classes; 0 where there is no data.
+
+    Parameters
+    ----------
+    prediction : array of unsigned int
+        Numbers of classes along the class axis.
+    labels : sequence of int
+        The label of each.
+    no_data : array of bool
+        Voxels without data.
+    """
+    table = np.array(labels, np.min_scalar_type(max(*labels, 1)))
+
+    def change(numbers: Array, missing: Array) -> Array:
+        changed: Array = table[numbers]
+        changed[missing] = 0
+        return changed
+
+    if hasattr(prediction, "__dask_graph__"):
+        return prediction.map_blocks(change, no_data, dtype=table.dtype)
+    return change(prediction, no_data)
