@@ -28,7 +28,8 @@ TIES = {
     "softmax": [(0.5, 0.5, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.375, 0.25, 0.375)],
     "logits": [(2.5, 2.5, 2.5), (2.5, 2.5, -3), (-3, 2.5, 2.5), (2.5, -3, 2.5)],
     "sigmoid": [(0.5, 0.5, 0.5), (0.75, 0.5, 0.25), (0.5, 0.25, 0.75), (0, 1, 0.5)],
-    "channel_logits": [(0, 0, 0), (2.5, 0, -2.5), (0, -2.5, 2.5), (-40, 40, 0)],
+    # Zeros in all channels would be padding.
+    "channel_logits": [(1e-30, 0, 0), (2.5, 0, -2.5), (0, -2.5, 2.5), (-40, 40, 0)],
     "foreground": [(0.5,), (0.75,), (0.25,), (1,)],
     # What is left over is as large as some of them, as all, or less than two of them.
     "fractions": [

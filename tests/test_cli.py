@@ -96,9 +96,12 @@ def test_info_checks_probabilities_against_both(case_folder):
     assert "'T1'" in checks["scan_grid"]["sentence"]
 
 
-def test_info_without_others_checks_the_file_alone(case_folder):
+def test_info_without_others_checks_the_file_and_the_labels_of_its_place(case_folder):
+    alone = ["kind", "no_data", "precision", "confidence"]
     checks = checks_of(call("info", case_folder / "case.npz"))
-    assert list(checks) == ["kind", "no_data", "precision", "confidence"]
+    assert list(checks) == [*alone, "agreement"]
+    (case_folder / "case.nii.gz").unlink()
+    assert list(checks_of(call("info", case_folder / "case.npz"))) == alone
 
 
 def test_info_of_mirrored_probabilities(case_folder):

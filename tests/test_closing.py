@@ -12,7 +12,7 @@ import pytest
 
 from generated import OBLIQUE, softmax
 from many_cases import PATIENCE
-from napari_uncertainty.case import iter_case
+from napari_uncertainty.case import CaseInputs, iter_case
 from napari_uncertainty.ensemble import Member, iter_ensemble
 from napari_uncertainty.fold import iter_fold, threads
 from napari_uncertainty.fold.threads import REPORT_INTERVAL
@@ -24,6 +24,8 @@ from napari_uncertainty.matching.changed import Pair
 from napari_uncertainty.matching.comparison import Segmentation, iter_compare
 from napari_uncertainty.matching.orientation import iter_search
 from napari_uncertainty.modulation import iter_shade_numbers
+from napari_uncertainty.predictions import Predictions
+from napari_uncertainty.probabilities import ProbabilityMap, numbered_class_names
 from napari_uncertainty.regions import iter_regions
 from napari_uncertainty.resampling import iter_resample
 from napari_uncertainty.surfaces import iter_mesh
@@ -31,6 +33,7 @@ from phantoms import asymmetric
 
 SHAPE = (72, 80, 64)
 GRID = Grid(SHAPE, OBLIQUE)
+NAMES = numbered_class_names(4)
 TILTED = Grid(SHAPE, np.diag([1.0, 1, 1, 1]))
 
 #: From Cancel to the end of all threads, in seconds.
@@ -80,7 +83,10 @@ COMPUTATIONS = {
     "ensemble of arrays": lambda o: iter_ensemble(members([o["values"]] * 2)),
     "ensemble of files": lambda o: iter_ensemble(members(o["members"])),
     "case": lambda o: iter_case(
-        o["values"], grid=GRID, segmentation=Segmentation(o["labels"], GRID)
+        CaseInputs(
+            Predictions((ProbabilityMap(o["values"], NAMES, GRID),)),
+            Segmentation(o["labels"], GRID),
+        )
     ),
     "comparison": lambda o: iter_compare(
         o["labels"], 4, GRID, Segmentation(o["labels"], GRID)

@@ -11,6 +11,7 @@ from every_kind import TOLD_BY_VALUES, phantom, random_values
 from napari_uncertainty.evidence import evidence_of
 from napari_uncertainty.fold.sampling import sample_of
 from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 
 
 def evidence(values):
@@ -148,7 +149,7 @@ def test_small_regions_in_a_plain_file_are_seen(order, tmp_path):
     values[:, 10:32, 12:36, 11:31] = phantom("sigmoid")
     axis = {"classes first": 0, "in the middle": 1, "last": -1}[order]
     np.save(tmp_path / "a.npy", np.ascontiguousarray(np.moveaxis(values, 0, axis)))
-    opened = open_probabilities(tmp_path / "a.npy", class_axis=axis)
+    opened = open_probabilities(tmp_path / "a.npy", Interpretation(class_axis=axis))
     some = sample_of(opened.values)
     assert some.shape[0] == 3
     assert 250 <= some.shape[1] <= 2000
@@ -163,7 +164,7 @@ def test_small_regions_in_a_plain_file_are_seen(order, tmp_path):
 def test_samples_of_small_files_are_whole_voxels(shape, axis, rng, tmp_path):
     values = rng.random(shape, np.float32)
     np.save(tmp_path / "a.npy", np.ascontiguousarray(np.moveaxis(values, 0, axis)))
-    opened = open_probabilities(tmp_path / "a.npy", class_axis=axis)
+    opened = open_probabilities(tmp_path / "a.npy", Interpretation(class_axis=axis))
     there = {tuple(voxel) for voxel in values.reshape(len(values), -1).T}
     looked_at = {tuple(voxel) for voxel in sample_of(opened.values).T}
     assert looked_at <= there

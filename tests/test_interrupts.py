@@ -31,6 +31,7 @@ from napari_uncertainty.ensemble import (
 from napari_uncertainty.fold import iter_fold
 from napari_uncertainty.hotspots import Wanted, iter_hotspots
 from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.regions import iter_regions
 from napari_uncertainty.regions import steps as region_steps
 from napari_uncertainty.steps import apart, run
@@ -68,7 +69,9 @@ def packed(folder, name, values, class_axis_last=False):
     if class_axis_last:
         values = np.moveaxis(values, 0, -1)
     np.savez_compressed(path, probabilities=values)
-    return open_probabilities(path, class_axis=-1 if class_axis_last else 0)
+    return open_probabilities(
+        path, Interpretation(class_axis=-1 if class_axis_last else 0)
+    )
 
 
 def members(given):
@@ -465,7 +468,7 @@ WRAPPED = "type('Owner', (), {'node': Node()})"
         ("numpy", DROPPED),
         ("numpy", WRAPPED),
         ("rich", RAISED),
-        ("nibabel", DROPPED),
+        ("typer", DROPPED),
     ],
 )
 def test_an_interrupt_while_it_is_still_loading_gives_no_traceback(name, how, tmp_path):

@@ -257,7 +257,7 @@ def test_a_class_axis_that_is_named_is_taken_in_any_image(rng, tmp_path):
     truth = entropy(softmax(logits.astype(float), axis=0))
     for axis in range(4):
         path = write(tmp_path / f"{axis}.nii", np.moveaxis(logits, 0, axis))
-        opened = open_probabilities(path, class_axis=axis)
+        opened = open_probabilities(path, Interpretation(class_axis=axis))
         np.testing.assert_allclose(nu.entropy(opened), truth, atol=1e-5)
 
 
@@ -320,7 +320,9 @@ def test_classes_that_are_named_are_counted_with_the_batch_axis(rng, tmp_path):
     p = softmax(rng.standard_normal((1, 4, *SHAPE)), axis=1).astype(np.float32)
     np.save(tmp_path / "case.npy", p)
     for axis in (1, -4):
-        opened = open_probabilities(tmp_path / "case.npy", class_axis=axis)
+        opened = open_probabilities(
+            tmp_path / "case.npy", Interpretation(class_axis=axis)
+        )
         assert opened.values.shape[0] == 4
     assert nu.read(tmp_path / "case.npy").values.shape == (4, *SHAPE[::-1])
 
@@ -573,7 +575,9 @@ def test_scores_that_may_be_of_regions_are_doubted(door, rng, tmp_path):
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_scores_of_channels_in_every_measure(temperature, name, dtype, rng, tmp_path):
     scores = region_logits(rng).astype(dtype)
-    opened = open_probabilities(stored_as(name, scores, tmp_path), class_axis=None)
+    opened = open_probabilities(
+        stored_as(name, scores, tmp_path), Interpretation(class_axis=None)
+    )
     held = nu.read(opened.source).values
     for given in (opened, held, da.from_array(held, chunks=(1, 7, 8, 6))):
         maps = nu.uncertainty(
@@ -587,6 +591,30 @@ def test_scores_of_channels_in_every_measure(temperature, name, dtype, rng, tmp_
         np.testing.assert_array_equal(maps.prediction, found)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", STORED)
+def test_padding_around_scores_of_channels_has_no_data(name, dtype, rng, tmp_path):
+    whole = np.zeros((3, 20, 20, 18), dtype)
+    inside = (slice(2, 16), slice(3, 19), slice(4, 16))
+    whole[:, *inside] = region_logits(rng)
+    truth = np.zeros(whole.shape[1:])
+    truth[inside] = np.sum(
+        [binary(one) for one in expit(whole[:, *inside].astype(float))], axis=0
+    )
+    path = stored_as(name, whole, tmp_path)
+    axis = {"case.npz": None, "case.npy": 0}.get(name, 3)
+    opened = open_probabilities(path, Interpretation(class_axis=axis))
+    held = da.from_array(whole, chunks=(1, 7, 8, 6))
+    for given in (whole, held):
+        maps = nu.uncertainty(given, kind="channel_logits")
+        np.testing.assert_allclose(maps["entropy"], truth, atol=2e-6)
+        assert np.asarray(maps.no_data).sum() == truth.size - truth[inside].size
+    maps = nu.uncertainty(opened, kind="channel_logits")
+    turned = truth if opened.grid is not None else truth.T
+    np.testing.assert_allclose(maps["entropy"], turned, atol=2e-6)
+    assert maps.no_data.sum() == truth.size - truth[inside].size
+
+
 def test_one_channel_of_scores_alone(rng):
     scores = region_logits(rng)
     maps = nu.uncertainty(scores, kind="channel_logits", channel=1)
@@ -594,6 +622,7 @@ def test_one_channel_of_scores_alone(rng):
     np.testing.assert_allclose(maps["entropy"], binary(q), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*was taken for the class axis")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_members_that_are_scores_of_channels(temperature, dtype, rng, tmp_path):

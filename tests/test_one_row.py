@@ -26,8 +26,15 @@ from napari_uncertainty.measures import (
     MemberNumbers,
     Numbers,
 )
+from napari_uncertainty.model.interpretation import Interpretation
 from one_row import COLLISION, WORDS, add_rows
 from small_pieces import small_pieces
+
+# Members that are made of chance have hardly anything in common.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*they hardly look like members of one case"
+    ":napari_uncertainty.UncertaintyWarning"
+)
 
 TESTS = Path(__file__).parent
 SHAPE = (4, 6, 7, 5)
@@ -89,7 +96,7 @@ def test_it_is_folded_from_every_source(rng, tmp_path, name):
         np.savez_compressed(path, probabilities=np.moveaxis(p, 0, axis))
         source = path
     if axis:
-        source = open_probabilities(path, class_axis=axis)
+        source = open_probabilities(path, Interpretation(class_axis=axis))
     small = small_pieces(100)
     try:
         maps = nu.uncertainty(source, tuple(MEASURES))

@@ -294,6 +294,7 @@ def iter_case(
         segmentation=segmentation,
         scan=inputs.scan,
         placed=inputs.placed,
+        confidence=confidence,
     )
     trust = yield from part(looked, share, 1)
     where = place_maps(predictions, maps, trust, segmentation, elsewhere)

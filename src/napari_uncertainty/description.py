@@ -64,9 +64,7 @@ def _opened(
         volume = open_volume(path)
         if isinstance(volume, Scan | LabelMap):
             return volume
-    members = open_members(
-        path, array=how.array, class_axis=how.class_axis, kind=how.kind
-    )
+    members = open_members(path, how)
     return CaseInputs.open(
         [path], how, together=len(members) > 1, labels=labels, scan=scan
     )

@@ -68,13 +68,10 @@ class Predictions:
         InputError
             If one of them cannot be read.
         """
-        options: Any = {
-            "array": how.array, "class_axis": how.class_axis, "kind": how.kind,
-        }  # fmt: skip
         if not together:
-            opened_one = open_probabilities(paths[0], **options, frame=how.frame)
+            opened_one = open_probabilities(paths[0], how)
             return cls((opened_one,), how)
-        opened = [one for path in paths for one in open_members(path, **options)]
+        opened = [one for path in paths for one in open_members(path, how)]
         return cls(tuple(opened), how, True)
 
     @property

@@ -110,14 +110,15 @@ def numbered_class_names(n_classes: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(n_classes))
 
 
-def find_class_axis(array: Any) -> int | None:
+def find_class_axis(array: Any, *, scaled: bool = False) -> int | None:
     """Axis along which the values of (nearly) all voxels sum to 1, or None.
 
     Looks at a coarse sample. Voxels without data (all zero, or not finite) do not
     vote; an axis of length 1 is no class axis. Whole numbers may sum to a larger
-    scale, see :func:`scale_of`.
+    scale, see :func:`scale_of`. Of a lazy array, few chunks are computed; where its
+    values may be `scaled`, as per cents are, more of them are.
     """
-    if is_lazy(array) and not _may_be_probabilities(array):
+    if is_lazy(array) and not (scaled or _may_be_probabilities(array)):
         return None
     for axis in range(array.ndim):
         if array.shape[axis] > 1 and array.size and scale_of(array, axis) is not None:

@@ -68,6 +68,7 @@ def iter_trust(
     segmentation: Segmentation | None = None,
     scan: tuple[str, Grid | None] | None = None,
     placed: str = "",
+    confidence: bool = True,
 ) -> Generator[float, None, Trust]:
     """Make all checks of a case; yields the share done.
 
@@ -84,6 +85,8 @@ def iter_trust(
         Name of the scan, and where it lies.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
+    confidence : bool
+        Whether it is to be told how sure the network is of itself.
     """
     first, own = predictions.first, predictions.grid
     checks = [
@@ -97,7 +100,7 @@ def iter_trust(
     if first.guess:
         checks.append(Check("axes", "amber", first.guess))
     yield 0.0
-    if LEAST_CONFIDENCE.name in maps and maps.prediction is not None:
+    if confidence and LEAST_CONFIDENCE.name in maps:
         checking = iter_check_confidence(maps)
         checks.append((yield from part(checking, 0, SHARE_OF_CONFIDENCE)))
     if placed and segmentation is None:

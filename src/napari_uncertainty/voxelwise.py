@@ -212,17 +212,17 @@ def ensemble_uncertainty(
     """
     how = _interpretation(kind, temperature, channel, class_axis, background)
     if isinstance(members, str | PathLike):
-        members = _opened_members(members, how)
+        members = open_members(members, how)
     opened = []
     for one in members:
         if isinstance(one, str | PathLike):
-            opened += _opened_members(one, how)
+            opened += open_members(one, how)
         elif isinstance(one, ProbabilityMap):
             opened.append(one)
         else:
             opened.append(_of_array(one, how, f"member {len(opened) + 1}"))
     inputs = CaseInputs(Predictions(tuple(opened), how, together=True))
-    maps = _checked(inputs, measures, base, threads, predict=True)
+    maps = _checked(inputs, measures, base, threads, predict=True, callers=1)
     assert isinstance(maps, EnsembleMaps)
     return maps
 
@@ -256,9 +256,7 @@ def _maps(
 ) -> UncertaintyMaps:
     """Return maps of one network, and warn of what is wrong or was guessed."""
     if isinstance(probabilities, str | PathLike):
-        opened = open_probabilities(
-            probabilities, class_axis=how.class_axis, kind=how.kind
-        )
+        opened = open_probabilities(probabilities, how)
     elif isinstance(probabilities, ProbabilityMap):
         opened = probabilities
     else:
@@ -277,12 +275,15 @@ def _maps(
         predict=predict,
     )
     if lazy is not None:
+        # Checks are of all values, and these are not computed yet.
+        known = (opened.guess, lazy.contradiction, lazy.fitted, lazy.doubt)
+        _warn([one for one in known if one], stacklevel=4)
         return predictions.with_background(lazy)
     named = how.kind or opened.kind
     # Where nothing has to sum to 1, it tells labels from a background that is certain.
     predict = predict or named is None or named == AUTO or not KINDS[named].sums_matter
     inputs = CaseInputs(predictions)
-    return _checked(inputs, measures, base, threads, predict=predict)
+    return _checked(inputs, measures, base, threads, predict=predict, callers=2)
 
 
 def _checked(
@@ -292,7 +293,9 @@ def _checked(
     threads: int | None,
     *,
     predict: bool,
+    callers: int,
 ) -> UncertaintyMaps:
+    """Return maps of a case; warnings name the line so many `callers` further up."""
     steps = iter_case(
         inputs,
         measures,
@@ -303,9 +306,13 @@ def _checked(
     )
     maps = run(steps).maps
     told = [one.sentence for one in maps.checks if one.warns]
-    if told:
-        warnings.warn(" ".join(told), UncertaintyWarning, stacklevel=4)
+    _warn(told, stacklevel=3 + callers)
     return maps
+
+
+def _warn(sentences: Sequence[str], stacklevel: int) -> None:
+    if sentences:
+        warnings.warn(" ".join(sentences), UncertaintyWarning, stacklevel)
 
 
 def _of_array(
@@ -332,7 +339,3 @@ def _of_array(
     values = np.moveaxis(values, axis, 0)
     names = numbered_class_names(values.shape[0])
     return ProbabilityMap(values, names, name=name, guess=guess)
-
-
-def _opened_members(path: Any, how: Interpretation) -> list[ProbabilityMap]:
-    return open_members(path, class_axis=how.class_axis, kind=how.kind)

@@ -226,7 +226,7 @@ def test_removed_meanwhile(task, source):
 
 
 def test_removed_while_it_is_read(task, source, monkeypatch):
-    def gone(path, **_):
+    def gone(path, *_):
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
     monkeypatch.setattr("napari_uncertainty.predictions.open_probabilities", gone)
@@ -274,7 +274,7 @@ def test_a_header_that_promises_more_than_the_file_holds(task, source):
     ],
 )
 def test_out_of_memory(task, monkeypatch, error, why):
-    def too_large(path, **_):
+    def too_large(*_):
         raise error
 
     monkeypatch.setattr("napari_uncertainty.predictions.open_probabilities", too_large)
@@ -283,7 +283,7 @@ def test_out_of_memory(task, monkeypatch, error, why):
 
 
 def test_a_bug_is_a_failed_case_and_says_so(task, monkeypatch):
-    def bug(path, **_):
+    def bug(*_):
         raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.setattr("napari_uncertainty.predictions.open_probabilities", bug)

@@ -339,10 +339,11 @@ def test_a_comparison_is_not_made_twice(few, tmp_path, rng):
     assert err.startswith("napari-uncertainty: b: ")
     assert "agrees far better: as loaded" in err
     assert "The map of this case in the output folder was written before." in err
-    # Without a segmentation, all are others.
-    status, out, _ = run_here(few, "-o", output)
-    assert out.startswith("3 of 3 cases written")
+    # Without a segmentation, all are others; the one beside is compared all the same.
+    status, out, err = run_here(few, "-o", output)
+    assert out.startswith("2 of 3 cases written")
     assert "had been" not in out
+    assert "b: Another placement agrees far better: as loaded" in err
 
 
 def test_one_segmentation_for_all(few, tmp_path):

@@ -12,6 +12,7 @@ from ensemble.plain import expected, overlap
 from every_kind import TIES, expected_prediction, outcomes, tied_values
 from generated import softmax
 from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 
 # Members that are made of chance have hardly anything in common, and here
 # probabilities of 0 and 1 are meant.
@@ -228,7 +229,9 @@ def test_of_equally_likely_classes_the_first_is_the_label(
         paths = [tmp_path / f"{number}.npy" for number in range(2)]
         for path, one in zip(paths, values, strict=True):
             np.save(path, one.reshape(len(rows), 1, 1, -1))
-        given = [open_probabilities(path, class_axis=0) for path in paths]
+        given = [
+            open_probabilities(path, Interpretation(class_axis=0)) for path in paths
+        ]
     maps = nu.ensemble_uncertainty(given, MEASURES, kind=kind)
     if kind in ("sigmoid", "channel_logits"):
         label = expected_prediction(kind, np.mean(values, axis=0))

@@ -28,6 +28,7 @@ from napari_uncertainty import InputError, ProbabilityMap
 from napari_uncertainty.fold import iter_fold, sampling
 from napari_uncertainty.fold.logits import SoftmaxStream, as_members, softmax
 from napari_uncertainty.io import byte_sources, open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 from small_pieces import small_pieces
 
 # Here, probabilities of 0 and 1 are meant.
@@ -70,7 +71,7 @@ def source_of(name, values, folder):
         np.save(path, stored)
     else:
         np.savez_compressed(path, scores=stored)
-    return open_probabilities(path, class_axis=axis)
+    return open_probabilities(path, Interpretation(class_axis=axis))
 
 
 def compute(source, *args, pieces=100, **options):
@@ -164,7 +165,8 @@ def with_gaps(kind, values):
         values[-1, :, 0, 0] = np.nan
         values[0, 2, 2, 2] = np.inf
         no_data[:, 0, 0] = no_data[2, 2, 2] = True
-    if kind in ("softmax", "scaled", "logits"):  # of logits: padding around a crop
+    # Of scores: padding around a crop.
+    if kind in ("softmax", "scaled", "logits", "channel_logits"):
         no_data[:, 1, 1] = True
     return values, no_data
 
@@ -547,7 +549,7 @@ def test_damaged_logits(compressed, rng, tmp_path):
     content[start + 800 : start + 808] = bytes(
         255 - byte for byte in content[start + 800 : start + 808]
     )
-    opened = open_probabilities(path, class_axis=0)
+    opened = open_probabilities(path, Interpretation(class_axis=0))
     path.write_bytes(content)
     for kind in ("logits", "auto"):
         with pytest.raises(InputError, match=r"case\.npz"):

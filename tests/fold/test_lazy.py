@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from scipy.special import entr, expit
 
 import napari_uncertainty as nu
 from folding import run
@@ -144,3 +145,70 @@ def test_no_room_at_all(values, monkeypatch, tmp_path):
 def test_empty_dimensions():
     with pytest.raises(InputError, match="holds no voxels"):
         nu.entropy(da.zeros((3, 0, 4)))
+
+
+def overshooting(values):
+    """A softmax as splines leave it, and by float64 what it should be."""
+    moved = values.astype(float)
+    moved[:, :, :6] = np.eye(5)[0].reshape(5, 1, 1, 1)
+    moved[1, :, :6] -= np.linspace(0, 0.04, 12).reshape(12, 1, 1)
+    moved[0] += 1 - moved.sum(axis=0)
+    moved = moved.astype(np.float32)
+    p = np.clip(moved.astype(float), 0, 1)
+    return moved, entr(p / p.sum(axis=0)).sum(axis=0) / np.log(2)
+
+
+@pytest.mark.parametrize("kind", ["softmax", "auto"])
+def test_overshoot_is_clipped_chunk_by_chunk(values, kind):
+    moved, truth = overshooting(values)
+    maps = nu.uncertainty(da.from_array(moved, (2, 5, 6, 5)), kind=kind)
+    np.testing.assert_allclose(maps["entropy"], truth, atol=2e-6)
+    assert "were clipped to 0 to 1" in " ".join(maps.messages)
+    in_memory = run(iter_fold(moved, kind=kind))[1]
+    np.testing.assert_array_equal(maps.prediction, in_memory.prediction)
+    assert len(maps.messages) == len(in_memory.messages) == 1
+
+
+def test_where_nothing_overshoots_nothing_is_told(values):
+    moved, _ = overshooting(values)
+    inside = da.from_array(moved[:, :, 6:], (2, 5, 6, 5))
+    assert nu.uncertainty(inside).messages == []
+
+
+def test_a_voxel_that_sums_to_something_else_is_no_overshoot(values):
+    moved, _ = overshooting(values)
+    moved[2, 3, 8, 4] = -0.04
+    with pytest.raises(InputError, match="cannot be negative"):
+        nu.entropy(da.from_array(moved, (2, 5, 6, 5))).compute()
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "auto"])
+def test_overshoot_of_channels_is_clipped(rng, kind):
+    moved = (1.06 * rng.random((3, 12, 13, 14)) - 0.03).astype(np.float32)
+    q = np.clip(moved.astype(float), 0, 1)
+    truth = (entr(q) + entr(1 - q)).sum(axis=0) / np.log(2)
+    maps = nu.uncertainty(da.from_array(moved, (2, 5, 6, 5)), kind=kind)
+    assert maps.kind == "sigmoid"
+    np.testing.assert_allclose(maps["entropy"], truth, atol=2e-6)
+    assert "were clipped to 0 to 1" in " ".join(maps.messages)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("kind", ["foreground", "auto"])
+def test_per_cents_of_a_channel_are_taken_for_shares(rng, kind, dtype):
+    q = np.rint(100 * expit(3 * rng.standard_normal((1, 12, 13, 14))))
+    q.flat[:2] = 0, 100
+    truth = (entr(q / 100) + entr(1 - q / 100))[0] / np.log(2)
+    maps = nu.uncertainty(da.from_array(q.astype(dtype), (1, 5, 6, 5)), kind=kind)
+    np.testing.assert_allclose(maps["entropy"], truth, atol=2e-6)
+    assert "taken for per cents" in " ".join(maps.messages)
+    assert maps.scale == 100
+
+
+def test_per_cents_of_a_softmax_are_known_where_it_is_looked_at(values):
+    maps = nu.uncertainty(da.from_array(100 * values, (2, 5, 6, 5)), kind="auto")
+    np.testing.assert_allclose(maps["entropy"], nu.entropy(values), atol=2e-6)
+    assert maps.scale == 100
+    assert maps.sums_message is None
+    _, computed = run(iter_fold(da.from_array(100 * values, (2, 5, 6, 5))))
+    assert computed.sums_message is None

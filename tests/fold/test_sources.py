@@ -107,11 +107,13 @@ def test_dask_arrays_of_any_chunks(values, data):
         for name, one in vars(maps).items()
         if isinstance(one, da.Array | dict)
     }
-    assert {"maps", "no_data", "prediction", "largest_sum_deviation"} == {*lazily}
+    told = {"largest_sum_deviation", "clipped"}
+    assert {"maps", "no_data", "prediction", *told} == {*lazily}
     assert all(isinstance(one, da.Array) for one in maps.values())
     maps = replace(maps, **dask.compute(lazily)[0])  # all of them from one graph
     assert_maps(maps, values)
     assert float(maps.largest_sum_deviation) < 1e-5
+    assert maps.clipped == 0
     _, computed = run(iter_fold(lazy, MEASURES, class_axis=axis))
     assert_maps(computed, values)
     assert computed.largest_sum_deviation < 1e-5

@@ -16,7 +16,7 @@ from folding import run
 from generated import softmax
 from many_cases import PATIENCE
 from napari_uncertainty import InputError
-from napari_uncertainty.fold import by_class, iter_fold, streams
+from napari_uncertainty.fold import by_class, by_voxel, iter_fold, streams
 from napari_uncertainty.io import byte_sources, open_probabilities
 from napari_uncertainty.io.byte_sources import PackedFile
 
@@ -384,3 +384,27 @@ def test_more_voxels_than_memory(tmp_path, monkeypatch, values, save):
     monkeypatch.setattr("napari_uncertainty.limits.available_memory", lambda: 1000)
     with pytest.raises(InputError, match="of memory"):
         nu.entropy(save(values))
+
+
+@pytest.mark.filterwarnings("ignore:.*was taken for that of the classes")
+@pytest.mark.parametrize("padded", ["first planes", "sampled voxels"])
+def test_padding_does_not_hide_what_stands_for_1(padded, rng, tmp_path, monkeypatch):
+    monkeypatch.setattr(by_voxel, "BLOCK_VALUES", 600)
+    p = softmax(rng, (2, 7, 10, 9))
+    whole = np.floor(255 * p)
+    whole[0] += 255 - whole.sum(axis=0)
+    truth = scipy.stats.entropy(whole, base=2)
+    outside = np.zeros((7, 10, 9), bool)
+    if padded == "first planes":
+        outside[..., :5] = True  # more than the first piece
+    else:
+        outside[0] = True  # every seventh voxel
+        monkeypatch.setattr(by_voxel, "BLOCK_VALUES", 1 << 20)
+    whole[:, outside] = truth[outside] = 0
+    for name, values in (("last", np.moveaxis(whole, 0, -1)), ("first", whole)):
+        path = tmp_path / f"{name}.nii.gz"
+        nib.Nifti1Image(values.astype(np.uint8), np.eye(4)).to_filename(path)
+        maps = nu.uncertainty(open_probabilities(path), kind="scaled")
+        np.testing.assert_allclose(maps["entropy"], truth, atol=1e-6)
+        np.testing.assert_array_equal(maps.no_data, outside)
+        assert (maps.scale, maps.messages) == (255, [])

@@ -327,3 +327,36 @@ def test_edited_labels_are_stored_with_the_slope_that_moved_them(tmp_path):
     write_labels(tmp_path / "new_seg.nii.gz", edited, opened.grid, source=path)
     again = open_segmentation(tmp_path / "new_seg.nii.gz")
     np.testing.assert_array_equal(again.data, edited)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_few_voxels_that_are_not_padding_tell_a_class_axis_in_front(
+    tmp_path, rng, ending
+):
+    values = softmax(rng, (4, 7, 9, 8))
+    values[:, :3] = 0
+    opened = open_probabilities(save(tmp_path / f"first{ending}", values))
+    np.testing.assert_array_equal(opened.values.load(), values)
+    assert "along its first axis" in opened.guess
+    # One voxel that is certain of its class sums to 1 along both.
+    values = np.zeros((5, 6, 7, 3), np.float32)
+    values[2, 3, 4, 1] = 1
+    opened = open_probabilities(save(tmp_path / f"last{ending}", values))
+    assert opened.values.shape == (3, 5, 6, 7)
+    assert opened.guess == ""
+
+
+def test_labels_of_the_same_name_are_compared_however_they_lie(tmp_path, rng):
+    """In noise no neighbours are equal, as in a scan."""
+    values = softmax(rng, (4, 6, 7, 8))
+    labels = values.argmax(axis=0).astype(np.uint8)
+    np.savez(tmp_path / "case.npz", probabilities=values.transpose(0, 3, 2, 1))
+    save(tmp_path / "case.nii.gz", labels[::-1])
+    levels = {
+        one["name"]: one["level"] for one in describe(tmp_path / "case.npz")["checks"]
+    }
+    assert levels["agreement"] == levels["orientation"] == "red"
+    save(tmp_path / "case.nii.gz", (labels * 50).astype(np.int16))  # no labels
+    told = describe(tmp_path / "case.npz")
+    assert told["geometry_source"] == str(tmp_path / "case.nii.gz")
+    assert "agreement" not in [one["name"] for one in told["checks"]]

@@ -8,6 +8,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_members, open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 
 N = 3
 
@@ -52,7 +53,7 @@ def test_members_first(tmp_path, passes, name, fortran, class_axis, stored):
 def test_pieces_of_any_size_are_the_same(tmp_path, passes):
     """As different ways through a file ask for them."""
     path = save(tmp_path / "a.npy", np.asfortranarray(passes))
-    for number, member in enumerate(open_members(path, class_axis=1)):
+    for number, member in enumerate(open_members(path, Interpretation(class_axis=1))):
         expected = passes[number].T.tobytes()
         stored = member.values.bytes
         for size in (4, 40, 1000, 10**6):
@@ -104,7 +105,7 @@ def test_flat_images_and_one_volume_look_alike(tmp_path, rng, key):
 @pytest.mark.parametrize(("class_axis", "n"), [(0, 1), (1, 2), (-1, 1)])
 def test_a_named_class_axis_decides(tmp_path, rng, class_axis, n):
     path = save(tmp_path / "a.npy", rng.normal(size=(2, 3, 8, 9)))
-    assert len(open_members(path, class_axis=class_axis)) == n
+    assert len(open_members(path, Interpretation(class_axis=class_axis))) == n
 
 
 def test_an_image_beside_decides(tmp_path, rng):
@@ -129,7 +130,7 @@ def test_an_array_without_an_axis_more_is_one_member(tmp_path, rng):
 def test_members_come_first(tmp_path, passes):
     path = save(tmp_path / "a.npy", np.moveaxis(passes, 0, -1))
     with pytest.raises(InputError, match="first runs over members"):
-        open_members(path, class_axis=0)
+        open_members(path, Interpretation(class_axis=0))
 
 
 def test_more_members_than_anybody_has(tmp_path):
@@ -191,8 +192,8 @@ def test_members_along_the_fifth_axis(tmp_path, passes, name):
     with pytest.raises(InputError, match="seems to hold 3 members"):
         open_probabilities(path)
     with pytest.raises(InputError, match=r"axis 4 cannot be that of the classes"):
-        open_members(path, class_axis=4)
-    assert len(open_members(path, class_axis=3)) == 3
+        open_members(path, Interpretation(class_axis=4))
+    assert len(open_members(path, Interpretation(class_axis=3))) == 3
 
 
 def test_scaled_members_in_an_image(tmp_path, passes):

@@ -15,6 +15,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import chunked, open_members, open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 
 SHAPE = (4, 6, 7, 8)
 
@@ -126,7 +127,8 @@ def test_an_image_beside_tells_the_order(tmp_path, values, class_axis, backwards
 def test_other_chunks(tmp_path, values, options, monkeypatch):
     monkeypatch.setattr(chunked, "BLOCK_VALUES", 100)
     opened = open_probabilities(
-        save(tmp_path / "a.zarr", values, fill_value=0, **options), class_axis=0
+        save(tmp_path / "a.zarr", values, fill_value=0, **options),
+        Interpretation(class_axis=0),
     )
     np.testing.assert_array_equal(opened.values.compute(), reversed_axes(values))
     largest = np.prod([max(lengths) for lengths in opened.values.chunks])
@@ -325,7 +327,7 @@ def test_stacked_members(tmp_path, rng):
     batch = nu.read(save(tmp_path / "d.zarr", stack[:1]))  # as PyTorch has it
     np.testing.assert_array_equal(batch.values, reversed_axes(stack[0]))
     with pytest.raises(InputError, match="cannot be the class axis"):
-        open_members(path, class_axis=0)
+        open_members(path, Interpretation(class_axis=0))
 
 
 def test_missing_chunks_hold_the_fill_value(tmp_path, values):

@@ -136,7 +136,7 @@ def _frames_of(task: Task) -> list[Task]:
     if task.how.frame is None:
         # Damage is told when the case is opened.
         with suppress(InputError, OSError, ImportError, MemoryError):
-            frames = frames_in(task.source, array=task.how.array)
+            frames = frames_in(task.source, task.how)
     if not frames:
         return [task]
     digits = len(str(frames - 1))

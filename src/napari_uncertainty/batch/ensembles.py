@@ -25,7 +25,7 @@ def require_several(sources: Sequence[Path], how: Interpretation) -> None:
     if len(sources) > 1:
         return
     try:
-        found = open_members(sources[0], array=how.array, class_axis=how.class_axis)
+        found = open_members(sources[0], how)
     except (InputError, OSError, MemoryError):
         return
     if len(found) < 2:

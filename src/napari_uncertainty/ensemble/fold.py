@@ -182,6 +182,13 @@ def _told(
         sum_tolerance=tolerance,
         kind=first.reading.kind,
         temperature=first.reading.temperature,
+        fitted=_once(
+            [
+                (one.reading.fit.sentence, one.reading.name)
+                for one in firsts
+                if one.reading.fit is not None
+            ]
+        ),
         scale=first.scale,
         n_states=kernel.n_states,
         channel=name_of_channel(kernel.channel, names_known_to(members)),

@@ -40,6 +40,10 @@ class Member:
         Of logits.
     region_order : tuple of int
         Labels that independent channels write.
+    declared : bool
+        Whether a file says the kind, and nobody named it.
+    tissues : bool
+        Whether it is known that no class is the background.
     """
 
     values: Any
@@ -49,6 +53,8 @@ class Member:
     kind: str | None = None
     temperature: float = 1.0
     region_order: tuple[int, ...] = ()
+    declared: bool = False
+    tissues: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,7 +79,8 @@ def members_of(
     return [
         Member(
             one.values, name, one.class_names, one.grid, kind or one.kind, temperature,
-            one.region_order,
+            one.region_order, kind is None and one.kind is not None,
+            bool(one.tissues_of),
         )
         for one, name in zip(opened, names_of_members(opened), strict=True)
     ]  # fmt: skip

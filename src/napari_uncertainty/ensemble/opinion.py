@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..fold.fitted import Fit
+from ..fold.fitted import BeyondError, Fit
 from ..fold.values import bits, divisor_of, is_plain, read_values, sum_tolerance
 from ..kinds import KINDS, n_classes_of
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
@@ -44,6 +44,10 @@ class Reading:
         Of the probabilities.
     scale : float or None
         What the values of a voxel sum to, where that was looked at.
+    fit : Fit or None
+        What makes probabilities of them, where the type does not tell it.
+    whole : bool
+        Whether they are tissues that sum to 1 wherever there is one.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Reading:
     stored: np.dtype[Any]
     precision: np.dtype[Any]
     scale: float | None = None
+    fit: Fit | None = None
+    whole: bool = False
 
     @property
     def channels(self) -> bool:
@@ -73,7 +79,19 @@ class Reading:
     @property
     def divisor(self) -> float:
         """Return what small whole numbers are divided by before they are used."""
-        return 1.0 if KINDS[self.kind].logistic else divisor_of(self.stored)
+        if self.fit is not None or KINDS[self.kind].logistic:
+            return 1.0
+        return divisor_of(self.stored)
+
+    @property
+    def clips(self) -> bool:
+        """Return whether values beyond 0 to 1 are clipped."""
+        return self.fit is not None and self.fit.clips
+
+    @property
+    def tells_padding(self) -> bool:
+        """Return whether 0 in all channels can only be padding of logits."""
+        return self.scores and self.stored.kind == "f" and self.n_channels > 1
 
     @property
     def n_classes(self) -> int:
@@ -92,28 +110,38 @@ class Reading:
             x = raw.astype(self.precision)
             x /= self.temperature
             return x
-        if KINDS[self.kind].logistic:
-            # As of a single network. What is not finite is NaN, and spoils its voxel.
-            return Fit(temperature=self.temperature).apply(raw).astype(self.precision)
+        if self.fit is not None:
+            # As of a single network. What is not finite stays so, or is NaN.
+            x = self.fit.apply(raw)
+            if self.fit.temperature is None and not self.fit.clips:
+                self._check(x)
+                x[x < 0] = 0
+            return x.astype(self.precision)
         plain = is_plain(raw)
         x = read_values(raw, np.empty(raw.shape, self.precision), self.divisor, plain)
         if plain and not self.channels:
             return x
+        self._check(x)
+        x[np.isfinite(x) & (x < 0)] = 0
+        return x
+
+    def _check(self, x: Array) -> None:
         known = np.isfinite(x)
         lowest = float(x.min(where=known, initial=0))
+        remedy = "choose that kind"
+        if self.channels:  # members cannot be logits of independent channels
+            remedy = "take their sigmoid first"
         if lowest < -NEGATIVE_TOLERANCE:
-            raise InputError(
+            raise BeyondError(
                 f"'{self.name}' has values down to {lowest:.3g}, and probabilities "
-                "cannot be negative; if they are logits, choose that kind."
+                f"cannot be negative; if they are logits, {remedy}."
             )
         highest = float(x.max(where=known, initial=0)) if self.channels else 0
         if highest > 1 + SUM_TOLERANCE:
-            raise InputError(
+            raise BeyondError(
                 f"'{self.name}' has values up to {highest:.3g}, and independent "
-                "channels are at most 1; if they are logits, choose that kind."
+                f"channels are at most 1; if they are logits, {remedy}."
             )
-        x[known & (x < 0)] = 0
-        return x
 
 
 class Opinion:
@@ -140,13 +168,21 @@ class Opinion:
         self._best: Any = np.full(shape, lowest, precision)
         self.labels = np.zeros(shape, np.min_scalar_type(max(reading.n_classes - 1, 1)))
         self.scale = 1.0
+        #: Where all values were 0 so far.
+        self._padding: Any = np.ones(shape, np.bool_) if reading.tells_padding else None
+        #: Σ of what was not clipped, and where something was below 0.
+        sums_matter = KINDS[reading.kind].sums_matter
+        self._raw: Any = np.zeros(shape) if reading.clips and sums_matter else None
+        self._below: Any = None if self._raw is None else np.zeros(shape, np.bool_)
 
     def part(self, place: Any) -> Opinion:
         """The same of some of the voxels, as views."""
         some = object.__new__(Opinion)
         some.reading, some.scale = self.reading, self.scale
         some._sums, some.labels = self._sums[place], self.labels[place]
-        some._best = None if self._best is None else self._best[place]
+        for name in ("_best", "_padding", "_raw", "_below"):
+            numbers = getattr(self, name)
+            setattr(some, name, None if numbers is None else numbers[place])
         return some
 
     def matters(self, raw: Array) -> bool:
@@ -158,6 +194,11 @@ class Opinion:
         reading = self.reading
         if not self.matters(raw):
             return
+        if self._padding is not None:
+            self._padding &= raw == 0
+        if self._raw is not None:
+            self._raw += raw
+            self._below |= raw < -NEGATIVE_TOLERANCE
         x = reading.values(raw)
         if reading.scores:
             np.logaddexp(self._sums, x, out=self._sums, casting="same_kind")
@@ -178,6 +219,9 @@ class Opinion:
         reading, sums = self.reading, self._sums
         deviation, tolerance = 0.0, SUM_TOLERANCE
         known = np.isfinite(sums)
+        if self._padding is not None:
+            known &= ~self._padding
+        self._require_sums(known)
         if KINDS[reading.kind].sums_matter:
             scale = reading.scale or _scale(sums, reading)
             self.scale = scale / reading.divisor
@@ -187,14 +231,29 @@ class Opinion:
             if highest > 0:
                 lowest = float(sums.min(where=known, initial=np.inf))
                 deviation = max(highest / self.scale - 1, 1 - lowest / self.scale)
+            if reading.clips:  # which no sum has to tell again
+                deviation = 0.0
         elif reading.adds_background and not reading.scores:
             deviation = max(float(sums.max(where=known, initial=0)) - 1, 0.0)
         sums[~known] = np.nan
         if reading.adds_background:
             np.copyto(self.labels, 0, where=self._rest() >= self._best_share())
         self.labels[~known] = 0
-        self._best = None  # no more is needed, and it is as large as the image
+        # No more is needed, and they are as large as the image.
+        self._best = self._padding = self._raw = self._below = None
         return deviation, tolerance
+
+    def _require_sums(self, known: Array) -> None:
+        """Raise InputError where voxels with negative values do not sum to 1."""
+        if self._raw is None:
+            return
+        off = np.abs(self._raw - 1) > SUM_TOLERANCE
+        if (off & self._below & known).any():
+            raise InputError(
+                f"'{self.reading.name}' has values below 0 in voxels that do not sum "
+                "to 1, and probabilities cannot be negative; if they are logits, "
+                "choose that kind."
+            )
 
     @property
     def known(self) -> Array:
@@ -222,17 +281,20 @@ class Opinion:
             x -= self._sums.astype(x.dtype, copy=False)
             np.exp(x, out=x)
             return x
-        sums = np.maximum(self._sums, 1) if reading.adds_background else self._sums
+        sums = self._sums
+        if reading.adds_background:
+            sums = sums + self._rest()
         np.divide(x, sums, out=x, casting="same_kind")
         return x
 
     def _rest(self) -> Array:
         """Return what is left over for the background: NaN where nothing is known."""
-        rest: Array = (
-            np.exp(-self._sums)
-            if self.reading.scores
-            else np.maximum(1 - self._sums, 0)
-        )
+        if self.reading.scores:
+            odds: Array = np.exp(-self._sums)
+            return odds
+        rest: Array = np.maximum(1 - self._sums, 0)
+        if self.reading.whole:  # what rounding explains is none
+            rest[rest <= SUM_TOLERANCE] = 0
         return rest
 
     def _best_share(self) -> Array:

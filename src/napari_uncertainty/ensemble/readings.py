@@ -11,9 +11,12 @@ import numpy as np
 
 from ..errors import InputError
 from ..evidence import Evidence, evidence_of
-from ..fold.sampling import WatchedStream, sample_of
+from ..fold import fit_for, overshoots, sigmoid_for
+from ..fold.fitted import BeyondError, Fit
+from ..fold.sampling import WatchedStream, limits_of, sample_of
 from ..fold.threads import run_in_threads
-from ..kinds import AUTO, KINDS, SOFTMAX
+from ..kinds import AUTO, FRACTIONS, KINDS, SIGMOID, SOFTMAX, scores_of
+from ..probabilities import scale_of
 from ..stored import PlainBytes, StoredValues
 from .members import Member
 from .opinion import Opinion, Reading
@@ -55,12 +58,13 @@ def tell(kind: str) -> str:
 
 def first_of_array(member: Member, precision: np.dtype[Any]) -> First:
     """Return what some voxels of an array say; nothing else has to be known of it."""
-    evidence = evidence_of(sample_of(member.values))
+    evidence = evidence_of(sample_of(member.values), limits_of(member.values))
     first = _first(member, precision, evidence)
-    scale = float(evidence.numbers.get("scale", 1.0))
     if KINDS[first.reading.kind].sums_matter:
+        clips = first.reading.clips
+        scale = 1.0 if clips else scale_of(member.values, 0) or 1.0
         return replace(first, reading=replace(first.reading, scale=scale), scale=scale)
-    return replace(first, scale=first.reading.divisor)
+    return first
 
 
 def iter_first_readings(
@@ -119,33 +123,34 @@ class _FirstReadings:
         member = self._members[number]
         values = member.values
         if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
-            evidence = evidence_of(sample_of(values))
+            evidence = evidence_of(sample_of(values), limits_of(values))
             self._take(number, _first(member, self._precision, evidence), stopped)
             return
         watched = WatchedStream.of(values)
         guess = replace(member, kind=SOFTMAX.name) if _is_auto(member) else member
-        blank = Evidence(guess.kind or SOFTMAX.name, "")
+        if _is_auto(member) and member.tissues:
+            guess = replace(member, kind=AUTO)  # a softmax, with these
+        blank = Evidence(str(guess.kind) if guess.kind in KINDS else SOFTMAX.name, "")
         refused: InputError | None = None
         try:
-            first = _first(guess, self._precision, blank)
-            self._take(number, first, stopped, watched)
+            taken = _first(guess, self._precision, blank)
+            self._take(number, taken, stopped, watched)
         except InputError as error:
             if watched.sampler.sample is None:
                 raise
             refused = error
         if watched.sampler.sample is None:
             return  # stopped
-        evidence = evidence_of(watched.sampler.sample)
-        first = _first(member, self._precision, evidence)
-        if first.reading.kind != guess.kind and not (
-            KINDS[first.reading.kind].sums_matter and refused is None
-        ):
+        evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
+        clips = isinstance(refused, BeyondError)
+        first = _first(member, self._precision, evidence, clips)
+        if refused is not None or not _same(first.reading, taken.reading):
+            if refused is not None and _same(first.reading, taken.reading):
+                raise refused
             self._take(number, first, stopped)
             return
-        if refused is not None:
-            raise refused
         scale = self.opinions[number].scale  # type: ignore[union-attr]
-        self.firsts[number] = replace(first, scale=scale * first.reading.divisor)
+        self.firsts[number] = replace(first, scale=_scale_of(first.reading, scale))
 
     def _take(
         self,
@@ -175,7 +180,7 @@ class _FirstReadings:
             raise refused
         self.deviations[number] = opinion.look_back()
         self.opinions[number] = opinion
-        scale = opinion.scale * first.reading.divisor
+        scale = _scale_of(first.reading, opinion.scale)
         self.firsts[number] = replace(first, scale=scale)
 
 
@@ -190,11 +195,53 @@ def _is_auto(member: Member) -> bool:
     return member.kind in (None, AUTO)
 
 
-def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> First:
-    """Return what is known of a member, given the evidence."""
-    if _is_auto(member) and evidence.refusal:
+def _scale_of(reading: Reading, scale: float) -> float:
+    """Return what stands for 1 in the file."""
+    if reading.fit is not None:
+        return reading.fit.scale
+    return scale * reading.divisor
+
+
+def _same(one: Reading, other: Reading) -> bool:
+    """Return whether both read values in the same way."""
+    if (one.whole, one.fit is None) != (other.whole, other.fit is None):
+        return False
+    softmaxes = all(KINDS[reading.kind].sums_matter for reading in (one, other))
+    return one.kind == other.kind or softmaxes
+
+
+def _kind_of(member: Member, evidence: Evidence) -> tuple[str, bool]:
+    """Return what a member is taken for, and whether it is tissues that sum to 1."""
+    if not _is_auto(member):
+        kind = str(member.kind)
+        scores = KINDS[evidence.kind].logistic and not evidence.refusal
+        if member.declared and kind == SIGMOID.name and scores:
+            return scores_of(kind), False  # what a file declares is that they overlap
+        return kind, False
+    if evidence.refusal:
         raise InputError(f"'{member.name}': {evidence.refusal}")
-    kind = evidence.kind if _is_auto(member) else str(member.kind)
+    if member.tissues and evidence.kind == SOFTMAX.name:
+        return FRACTIONS.name, True
+    return evidence.kind, False
+
+
+def _first(
+    member: Member,
+    precision: np.dtype[Any],
+    evidence: Evidence,
+    clips: bool = False,
+) -> First:
+    """Return what is known of a member, given the evidence.
+
+    With `clips`, it was refused as beyond 0 to 1, and is clipped if it may be.
+    """
+    kind, whole = _kind_of(member, evidence)
+    if evidence.sentence:
+        fit = fit_for(kind, member.temperature, evidence, member.values.dtype)
+    else:  # nobody has looked at them yet
+        fit = sigmoid_for(kind, member.temperature)
+    if fit is None and clips and overshoots(kind, evidence):
+        fit = Fit(clips=True)
     n_channels = member.values.shape[0]
     if KINDS[kind].single and n_channels != 1:
         raise InputError(
@@ -209,14 +256,19 @@ def _first(member: Member, precision: np.dtype[Any], evidence: Evidence) -> Firs
         member.region_order or tuple(range(1, n_channels + 1)),
         member.values.dtype,
         precision,
+        fit=fit,
+        whole=whole,
     )
     doubt = contradiction = ""
     if _is_auto(member):
         doubt = evidence.doubt
     elif evidence.sentence and not evidence.allows(kind):
         contradiction = evidence.against(kind)
+    scale = reading.divisor if fit is None else fit.scale
     empty = float(evidence.numbers.get("share_empty", 0))
-    return First(reading, evidence.sentence, doubt, contradiction, share_empty=empty)
+    return First(
+        reading, evidence.sentence, doubt, contradiction, scale, share_empty=empty
+    )
 
 
 __all__ = ["First", "first_of_array", "iter_first_readings", "tell"]

@@ -29,7 +29,7 @@ from ..kinds import (
 )
 from ..limits import available_processors, check_room
 from ..measures import Base
-from ..probabilities import ProbabilityMap, refuse_label_map, scale_of
+from ..probabilities import SCALES, ProbabilityMap, refuse_label_map, scale_of
 from ..stored import PlainBytes, StoredBlocks, StoredValues
 from .arrays import iter_fold_array
 from .blocks import in_memory_order
@@ -42,7 +42,15 @@ from .streams import iter_fold_stream
 from .values import divisor_of
 from .wanted import Wanted, asked
 
-__all__ = ["UncertaintyMaps", "as_dask", "fold_lazily", "iter_fold"]
+__all__ = [
+    "UncertaintyMaps",
+    "as_dask",
+    "fit_for",
+    "fold_lazily",
+    "iter_fold",
+    "overshoots",
+    "sigmoid_for",
+]
 
 
 def iter_fold(
@@ -78,11 +86,13 @@ def iter_fold(
     if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
         evidence = evidence_of(sample_of(values), limits_of(values))
         decided = _decided(wanted, evidence)
-        fit = _fit(decided, evidence, values.dtype)
+        fit = fit_for(decided.kind, temperature, evidence, values.dtype)
         try:
-            maps = yield from _iter_fold_as(values, decided, threads, fit)
+            usual = evidence.numbers.get("sum", 1.0)
+            usual = usual if usual in SCALES else 1.0
+            maps = yield from _iter_fold_as(values, decided, threads, fit, usual)
         except BeyondError:
-            if fit is not None or not _overshoots(decided, evidence):
+            if fit is not None or not overshoots(decided.kind, evidence):
                 raise
             maps = yield from _iter_fold_as(values, decided, threads, Fit(clips=True))
         return _told(maps, wanted, evidence)
@@ -94,7 +104,7 @@ def iter_fold(
         first = replace(wanted, kind=likely.name, whole=wanted.tissues)
     else:
         # Known without a look; what they are is seen on the way.
-        fit_first = _sigmoid(wanted)
+        fit_first = sigmoid_for(wanted.kind, temperature)
     folded: UncertaintyMaps | InputError
     try:
         folded = yield from _iter_fold_as(watched, first, threads, fit_first)
@@ -104,9 +114,9 @@ def iter_fold(
         folded = error
     evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
     decided = _decided(wanted, evidence)
-    fit = _fit(decided, evidence, values.dtype)
+    fit = fit_for(decided.kind, temperature, evidence, values.dtype)
     if fit is None and isinstance(folded, BeyondError):
-        fit = Fit(clips=True) if _overshoots(decided, evidence) else None
+        fit = Fit(clips=True) if overshoots(decided.kind, evidence) else None
     alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
     if isinstance(folded, UncertaintyMaps) and fit_first is not None:
         fit = None  # done
@@ -118,12 +128,24 @@ def iter_fold(
     return _told(replace(folded, kind=decided.kind), wanted, evidence)
 
 
-def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None:
-    """Return the change to probabilities, where the type does not tell it."""
-    if KINDS[wanted.kind].logistic:
-        return _sigmoid(wanted)
-    clips = bool(evidence.numbers.get("beyond")) and _overshoots(wanted, evidence)
-    if KINDS[wanted.kind].sums_matter:
+def fit_for(
+    kind: str, temperature: float, evidence: Evidence, dtype: np.dtype[Any]
+) -> Fit | None:
+    """Return the change to probabilities, where the type does not tell it.
+
+    Parameters
+    ----------
+    kind, temperature : str, float
+        What the values are taken for.
+    evidence : Evidence
+        What they look like.
+    dtype : dtype
+        Of the values.
+    """
+    if KINDS[kind].logistic:
+        return sigmoid_for(kind, temperature)
+    clips = bool(evidence.numbers.get("beyond")) and overshoots(kind, evidence)
+    if KINDS[kind].sums_matter:
         return Fit(clips=True) if clips else None
     scale = evidence.numbers.get("scale", 1.0)
     if scale == divisor_of(dtype):
@@ -131,16 +153,15 @@ def _fit(wanted: Wanted, evidence: Evidence, dtype: np.dtype[Any]) -> Fit | None
     return Fit(scale, clips)
 
 
-def _sigmoid(wanted: Wanted) -> Fit | None:
+def sigmoid_for(kind: str, temperature: float) -> Fit | None:
     """Return what makes probabilities of scores, each by itself; None of others."""
-    kind = KINDS[wanted.kind]
-    alone = kind.logistic and kind.independent
-    return Fit(temperature=wanted.temperature) if alone else None
+    alone = KINDS[kind].logistic and KINDS[kind].independent
+    return Fit(temperature=temperature) if alone else None
 
 
-def _overshoots(wanted: Wanted, evidence: Evidence) -> bool:
+def overshoots(kind: str, evidence: Evidence) -> bool:
     """Return whether values below 0 are those of resampled probabilities."""
-    if KINDS[wanted.kind].sums_matter:
+    if KINDS[kind].sums_matter:
         return evidence.kind == SOFTMAX.name and not evidence.doubt
     return evidence.kind != SCALED.name and not KINDS[evidence.kind].logistic
 
@@ -165,21 +186,40 @@ def fold_lazily(
     values, wanted = asked(
         probabilities, class_axis, measures, base, kind, temperature, predict, channel
     )
-    evidence = None
-    if wanted.kind == AUTO or (wanted.declared and wanted.kind == SIGMOID.name):
-        evidence = evidence_of(sample_of(values))
+    evidence = looked = None
+    named = None if wanted.kind == AUTO else KINDS[wanted.kind]
+    # What stands for 1 in a softmax is seen from its sums, and of scores nothing does.
+    if named is None or not (named.sums_matter or named.logistic):
+        looked = evidence_of(sample_of(values))
+    if named is None or (wanted.declared and named.independent):
+        evidence = looked
     decided = _decided(wanted, evidence)
-    fit = _sigmoid(decided)
+    fit = sigmoid_for(decided.kind, temperature)
+    if looked is not None:
+        fit = fit_for(decided.kind, temperature, looked, values.dtype)
+        if fit is not None and fit.clips:  # as far as it was seen
+            fit.lowest, fit.highest = (
+                looked.numbers["lowest"],
+                looked.numbers["highest"],
+            )
     if fit is not None:
-        values = fitted(values, fit, sums_matter=False)
+        sums_matter = KINDS[decided.kind].sums_matter
+        values = fitted(values, fit, sums_matter=sums_matter)
     values = _without_logits(values, decided)
-    maps = lazy_maps(values, decided.kernel(values.shape[0], values.dtype), base)
+    kernel = decided.kernel(values.shape[0], values.dtype)
+    maps = lazy_maps(values, kernel, base, look=looked is not None and fit is None)
     return _told(
         replace(
             maps,
             kind=decided.kind,
             temperature=temperature,
             channel=wanted.channel_name,
+            scale=maps.scale if fit is None else fit.scale,
+            fitted="" if fit is None else fit.sentence,
+            # What was clipped, no sum has to tell again.
+            largest_sum_deviation=0.0
+            if fit and fit.clips
+            else maps.largest_sum_deviation,
         ),
         wanted,
         evidence,
@@ -232,9 +272,13 @@ def _without_logits(values: Any, wanted: Wanted) -> Any:
 
 
 def _iter_fold_as(
-    values: Any, wanted: Wanted, threads: int, fit: Fit | None = None
+    values: Any,
+    wanted: Wanted,
+    threads: int,
+    fit: Fit | None = None,
+    usual: float = 1.0,
 ) -> Generator[float, None, UncertaintyMaps]:
-    """Fold values of a kind that is known."""
+    """Fold values of a kind that is known; lazy floats sum to `usual`."""
     restore: Callable[[Any], Any] = np.asarray
     stored = values if isinstance(values, StoredValues) else None
     sums_matter = KINDS[wanted.kind].sums_matter
@@ -269,7 +313,7 @@ def _iter_fold_as(
             source, kernel, scale=scale, threads=threads
         )
     else:
-        folded = yield from iter_fold_dask(source, kernel, threads=threads)
+        folded = yield from iter_fold_dask(source, kernel, threads=threads, usual=usual)
     results = folded.results
     return UncertaintyMaps(
         maps={name: restore(results.maps[name]) for name in wanted.measures},

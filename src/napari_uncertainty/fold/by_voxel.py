@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..probabilities import refuse_label_map, scale_of
+from ..probabilities import refuse_label_map, scale_of, scale_of_sums
 from ..stored import StoredValues
 from .arrays import BLOCK_VALUES, ArrayFold
 from .kernel import Kernel
@@ -47,7 +47,9 @@ class ByVoxel:
         """Give the results, which are complete."""
         yield 1.0
         largest = max(folded.deviation for folded in self.folded)
-        return self.folded[0]._replace(deviation=largest)
+        # A piece of nothing but padding does not know what stands for 1.
+        told = max(self.folded, key=lambda folded: folded.scale)
+        return told._replace(deviation=largest)
 
 
 class VoxelShare:
@@ -57,17 +59,21 @@ class VoxelShare:
         self._all = fold
         self._worker = worker
         self._fold: ArrayFold | None = None
+        self._decided = False
 
     def add(self, start: int, piece: Array) -> None:
         """Finish the voxels of a piece that begins with value number `start`."""
         _, n_classes, row = self._all.stored.layout
         values = piece.reshape(-1, n_classes, row).swapaxes(0, 1)
-        if self._fold is None:  # the first piece shows every thread the same
+        # The first piece that is not padding shows every thread the same.
+        if self._fold is None or not self._decided:
             if self._all.kernel.sums_matter:
                 refuse_label_map(values, 0)
-                scale = self._all.stored.require_scale(scale_of(values, 0))
+                found = scale_of(values, 0) or _scale_of_all(values)
+                self._decided = found is not None or bool(values.any())
+                scale = self._all.stored.require_scale(found)
             else:
-                scale = divisor_of(values.dtype)
+                scale, self._decided = divisor_of(values.dtype), True
             self._fold = ArrayFold(self._all.kernel, n_classes, scale)
             self._buffers = self._fold.buffers()
         if start // self._all.piece_values % self._all.threads != self._worker:
@@ -83,3 +89,13 @@ class VoxelShare:
                 self._fold.scale,
             )
         )
+
+
+def _scale_of_all(values: Array) -> float | None:
+    """As :func:`.scale_of`, from all voxels: a coarse sample may meet only padding."""
+    if values.dtype.kind not in "uif":
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = values.sum(axis=0, dtype=np.float64)
+        whole = values.dtype.kind in "ui" or bool((values == np.rint(values)).all())
+    return scale_of_sums(sums, len(values), whole)

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from ..stored import StoredValues
+from .logits import parts_by_class, tells_padding
 
 Array = np.ndarray[Any, Any]
 
@@ -88,6 +89,23 @@ class Fit:
         np.clip(values, 0, 1, out=values, where=finite)
         return values
 
+    def apply_to_voxels(self, raw: Array) -> Array:
+        """As `apply`, with all values of each voxel: scores of 0 alone are padding.
+
+        Parameters
+        ----------
+        raw : ndarray, shape (classes, ...)
+            Values as they are stored.
+        """
+        values = self.apply(raw)
+        if self.finds_padding(raw):
+            values[:, ~raw.any(axis=0)] = np.nan
+        return values
+
+    def finds_padding(self, values: Any) -> bool:
+        """Return whether voxels with nothing but 0 have no data, as of a softmax."""
+        return self.temperature is not None and tells_padding(values)
+
     def dtype_for(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """Return the type of the probabilities.
 
@@ -148,13 +166,17 @@ class FittedBlocks:
     def __getitem__(self, block: tuple[Any, ...]) -> Array:
         raw = np.asarray(self.values[block])
         if self.sums_matter:
-            _require_sums(raw)
-        return self.fit.apply(raw)
+            return clipped(raw, self.fit)
+        return self.fit.apply_to_voxels(raw)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedStream(StoredValues):
-    """Values in a file that is read from its beginning, as probabilities."""
+    """Values in a file that is read from its beginning, as probabilities.
+
+    Scores are read twice: which voxels are padding has to be known before the first
+    class is.
+    """
 
     whole: Any = None
     fit: Any = None
@@ -172,9 +194,25 @@ class FittedStream(StoredValues):
         return dtype
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """As of any file."""
-        for piece in self.whole.pieces(values):
-            yield self.fit.apply(piece)
+        """As of any file; while nothing is known, empty pieces."""
+        if not self.fit.finds_padding(self.whole):
+            yield from map(self.fit.apply, self.whole.pieces(values))
+            return
+        rounds, _, row = self.layout
+        padding = np.ones((rounds, row), np.bool_)
+        start = 0
+        for raw in self.whole.pieces(values):
+            for part, voxels in parts_by_class(start, raw, self.layout):
+                padding[voxels] &= part == 0
+            start += len(raw)
+            yield raw[:0]
+        start = 0
+        for raw in self.whole.pieces(values):
+            piece = self.fit.apply(raw)
+            for part, voxels in parts_by_class(start, piece, self.layout):
+                part[padding[voxels]] = np.nan
+            start += len(raw)
+            yield piece
 
 
 def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
@@ -192,8 +230,26 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
     if isinstance(values, StoredValues):
         return FittedStream.of(values, fit)
     if hasattr(values, "__dask_graph__"):
-        return values.map_blocks(fit.apply, dtype=fit.dtype_for(values.dtype))
+        dtype = fit.dtype_for(values.dtype)
+        if fit.finds_padding(values):
+            return values.rechunk({0: -1}).map_blocks(fit.apply_to_voxels, dtype=dtype)
+        if fit.clips and sums_matter:  # which takes all classes of a voxel
+            whole = values.rechunk({0: -1})
+            return whole.map_blocks(clipped, fit, dtype=dtype)
+        return values.map_blocks(fit.apply, dtype=dtype)
     return FittedBlocks(values, fit, sums_matter)
+
+
+def clipped(raw: Array, fit: Fit) -> Array:
+    """Return values of a softmax, with all its classes, as probabilities.
+
+    Raises
+    ------
+    InputError
+        If they are too far out to come from resampling, or do not sum to 1.
+    """
+    _require_sums(raw)
+    return fit.apply(raw)
 
 
 def _require_sums(raw: Array) -> None:

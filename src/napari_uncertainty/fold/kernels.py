@@ -140,7 +140,7 @@ class ChannelsKernel(Kernel):
             raise BeyondError(
                 "Independent channels hold probabilities from 0 to 1, and these run "
                 f"from {lowest:.3g} to {highest:.3g}; if they are logits, choose that "
-                "kind."
+                "kind (channel_logits)."
             )
 
     def add(

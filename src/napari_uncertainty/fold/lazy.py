@@ -19,6 +19,7 @@ import numpy as np
 from ..measures import Base
 from ..probabilities import refuse_label_map, scale_of
 from .arrays import BLOCK_VALUES
+from .fitted import BeyondError, Fit, clipped
 from .kernel import Kernel
 from .maps import UncertaintyMaps
 from .numbers import Folded, Results, Running
@@ -45,8 +46,13 @@ def as_dask(values: Any) -> Any:
     return None
 
 
-def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
+def lazy_maps(
+    values: Any, kernel: Kernel, base: Base, *, look: bool = False
+) -> UncertaintyMaps:
     """Maps as dask arrays, of which nothing is computed yet.
+
+    Values that resampling has moved below 0 or above 1 are clipped where they are met,
+    as those of an array are, if the kind is one whose sums matter.
 
     Parameters
     ----------
@@ -57,17 +63,23 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
         The arithmetic.
     base : 2, "e" or "classes"
         What the kernel was made for.
+    look : bool
+        Whether some of the other values may be looked at for that, too.
     """
-    scale, divisor = _scale(values, kernel), divisor_of(values.dtype)
-    rows = len(kernel.measures) + 3
+    scale = _scale(values, kernel, look)
+    divisor = divisor_of(values.dtype)
+    rows = len(kernel.measures) + 4
 
-    def finish(running: Running, place: Place) -> Array:
+    def finish(running: Running, place: Place, beyond: float) -> Array:
         shape = tuple(part.stop - part.start for part in place)
         results = kernel.results(shape)
-        deviation = _finish(kernel, running, results, scale / divisor)
+        # What was clipped, no sum has to tell.
+        found = _finish(kernel, running, results, scale / divisor)
+        deviation = 0.0 if beyond else found
         stack = np.zeros((rows, *shape), np.float32)
         for row, one in zip(stack, results.maps.values(), strict=False):
             row[...] = one
+        stack[-4] = beyond
         stack[-3] = deviation
         stack[-2] = results.no_data
         if results.prediction is not None:
@@ -92,6 +104,7 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
         ),
         chunks=((rows,), *values.chunks[1:]),
         dtype=np.float32,
+        may_clip=kernel.sums_matter and values.dtype.kind == "f" and scale == 1,
     )
     return UncertaintyMaps(
         maps={name: stack[row] for row, name in enumerate(kernel.measures)},
@@ -101,24 +114,28 @@ def lazy_maps(values: Any, kernel: Kernel, base: Base) -> UncertaintyMaps:
         n_states=kernel.n_states,
         base=base,
         largest_sum_deviation=stack[-3].max(),
+        clipped=stack[-4].max(),
         sum_tolerance=sum_tolerance(scale, values.shape[0]),
         scale=scale,
     )
 
 
 def iter_fold_dask(
-    values: Any, kernel: Kernel, *, threads: int
+    values: Any, kernel: Kernel, *, threads: int, usual: float = 1.0
 ) -> Generator[float, None, Folded]:
     """Compute all chunks; yields the share done.
 
-    Where the maps do not fit into memory they lie in a temporary file.
+    Where the maps do not fit into memory they lie in a temporary file. Floats of a
+    softmax sum to what is `usual` for a voxel.
     """
     scale, divisor = _scale(values, kernel), divisor_of(values.dtype)
+    if kernel.sums_matter and values.dtype.kind == "f":
+        scale = usual
     results = kernel.results(values.shape[1:], roomy_zeros)
     n_chunks = int(np.prod(values.numblocks[1:], dtype=int))
     deviations: list[float] = []
 
-    def finish(running: Running, place: Place) -> Array:
+    def finish(running: Running, place: Place, _beyond: float) -> Array:
         deviation = _finish(kernel, running, results[place], scale / divisor)
         deviations.append(deviation)
         return np.full((1,) * values.ndim, deviation)
@@ -151,12 +168,13 @@ def iter_fold_dask(
 def _per_chunk(
     values: Any,
     kernel: Kernel,
-    finish: Callable[[Running, Place], Array],
+    finish: Callable[[Running, Place, float], Array],
     *,
     token: str,
     chunks: tuple[tuple[int, ...], ...],
     dtype: Any,
     go_on: Callable[[], None] = lambda: None,
+    may_clip: bool = False,
 ) -> Any:
     """Return what `finish` gives for the running numbers of each chunk of voxels.
 
@@ -165,22 +183,42 @@ def _per_chunk(
     values, kernel
         What is folded, and how.
     finish : callable
-        Gets the running numbers and the place of the chunk.
+        Gets the running numbers, the place of the chunk, and by how much its values
+        were clipped.
     token : str
         What tells this computation from others.
     chunks, dtype
         Of the result, one chunk for each of these.
     go_on : callable
         Called before each chunk; may raise.
+    may_clip : bool
+        Whether a chunk with values below 0 is taken once more, with all its classes,
+        and clipped.
     """
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph
 
     divisor = divisor_of(values.dtype)
 
-    def add(running: Running | None, chunk: Array, first: int) -> Running:
+    def add(running: Any, chunk: Array, first: int) -> Any:
         go_on()
-        return _add(kernel, running, np.asarray(chunk), first, divisor)
+        if running is BeyondError:
+            return running
+        try:
+            return _add(kernel, running, np.asarray(chunk), first, divisor)
+        except BeyondError:
+            if may_clip:
+                return BeyondError
+            raise
+
+    def end(running: Any, place: Place, index: tuple[int, ...]) -> Array:
+        beyond = 0.0
+        if running is BeyondError:
+            whole, fit = values.blocks[(slice(None), *index)], Fit(clips=True)
+            raw = np.asarray(whole.compute(scheduler="synchronous"))
+            running = _add(kernel, None, clipped(raw, fit), 0, divisor)
+            beyond = max(-fit.lowest, fit.highest - 1)
+        return finish(running, place, beyond)
 
     name = f"uncertainty-{token}"
     starts = [[0, *accumulate(lengths)] for lengths in values.chunks]
@@ -196,7 +234,7 @@ def _per_chunk(
             key = (f"running-{token}", at, *index)
             graph[key] = (add, running, chunk, starts[0][at])
             running = key
-        graph[(name, 0, *index)] = (finish, running, place)
+        graph[(name, 0, *index)] = (end, running, place, index)
     return da.Array(
         HighLevelGraph.from_collections(name, graph, dependencies=[values]),
         name,
@@ -239,11 +277,14 @@ def _finish(
         return kernel.finish(running, results, scratch, unit_sum)
 
 
-def _scale(values: Any, kernel: Kernel) -> float:
-    """Return what the values of a voxel sum to; whole numbers are looked at for it."""
+def _scale(values: Any, kernel: Kernel, look: bool = False) -> float:
+    """Return what the values of a voxel sum to; whole numbers are looked at for it.
+
+    Others are 1 unless one may `look` at them, too.
+    """
     if not kernel.sums_matter:
         return divisor_of(values.dtype)
     if values.dtype.kind == "f":
-        return 1.0
+        return (scale_of(values, 0) or 1.0) if look else 1.0
     refuse_label_map(values, 0)
     return scale_of(values, 0) or 1.0

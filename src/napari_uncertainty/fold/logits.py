@@ -132,7 +132,7 @@ class SoftmaxStream(StoredValues):
         padding = np.full((rounds, row), told, np.bool_)
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore"):
-                for part, voxels in _by_class(at, piece, self.layout):
+                for part, voxels in parts_by_class(at, piece, self.layout):
                     here = sums[voxels]
                     np.logaddexp(here, part, out=here)
                     if told:
@@ -141,7 +141,7 @@ class SoftmaxStream(StoredValues):
         sums[padding] = np.nan
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore", over="ignore"):
-                for part, voxels in _by_class(at, piece, self.layout):
+                for part, voxels in parts_by_class(at, piece, self.layout):
                     part -= sums[voxels]
                     np.exp(part, out=part)
             yield piece
@@ -210,10 +210,20 @@ def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
         yield rest[start : start + values]
 
 
-def _by_class(
+def parts_by_class(
     start: int, piece: Array, layout: tuple[int, int, int]
 ) -> Iterator[tuple[Array, tuple[int, slice]]]:
-    """Parts of a piece that are of one class, and which voxels they are."""
+    """Parts of a piece that are of one class, and which voxels they are.
+
+    Parameters
+    ----------
+    start : int
+        Number of its first value.
+    piece : ndarray
+        Values in the order of the file.
+    layout : tuple of int
+        As of :class:`.StoredValues`.
+    """
     _, n_classes, row = layout
     while len(piece):
         line, voxel = divmod(start, row)

@@ -57,6 +57,9 @@ class UncertaintyMaps(Mapping[str, Any]):
         Why they do not look like the kind that was named.
     fitted : str
         How values became probabilities, where they were multiplied or beyond 0 to 1.
+    clipped : float
+        How far those were below 0 or above 1 of which that was seen only when they
+        were computed.
     members : tuple of str
         What the members of an ensemble are called; empty for one network.
     checks : tuple of Check
@@ -87,6 +90,7 @@ class UncertaintyMaps(Mapping[str, Any]):
     members: tuple[str, ...] = ()
     fitted: str = ""
     checks: tuple[Check, ...] = ()
+    clipped: Any = 0.0
     background: Background = FIRST_CLASS
     share_empty: float = 0.0
 
@@ -133,8 +137,28 @@ class UncertaintyMaps(Mapping[str, Any]):
     @property
     def kind_messages(self) -> list[str]:
         """Return what speaks against the kind that the values were taken for."""
-        told = (self.contradiction, self.fitted, self.doubt, self.sums_message)
+        told = (
+            self.contradiction,
+            self.fitted,
+            self.clipped_message,
+            self.doubt,
+            self.sums_message,
+        )
         return [sentence for sentence in told if sentence]
+
+    @property
+    def clipped_message(self) -> str:
+        """What to tell about values that were clipped as they were computed.
+
+        Of dask arrays it has to be computed.
+        """
+        beyond = float(self.clipped)
+        if not beyond:
+            return ""
+        return (
+            f"Some values are below 0 or above 1 by up to {beyond:.3g}, as resampling "
+            "by splines makes them; they were clipped to 0 to 1."
+        )
 
     @property
     def sums_message(self) -> str | None:

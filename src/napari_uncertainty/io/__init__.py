@@ -10,9 +10,9 @@ from typing import Any
 
 from ..errors import InputError
 from ..images import LabelMap, Scan
+from ..model.interpretation import AS_FOUND, Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
-from .options import Options
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,23 @@ class Reader:
         """Return whether the name is that of one of its files."""
         return path.name.lower().endswith((*self.endings, *self.further))
 
-    def open_probabilities(self, path: Path, options: Options) -> ProbabilityMap:
+    def open_probabilities(self, path: Path, how: Interpretation) -> ProbabilityMap:
         """Open class probabilities, without reading them yet."""
-        opened: ProbabilityMap = self._import().open_probabilities(path, options)
+        opened: ProbabilityMap = self._import().open_probabilities(path, how)
         return opened
 
-    def open_members(self, path: Path, options: Options) -> list[ProbabilityMap]:
+    def open_members(self, path: Path, how: Interpretation) -> list[ProbabilityMap]:
         """Open those that a file holds one after the other, mostly a single one."""
         module = self._import()
         if not hasattr(module, "open_members"):
-            return [module.open_probabilities(path, options)]
-        members: list[ProbabilityMap] = module.open_members(path, options)
+            return [module.open_probabilities(path, how)]
+        members: list[ProbabilityMap] = module.open_members(path, how)
         return members
 
-    def frames_in(self, path: Path, options: Options) -> int:
+    def frames_in(self, path: Path, how: Interpretation) -> int:
         """Return how many frames a file declares to hold; 0 where it is no series."""
         module = self._import()
-        return module.frames_in(path, options) if hasattr(module, "frames_in") else 0
+        return module.frames_in(path, how) if hasattr(module, "frames_in") else 0
 
     def _import(self) -> Any:
         return import_module(f".{self.module}", __name__)
@@ -150,24 +150,24 @@ def read(
     InputError
         If the file cannot be read or does not hold probabilities.
     """
-    opened = open_probabilities(path, array=array, class_axis=class_axis)
+    how = Interpretation(array=array, class_axis=class_axis)
+    opened = open_probabilities(path, how)
     return replace(opened, values=_loaded(opened))
 
 
 def open_probabilities(
-    path: str | PathLike[str],
-    *,
-    array: str | None = None,
-    class_axis: int | None = None,
-    kind: str | None = None,
-    frame: int | None = None,
+    path: str | PathLike[str], how: Interpretation = AS_FOUND
 ) -> ProbabilityMap:
     """Open class probabilities without reading them yet.
 
-    Of the kind (a key of :data:`.KINDS`), only ``"foreground"`` matters here: three
-    axes are then those of space. Of a series, `frame` is which one, from 0. Other
-    parameters and errors are those of :func:`read`; damage of the values, and an image
-    that holds something else, show when the values are read.
+    Parameters
+    ----------
+    path : path-like
+        As of :func:`read`, whose errors these are; damage of the values, and an image
+        that holds something else, show when the values are read.
+    how : Interpretation
+        What a person says of the values. Of the kind, only ``"foreground"`` matters
+        here: three axes are then those of space.
 
     Returns
     -------
@@ -176,25 +176,20 @@ def open_probabilities(
         engine takes from the file piece by piece, or a dask array.
     """
     path = Path(path)
-    options = Options(array, class_axis, kind, frame)
-    return _reader_of(path).open_probabilities(path, options)
+    return _reader_of(path).open_probabilities(path, how)
 
 
-def frames_in(path: str | PathLike[str], *, array: str | None = None) -> int:
+def frames_in(path: str | PathLike[str], how: Interpretation = AS_FOUND) -> int:
     """Return how many frames a file declares to hold; 0 where it is no series.
 
     Errors are those of :func:`open_probabilities`.
     """
     path = Path(path)
-    return _reader_of(path).frames_in(path, Options(array))
+    return _reader_of(path).frames_in(path, how)
 
 
 def open_members(
-    path: str | PathLike[str],
-    *,
-    array: str | None = None,
-    class_axis: int | None = None,
-    kind: str | None = None,
+    path: str | PathLike[str], how: Interpretation = AS_FOUND
 ) -> list[ProbabilityMap]:
     """Open one member, or several that are stacked along the first axis of an array.
 
@@ -202,7 +197,7 @@ def open_members(
     passes of Monte-Carlo dropout.
     """
     path = Path(path)
-    return _reader_of(path).open_members(path, Options(array, class_axis, kind))
+    return _reader_of(path).open_members(path, how)
 
 
 def is_image(path: Path) -> bool:

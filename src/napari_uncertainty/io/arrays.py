@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..kinds import is_single
+from ..model.interpretation import AS_FOUND, Interpretation
 from ..probabilities import ProbabilityMap, find_class_axis, scale_of
 from ..stored import Bytes, PlainBytes, StoredValues
 from .array_headers import ArrayHeader
@@ -31,7 +32,6 @@ from .geometry import (
     shape_of_twin,
 )
 from .nifti import stem
-from .options import Options
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 # Of a compressed file, so many bytes of values are unpacked to find the class axis.
@@ -83,13 +83,13 @@ class ArrayFile:
                 seen = np.frombuffer(next(pieces), self.header.dtype).reshape(shape)
         return seen.T if self.header.fortran_order else seen
 
-    def class_axis(self, options: Options) -> ClassAxis:
+    def class_axis(self, how: Interpretation) -> ClassAxis:
         """Which axis runs over the classes: as named, as nnU-Net has it, or found."""
-        if options.class_axis is not None:
-            return ClassAxis(given_axis(options.class_axis, self.shape, self.path.name))
+        if how.class_axis is not None:
+            return ClassAxis(given_axis(how.class_axis, self.shape, self.path.name))
         if self.from_nnunet:
             return ClassAxis(0)
-        if is_single(options.kind) and len(self.shape) == 3:
+        if is_single(how.kind) and len(self.shape) == 3:
             ones = [axis for axis in (0, 2) if self.shape[axis] == 1]
             return ClassAxis(ones[0] if ones else None)
         return find_axis(
@@ -139,7 +139,7 @@ class ArrayFile:
         ]
 
 
-def probabilities_of(array: ArrayFile, options: Options) -> ProbabilityMap:
+def probabilities_of(array: ArrayFile, how: Interpretation) -> ProbabilityMap:
     """Probabilities of an array, with the place and the names found beside it.
 
     Raises
@@ -148,16 +148,16 @@ def probabilities_of(array: ArrayFile, options: Options) -> ProbabilityMap:
         If it is not found out which axis runs over the classes, if there is one too
         many, or if the image beside it cannot belong to it.
     """
-    array, options, dropped = _without_batch(array, options)
+    array, how, dropped = _without_batch(array, how)
     if len(array.shape) > 4:
         raise InputError(
             f"{array.path.name} has shape {array.shape}, an axis more than classes in "
             f"space, so it seems to hold {array.shape[0]} members: compute from all of "
             "them, with map --ensemble or nu.ensemble_uncertainty, or save one alone."
         )
-    found = array.class_axis(options)
+    found = array.class_axis(how)
     note = found.note
-    if len(array.shape) == 4 and found.axis == 1 and options.class_axis is None:
+    if len(array.shape) == 4 and found.axis == 1 and how.class_axis is None:
         note = (
             f"The class axis of {array.path.name} is its second, and the first was "
             "taken for an axis in space. If that one runs over members, compute from "
@@ -169,10 +169,10 @@ def probabilities_of(array: ArrayFile, options: Options) -> ProbabilityMap:
 
 
 def _without_batch(
-    array: ArrayFile, options: Options
-) -> tuple[ArrayFile, Options, str]:
+    array: ArrayFile, how: Interpretation
+) -> tuple[ArrayFile, Interpretation, str]:
     """Leave out axes of length 1 in front; gives a note if there were any."""
-    shape, axis, twin = array.shape, options.class_axis, shape_of_twin(array.path)
+    shape, axis, twin = array.shape, how.class_axis, shape_of_twin(array.path)
     if axis is not None:
         axis = given_axis(axis, shape, array.path.name)
     elif len(shape) == 4 and shape[0] == 1 and not array.from_nnunet:
@@ -183,28 +183,28 @@ def _without_batch(
     if len(shape) == 4 and axis == 3 and 1 in shape[1:3]:
         count = 0  # a line of voxels is no picture
     if not count or (array.from_nnunet and len(shape) == 4):
-        return array, options, ""
+        return array, how, ""
     header = replace(array.header, shape=shape[count:])
-    if options.class_axis is not None and axis is not None:
-        options = replace(options, class_axis=axis - count)
+    if how.class_axis is not None and axis is not None:
+        how = replace(how, class_axis=axis - count)
     return (
         replace(array, header=header),
-        options,
+        how,
         dropped_note(array.path.name, shape, count),
     )
 
 
-def members_of(array: ArrayFile, options: Options) -> list[ProbabilityMap]:
+def members_of(array: ArrayFile, how: Interpretation) -> list[ProbabilityMap]:
     """Each member of an array that may have an axis more in front.
 
     Of four axes, (member, class, y, x) and (class, z, y, x) look alike: the class axis,
     as it is named or found, decides.
     """
     if array.shape[0] == 1 and len(array.shape) > 3:
-        return [probabilities_of(array, options)]
-    found = _class_axis_of_stack(array, options)
+        return [probabilities_of(array, how)]
+    found = _class_axis_of_stack(array, how)
     if found is None:
-        return [probabilities_of(array, options)]
+        return [probabilities_of(array, how)]
     members = array.members()
     first, place = _placed(members[0], found.axis)
     name = stem(array.path)
@@ -221,10 +221,10 @@ def members_of(array: ArrayFile, options: Options) -> list[ProbabilityMap]:
     ]
 
 
-def _class_axis_of_stack(array: ArrayFile, options: Options) -> ClassAxis | None:
+def _class_axis_of_stack(array: ArrayFile, how: Interpretation) -> ClassAxis | None:
     """Class axis of each member; None where there are not several."""
     n_axes = len(array.shape)
-    named = options.class_axis
+    named = how.class_axis
     if named is not None:
         named = given_axis(named, array.shape, array.path.name)
     if n_axes == 5:
@@ -233,7 +233,7 @@ def _class_axis_of_stack(array: ArrayFile, options: Options) -> ClassAxis | None
                 f"{array.path.name} has {n_axes} axes, of which the first runs over "
                 "members, so it cannot be the class axis; name another."
             )
-        of_member = replace(options, class_axis=None if named is None else named - 1)
+        of_member = replace(how, class_axis=None if named is None else named - 1)
         return array.members()[0].class_axis(of_member)
     twin = shape_of_twin(array.path)
     if n_axes == 3 or (named is None and twin is not None and len(twin) == 3):
@@ -248,7 +248,7 @@ def _class_axis_of_stack(array: ArrayFile, options: Options) -> ClassAxis | None
 def _seen_axis(array: ArrayFile) -> ClassAxis:
     """Class axis as the values have it, whatever the array is called."""
     try:
-        return replace(array, from_nnunet=False).class_axis(Options())
+        return replace(array, from_nnunet=False).class_axis(AS_FOUND)
     except InputError:
         if array.from_nnunet:
             return ClassAxis(0)

@@ -102,7 +102,7 @@ def find_axis(
         If the values look like labels or if nothing tells the axis.
     """
     shape = shape or tuple(values.shape)
-    axis = find_class_axis(values)
+    axis = find_class_axis(values, scaled=True)
     if axis is not None:
         return ClassAxis(axis)
     if len(shape) > 2 and 1 in (shape[0], shape[-1]):

@@ -12,13 +12,13 @@ from typing import Any
 
 from ..errors import InputError
 from ..kinds import is_single
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
 from .geometry import Place, find_geometry, probability_map, shape_of_twin
 from .named_axes import CLASSES, MEMBERS, Axis, Order, grid_of, has_directions, order_of
 from .nifti import ending, stem
-from .options import Options
 from .stacks import MOST_MEMBERS
 
 FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
@@ -58,7 +58,7 @@ class _Understood:
         return 1 if members is None else int(self.values.shape[members])
 
 
-def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
+def probabilities_of(array: ChunkedArray, how: Interpretation) -> ProbabilityMap:
     """Probabilities of an array, with the place and the names that are known.
 
     Raises
@@ -67,15 +67,15 @@ def probabilities_of(array: ChunkedArray, options: Options) -> ProbabilityMap:
         If it is not found out which axis is which, if there are several members, or if
         the image beside it cannot belong to it.
     """
-    understood = _understood(array, options, several=False)
+    understood = _understood(array, how, several=False)
     frames = understood.n_members
-    if options.frame is not None:
-        if not (frames > 1 and 0 <= options.frame < frames):
+    if how.frame is not None:
+        if not (frames > 1 and 0 <= how.frame < frames):
             raise InputError(
-                f"{array.path.name} has no frame {options.frame}: it holds {frames}, "
+                f"{array.path.name} has no frame {how.frame}: it holds {frames}, "
                 "counted from 0."
             )
-        return _maps(understood)[options.frame]
+        return _maps(understood)[how.frame]
     if understood.axes is not None and declared_frames(array):
         raise InputError(
             f"{array.path.name} is a series of {frames} frames, each of which has a "
@@ -99,9 +99,9 @@ def declared_frames(array: ChunkedArray) -> int:
     return 0
 
 
-def members_of(array: ChunkedArray, options: Options) -> list[ProbabilityMap]:
+def members_of(array: ChunkedArray, how: Interpretation) -> list[ProbabilityMap]:
     """Each member of an array that may have an axis more, in front or named."""
-    understood = _understood(array, options, several=True)
+    understood = _understood(array, how, several=True)
     if understood.n_members > MOST_MEMBERS:
         raise InputError(
             f"{array.path.name} would hold {understood.n_members} members, more than "
@@ -121,9 +121,9 @@ def _beside(path: Path) -> Path:
     return path.with_name(case_name(path) + ending(path))
 
 
-def _understood(array: ChunkedArray, options: Options, several: bool) -> _Understood:
+def _understood(array: ChunkedArray, how: Interpretation, several: bool) -> _Understood:
     values = array.values()
-    named = options.class_axis
+    named = how.class_axis
     if named is not None:
         named = given_axis(named, array.shape, array.path.name)
     axes = array.axes
@@ -131,7 +131,7 @@ def _understood(array: ChunkedArray, options: Options, several: bool) -> _Unders
     if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
         return _Understood(array, values, (order,), axes, array.note)
-    found, stacked = _found(array, values, named, several, options.kind)
+    found, stacked = _found(array, values, named, several, how.kind)
     others = tuple(
         axis
         for axis in range(len(array.shape))

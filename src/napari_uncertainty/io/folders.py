@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from . import READERS, endings_told, is_image, is_readable
 from . import open_probabilities as open_file
 from .families import family_of
 from .image_files import load
 from .nifti import stem, told_vectors
-from .options import Options
 
 #: Folders that are one array, and not a place for files.
 ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.endings)
@@ -21,7 +21,7 @@ ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.ending
 _NAMED = 5
 
 
-def open_probabilities(folder: Path, options: Options) -> ProbabilityMap:
+def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
     """Open the one case in a folder; what is in its subfolders does not count.
 
     Raises
@@ -47,12 +47,7 @@ def open_probabilities(folder: Path, options: Options) -> ProbabilityMap:
             f"In the folder {folder.name} there are several cases ({names}{more}); "
             "open one of them."
         )
-    return open_file(
-        cases[0],
-        array=options.array,
-        class_axis=options.class_axis,
-        kind=options.kind,
-    )
+    return open_file(cases[0], how)
 
 
 def cases_among(paths: Iterable[Path]) -> Iterator[Path]:

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
 from .chunked_maps import declared_frames, members_of, probabilities_of
 from .hdf5_heaps import SoundHeaps
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
-from .options import Options
 
 KEY = "exported_data"
 
@@ -34,22 +34,22 @@ KEY = "exported_data"
 _ROLES = {1: CLASSES, 2: SPACE, 8: MEMBERS}
 
 
-def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     """Open a data set, with geometry and names from files beside."""
-    return probabilities_of(_array_in(path, options), options)
+    return probabilities_of(_array_in(path, how), how)
 
 
-def frames_in(path: Path, options: Options) -> int:
+def frames_in(path: Path, how: Interpretation) -> int:
     """Return how many frames a data set declares; 0 where it is no series."""
-    return declared_frames(_array_in(path, options))
+    return declared_frames(_array_in(path, how))
 
 
-def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
     """Open one member, or several along the first axis or that of time."""
-    return members_of(_array_in(path, options), options)
+    return members_of(_array_in(path, how), how)
 
 
-def _array_in(path: Path, options: Options) -> ChunkedArray:
+def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
     """The data set that is meant.
 
     Only what the file itself holds is looked at: links to other files are not followed.
@@ -68,7 +68,7 @@ def _array_in(path: Path, options: Options) -> ChunkedArray:
         h5py.File(content, "r") as file,
     ):
         file.visititems(visit)
-    return choose(found, options.array, path, "data set of its own")
+    return choose(found, how.array, path, "data set of its own")
 
 
 def _opened(path: Path) -> Any:

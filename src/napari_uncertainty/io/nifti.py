@@ -23,6 +23,7 @@ from ..images import (
     as_whole_numbers,
     looks_like_labels,
 )
+from ..model.interpretation import Interpretation
 from ..probabilities import (
     FARTHEST,
     ProbabilityMap,
@@ -46,7 +47,6 @@ from .image_files import (
 from .image_files import load as load  # this is where others look for it
 from .joined import join, with_scale
 from .label_tables import declared
-from .options import Options
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
@@ -160,7 +160,8 @@ def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
     -------
     LabelMap or None
         None where the place comes from no other file, or that holds no labels or
-        cannot be read any more.
+        cannot be read any more. A file that is called like the probabilities holds
+        labels where it has nothing but a few whole numbers, however these lie.
     """
     path = probabilities.geometry_source
     if path is None:
@@ -171,10 +172,18 @@ def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
         volume = open_nifti(path)
     except InputError:
         return None  # the place could be read, and nothing more was asked of the file
-    return volume if isinstance(volume, LabelMap) else None
+    if isinstance(volume, LabelMap):
+        return volume
+    source = probabilities.source
+    if source is None or stem(source) != stem(path) or not isinstance(volume, Scan):
+        return None
+    whole, most = as_whole_numbers(volume.data), len(probabilities.class_names)
+    if not are_whole_numbers(whole) or not 0 < whole.max() <= most:
+        return None
+    return LabelMap(whole.astype(np.int32), volume.grid, {}, path, volume.name)
 
 
-def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     """Open an image that holds probabilities, by its header alone.
 
     With four axes, the last one runs over the classes; with three or two, the file is
@@ -194,7 +203,7 @@ def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
     check_header(image, path)
     _refuse_map(image, path)
     shape = squeezed_shape(image.shape)
-    axis = options.class_axis
+    axis = how.class_axis
     if axis is not None:
         axis = given_axis(axis, image.shape, path.name)
     if len(shape) > 4:
@@ -278,7 +287,8 @@ def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
     """Tell whether values sum to 1 along the first axis, where they are looked at.
 
     Along the first axis, values lie together in the file; the beginning is enough, as
-    soon as it holds anything but 0.
+    soon as it holds anything but 0. Of a small file, all of it is: few voxels that are
+    not padding must not sum to 1 along the last axis as well.
     """
     seen = 0
     with closing(whole.pieces(_LOOK // n_classes * n_classes)) as pieces:  # type: ignore[type-var]
@@ -288,6 +298,9 @@ def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
             lines = lines[lines.any(axis=1)]
             if len(lines) >= min(_LINES, whole.size // n_classes):
                 return sums_over_classes(lines)
+            if len(lines) and len(piece) == whole.size:
+                last = np.moveaxis(piece.reshape(whole.file_shape), 0, -1)
+                return sums_over_classes(lines) and not sums_over_classes(last)
             seen += len(piece)
             if seen >= _MOST_LOOKED_AT:
                 break
@@ -314,7 +327,7 @@ def sums_over_classes(values: Array) -> bool:
     return bool(some[np.isfinite(some)].max(initial=0) > scale / 2)
 
 
-def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
     """Open one member, or several along the fifth axis of an image.
 
     The classes are along the fourth, as where 4D images were put together. Errors are
@@ -323,13 +336,13 @@ def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
     image = load(path)
     shape = squeezed_shape(image.shape)
     if len(shape) != 5:
-        return [open_probabilities(path, options)]
+        return [open_probabilities(path, how)]
     check_header(image, path)
     _refuse_map(image, path)
-    if options.class_axis not in (None, 3, -2):
+    if how.class_axis not in (None, 3, -2):
         raise InputError(
             f"{path.name} has five axes: the classes are along the fourth (axis 3) and "
-            f"the members along the fifth, so axis {options.class_axis} cannot be that "
+            f"the members along the fifth, so axis {how.class_axis} cannot be that "
             "of the classes."
         )
     if shape[-1] > MOST_MEMBERS:

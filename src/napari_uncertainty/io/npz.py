@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from . import nnunet
 from .array_headers import ArrayHeader, read_header, require_class_axis
 from .arrays import ArrayFile, members_of, probabilities_of
 from .byte_sources import RAW_DEFLATE, PackedFile, opened
 from .damage import in_short
-from .options import Options
 
 # Of a zip archive's entries, these two are what numpy writes.
 WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
@@ -34,14 +34,14 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     """Open an array of an archive, with geometry and names from files beside."""
-    return probabilities_of(_array_in(path, options.array), options)
+    return probabilities_of(_array_in(path, how.array), how)
 
 
-def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
     """Open one member, or several along the first axis of the array."""
-    return members_of(_array_in(path, options.array), options)
+    return members_of(_array_in(path, how.array), how)
 
 
 def _array_in(path: Path, name: str | None) -> ArrayFile:

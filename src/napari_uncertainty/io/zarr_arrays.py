@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
 from .chunked_maps import declared_frames, members_of, probabilities_of
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
-from .options import Options
 
 # Files that say that a folder is an array or a group.
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -55,22 +55,22 @@ _ROLES = {
 _FIRST_AXES = ("t", "c", "z", "y", "x")
 
 
-def open_probabilities(path: Path, options: Options) -> ProbabilityMap:
+def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     """Open an array, or an image of OME-Zarr at full resolution."""
-    return probabilities_of(_array_in(path, options), options)
+    return probabilities_of(_array_in(path, how), how)
 
 
-def frames_in(path: Path, options: Options) -> int:
+def frames_in(path: Path, how: Interpretation) -> int:
     """Return how many frames a data set declares; 0 where it is no series."""
-    return declared_frames(_array_in(path, options))
+    return declared_frames(_array_in(path, how))
 
 
-def open_members(path: Path, options: Options) -> list[ProbabilityMap]:
+def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
     """Open one member, or several along the first axis or that of time."""
-    return members_of(_array_in(path, options), options)
+    return members_of(_array_in(path, how), how)
 
 
-def _array_in(path: Path, options: Options) -> ChunkedArray:
+def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
     import zarr
 
     if not path.is_dir():
@@ -90,7 +90,7 @@ def _array_in(path: Path, options: Options) -> ChunkedArray:
             arrays = [_chunked(node, path)]
         else:
             arrays = list(_arrays_below(node, path))
-    return choose(arrays, options.array, path, "array")
+    return choose(arrays, how.array, path, "array")
 
 
 def _store(path: Path) -> Any:

@@ -72,10 +72,12 @@ def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
     kind : str or None
         What its values are, a key of :data:`.KINDS`; None if that is not known.
     """
-    axis = class_axis_of(layer)
+    axis, shape = class_axis_of(layer), layer.data.shape
+    if axis is not None and kind == FOREGROUND.name and declared(layer)["guess"]:
+        # What was guessed when the file was opened, a person knows better.
+        return axis if len(shape) > SPATIAL or shape[axis] == 1 else None
     if axis is not None or layer.rgb:
         return axis
-    shape = layer.data.shape
     if is_single(kind):
         if len(shape) <= SPATIAL:
             return None

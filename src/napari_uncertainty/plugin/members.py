@@ -127,6 +127,8 @@ def member_of(
         kind or told["kind"],
         temperature,
         told["region_order"],
+        kind is None and told["kind"] is not None,
+        bool(told["tissues_of"]),
     )
 
 

@@ -193,6 +193,7 @@ class _Held:
     layer: Image
     source: Source
     name: str
+    class_axis: int | None
 
 
 def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
@@ -211,7 +212,8 @@ def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
         name=held.name,
         region_order=member.region_order,
         tissues_of=told["tissues_of"],
-        guess=told["guess"],
+        # What was guessed when it was opened, a person may have named since.
+        guess=told["guess"] if held.class_axis == info.get("class_axis") else "",
     )
 
 
@@ -219,7 +221,7 @@ def _of_stack(layer: Image, class_axis: int, axes: Grid | None) -> list[_Held]:
     """The members that one layer holds."""
     sources = sources_of_stack(layer, class_axis, axes)
     return [
-        _Held(layer, source, f"{layer.name} [{number}]")
+        _Held(layer, source, f"{layer.name} [{number}]", class_axis)
         for number, source in enumerate(sources)
     ]
 
@@ -232,11 +234,13 @@ def _of_layers(
     axes: Grid | None,
 ) -> list[_Held]:
     """Layers, each of them a member."""
-    held = [_Held(first, class_first(first, class_axis, axes), first.name)]
+    source = class_first(first, class_axis, axes)
+    held = [_Held(first, source, first.name, class_axis)]
     for layer in others:
         if layer != first:
             axis = required_class_axis(layer, kind)
-            held.append(_Held(layer, class_first(layer, axis, axes), layer.name))
+            source = class_first(layer, axis, axes)
+            held.append(_Held(layer, source, layer.name, axis))
     return held
 
 
