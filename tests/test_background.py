@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import softmax as scipy_softmax
 
 import napari_uncertainty as nu
+from calling import call_here
 from napari_uncertainty import UncertaintyWarning
 from napari_uncertainty.batch.case import Task, run_task
 from napari_uncertainty.case import CaseInputs, iter_case
@@ -30,6 +31,7 @@ from napari_uncertainty.model.background import (
 )
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.predictions import Predictions
+from napari_uncertainty.report.from_files import iter_case_of
 from napari_uncertainty.steps import run
 
 SHAPE = (18, 20, 16)
@@ -303,6 +305,48 @@ def test_a_record_that_is_opened_again_gives_the_same(tmp_path, rng):
         np.testing.assert_array_equal(by_label[label], p[number])
 
 
+@pytest.mark.parametrize("how", [None, "labels", "from 0", "from 1"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_report_shows_what_map_has_found(tmp_path, rng, place, how):
+    p = probabilities(place, rng)
+    source = save(tmp_path / "in", ".nii.gz", p)
+    seg = None
+    if how is not None:
+        seg = tmp_path / "seg.nii.gz"
+        labels = numbered(p, place, how).astype(np.uint8)
+        nib.Nifti1Image(labels, AFFINE).to_filename(seg)
+    run_map(
+        tmp_path, source, hotspots=4, labels=str(seg) if seg else None,
+        how=Interpretation(background=named(place)),
+    )  # fmt: skip
+    found = run(iter_case_of(tmp_path / "out" / "case_entropy.nii.gz", count=4))
+    assert found.remarks == ()
+    case = found.case
+    table = pd.read_csv(tmp_path / "out" / "case_hotspots.tsv", sep="\t")
+    assert [one.voxel for one in case.hotspots.places] == [
+        tuple(row) for row in table[["i", "j", "k"]].to_numpy()
+    ]
+    pairs = [[case.names[n] for n in one.classes] for one in case.hotspots.places]
+    assert pairs == table[["class_a", "class_b"]].to_numpy().tolist()
+    if how in (None, "labels"):
+        np.testing.assert_array_equal(case.labels, predicted(p, place))
+
+
+def test_the_command_line_chooses_it(tmp_path, rng):
+    p = probabilities(3, rng)
+    source = save(tmp_path / "in", ".nii.gz", p)
+    ended = call_here("map", source, "-o", tmp_path / "out", "--background", "3")
+    assert ended.returncode == 0
+    told = json.loads((tmp_path / "out" / "case_entropy.json").read_text())
+    assert told["asked"]["background"] == "3"
+    ended = call_here("info", source, "--background", "class 3")
+    checks = {one["name"]: one for one in json.loads(ended.stdout)["checks"]}
+    assert checks["background"]["class"] == 3
+    ended = call_here("info", source, "--background", "lung")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "There is no class 'lung' to be the background" in ended.stderr
+
+
 # -- what tells ---------------------------------------------------------------
 
 
@@ -450,6 +494,46 @@ def test_no_class_can_be_it_where_the_kind_has_one_of_its_own(rng):
     np.testing.assert_array_equal(
         maps.prediction, np.concatenate([1 - p.sum(axis=0)[None], p]).argmax(axis=0)
     )
+
+
+@pytest.mark.parametrize("place", [1, 3])
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_segmentation_shows_which_class_it_is(tmp_path, rng, place, beside):
+    p = probabilities(place, rng)
+    source = save(tmp_path / "in", ".npz", p)
+    seg = (source if beside else tmp_path / "seg").with_suffix(".nii.gz")
+    labels = predicted(p, place).astype(np.uint8)
+    labels[8:10, 9, 8] = 1  # what somebody has corrected
+    nib.Nifti1Image(labels, AFFINE).to_filename(seg)
+    row, told, checks = run_map(tmp_path, source, labels=None if beside else str(seg))
+    background = checks["background"]
+    assert (background["level"], background["class"]) == ("amber", place)
+    assert "' shows, which has 0" in background["sentence"]
+    assert told["interpretation"]["background"] == f"class {place}"
+    assert row.agreement > 0.99
+    foreground = predicted(p, place) if beside else labels
+    expected = entropy(p)[foreground != 0].mean()
+    assert row.foreground_mean == pytest.approx(expected, rel=1e-5)
+    # The labels beside are looked at again; without, the record knows.
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        maps = nu.uncertainty(source)
+    assert maps.background.channel == (place if beside else 0)
+    assert bool(warned) == beside
+
+
+def test_a_segmentation_shows_that_no_class_is_it(tmp_path, rng):
+    p = scipy_softmax(scores_of(3, rng)[:3], axis=0).astype(np.float32)
+    source = save(tmp_path / "in", ".nii.gz", p)
+    seg = tmp_path / "seg.nii.gz"
+    brain = radius() < 0.8  # elsewhere the classes are just noise
+    labels = np.where(brain, p.argmax(axis=0) + 1, 0).astype(np.uint8)
+    nib.Nifti1Image(labels, AFFINE).to_filename(seg)
+    row, _, checks = run_map(tmp_path, source, labels=str(seg))
+    assert checks["background"]["level"] == "amber"
+    assert checks["background"]["class"] is None
+    expected = entropy(p)[brain].mean()
+    assert row.foreground_mean == pytest.approx(expected, rel=1e-5)
 
 
 # -- in the order of labels ---------------------------------------------------

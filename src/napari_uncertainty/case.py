@@ -20,8 +20,9 @@ from .grid import Grid
 from .io.image_files import grid_of, load
 from .io.nifti import open_segmentation, stem
 from .kinds import KINDS
-from .matching.comparison import Segmentation
+from .matching.comparison import Segmentation, background_shown
 from .measures import LEAST_CONFIDENCE, Base
+from .model.background import FIRST_CLASS
 from .model.interpretation import AS_FOUND, Interpretation
 from .model.record import FileState, Record, RecordedMember
 from .placement import Placement
@@ -285,6 +286,7 @@ def iter_case(
     share = 1 / (1 + (_COMPARISON if compares else 0))
     fold = predictions.iter_maps(folded, base, threads, predict=predict or compares)
     maps = yield from part(fold, 0, share)
+    maps = _with_background_shown(inputs, maps)
     looked = iter_trust(
         predictions,
         maps,
@@ -305,6 +307,26 @@ def iter_case(
                 outside = np.asarray(where.foreground[slab]) == 0
                 np.copyto(values[slab], 0, where=outside)
     return CaseResult(inputs, maps, trust, where, foreground_only)
+
+
+def _with_background_shown(
+    inputs: CaseInputs, maps: UncertaintyMaps
+) -> UncertaintyMaps:
+    """Return maps with the background that a segmentation shows; mostly the same."""
+    predictions, n_channels = inputs.predictions, inputs.predictions.n_channels
+    shows = inputs.segmentation
+    if shows is None and not inputs.placed:
+        shows = predictions.beside
+    if (
+        shows is None
+        or maps.prediction is None
+        or maps.background != FIRST_CLASS
+        or maps.has_background(n_channels)
+    ):
+        return maps
+    prediction = np.asarray(maps.prediction)
+    found = background_shown(prediction, n_channels, predictions.grid, shows)
+    return maps if found is None else maps.with_background(found, n_channels)
 
 
 def _grid_of(scan: Path) -> Grid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..errors import InputError
@@ -66,7 +66,11 @@ class Recorded(WrittenMap):
             raise _not_recorded()
         self._require_unchanged(record.files)
         together = bool(record.members)
-        opened = Predictions.open(record.files, record.asked, together=together)
+        how = record.asked
+        if record.interpretation.background is not None:
+            # A segmentation may have shown it, which is not looked at here.
+            how = replace(how, background=record.interpretation.background)
+        opened = Predictions.open(record.files, how, together=together)
         self._require_unchanged(opened.files)
         shape, turn = opened.shape, self.placement
         if (shape if turn is None else turn.turned_shape(shape)) != self.values.shape:

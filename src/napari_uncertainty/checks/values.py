@@ -19,6 +19,11 @@ from . import Check, Level, percent
 #: Entropy in bits that rounding may take from a voxel without being told as a loss.
 SMALL_LOSS = 0.01
 
+_NAME_IT = (
+    "If that is wrong, name the right one under Background (--background NAME on the "
+    "command line), or none where all classes are something."
+)
+
 # Fewer different values than this show no step.
 FEWEST_VALUES = 10
 
@@ -92,12 +97,17 @@ def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | Non
             f"{background.channel} of the input, and has the label 0."
         )
         return Check("background", "green", sentence, numbers)
+    if background.origin == "values":
+        sentence = (
+            f"'{name}' was taken for the background, as {background.why} shows, which "
+            f"has 0 where this class is the most probable one. {_NAME_IT}"
+        )
+        return Check("background", "amber", sentence, numbers)
     if not are_names(names):
         return None
     sentence = (
         f"No class is called background, so the first one, '{name}', was taken for it. "
-        "Name the right one under Background (--background NAME on the command line), "
-        "or none where all classes are something."
+        f"{_NAME_IT}"
     )
     return Check("background", "amber", sentence, numbers)
 
@@ -106,11 +116,12 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
     """Return the check of classes of which all are something."""
     background, numbers = maps.background, {"class": None}
     if background.origin == "values":
+        shown = "around what is there, all classes are 0"
+        if background.why:
+            shown = f"{background.why} has a label for each class, and 0 around them"
         sentence = (
-            "No class seems to be the background: around what is there, all classes "
-            "are 0. So all of them count as foreground. If one of them is the "
-            "background, name it under Background (--background NAME on the command "
-            "line)."
+            f"No class seems to be the background: {shown}. So all of them count as "
+            f"foreground. {_NAME_IT}"
         )
         return Check("background", "amber", sentence, numbers)
     why = background.why or "as was asked for"

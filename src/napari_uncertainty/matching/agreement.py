@@ -163,10 +163,11 @@ class Numbering:
         """
         table = np.array(self.numbers)
         order = np.argsort(table)
-        ranks = np.searchsorted(table[order], labels).clip(0, len(table) - 1)
-        found = order[ranks]
-        small: Array = found.astype(np.min_scalar_type(len(table)))
-        small[table[found] != labels] = 0
+        small: Array = np.empty_like(labels, np.min_scalar_type(len(table)))
+        for given, out in pieces_of(labels, small):
+            ranks = np.searchsorted(table[order], given).clip(0, len(table) - 1)
+            out[...] = order[ranks]
+            out[table[order][ranks] != given] = 0
         if self.numbers[0] >= 0 or prediction is None:
             return small
         if labels.shape == prediction.shape:

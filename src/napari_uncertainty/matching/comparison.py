@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ..checks import Check
-from ..checks.match import check_agreement
+from ..checks.match import AGREES, check_agreement
 from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap
+from ..model.background import FIRST_CLASS, Background
 from ..placement import Placement
 from ..resampling import iter_resample
 from ..steps import part
@@ -31,6 +32,12 @@ from .changed import Pair, iter_classes_by_overlap
 from .orientation import BELONGS, DECISIVE_MARGIN, Candidate, Search, iter_search
 
 Array = np.ndarray[Any, Any]
+
+# So many voxels along each axis are plenty to tell what labels stand for.
+_LOOKED_AT = 64
+
+# Above this share of voxels without a label, 0 means something.
+LEAST_OUTSIDE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,6 +293,54 @@ def iter_explained(
         orientation = [Check("orientation", "amber", sentence)]
     labels = [one for one in compared.checks if one.name == "labels"]
     return replace(compared, checks=(check, *orientation, *labels))
+
+
+def background_shown(
+    prediction: Array, n_classes: int, grid: Grid | None, segmentation: Segmentation
+) -> Background | None:
+    """Return the background that a segmentation shows, where it is not the first class.
+
+    Some voxels tell. None where the first class may be it, and where it is unknown how
+    the two lie on each other.
+
+    Parameters
+    ----------
+    prediction : ndarray of unsigned int
+        Number of the most probable class.
+    n_classes : int
+        How many there are.
+    grid : Grid or None
+        Where the prediction lies.
+    segmentation : Segmentation
+        Labels that have 0 for the background.
+    """
+    placement = _claimed(prediction.shape, grid, segmentation)
+    if placement is None or segmentation.labels.ndim != prediction.ndim:
+        return None
+    some = tuple(slice(None, None, max(1, n // _LOOKED_AT)) for n in prediction.shape)
+    classes = prediction[some]
+    labels = on_prediction(segmentation.labels, placement, prediction.shape)[some]
+    if labels.dtype.kind not in "biu" or not labels.size or labels.min() < 0:
+        return None
+    why, highest = f"'{segmentation.name}'", int(labels.max())
+
+    def agrees(background: Background) -> float:
+        numbers = np.array(background.labels(n_classes))[classes]
+        either = labels != 0
+        if background.channel is not None:
+            either = either | (numbers != 0)
+        return float((numbers == labels)[either].mean()) if either.any() else 0.0
+
+    usual = agrees(FIRST_CLASS)
+    if highest == n_classes:
+        found = Background(None, "values", why)
+        outside = float((labels == 0).mean()) > LEAST_OUTSIDE
+        return found if outside and agrees(found) >= AGREES else None
+    if highest > n_classes or usual >= BELONGS or not (labels == 0).any():
+        return None
+    counts = np.bincount(classes[labels == 0].ravel(), minlength=n_classes)
+    found = Background(int(counts.argmax()), "values", why)
+    return found if found.channel and agrees(found) >= AGREES else None
 
 
 def iter_labels_at(

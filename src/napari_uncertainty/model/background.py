@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..statistics import slabs
 from .interpretation import NO_BACKGROUND, Origin, require_class
 
 Array = np.ndarray[Any, Any]
@@ -172,4 +173,7 @@ def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
 
     if hasattr(prediction, "__dask_graph__"):
         return prediction.map_blocks(change, no_data, dtype=table.dtype)
-    return change(prediction, no_data)
+    changed = np.empty_like(prediction, table.dtype)
+    for slab in slabs(prediction):  # an index takes eight bytes
+        changed[slab] = change(prediction[slab], no_data[slab])
+    return changed
