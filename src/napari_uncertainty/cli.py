@@ -15,6 +15,7 @@ from .cli_options import (
     Array,
     BaseName,
     BaseOption,
+    CaseName,
     Channel,
     ClassAxis,
     Frame,
@@ -27,6 +28,7 @@ from .cli_options import (
     base_of,
     interpretation_of,
     measures_of,
+    require_plain_case,
 )
 from .errors import InputError
 from .kinds import AUTO
@@ -108,6 +110,7 @@ def map_cases(
             "doubt together and where they disagree.",
         ),
     ] = False,
+    case: CaseName = None,
     kind: Kind = ANY_KIND,
     temperature: Temperature = 1.0,
     array: Array = None,
@@ -164,10 +167,12 @@ def map_cases(
     """
     if jobs is not None and scheduler is not None:
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
+    if case is not None:
+        require_plain_case(ensemble, array, class_axis, frame)
     if radius is not None and hotspots is None:
         raise typer.BadParameter("--radius needs --hotspots.")
-    from .batch.case import Task, ensemble_task, tasks_of
-    from .batch.inputs import find_inputs
+    from .batch.case import Task, case_task, ensemble_task, tasks_of
+    from .batch.inputs import find_inputs, named_files
     from .batch.run import executor, run_batch
     from .batch.summary import outcome
     from .hotspots import Wanted
@@ -187,10 +192,14 @@ def map_cases(
     with TerminalWatcher() as watcher:
         try:
             try:
-                sources = find_inputs(probabilities, folder)
-                if ensemble:
+                if case is not None:
+                    named = named_files(probabilities)
+                    tasks = [case_task(case, named, labels, like)]
+                elif ensemble:
+                    sources = find_inputs(probabilities, folder)
                     tasks = [ensemble_task(sources, labels, like)]
                 else:
+                    sources = find_inputs(probabilities, folder)
                     tasks = tasks_of(sources, labels, like)
             except InputError as error:
                 raise typer.BadParameter(str(error)) from error
@@ -274,10 +283,12 @@ def report(
 
 @app.command()
 def info(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            help="Scan, segmentation, probabilities (a folder of them, too) or map."
+            metavar="FILE",
+            help="Scan, segmentation, probabilities (a folder of them, too) or map; "
+            "with --case, several.",
         ),
     ],
     labels: Annotated[
@@ -290,6 +301,7 @@ def info(
         Path | None,
         typer.Option(metavar="SCAN", help="Scan to check probabilities against."),
     ] = None,
+    case: CaseName = None,
     kind: Kind = ANY_KIND,
     temperature: Temperature = 1.0,
     array: Array = None,
@@ -299,7 +311,15 @@ def info(
     from .description import describe
 
     how = interpretation_of(kind, temperature, array, class_axis)
-    described = describe(file, how, labels, scan)
+    if case is None and len(files) > 1:
+        raise typer.BadParameter(
+            "Several files are described as the classes of one case: give --case NAME, "
+            "or name one file."
+        )
+    if case is not None:
+        require_plain_case(False, array, class_axis, None)
+    one_or_all = files[0] if case is None else files
+    described = describe(one_or_all, how, labels, scan, case or "")
     typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
