@@ -254,7 +254,7 @@ def foreground_mean(p, background):
 
 
 @follows(
-    "was taken for it. Name the right one under Background",
+    "If that is wrong, name the right one under Background",
     "to be the background; name one of ",
 )
 def test_the_background_is_none_of_the_named_first(p, tmp_path):
@@ -278,7 +278,42 @@ def test_the_background_is_none_of_the_named_first(p, tmp_path):
         )
 
 
-@follows("all of them count as foreground. If one of them is the background, name it")
+@follows(
+    "cannot be the name of a case, with which names of files begin; choose one of",
+    "leads to no file; with --case, name the files of the classes.",
+    "two files at least, one for each class; name the others, too.",
+    "as one class of a case has three at most; open it on its own.",
+)
+def test_files_that_are_named_as_one_case(p, tmp_path):
+    names = ("rest", "csf", "inner", "outer")
+    files = [
+        as_image(tmp_path / f"{name}.nii.gz", one)
+        for name, one in zip(names, p, strict=True)
+    ]
+    whole = as_image(tmp_path / "whole.nii.gz", p)
+
+    def asked(*words):
+        out = tmp_path / "maps"
+        ran = call_here("map", *words, "-o", out)
+        return ran, " ".join(ran.stderr.replace("│", " ").split())
+
+    for words, said in (
+        ((*files, "--case", "a/b"), "choose one of letters"),
+        ((*files[:3], tmp_path / "gone.nii.gz", "--case", "a"), "name the files of"),
+        ((files[0], "--case", "a"), "name the others, too"),
+        ((*files, whole, "--case", "a"), "open it on its own"),
+    ):
+        ran, told = asked(*words)
+        assert ran.returncode != 0
+        assert said in told
+    for words, name in (((*files, "--case", "a"), "a"), ((whole,), "whole")):
+        ran, told = asked(*words)
+        assert ran.returncode == 0, told
+        found = nib.load(tmp_path / "maps" / f"{name}_entropy.nii.gz").get_fdata()
+        np.testing.assert_allclose(found, entropy(p), atol=CLOSE)
+
+
+@follows("No class seems to be the background: ")
 def test_surroundings_without_any_class(rng, tmp_path):
     p = head(rng, 4, (20, 22, 24)).astype(np.float32)
     at = np.meshgrid(*(np.linspace(-1, 1, n) for n in p.shape[1:]), indexing="ij")
