@@ -10,13 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError
 from ..kinds import is_single
 from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
+from .arrays import LOOK
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
-from .geometry import Place, find_geometry, probability_map, shape_of_twin
+from .geometry import (
+    Place,
+    find_geometry,
+    probability_map,
+    runs_as_its_original,
+    shape_of_twin,
+)
 from .named_axes import CLASSES, MEMBERS, Axis, Order, grid_of, has_directions, order_of
 from .nifti import ending, stem
 from .stacks import MOST_MEMBERS
@@ -247,17 +256,25 @@ def _own_place(
 
 
 def _placed(understood: _Understood) -> tuple[Order, Place]:
-    """The order of axes that the image beside them has, and its place."""
+    """The order of axes that the image beside them has, and its place.
+
+    Where it may have several, the numbers of an image that they are a copy of decide.
+    """
     beside = _beside(understood.array.path)
     twin = shape_of_twin(beside)
-    places = []
+    likely = []
     for order in understood.orders:
-        shape = _as_flat_as(order.class_first(understood.values), twin).shape[1:]
-        place = find_geometry(beside, shape)
-        if place.grid is not None:
-            return order, place
-        places.append(place)
-    return understood.orders[0], places[0]
+        values = _as_flat_as(order.class_first(understood.values), twin)
+        likely.append((order, find_geometry(beside, values.shape[1:]), values))
+    placed = [one for one in likely if one[1].grid is not None]
+    if len(placed) > 1:
+        order, place, values = placed[0]
+        first = values[0]
+        small = first.size * first.dtype.itemsize <= LOOK
+        if small and runs_as_its_original(beside, np.asarray(first)) is False:
+            return placed[1][:2]
+    order, place, _values = placed[0] if placed else likely[0]
+    return order, place
 
 
 def _as_flat_as(values: Any, twin: tuple[int, ...] | None) -> Any:
