@@ -227,7 +227,7 @@ def test_several_channels_that_were_called_one(p, tmp_path, following):
     following.right(tmp_path / "one.nii.gz", binary(p[2]), kind="foreground")
 
 
-@follows(" has a background of its own.", "counts as such: it is missing in what")
+@follows("them are 0 have no data; the kind")
 def test_tissues_that_were_called_a_softmax(rng, tmp_path, following):
     p = head(rng, 3, SHAPE).astype(np.float32)
     for number, one in enumerate(p):
@@ -239,6 +239,55 @@ def test_tissues_that_were_called_a_softmax(rng, tmp_path, following):
     answer = following.right(path, entropy(p), kind="fractions")
     assert answer.levels["background"] == "green"
     assert answer.foreground_mean == pytest.approx(entropy(p).mean(), rel=1e-4)
+
+
+@follows(
+    "name the right one under Background", "to be the background; name one of",
+    "no class can be the background",
+)  # fmt: skip
+def test_the_background_is_named(rng, tmp_path):
+    p = head(rng, 4, SHAPE)
+    at = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
+    there = sum(x**2 for x in at) < 1
+    p = (p * there).astype(np.float32)
+    path, h = as_image(tmp_path / "case.nii.gz", p), entropy(p)
+
+    def asked(*words):
+        folder = tmp_path / "-".join(("out", *words))
+        [answer] = map_all([path], folder, None, *words).values()
+        return answer
+
+    told = asked()
+    assert told.levels["background"] == "amber"
+    assert told.foreground_mean == pytest.approx(h[there].mean(), rel=1e-4)
+    for name in ("none", "0", "class 2"):
+        inside = there if name == "none" else there & (p.argmax(0) != int(name[-1]))
+        answer = asked("--background", name)
+        assert answer.levels["background"] == "green"
+        assert answer.foreground_mean == pytest.approx(h[inside].mean(), rel=1e-4)
+        np.testing.assert_allclose(answer.values, h, atol=CLOSE)
+    refusal = asked("--background", "lung").refusal
+    assert "name one of class 0, class 1, class 2, class 3, or none" in refusal
+    words = ("--kind", "fractions", "--background")
+    assert "no class can be the background" in asked(*words, "1").refusal
+    answer = asked(*words, "none")
+    assert answer.levels["background"] == "green"
+    assert answer.foreground_mean == pytest.approx(h[there].mean(), rel=1e-4)
+    answer = asked("--kind", "softmax", "--background", "1")
+    assert answer.levels["background"] == "green"
+
+
+@follows("leave of a voxel, and '")
+def test_a_class_that_is_called_background_among_shares(rng, tmp_path, following):
+    p = head(rng, 3, SHAPE).astype(np.float32)
+    path = as_image(tmp_path / "sub-01_probseg.nii.gz", p)
+    side = tmp_path / "sub-01_probseg.json"
+    side.write_text(json.dumps({"LabelMap": ["BG", "GM", "WM"]}))
+    answer = following.map(path, kind="fractions")
+    assert answer.levels["background"] == "amber"
+    assert "choose the kind softmax" in answer.sentence("background")
+    answer = following.right(path, entropy(p), kind="softmax")
+    assert "background" not in answer.levels
 
 
 @follows("give a number from 0 to ", "if its channels are ")
