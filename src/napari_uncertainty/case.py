@@ -85,11 +85,11 @@ class CaseInputs:
         Parameters
         ----------
         paths : sequence of Path
-            The probabilities: one file, or one for each member.
+            The probabilities: one file, or one for each member or class.
         how : Interpretation
             What a person says of their values.
         together : bool
-            Whether these are members of an ensemble.
+            Whether several are members of an ensemble, and not classes of one case.
         labels, scan : Path or None
             A segmentation to compare with, and the scan.
         name : str
@@ -179,6 +179,7 @@ class CaseResult:
             checks=where.checks,
             probabilities=inputs.title,
             source=str(predictions.first.source or ""),
+            class_files=tuple(map(str, predictions.class_files)),
             geometry_source=str(where.geometry_source or ""),
             segmentation=str(segmentation.source) if segmentation and known else "",
             placement=where.placement or inputs.placement,

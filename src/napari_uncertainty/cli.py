@@ -16,6 +16,7 @@ from .cli_options import (
     Background,
     BaseName,
     BaseOption,
+    CaseName,
     Channel,
     ClassAxis,
     Frame,
@@ -28,6 +29,7 @@ from .cli_options import (
     base_of,
     interpretation_of,
     measures_of,
+    require_plain_case,
 )
 from .errors import InputError
 from .kinds import AUTO
@@ -109,6 +111,7 @@ def map_cases(
             "doubt together and where they disagree.",
         ),
     ] = False,
+    case: CaseName = None,
     kind: Kind = ANY_KIND,
     temperature: Temperature = 1.0,
     array: Array = None,
@@ -166,10 +169,12 @@ def map_cases(
     """
     if jobs is not None and scheduler is not None:
         raise typer.BadParameter("--jobs and --scheduler exclude each other.")
+    if case is not None:
+        require_plain_case(ensemble, array, class_axis, frame)
     if radius is not None and hotspots is None:
         raise typer.BadParameter("--radius needs --hotspots.")
-    from .batch.case import Task, ensemble_task, tasks_of
-    from .batch.inputs import find_inputs
+    from .batch.case import Task, case_task, ensemble_task, tasks_of
+    from .batch.inputs import find_inputs, named_files
     from .batch.run import executor, run_batch
     from .batch.summary import outcome
     from .hotspots import Wanted
@@ -191,10 +196,14 @@ def map_cases(
     with TerminalWatcher() as watcher:
         try:
             try:
-                sources = find_inputs(probabilities, folder)
-                if ensemble:
+                if case is not None:
+                    named = named_files(probabilities)
+                    tasks = [case_task(case, named, labels, like)]
+                elif ensemble:
+                    sources = find_inputs(probabilities, folder)
                     tasks = [ensemble_task(sources, labels, like)]
                 else:
+                    sources = find_inputs(probabilities, folder)
                     tasks = tasks_of(sources, labels, like)
             except InputError as error:
                 raise typer.BadParameter(str(error)) from error
@@ -278,10 +287,12 @@ def report(
 
 @app.command()
 def info(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            help="Scan, segmentation, probabilities (a folder of them, too) or map."
+            metavar="FILE",
+            help="Scan, segmentation, probabilities (a folder of them, too) or map; "
+            "with --case, several.",
         ),
     ],
     labels: Annotated[
@@ -294,6 +305,7 @@ def info(
         Path | None,
         typer.Option(metavar="SCAN", help="Scan to check probabilities against."),
     ] = None,
+    case: CaseName = None,
     kind: Kind = ANY_KIND,
     temperature: Temperature = 1.0,
     array: Array = None,
@@ -304,7 +316,15 @@ def info(
     from .description import describe
 
     how = interpretation_of(kind, temperature, array, class_axis, background=background)
-    described = describe(file, how, labels, scan)
+    if case is None and len(files) > 1:
+        raise typer.BadParameter(
+            "Several files are described as the classes of one case: give --case NAME, "
+            "or name one file."
+        )
+    if case is not None:
+        require_plain_case(False, array, class_axis, None)
+    one_or_all = files[0] if case is None else files
+    described = describe(one_or_all, how, labels, scan, case or "")
     typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 

@@ -96,6 +96,17 @@ Kind = Annotated[
     ),
 ]
 
+CaseName = Annotated[
+    str | None,
+    typer.Option(
+        "--case",
+        metavar="NAME",
+        help="All of the files are the classes of one case of this name, in the order "
+        "given, whatever they are called: one image for each class.",
+        show_default=False,
+    ),
+]
+
 Temperature = Annotated[
     float,
     typer.Option("--temperature", metavar="T", help="What logits are divided by."),
@@ -185,6 +196,22 @@ def measures_of(asked: Sequence[Any] | None, ensemble: bool) -> tuple[str, ...]:
             f"there is {', '.join(known)}."
         )
     return names
+
+
+def require_plain_case(
+    ensemble: bool, array: str | None, class_axis: str, frame: int | None
+) -> None:
+    """Raise BadParameter for options that files of one class each cannot have."""
+    if ensemble:
+        raise typer.BadParameter(
+            "--case and --ensemble exclude each other: files are the classes of one "
+            "case, or members of an ensemble."
+        )
+    if array is not None or class_axis != AUTO or frame is not None:
+        raise typer.BadParameter(
+            "With --case, each file holds one class: --array, --class-axis and --frame "
+            "choose nothing there."
+        )
 
 
 def interpretation_of(

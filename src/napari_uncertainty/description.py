@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,33 @@ from .steps import run
 
 
 def describe(
-    path: Path,
+    path: Path | Sequence[Path],
     how: Interpretation = AS_FOUND,
     labels: Path | None = None,
     scan: Path | None = None,
+    name: str = "",
 ) -> dict[str, Any]:
     """Content, type, place and checks, for JSON.
 
     Parameters
     ----------
-    path : Path
-        A file or a folder.
+    path : Path, or sequence of Path
+        A file or a folder; several files are the classes of one case.
     how : Interpretation
         How its values are to be taken, if they are probabilities.
     labels, scan : Path or None
         Segmentation and scan to check probabilities against.
+    name : str
+        What to call the case; by default what its file is called.
 
     Raises
     ------
     InputError
         If a file cannot be read, or there are no probabilities to check.
     """
+    if not isinstance(path, Path):
+        inputs = CaseInputs.open(path, how, labels=labels, scan=scan, name=name)
+        return _probabilities(inputs) | _place(inputs.predictions.grid)
     told = _map(path)
     if told is None:
         opened = _opened(path, how, labels, scan)

@@ -50,18 +50,31 @@ class Predictions:
     on_first : bool
         Whether the maps are on the voxels of the first member, instead of the smallest
         box that holds all of them.
+    class_files : tuple of Path
+        The files of the classes, where a person named them as one case.
     """
 
     members: tuple[ProbabilityMap, ...]
     how: Interpretation = AS_FOUND
     together: bool = False
     on_first: bool = False
+    class_files: tuple[Path, ...] = ()
 
     @classmethod
     def open(
         cls, paths: Sequence[Path], how: Interpretation, *, together: bool
     ) -> Predictions:
-        """Open files by their headers: one, or those of all members.
+        """Open files by their headers: one, or those of all members or classes.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            One file; several are members if they are taken together, else the classes
+            of one case in this order.
+        how : Interpretation
+            What is said of their values.
+        together : bool
+            Whether they are members.
 
         Raises
         ------
@@ -69,8 +82,9 @@ class Predictions:
             If one of them cannot be read.
         """
         if not together:
-            opened_one = open_probabilities(paths[0], how)
-            return cls((opened_one,), how)
+            classes = tuple(paths) if len(paths) > 1 else ()
+            opened_one = open_probabilities(classes or paths[0], how)
+            return cls((opened_one,), how, class_files=classes)
         opened = [one for path in paths for one in open_members(path, how)]
         return cls(tuple(opened), how, True)
 

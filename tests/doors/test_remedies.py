@@ -227,7 +227,7 @@ def test_several_channels_that_were_called_one(p, tmp_path, following):
     following.right(tmp_path / "one.nii.gz", binary(p[2]), kind="foreground")
 
 
-@follows("them are 0 have no data; the kind")
+@follows("has a background of its ")
 def test_tissues_that_were_called_a_softmax(rng, tmp_path, following):
     p = head(rng, 3, SHAPE).astype(np.float32)
     for number, one in enumerate(p):
@@ -241,53 +241,74 @@ def test_tissues_that_were_called_a_softmax(rng, tmp_path, following):
     assert answer.foreground_mean == pytest.approx(entropy(p).mean(), rel=1e-4)
 
 
+def of_named(folder, p, names):
+    """A softmax whose classes have names, as nnU-Net gives them."""
+    labels = {name: number for number, name in enumerate(names)}
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}), "utf-8")
+    return as_image(folder / "case.nii.gz", p)
+
+
+def foreground_mean(p, background):
+    """Mean entropy of the voxels of all classes but that."""
+    return entropy(p)[p.argmax(axis=0) != background].mean()
+
+
 @follows(
-    "name the right one under Background", "to be the background; name one of",
-    "no class can be the background",
-)  # fmt: skip
-def test_the_background_is_named(rng, tmp_path):
-    p = head(rng, 4, SHAPE)
-    at = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
-    there = sum(x**2 for x in at) < 1
-    p = (p * there).astype(np.float32)
-    path, h = as_image(tmp_path / "case.nii.gz", p), entropy(p)
-
-    def asked(*words):
-        folder = tmp_path / "-".join(("out", *words))
-        [answer] = map_all([path], folder, None, *words).values()
-        return answer
-
-    told = asked()
-    assert told.levels["background"] == "amber"
-    assert told.foreground_mean == pytest.approx(h[there].mean(), rel=1e-4)
-    for name in ("none", "0", "class 2"):
-        inside = there if name == "none" else there & (p.argmax(0) != int(name[-1]))
-        answer = asked("--background", name)
-        assert answer.levels["background"] == "green"
-        assert answer.foreground_mean == pytest.approx(h[inside].mean(), rel=1e-4)
-        np.testing.assert_allclose(answer.values, h, atol=CLOSE)
-    refusal = asked("--background", "lung").refusal
-    assert "name one of class 0, class 1, class 2, class 3, or none" in refusal
-    words = ("--kind", "fractions", "--background")
-    assert "no class can be the background" in asked(*words, "1").refusal
-    answer = asked(*words, "none")
-    assert answer.levels["background"] == "green"
-    assert answer.foreground_mean == pytest.approx(h[there].mean(), rel=1e-4)
-    answer = asked("--kind", "softmax", "--background", "1")
-    assert answer.levels["background"] == "green"
+    "If that is wrong, name the right one under Background",
+    "to be the background; name one of ",
+)
+def test_the_background_is_none_of_the_named_first(p, tmp_path):
+    path = of_named(tmp_path, p, ("gray", "white", "stem", "rest"))
+    with pytest.warns(nu.UncertaintyWarning, match="the first one, 'gray', was taken"):
+        nu.uncertainty(path)
+    out = tmp_path / "maps"
+    ran = call_here("map", path, "-o", out, "--background", "air")
+    assert ran.returncode == 1
+    assert "name one of gray, white, stem, rest, or none" in " ".join(
+        ran.stderr.split()
+    )
+    for name, number in (("rest", 3), ("none", -1)):
+        ran = call_here("map", path, "-o", tmp_path / name, "--background", name)
+        assert ran.returncode == 0, ran.stderr
+        told = json.loads((tmp_path / name / "case_entropy.json").read_text("utf-8"))
+        [check] = [one for one in told["checks"] if one["name"] == "background"]
+        assert check["level"] == "green"
+        assert told["statistics"]["foreground_mean"] == pytest.approx(
+            foreground_mean(p, number), rel=1e-4
+        )
 
 
-@follows("leave of a voxel, and '")
-def test_a_class_that_is_called_background_among_shares(rng, tmp_path, following):
-    p = head(rng, 3, SHAPE).astype(np.float32)
-    path = as_image(tmp_path / "sub-01_probseg.nii.gz", p)
-    side = tmp_path / "sub-01_probseg.json"
-    side.write_text(json.dumps({"LabelMap": ["BG", "GM", "WM"]}))
-    answer = following.map(path, kind="fractions")
-    assert answer.levels["background"] == "amber"
-    assert "choose the kind softmax" in answer.sentence("background")
-    answer = following.right(path, entropy(p), kind="softmax")
-    assert "background" not in answer.levels
+def test_surroundings_without_any_class(rng, tmp_path):
+    p = head(rng, 4, (20, 22, 24)).astype(np.float32)
+    at = np.meshgrid(*(np.linspace(-1, 1, n) for n in p.shape[1:]), indexing="ij")
+    inside = sum(x**2 for x in at) < 0.8
+    p *= inside
+    path = tmp_path / "case.npy"
+    np.save(path, np.moveaxis(p, 0, -1))
+    with pytest.warns(nu.UncertaintyWarning, match="No class seems to be the backgr"):
+        maps = nu.uncertainty(path)
+    assert maps.n_classes == 5
+    found = nu.uncertainty(path, background="0")
+    assert found.n_classes == 4
+    np.testing.assert_array_equal(found.prediction, p.argmax(axis=0))
+
+
+@follows(
+    "counts as foreground. If all classes are given, choose the kind ",
+    "all classes leave. Name no class (--background none), or another kind.",
+)
+def test_a_background_beside_the_one_that_is_left_over(p, tmp_path):
+    path = of_named(tmp_path, p, ("gray", "white", "stem", "background"))
+    with pytest.warns(nu.UncertaintyWarning, match="choose the kind softmax"):
+        nu.uncertainty(path, kind="fractions")
+    with pytest.raises(nu.InputError, match="Name no class"):
+        nu.uncertainty(path, kind="fractions", background="background")
+    for how in ({"kind": "softmax"}, {"kind": "softmax", "background": "background"}):
+        found = nu.uncertainty(path, **how)
+        np.testing.assert_array_equal(found.prediction, (p.argmax(axis=0) + 1) % 4)
+        assert [one.level for one in found.checks if one.name == "background"] == [
+            "green"
+        ]
 
 
 @follows("give a number from 0 to ", "if its channels are ")

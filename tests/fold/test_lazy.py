@@ -16,6 +16,12 @@ from many_cases import PATIENCE
 from napari_uncertainty import InputError
 from napari_uncertainty.fold import iter_fold, room
 
+# What is known before anything is computed is told at once.
+TOLD = pytest.mark.filterwarnings(
+    "ignore:The values (run|reach|were multiplied)"
+    ":napari_uncertainty.UncertaintyWarning"
+)
+
 
 @pytest.fixture
 def values(rng):
@@ -182,6 +188,7 @@ def test_a_voxel_that_sums_to_something_else_is_no_overshoot(values):
         nu.entropy(da.from_array(moved, (2, 5, 6, 5))).compute()
 
 
+@TOLD
 @pytest.mark.parametrize("kind", ["sigmoid", "auto"])
 def test_overshoot_of_channels_is_clipped(rng, kind):
     moved = (1.06 * rng.random((3, 12, 13, 14)) - 0.03).astype(np.float32)
@@ -193,6 +200,7 @@ def test_overshoot_of_channels_is_clipped(rng, kind):
     assert "were clipped to 0 to 1" in " ".join(maps.messages)
 
 
+@TOLD
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 @pytest.mark.parametrize("kind", ["foreground", "auto"])
 def test_per_cents_of_a_channel_are_taken_for_shares(rng, kind, dtype):
@@ -205,6 +213,7 @@ def test_per_cents_of_a_channel_are_taken_for_shares(rng, kind, dtype):
     assert maps.scale == 100
 
 
+@TOLD
 def test_per_cents_of_a_softmax_are_known_where_it_is_looked_at(values):
     maps = nu.uncertainty(da.from_array(100 * values, (2, 5, 6, 5)), kind="auto")
     np.testing.assert_allclose(maps["entropy"], nu.entropy(values), atol=2e-6)

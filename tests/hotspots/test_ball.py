@@ -81,3 +81,17 @@ def test_at_the_border(voxel, radius):
 def test_no_radius(radius):
     with pytest.raises(InputError, match=r"A radius of .* mm is none; give one above"):
         Ball.of(None, 3, radius)
+
+
+@pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
+def test_what_no_centre_can_reach_is_left_out(affine):
+    shape = (4, 6, 1)
+    found = Ball.of(Grid(shape, affine), 3, 6.01, shape)
+    assert all(half < length for half, length in zip(found.halves, shape, strict=True))
+    for voxel in np.ndindex(shape):
+        values = np.zeros(shape, bool)
+        box, mask = found.at(voxel, shape)
+        values[box] = mask
+        np.testing.assert_array_equal(
+            values, inside(ball(affine, 3, 6.01), voxel, shape)
+        )

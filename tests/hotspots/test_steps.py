@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tracemalloc
 
 import dask.array as da
 import numpy as np
@@ -169,6 +170,32 @@ def test_one_ball_holds_everything(case):
     assert place.mass == found.expected_errors
     assert place.map_share == pytest.approx(1, rel=1e-12)
     assert place.peak == case["values"][~case["no_data"]].max()
+
+
+def test_memory_does_not_grow_with_the_radius():
+    # Of 0.01 mm: the box around a ball of 50 mm would hold 10,001³ voxels.
+    shape, zoom = (32, 30, 28), 0.01
+    values = np.random.default_rng(5).random(shape)
+    peaks = {}
+    for radius in (40 * zoom, 50.0):
+        tracemalloc.start()
+        try:
+            found = run(
+                iter_hotspots(
+                    values,
+                    grid=nu.Grid(shape, np.diag([zoom] * 3 + [1])),
+                    wanted=Wanted(radius_mm=radius),
+                    threads=1,
+                )
+            )
+            peaks[radius] = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    (place,) = found.places
+    assert place.share == 1
+    assert place.map_share == pytest.approx(1, rel=1e-12)
+    assert peaks[50.0] < 1.1 * peaks[40 * zoom]
+    assert peaks[50.0] < 40 * values.nbytes
 
 
 def test_one_place(case):

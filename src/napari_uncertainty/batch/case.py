@@ -49,6 +49,9 @@ class Task:
         Of these places in mm; None where voxels and image tell it.
     members : tuple of str
         Absolute paths of all files of an ensemble; empty for a case of one network.
+    classes : tuple of str
+        Absolute paths of the files of one class each, in the order of the classes,
+        where a person named them as one case.
     how : Interpretation
         How the values are to be taken.
     version : str
@@ -65,13 +68,14 @@ class Task:
     hotspots: int | None = None
     radius: float | None = None
     members: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     how: Interpretation = AS_FOUND
     version: str = __version__
 
     @property
     def sources(self) -> list[Path]:
         """The files with probabilities that were named or found."""
-        return [Path(one) for one in self.members or (self.source,)]
+        return [Path(one) for one in self.members or self.classes or (self.source,)]
 
     def file(self, measure: str, ending: str) -> Path:
         """Return where a map (``.nii.gz``) or what it is (``.json``) is written."""
@@ -172,6 +176,36 @@ def ensemble_task(sources: Sequence[Path], labels: Path | None, like: Task) -> T
     return replace(like, case=case, source=paths[0], members=paths, labels=segmentation)
 
 
+def case_task(
+    name: str, sources: Sequence[Path], labels: Path | None, like: Task
+) -> Task:
+    """Return the task for files that a person names as the classes of one case.
+
+    In a folder, the segmentation is called like the case.
+
+    Raises
+    ------
+    InputError
+        If the name cannot be that of a file, if these are no files of one class each,
+        or if there is no such segmentation.
+    """
+    from ..io.families import named_family
+    from .names import valid_name
+    from .segmentations import find_segmentations
+
+    if not name or valid_name(name) != name:
+        raise InputError(
+            f"'{name}' cannot be the name of a case, with which names of files begin; "
+            "choose one of letters, numbers, - and _."
+        )
+    named_family(sources)
+    segmentation = None
+    if labels is not None:
+        segmentation = str(find_segmentations(labels, [name])[0])
+    paths = tuple(map(str, sources))
+    return replace(like, case=name, source=paths[0], classes=paths, labels=segmentation)
+
+
 @dataclass(frozen=True)
 class Step:
     """How much of a case that is being computed is done, 0 to 1."""
@@ -214,6 +248,7 @@ def _as_asked(record: Record, has_place: bool, measure: str, task: Task) -> bool
         found == asked
         and not _placed_otherwise(record, has_place, task.place)
         and record.member_files == task.members
+        and record.class_files == task.classes
         and unchanged(record.inputs, task.sources)
         and all(is_there(table, Path(task.output)) for table in tables)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -54,6 +55,37 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
             place = os.path.join(os.path.realpath(path.parent), path.name)
             found.setdefault(os.path.normcase(place), path)
     return sorted(found.values(), key=lambda path: path.parts)
+
+
+def named_files(words: Sequence[str]) -> list[Path]:
+    """Return files in the order in which a person names them, absolute.
+
+    What a pattern finds comes in the order of the names, numbers by their value.
+
+    Raises
+    ------
+    InputError
+        If a word leads to no file.
+    """
+    found: list[Path] = []
+    for word in words:
+        path = Path(os.path.abspath(word))
+        if path.exists() or not WILDCARDS & set(word):
+            files = [path]
+        else:
+            matches = glob.glob(str(path), recursive=True)
+            files = sorted(map(Path, matches), key=lambda one: _by_number(one.name))
+        if not files or not all(one.is_file() for one in files):
+            raise InputError(
+                f"{word} leads to no file; with --case, name the files of the classes."
+            )
+        found += files
+    return found
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(int(one), "") if one.isdecimal() else (0, one) for one in parts]
 
 
 def _inputs_of(word: str, output: Path) -> Iterator[Path]:

@@ -131,7 +131,7 @@ def _opened(task: Task) -> CaseInputs:
         task.how,
         together=bool(task.members),
         labels=None if task.labels is None else Path(task.labels),
-        name=task.case if task.members else "",
+        name=task.case if task.members or task.classes else "",
     )
     predictions = inputs.predictions
     further: list[Any] = [

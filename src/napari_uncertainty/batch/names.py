@@ -46,7 +46,7 @@ def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
     taken: set[str] = set()
     names = []
     for path in paths:
-        base = name = _valid(wished[path])
+        base = name = valid_name(wished[path])
         number = 1
         while taken & (files := {_folded(f"{name}_{one}") for one in measures}):
             number += 1
@@ -97,7 +97,8 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _valid(name: str) -> str:
+def valid_name(name: str) -> str:
+    """Return a name without what some file system refuses."""
     name = _REFUSED.sub("_", name).strip(" .")
     while len(name.encode()) > _LONGEST:
         name = name[:-1]

@@ -32,7 +32,13 @@ class Ball:
     mask: Array
 
     @classmethod
-    def of(cls, grid: Grid | None, ndim: int, radius_mm: float) -> Ball:
+    def of(
+        cls,
+        grid: Grid | None,
+        ndim: int,
+        radius_mm: float,
+        shape: Sequence[int] | None = None,
+    ) -> Ball:
         """All voxels whose centres are at most the radius away.
 
         Parameters
@@ -43,6 +49,8 @@ class Ball:
             Number of axes, 1 to 3.
         radius_mm : float
             In mm; of a ball that would hold one voxel only, too.
+        shape : sequence of int or None
+            Of the volume, to leave out what is outside wherever the centre is.
 
         Raises
         ------
@@ -56,10 +64,19 @@ class Ball:
         # axes are not at right angles.
         reach = radius_mm * np.linalg.norm(np.linalg.pinv(axes), axis=1)
         halves = np.floor(reach * (1 + _ROUNDING)).astype(int)
-        ranges = [np.arange(-half, half + 1) for half in halves]
-        offsets = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
-        squared = np.einsum("...i,ij,...j", offsets, axes.T @ axes, offsets)
-        return cls(squared <= (radius_mm * (1 + _ROUNDING)) ** 2)
+        if shape is not None:
+            halves = np.minimum(halves, np.subtract(shape, 1))
+        mask = np.zeros(2 * halves + 1, bool)
+        metric = axes.T @ axes
+        across = np.indices(mask.shape[1:]).reshape(ndim - 1, mask[0].size)
+        across = across.T - halves[1:]
+        # Plane by plane: offsets of all voxels would take far more room than the mask.
+        for number in range(len(mask)):
+            offsets = np.insert(across, 0, number - halves[0], axis=1)
+            squared = ((offsets @ metric) * offsets).sum(axis=1)
+            within = squared <= (radius_mm * (1 + _ROUNDING)) ** 2
+            mask[number] = within.reshape(mask.shape[1:])
+        return cls(mask)
 
     @property
     def halves(self) -> tuple[int, ...]:

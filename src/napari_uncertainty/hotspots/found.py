@@ -83,7 +83,7 @@ class Hotspots:
     @property
     def ball(self) -> Ball:
         """The voxels around each centre."""
-        return Ball.of(self.grid, len(self.shape), self.radius_mm)
+        return Ball.of(self.grid, len(self.shape), self.radius_mm, self.shape)
 
     def table(self, names: Mapping[int, str] | None = None) -> pd.DataFrame:
         """One row for each place.

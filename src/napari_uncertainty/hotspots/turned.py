@@ -57,7 +57,7 @@ class Turned:
     def ball(self, radius_mm: float) -> Ball:
         """Voxels around a turned voxel."""
         if self.grid is None:
-            return Ball.of(None, len(self.shape), radius_mm)
+            return Ball.of(None, len(self.shape), radius_mm, self.shape)
         affine = self.grid.affine.copy()
         columns = [
             flip * self.grid.affine[:3, axis]
@@ -66,7 +66,7 @@ class Turned:
             )
         ]
         affine[:3, : len(columns)] = np.transpose(columns)
-        return Ball.of(Grid(self.shape, affine), len(self.shape), radius_mm)
+        return Ball.of(Grid(self.shape, affine), len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:
         """Index in the map as it was."""

@@ -17,7 +17,7 @@ RADIUS = 3.75
 # or this share of the image, whichever is larger.
 _SHARE = 1 / 16
 
-#: In mm. Larger balls are no places any more, and need much memory.
+#: In mm. Larger balls are no places any more.
 LARGEST_RADIUS = 50.0
 
 #: How many places, by default.

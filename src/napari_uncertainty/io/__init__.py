@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from os import PathLike
@@ -122,7 +123,7 @@ def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
 
 
 def read(
-    path: str | PathLike[str],
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
     array: str | None = None,
     class_axis: int | None = None,
@@ -131,10 +132,11 @@ def read(
 
     Parameters
     ----------
-    path : path-like
+    path : path-like, or sequence of path-like
         An image (NIfTI, MGZ) with the class axis last or one of several with a class
         each, an array (``.npz``, ``.npy``, Zarr, HDF5), or a folder with one of these;
-        ``docs/formats.md`` says more of each.
+        ``docs/formats.md`` says more of each. Several images are the classes of one
+        case, in this order, whatever their names.
     array : str or None
         Name of the array, in a file with several.
     class_axis : int or None
@@ -156,13 +158,14 @@ def read(
 
 
 def open_probabilities(
-    path: str | PathLike[str], how: Interpretation = AS_FOUND
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
+    how: Interpretation = AS_FOUND,
 ) -> ProbabilityMap:
     """Open class probabilities without reading them yet.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like, or sequence of path-like
         As of :func:`read`, whose errors these are; damage of the values, and an image
         that holds something else, show when the values are read.
     how : Interpretation
@@ -175,6 +178,13 @@ def open_probabilities(
         Its values are a :class:`~napari_uncertainty.stored.StoredValues`, which the
         engine takes from the file piece by piece, or a dask array.
     """
+    if not isinstance(path, str | PathLike):
+        paths = [Path(one) for one in path]
+        for one in paths:
+            _require_file(one)
+        from .nifti import open_classes
+
+        return open_classes(paths, how)
     path = Path(path)
     return _reader_of(path).open_probabilities(path, how)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -13,12 +14,16 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
+from . import ending_of, endings_told, is_image
 from .conventions import BIDS_LABELS, Convention, convention_of
 from .image_files import load, stored_values
 from .siblings import siblings_of
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
 HIGHEST = 1.1
+
+# Words, numbers and single signs, of which names are made.
+_WORDS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Family:
         Name of a file that should be there and is not; usually empty.
     has_background : bool
         Whether one of them is the background, which is the first then.
+    named : bool
+        Whether a person said that they belong together.
     """
 
     files: tuple[Path, ...]
@@ -47,6 +54,7 @@ class Family:
     stem: str
     missing: str = ""
     has_background: bool = True
+    named: bool = False
 
     def require_complete(self) -> None:
         """Raise InputError where a file is missing between the others."""
@@ -59,6 +67,12 @@ class Family:
 
     def note_for(self, opened: Path) -> str:
         """Return what a person should know who opened one of the files."""
+        if self.named:
+            classes = ", ".join(
+                f"{file.name} ({name})"
+                for file, name in zip(self.files, self.class_names, strict=True)
+            )
+            return f"Taken for the classes of one case, as named: {classes}."
         others = [file for file in self.files if file.name != opened.name]
         told = (
             f"Opened with {_listed(others)}, as one class each; in a folder of its "
@@ -118,6 +132,62 @@ def _of_siblings(path: Path) -> Family | None:
     )
 
 
+def named_family(paths: Sequence[Path]) -> Family:
+    """Return files that a person says hold the classes of one case, in this order.
+
+    Raises
+    ------
+    InputError
+        If there is but one, one is given twice, or one is no image.
+    """
+    if len(paths) < 2:
+        raise InputError(
+            "The classes of one case are two files at least, one for each class; name "
+            "the others, too."
+        )
+    for number, path in enumerate(paths):
+        if path in paths[:number]:
+            raise InputError(f"{path.name} is named twice; name each class once.")
+        if not is_image(path):
+            raise InputError(
+                f"{path.name} is no image ({endings_told(image=True)}); only images "
+                "with one class each can be named as one case."
+            )
+    names = _differing_parts([path.name[: -len(ending_of(path))] for path in paths])
+    if len(set(names)) < len(names):  # alike, in several folders
+        names = _differing_parts([str(path.parent) for path in paths])
+    if len(set(names)) < len(names):
+        names = [path.name for path in paths]
+    return Family(
+        tuple(paths),
+        tuple(f"class {one}" if one.isdecimal() else one for one in names),
+        "",
+        paths[0].name[: -len(ending_of(paths[0]))],
+        named=True,
+    )
+
+
+def _differing_parts(names: Sequence[str]) -> list[str]:
+    """Return what is left of names without the words and numbers that all share.
+
+    Letters right before a number stay with it: ``p1`` of ``p1sub``.
+    """
+    words = [_WORDS.findall(name) for name in names]
+    first = _in_common(words)
+    behind = _in_common([one[first:][::-1] for one in words])
+    parts = ["".join(one[first : len(one) - behind]) for one in words]
+    before = words[0][first - 1] if first else ""
+    if before.isalpha() and all(part[:1].isdigit() for part in parts):
+        parts = [before + part for part in parts]
+    return [part.strip("_-. ") for part in parts]
+
+
+def _in_common(words: Sequence[Sequence[str]]) -> int:
+    """Return how many words all begin with."""
+    at_each_place = zip(*words, strict=False)
+    return sum(1 for _ in takewhile(lambda found: len(set(found)) == 1, at_each_place))
+
+
 def families_in(paths: Iterable[Path]) -> Iterator[Family]:
     """Each family that some of the files belong to, once."""
     seen: set[Path] = set()
@@ -133,16 +203,25 @@ def label_of(path: Path) -> str:
     return named[1]["class"] if named and named[0].tool == "BIDS" else ""
 
 
-def check_same_grid(path: Path, grid: Grid, other_path: Path, other: Grid) -> None:
+def check_same_grid(
+    path: Path, grid: Grid, other_path: Path, other: Grid, *, named: bool = False
+) -> None:
     """Raise InputError where two files of a family do not lie voxel on voxel."""
     if grid.same_place(other):
         return
-    told = f"{path.name} and {other_path.name} seem to hold one class each, but "
+    seem = (
+        "are named as classes of one case" if named else "seem to hold one class each"
+    )
+    told = f"{path.name} and {other_path.name} {seem}, but "
     if grid.shape != other.shape:
         shapes = [" × ".join(map(str, one.shape)) for one in (grid, other)]
         told += f"have {shapes[0]} and {shapes[1]} voxels"
     else:
         told += "their affines put these voxels in different places"
+    if named:
+        raise InputError(
+            f"{told}; resample {other_path.name} onto {path.name}, or leave it out."
+        )
     raise InputError(f"{told}; move files that do not belong together apart.")
 
 

@@ -7,6 +7,7 @@ class each (:mod:`.families`), or a single channel. A fifth axis runs over membe
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -35,7 +36,7 @@ from ..stored import StoredValues
 from .array_headers import ArrayHeader
 from .axes import NAME_IT, given_axis
 from .dataset_json import channels_for, label_names_beside
-from .families import Family, check_same_grid, family_of, label_of
+from .families import Family, check_same_grid, family_of, label_of, named_family
 from .image_files import (
     check_header,
     grid_of,
@@ -223,6 +224,33 @@ def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     name = label_of(path) or "foreground"
     values = with_scale(stored_values(image, path, (*shape, 1)))
     return ProbabilityMap(values, (name,), grid_of(image), source=path, name=stem(path))
+
+
+def open_classes(paths: Sequence[Path], how: Interpretation) -> ProbabilityMap:
+    """Open images of one class each that a person names as one case, in this order.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read or holds more than one class, or if they do not
+        lie on one grid.
+    """
+    if how.class_axis is not None or how.array is not None:
+        raise InputError(
+            "Files that are named as the classes of one case hold one class each: "
+            "there is no class axis and no array to be named."
+        )
+    family = named_family(paths)
+    for path in paths:
+        image = load(path)
+        _refuse_map(image, path)
+        shape = squeezed_shape(image.shape)
+        if len(shape) > 3:
+            raise InputError(
+                f"{path.name} has {len(shape)} axes, {shape}, and a file that is named "
+                "as one class of a case has three at most; open it on its own."
+            )
+    return _open_family(family, paths[0])
 
 
 def _with_classes(
@@ -417,7 +445,7 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
         shape = squeezed_shape(image.shape)
         grid = grid_of(image, shape)
         first = first or grid
-        check_same_grid(family.files[0], first, file, grid)
+        check_same_grid(family.files[0], first, file, grid, named=family.named)
         parts.append(stored_values(image, file, (*shape, 1)))
     return ProbabilityMap(
         join(parts),
@@ -428,7 +456,7 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
         name=family.stem,
         note=family.note_for(opened),
         tissues_of="" if family.has_background else family.tool,
-        guess="" if family.tool else family.note_for(opened),
+        guess="" if family.tool or family.named else family.note_for(opened),
     )
 
 

@@ -163,6 +163,8 @@ class Record:
     source, geometry_source : str
         Their file, and the file that gave their place where it is another one; empty
         if unknown.
+    class_files : tuple of str
+        Files of the classes in their order, where a person named them as one case.
     members : tuple of RecordedMember
         Of an ensemble, in their order.
     dice : tuple of (float or None)
@@ -200,6 +202,7 @@ class Record:
     probabilities: str = ""
     source: str = ""
     geometry_source: str = ""
+    class_files: tuple[str, ...] = ()
     members: tuple[RecordedMember, ...] = ()
     dice: tuple[float | None, ...] = ()
     not_shared: int | None = None
@@ -294,7 +297,7 @@ class Record:
     @property
     def files(self) -> tuple[Path, ...]:
         """Files that the probabilities are in; empty where they are not known."""
-        named = self.member_files or (self.source,)
+        named = self.member_files or self.class_files or (self.source,)
         return tuple(Path(one) for one in named if one)
 
     def check(self, name: str) -> Check | None:
@@ -337,6 +340,8 @@ class Record:
             "classes": None if self.classes is None else self.classes.to_json(),
             "hotspots": None if self.hotspots is None else self.hotspots.to_json(),
         }
+        if self.class_files:
+            told["class_files"] = list(self.class_files)
         if self.members:
             told["members"] = [asdict(one) for one in self.members]
             told["dice"] = list(self.dice)
@@ -388,6 +393,7 @@ class Record:
             probabilities=_of_type(told, "probabilities", str),
             source=_of_type(told, "source", str),
             geometry_source=str(told.get("geometry_source") or ""),
+            class_files=tuple(map(str, told.get("class_files") or ())),
             members=tuple(
                 RecordedMember(str(one["name"]), str(one["path"]))
                 for one in told.get("members") or ()

@@ -88,7 +88,11 @@ class Edited:
         voxel = self._voxel(hotspot, map_grid)
         if voxel is None or current.shape != self.original.shape:
             return 0
-        ball = Ball.of(self.grid, current.ndim, radius_mm)
+        farthest = [
+            max(at + 1, length - at)
+            for at, length in zip(voxel, current.shape, strict=True)
+        ]
+        ball = Ball.of(self.grid, current.ndim, radius_mm, farthest)
         # The centre may be outside of a crop that the ball reaches into.
         if any(
             not -half <= at < length + half
