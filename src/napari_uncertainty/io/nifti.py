@@ -104,8 +104,8 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
 
     A fourth axis along which the values sum to 1 is a class axis, as is one that the
     name or the JSON beside declares to be, and one of logits beyond doubt; any other
-    further axis (time, echoes) is left at the end of a scan. One of several files with a class each is opened with the
-    others, unless it holds labels.
+    further axis (time, echoes) is left at the end of a scan. One of several files with
+    a class each is opened with the others, unless it holds labels.
     """
     image = load(path)
     data = read_data(image, path)
