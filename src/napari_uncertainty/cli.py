@@ -310,19 +310,22 @@ def info(
     temperature: Temperature = 1.0,
     array: Array = None,
     class_axis: ClassAxis = AUTO,
+    frame: Frame = None,
     background: Background = None,
 ) -> None:
     """Print what a file holds and what is to be known of it, as JSON."""
     from .description import describe
 
-    how = interpretation_of(kind, temperature, array, class_axis, background=background)
+    how = interpretation_of(
+        kind, temperature, array, class_axis, None, frame, background
+    )
     if case is None and len(files) > 1:
         raise typer.BadParameter(
             "Several files are described as the classes of one case: give --case NAME, "
             "or name one file."
         )
     if case is not None:
-        require_plain_case(False, array, class_axis, None)
+        require_plain_case(False, array, class_axis, frame)
     one_or_all = files[0] if case is None else files
     described = describe(one_or_all, how, labels, scan, case or "")
     typer.echo(json.dumps(described, indent=2, ensure_ascii=False))

@@ -14,7 +14,7 @@ from .checks.place import check_header
 from .errors import InputError
 from .grid import Grid
 from .images import LabelMap, Scan
-from .io import is_image, open_members, open_volume
+from .io import frames_in, is_image, open_members, open_volume
 from .io.written_maps import WrittenMap, read_map
 from .measures import LEAST_CONFIDENCE
 from .model.interpretation import AS_FOUND, Interpretation
@@ -71,10 +71,8 @@ def _opened(
         volume = open_volume(path)
         if isinstance(volume, Scan | LabelMap):
             return volume
-    members = open_members(path, how)
-    return CaseInputs.open(
-        [path], how, together=len(members) > 1, labels=labels, scan=scan
-    )
+    several = not frames_in(path, how) and len(open_members(path, how)) > 1
+    return CaseInputs.open([path], how, together=several, labels=labels, scan=scan)
 
 
 def _map(path: Path) -> dict[str, Any] | None:

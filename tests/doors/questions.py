@@ -221,8 +221,6 @@ QUESTIONS = (
 SCAN = "an image with four axes and negative values is opened as a scan"
 ONE_CHANNEL = "an image of a single channel is opened as a scan"
 KNOWN = {
-    ("padded_logits-case.nii.gz", "info"): SCAN,
-    ("padded_logits-case.nii.gz", "window"): SCAN,
     **{
         (f"probabilities_in_per_cent-roi_{dtype}.nii.gz", door): ONE_CHANNEL
         for dtype in ("i1", "u1", "i2", "u2")

@@ -346,16 +346,12 @@ def test_each_frame_of_a_series_has_a_map(asking):
     assert re.search(r"series of 4 frames.*--frame", refusal)
 
 
-@mark.xfail(
-    raises=AssertionError, reason="`info` takes the frames of a series for members"
-)
 def test_info_takes_frames_for_no_members(asking):
     answer = by_info(Asked(asking.folder / "time_is_no_ensemble" / "case.h5"))
     assert "members" not in answer.told
     assert "4 frames" in json.dumps(answer.told) + answer.refusal
 
 
-@mark.xfail(raises=ValueError, reason="frames of a series are opened side by side")
 def test_a_series_is_one_layer_in_the_window(asking, window):
     path = asking.folder / "time_is_no_ensemble" / "case.h5"
     window.viewer.open(path, plugin=PLUGIN)

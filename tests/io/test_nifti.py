@@ -81,6 +81,29 @@ def test_time_series_is_a_scan(tmp_path, rng):
     assert scan.grid.shape == (6, 7, 8)
 
 
+@pytest.mark.parametrize("padding", [0, 3])
+def test_logits_are_opened_as_what_they_are(tmp_path, rng, padding):
+    logits = rng.normal(0, 5, (6, 7, 8, 4)).astype(np.float32)
+    logits[:padding] = 0
+    opened = open_volume(save(tmp_path / "a.nii.gz", logits))
+    assert isinstance(opened, ProbabilityMap)
+    np.testing.assert_array_equal(opened.values, np.moveaxis(logits, -1, 0))
+    told = describe(tmp_path / "a.nii.gz")
+    assert (told["content"], told["kind"]) == ("probabilities", "logits")
+
+
+def test_values_below_0_that_are_no_scores_stay_a_scan(tmp_path, rng):
+    directions = rng.standard_normal((6, 7, 8, 3))
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    course = rng.standard_normal((6, 7, 8, 1)) + 0.1 * np.sin(np.arange(9) + 0.5)
+    numbers = rng.integers(-900, 900, (6, 7, 8, 4))
+    for name, data in {
+        "a": directions, "sub_V1": 3 * directions, "bold": course, "ct": numbers,
+    }.items():  # fmt: skip
+        path = save(tmp_path / f"{name}.nii.gz", data.astype(np.float32))
+        assert isinstance(open_volume(path), Scan), name
+
+
 def test_scaled_integers_become_float32(tmp_path):
     image = nib.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
     image.header.set_slope_inter(0.5, 3)
@@ -151,7 +174,6 @@ def test_singular_affine(tmp_path):
 def test_what_is_named_as_probabilities_may_sum_to_anything(tmp_path, rng, ending):
     logits = rng.normal(0, 5, (6, 7, 8, 3)).astype(np.float32)
     path = save(tmp_path / f"logits{ending}", logits)
-    assert isinstance(open_volume(path), Scan)
     opened = open_probabilities(path)
     assert opened.kind is None
     assert nu.uncertainty(opened).kind == "logits"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..evidence import evidence_of
 from ..grid import Grid
 from ..images import (
     LabelMap,
@@ -24,6 +25,7 @@ from ..images import (
     as_whole_numbers,
     looks_like_labels,
 )
+from ..kinds import KINDS
 from ..model.interpretation import Interpretation
 from ..probabilities import (
     FARTHEST,
@@ -70,6 +72,9 @@ _VECTOR_NAMES = re.compile(
 # many of them at most, and voxels that are enough to tell.
 _LOOK, _MOST_LOOKED_AT, _LINES = 1 << 19, 1 << 24, 500
 
+# So many voxels along each axis tell logits from what else may be below 0.
+_SCORES_ALONG = 32
+
 #: Endings that are left out of a name as a whole, and not only from the last dot on.
 _DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
 
@@ -98,9 +103,9 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
     """Read an image and decide from its values what it is.
 
     A fourth axis along which the values sum to 1 is a class axis, as is one that the
-    name or the JSON beside declares to be; any other further axis (time, echoes) is
-    left at the end of a scan. One of several files with a class each is opened with the
-    others, unless it holds labels.
+    name or the JSON beside declares to be, and one of logits beyond doubt; any other
+    further axis (time, echoes) is left at the end of a scan. One of several files with
+    a class each is opened with the others, unless it holds labels.
     """
     image = load(path)
     data = read_data(image, path)
@@ -114,6 +119,8 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
         if sums_over_classes(np.moveaxis(data, 0, -1)):
             grid = grid_of(image, data.shape[1:])
             return _with_names(data, path, grid, _classes_first(path, data.shape))
+        if not told_vectors(image, path) and _are_scores(values):
+            return _with_names(values, path, grid)
         return Scan(data, grid, path, stem(path))
     intent = int(image.header["intent_code"]) if is_nifti(image) else 0
     whole = as_whole_numbers(data)
@@ -458,6 +465,19 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
         tissues_of="" if family.has_background else family.tool,
         guess="" if family.tool or family.named else family.note_for(opened),
     )
+
+
+def _are_scores(values: Array) -> bool:
+    """Return whether values are logits, class first, and nothing else comes close."""
+    if values.dtype.kind != "f" or not values.size:
+        return False
+    steps = (max(1, length // _SCORES_ALONG) for length in values.shape[1:])
+    some = values[:, *(slice(step // 2, None, step) for step in steps)]
+    some = some.reshape(len(values), -1)
+    if not some[np.isfinite(some)].min(initial=0) < -FARTHEST:
+        return False
+    found = evidence_of(some)
+    return KINDS[found.kind].logistic and not (found.doubt or found.refusal)
 
 
 def _are_shares(data: Array) -> bool:

@@ -9,11 +9,12 @@ from pathlib import Path
 from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold.sampling import sample_of
-from ..io import is_image, open_members, open_probabilities, open_volume
+from ..io import frames_in, is_image, open_members, open_probabilities, open_volume
 from ..io.folders import cases_among, is_array_folder
 from ..io.nifti import holds_members
 from ..io.written_maps import WrittenMap, read_map
 from ..limits import available_memory
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import PlainBytes, StoredValues
 from .layers import Volume
@@ -50,7 +51,15 @@ def open_path(path: Path) -> list[Volume]:
         written = read_map(path)
         if written is not None or not holds_members(path):
             return [written or open_volume(path)]
+    frames = frames_in(path)
     opened = open_members(path)
+    if frames:
+        opened = [open_probabilities(path, Interpretation(frame=0))]
+        told = (
+            f"{path.name} is a series of {frames} frames, of which the first is shown; "
+            "the command line computes a map of each (map)."
+        )
+        opened[0] = replace(opened[0], note=" ".join([opened[0].note, told]).strip())
     _require_plausible(opened[0])
     return [_read(one) for one in opened]
 
