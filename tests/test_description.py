@@ -54,7 +54,9 @@ def test_one_channel_that_is_called_a_foreground(tmp_path, rng):
     path = tmp_path / "lesion.nii.gz"
     values = rng.random((6, 7, 8)).astype(np.float32)
     nib.Nifti1Image(values, OBLIQUE).to_filename(path)
-    assert told(path)["content"] == "scan"
+    assert told(path)["content"] == "probabilities"  # as `map` takes it
+    nib.Nifti1Image(700 * values + 5, OBLIQUE).to_filename(tmp_path / "scan.nii.gz")
+    assert told(tmp_path / "scan.nii.gz")["content"] == "scan"
     found = told(path, "--kind", "foreground")
     assert (found["content"], found["kind"]) == ("probabilities", "foreground")
     assert found["classes"] == ["background", "foreground"]

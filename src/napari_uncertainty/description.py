@@ -12,10 +12,13 @@ from .batch.recorded import read_map as read_recorded
 from .case import CaseInputs, iter_case
 from .checks.place import check_header
 from .errors import InputError
+from .evidence import evidence_of
+from .fold.sampling import limits_of, sample_of
 from .grid import Grid
 from .images import LabelMap, Scan
 from .io import frames_in, is_image, open_members, open_volume
 from .io.written_maps import WrittenMap, read_map
+from .kinds import KINDS
 from .measures import LEAST_CONFIDENCE
 from .model.interpretation import AS_FOUND, Interpretation
 from .steps import run
@@ -69,10 +72,21 @@ def _opened(
     """Open a file as what it is; probabilities are not read as far as possible."""
     if is_image(path) and not path.is_dir() and how == AS_FOUND:
         volume = open_volume(path)
-        if isinstance(volume, Scan | LabelMap):
+        if isinstance(volume, LabelMap):
+            return volume
+        if isinstance(volume, Scan) and not _may_be_foreground(volume):
             return volume
     several = not frames_in(path, how) and len(open_members(path, how)) > 1
     return CaseInputs.open([path], how, together=several, labels=labels, scan=scan)
+
+
+def _may_be_foreground(scan: Scan) -> bool:
+    """Return whether `map` would take an image for the only channel of a network."""
+    if scan.data.ndim != scan.grid.ndim:
+        return False
+    values = scan.data[np.newaxis]
+    found = evidence_of(sample_of(values), limits_of(values))
+    return KINDS[found.kind].adds_background and not (found.doubt or found.refusal)
 
 
 def _map(path: Path) -> dict[str, Any] | None:

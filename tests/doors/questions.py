@@ -224,12 +224,12 @@ KNOWN = {
     **{
         (f"probabilities_in_per_cent-roi_{dtype}.nii.gz", door): ONE_CHANNEL
         for dtype in ("i1", "u1", "i2", "u2")
-        for door in ("info", "window")
+        for door in ("window",)
     },
     **{
         (f"nearly_empty_channel-{name}.nii.gz", door): ONE_CHANNEL
         for name in ("tract", "empty")
-        for door in ("info", "window")
+        for door in ("window",)
     },
     **{
         (f"vectors_are_no_logits-{name}.nii.gz", door): SCAN

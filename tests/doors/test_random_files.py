@@ -41,7 +41,7 @@ def is_scan_of_channels(recipe):
 #: What is known to be answered otherwise: the doors, and of which files.
 KNOWN = {
     "an image of a single channel is opened as a scan": (
-        ("info", "window"),
+        ("window",),
         lambda one: one.family == "channel" and "kind" not in one.options,
     ),
     "an image with four axes is opened as a scan": (

@@ -313,6 +313,21 @@ def test_files_that_are_named_as_one_case(p, tmp_path):
         np.testing.assert_allclose(found, entropy(p), atol=CLOSE)
 
 
+@follows("If each holds one class of this case, name all of ")
+def test_files_beside_that_do_not_add_up(rng, tmp_path, following):
+    p = 0.8 * head(rng, 3, SHAPE).astype(np.float32)
+    files = [as_image(tmp_path / f"map{n}.nii.gz", one) for n, one in enumerate(p)]
+    answer = following.map(files[1])
+    assert "Beside map1.nii.gz lie map0.nii.gz, map2.nii.gz, which" in answer.notes
+    ran = call_here("map", *files, "--case", "all", "-o", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    found = nib.load(tmp_path / "out" / "all_entropy.nii.gz").get_fdata()
+    rest = np.concatenate([1 - p.sum(axis=0, keepdims=True), p]).astype(float)
+    np.testing.assert_allclose(found, entropy(rest), atol=1e-4)
+    as_image(tmp_path / "map3.nii.gz", 100 + p[0])  # a scan is no class
+    assert "Beside" not in following.map(files[1]).notes
+
+
 @follows("No class seems to be the background: ")
 def test_surroundings_without_any_class(rng, tmp_path):
     p = head(rng, 4, (20, 22, 24)).astype(np.float32)

@@ -50,6 +50,7 @@ from .image_files import (
 from .image_files import load as load  # this is where others look for it
 from .joined import join, with_scale
 from .label_tables import declared
+from .siblings import note_of_siblings
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
@@ -230,7 +231,14 @@ def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
         return _open_family(family, path)
     name = label_of(path) or "foreground"
     values = with_scale(stored_values(image, path, (*shape, 1)))
-    return ProbabilityMap(values, (name,), grid_of(image), source=path, name=stem(path))
+    return ProbabilityMap(
+        values,
+        (name,),
+        grid_of(image),
+        source=path,
+        name=stem(path),
+        note=note_of_siblings(path),
+    )
 
 
 def open_classes(paths: Sequence[Path], how: Interpretation) -> ProbabilityMap:

@@ -39,6 +39,9 @@ _MOST = 200
 
 _NEARLY_ALL = 0.99
 
+# So many files are named in a note.
+_NAMED = 3
+
 
 def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
     """Return the files that add up to 1 with one, and where their names differ.
@@ -54,20 +57,48 @@ def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
         Files by the number or word in their names, in the order of the classes, and
         where that is in the name of the given one. None where it has none.
     """
+    for files, where in _alike(path):
+        if _add_up(list(files.values())):
+            return files, where
+    return None
+
+
+def note_of_siblings(path: Path) -> str:
+    """Return what to tell of files that may hold further classes of the same case.
+
+    Their names differ in one number or tissue, and all lie on one grid and hold shares,
+    which do not add up to 1. Empty where there are none.
+    """
+    for files, _ in _alike(path):
+        middles = [_middle_of(file) for file in files.values()]
+        shapes = {None if one is None else one[0] for one in middles}
+        if None in shapes or len(shapes) > 1:
+            continue
+        others = [file.name for file in files.values() if file != path]
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        return (
+            f"Beside {path.name} lie {', '.join(others[:_NAMED])}{more}, which do not "
+            "add up to 1 with it. If each holds one class of this case, name all of "
+            "them with --case NAME."
+        )
+    return ""
+
+
+def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
+    """Files whose names differ in one number or tissue, in the order of the classes."""
     ending = _image_ending(path.name)
     if not ending or not _PARTS.search(path.name[: -len(ending)]):
-        return None
+        return
     try:
         names = sorted(os.listdir(path.parent))
     except OSError:
-        return None
+        return
     for found in _PARTS.finditer(path.name[: -len(ending)]):
         start, end = found.span()
         files = dict(_differing(path, names, start, end))
-        if 2 <= len(files) <= _MOST and _add_up(list(files.values())):
+        if 2 <= len(files) <= _MOST:
             order = sorted(files, key=_place)
-            return {one: files[one] for one in order}, (start, end)
-    return None
+            yield {one: files[one] for one in order}, (start, end)
 
 
 def _image_ending(name: str) -> str:
