@@ -27,6 +27,7 @@ from napari_uncertainty.kinds import (
     table_of,
 )
 from napari_uncertainty.kinds import check_kind as require_kind
+from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.steps import run
 
 ALL = ("entropy", "least_confidence", "margin", "gini")
@@ -181,9 +182,9 @@ def test_each_kind_under_every_name(kind, taken, rng):
     values = phantom(kind) if kind == real else random_values(real, rng, shape)
     if (real, taken) in REFUSED:
         with pytest.raises(InputError, match=REFUSED[real, taken]):
-            run(iter_fold(values, kind=taken))
+            run(iter_fold(values, ("entropy",), Interpretation(kind=taken)))
         return
-    maps = run(iter_fold(values, kind=taken))
+    maps = run(iter_fold(values, ("entropy",), Interpretation(kind=taken)))
     check = check_kind(maps)
     assert check.numbers["kind"] == taken
     if taken == real or (real, taken) in NAMED:
@@ -206,7 +207,7 @@ def test_each_kind_under_every_name(kind, taken, rng):
 
 @pytest.mark.parametrize("kind", TOLD_BY_VALUES)
 def test_a_kind_that_was_found_is_told_with_its_evidence(kind):
-    maps = run(iter_fold(phantom(kind), kind="auto"))
+    maps = run(iter_fold(phantom(kind), ("entropy",), Interpretation(kind="auto")))
     check = check_kind(maps)
     assert check.level == "green"
     assert check.numbers["kind"] == kind
@@ -215,7 +216,13 @@ def test_a_kind_that_was_found_is_told_with_its_evidence(kind):
 
 
 def test_a_doubt_is_amber(rng):
-    maps = run(iter_fold(random_values("fractions", rng, (3, 9, 9, 9)), kind="auto"))
+    maps = run(
+        iter_fold(
+            random_values("fractions", rng, (3, 9, 9, 9)),
+            ("entropy",),
+            Interpretation(kind="auto"),
+        )
+    )
     check = check_kind(maps)
     assert check.level == "amber"
     assert "Taken for fractions without background." in check.sentence
@@ -225,7 +232,9 @@ def test_a_doubt_is_amber(rng):
 def test_sums_far_from_1_are_red():
     values = phantom("softmax")
     values[:, 11, 12, 10] *= 1.5
-    check = check_kind(run(iter_fold(values, kind="auto")))
+    check = check_kind(
+        run(iter_fold(values, ("entropy",), Interpretation(kind="auto")))
+    )
     assert check.level == "red"
     assert "differ by up to 0.5" in check.sentence
 
@@ -281,6 +290,6 @@ def test_whatever_comes_gives_maps_or_an_error(values):
 @settings(max_examples=30, deadline=None)
 def test_channels_are_the_joint_distribution_of_all_outcomes(shape, seed):
     values = random_values("sigmoid", np.random.default_rng(seed), shape)
-    maps = run(iter_fold(values, ALL, kind="sigmoid"))
+    maps = run(iter_fold(values, ALL, Interpretation(kind="sigmoid")))
     for name, truth in expected(outcomes("sigmoid", values)).items():
         np.testing.assert_allclose(maps[name], truth, atol=1e-6, rtol=0)

@@ -269,10 +269,8 @@ class Predictions:
             maps = yield from iter_fold(
                 first,
                 measures,
+                self.how,
                 base=base,
-                kind=self.how.kind,
-                temperature=self.how.temperature,
-                channel=self.how.channel,
                 predict=predict,
                 threads=threads,
             )

@@ -268,10 +268,8 @@ def _maps(
     lazy = fold_lazily(
         opened if told.channel is None else replace(opened, tissues_of=""),
         measures,
+        how,
         base=base,
-        kind=how.kind,
-        temperature=how.temperature,
-        channel=how.channel,
         predict=predict,
     )
     if lazy is not None:

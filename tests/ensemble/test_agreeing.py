@@ -60,7 +60,7 @@ def check(way, values, members, folder, kind=None, **told):
     for name, expected in truth.items():
         np.testing.assert_allclose(maps[name][known], expected[known], atol=3e-6)
     # One member twice is what it is alone.
-    alone = run(iter_fold(given[0], kind=kind))
+    alone = run(iter_fold(given[0], ("entropy",), Interpretation(kind=kind)))
     twice = run(iter_ensemble(members_of([given[0]] * 2, kind), ("expected_entropy",)))
     np.testing.assert_allclose(twice["expected_entropy"], alone["entropy"], atol=3e-6)
     np.testing.assert_array_equal(twice.prediction, alone.prediction)

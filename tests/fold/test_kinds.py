@@ -426,7 +426,7 @@ def test_what_is_declared_is_believed(source, kind, rng, tmp_path):
         np.testing.assert_allclose(maps[name], truth, **CLOSE)
     other = "softmax" if kind == "sigmoid" else "sigmoid"
     if "logits" not in kind:  # whatever it declares, somebody may name another
-        _, maps = run(iter_fold(given, kind=other))
+        _, maps = run(iter_fold(given, ("entropy",), Interpretation(kind=other)))
         assert re.search("taken for|cannot tell", " ".join(maps.messages))
 
 
@@ -530,7 +530,7 @@ def test_closed_within_the_first_reading_of_logits(rng, tmp_path, monkeypatch):
     monkeypatch.setattr(byte_sources._Unpacker, "take", slow)
     patch = small_pieces(16)
     try:
-        fold = iter_fold(opened, kind="logits")
+        fold = iter_fold(opened, ("entropy",), Interpretation(kind="logits"))
         next(fold)
         fold.close()
     finally:

@@ -15,6 +15,7 @@ from generated import softmax
 from many_cases import PATIENCE
 from napari_uncertainty import InputError
 from napari_uncertainty.fold import iter_fold, room
+from napari_uncertainty.model.interpretation import Interpretation
 
 # What is known before anything is computed is told at once.
 TOLD = pytest.mark.filterwarnings(
@@ -170,7 +171,7 @@ def test_overshoot_is_clipped_chunk_by_chunk(values, kind):
     maps = nu.uncertainty(da.from_array(moved, (2, 5, 6, 5)), kind=kind)
     np.testing.assert_allclose(maps["entropy"], truth, atol=2e-6)
     assert "were clipped to 0 to 1" in " ".join(maps.messages)
-    in_memory = run(iter_fold(moved, kind=kind))[1]
+    in_memory = run(iter_fold(moved, ("entropy",), Interpretation(kind=kind)))[1]
     np.testing.assert_array_equal(maps.prediction, in_memory.prediction)
     assert len(maps.messages) == len(in_memory.messages) == 1
 

@@ -19,6 +19,7 @@ from folding import run
 from generated import softmax
 from napari_uncertainty.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.model.interpretation import Interpretation
 from small_pieces import small_pieces
 
 # Here, probabilities of 0 and 1 are meant.
@@ -114,7 +115,7 @@ def test_dask_arrays_of_any_chunks(values, data):
     assert_maps(maps, values)
     assert float(maps.largest_sum_deviation) < 1e-5
     assert maps.clipped == 0
-    _, computed = run(iter_fold(lazy, MEASURES, class_axis=axis))
+    _, computed = run(iter_fold(lazy, MEASURES, Interpretation(class_axis=axis)))
     assert_maps(computed, values)
     assert computed.largest_sum_deviation < 1e-5
 

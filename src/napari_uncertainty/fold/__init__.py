@@ -29,6 +29,7 @@ from ..kinds import (
 )
 from ..limits import available_processors, check_room
 from ..measures import Base
+from ..model.interpretation import AS_FOUND, Interpretation
 from ..probabilities import SCALES, ProbabilityMap, refuse_label_map, scale_of
 from ..stored import PlainBytes, StoredBlocks, StoredValues
 from .arrays import iter_fold_array
@@ -37,10 +38,10 @@ from .fitted import BeyondError, Fit, fitted
 from .lazy import as_dask, iter_fold_dask, lazy_maps
 from .logits import SoftmaxBlocks, SoftmaxStream, softmax_of_dask
 from .maps import UncertaintyMaps
+from .request import FoldRequest, asked
 from .sampling import WatchedStream, limits_of, sample_of
 from .streams import iter_fold_stream
 from .values import divisor_of
-from .wanted import Wanted, asked
 
 __all__ = [
     "UncertaintyMaps",
@@ -56,21 +57,18 @@ __all__ = [
 def iter_fold(
     probabilities: npt.ArrayLike | ProbabilityMap,
     measures: Sequence[str] = ("entropy",),
+    how: Interpretation = AS_FOUND,
     *,
-    class_axis: int = 0,
     base: Base = 2,
-    kind: str | None = None,
-    temperature: float = 1.0,
-    channel: int | str | None = None,
     predict: bool = True,
     threads: int | None = None,
 ) -> Generator[float, None, UncertaintyMaps]:
     """Fold step by step: yields the share done, returns the maps.
 
-    Parameters are those of :func:`napari_uncertainty.uncertainty`. Closing the
-    generator stops the threads within a block. `predict` asks for the most probable
-    class too; `threads` is by default the number of processors that this process may
-    use.
+    Parameters are those of :func:`napari_uncertainty.uncertainty`, with all that is
+    said of the values in `how`. Closing the generator stops the threads within a block.
+    `predict` asks for the most probable class too; `threads` is by default the number
+    of processors that this process may use.
 
     Lazy arrays are computed here, the maps into memory or a temporary file. Where the
     kind of a file that has to be read from its beginning is to be found out, it is
@@ -79,14 +77,12 @@ def iter_fold(
     """
     if threads is not None and threads < 1:
         raise ValueError(f"At least 1 thread has to compute, not {threads}.")
-    values, wanted = asked(
-        probabilities, class_axis, measures, base, kind, temperature, predict, channel
-    )
+    values, request = asked(probabilities, measures, how, base, predict)
     threads = threads or available_processors()
     if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
         evidence = evidence_of(sample_of(values), limits_of(values))
-        decided = _decided(wanted, evidence)
-        fit = fit_for(decided.kind, temperature, evidence, values.dtype)
+        decided = _decided(request, evidence)
+        fit = fit_for(decided.kind, how.temperature, evidence, values.dtype)
         try:
             usual = evidence.numbers.get("sum", 1.0)
             usual = usual if usual in SCALES else 1.0
@@ -95,16 +91,16 @@ def iter_fold(
             if fit is not None or not overshoots(decided.kind, evidence):
                 raise
             maps = yield from _iter_fold_as(values, decided, threads, Fit(clips=True))
-        return _told(maps, wanted, evidence)
+        return _told(maps, request, evidence)
     watched = WatchedStream.of(values)
-    first, fit_first = wanted, None
-    if wanted.kind == AUTO:
-        likely = FRACTIONS if wanted.tissues else SOFTMAX
-        likely = likely if wanted.channel is None else SIGMOID
-        first = replace(wanted, kind=likely.name, whole=wanted.tissues)
+    first, fit_first = request, None
+    if request.kind == AUTO:
+        likely = FRACTIONS if request.tissues else SOFTMAX
+        likely = likely if request.channel is None else SIGMOID
+        first = request.as_kind(likely.name, whole=request.tissues)
     else:
         # Known without a look; what they are is seen on the way.
-        fit_first = sigmoid_for(wanted.kind, temperature)
+        fit_first = sigmoid_for(request.kind, how.temperature)
     folded: UncertaintyMaps | InputError
     try:
         folded = yield from _iter_fold_as(watched, first, threads, fit_first)
@@ -113,8 +109,8 @@ def iter_fold(
             raise
         folded = error
     evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
-    decided = _decided(wanted, evidence)
-    fit = fit_for(decided.kind, temperature, evidence, values.dtype)
+    decided = _decided(request, evidence)
+    fit = fit_for(decided.kind, how.temperature, evidence, values.dtype)
     if fit is None and isinstance(folded, BeyondError):
         fit = Fit(clips=True) if overshoots(decided.kind, evidence) else None
     alike = all(KINDS[one.kind].sums_matter for one in (first, decided))
@@ -125,7 +121,7 @@ def iter_fold(
         folded = yield from _iter_fold_as(watched, decided, threads, fit)
     if isinstance(folded, InputError):
         raise folded
-    return _told(replace(folded, kind=decided.kind), wanted, evidence)
+    return _told(replace(folded, kind=decided.kind), request, evidence)
 
 
 def fit_for(
@@ -169,12 +165,9 @@ def overshoots(kind: str, evidence: Evidence) -> bool:
 def fold_lazily(
     probabilities: Any,
     measures: Sequence[str] = ("entropy",),
+    how: Interpretation = AS_FOUND,
     *,
-    class_axis: int = 0,
     base: Base = 2,
-    kind: str | None = None,
-    temperature: float = 1.0,
-    channel: int | str | None = None,
     predict: bool = True,
 ) -> UncertaintyMaps | None:
     """Maps of lazy arrays (dask, zarr, HDF5), not computed yet; None for any others."""
@@ -183,20 +176,18 @@ def fold_lazily(
         values = values.values
     if as_dask(values) is None:
         return None
-    values, wanted = asked(
-        probabilities, class_axis, measures, base, kind, temperature, predict, channel
-    )
+    values, request = asked(probabilities, measures, how, base, predict)
     evidence = looked = None
-    named = None if wanted.kind == AUTO else KINDS[wanted.kind]
+    named = None if request.kind == AUTO else KINDS[request.kind]
     # What stands for 1 in a softmax is seen from its sums, and of scores nothing does.
     if named is None or not (named.sums_matter or named.logistic):
         looked = evidence_of(sample_of(values))
-    if named is None or (wanted.declared and named.independent):
+    if named is None or (request.declared and named.independent):
         evidence = looked
-    decided = _decided(wanted, evidence)
-    fit = sigmoid_for(decided.kind, temperature)
+    decided = _decided(request, evidence)
+    fit = sigmoid_for(decided.kind, how.temperature)
     if looked is not None:
-        fit = fit_for(decided.kind, temperature, looked, values.dtype)
+        fit = fit_for(decided.kind, how.temperature, looked, values.dtype)
         if fit is not None and fit.clips:  # as far as it was seen
             fit.lowest, fit.highest = (
                 looked.numbers["lowest"],
@@ -212,8 +203,8 @@ def fold_lazily(
         replace(
             maps,
             kind=decided.kind,
-            temperature=temperature,
-            channel=wanted.channel_name,
+            temperature=how.temperature,
+            channel=request.channel_name,
             scale=maps.scale if fit is None else fit.scale,
             fitted="" if fit is None else fit.sentence,
             # What was clipped, no sum has to tell again.
@@ -221,59 +212,59 @@ def fold_lazily(
             if fit and fit.clips
             else maps.largest_sum_deviation,
         ),
-        wanted,
+        request,
         evidence,
     )
 
 
-def _decided(wanted: Wanted, evidence: Evidence | None) -> Wanted:
+def _decided(request: FoldRequest, evidence: Evidence | None) -> FoldRequest:
     """With the kind that the evidence shows, where none was named."""
-    if wanted.kind == SIGMOID.name and wanted.declared and evidence is not None:
+    if request.kind == SIGMOID.name and request.declared and evidence is not None:
         # What a file declares is that channels are independent.
         scores = KINDS[evidence.kind].logistic and not evidence.refusal
-        return replace(wanted, kind=scores_of(wanted.kind)) if scores else wanted
-    if wanted.kind != AUTO:
-        return wanted
+        return request.as_kind(scores_of(request.kind)) if scores else request
+    if request.kind != AUTO:
+        return request
     assert evidence is not None
     if evidence.refusal:
         raise InputError(evidence.refusal)
-    if wanted.tissues and evidence.kind == SOFTMAX.name:
-        return replace(wanted, kind=FRACTIONS.name, whole=True)
-    return replace(wanted, kind=evidence.kind)
+    if request.tissues and evidence.kind == SOFTMAX.name:
+        return request.as_kind(FRACTIONS.name, whole=True)
+    return request.as_kind(evidence.kind)
 
 
 def _told(
-    maps: UncertaintyMaps, wanted: Wanted, evidence: Evidence | None
+    maps: UncertaintyMaps, request: FoldRequest, evidence: Evidence | None
 ) -> UncertaintyMaps:
     """The maps with what is to be said of their kind."""
     if evidence is None:
         return maps
     empty = float(evidence.numbers.get("share_empty", 0))
     maps = replace(maps, evidence=evidence.sentence, share_empty=empty)
-    if wanted.kind == AUTO:
+    if request.kind == AUTO:
         return replace(maps, doubt=evidence.doubt)
     against = evidence.against(maps.kind)
     if evidence.allows(maps.kind):  # a file knows better than its values
-        return maps if wanted.declared else replace(maps, doubt=against)
+        return maps if request.declared else replace(maps, doubt=against)
     return replace(maps, contradiction=against)
 
 
-def _without_logits(values: Any, wanted: Wanted) -> Any:
+def _without_logits(values: Any, request: FoldRequest) -> Any:
     """The same values, or the softmax of logits, in what the values are held in."""
-    if not KINDS[wanted.kind].exclusive_scores:
+    if not KINDS[request.kind].exclusive_scores:
         return values
     if isinstance(values, StoredValues):
         if isinstance(values.bytes, PlainBytes):
-            return SoftmaxBlocks(StoredBlocks(values), wanted.temperature)
-        return SoftmaxStream.of(values, wanted.temperature)
+            return SoftmaxBlocks(StoredBlocks(values), request.temperature)
+        return SoftmaxStream.of(values, request.temperature)
     if isinstance(values, np.ndarray):
-        return SoftmaxBlocks(values, wanted.temperature)
-    return softmax_of_dask(values, wanted.temperature)
+        return SoftmaxBlocks(values, request.temperature)
+    return softmax_of_dask(values, request.temperature)
 
 
 def _iter_fold_as(
     values: Any,
-    wanted: Wanted,
+    request: FoldRequest,
     threads: int,
     fit: Fit | None = None,
     usual: float = 1.0,
@@ -281,15 +272,15 @@ def _iter_fold_as(
     """Fold values of a kind that is known; lazy floats sum to `usual`."""
     restore: Callable[[Any], Any] = np.asarray
     stored = values if isinstance(values, StoredValues) else None
-    sums_matter = KINDS[wanted.kind].sums_matter
+    sums_matter = KINDS[request.kind].sums_matter
     if isinstance(values, np.ndarray):
         if sums_matter:
             refuse_label_map(values, 0)
         values, restore = in_memory_order(values)
     elif stored is not None and sums_matter and isinstance(stored.bytes, PlainBytes):
         refuse_label_map(sample_of(stored), 0)
-    source = _without_logits(values, wanted)
-    kernel = wanted.kernel(values.shape[0], source.dtype)
+    source = _without_logits(values, request)
+    kernel = request.kernel(values.shape[0], source.dtype)
     if stored is not None:
         restore = stored.restore
         n_voxels = stored.size // stored.shape[0]
@@ -298,11 +289,11 @@ def _iter_fold_as(
         if source is stored and isinstance(stored.bytes, PlainBytes):
             source = StoredBlocks(stored)
         source = fitted(source, fit, sums_matter=sums_matter)
-        kernel = wanted.kernel(values.shape[0], source.dtype)
+        kernel = request.kernel(values.shape[0], source.dtype)
     if stored is not None and not isinstance(stored.bytes, PlainBytes):
         folded = yield from iter_fold_stream(source, kernel, threads=threads)
     elif stored is not None or isinstance(values, np.ndarray):
-        scale = 1.0 if KINDS[wanted.kind].logistic else divisor_of(values.dtype)
+        scale = 1.0 if KINDS[request.kind].logistic else divisor_of(values.dtype)
         if sums_matter:
             scale = stored.scale if stored else scale_of(values, 0) or 1.0
         if fit is not None:
@@ -316,18 +307,18 @@ def _iter_fold_as(
         folded = yield from iter_fold_dask(source, kernel, threads=threads, usual=usual)
     results = folded.results
     return UncertaintyMaps(
-        maps={name: restore(results.maps[name]) for name in wanted.measures},
+        maps={name: restore(results.maps[name]) for name in request.measures},
         no_data=restore(results.no_data),
-        prediction=restore(results.prediction) if wanted.predict else None,
+        prediction=restore(results.prediction) if request.predict else None,
         n_classes=kernel.n_classes,
-        base=wanted.base,
+        base=request.base,
         # What was clipped, no sum has to tell again.
         largest_sum_deviation=0.0 if fit and fit.clips else folded.deviation,
         sum_tolerance=folded.tolerance,
-        kind=wanted.kind,
-        temperature=wanted.temperature,
+        kind=request.kind,
+        temperature=request.temperature,
         scale=folded.scale if fit is None else fit.scale,
         fitted="" if fit is None else fit.sentence,
         n_states=kernel.n_states,
-        channel=wanted.channel_name,
+        channel=request.channel_name,
     )

@@ -1,9 +1,9 @@
-"""What is asked of a fold, checked before any value is looked at."""
+"""Request of a fold, checked before any value is looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,13 @@ from ..kinds import (
     KINDS,
     SIGMOID,
     SOFTMAX,
-    check_kind,
     find_channel,
     is_single,
     name_of_channel,
     scores_of,
 )
 from ..measures import MEASURES, Base, check_base
+from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
 from .kernel import Kernel
@@ -29,17 +29,15 @@ from .lazy import as_dask
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a fold is to give.
+class FoldRequest:
+    """Maps that a fold is to give, and how the values are to be taken for that.
 
     Attributes
     ----------
     measures, base, predict
         As of :func:`iter_fold`.
-    kind : str
-        A key of :data:`.KINDS`, or ``"auto"``.
-    temperature : float
-        Of logits.
+    how : Interpretation
+        Kind (``"auto"`` where it has to be found out), temperature and so on.
     region_order : tuple of int
         Labels that independent channels write; empty for 1, 2, 3, …
     channel, channel_name : int or None, str or None
@@ -55,14 +53,27 @@ class Wanted:
     measures: tuple[str, ...]
     base: Base
     predict: bool
-    kind: str
-    temperature: float
+    how: Interpretation
     region_order: tuple[int, ...]
     channel: int | None
     channel_name: str | None
     declared: bool
     tissues: bool = False
     whole: bool = False
+
+    @property
+    def kind(self) -> str:
+        """A key of :data:`.KINDS`, or ``"auto"``."""
+        return self.how.kind or AUTO
+
+    @property
+    def temperature(self) -> float:
+        """Number that logits are divided by."""
+        return self.how.temperature
+
+    def as_kind(self, kind: str, *, whole: bool = False) -> FoldRequest:
+        """Return the same of values of that kind, which are `whole` tissues or not."""
+        return replace(self, how=replace(self.how, kind=kind), whole=whole)
 
     def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
         """The arithmetic for that many channels of that type."""
@@ -75,14 +86,11 @@ class Wanted:
 
 def asked(
     probabilities: Any,
-    class_axis: int,
     measures: Sequence[str],
+    how: Interpretation,
     base: Base,
-    kind: str | None,
-    temperature: float,
     predict: bool,
-    channel: int | str | None = None,
-) -> tuple[Any, Wanted]:
+) -> tuple[Any, FoldRequest]:
     """The values, class axis first, and what to do with them, if it makes sense."""
     check_base(base)
     unknown = [name for name in measures if name not in MEASURES]
@@ -91,8 +99,7 @@ def asked(
             f"Unknown measure {', '.join(unknown) or '(none)'}; "
             f"there is {', '.join(MEASURES)}."
         )
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"A temperature is above 0, not {temperature!r}.")
+    kind = how.kind
     region_order: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
     declared = tissues = False
@@ -106,10 +113,9 @@ def asked(
             kind = scores_of(SIGMOID.name)  # what a file declares is that they overlap
         kind = kind or probabilities.kind or AUTO
     else:
-        values = _class_first(probabilities, class_axis)
+        values = _class_first(probabilities, how.class_axis or 0)
         declared = kind is None
         kind = kind or SOFTMAX.name
-    check_kind(kind)
     if values.size == 0:
         raise InputError(f"An array of shape {values.shape} holds no voxels.")
     if values.dtype.kind not in "biuf":
@@ -121,9 +127,9 @@ def asked(
             f"{KINDS[kind].title} means one channel, and there are {values.shape[0]}; "
             "choose another kind, or give one of the channels."
         )
-    number = find_channel(channel, values.shape[0], names)
-    return values, Wanted(
-        tuple(measures), base, predict, kind, temperature, region_order,
+    number = find_channel(how.channel, values.shape[0], names)
+    return values, FoldRequest(
+        tuple(measures), base, predict, replace(how, kind=kind), region_order,
         number, name_of_channel(number, names), declared, tissues,
     )  # fmt: skip
 
