@@ -97,17 +97,19 @@ def write_cases(folder, functions, seed):
     return Asking(folder, told)
 
 
-@pytest.fixture(
-    scope="module", params=["own", pytest.param("shared", marks=mark.shared_data)]
-)
-def asking(request, tmp_path_factory):
-    """The cases of this folder; and those that they are modelled on, if at hand."""
-    functions = cases.CASES
-    if request.param == "shared":
-        if not MAKE_CASES.is_file():
-            pytest.skip("the cases that these are modelled on are not at hand")
-        functions = runpy.run_path(str(MAKE_CASES))["CASES"]
-    return write_cases(tmp_path_factory.mktemp(request.param), functions, SEED)
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory):
+    """The cases of this folder."""
+    return write_cases(tmp_path_factory.mktemp("own"), cases.CASES, SEED)
+
+
+@pytest.fixture(scope="module")
+def asking_of_models(tmp_path_factory):
+    """The cases that these are modelled on, if they are at hand."""
+    if not MAKE_CASES.is_file():
+        pytest.skip("the cases that these are modelled on are not at hand")
+    functions = runpy.run_path(str(MAKE_CASES))["CASES"]
+    return write_cases(tmp_path_factory.mktemp("models"), functions, SEED)
 
 
 def all_asked(doors=DOORS):
@@ -170,6 +172,12 @@ def check_warnings(asking, question, answer):
 @mark.parametrize(("question", "door"), list(all_asked()))
 def test_each_door_gives_what_is_right(question, door, asking, window):
     check_right(asking, question, door, window)
+
+
+@mark.shared_data
+@mark.parametrize(("question", "door"), list(all_asked(("map", "info"))))
+def test_what_these_are_modelled_on_is_judged_alike(question, door, asking_of_models):
+    check_right(asking_of_models, question, door, None)
 
 
 def first_that_answers(asking, question):
