@@ -1,8 +1,5 @@
 """Every kind of values in the widget: named or found, and named wrongly."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -184,7 +181,12 @@ def test_no_text_is_cut_off_in_a_narrow_dock(qtbot, viewer, open_widget, kinds):
 # -- what is remembered -------------------------------------------------------
 
 
-def test_choices_are_remembered(qtbot, viewer, open_widget, kinds):
+def test_choices_are_remembered(
+    qtbot, viewer, open_widget, kinds, tmp_path, monkeypatch
+):
+    settings = get_plugin_settings("napari-uncertainty")
+    file = tmp_path / "napari-uncertainty.yaml"
+    monkeypatch.setattr(settings, "config_path", file)
     widget = open_widget()
     show(viewer, widget, kinds["logits"][0])
     widget.measure.value, widget.base.value = "gini", "nats"
@@ -198,8 +200,7 @@ def test_choices_are_remembered(qtbot, viewer, open_widget, kinds):
     assert again.foreground_only.value
     assert again.temperature.native.isVisible()
     # As napari reads them when it starts.
-    file = Path(os.environ["NAPARI_CONFIG"]).parent / "napari-uncertainty.yaml"
-    read = type(get_plugin_settings("napari-uncertainty"))(config_path=file).compute
+    read = type(settings)(config_path=file).compute
     assert (read.measure, read.base, read.kind) == ("gini", "nats", "logits")
     assert (read.temperature, read.foreground_only) == (1.5, True)
 
