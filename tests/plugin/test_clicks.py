@@ -7,6 +7,8 @@ files is the same work in every program, so that dialog is replaced and counts a
 of the button that opens it; napari's own question for a reader counts with its OK.
 """
 
+from functools import partial
+
 import pytest
 from qtpy import PYSIDE6
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
@@ -17,6 +19,7 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
+    QMenu,
     QPushButton,
     QTabBar,
 )
@@ -77,15 +80,26 @@ class Hand:
         menu = self.viewer.window._qt_window.menuBar()
         action = _action(menu, way[0])
         self.click(menu, menu.actionGeometry(action).center())
+        owner, at = menu, menu.actionGeometry(action).center()
         for step in way[1:]:
             menu = action.menu()
-            self.qtbot.waitUntil(menu.isVisible, timeout=5000)
+            self.qtbot.waitUntil(partial(self._opens, menu, owner, at), timeout=20_000)
             action = _action(menu, step)
-            at = menu.actionGeometry(action).center()
-            # A menu follows a pointer that has moved a little.
-            for aside in range(12, -1, -2):
-                QTest.mouseMove(menu, at - QPoint(aside, 0))
+            owner, at = menu, menu.actionGeometry(action).center()
+            self._hover(owner, at)
         self.click(menu, at)
+
+    def _opens(self, menu, owner, at):
+        """Whether a menu is open; on a busy machine a pointer has to come again."""
+        if not menu.isVisible() and isinstance(owner, QMenu):
+            self._hover(owner, at)
+        return menu.isVisible()
+
+    @staticmethod
+    def _hover(menu, at):
+        """Move onto an item: a menu follows a pointer that has moved a little."""
+        for aside in range(12, -1, -2):
+            QTest.mouseMove(menu, at - QPoint(aside, 0))
 
     def drop(self, paths):
         """Drag files onto the canvas, and answer the question for a reader."""
