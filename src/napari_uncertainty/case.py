@@ -200,7 +200,7 @@ class CaseResult:
 
     @property
     def interpretation(self) -> Interpretation:
-        """How the values were taken, and who says so."""
+        """Interpretation of the values as it was found, and who says so."""
         maps, predictions = self.maps, self.inputs.predictions
         how, first = predictions.how, predictions.first
         if how.kind is not None:
@@ -222,7 +222,7 @@ class CaseResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know, in sentences, each once."""
+        """Sentences that a person should know, each once."""
         maps, predictions = self.maps, self.inputs.predictions
         notes = [*self.where.notes, *predictions.notes]
         if predictions.how.temperature != 1 and not KINDS[maps.kind].logistic:

@@ -31,7 +31,7 @@ Probabilities = Callable[[Array, float, float], Array]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of input: what the numbers are, and what follows from them.
+    """Kind of input: what the numbers are, and what follows from them.
 
     Attributes
     ----------

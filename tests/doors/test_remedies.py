@@ -328,6 +328,17 @@ def test_files_beside_that_do_not_add_up(rng, tmp_path, following):
     assert "Beside" not in following.map(files[1]).notes
 
 
+@pytest.mark.parametrize("name", ["sub-{}_lesion", "case_{}", "{}", "empty{}"])
+def test_files_of_several_patients_are_not_advised_to_be_one_case(
+    name, rng, tmp_path, following
+):
+    p = 0.3 * head(rng, 2, SHAPE).astype(np.float32) * (name != "empty{}")
+    files = [
+        as_image(tmp_path / f"{name.format(n)}.nii.gz", one) for n, one in enumerate(p)
+    ]
+    assert "Beside" not in following.map(files[0], kind="foreground").notes
+
+
 @follows("No class seems to be the background: ")
 def test_surroundings_without_any_class(rng, tmp_path):
     p = head(rng, 4, (20, 22, 24)).astype(np.float32)

@@ -45,7 +45,7 @@ class Check:
 
     @property
     def warns(self) -> bool:
-        """Whether a script is warned: of what is wrong, guessed or contradicted."""
+        """True of what a script is warned of: wrong, guessed or contradicted."""
         return self.level == "red" or (
             self.level == "amber" and self.name in _OF_GUESSES
         )

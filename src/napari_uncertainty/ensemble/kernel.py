@@ -329,7 +329,7 @@ def _plogp(p: Array) -> Array:
 
 
 def _dissent(labels: Sequence[Array]) -> Array:
-    """How many members do not say what most of them say."""
+    """Return how many members do not say what most of them say."""
     most = np.zeros(labels[0].shape, np.uint16)
     for one in labels:  # the most frequent label is what some member says
         votes = np.zeros_like(most)

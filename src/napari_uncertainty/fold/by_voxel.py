@@ -92,7 +92,7 @@ class VoxelShare:
 
 
 def _scale_of_all(values: Array) -> float | None:
-    """As :func:`.scale_of`, from all voxels: a coarse sample may meet only padding."""
+    """Return the scale of all voxels, for a coarse sample may meet only padding."""
     if values.dtype.kind not in "uif":
         return None
     with np.errstate(over="ignore", invalid="ignore"):

@@ -90,7 +90,7 @@ class Fit:
         return values
 
     def apply_to_voxels(self, raw: Array) -> Array:
-        """As `apply`, with all values of each voxel: scores of 0 alone are padding.
+        """Return probabilities of whole voxels; scores that are all 0 are padding.
 
         Parameters
         ----------
@@ -194,7 +194,7 @@ class FittedStream(StoredValues):
         return dtype
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """As of any file; while nothing is known, empty pieces."""
+        """Yield the values piece by piece; empty pieces while padding is looked for."""
         if not self.fit.finds_padding(self.whole):
             yield from map(self.fit.apply, self.whole.pieces(values))
             return

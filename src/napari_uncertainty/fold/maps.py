@@ -148,7 +148,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def clipped_message(self) -> str:
-        """What to tell about values that were clipped as they were computed.
+        """Return what to tell about values that were clipped as they were computed.
 
         Of dask arrays it has to be computed.
         """

@@ -42,6 +42,14 @@ _NEARLY_ALL = 0.99
 # So many files are named in a note.
 _NAMED = 3
 
+# A number behind one of these, or at the beginning of a name, is that of a patient, an
+# image or a model, and not of a class.
+_OTHER_NUMBERS = re.compile(
+    r"(?:^|(?:^|[^a-z])(?:sub|subj|subject|case|patient|pat|pt|id|study|scan|img|image|"
+    r"vol|volume|ses|session|run|fold|model|train|test|val|tp|time|frame|t))[-_ ]?$",
+    re.IGNORECASE,
+)
+
 
 def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
     """Return the files that add up to 1 with one, and where their names differ.
@@ -66,13 +74,19 @@ def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
 def note_of_siblings(path: Path) -> str:
     """Return what to tell of files that may hold further classes of the same case.
 
-    Their names differ in one number or tissue, and all lie on one grid and hold shares,
-    which do not add up to 1. Empty where there are none.
+    Their names differ in one tissue, or in one number that is not that of a patient or
+    an image. All lie on one grid and hold shares, which do not add up to 1 and nowhere
+    to more. Empty where there are none.
     """
-    for files, _ in _alike(path):
+    for files, (start, _) in _alike(path):
+        if _OTHER_NUMBERS.search(path.name[:start]):
+            continue
         middles = [_middle_of(file) for file in files.values()]
         shapes = {None if one is None else one[0] for one in middles}
         if None in shapes or len(shapes) > 1:
+            continue
+        total = sum(one[1] for one in middles if one is not None)
+        if not np.any(total) or np.max(total) > 1 + SUM_TOLERANCE:
             continue
         others = [file.name for file in files.values() if file != path]
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""

@@ -116,7 +116,7 @@ class Interpretation:
 
     @property
     def asked(self) -> Interpretation:
-        """What a person has named, and nothing else."""
+        """Entries that a person has named, and nothing else."""
         told: dict[str, Any] = {
             one.name: one.default for one in fields(self) if one.name in self.origins
         }

@@ -121,7 +121,7 @@ class HotspotTable(Table):
 
 @dataclass(frozen=True)
 class RecordedMember:
-    """One of the members that a map was made from: its name and its file."""
+    """Name and file of a member that a map was made from."""
 
     name: str
     path: str
@@ -286,7 +286,7 @@ class Record:
 
     @property
     def by_labels(self) -> bool:
-        """Whether a segmentation says what is foreground."""
+        """True where a segmentation says what is foreground."""
         return self.foreground_from != PREDICTION
 
     @property

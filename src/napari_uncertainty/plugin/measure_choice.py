@@ -108,7 +108,7 @@ class ValueFields(Container[Widget]):
 
     @property
     def interpretation(self) -> Interpretation:
-        """What is chosen of the values; the temperature is that of logits alone."""
+        """Interpretation that is chosen; the temperature is that of logits alone."""
         kind, channel = self.chosen_kind, int(self.channel.value)
         logits = kind is not None and KINDS[kind].logistic
         return Interpretation(

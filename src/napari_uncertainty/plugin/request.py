@@ -163,7 +163,7 @@ class Request:
         )
 
     def steps(self, viewer: Any) -> Callable[..., Any]:
-        """The work for the thread, which gets arrays and plain values only."""
+        """Return the work for the thread, which gets arrays and plain values only."""
         axes, info = axes_of(viewer.layers), layer_info(self.probabilities)
         several = self.measure in ENSEMBLE_MEASURES
         shape = self.source.values.shape[1:]
@@ -197,7 +197,7 @@ class _Held:
 
 
 def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
-    """What a layer holds, with what its file says of it."""
+    """Return what a layer holds, with what its file says of it."""
     member = member_of(held.layer, held.source, first, held.name)
     told, info, path = declared(held.layer), layer_info(held.layer), path_of(held.layer)
     geometry = info.get("geometry_source")
