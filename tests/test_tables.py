@@ -23,7 +23,7 @@ from napari_uncertainty.measures import ALL_MEASURES
 ROOT = Path(__file__).parents[1]
 MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text("utf-8"))["contributions"]
 FORMATS = (ROOT / "docs" / "formats.md").read_text("utf-8")
-GUIDE = (ROOT / "docs" / "guide.md").read_text("utf-8")
+MANY_CASES = (ROOT / "docs" / "many-cases.md").read_text("utf-8")
 ENDINGS = [end for one in READERS for end in (*one.endings, *one.further)]
 
 
@@ -86,4 +86,4 @@ def test_help_and_docs_name_every_measure_and_kind():
         assert name in told
         assert f"`{name}`" in FORMATS or f'`"{name}"`' in FORMATS
     for name in KINDS:
-        assert f"`{name}`" in GUIDE
+        assert f"`{name}`" in MANY_CASES

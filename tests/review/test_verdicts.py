@@ -11,7 +11,7 @@ from napari_uncertainty.review import VERDICTS
 
 SOURCES = Path(napari_uncertainty.__file__).parent
 TABLE = SOURCES / "review" / "stop.py"
-GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+REVIEW_PAGE = Path(__file__).parents[2] / "docs" / "review.md"
 
 
 def test_each_verdict_is_told_from_the_others():
@@ -29,11 +29,11 @@ def test_the_colour_in_numbers():
 
 
 @pytest.mark.parametrize("name", VERDICTS)
-def test_the_guide_names_the_key_and_what_it_means(name):
+def test_the_page_on_reviews_names_the_key_and_what_it_means(name):
     one = VERDICTS[name]
     button, meaning = one.action.capitalize(), one.meaning.rstrip(".").split(":")[0]
     row = f"| {one.key} | {button} | {meaning[0].lower()}{meaning[1:]} |"
-    assert row in GUIDE.read_text("utf-8")
+    assert row in REVIEW_PAGE.read_text("utf-8")
 
 
 def test_there_is_no_other_table_of_verdicts():
