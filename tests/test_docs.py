@@ -72,6 +72,14 @@ def test_a_message_that_the_code_does_not_say_is_noticed():
     assert not is_said("… needs … GB of memory for its …, and … GB are yours.")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_button_that_a_page_tells_to_click_is_in_the_code(page):
+    told = re.findall(
+        r"[Cc]lick \*\*([^*]+)\*\*", " ".join(page.read_text("utf-8").split())
+    )
+    assert [one for one in told if one not in texts_in_the_code()] == []
+
+
 def names_of_checks():
     """Return the names that the code gives to checks."""
     found = set()
