@@ -19,6 +19,7 @@ from .kinds import (
     SCALED,
     SIGMOID,
     SOFTMAX,
+    divisor_of,
 )
 from .probabilities import (
     FARTHEST,
@@ -166,7 +167,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
         and float(highest).is_integer()
     )
     if len(x) == 1:
-        return _one_channel(x[0], lowest, highest, whole, _full_scale(sample.dtype))
+        return _one_channel(x[0], lowest, highest, whole, divisor_of(sample.dtype))
     if _share(np.abs(sums[sums != 0] - 1) <= SUM_TOLERANCE) >= MOST:
         return _beyond(_shares(sums), lowest, highest)
     ends_at_one = abs(highest - 1) <= OVERSHOOT  # as logits hardly would
@@ -190,7 +191,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
     if highest <= 1 + SUM_TOLERANCE:
         return _shares(sums)
     if whole:
-        return _whole_channels(highest, _full_scale(sample.dtype))
+        return _whole_channels(highest, divisor_of(sample.dtype))
     usual = float(np.median(sums[sums != 0]))
     if _share(np.abs(sums[sums != 0] - usual) <= SUM_TOLERANCE * usual) >= NEARLY_ALL:
         sentence = f"those of a voxel sum to {usual:.3g}, whichever voxel it is"
@@ -395,12 +396,6 @@ def _is_body_of_ones(ones: float, empty: float) -> bool:
 
 def _empty(sums: Array) -> dict[str, float]:
     return {"share_empty": float(1 - (sums != 0).mean())}
-
-
-def _full_scale(dtype: np.dtype[Any]) -> float:
-    from .fold.values import divisor_of
-
-    return divisor_of(dtype)
 
 
 def _share(true: Array) -> float:

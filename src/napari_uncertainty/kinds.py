@@ -405,6 +405,12 @@ def probabilities_of(
     return formula(x, temperature, scale)
 
 
+def divisor_of(dtype: np.dtype[Any]) -> float:
+    """Return the number that stands for 1 in a type: the largest of small integers."""
+    small = dtype.kind in "ui" and dtype.itemsize <= 2
+    return float(np.iinfo(dtype).max) if small else 1.0
+
+
 def scores_of(kind: str) -> str:
     """Return the kind of the scores that become values of a kind."""
     return next(name for name, one in KINDS.items() if one.activated == kind)

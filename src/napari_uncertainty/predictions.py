@@ -12,7 +12,6 @@ import numpy as np
 
 from .ensemble import Member, iter_ensemble, members_of
 from .ensemble.members import Common, common, source_names
-from .ensemble.sources import iter_volumes
 from .errors import InputError
 from .fold import UncertaintyMaps, iter_fold
 from .fold.logits import as_members
@@ -31,6 +30,7 @@ from .model.background import (
 )
 from .model.interpretation import AS_FOUND, Interpretation, require_class
 from .probabilities import ProbabilityMap, numbered_class_names
+from .stored import iter_volumes
 
 Array = np.ndarray[Any, Any]
 

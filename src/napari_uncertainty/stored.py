@@ -16,6 +16,9 @@ from .limits import check_fits_memory
 
 Array = np.ndarray[Any, Any]
 
+#: So many values are unpacked at once.
+PIECE_VALUES = 1 << 19
+
 
 class Bytes(Protocol):
     """Bytes that can be had from the first to the last, once for each call."""
@@ -201,3 +204,27 @@ class StoredBlocks:
         """Fill `out` with the values from number `start` on."""
         plain = cast(PlainBytes, self.values.bytes)  # to ask takes longer than to read
         plain.read_into(start * out.dtype.itemsize, out.reshape(-1).view(np.uint8).data)
+
+
+def iter_volumes(values: Any) -> Iterator[Array]:
+    """One channel after the other; of a file, where possible, only one is in memory."""
+    if isinstance(values, StoredValues):
+        if values.layout[0] == 1:
+            yield from _stored_volumes(values)
+            return
+        values = values.load()
+    for channel in range(values.shape[0]):
+        yield np.asarray(values[channel])
+
+
+def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
+    row = stored.layout[2]
+    volume, filled = np.empty(row, stored.dtype), 0
+    for piece in stored.pieces(PIECE_VALUES):
+        while len(piece):
+            length = min(len(piece), row - filled)
+            volume[filled : filled + length] = piece[:length]
+            filled, piece = filled + length, piece[length:]
+            if filled == row:
+                yield stored.restore(volume)
+                filled = 0

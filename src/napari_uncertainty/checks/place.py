@@ -96,6 +96,21 @@ def check_lent_place(placed: str) -> Check:
     )
 
 
+def check_unconfirmed_place(name: str) -> Check:
+    """Return what to tell of a place that its own file does not confirm.
+
+    Parameters
+    ----------
+    name : str
+        Of the labels in the file that the place comes from.
+    """
+    sentence = (
+        f"The place was taken from '{name}', and nothing confirms it: its labels are "
+        "not these classes, or of something else."
+    )
+    return Check("place", "amber", sentence, {"from": name})
+
+
 def check_header(name: str, grid: Grid | None) -> list[Check]:
     """What is odd about the place that a header gives; nothing where nothing is."""
     if grid is None:

@@ -14,17 +14,17 @@ from .dice import Overlap
 from .kernel import EnsembleKernel
 from .members import Common, Member
 from .numbers import EnsembleResults
-from .opinion import Opinion, Reading, known_to_all
+from .opinion import MemberReading, Opinion, known_to_all
 
 
-class Blocks:
+class MemberBlocks:
     """Members that are arrays.
 
     Parameters
     ----------
     members, where : sequence of Member, Common
         What is folded, and how they lie on each other.
-    readings : sequence of Reading
+    readings : sequence of MemberReading
         How the values of each are read.
     kernel : EnsembleKernel
         The arithmetic.
@@ -34,7 +34,7 @@ class Blocks:
         self,
         members: Sequence[Member],
         where: Common,
-        readings: Sequence[Reading],
+        readings: Sequence[MemberReading],
         kernel: EnsembleKernel,
     ) -> None:
         boxed = [

@@ -18,14 +18,14 @@ from ..kinds import (
 from ..limits import available_processors
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Base, check_base
 from ..steps import part
-from .blocks import Blocks
+from .blocks import MemberBlocks
 from .dice import Overlap
 from .kernel import EnsembleKernel
 from .maps import EnsembleMaps
 from .members import Common, Member, common, names_known_to
 from .numbers import EnsembleResults
 from .readings import First, first_of_array, iter_first_readings, tell
-from .side_by_side import SideBySide
+from .side_by_side import MemberStreams
 from .sources import sources_of
 
 Array = np.ndarray[Any, Any]
@@ -81,7 +81,7 @@ def iter_ensemble(
     if all(isinstance(one.values, np.ndarray) for one in members):
         readings = [first_of_array(one, precision) for one in members]
         kernel = _kernel(measures, base, asked, readings)
-        arrays = Blocks(members, where, [one.reading for one in readings], kernel)
+        arrays = MemberBlocks(members, where, [one.reading for one in readings], kernel)
         results = yield from arrays.iter_fold(threads)
         deviations, overlap = arrays.deviations, arrays.overlap
     else:
@@ -90,7 +90,7 @@ def iter_ensemble(
             iter_first_readings(members, sources, precision, threads=threads), 0, 0.5
         )
         kernel = _kernel(measures, base, asked, readings)
-        streams = SideBySide(sources, opinions, kernel)
+        streams = MemberStreams(sources, opinions, kernel)
         results = yield from part(streams.iter_fold(threads), 0.5, 1)
         overlap = streams.overlap
     return _told(members, where, readings, deviations, kernel, results, overlap)

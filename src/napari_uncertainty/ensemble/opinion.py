@@ -13,8 +13,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..fold.fitted import BeyondError, Fit
-from ..fold.values import bits, divisor_of, is_plain, read_values, sum_tolerance
-from ..kinds import KINDS, n_classes_of
+from ..fold.values import bits, is_plain, read_values, sum_tolerance
+from ..kinds import KINDS, divisor_of, n_classes_of
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
 
 Array = np.ndarray[Any, Any]
@@ -23,7 +23,7 @@ _HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Reading:
+class MemberReading:
     """How the values of a member are read.
 
     Attributes
@@ -149,13 +149,13 @@ class Opinion:
 
     Parameters
     ----------
-    reading : Reading
+    reading : MemberReading
         How its values are read.
     shape : tuple of int
         Of the voxels.
     """
 
-    def __init__(self, reading: Reading, shape: tuple[int, ...]) -> None:
+    def __init__(self, reading: MemberReading, shape: tuple[int, ...]) -> None:
         self.reading = reading
         precision = reading.precision
         #: Σ x of a voxel; of logits the logarithm of Σ exp x.
@@ -312,7 +312,7 @@ def known_to_all(opinions: Sequence[Opinion]) -> Array:
     return known
 
 
-def _scale(sums: Array, reading: Reading) -> float:
+def _scale(sums: Array, reading: MemberReading) -> float:
     """Return what the values of a voxel sum to, in units of the file."""
     flat = sums.reshape(-1)
     sample = flat[:: max(1, flat.size // 100_003)] * np.float64(reading.divisor)

@@ -19,7 +19,7 @@ from ..kinds import AUTO, FRACTIONS, KINDS, SIGMOID, SOFTMAX, scores_of
 from ..probabilities import scale_of
 from ..stored import PlainBytes, StoredValues
 from .members import Member
-from .opinion import Opinion, Reading
+from .opinion import MemberReading, Opinion
 from .sources import InFileOrder, InVolumes, Source
 
 Firsts = tuple[list["First"], list[Opinion], list[tuple[float, float]]]
@@ -31,7 +31,7 @@ class First:
 
     Attributes
     ----------
-    reading : Reading
+    reading : MemberReading
         How its values are read.
     evidence : str
         What they look like.
@@ -43,7 +43,7 @@ class First:
         As of :class:`.UncertaintyMaps`.
     """
 
-    reading: Reading
+    reading: MemberReading
     evidence: str = ""
     doubt: str = ""
     contradiction: str = ""
@@ -195,14 +195,14 @@ def _is_auto(member: Member) -> bool:
     return member.kind in (None, AUTO)
 
 
-def _scale_of(reading: Reading, scale: float) -> float:
+def _scale_of(reading: MemberReading, scale: float) -> float:
     """Return what stands for 1 in the file."""
     if reading.fit is not None:
         return reading.fit.scale
     return scale * reading.divisor
 
 
-def _same(one: Reading, other: Reading) -> bool:
+def _same(one: MemberReading, other: MemberReading) -> bool:
     """Return whether both read values in the same way."""
     if (one.whole, one.fit is None) != (other.whole, other.fit is None):
         return False
@@ -248,7 +248,7 @@ def _first(
             f"{KINDS[kind].title} means one channel, and '{member.name}' has "
             f"{n_channels}; choose another kind."
         )
-    reading = Reading(
+    reading = MemberReading(
         member.name,
         kind,
         member.temperature,

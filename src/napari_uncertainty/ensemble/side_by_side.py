@@ -19,7 +19,7 @@ from .opinion import Opinion, known_to_all
 from .sources import Source
 
 
-class SideBySide:
+class MemberStreams:
     """Members that come in the same parts; what each is divided by is known now.
 
     Parameters

@@ -25,6 +25,7 @@ from ..kinds import (
     SCALED,
     SIGMOID,
     SOFTMAX,
+    divisor_of,
     scores_of,
 )
 from ..limits import available_processors, check_room
@@ -41,7 +42,6 @@ from .maps import UncertaintyMaps
 from .request import FoldRequest, asked
 from .sampling import WatchedStream, limits_of, sample_of
 from .streams import iter_fold_stream
-from .values import divisor_of
 
 __all__ = [
     "UncertaintyMaps",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..stored import StoredValues
+from ..stored import StoredValues, iter_volumes
 
 Array = np.ndarray[Any, Any]
 
@@ -73,8 +73,6 @@ class _InOrder:
             return np.zeros(self.shape[1:], self.dtype)
         if not isinstance(self._values, StoredValues):
             return np.asarray(self._values[channel])
-        from ..ensemble.sources import iter_volumes
-
         if self._next is None or channel < self._next:
             self._volumes, self._next = iter_volumes(self._values), 0
         while True:
@@ -122,8 +120,6 @@ class _InFile:
         self._next = 0
 
     def __getitem__(self, label: int) -> Array:
-        from ..ensemble.sources import iter_volumes
-
         if label == 0:
             sums = np.zeros(self.shape[1:])
             for volume in iter_volumes(self._values):

@@ -92,12 +92,6 @@ def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:
             yield first * GRAIN, stop, bool(states[first] == 2)
 
 
-def divisor_of(dtype: np.dtype[Any]) -> float:
-    """What small whole numbers are divided by before it is known what they sum to."""
-    small = dtype.kind in "ui" and dtype.itemsize <= 2
-    return float(np.iinfo(dtype).max) if small else 1.0
-
-
 def sum_tolerance(scale: float, n_classes: int) -> float:
     """By how much rounding may move the sums of `n_classes` values, as a share.
 

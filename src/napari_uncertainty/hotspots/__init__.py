@@ -7,15 +7,14 @@ foreground and where there are data (:mod:`.domain`).
 
 from .ball import Ball
 from .found import COLUMNS, Hotspot, Hotspots
-from .steps import find_hotspots, iter_hotspots
-from .wanted import Wanted
+from .steps import iter_hotspots
+from .wanted import HotspotOptions
 
 __all__ = [
     "COLUMNS",
     "Ball",
     "Hotspot",
+    "HotspotOptions",
     "Hotspots",
-    "Wanted",
-    "find_hotspots",
     "iter_hotspots",
 ]

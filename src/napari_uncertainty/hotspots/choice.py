@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import widened
 from ..steps import part
 from .around import ball_sums, iter_ball_sums
 from .ball import Ball
@@ -83,15 +84,8 @@ def iter_choices(
 def _cover(levels: Array, sums: Array, ball: Ball, voxel: tuple[int, ...]) -> None:
     """Take what a ball holds out of the levels, and out of the sums around it."""
     box, inside = ball.at(voxel, levels.shape)
-    around = tuple(
-        slice(max(0, one.start - half), min(length, one.stop + half))
-        for one, half, length in zip(box, ball.halves, levels.shape, strict=True)
-    )
+    around, within = widened(box, ball.halves, levels.shape)
     taken = np.zeros([one.stop - one.start for one in around], np.int32)
-    within = tuple(
-        slice(one.start - wide.start, one.stop - wide.start)
-        for one, wide in zip(box, around, strict=True)
-    )
     taken[within][inside] = levels[box][inside]
     levels[box][inside] = 0
     sums[around] -= ball_sums(taken, ball)

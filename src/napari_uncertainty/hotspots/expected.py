@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ensemble.sources import iter_volumes
+from ..fold.blocks import Box, slabs
 from ..fold.threads import iter_each
 from ..steps import part
-from .ball import Box
+from ..stored import iter_volumes
 
 Array = np.ndarray[Any, Any]
 
@@ -131,7 +131,7 @@ class _Running:
             np.zeros(shape, bool),
             labels,
             given,
-            _pieces(like),
+            slabs(like, _TOGETHER) if like.size else [],
         )
 
     def add(self, label: int, volumes: Sequence[Array], piece: Box) -> None:
@@ -159,19 +159,6 @@ class _Running:
             of_label /= sums
         np.subtract(1, of_label, out=of_label)
         self.levels[piece] = to_levels(of_label)
-
-
-def _pieces(volume: Array) -> list[Box]:
-    """Boxes of voxels that lie together in memory, some at a time."""
-    if not volume.size:
-        return []
-    axis = max(range(volume.ndim), key=lambda one: abs(volume.strides[one]))
-    length = volume.shape[axis]
-    step = max(1, _TOGETHER * length // volume.size)
-    return [
-        (*(slice(None),) * axis, slice(start, start + step))
-        for start in range(0, length, step)
-    ]
 
 
 def to_levels(probabilities: Array) -> Array:

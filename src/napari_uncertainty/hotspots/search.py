@@ -8,22 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import Box, cut
 from ..matching.agreement import iter_as_classes
 from ..steps import part
-from .ball import Ball, Box
+from .ball import Ball
 from .choice import Choice
-from .domain import Domain, slabs_of
+from .domain import SLAB_VOXELS, Domain
 from .expected import LEVELS, iter_expected, iter_sums_at, len_of, to_levels
 from .found import Hotspot
 from .turned import Turned
-from .wanted import Wanted
+from .wanted import HotspotOptions
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class SearchedVoxels:
     """What may be wrong.
 
     Attributes
@@ -47,7 +48,7 @@ class Looked:
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class HotspotSearch:
     """What is searched, all of it turned to Right, Anterior and Superior.
 
     Attributes
@@ -68,10 +69,10 @@ class Search:
     data: Array | None
     members: Sequence[Any]
     undecided: float
-    wanted: Wanted
+    wanted: HotspotOptions
     threads: int
 
-    def iter_looked(self) -> Generator[float, None, Looked]:
+    def iter_looked(self) -> Generator[float, None, SearchedVoxels]:
         """Find what may be wrong; yields the share done."""
         labels = self.labels
         if labels is None and self.members:
@@ -97,10 +98,12 @@ class Search:
             scale = np.float32(0.5 / self.undecided)
             levels = to_levels(self.values[domain.box] * scale)
         levels[~domain.voxels] = 0
-        return Looked(domain, levels, None if labels is None else labels[domain.box])
+        return SearchedVoxels(
+            domain, levels, None if labels is None else labels[domain.box]
+        )
 
     def iter_competing(
-        self, looked: Looked, choices: Sequence[Choice], ball: Ball
+        self, looked: SearchedVoxels, choices: Sequence[Choice], ball: Ball
     ) -> Generator[float, None, list[Pair | None]]:
         """The two labels that compete in each place; yields the share done.
 
@@ -122,7 +125,7 @@ class Search:
 
     def iter_described(
         self,
-        looked: Looked,
+        looked: SearchedVoxels,
         choices: Sequence[Choice],
         pairs: Sequence[Pair | None],
         ball: Ball,
@@ -136,7 +139,7 @@ class Search:
         yield 0.1
         # In one order whatever the layout, so that it is rounded in the same way.
         map_total = 0.0
-        for slab in slabs_of(self.values.shape):
+        for slab in cut(len(self.values), self.values[:1].size, SLAB_VOXELS):
             some = self.values[slab]
             some = (
                 np.ascontiguousarray(some)

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .keys import Box, keyed
+from ..fold.blocks import Box
+from .keys import keyed
 from .layout import Layout
 
 Array = np.ndarray[Any, Any]

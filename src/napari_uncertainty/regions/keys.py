@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..fold.blocks import Box, widened
+
 Array = np.ndarray[Any, Any]
-Box = tuple[slice, ...]
 
 
 def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
@@ -28,14 +29,7 @@ def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
     keys : ndarray of unsigned int, shape of the box
         Twice the index of the label, and one more for an interior voxel.
     """
-    wider = tuple(
-        slice(max(0, one.start - 1), min(length, one.stop + 1))
-        for one, length in zip(box, labels.shape, strict=True)
-    )
-    within = tuple(
-        slice(one.start - wide.start, one.stop - wide.start)
-        for one, wide in zip(box, wider, strict=True)
-    )
+    wider, within = widened(box, (1,) * labels.ndim, labels.shape)
     there, numbers = _numbered(np.ascontiguousarray(labels[wider]))
     keys = numbers[within] * numbers.dtype.type(2)
     keys += interior_of(numbers)[within]
