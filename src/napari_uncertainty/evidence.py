@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .errors import InputError
 from .kinds import (
+    AUTO,
     CHANNEL_LOGITS,
     FOREGROUND,
     FRACTIONS,
@@ -20,6 +22,7 @@ from .kinds import (
     SIGMOID,
     SOFTMAX,
     divisor_of,
+    scores_of,
 )
 from .probabilities import (
     FARTHEST,
@@ -108,6 +111,35 @@ class Evidence:
             f"{told} If they are, this map is wrong: choose the kind "
             f"'{KINDS[self.kind].title}' ({self.kind})."
         )
+
+    def decide(self, kind: str, declared: bool, tissues: bool) -> tuple[str, bool]:
+        """Return what values are taken for, and whether they are tissues that sum to 1.
+
+        Parameters
+        ----------
+        kind : str
+            A key of :data:`.KINDS` that was named, or ``"auto"``.
+        declared : bool
+            Whether a file names it, and no person.
+        tissues : bool
+            Whether it is known that no class is the background.
+
+        Raises
+        ------
+        InputError
+            If nothing was named, and nothing can be taken for granted.
+        """
+        if kind != AUTO:
+            scores = KINDS[self.kind].logistic and not self.refusal
+            if declared and kind == SIGMOID.name and scores:
+                # What a file declares is that channels are independent.
+                return scores_of(kind), False
+            return kind, False
+        if self.refusal:
+            raise InputError(self.refusal)
+        if tissues and self.kind == SOFTMAX.name:
+            return FRACTIONS.name, True
+        return self.kind, False
 
     def _cannot_tell(self, taken: str) -> bool:
         return bool(self.doubt) and taken in self.numbers["candidates"]

@@ -30,7 +30,7 @@ from .model.background import (
 )
 from .model.interpretation import AS_FOUND, Interpretation, require_class
 from .probabilities import ProbabilityMap, numbered_class_names
-from .stored import iter_volumes
+from .stored import Volumes
 
 Array = np.ndarray[Any, Any]
 
@@ -331,17 +331,11 @@ class _InBox:
     """
 
     def __init__(self, values: Any, own: Any, place: Any, shape: tuple[int, ...]):
-        self._values, self._own, self._place = values, own, place
+        self._volumes, self._own, self._place = Volumes(values), own, place
         self.shape = (values.shape[0], *shape)
-        self._volumes = iter_volumes(values)
-        self._next = 0
 
     def __getitem__(self, label: int) -> Array:
-        if label < self._next:
-            self._volumes, self._next = iter_volumes(self._values), 0
-        while self._next <= label:
-            volume = next(self._volumes)
-            self._next += 1
+        volume = self._volumes[label]
         whole = np.zeros(self.shape[1:], volume.dtype)
         whole[self._place] = volume[self._own]
         return whole

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .errors import InputError
 from .limits import check_fits_memory
 
 Array = np.ndarray[Any, Any]
+Stored = TypeVar("Stored", bound="StoredValues")
 
 #: So many values are unpacked at once.
 PIECE_VALUES = 1 << 19
@@ -157,6 +158,11 @@ class StoredValues:
             return values
         return values.transpose(0, *range(values.ndim - 1, 0, -1))
 
+    def held_by(self, kind: type[Stored], **further: Any) -> Stored:
+        """Return the same values as another class holds them, with further fields."""
+        own = {one.name: getattr(self, one.name) for one in fields(StoredValues)}
+        return kind(**own, **further)
+
     def scaled(self, raw: Array) -> Array:
         """Values from stored ones."""
         if (self.slope, self.inter) == (1, 0):
@@ -206,8 +212,64 @@ class StoredBlocks:
         plain.read_into(start * out.dtype.itemsize, out.reshape(-1).view(np.uint8).data)
 
 
+@dataclass(frozen=True, eq=False)
+class ChangedBlocks:
+    """Array of which each block is changed as it is taken, to probabilities say.
+
+    Attributes
+    ----------
+    values : array_like, shape (classes, ...)
+        Where blocks with all classes can be taken.
+    change : callable
+        Gives what a block becomes.
+    dtype : dtype
+        Type of what it gives.
+    """
+
+    values: Any
+    change: Callable[[Array], Array]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values, class axis first."""
+        return tuple(self.values.shape)
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        return self.change(np.asarray(self.values[block]))
+
+
+class Volumes:
+    """Volumes of channels, of which one is taken after the other.
+
+    Of a file only one is in memory, until the next is taken; where an earlier one is
+    asked for, the file is read again.
+
+    Parameters
+    ----------
+    values : array_like or StoredValues, shape (channels, ...)
+        Where they are.
+    """
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+        self._coming: Iterator[Array] = iter(())
+        self._next: int | None = None
+
+    def __getitem__(self, channel: int) -> Array:
+        if not isinstance(self._values, StoredValues):
+            return np.asarray(self._values[channel])
+        if self._next is None or channel < self._next:
+            self._coming, self._next = iter_volumes(self._values), 0
+        while True:
+            volume = next(self._coming)
+            self._next += 1
+            if self._next > channel:
+                return volume
+
+
 def iter_volumes(values: Any) -> Iterator[Array]:
-    """One channel after the other; of a file, where possible, only one is in memory."""
+    """Yield one channel after the other; of a file, if possible, hold only one."""
     if isinstance(values, StoredValues):
         if values.layout[0] == 1:
             yield from _stored_volumes(values)

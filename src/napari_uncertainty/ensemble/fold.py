@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..fold.numbers import Results
+from ..fold.values import float_type
 from ..kinds import (
     KINDS,
     find_channel,
@@ -23,7 +25,6 @@ from .dice import Overlap
 from .kernel import EnsembleKernel
 from .maps import EnsembleMaps
 from .members import Common, Member, common, names_known_to
-from .numbers import EnsembleResults
 from .readings import First, first_of_array, iter_first_readings, tell
 from .side_by_side import MemberStreams
 from .sources import sources_of
@@ -76,7 +77,7 @@ def iter_ensemble(
     asked = find_channel(channel, members[0].values.shape[0], names)
     threads = threads or available_processors()
     precision = np.result_type(
-        *(_precision_for(one.values.dtype) for one in members), np.float32
+        *(float_type(one.values.dtype) for one in members), np.float32
     )
     if all(isinstance(one.values, np.ndarray) for one in members):
         readings = [first_of_array(one, precision) for one in members]
@@ -117,12 +118,6 @@ def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> No
             )
 
 
-def _precision_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float32, or float64 for what has more digits than that."""
-    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return np.dtype(np.float32 if narrow else np.float64)
-
-
 def _kernel(
     measures: Sequence[str], base: Base, channel: int | None, firsts: Sequence[First]
 ) -> EnsembleKernel:
@@ -157,7 +152,7 @@ def _told(
     firsts: Sequence[First],
     deviations: Sequence[tuple[float, float]],
     kernel: EnsembleKernel,
-    results: EnsembleResults,
+    results: Results,
     overlap: Overlap,
 ) -> EnsembleMaps:
     """All that is to be told, on the smallest box that holds all members."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fold.numbers import in_order, in_place
+from ..fold.numbers import Results, in_order, in_place
 from ..kinds import KINDS
 from ..measures import (
     ALL_MEASURES,
@@ -30,7 +30,7 @@ from ..measures import (
     largest_value,
     units_per_bit,
 )
-from .numbers import EnsembleResults, EnsembleRunning
+from .numbers import EnsembleRunning
 
 Array = np.ndarray[Any, Any]
 
@@ -113,7 +113,7 @@ class EnsembleKernel:
             else None,
         )
 
-    def results_in_place(self, running: EnsembleRunning) -> EnsembleResults:
+    def results_in_place(self, running: EnsembleRunning) -> Results:
         """Where the maps go: in the memory of the numbers that they follow from."""
         free = {
             name: numbers
@@ -122,7 +122,7 @@ class EnsembleKernel:
         }
         places = in_place(self.needs, free)
         shape = running.winner.shape
-        return EnsembleResults(
+        return Results(
             {
                 name: free[places[name]]
                 if name in places
@@ -244,7 +244,7 @@ class EnsembleKernel:
     def finish(
         self,
         running: EnsembleRunning,
-        results: EnsembleResults,
+        results: Results,
         labels: Sequence[Array],
         known: Array,
     ) -> None:
@@ -254,7 +254,7 @@ class EnsembleKernel:
         ----------
         running : EnsembleRunning
             Of some voxels; maps may lie in its memory.
-        results : EnsembleResults
+        results : Results
             Of the same; overwritten.
         labels : sequence of ndarray of int
             What each member says of them.

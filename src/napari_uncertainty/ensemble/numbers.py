@@ -12,32 +12,6 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class EnsembleResults:
-    """What comes of some voxels.
-
-    Attributes
-    ----------
-    maps : dict of str to ndarray
-        One for each measure.
-    no_data : ndarray of bool
-        Voxels in which some member has no data.
-    prediction : ndarray of unsigned int
-        The most probable label by the mean of the members.
-    """
-
-    maps: dict[str, Array]
-    no_data: Array
-    prediction: Array
-
-    def __getitem__(self, part: Any) -> EnsembleResults:
-        return EnsembleResults(
-            {name: values[part] for name, values in self.maps.items()},
-            self.no_data[part],
-            self.prediction[part],
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class EnsembleRunning:
     """Running numbers of some voxels, in bits; None where no measure asks for them.
 

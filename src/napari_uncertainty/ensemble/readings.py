@@ -15,7 +15,7 @@ from ..fold import fit_for, overshoots, sigmoid_for
 from ..fold.fitted import BeyondError, Fit
 from ..fold.sampling import WatchedStream, limits_of, sample_of
 from ..fold.threads import run_in_threads
-from ..kinds import AUTO, FRACTIONS, KINDS, SIGMOID, SOFTMAX, scores_of
+from ..kinds import AUTO, KINDS, SOFTMAX
 from ..probabilities import scale_of
 from ..stored import PlainBytes, StoredValues
 from .members import Member
@@ -210,21 +210,6 @@ def _same(one: MemberReading, other: MemberReading) -> bool:
     return one.kind == other.kind or softmaxes
 
 
-def _kind_of(member: Member, evidence: Evidence) -> tuple[str, bool]:
-    """Return what a member is taken for, and whether it is tissues that sum to 1."""
-    if not _is_auto(member):
-        kind = str(member.kind)
-        scores = KINDS[evidence.kind].logistic and not evidence.refusal
-        if member.declared and kind == SIGMOID.name and scores:
-            return scores_of(kind), False  # what a file declares is that they overlap
-        return kind, False
-    if evidence.refusal:
-        raise InputError(f"'{member.name}': {evidence.refusal}")
-    if member.tissues and evidence.kind == SOFTMAX.name:
-        return FRACTIONS.name, True
-    return evidence.kind, False
-
-
 def _first(
     member: Member,
     precision: np.dtype[Any],
@@ -235,7 +220,10 @@ def _first(
 
     With `clips`, it was refused as beyond 0 to 1, and is clipped if it may be.
     """
-    kind, whole = _kind_of(member, evidence)
+    named = AUTO if _is_auto(member) else str(member.kind)
+    if named == AUTO and evidence.refusal:
+        raise InputError(f"'{member.name}': {evidence.refusal}")
+    kind, whole = evidence.decide(named, member.declared, member.tissues)
     if evidence.sentence:
         fit = fit_for(kind, member.temperature, evidence, member.values.dtype)
     else:  # nobody has looked at them yet

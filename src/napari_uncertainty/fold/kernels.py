@@ -9,13 +9,12 @@ others only say which label is the most probable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..kinds import KINDS, require_independent
-from ..measures import Base, Numbers
+from ..kinds import KINDS
+from ..measures import Numbers
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from .fitted import BeyondError
 from .kernel import Kernel
@@ -24,37 +23,16 @@ from .numbers import Results, Running
 Array = np.ndarray[Any, Any]
 
 
-def kernel_of(
-    kind: str,
-    measures: Sequence[str],
-    base: Base,
-    n_channels: int,
-    predict: bool,
-    dtype: np.dtype[Any],
-    region_order: Sequence[int] = (),
-    channel: int | None = None,
-    tissues: bool = False,
-) -> Kernel:
-    """The arithmetic for values of a kind; see :class:`.Plan`.
+def arithmetic_of(kind: str, tissues: bool = False) -> type[Kernel]:
+    """Return the arithmetic for values of a kind that are no scores any more.
 
     Of `tissues`, a rest that rounding explains is none.
-
-    Raises
-    ------
-    InputError
-        If a channel is asked for, and the kind has none that are independent.
     """
-    require_independent(kind, channel)
     if KINDS[kind].independent:
-        arithmetic: type[Kernel] = ChannelsKernel
-    elif KINDS[kind].adds_background:
-        arithmetic = TissuesKernel if tissues else RestKernel
-    else:
-        assert KINDS[kind].sums_matter  # scores become probabilities first
-        arithmetic = Kernel
-    return arithmetic.of(
-        measures, base, n_channels, predict, dtype, kind, region_order, channel
-    )
+        return ChannelsKernel
+    if KINDS[kind].adds_background:
+        return TissuesKernel if tissues else RestKernel
+    return Kernel
 
 
 class RestKernel(Kernel):

@@ -11,6 +11,7 @@ import numpy as np
 from ..kinds import KINDS, n_classes_of, n_states_of
 from ..measures import MEASURES, Base, Measure, units_per_bit
 from .numbers import Results, Running, in_order, in_place
+from .values import float_type
 
 Array = np.ndarray[Any, Any]
 
@@ -81,8 +82,7 @@ class Plan:
         n_classes = n_classes_of(kind, n_channels, region_order)
         # float64 input is worth float64 arithmetic, and large integers need it; all
         # else fits float32.
-        narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-        precision = np.dtype(np.float32 if narrow else np.float64)
+        precision = float_type(dtype)
         return cls(
             measures=tuple(measures),
             predict=predict,

@@ -47,6 +47,12 @@ def read_values(
     return out
 
 
+def float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return float32, or float64 for a type whose values have more digits than that."""
+    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
 def is_plain(raw: Array) -> bool:
     """Return whether all values are finite and neither negative nor -0.
 
