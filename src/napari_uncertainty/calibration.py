@@ -1,4 +1,4 @@
-"""How sure a network is of itself, as far as that can be told without the truth.
+"""Confidence of a network in itself, as far as it can be told without the truth.
 
 Networks for segmentation are often surer than they are right, above all those trained
 with the Dice loss [1]_. Where almost no voxel is in doubt, not even beside a border of

@@ -1,4 +1,4 @@
-"""What values that stand for classes seem to be, with the evidence for it.
+"""Evidence for the kind of values that stand for classes.
 
 Some thousand voxels are looked at. Where two kinds look alike, that is said.
 """
@@ -56,7 +56,7 @@ TELLING = 0.001
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some voxels say.
+    """Kind that the values of some voxels seem to be, and what speaks for it.
 
     Attributes
     ----------
@@ -80,12 +80,12 @@ class Evidence:
     refusal: str = ""
 
     def allows(self, taken: str) -> bool:
-        """Whether they may be of that kind, or the map is the same if they are not."""
+        """Return whether they may be of that kind, or the map would be the same."""
         same = taken == self.kind or self._both_scores(taken)
         return same or self._cannot_tell(taken) or self._is_like(taken)
 
     def against(self, taken: str) -> str:
-        """Why they do not seem to be what they were taken for; empty if they do.
+        """Return why they do not seem to be what they were taken for; empty if they do.
 
         Parameters
         ----------
@@ -282,7 +282,7 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
 
 
 def _beyond(evidence: Evidence, lowest: float, highest: float) -> Evidence:
-    """The same, and that resampling has moved values below 0 or above 1."""
+    """Return the evidence, with the limits of values that resampling has moved."""
     if lowest >= -SUM_TOLERANCE or lowest < -FARTHEST or highest > 1 + FARTHEST:
         return evidence
     numbers = {**evidence.numbers, "lowest": lowest, "highest": highest, "beyond": True}
@@ -371,7 +371,7 @@ def _whole_channels(highest: float, full: float) -> Evidence:
 
 
 def _shares(sums: Array) -> Evidence:
-    """Of several channels with values from 0 to 1."""
+    """Return the evidence of several channels with values from 0 to 1."""
     voxels = sums.size
     there = sums != 0
     one = np.abs(sums - 1) <= SUM_TOLERANCE

@@ -39,7 +39,7 @@ def slabs(length: int, plane: int) -> list[slice]:
 def iter_enclosing(
     field: Field, wanted: float
 ) -> Generator[float, None, tuple[Vertices, Faces]]:
-    """The surface at the level at which it encloses a volume; yields the share done.
+    """Return the surface that encloses a volume; yields the share done.
 
     Parameters
     ----------

@@ -105,7 +105,7 @@ class Predictions:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the maps.
+        """Shape of the maps.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Predictions:
 
     @property
     def tissues_of(self) -> str:
-        """Who says that no class is the background; see :class:`.ProbabilityMap`."""
+        """Source of there being no background, as of :class:`.ProbabilityMap`."""
         return next((one.tissues_of for one in self.members if one.tissues_of), "")
 
     def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Bytes(Protocol):
     """Bytes that can be had from the first to the last, once for each call."""
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """Pieces of `size` bytes, the last one maybe shorter.
+        """Yield pieces of `size` bytes, the last one maybe shorter.
 
         Raises
         ------
@@ -106,18 +106,18 @@ class StoredValues:
 
     @cached_property
     def layout(self) -> tuple[int, int, int]:
-        """How often the classes come round, how many, and values of each in a row."""
+        """Number of rounds over the classes, of classes, and of values in a row."""
         before = self.file_shape[: self.class_axis]
         after = self.file_shape[self.class_axis + 1 :]
         return math.prod(before), self.file_shape[self.class_axis], math.prod(after)
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """All values in the order of the file, so many at a time (the last fewer)."""
+        """Yield all values in the order of the file, so many at a time."""
         for piece in self.bytes.pieces(values * self.stored.itemsize):
             yield self.scaled(np.frombuffer(piece, self.stored))
 
     def load(self) -> Array:
-        """All values, classes first, then the spatial axes in nibabel's order."""
+        """Return all values, classes first, then spatial axes in nibabel's order."""
         check_fits_memory(self.path, self.file_shape, self.dtype)
         values = np.empty(self.size, self.dtype)
         start = 0
@@ -128,7 +128,7 @@ class StoredValues:
         return self._in_core_order(np.moveaxis(in_file_order, self.class_axis, 0))
 
     def require_scale(self, scale: float | None) -> float:
-        """What the values of a voxel sum to, given what nearly all sums agree on.
+        """Return the sum of a voxel's values, given what nearly all sums agree on.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class StoredValues:
         return scale or 1.0
 
     def restore(self, voxels: Array) -> Array:
-        """View of an array of all voxels, in the file's order, in nibabel's."""
+        """Return a view in nibabel's order of an array in the file's order."""
         view: Array = self._in_core_order(voxels.reshape(1, *self._spatial_shape))[0]
         return view
 
@@ -164,7 +164,7 @@ class StoredValues:
         return kind(**own, **further)
 
     def scaled(self, raw: Array) -> Array:
-        """Values from stored ones."""
+        """Return values from stored ones, by slope and intercept."""
         if (self.slope, self.inter) == (1, 0):
             return raw
         with np.errstate(all="ignore"):  # damage shows as values that are not finite

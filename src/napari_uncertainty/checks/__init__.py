@@ -1,4 +1,4 @@
-"""What to know before a map is believed: each check has a number and a sentence.
+"""Checks of what must be known before a map is believed, in numbers and sentences.
 
 :mod:`.values` looks at the probabilities themselves, :mod:`.match` at whether they and
 a segmentation belong together, :mod:`.place` at where they lie in space.

@@ -55,7 +55,7 @@ def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check
 
 
 def check_members(maps: EnsembleMaps) -> Check:
-    """How well the labels of the members overlap, and whether all have all voxels.
+    """Return how well the labels of members overlap, and whether voxels are missing.
 
     Parameters
     ----------

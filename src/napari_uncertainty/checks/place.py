@@ -112,7 +112,7 @@ def check_unconfirmed_place(name: str) -> Check:
 
 
 def check_header(name: str, grid: Grid | None) -> list[Check]:
-    """What is odd about the place that a header gives; nothing where nothing is."""
+    """Return checks of what is odd about the place that a header gives; often none."""
     if grid is None:
         return []
     checks = []
@@ -153,7 +153,7 @@ def _mm(distance: float) -> str:
 
 
 def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
-    """How far apart the two put a voxel, in mm; None where the qform is no use."""
+    """Return how far apart they put a voxel, in mm; None if the qform is unusable."""
     from nibabel.spatialimages import HeaderDataError
 
     try:

@@ -37,7 +37,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class EnsembleKernel:
-    """What is asked, and of what.
+    """Arithmetic of members for the measures that are asked for.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class EnsembleKernel:
 
     @property
     def label_type(self) -> np.dtype[Any]:
-        """The smallest that holds all labels."""
+        """Smallest type that holds all labels."""
         return np.min_scalar_type(max(self.n_classes - 1, 1))
 
     @property
@@ -89,7 +89,7 @@ class EnsembleKernel:
         return {row.name: _needs(row) for row in self.rows}
 
     def running(self, shape: tuple[int, ...]) -> EnsembleRunning:
-        """Running numbers of voxels that have seen no class yet."""
+        """Return running numbers of voxels that have seen no class yet."""
         needs = {name for names in self.needs.values() for name in names}
 
         def zeros(name: str) -> Any:
@@ -114,7 +114,7 @@ class EnsembleKernel:
         )
 
     def results_in_place(self, running: EnsembleRunning) -> Results:
-        """Where the maps go: in the memory of the numbers that they follow from."""
+        """Return maps in the memory of the numbers they follow from, where they fit."""
         free = {
             name: numbers
             for name, numbers in vars(running).items()
@@ -238,7 +238,7 @@ class EnsembleKernel:
         running.best[where], running.winner[where] = best, winner
 
     def _measures(self, label: int) -> bool:
-        """Whether the measures are of this channel, too, and not the label alone."""
+        """Return whether the measures are of this channel, and not the label alone."""
         return self.channel in (None, label)
 
     def finish(

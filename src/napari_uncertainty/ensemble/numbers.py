@@ -1,4 +1,4 @@
-"""What a fold of members keeps of each voxel on its way, and what it then fills."""
+"""Running numbers that a fold of members keeps of each voxel."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EnsembleRunning:
         return self._each(lambda numbers: numbers[part])
 
     def flat(self) -> EnsembleRunning:
-        """The same numbers along one axis, as views."""
+        """Return the same numbers along one axis, as views."""
         return self._each(lambda numbers: numbers.reshape(-1))
 
     def _each(self, change: Callable[[Array], Array]) -> EnsembleRunning:

@@ -1,4 +1,4 @@
-"""What one member says of each voxel: its label, and how probabilities follow.
+"""Opinion of one member on each voxel: its label, and how probabilities follow.
 
 That takes a look at all classes of a voxel, before the first one can be used.
 """
@@ -24,7 +24,7 @@ _HALF = 0.5
 
 @dataclass(frozen=True)
 class MemberReading:
-    """How the values of a member are read.
+    """Way in which the values of a member are read.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ class Opinion:
         self._below: Any = None if self._raw is None else np.zeros(shape, np.bool_)
 
     def part(self, place: Any) -> Opinion:
-        """The same of some of the voxels, as views."""
+        """Return the opinion on some of the voxels, as views."""
         some = object.__new__(Opinion)
         some.reading, some.scale = self.reading, self.scale
         some._sums, some.labels = self._sums[place], self.labels[place]
@@ -186,7 +186,7 @@ class Opinion:
         return some
 
     def matters(self, raw: Array) -> bool:
-        """Whether values can change anything: zeros cannot, unless they are logits."""
+        """Return whether values can change anything; only zeros of logits can."""
         return KINDS[self.reading.kind].logistic or bool(bits(raw).any())
 
     def add(self, channel: int, raw: Array) -> None:
@@ -212,7 +212,7 @@ class Opinion:
         np.maximum(self._best, x, out=self._best)
 
     def look_back(self) -> tuple[float, float]:
-        """All channels were looked at; gives the largest deviation, and its tolerance.
+        """End the first look; return the largest deviation of a sum, and its tolerance.
 
         Voxels without data get NaN for everything.
         """
@@ -266,11 +266,11 @@ class Opinion:
         self._sums = None
 
     def background(self) -> Array:
-        """The probability of the class that was left out."""
+        """Return the probability of the background that was left out."""
         return self._rest().astype(self.reading.precision)
 
     def probabilities(self, raw: Array) -> Array:
-        """Of one channel, from its values."""
+        """Return the probabilities of one channel, from its values."""
         reading = self.reading
         x = reading.values(raw)
         if reading.channels:

@@ -1,4 +1,4 @@
-"""The first reading of each member: of which kind it is, and its opinion."""
+"""First reading of each member, which gives its kind and its opinion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Firsts = tuple[list["First"], list[Opinion], list[tuple[float, float]]]
 
 @dataclass(frozen=True)
 class First:
-    """What is known of a member.
+    """Result of the first reading of a member.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ class _FirstReadings:
 
 
 def _reading_from(source: Source, values: StoredValues) -> Source:
-    """The same parts, from values that are watched."""
+    """Return a source of the same parts, from values that are watched."""
     if isinstance(source, InFileOrder):
         return InFileOrder(values)
     return InVolumes(values, source.box)

@@ -33,7 +33,7 @@ class InFileOrder:
         self.shape: tuple[int, ...] = (rounds, row)
 
     def parts(self) -> Iterator[Part]:
-        """From the first channel to the last."""
+        """Yield parts from the first channel to the last."""
         _, n_channels, row = self._stored.layout
         start = 0
         for piece in self._stored.pieces(PIECE_VALUES):
@@ -47,7 +47,7 @@ class InFileOrder:
                 piece = piece[length:]
 
     def restore(self, voxels: Array) -> Array:
-        """Of an array of these voxels, the view in nibabel's order."""
+        """Return an array of these voxels as a view in nibabel's order."""
         return self._stored.restore(voxels)
 
 
@@ -68,7 +68,7 @@ class InVolumes:
         self.shape = tuple(one.stop - one.start for one in box)
 
     def parts(self) -> Iterator[Part]:
-        """From the first channel to the last, some voxels at a time."""
+        """Yield parts from the first channel to the last, some voxels at a time."""
         for channel, volume in enumerate(iter_volumes(self._values)):
             inside = volume[self.box]
             for place in tiles(self.shape, RUN_VOXELS):
@@ -76,7 +76,7 @@ class InVolumes:
                 yield channel, place, np.array(inside[place])
 
     def restore(self, voxels: Array) -> Array:
-        """They are in nibabel's order."""
+        """Return an array of these voxels, which is in nibabel's order."""
         return voxels
 
 

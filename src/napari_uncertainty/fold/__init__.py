@@ -227,7 +227,7 @@ def _decided(request: FoldRequest, evidence: Evidence | None) -> FoldRequest:
 def _told(
     maps: UncertaintyMaps, request: FoldRequest, evidence: Evidence | None
 ) -> UncertaintyMaps:
-    """The maps with what is to be said of their kind."""
+    """Return the maps with what the evidence says of their kind."""
     if evidence is None:
         return maps
     empty = float(evidence.numbers.get("share_empty", 0))
@@ -241,7 +241,7 @@ def _told(
 
 
 def _without_logits(values: Any, request: FoldRequest) -> Any:
-    """The same values, or the softmax of logits, in what the values are held in."""
+    """Return the values, or the softmax of logits, in what the values are held in."""
     if not KINDS[request.kind].exclusive_scores:
         return values
     if isinstance(values, StoredValues):

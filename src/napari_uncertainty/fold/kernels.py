@@ -1,4 +1,4 @@
-"""The arithmetic of kinds that are no softmax, and which arithmetic is for which kind.
+"""Arithmetic of kinds other than a softmax, and the choice by kind.
 
 Of C independent channels with probabilities x, the measures are those of the 2^C
 outcomes together: entropies add up, Σ h(x) with h the entropy of x and 1 - x, and the
@@ -36,13 +36,13 @@ def arithmetic_of(kind: str, tissues: bool = False) -> type[Kernel]:
 
 
 class RestKernel(Kernel):
-    """What all classes leave over is one class more, in front of the others."""
+    """Arithmetic of shares, where what they leave over is a class in front of them."""
 
     #: A rest that is no larger than this share of the whole is rounding.
     smallest_rest: ClassVar[float] = 0.0
 
     def label_of(self, channel: int) -> int:
-        """The label of a channel: 0 is the background's."""
+        """Return the label of a channel; 0 is the background's."""
         return channel + 1
 
     def add(
@@ -98,16 +98,16 @@ class RestKernel(Kernel):
 
 
 class TissuesKernel(RestKernel):
-    """Tissues that sum to 1 wherever there is one; only elsewhere is background."""
+    """Arithmetic of tissues that sum to 1 wherever there is one."""
 
     smallest_rest: ClassVar[float] = SUM_TOLERANCE
 
 
 class ChannelsKernel(Kernel):
-    """Independent channels."""
+    """Arithmetic of independent channels."""
 
     def label_of(self, channel: int) -> int:
-        """The label that a channel writes where it is more likely there than not."""
+        """Return the label that a channel writes where it is above 0.5."""
         return self.region_order[channel]
 
     def check(self, x: Array) -> None:

@@ -176,7 +176,7 @@ def as_members(
 
 
 def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
-    """The same values, so many at a time."""
+    """Yield the same values, so many at a time."""
     rest = next(pieces)
     for piece in pieces:
         while len(rest) >= values:

@@ -1,4 +1,4 @@
-"""What a fold gives."""
+"""Maps that a fold gives, with what was learnt on the way."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def sums_message(self) -> str | None:
-        """What to tell about sums that rounding does not explain; None if it does.
+        """Return what to tell of sums that rounding does not explain; None if it does.
 
         Of dask arrays it has to be computed.
         """

@@ -1,4 +1,4 @@
-"""What a fold keeps of each voxel on its way, and what it fills in the end."""
+"""Running numbers that a fold keeps of each voxel, and the results that it fills."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Running(Numbers):
         return self._each(lambda numbers: numbers[part])
 
     def copy(self) -> Running:
-        """The same numbers in memory of their own."""
+        """Return the same numbers in memory of their own."""
         return self._each(np.ndarray.copy)
 
     def _each(self, change: Callable[[Array], Array]) -> Running:

@@ -1,4 +1,4 @@
-"""Where to look first: compact places in which most wrong voxels are expected.
+"""Hotspots: compact places in which most wrong voxels are expected.
 
 How likely each voxel is to be wrong follows from the probabilities (:mod:`.expected`).
 The balls that hold most of it are chosen one after the other (:mod:`.choice`), near the

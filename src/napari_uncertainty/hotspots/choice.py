@@ -1,4 +1,4 @@
-"""Which balls hold most, one after the other.
+"""Choice of the balls that hold most, one after the other.
 
 The greedy choice of the ball that holds most of what no ball before it holds. No other
 quick way is known to come closer: it covers at least 1 - 1/e of what the best choice of
@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """A centre, and how much is in its ball that was in none before."""
+    """Centre of a ball, and how much is in it that was in none before."""
 
     voxel: tuple[int, ...]
     gained: int

@@ -1,4 +1,4 @@
-"""Which voxels may be in a place: near the foreground, and with data."""
+"""Voxels that may be in a hotspot: near the foreground, and with data."""
 
 from __future__ import annotations
 

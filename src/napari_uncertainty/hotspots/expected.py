@@ -1,4 +1,4 @@
-"""How likely each voxel is to be wrong, and which classes compete in a place.
+"""Probability that each voxel is wrong, and classes that compete in a place.
 
 Of the members, each an opinion p_m of a voxel, the normalised geometric mean is taken,
 
@@ -49,7 +49,7 @@ _TOGETHER = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """How likely the voxels of a box are to be wrong.
+    """Probability that the voxels of a box are wrong.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class _Running:
 
     @classmethod
     def of(cls, like: Array, n_classes: int, labels: Array | None) -> _Running:
-        """Zeros, for a volume like this one."""
+        """Return zeros, for a volume like this one."""
         shape = like.shape
         given = labels is not None
         if labels is None:
@@ -135,7 +135,7 @@ class _Running:
         )
 
     def add(self, label: int, volumes: Sequence[Array], piece: Box) -> None:
-        """One class more, in some voxels."""
+        """Add a class, in some voxels."""
         pooled = _pooled([volume[piece] for volume in volumes])
         of_label = self.of_label[piece]
         self.sums[piece] += pooled
@@ -149,7 +149,7 @@ class _Running:
         self.squares[piece] += pooled
 
     def finish(self, piece: Box) -> None:
-        """How likely some voxels are to be wrong, when all classes are there."""
+        """Set how likely some voxels are to be wrong, once all classes were added."""
         sums, of_label = self.sums[piece], self.of_label[piece]
         self.known[piece] = (sums > 0) & (sums < np.inf)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -201,7 +201,7 @@ def iter_sums_at(
 
 
 def len_of(member: Any) -> int:
-    """Number of classes."""
+    """Return the number of classes."""
     return int(member.shape[0])
 
 

@@ -1,4 +1,4 @@
-"""The parts of a search for places: what may be wrong, and what the places are like."""
+"""Parts of a search for hotspots: what may be wrong, and what the places are like."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class SearchedVoxels:
-    """What may be wrong.
+    """Voxels that were searched, and how likely each is to be wrong.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class SearchedVoxels:
 
     @property
     def box(self) -> Box:
-        """Of the domain."""
+        """Box of the domain."""
         return self.domain.box
 
 
 @dataclass(frozen=True, eq=False)
 class HotspotSearch:
-    """What is searched, all of it turned to Right, Anterior and Superior.
+    """Search of a map for hotspots, turned to Right, Anterior and Superior.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class HotspotSearch:
     def iter_competing(
         self, looked: SearchedVoxels, choices: Sequence[Choice], ball: Ball
     ) -> Generator[float, None, list[Pair | None]]:
-        """The two labels that compete in each place; yields the share done.
+        """Return the two labels that compete in each place; yields the share done.
 
         By the probability of each class, summed over the ball. The more a voxel is
         likely to be wrong, the more it weighs: others say nothing of what competes.
@@ -130,7 +130,7 @@ class HotspotSearch:
         pairs: Sequence[Pair | None],
         ball: Ball,
     ) -> Generator[float, None, tuple[tuple[Hotspot, ...], int]]:
-        """The places with their numbers, the best first; and the sum of all levels.
+        """Return the places with their numbers, best first, and the sum of all levels.
 
         Yields the share done.
         """

@@ -1,4 +1,4 @@
-"""From a map, labels and probabilities to the places worth a look."""
+"""Search for hotspots in a map, with its labels and probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which places are looked for."""
+"""Options of the search for hotspots: how many, how large, and where."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COUNT = 50
 
 @dataclass(frozen=True)
 class HotspotOptions:
-    """Which places are looked for.
+    """Options of the search for hotspots.
 
     Attributes
     ----------

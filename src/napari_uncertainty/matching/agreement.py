@@ -1,4 +1,4 @@
-"""How well a predicted segmentation agrees with a given one, voxel by voxel."""
+"""Agreement of a predicted segmentation with a given one, voxel by voxel."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Comparison:
         )
 
     def _foreground_inside(self, turned: Array, placement: Placement) -> int:
-        """Predicted foreground that lies within the segmentation's volume."""
+        """Return how many voxels of predicted foreground are in the segmentation."""
         here, _ = placement.overlap(self.prediction.shape, self.labels.shape)
         shape = placement.turned_shape(self.prediction.shape)
         if here == tuple(slice(0, length) for length in shape):
@@ -113,7 +113,7 @@ class Comparison:
 
 
 def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Array]:
-    """A segmentation in the numbers of the classes, 0 to C - 1; yields the share done.
+    """Return labels in the numbers of the classes, 0 to C - 1; yields the share done.
 
     Labels that are class numbers stay. Other numbers, as atlases have them, stand for
     the classes in their order where there are as many of them as classes.

@@ -47,7 +47,7 @@ LEAST_OUTSIDE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What a prediction is compared with.
+    """Labels that a prediction is compared with.
 
     Attributes
     ----------
@@ -349,7 +349,7 @@ def iter_labels_at(
     grid: Grid | None,
     segmentation: Segmentation,
 ) -> Generator[float, None, Array | None]:
-    """The segmentation at the voxels of a map, with its own labels.
+    """Return the segmentation at the voxels of a map, with its own labels.
 
     Yields the share done; returns None where it is not known how the one lies on the
     other.
@@ -414,7 +414,7 @@ def _claimed(
 
 
 def on_prediction(labels: Array, placement: Placement, shape: tuple[int, ...]) -> Array:
-    """The labels at the voxels of the prediction, 0 where they have none."""
+    """Return the labels at the voxels of the prediction, 0 where there are none."""
     here, there = placement.overlap(shape, labels.shape)
     if placement.turned_shape(shape) == labels[there].shape:
         return placement.turn_back(labels[there])

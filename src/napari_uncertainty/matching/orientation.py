@@ -31,7 +31,7 @@ AGREES = 0.95
 
 @dataclass(frozen=True)
 class Candidate:
-    """A placement, and how well the two then agree."""
+    """Placement, and how well the two then agree."""
 
     placement: Placement
     agreement: Agreement
@@ -71,7 +71,7 @@ class RankedPlacements:
 
     @property
     def as_loaded_is_best(self) -> bool:
-        """Whether nothing agrees better than what is as loaded, and that belongs."""
+        """Return whether what is as loaded agrees best, and enough to belong."""
         best = self.best
         return best is not None and best == self.as_loaded and best.belongs
 

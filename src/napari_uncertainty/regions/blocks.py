@@ -29,7 +29,7 @@ SPARSE = 61
 
 @dataclass(frozen=True, eq=False)
 class BlockNumbers:
-    """What a block tells; a row for each of its labels.
+    """Numbers of one block; a row for each of its labels.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which label each voxel of a block has, and whether it is at the boundary."""
+"""Keys of voxels, which tell the label, and boundary from interior."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _numbered(labels: Array) -> tuple[list[int], Array]:
 
 
 def interior_of(numbers: Array) -> Array:
-    """Whether the neighbours across all faces are equal; outside is no neighbour."""
+    """Return whether all neighbours across faces are equal; outside there is none."""
     interior = np.ones(numbers.shape, bool)
     for axis in range(numbers.ndim):
         along, inside = np.moveaxis(numbers, axis, 0), np.moveaxis(interior, axis, 0)
