@@ -184,7 +184,7 @@ class Grid:
         )
 
     def overlaps(self, other: Grid) -> bool:
-        """Return whether the other has a voxel in a box around this grid, along its axes."""
+        """Return whether a box around this grid, along the other's axes, has voxels."""
         shape = other.shape + (1,) * (3 - other.ndim)
         from_ras = np.linalg.inv(other.affine)
         edges = self.to_ras(self._corners(beyond=0.5)) @ from_ras[:3, :3].T

@@ -33,7 +33,7 @@ class Kernel(Plan):
 
     @property
     def sums_matter(self) -> bool:
-        """Return whether each voxel is divided by its sum, which 0 leaves without data."""
+        """Return whether voxels are divided by their sums; no data where that is 0."""
         return KINDS[self.kind].sums_matter
 
     def label_of(self, channel: int) -> int:

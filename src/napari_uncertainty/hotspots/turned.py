@@ -78,7 +78,7 @@ class Turned:
         return tuple(voxel)
 
     def ras(self, voxel: Sequence[int]) -> tuple[float, float, float] | None:
-        """Return the place in mm of a voxel of the original map; None without a grid."""
+        """Return the place in mm of a voxel of the original map, None without grid."""
         if self.grid is None:
             return None
         x, y, z = (float(mm) for mm in self.grid.to_ras([voxel])[0])
