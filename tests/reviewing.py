@@ -16,7 +16,7 @@ from generated import OBLIQUE
 from in_viewer import compute
 from inspecting import NAMES, SETTLE_MS, bits, callbacks, network
 from napari_uncertainty import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import to_layer
@@ -27,7 +27,7 @@ from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
 SHAPE = (12, 13, 14)
-WANTED = Wanted(count=6, radius_mm=3)
+WANTED = HotspotOptions(count=6, radius_mm=3)
 
 
 @dataclass

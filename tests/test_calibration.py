@@ -11,9 +11,9 @@ from scipy.ndimage import (
 
 import napari_uncertainty as nu
 from generated import softmax
-from napari_uncertainty import statistics
 from napari_uncertainty.calibration import iter_confidence_of
 from napari_uncertainty.checks.confidence import iter_check_confidence
+from napari_uncertainty.fold import blocks
 from napari_uncertainty.steps import run
 
 BOTH = ("entropy", "least_confidence")
@@ -38,7 +38,7 @@ def blobs(rng, shape, sharpness):
 @pytest.mark.parametrize("slab", [1 << 20, 200])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_against_counting(rng, monkeypatch, slab, order):
-    monkeypatch.setattr(statistics, "SLAB_VOXELS", slab)
+    monkeypatch.setattr(blocks, "SLAB_VOXELS", slab)
     p = np.asarray(blobs(rng, (14, 15, 16), 8), order=order)
     p[:, 3:5, 2:9, 4:12] = 0
     maps = nu.uncertainty(p, BOTH)

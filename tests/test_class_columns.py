@@ -47,7 +47,7 @@ def test_a_column_is_one_row(monkeypatch, rng):
         COLUMNS[-1],
         key="interior_p10",
         title="10 %",
-        value=lambda of: of.regions.quantiles(of.label, (0.1,), of.part)[0],
+        value=lambda of: of.statistics.quantiles(of.label, (0.1,), of.part)[0],
         of_threshold=False,
     )
     monkeypatch.setattr(table_module, "COLUMNS", (*COLUMNS, smallest))

@@ -17,7 +17,7 @@ from napari_uncertainty.ensemble import Member, iter_ensemble
 from napari_uncertainty.fold import iter_fold, threads
 from napari_uncertainty.fold.threads import REPORT_INTERVAL
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.matching.agreement import Comparison
 from napari_uncertainty.matching.changed import Pair
@@ -102,7 +102,7 @@ COMPUTATIONS = {
     ),
     "explanation": lambda o: Pair(
         (o["labels"] != 0).astype(np.uint8), (o["map"] > 0.4) * 1, o["map"]
-    ).iter_explained("case"),
+    ).iter_explained(),
     "resampling": lambda o: iter_resample(o["map"], GRID, TILTED),
     "resampling of labels": lambda o: iter_resample(
         o["labels"], GRID, TILTED, nearest=True
@@ -114,7 +114,7 @@ COMPUTATIONS = {
         o["map"].transpose(), None, members=o["members"], threads=2
     ),
     "hotspots of the map": lambda o: iter_hotspots(
-        o["map"], o["labels"], grid=GRID, wanted=Wanted(9, interior=True)
+        o["map"], o["labels"], grid=GRID, wanted=HotspotOptions(9, interior=True)
     ),
     "class statistics": lambda o: iter_regions(o["map"], o["labels"]),
     "mesh": lambda o: iter_mesh(o["labels"], o["map"]),

@@ -20,6 +20,7 @@ from calling import call_here
 from folding import run as take_all
 from generated import softmax
 from many_cases import PATIENCE, PROGRAM, contents, wait_until, write_case
+from napari_uncertainty import stored
 from napari_uncertainty.__main__ import keeping_interrupts
 from napari_uncertainty.ensemble import (
     Member,
@@ -29,7 +30,7 @@ from napari_uncertainty.ensemble import (
     sources,
 )
 from napari_uncertainty.fold import iter_fold
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.regions import iter_regions
@@ -53,7 +54,8 @@ def values(rng):
 def many_pieces(monkeypatch):
     """Work for several threads, however small the volumes of these tests are."""
     patch = small_pieces(100)
-    patch.setattr(sources, "PIECE_VALUES", 500)
+    for module in (sources, stored):
+        patch.setattr(module, "PIECE_VALUES", 500)
     for module in (blocks, side_by_side, sources):
         patch.setattr(module, "RUN_VOXELS", 200)
     patch.setattr(region_steps, "BLOCK_VOXELS", 100)
@@ -99,10 +101,10 @@ STEPS = {
         threads=3,
     ),
     "class statistics": lambda values, _: iter_regions(
-        values[0], values.argmax(axis=0), threads=3
+        values[0], values.argmax(axis=0)
     ),
     "hotspots": lambda values, _: iter_hotspots(
-        values[0], members=[values], wanted=Wanted(5, 2.0), threads=3
+        values[0], members=[values], wanted=HotspotOptions(5, 2.0), threads=3
     ),
 }
 

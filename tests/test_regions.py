@@ -11,7 +11,7 @@ from scipy.ndimage import generate_binary_structure, maximum_filter, minimum_fil
 import napari_uncertainty as nu
 from generated import OBLIQUE
 from napari_uncertainty.io import open_probabilities
-from napari_uncertainty.regions import iter_regions, steps
+from napari_uncertainty.regions import class_table, iter_regions, steps
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
@@ -231,8 +231,8 @@ def test_no_voxel_with_data(rng):
     nothing = regions_of(values, labels, np.ones((4, 5), bool))
     assert (nothing.labels, nothing.count("whole")) == ((), 0)
     assert np.isnan(nothing.profile(0, "whole")).all()
-    assert list(nothing.table().columns[:3]) == ["label", "name", "voxels"]
-    assert len(nothing.table()) == 0
+    assert list(class_table(nothing).columns[:3]) == ["label", "name", "voxels"]
+    assert len(class_table(nothing)) == 0
 
 
 def test_what_has_no_data_may_hold_anything(rng):
@@ -273,23 +273,10 @@ def test_a_threshold_between_two_numbers_of_float32():
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_threads_make_no_difference(rng):
-    values, labels = rng.random((9, 10, 11), np.float32), asymmetric((9, 10, 11))
-    one, two = (regions_of(values, labels, threads=n) for n in (1, 2))
-    for name in ("values", "starts", "totals", "peaks"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
-    for axis in range(3):
-        np.testing.assert_array_equal(
-            one.profile(axis, "whole"), two.profile(axis, "whole")
-        )
-
-
-@pytest.mark.usefixtures("small_blocks")
-def test_closing_it_stops_the_threads(rng):
+def test_it_can_be_closed_between_blocks(rng):
     values, labels = rounded(rng, (40, 40, 40)), asymmetric((40, 40, 40))
     with closing(iter_regions(values, labels)) as running:
         assert 0 <= next(running) < 1
-    # That none is left, the fixture no_thread_left sees.
 
 
 @pytest.mark.parametrize(
@@ -359,7 +346,7 @@ def test_names_in_their_order_and_no_threshold():
     assert table["voxels"].tolist() == [1, 2, 0]
     assert not [name for name in table.columns if "share_above" in name]
     regions = regions_of(np.zeros(2), np.zeros(2, int))
-    assert regions.table(voxel_volume_mm3=500.0)["volume_ml"].tolist() == [1.0]
+    assert class_table(regions, voxel_volume_mm3=500.0)["volume_ml"].tolist() == [1.0]
 
 
 def sheared(by):

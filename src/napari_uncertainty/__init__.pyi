@@ -3,15 +3,15 @@ from .errors import InputError as InputError
 from .errors import UncertaintyWarning as UncertaintyWarning
 from .fold import UncertaintyMaps as UncertaintyMaps
 from .grid import Grid as Grid
-from .hotspots import find_hotspots as find_hotspots
 from .images import LabelMap as LabelMap
 from .images import Scan as Scan
 from .io import read as read
 from .measures import ENSEMBLE_MEASURES as ENSEMBLE_MEASURES
 from .measures import MEASURES as MEASURES
 from .probabilities import ProbabilityMap as ProbabilityMap
-from .regions import summarize as summarize
 from .version import __version__ as __version__
 from .voxelwise import ensemble_uncertainty as ensemble_uncertainty
 from .voxelwise import entropy as entropy
+from .voxelwise import find_hotspots as find_hotspots
+from .voxelwise import summarize as summarize
 from .voxelwise import uncertainty as uncertainty

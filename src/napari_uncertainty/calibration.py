@@ -1,4 +1,4 @@
-"""How sure a network is of itself, as far as that can be told without the truth.
+"""Confidence of a network in itself, as far as it can be told without the truth.
 
 Networks for segmentation are often surer than they are right, above all those trained
 with the Dice loss [1]_. Where almost no voxel is in doubt, not even beside a border of
@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from .statistics import slabs
+from .fold.blocks import slabs, widened
+from .regions.keys import interior_of
 
 Array = np.ndarray[Any, Any]
 
@@ -73,12 +74,13 @@ def iter_confidence_of(
         Voxels that do not count.
     """
     sums = np.zeros((3, 3))  # voxels, doubt, above; of all, foreground, border
-    parts = list(slabs(least_confidence))
-    for done, slab in enumerate(parts):
-        yield done / len(parts)
+    pieces = slabs(least_confidence)
+    for done, slab in enumerate(pieces):
+        yield done / len(pieces)
         doubt, labels = least_confidence[slab], prediction[slab]
         known = ~no_data[slab]
-        border = _at_border(prediction, slab)
+        around, within = widened(slab, (1,) * labels.ndim, prediction.shape)
+        border = ~interior_of(prediction[around])[within]
         certain = doubt < 1 - ALL_BUT_CERTAIN
         for row, which in zip(
             sums, (known, known & (labels != 0), known & border), strict=True
@@ -92,22 +94,3 @@ def iter_confidence_of(
     for voxels, doubt, above in sums:
         numbers += [1 - doubt / voxels, above / voxels] if voxels else [np.nan] * 2
     return Confidence(*map(float, numbers))
-
-
-def _at_border(labels: Array, slab: tuple[slice, ...]) -> Array:
-    """Return which voxels of a slab have another label at one of their faces."""
-    if not slab:
-        return np.zeros(labels.shape, np.bool_)
-    *whole, cut = slab
-    length = labels.shape[len(whole)]
-    start, stop, _ = cut.indices(length)
-    low, high = max(0, start - 1), min(length, stop + 1)
-    around = labels[(*whole, slice(low, high))]
-    border = np.zeros_like(around, np.bool_)
-    for axis in range(labels.ndim):
-        neighbours, marked = np.moveaxis(around, axis, 0), np.moveaxis(border, axis, 0)
-        differ = neighbours[:-1] != neighbours[1:]
-        marked[:-1] |= differ
-        marked[1:] |= differ
-    inside: Array = border[(*whole, slice(start - low, stop - low))]
-    return inside

@@ -16,6 +16,7 @@ import numpy as np
 from .ensemble import EnsembleMaps
 from .errors import InputError
 from .fold import UncertaintyMaps
+from .fold.blocks import slabs
 from .grid import Grid
 from .io.image_files import grid_of, load
 from .io.nifti import open_segmentation, stem
@@ -24,11 +25,11 @@ from .matching.comparison import Segmentation, background_shown
 from .measures import LEAST_CONFIDENCE, Base
 from .model.background import FIRST_CLASS
 from .model.interpretation import AS_FOUND, Interpretation
-from .model.record import FileState, Record, RecordedMember
+from .model.record import FileState, MapStatistics, Record, RecordedMember
 from .placement import Placement
 from .placing import Elsewhere, Placed, place_maps
 from .predictions import Predictions
-from .statistics import MapStatistics, map_statistics, slabs
+from .statistics import map_statistics
 from .steps import part
 from .trust import Trust, iter_trust
 

@@ -177,12 +177,12 @@ def map_cases(
     from .batch.inputs import find_inputs, named_files
     from .batch.run import executor, run_batch
     from .batch.summary import outcome
-    from .hotspots import Wanted
+    from .hotspots import HotspotOptions
     from .progress import TerminalWatcher
 
     if radius is not None:
         try:
-            Wanted(radius_mm=radius)
+            HotspotOptions(radius_mm=radius)
         except InputError as error:
             raise typer.BadParameter(str(error)) from error
     folder = output.absolute()

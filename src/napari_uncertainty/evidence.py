@@ -1,4 +1,4 @@
-"""What values that stand for classes seem to be, with the evidence for it.
+"""Evidence for the kind of values that stand for classes.
 
 Some thousand voxels are looked at. Where two kinds look alike, that is said.
 """
@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .errors import InputError
 from .kinds import (
+    AUTO,
     CHANNEL_LOGITS,
     FOREGROUND,
     FRACTIONS,
@@ -19,6 +21,8 @@ from .kinds import (
     SCALED,
     SIGMOID,
     SOFTMAX,
+    divisor_of,
+    scores_of,
 )
 from .probabilities import (
     FARTHEST,
@@ -27,6 +31,7 @@ from .probabilities import (
     not_adding_up,
     scale_of_sums,
 )
+from .text import percent
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +56,7 @@ TELLING = 0.001
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some voxels say.
+    """Kind that the values of some voxels seem to be, and what speaks for it.
 
     Attributes
     ----------
@@ -75,12 +80,12 @@ class Evidence:
     refusal: str = ""
 
     def allows(self, taken: str) -> bool:
-        """Whether they may be of that kind, or the map is the same if they are not."""
+        """Return whether they may be of that kind, or the map would be the same."""
         same = taken == self.kind or self._both_scores(taken)
         return same or self._cannot_tell(taken) or self._is_like(taken)
 
     def against(self, taken: str) -> str:
-        """Why they do not seem to be what they were taken for; empty if they do.
+        """Return why they do not seem to be what they were taken for; empty if they do.
 
         Parameters
         ----------
@@ -106,6 +111,35 @@ class Evidence:
             f"{told} If they are, this map is wrong: choose the kind "
             f"'{KINDS[self.kind].title}' ({self.kind})."
         )
+
+    def decide(self, kind: str, declared: bool, tissues: bool) -> tuple[str, bool]:
+        """Return what values are taken for, and whether they are tissues that sum to 1.
+
+        Parameters
+        ----------
+        kind : str
+            A key of :data:`.KINDS` that was named, or ``"auto"``.
+        declared : bool
+            Whether a file names it, and no person.
+        tissues : bool
+            Whether it is known that no class is the background.
+
+        Raises
+        ------
+        InputError
+            If nothing was named, and nothing can be taken for granted.
+        """
+        if kind != AUTO:
+            scores = KINDS[self.kind].logistic and not self.refusal
+            if declared and kind == SIGMOID.name and scores:
+                # What a file declares is that channels are independent.
+                return scores_of(kind), False
+            return kind, False
+        if self.refusal:
+            raise InputError(self.refusal)
+        if tissues and self.kind == SOFTMAX.name:
+            return FRACTIONS.name, True
+        return self.kind, False
 
     def _cannot_tell(self, taken: str) -> bool:
         return bool(self.doubt) and taken in self.numbers["candidates"]
@@ -165,7 +199,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
         and float(highest).is_integer()
     )
     if len(x) == 1:
-        return _one_channel(x[0], lowest, highest, whole, _full_scale(sample.dtype))
+        return _one_channel(x[0], lowest, highest, whole, divisor_of(sample.dtype))
     if _share(np.abs(sums[sums != 0] - 1) <= SUM_TOLERANCE) >= MOST:
         return _beyond(_shares(sums), lowest, highest)
     ends_at_one = abs(highest - 1) <= OVERSHOOT  # as logits hardly would
@@ -189,7 +223,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
     if highest <= 1 + SUM_TOLERANCE:
         return _shares(sums)
     if whole:
-        return _whole_channels(highest, _full_scale(sample.dtype))
+        return _whole_channels(highest, divisor_of(sample.dtype))
     usual = float(np.median(sums[sums != 0]))
     if _share(np.abs(sums[sums != 0] - usual) <= SUM_TOLERANCE * usual) >= NEARLY_ALL:
         sentence = f"those of a voxel sum to {usual:.3g}, whichever voxel it is"
@@ -248,7 +282,7 @@ def _logits(x: Array, lowest: float, highest: float, whole: bool) -> Evidence:
 
 
 def _beyond(evidence: Evidence, lowest: float, highest: float) -> Evidence:
-    """The same, and that resampling has moved values below 0 or above 1."""
+    """Return the evidence, with the limits of values that resampling has moved."""
     if lowest >= -SUM_TOLERANCE or lowest < -FARTHEST or highest > 1 + FARTHEST:
         return evidence
     numbers = {**evidence.numbers, "lowest": lowest, "highest": highest, "beyond": True}
@@ -337,7 +371,7 @@ def _whole_channels(highest: float, full: float) -> Evidence:
 
 
 def _shares(sums: Array) -> Evidence:
-    """Of several channels with values from 0 to 1."""
+    """Return the evidence of several channels with values from 0 to 1."""
     voxels = sums.size
     there = sums != 0
     one = np.abs(sums - 1) <= SUM_TOLERANCE
@@ -352,23 +386,23 @@ def _shares(sums: Array) -> Evidence:
         **_empty(sums),
     }
     if ones >= NEARLY_ALL:
-        sentence = f"in {_percent(ones)} of the voxels that are not empty they sum to 1"
+        sentence = f"in {percent(ones)} of the voxels that are not empty they sum to 1"
         return Evidence(SOFTMAX.name, sentence, numbers=numbers)
     if above > TELLING:
         sentence = (
-            f"in {_percent(above)} of the voxels they sum to more than 1, as "
+            f"in {percent(above)} of the voxels they sum to more than 1, as "
             "probabilities of classes that exclude each other cannot"
         )
         doubt = ""
         if ones >= MOST:
             numbers["candidates"] = [SOFTMAX.name, SIGMOID.name]
             doubt = (
-                f"In {_percent(ones)} of the voxels they sum to 1, so this may be a "
+                f"In {percent(ones)} of the voxels they sum to 1, so this may be a "
                 "softmax that something has changed."
             )
         return Evidence(SIGMOID.name, sentence, doubt, numbers)
     sentence = (
-        f"in {_percent(below)} of the voxels they sum to less than 1 and nowhere to "
+        f"in {percent(below)} of the voxels they sum to less than 1 and nowhere to "
         "more, so a class is missing"
     )
     numbers["candidates"] = [FRACTIONS.name, SIGMOID.name]
@@ -378,7 +412,7 @@ def _shares(sums: Array) -> Evidence:
     )
     if ones >= MOST:
         numbers["candidates"].append(SOFTMAX.name)
-        doubt += f" In {_percent(ones)} of the voxels that are not empty they sum to 1."
+        doubt += f" In {percent(ones)} of the voxels that are not empty they sum to 1."
     elif _is_body_of_ones(ones, numbers["share_empty"]):
         doubt = ""
     return Evidence(FRACTIONS.name, sentence, doubt, numbers)
@@ -396,21 +430,9 @@ def _empty(sums: Array) -> dict[str, float]:
     return {"share_empty": float(1 - (sums != 0).mean())}
 
 
-def _full_scale(dtype: np.dtype[Any]) -> float:
-    from .fold.values import divisor_of
-
-    return divisor_of(dtype)
-
-
 def _share(true: Array) -> float:
     return float(true.mean()) if true.size else 0.0
 
 
 def _called(kind: str) -> str:
     return KINDS[kind].title.lower()
-
-
-def _percent(share: float) -> str:
-    from .checks import percent
-
-    return percent(share)

@@ -1,4 +1,4 @@
-"""Where voxels sit in the patient: shape and affine, and how two grids compare.
+"""Grid of voxels in the patient: shape and affine, and how two grids compare.
 
 nibabel is imported where it is needed: it costs more than a whole map of entropy.
 """
@@ -38,7 +38,7 @@ LEAST_INDEPENDENCE = 1e-3
 
 @dataclass(frozen=True)
 class GridDifference:
-    """How two grids differ, once the axes of both run to Right, Anterior, Superior.
+    """Difference of two grids, once both run to Right, Anterior and Superior.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class Grid:
 
     @property
     def shear(self) -> float:
-        """By how many degrees the angle between two axes differs from 90, at most."""
+        """Largest difference from 90 degrees of the angle between two axes."""
         cosines = np.abs(np.triu(self.directions.T @ self.directions, 1))
         return float(np.degrees(np.arcsin(min(1.0, cosines.max()))))
 
@@ -142,7 +142,7 @@ class Grid:
         return float(np.degrees(2 * np.arcsin(np.clip(chords / 2, 0, 1)).max()))
 
     def drift_along(self, other: Grid) -> float:
-        """How far voxels move, in mm, when shown along another grid's axes, at most.
+        """Return how far voxels move at most, in mm, along another grid's axes.
 
         0 where both grids have the same axes; larger, the more these differ and the
         farther away the voxels are.
@@ -184,7 +184,7 @@ class Grid:
         )
 
     def overlaps(self, other: Grid) -> bool:
-        """Whether a box around this grid, along the other's axes, has its voxels."""
+        """Return whether a box around this grid, along the other's axes, has voxels."""
         shape = other.shape + (1,) * (3 - other.ndim)
         from_ras = np.linalg.inv(other.affine)
         edges = self.to_ras(self._corners(beyond=0.5)) @ from_ras[:3, :3].T
@@ -193,7 +193,7 @@ class Grid:
         return bool((high > -0.5).all() and (low < np.array(shape) - 0.5).all())
 
     def box(self, offset: Sequence[int], shape: Sequence[int]) -> Grid:
-        """The grid of a box of voxels: where its first voxel is, and how many."""
+        """Return the grid of a box, given its first voxel and its shape."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_ras(np.array([offset]))[0]
         unchanged = not any(offset)
@@ -205,7 +205,7 @@ class Grid:
         )
 
     def along(self, other: Grid) -> Grid:
-        """A grid with another one's directions that covers this one, voxels as large.
+        """Return a grid that covers this one along another's axes, voxels as large.
 
         Its own axes run to Right, Anterior and Superior.
         """
@@ -222,7 +222,7 @@ class Grid:
         return Grid(tuple(shape), affine)
 
     def same_place(self, other: Grid) -> bool:
-        """Whether both grids have the same shape and put every voxel in one place.
+        """Return whether both grids have one shape and put every voxel in one place.
 
         The corners are compared, with a tolerance of a hundredth of a voxel.
         """
@@ -231,7 +231,7 @@ class Grid:
         return self.placement_in(other) == Placement.as_it_is(self.ndim)
 
     def same_voxels(self, other: Grid) -> bool:
-        """As :meth:`same_place`, whatever the order and direction of the axes."""
+        """Return whether the voxels are the same, however the axes are ordered."""
         placement = self.placement_in(other)
         return (
             placement is not None
@@ -240,7 +240,7 @@ class Grid:
         )
 
     def to_ras(self, voxels: npt.ArrayLike) -> Matrix:
-        """Places in RAS+ mm, shape (n, 3), of voxel indices, shape (n, ndim)."""
+        """Return places in RAS+ mm, shape (n, 3), of voxel indices, shape (n, ndim)."""
         indices = np.asarray(voxels, np.float64)
         columns = self.affine[:3, : self.ndim]
         places: Matrix = indices @ columns.T + self.affine[:3, 3]

@@ -142,7 +142,7 @@ def as_whole_numbers(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def are_whole_numbers(data: np.ndarray[Any, Any]) -> bool:
-    """Whether all values are whole, not negative, and not too many for labels."""
+    """Return whether all values are whole, not negative, and few enough for labels."""
     if data.dtype.kind == "f":
         sample = data[tuple(slice(None, None, max(1, n // 48)) for n in data.shape)]
         if not np.isfinite(sample).all() or (sample != np.rint(sample)).any():

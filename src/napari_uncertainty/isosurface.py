@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .fold.blocks import cut
 from .steps import part
 
 Field = npt.NDArray[np.float32]
@@ -31,16 +32,14 @@ CLEARANCE = 2e-3
 
 
 def slabs(length: int, plane: int) -> list[slice]:
-    """Runs of planes, each of so many voxels, to be taken in one go."""
-    thickness = max(1, SLAB_VOXELS // max(1, plane))
-    starts = range(0, length, thickness)
-    return [slice(start, min(start + thickness, length)) for start in starts]
+    """Return runs of planes, each of `plane` voxels, that are taken in one go."""
+    return cut(length, plane, SLAB_VOXELS)
 
 
 def iter_enclosing(
     field: Field, wanted: float
 ) -> Generator[float, None, tuple[Vertices, Faces]]:
-    """The surface at the level at which it encloses a volume; yields the share done.
+    """Return the surface that encloses a volume; yields the share done.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What values that stand for classes can be, and what each kind means for one voxel."""
+"""Kinds of values that stand for classes, and what each means for one voxel."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def is_single(kind: str | None) -> bool:
 
 
 def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -> int:
-    """How many labels the most probable class can have, the background's 0 included.
+    """Return how many labels there can be, the background's 0 included.
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def names_of_classes(
     region_order: Sequence[int] = (),
     background: int | None = 0,
 ) -> tuple[str, ...]:
-    """A name for each label that the most probable class can have.
+    """Return a name for each label that the most probable class can have.
 
     Parameters
     ----------
@@ -380,7 +380,7 @@ def names_of_classes(
 def probabilities_of(
     kind: str, values: Array, temperature: float = 1.0, scale: float = 1.0
 ) -> Array:
-    """Probabilities of some voxels from their values, in float64.
+    """Return probabilities of some voxels from their values, in float64.
 
     Parameters
     ----------
@@ -403,6 +403,12 @@ def probabilities_of(
     formula = KINDS[kind].probabilities
     assert formula is not None  # a kind without one cannot be made
     return formula(x, temperature, scale)
+
+
+def divisor_of(dtype: np.dtype[Any]) -> float:
+    """Return the number that stands for 1 in a type: the largest of small integers."""
+    small = dtype.kind in "ui" and dtype.itemsize <= 2
+    return float(np.iinfo(dtype).max) if small else 1.0
 
 
 def scores_of(kind: str) -> str:

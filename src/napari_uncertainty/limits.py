@@ -1,4 +1,4 @@
-"""What this process may use: processors and memory, a container's limits included."""
+"""Processors and memory that this process may use, with a container's limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_processors() -> int:
-    """Processors that this process may use, at least 1.
+    """Return how many processors this process may use, at least 1.
 
     Counts what the process is bound to and what its container grants (the quota of
     Linux control groups, version 2 or 1).
@@ -29,7 +29,7 @@ def available_processors() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that can still be had: by the machine, and within the container's limit."""
+    """Return how many bytes are free, in the machine and in the container's limit."""
     import psutil
 
     free = [psutil.virtual_memory().available]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .colors import from_lab, lab
 from .errors import InputError
+from .fold.blocks import cut
 from .regions.layout import Layout
 
 Array = np.ndarray[Any, Any]
@@ -121,12 +122,11 @@ def iter_shade_numbers(
     layout = Layout.of(values)
     known = [values, labels, numbers, *([] if no_data is None else [no_data])]
     parts = [layout.in_memory(one) for one in known]
-    n = len(parts[0])
-    rows = max(1, _BLOCK_VOXELS * n // max(values.size, 1))
     own, low = np.asarray(classes, dtype=np.int64), float(limits[0])
     per_unit = (N_LEVELS - 1) / (float(limits[1]) - low)
-    for start in range(0, n if len(own) else 0, rows):
-        block, label, number, *without = (part[start : start + rows] for part in parts)
+    n = len(parts[0]) if len(own) else 0
+    for rows in cut(n, parts[0][:1].size, _BLOCK_VOXELS):
+        block, label, number, *without = (part[rows] for part in parts)
         place = np.searchsorted(own, label)
         place[place == len(own)] = 0
         shown = (own[place] == label) & np.isfinite(block)
@@ -134,5 +134,5 @@ def iter_shade_numbers(
             shown &= ~one
         level = np.clip((block[shown] - low) * per_unit, 0, N_LEVELS - 1)
         number[shown] = 1 + place[shown] * N_LEVELS + np.rint(level).astype(np.int64)
-        yield min(1.0, (start + rows) / n)
+        yield rows.stop / n
     return numbers

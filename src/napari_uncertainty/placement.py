@@ -1,4 +1,4 @@
-"""How voxels of one volume lie on those of another: axis order, direction, shift."""
+"""Placement of one volume's voxels on another's: axis order, direction, shift."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ORDINALS = ("first", "second", "third")
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the voxels of one volume, the source, lie among those of a target.
+    """Order, direction and shift of a source's voxels among those of a target.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Placement:
 
     @classmethod
     def as_it_is(cls, ndim: int) -> Placement:
-        """Voxel on voxel, nothing turned and nothing shifted."""
+        """Return the placement voxel on voxel, nothing turned and nothing shifted."""
         return cls(tuple(range(ndim)), (1,) * ndim, (0,) * ndim)
 
     @classmethod
@@ -47,7 +47,7 @@ class Placement:
         shape: Sequence[int],
         tolerance: float,
     ) -> Placement | None:
-        """The placement that an affine from source to target index amounts to.
+        """Return the placement that an affine from source to target index amounts to.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class Placement:
         return exact if np.abs(missed).max() <= tolerance else None
 
     def affine(self, shape: Sequence[int]) -> npt.NDArray[np.float64]:
-        """From index in a source of this shape to index in the target."""
+        """Return the affine from index in a source of this shape to the target's."""
         n = len(self.order)
         affine = np.eye(n + 1)
         affine[:n, :n] = 0
@@ -95,7 +95,7 @@ class Placement:
         return affine
 
     def turn(self, array: Array) -> Array:
-        """View of a source with the target's axes; leading axes stay in front."""
+        """Return a source with the target's axes, as a view; leading axes stay."""
         leading = array.ndim - len(self.order)
         order = (*range(leading), *(axis + leading for axis in self.order))
         flips = (slice(None, None, flip) for flip in self.flips)
@@ -103,7 +103,7 @@ class Placement:
         return view
 
     def turn_back(self, array: Array) -> Array:
-        """View of what :meth:`turn` gave, with the source's axes again."""
+        """Return a view of what :meth:`turn` gave, with the source's axes again."""
         leading = array.ndim - len(self.order)
         flips = (slice(None, None, flip) for flip in self.flips)
         back = (*range(leading), *(np.argsort(self.order) + leading))
@@ -111,13 +111,13 @@ class Placement:
         return view
 
     def turned_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Shape of a source of this shape with the target's axes."""
+        """Return the shape of a source of this shape with the target's axes."""
         return tuple(int(shape[axis]) for axis in self.order)
 
     def overlap(
         self, shape: Sequence[int], target: Sequence[int]
     ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """The voxels that both have: slices of the turned source, and of the target."""
+        """Return slices of turned source and target: the voxels that both have."""
         here, there = [], []
         sizes = zip(self.offset, self.turned_shape(shape), target, strict=True)
         for offset, length, room in sizes:
@@ -127,11 +127,11 @@ class Placement:
         return tuple(here), tuple(there)
 
     def shifted(self, offset: Sequence[int]) -> Placement:
-        """The same axes with another offset."""
+        """Return the same axes with another offset."""
         return replace(self, offset=tuple(int(index) for index in offset))
 
     def inverse(self) -> Placement:
-        """The turn from the target's axes to the source's; offsets are left out."""
+        """Return the turn from the target's axes to the source's, without offset."""
         order = [self.order.index(axis) for axis in range(len(self.order))]
         flips = tuple(self.flips[axis] for axis in order)
         return Placement(tuple(order), flips, (0,) * len(order))
@@ -148,7 +148,7 @@ class Placement:
         )
 
     def relative_to(self, other: Placement) -> Placement:
-        """What turns a source that was turned by `other` into one turned by this.
+        """Return what turns a source turned by `other` into one turned by this.
 
         Offsets are left out.
         """
@@ -192,7 +192,7 @@ class Placement:
 
 
 def all_orientations(ndim: int) -> Iterator[Placement]:
-    """Every order and direction of the axes: 48 in three dimensions, 8 in two."""
+    """Yield every order and direction of the axes: 48 in three dimensions, 8 in two."""
     for order in permutations(range(ndim)):
         for flips in product((1, -1), repeat=ndim):
             yield Placement(order, flips, (0,) * ndim)

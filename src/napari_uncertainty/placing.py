@@ -16,7 +16,7 @@ from .errors import InputError
 from .fold import UncertaintyMaps
 from .grid import Grid
 from .matching.comparison import Segmentation, on_prediction
-from .matching.orientation import Candidate, Search
+from .matching.orientation import Candidate, RankedPlacements
 from .model.record import PREDICTION
 from .placement import Placement
 from .predictions import Predictions
@@ -132,7 +132,7 @@ def place_maps(
 
 
 def _require_clear(
-    search: Search, checks: Sequence[Check], elsewhere: Elsewhere
+    search: RankedPlacements, checks: Sequence[Check], elsewhere: Elsewhere
 ) -> None:
     [told] = [one.sentence for one in checks if one.name == "orientation"]
     if search.ties:
@@ -145,7 +145,7 @@ def _require_clear(
 
 def _where_it_agrees(
     best: Candidate,
-    search: Search,
+    search: RankedPlacements,
     onto: Segmentation,
     predictions: Predictions,
     maps: UncertaintyMaps,
@@ -167,7 +167,9 @@ def _where_it_agrees(
     own = onto.grid is there.grid
     checks = [one for one in trust.checks if one.name not in _ABOUT_THE_PLACE]
     checks += [
-        *check_agreement(Search(best, search.ranked), there.name, grid.axcodes),
+        *check_agreement(
+            RankedPlacements(best, search.ranked), there.name, grid.axcodes
+        ),
         check_grid(there.name, "segmentation", grid, there.grid),
         *([] if own else check_header(predictions.first.name, grid)),
         *check_header(there.name, there.grid),

@@ -12,7 +12,6 @@ import numpy as np
 
 from .ensemble import Member, iter_ensemble, members_of
 from .ensemble.members import Common, common, source_names
-from .ensemble.sources import iter_volumes
 from .errors import InputError
 from .fold import UncertaintyMaps, iter_fold
 from .fold.logits import as_members
@@ -31,6 +30,7 @@ from .model.background import (
 )
 from .model.interpretation import AS_FOUND, Interpretation, require_class
 from .probabilities import ProbabilityMap, numbered_class_names
+from .stored import Volumes
 
 Array = np.ndarray[Any, Any]
 
@@ -105,7 +105,7 @@ class Predictions:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the maps.
+        """Shape of the maps.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Predictions:
 
     @property
     def tissues_of(self) -> str:
-        """Who says that no class is the background; see :class:`.ProbabilityMap`."""
+        """Source of there being no background, as of :class:`.ProbabilityMap`."""
         return next((one.tissues_of for one in self.members if one.tissues_of), "")
 
     def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:
@@ -331,17 +331,11 @@ class _InBox:
     """
 
     def __init__(self, values: Any, own: Any, place: Any, shape: tuple[int, ...]):
-        self._values, self._own, self._place = values, own, place
+        self._volumes, self._own, self._place = Volumes(values), own, place
         self.shape = (values.shape[0], *shape)
-        self._volumes = iter_volumes(values)
-        self._next = 0
 
     def __getitem__(self, label: int) -> Array:
-        if label < self._next:
-            self._volumes, self._next = iter_volumes(self._values), 0
-        while self._next <= label:
-            volume = next(self._volumes)
-            self._next += 1
+        volume = self._volumes[label]
         whole = np.zeros(self.shape[1:], volume.dtype)
         whole[self._place] = volume[self._own]
         return whole

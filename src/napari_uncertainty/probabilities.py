@@ -93,7 +93,7 @@ class ProbabilityMap:
             )
 
     def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:
-        """A name for each label that the most probable class can have.
+        """Return a name for each label that the most probable class can have.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ def numbered_class_names(n_classes: int) -> tuple[str, ...]:
 
 
 def find_class_axis(array: Any, *, scaled: bool = False) -> int | None:
-    """Axis along which the values of (nearly) all voxels sum to 1, or None.
+    """Return the axis along which (nearly) all voxels sum to 1, or None.
 
     Looks at a coarse sample. Voxels without data (all zero, or not finite) do not
     vote; an axis of length 1 is no class axis. Whole numbers may sum to a larger
@@ -127,7 +127,7 @@ def find_class_axis(array: Any, *, scaled: bool = False) -> int | None:
 
 
 def scale_of(array: Any, class_axis: int) -> float | None:
-    """What (nearly) all voxels sum to: 1, or the scale of probabilities in integers.
+    """Return what (nearly) all voxels sum to: 1, or the scale of whole numbers.
 
     None where the sums agree on nothing. Looks at a coarse sample. Whole numbers that
     sum to the same value of at least 100, up to one unit for each class, are
@@ -148,7 +148,7 @@ def scale_of(array: Any, class_axis: int) -> float | None:
 def scale_of_sums(
     sums: np.ndarray[Any, Any], n_classes: int, whole: bool
 ) -> float | None:
-    """As :func:`scale_of`, from the sums of some voxels.
+    """Return the same as :func:`scale_of`, from the sums of some voxels.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def scale_of_sums(
 
 
 def require_class_axis(array: Any, name: str) -> int:
-    """The class axis of `array`, or an InputError that says why it has none."""
+    """Return the class axis of `array`; raise InputError that says why it has none."""
     axis = find_class_axis(array)
     if axis is not None:
         return axis
@@ -198,7 +198,7 @@ def require_class_axis(array: Any, name: str) -> int:
 
 
 def refuse_label_map(array: Any, class_axis: int) -> None:
-    """Raise InputError where `array` holds whole numbers that are no probabilities."""
+    """Raise InputError where whole numbers cannot be probabilities."""
     lines = lines_along(array, class_axis)
     if lines.dtype.kind not in "biuf":
         raise InputError(
@@ -212,7 +212,7 @@ def refuse_label_map(array: Any, class_axis: int) -> None:
 
 
 def not_adding_up() -> InputError:
-    """The error for whole numbers that are no probabilities."""
+    """Return the error for whole numbers that cannot be probabilities."""
     return InputError(
         "These are whole numbers that do not add up over the classes, so they "
         "look like a label map or a scan; choose the network's softmax output."
@@ -224,7 +224,7 @@ def _nearly_all(true: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
 
 
 def lines_along(array: Any, axis: int) -> np.ndarray[Any, Any]:
-    """Some 2000 whole lines along `axis`, evenly spread over the other axes.
+    """Return some 2000 whole lines along `axis`, spread evenly over the other axes.
 
     Of a lazy array, over the chunk in the middle: the others would have to be computed.
     """
@@ -261,7 +261,7 @@ def _may_be_probabilities(array: Any) -> bool:
 
 
 def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:
-    """Where the middle one of a dask array's chunks begins and ends along an axis."""
+    """Return where the middle chunk of a dask array begins and ends along an axis."""
     if not is_lazy(array):
         return None
     lengths = array.chunks[axis]

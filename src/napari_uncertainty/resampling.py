@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .fold.blocks import cut
 from .grid import Grid
 
 Array = np.ndarray[Any, Any]
@@ -52,7 +53,7 @@ def iter_resample(
     dtype = values.dtype if nearest else np.dtype(np.float32)
     out = np.empty((*wanted, *further), dtype)
     to_source = np.linalg.inv(source.affine) @ target.affine
-    step = max(1, SLAB_VOXELS // max(1, wanted[1] * wanted[2]))
+    planes = cut(wanted[0], wanted[1] * wanted[2], SLAB_VOXELS)
     done, total = 0, wanted[0] * max(1, int(np.prod(further)))
     for extra in np.ndindex(*further):
         volume = values[(..., *extra)]
@@ -60,13 +61,12 @@ def iter_resample(
             volume = volume.astype(np.float32)
         elif volume.dtype == bool:
             volume = volume.view(np.uint8)
-        for start in range(0, wanted[0], step):
-            stop = min(start + step, wanted[0])
-            out[(slice(start, stop), ..., *extra)] = affine_transform(
+        for run in planes:
+            out[(run, ..., *extra)] = affine_transform(
                 volume,
                 to_source[:3, :3],
-                to_source[:3, :3] @ (start, 0, 0) + to_source[:3, 3],
-                output_shape=(stop - start, *wanted[1:]),
+                to_source[:3, :3] @ (run.start, 0, 0) + to_source[:3, 3],
+                output_shape=(run.stop - run.start, *wanted[1:]),
                 output=volume.dtype if nearest else np.float32,
                 order=0 if nearest else 1,
                 # Half a voxel beyond the outermost centres is still inside.
@@ -74,6 +74,6 @@ def iter_resample(
                 cval=fill,
                 prefilter=False,
             )
-            done += stop - start
+            done += run.stop - run.start
             yield done / total
     return out[:, :, 0] if target.ndim == 2 else out

@@ -328,7 +328,7 @@ def _moments(weights: Array, x: Array) -> tuple[Array, Array]:
 
 
 def _ramp(inside: Array, axis: int) -> Array:
-    """From -1 to 1 along an axis, between the ends of what is inside; as a column.
+    """Return a ramp from -1 to 1 along an axis, between the ends of what is inside.
 
     The template's axes run to Right, Anterior and Superior.
     """

@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-# Voxels that are looked at together, so that masks stay small beside the map.
-SLAB_VOXELS = 1 << 23
-
-
-@dataclass(frozen=True)
-class MapStatistics:
-    """Total, mean and extremes of one map.
-
-    No-data voxels are in none of the numbers but their own count. Values carry the
-    unit of the map; a mean over no voxel at all is 0.
-
-    Attributes
-    ----------
-    voxels : int
-        Voxels with data that were counted.
-    no_data : int
-        Voxels without.
-    total : float
-        Sum over the counted voxels.
-    mean : float
-        `total` over `voxels`.
-    maximum : float
-        Largest value.
-    foreground_voxels : int
-        Voxels with data that belong to the foreground.
-    foreground_mean : float
-        Mean over these.
-    """
-
-    voxels: int
-    no_data: int
-    total: float
-    mean: float
-    maximum: float
-    foreground_voxels: int
-    foreground_mean: float
+from .fold.blocks import slabs
+from .model.record import MapStatistics
 
 
 def map_statistics(
@@ -93,15 +57,3 @@ def map_statistics(
         foreground_voxels=n_inside,
         foreground_mean=inside_total / n_inside if n_inside else 0.0,
     )
-
-
-def slabs(values: np.ndarray[Any, Any]) -> Iterator[tuple[slice, ...]]:
-    """Slices that cut an array into pieces that lie together in memory."""
-    if values.ndim == 0:
-        yield ()
-        return
-    axis = int(np.argmax(np.abs(values.strides)))
-    length = values.shape[axis]
-    step = max(1, SLAB_VOXELS * length // max(1, values.size))
-    for start in range(0, length, step):
-        yield (*(slice(None),) * axis, slice(start, start + step))

@@ -34,7 +34,7 @@ _LOOK = 0.1
 
 
 def run(steps: Generator[float, None, Result]) -> Result:
-    """Take all steps; gives the result. Ctrl-C closes them, wherever they are."""
+    """Take all steps and return the result; Ctrl-C closes them, wherever they are."""
     if threading.current_thread() is threading.main_thread():
         steps = apart(steps)
     with closing(steps):
@@ -49,7 +49,7 @@ def run(steps: Generator[float, None, Result]) -> Result:
 def part(
     steps: Generator[float, None, Result], start: float, stop: float
 ) -> Generator[float, None, Result]:
-    """The same steps as the part from `start` to `stop` of more work."""
+    """Yield the same steps as the part from `start` to `stop` of more work."""
     while True:
         try:
             share = next(steps)
@@ -68,7 +68,7 @@ class _End(Generic[Result]):
 
 
 def apart(steps: Generator[Step, None, Result]) -> Generator[Step, None, Result]:
-    """The same steps, taken in a thread of its own, which no interrupt reaches.
+    """Yield the same steps, taken in a thread of their own, which no interrupt reaches.
 
     They are not held up until somebody asks for the next one. Where this generator is
     closed, or interrupted, `steps` is closed after the step at hand, in its own thread,

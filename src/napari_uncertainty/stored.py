@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 
@@ -15,13 +15,17 @@ from .errors import InputError
 from .limits import check_fits_memory
 
 Array = np.ndarray[Any, Any]
+Stored = TypeVar("Stored", bound="StoredValues")
+
+#: So many values are unpacked at once.
+PIECE_VALUES = 1 << 19
 
 
 class Bytes(Protocol):
     """Bytes that can be had from the first to the last, once for each call."""
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """Pieces of `size` bytes, the last one maybe shorter.
+        """Yield pieces of `size` bytes, the last one maybe shorter.
 
         Raises
         ------
@@ -102,18 +106,18 @@ class StoredValues:
 
     @cached_property
     def layout(self) -> tuple[int, int, int]:
-        """How often the classes come round, how many, and values of each in a row."""
+        """Number of rounds over the classes, of classes, and of values in a row."""
         before = self.file_shape[: self.class_axis]
         after = self.file_shape[self.class_axis + 1 :]
         return math.prod(before), self.file_shape[self.class_axis], math.prod(after)
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """All values in the order of the file, so many at a time (the last fewer)."""
+        """Yield all values in the order of the file, so many at a time."""
         for piece in self.bytes.pieces(values * self.stored.itemsize):
             yield self.scaled(np.frombuffer(piece, self.stored))
 
     def load(self) -> Array:
-        """All values, classes first, then the spatial axes in nibabel's order."""
+        """Return all values, classes first, then spatial axes in nibabel's order."""
         check_fits_memory(self.path, self.file_shape, self.dtype)
         values = np.empty(self.size, self.dtype)
         start = 0
@@ -124,7 +128,7 @@ class StoredValues:
         return self._in_core_order(np.moveaxis(in_file_order, self.class_axis, 0))
 
     def require_scale(self, scale: float | None) -> float:
-        """What the values of a voxel sum to, given what nearly all sums agree on.
+        """Return the sum of a voxel's values, given what nearly all sums agree on.
 
         Raises
         ------
@@ -140,7 +144,7 @@ class StoredValues:
         return scale or 1.0
 
     def restore(self, voxels: Array) -> Array:
-        """View of an array of all voxels, in the file's order, in nibabel's."""
+        """Return a view in nibabel's order of an array in the file's order."""
         view: Array = self._in_core_order(voxels.reshape(1, *self._spatial_shape))[0]
         return view
 
@@ -154,8 +158,13 @@ class StoredValues:
             return values
         return values.transpose(0, *range(values.ndim - 1, 0, -1))
 
+    def held_by(self, kind: type[Stored], **further: Any) -> Stored:
+        """Return the same values as another class holds them, with further fields."""
+        own = {one.name: getattr(self, one.name) for one in fields(StoredValues)}
+        return kind(**own, **further)
+
     def scaled(self, raw: Array) -> Array:
-        """Values from stored ones."""
+        """Return values from stored ones, by slope and intercept."""
         if (self.slope, self.inter) == (1, 0):
             return raw
         with np.errstate(all="ignore"):  # damage shows as values that are not finite
@@ -201,3 +210,83 @@ class StoredBlocks:
         """Fill `out` with the values from number `start` on."""
         plain = cast(PlainBytes, self.values.bytes)  # to ask takes longer than to read
         plain.read_into(start * out.dtype.itemsize, out.reshape(-1).view(np.uint8).data)
+
+
+@dataclass(frozen=True, eq=False)
+class ChangedBlocks:
+    """Array of which each block is changed as it is taken, to probabilities say.
+
+    Attributes
+    ----------
+    values : array_like, shape (classes, ...)
+        Where blocks with all classes can be taken.
+    change : callable
+        Gives what a block becomes.
+    dtype : dtype
+        Type of what it gives.
+    """
+
+    values: Any
+    change: Callable[[Array], Array]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values, class axis first."""
+        return tuple(self.values.shape)
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        return self.change(np.asarray(self.values[block]))
+
+
+class Volumes:
+    """Volumes of channels, of which one is taken after the other.
+
+    Of a file only one is in memory, until the next is taken; where an earlier one is
+    asked for, the file is read again.
+
+    Parameters
+    ----------
+    values : array_like or StoredValues, shape (channels, ...)
+        Where they are.
+    """
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+        self._coming: Iterator[Array] = iter(())
+        self._next: int | None = None
+
+    def __getitem__(self, channel: int) -> Array:
+        if not isinstance(self._values, StoredValues):
+            return np.asarray(self._values[channel])
+        if self._next is None or channel < self._next:
+            self._coming, self._next = iter_volumes(self._values), 0
+        while True:
+            volume = next(self._coming)
+            self._next += 1
+            if self._next > channel:
+                return volume
+
+
+def iter_volumes(values: Any) -> Iterator[Array]:
+    """Yield one channel after the other; of a file, if possible, hold only one."""
+    if isinstance(values, StoredValues):
+        if values.layout[0] == 1:
+            yield from _stored_volumes(values)
+            return
+        values = values.load()
+    for channel in range(values.shape[0]):
+        yield np.asarray(values[channel])
+
+
+def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
+    row = stored.layout[2]
+    volume, filled = np.empty(row, stored.dtype), 0
+    for piece in stored.pieces(PIECE_VALUES):
+        while len(piece):
+            length = min(len(piece), row - filled)
+            volume[filled : filled + length] = piece[:length]
+            filled, piece = filled + length, piece[length:]
+            if filled == row:
+                yield stored.restore(volume)
+                filled = 0

@@ -43,7 +43,7 @@ class Mesh:
     values: Values
 
     def in_space(self, affine: npt.ArrayLike) -> Mesh:
-        """The same mesh elsewhere, such as in RAS+ mm; what was outside stays so.
+        """Return the mesh elsewhere, such as in RAS+ mm; what was outside stays so.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ def iter_mesh(
     *,
     smoothing: float = 1.2,
 ) -> Generator[float, None, Mesh]:
-    """The surface of a class step by step; yields the share done.
+    """Make the surface of a class step by step; yields the share done.
 
     The mask of the class is smoothed by a Gaussian, and the surface runs where it has
     the one level at which as much volume is enclosed as the class has voxels, within

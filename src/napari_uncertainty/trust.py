@@ -10,7 +10,13 @@ import numpy as np
 
 from .checks import Check
 from .checks.confidence import check_members, iter_check_confidence
-from .checks.place import check_grid, check_header, check_lent_place
+from .checks.match import check_comparison
+from .checks.place import (
+    check_grid,
+    check_header,
+    check_lent_place,
+    check_unconfirmed_place,
+)
 from .checks.values import (
     check_background,
     check_kind,
@@ -21,7 +27,7 @@ from .ensemble import EnsembleMaps
 from .fold import UncertaintyMaps
 from .grid import Grid
 from .matching.comparison import Compared, Segmentation, iter_compare, iter_explained
-from .matching.orientation import Search
+from .matching.orientation import RankedPlacements
 from .measures import LEAST_CONFIDENCE
 from .predictions import Predictions
 from .steps import part
@@ -32,17 +38,18 @@ SHARE_OF_CONFIDENCE = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Trust:
-    """What was found.
+    """All checks of a case, and the comparisons that they come from.
 
     Attributes
     ----------
     checks : tuple of Check
-        All that was looked at.
+        One for each thing that was looked at.
     compared : Compared or None
-        What came of the comparison with the segmentation.
+        Result of the comparison with the segmentation.
     beside : Compared or None
         The same with the labels of the file that the place comes from, which nobody
-        asked for.
+        asked for. What agrees in no placement is told as red only where the labels are
+        sure to be those of the case; else they just confirm nothing.
     """
 
     checks: tuple[Check, ...]
@@ -55,7 +62,7 @@ class Trust:
         return None if self.compared is None else self.compared.foreground
 
     @property
-    def search(self) -> Search | None:
+    def search(self) -> RankedPlacements | None:
         """Placements in the segmentation; None where none were sought."""
         return None if self.compared is None else self.compared.search
 
@@ -108,33 +115,31 @@ def iter_trust(
     headers = [(name, own)]
     yield SHARE_OF_CONFIDENCE
     compared = beside = None
-    classes = maps.classes(predictions.n_channels)
-    if segmentation is not None:
-        there = segmentation.grid
-        comparing = iter_compare(
-            maps.prediction, maps.n_classes, own, segmentation, classes=classes
-        )
-        compared = yield from part(comparing, SHARE_OF_CONFIDENCE, 0.8)
-        foreground = foreground_of(maps)
-        yield 0.8
-        explaining = iter_explained(compared, maps.prediction, foreground)
-        compared = yield from part(explaining, 0.8, 1)
-        checks += [
-            *compared.checks,
-            check_grid(segmentation.name, "segmentation", own, there),
-        ]
-        headers.append((segmentation.name, there))
-    elif not placed and predictions.beside is not None:
-        comparing = iter_beside(
-            maps.prediction,
-            maps.n_classes,
+    labels = segmentation or (None if placed else predictions.beside)
+    if labels is not None:
+        comparing = _iter_compared(
+            maps,
             own,
-            predictions.beside,
-            foreground=foreground_of(maps),
-            classes=classes,
+            labels,
+            thorough=segmentation is not None,
+            classes=maps.classes(predictions.n_channels),
         )
-        beside = yield from part(comparing, SHARE_OF_CONFIDENCE, 1)
-        checks += beside.checks
+        found = yield from part(comparing, SHARE_OF_CONFIDENCE, 1)
+        if segmentation is not None:
+            compared = found
+            checks += [
+                *check_comparison(found),
+                check_grid(labels.name, "segmentation", own, labels.grid),
+            ]
+            headers.append((labels.name, labels.grid))
+        elif found.confirms_or_denies or (
+            labels.of_the_case and found.search is not None
+        ):
+            beside = found
+            checks += check_comparison(found)
+        else:
+            beside = replace(found, search=None)
+            checks.append(check_unconfirmed_place(labels.name))
     if scan is not None:
         checks.append(check_grid(scan[0], "scan", own, scan[1]))
         headers.append(scan)
@@ -144,53 +149,28 @@ def iter_trust(
     return Trust(tuple(checks), compared, beside)
 
 
-def foreground_of(maps: UncertaintyMaps) -> Any:
-    """Probability of the foreground, where that is a single class; else None."""
-    if maps.n_classes != 2 or LEAST_CONFIDENCE.name not in maps:
-        return None
-    doubt = np.asarray(maps[LEAST_CONFIDENCE.name])
-    return np.where(np.asarray(maps.prediction) != 0, 1 - doubt, doubt)
-
-
-def iter_beside(
-    prediction: Any,
-    n_classes: int,
+def _iter_compared(
+    maps: UncertaintyMaps,
     grid: Grid | None,
     labels: Segmentation,
     *,
-    foreground: Any = None,
-    classes: Sequence[int] = (),
+    thorough: bool,
+    classes: Sequence[int],
 ) -> Generator[float, None, Compared]:
-    """Compare with the file that a place comes from; yields the share done.
-
-    Parameters
-    ----------
-    prediction, n_classes, grid, classes
-        As of :func:`.iter_compare`.
-    labels : Segmentation
-        What that file holds.
-    foreground : ndarray or None
-        As of :func:`.explained`.
-
-    Returns
-    -------
-    Compared
-        What agrees in no placement is red only where the
-        labels are sure to be those of the case; else they just confirm nothing.
-    """
+    """Compare the most probable class with labels, and explain what does not agree."""
     comparing = iter_compare(
-        prediction, n_classes, grid, labels, thorough=False, classes=classes
+        maps.prediction,
+        maps.n_classes,
+        grid,
+        labels,
+        thorough=thorough,
+        classes=classes,
     )
     compared = yield from part(comparing, 0, 0.8)
-    explaining = iter_explained(compared, prediction, foreground)
-    compared = yield from part(explaining, 0.8, 1)
-    if compared.confirms_or_denies:
-        return compared
-    if labels.of_the_case and compared.search is not None:
-        return compared
-    sentence = (
-        f"The place was taken from '{labels.name}', and nothing confirms it: its "
-        "labels are not these classes, or of something else."
-    )
-    checks = (Check("place", "amber", sentence, {"from": labels.name}),)
-    return replace(compared, checks=checks, search=None)
+    foreground = None
+    if maps.n_classes == 2 and LEAST_CONFIDENCE.name in maps:
+        doubt = np.asarray(maps[LEAST_CONFIDENCE.name])
+        foreground = np.where(np.asarray(maps.prediction) != 0, 1 - doubt, doubt)
+    yield 0.8
+    explaining = iter_explained(compared, maps.prediction, foreground)
+    return (yield from part(explaining, 0.8, 1))

@@ -1,12 +1,12 @@
-"""Uncertainty of every voxel: the functions that scripts and notebooks call."""
+"""Functions that scripts and notebooks call: maps, and what follows from them."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,20 @@ from .case import CaseInputs, iter_case
 from .ensemble import EnsembleMaps
 from .errors import InputError, UncertaintyWarning
 from .fold import UncertaintyMaps, as_dask, fold_lazily
+from .grid import Grid
+from .hotspots import HotspotOptions, iter_hotspots
+from .hotspots.wanted import COUNT
 from .io import open_members, open_probabilities
 from .kinds import AUTO, KINDS, SOFTMAX
 from .measures import Base
 from .model.interpretation import Interpretation
 from .predictions import Predictions
 from .probabilities import ProbabilityMap, find_class_axis, numbered_class_names
+from .regions import class_table, iter_regions, voxel_volume
 from .steps import run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = np.ndarray[Any, Any]
 
@@ -227,6 +234,168 @@ def ensemble_uncertainty(
     return maps
 
 
+def summarize(
+    values: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    no_data: npt.ArrayLike | None = None,
+    class_names: Mapping[int, str] | Sequence[str] | None = None,
+    grid: Grid | None = None,
+    threshold: float | None = None,
+) -> pd.DataFrame:
+    """Numbers of an uncertainty map for each label, at its boundary and inside.
+
+    Parameters
+    ----------
+    values : array_like of float, 1 to 3 dimensions
+        The map.
+    labels : array_like of int or bool, shape of `values`
+        What each voxel belongs to; 0 is background.
+    no_data : array_like of bool, shape of `values`, or None
+        Voxels that are in no number.
+    class_names : mapping of int to str, sequence of str, or None
+        Names of labels; of a sequence, the first is that of label 0. A label that has
+        a name has a row, even if no voxel has it.
+    grid : Grid or None
+        Where the voxels are, for their volume; without one, or of a flat image,
+        volumes are NaN.
+    threshold : float or None
+        For the shares of voxels above it; without it there are no such columns.
+
+    Returns
+    -------
+    DataFrame
+        One row for each label, ascending, as of :func:`.class_table`.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or the labels are no whole numbers.
+
+    Examples
+    --------
+    >>> import napari_uncertainty as nu
+    >>> table = nu.summarize([0.0, 0.2, 0.8, 0.6], [0, 0, 1, 1], threshold=0.5)
+    >>> table[["name", "voxels", "mean", "share_above"]]
+             name  voxels  mean  share_above
+    0  background       2   0.1          0.0
+    1     label 1       2   0.7          1.0
+    """
+    statistics = run(
+        iter_regions(
+            np.asarray(values),
+            np.asarray(labels),
+            None if no_data is None else np.asarray(no_data),
+        )
+    )
+    if class_names is not None and not isinstance(class_names, Mapping):
+        class_names = dict(enumerate(class_names))
+    return class_table(
+        statistics,
+        class_names=class_names,
+        voxel_volume_mm3=voxel_volume(grid),
+        threshold=threshold,
+    )
+
+
+def find_hotspots(
+    values: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    *,
+    probabilities: Any = None,
+    no_data: npt.ArrayLike | None = None,
+    grid: Grid | None = None,
+    class_names: Mapping[int, str] | Sequence[str] | None = None,
+    count: int = COUNT,
+    radius_mm: float | None = None,
+    separation_mm: float | None = None,
+    classes: Sequence[int] | None = None,
+    interior: bool = False,
+    undecided: float = 0.5,
+) -> pd.DataFrame:
+    """Places worth a look, those first in which most wrong voxels are expected.
+
+    Parameters
+    ----------
+    values : array_like of float, 1 to 3 dimensions
+        An uncertainty map.
+    labels : array_like of int, shape of `values`, or None
+        The segmentation; 0 is background. Without it, the most probable class.
+    probabilities : array_like, ProbabilityMap, list of these, or None
+        Class probabilities, class axis first; a list of those of several networks for
+        the same scan. Without them, the map itself says what may be wrong.
+    no_data : array_like of bool, shape of `values`, or None
+        Voxels that are in no place, like those where the map is not finite.
+    grid : Grid or None
+        Where the voxels are; by default that of the probabilities, where they have one,
+        or else voxels are cubes of 1 mm.
+    class_names : mapping of int to str, sequence of str, or None
+        Names of labels; by default those of the probabilities.
+    count : int
+        How many places, at most.
+    radius_mm : float or None
+        Of each, in mm; by default 3.75, and less where the voxels are smaller than
+        1 mm and the image is small, too.
+    separation_mm : float or None
+        How far two centres are apart at least, in mm; by default the radius.
+    classes : sequence of int or None
+        Labels in and around which is looked; by default all but 0.
+    interior : bool
+        Only voxels whose neighbours have the same label.
+    undecided : float
+        Value of the map where two classes are equally likely; for entropy in bits, 1.
+        Only used without probabilities.
+
+    Returns
+    -------
+    DataFrame
+        One row for each place, as of :meth:`.Hotspots.table`.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, the labels are no classes of the probabilities, or nothing
+        can be found with what is wanted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_uncertainty as nu
+    >>> values = np.zeros((20, 20, 20))
+    >>> values[4, 5, 6], values[15, 5, 6] = 0.5, 0.25
+    >>> nu.find_hotspots(values, radius_mm=3)[["rank", "mass", "share"]].round(2)
+       rank  mass  share
+    0     1  0.50   0.67
+    1     2  0.25   0.33
+    """
+    given = probabilities if isinstance(probabilities, list) else [probabilities]
+    given = [one for one in given if one is not None]
+    for one in given:
+        if isinstance(one, ProbabilityMap):
+            grid = grid or one.grid
+            class_names = class_names or one.class_names
+    if class_names is not None and not isinstance(class_names, Mapping):
+        class_names = dict(enumerate(class_names))
+    found = run(
+        iter_hotspots(
+            np.asarray(values),
+            None if labels is None else np.asarray(labels),
+            None if no_data is None else np.asarray(no_data, bool),
+            members=[_class_first(one) for one in given],
+            grid=grid,
+            undecided=undecided,
+            wanted=HotspotOptions(
+                count,
+                radius_mm,
+                separation_mm,
+                None if classes is None else tuple(classes),
+                interior,
+            ),
+        )
+    )
+    return found.table(class_names)
+
+
 def _interpretation(
     kind: str | None,
     temperature: float,
@@ -337,3 +506,11 @@ def _of_array(
     values = np.moveaxis(values, axis, 0)
     names = numbered_class_names(values.shape[0])
     return ProbabilityMap(values, names, name=name, guess=guess)
+
+
+def _class_first(probabilities: Any) -> Any:
+    if isinstance(probabilities, ProbabilityMap):
+        return probabilities.values
+    return (
+        probabilities if hasattr(probabilities, "shape") else np.asarray(probabilities)
+    )

@@ -13,7 +13,7 @@ from ensemble.plain import expected, overlap
 from generated import OBLIQUE, softmax
 from napari_uncertainty.batch.ensembles import ensemble_name
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.steps import run
 
 SHAPE = (12, 13, 14)
@@ -173,7 +173,7 @@ def test_hotspots_ask_all_members(crops, measure):
     places = run(
         iter_hotspots(
             crops.values(measure), prediction, no_data, members=padded,
-            grid=Grid(SHAPE, crops.image(measure).affine), wanted=Wanted(4),
+            grid=Grid(SHAPE, crops.image(measure).affine), wanted=HotspotOptions(4),
         )
     ).places  # fmt: skip
     rows = crops.table("sub-007_hotspots.tsv")

@@ -21,7 +21,7 @@ from scipy.signal import fftconvolve
 from skimage.feature import peak_local_max
 
 import napari_uncertainty as nu
-from napari_uncertainty.hotspots import Ball, Hotspots, Wanted, iter_hotspots
+from napari_uncertainty.hotspots import Ball, HotspotOptions, Hotspots, iter_hotspots
 from napari_uncertainty.steps import run
 
 from .memory import AnonymousPeak, status
@@ -100,7 +100,7 @@ def found(
             case.labels if labels else None,
             members=[case.probabilities] if members else (),
             undecided=1.0,
-            wanted=Wanted(COUNT, RADIUS),
+            wanted=HotspotOptions(COUNT, RADIUS),
             threads=threads,
         )
     )

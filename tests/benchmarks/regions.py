@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 import napari_uncertainty as nu
 from napari_uncertainty.io import read
-from napari_uncertainty.regions import Regions, iter_regions
+from napari_uncertainty.regions import ClassStatistics, class_table, iter_regions
 from napari_uncertainty.steps import run
 
 from .cases import FETA
@@ -61,7 +61,6 @@ def actions(values: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[], ob
     return {
         "numpy, label by label": lambda: plain(values, labels),
         "all numbers and the table": lambda: table(of(values, labels)),
-        "the same on one thread": lambda: table(of(values, labels, threads=1)),
         "of which the table": lambda: table(regions),
         "share above a threshold, whole": lambda: regions.share_above("whole", 1.0),
         "histogram of 100 bins, whole": lambda: regions.histogram("whole", EDGES),
@@ -84,14 +83,14 @@ def generated(size: int) -> tuple[np.ndarray, np.ndarray]:
     return maps["entropy"], maps.prediction
 
 
-def of(values: np.ndarray, labels: np.ndarray, threads: int | None = None) -> Regions:
-    regions = run(iter_regions(values, labels, threads=threads))
+def of(values: np.ndarray, labels: np.ndarray) -> ClassStatistics:
+    regions = run(iter_regions(values, labels))
     assert regions is not None
     return regions
 
 
-def table(regions: Regions) -> object:
-    return regions.table(voxel_volume_mm3=1.0, threshold=THRESHOLD)
+def table(regions: ClassStatistics) -> object:
+    return class_table(regions, voxel_volume_mm3=1.0, threshold=THRESHOLD)
 
 
 def plain(values: np.ndarray, labels: np.ndarray) -> dict[tuple[int, str], tuple]:

@@ -22,7 +22,7 @@ from skimage.feature import peak_local_max
 
 from napari_uncertainty import entropy
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.steps import run
 
 FIRST = (5, 10, 20, 50, 100)
@@ -133,7 +133,7 @@ def hotspots(case: Prediction, others: Sequence[Array]) -> Voxels:
             case.labels,
             members=[case.probabilities, *others],
             grid=case.grid,
-            wanted=Wanted(FIRST[-1], RADIUS),
+            wanted=HotspotOptions(FIRST[-1], RADIUS),
         )
     )
     return [place.voxel for place in found.places]

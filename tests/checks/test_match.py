@@ -4,7 +4,7 @@ import pytest
 
 from napari_uncertainty.checks.match import check_agreement
 from napari_uncertainty.matching.agreement import Agreement
-from napari_uncertainty.matching.orientation import Candidate, Search
+from napari_uncertainty.matching.orientation import Candidate, RankedPlacements
 from napari_uncertainty.placement import Placement
 
 UPRIGHT = Placement.as_it_is(3)
@@ -17,7 +17,9 @@ def candidate(foreground, placement=UPRIGHT, overall=0.9876):
 
 
 def checks(as_loaded, *ranked, axcodes="RAS", name="seg.nii.gz"):
-    agreement, orientation = check_agreement(Search(as_loaded, ranked), name, axcodes)
+    agreement, orientation = check_agreement(
+        RankedPlacements(as_loaded, ranked), name, axcodes
+    )
     assert (agreement.name, orientation.name) == ("agreement", "orientation")
     for check in (agreement, orientation):
         assert check.sentence.endswith(".")

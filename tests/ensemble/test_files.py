@@ -9,6 +9,7 @@ import napari_uncertainty as nu
 from ensemble.plain import expected
 from folding import run
 from generated import OBLIQUE, softmax
+from napari_uncertainty import stored
 from napari_uncertainty.ensemble import Member, iter_ensemble, members_of, sources
 from napari_uncertainty.io import open_members, open_probabilities
 
@@ -33,7 +34,8 @@ def members(rng):
 
 @pytest.fixture(params=[1 << 19, 100], ids=["large pieces", "small pieces"])
 def pieces(request, monkeypatch):
-    monkeypatch.setattr(sources, "PIECE_VALUES", request.param)
+    for module in (sources, stored):
+        monkeypatch.setattr(module, "PIECE_VALUES", request.param)
 
 
 def beside(folder, shape=SHAPE, affine=OBLIQUE, name="case"):

@@ -8,7 +8,7 @@ from generated import turn
 from hotspots import plain
 from napari_uncertainty.errors import InputError
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Ball, Wanted
+from napari_uncertainty.hotspots import Ball, HotspotOptions
 from napari_uncertainty.hotspots.domain import Domain
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
@@ -25,7 +25,7 @@ def domain(labels, zooms=(1, 1, 1), data=None, **wanted):
         labels.shape,
         labels,
         data,
-        Wanted(**wanted),
+        HotspotOptions(**wanted),
         lambda radius: Ball.of(grid, labels.ndim, radius),
     )
     found = run(steps)
@@ -88,7 +88,9 @@ def test_foreground_at_the_corners():
 def test_without_labels_everywhere(rng):
     data = rng.random((5, 6)) < 0.5
     for given in (data, None):
-        found = run(Domain.iter_of((5, 6), None, given, Wanted(), lambda _: None))
+        found = run(
+            Domain.iter_of((5, 6), None, given, HotspotOptions(), lambda _: None)
+        )
         assert found.box == (slice(0, 5), slice(0, 6))
         np.testing.assert_array_equal(found.voxels, data | (given is None))
 
@@ -96,4 +98,6 @@ def test_without_labels_everywhere(rng):
 @pytest.mark.parametrize("wanted", [{"classes": (1,)}, {"interior": True}])
 def test_without_labels_there_are_no_classes(wanted):
     with pytest.raises(InputError, match="only known with a segmentation; choose one"):
-        run(Domain.iter_of((5, 6), None, None, Wanted(**wanted), lambda _: None))
+        run(
+            Domain.iter_of((5, 6), None, None, HotspotOptions(**wanted), lambda _: None)
+        )

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from hotspots import plain
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.steps import run
 
 RADIUS = 3.75
@@ -29,7 +29,7 @@ def found_in(case, *, grid=None, members=None, labels=True, no_data=True, **want
             case["no_data"] if no_data else None,
             members=given,
             grid=grid or Grid(case["values"].shape, plain.UPRIGHT),
-            wanted=Wanted(**{"count": COUNT, **wanted}),
+            wanted=HotspotOptions(**{"count": COUNT, **wanted}),
         )
     )
     assert found is not None
@@ -170,7 +170,7 @@ def test_a_ball_that_reaches_out_of_the_neighbourhood(rng):
     values = rng.random((20, 21, 22))
     labels = np.zeros(values.shape, np.uint8)
     labels[10, 10, 10] = 1
-    found = run(iter_hotspots(values, labels, wanted=Wanted(1, radius_mm=6)))
+    found = run(iter_hotspots(values, labels, wanted=HotspotOptions(1, radius_mm=6)))
     ball = plain.inside(
         plain.ball(np.eye(4), 3, 6), found.places[0].voxel, values.shape
     )
@@ -246,7 +246,7 @@ def test_the_map_and_labels_alone(case):
         iter_hotspots(
             given["values"], given["labels"], given["no_data"],
             grid=Grid(exact.shape, plain.UPRIGHT),
-            undecided=1.0, wanted=Wanted(COUNT),
+            undecided=1.0, wanted=HotspotOptions(COUNT),
         )
     )  # fmt: skip
     allowed = allowed_in(case)

@@ -1,10 +1,7 @@
 """A search from start to end: what may be given, what stops it, and the table."""
 
 import doctest
-import importlib
 import re
-import subprocess
-import sys
 import tracemalloc
 
 import dask.array as da
@@ -13,7 +10,7 @@ import pytest
 
 import napari_uncertainty as nu
 from hotspots import plain
-from napari_uncertainty.hotspots import COLUMNS, Wanted, iter_hotspots
+from napari_uncertainty.hotspots import COLUMNS, HotspotOptions, iter_hotspots
 from napari_uncertainty.steps import run
 
 SHAPE = (30, 26, 22)
@@ -32,7 +29,7 @@ def search(case, *, count=12, **options):
         "no_data": case["no_data"],
         "members": [case["probabilities"]],
         "grid": GRID,
-        "wanted": Wanted(count),
+        "wanted": HotspotOptions(count),
     }
     return run(iter_hotspots(**(given | options)))
 
@@ -157,14 +154,17 @@ def test_all_without_data(case, members):
 
 @pytest.mark.parametrize("interior", [True, False])
 def test_no_such_class(case, interior):
-    wanted = Wanted(classes=(9,), interior=interior)
+    wanted = HotspotOptions(classes=(9,), interior=interior)
     assert search(case, wanted=wanted).places == ()
     nothing = np.zeros(SHAPE, np.uint8)
-    assert search(case, labels=nothing, wanted=Wanted(interior=interior)).places == ()
+    assert (
+        search(case, labels=nothing, wanted=HotspotOptions(interior=interior)).places
+        == ()
+    )
 
 
 def test_one_ball_holds_everything(case):
-    found = search(case, wanted=Wanted(radius_mm=50))
+    found = search(case, wanted=HotspotOptions(radius_mm=50))
     (place,) = found.places
     assert place.share == 1
     assert place.mass == found.expected_errors
@@ -184,7 +184,7 @@ def test_memory_does_not_grow_with_the_radius():
                 iter_hotspots(
                     values,
                     grid=nu.Grid(shape, np.diag([zoom] * 3 + [1])),
-                    wanted=Wanted(radius_mm=radius),
+                    wanted=HotspotOptions(radius_mm=radius),
                     threads=1,
                 )
             )
@@ -267,7 +267,7 @@ def ones(*shape):
             "classes are equally likely, above 0.",
         ),
         (
-            {"wanted": Wanted(interior=True)},
+            {"wanted": HotspotOptions(interior=True)},
             "Classes and their interior are only known with a segmentation; choose "
             "one.",
         ),
@@ -340,14 +340,19 @@ def test_options_of_the_table(case):
         case["values"], case["labels"], probabilities=case["probabilities"], grid=GRID,
         no_data=case["no_data"], count=7, interior=True, **options,
     )  # fmt: skip
-    wanted = Wanted(7, 2.5, 6.0, (1, 2), True)
+    wanted = HotspotOptions(7, 2.5, 6.0, (1, 2), True)
     places = search(case, wanted=wanted).places
     assert table["mass"].tolist() == [place.mass for place in places]
     table = nu.find_hotspots(
         case["values"].tolist(), case["labels"].tolist(), undecided=1.0
     )
     places = search(
-        case, members=(), no_data=None, grid=None, undecided=1.0, wanted=Wanted()
+        case,
+        members=(),
+        no_data=None,
+        grid=None,
+        undecided=1.0,
+        wanted=HotspotOptions(),
     ).places
     assert table["mass"].tolist() == [place.mass for place in places]
 
@@ -360,21 +365,10 @@ def test_lists_of_numbers():
     assert (table["class_a"][0], table["class_b"][0]) == ("background", "label 1")
 
 
-def test_examples():
-    module = importlib.import_module("napari_uncertainty.hotspots.steps")
-    result = doctest.testmod(module)
-    assert result.attempted >= 4
-    assert result.failed == 0
-
-
-def test_import_is_light():
-    """What a search needs is loaded when it is searched."""
-    code = (
-        "import sys, napari_uncertainty.hotspots; "
-        "print(*sorted({'scipy', 'pandas', 'nibabel', 'napari', 'qtpy'}"
-        " & set(sys.modules)))"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.strip() == ""
+@pytest.mark.parametrize("function", [nu.find_hotspots, nu.summarize])
+def test_examples_give_what_they_show(function):
+    runner = doctest.DocTestRunner()
+    for example in doctest.DocTestFinder().find(function, globs={}):
+        runner.run(example)
+    assert runner.tries >= 3
+    assert runner.failures == 0

@@ -7,7 +7,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from hotspots import plain
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.hotspots.turned import Turned
 from napari_uncertainty.steps import run
 from phantoms import FLAT_ORIENTATIONS, ORIENTATIONS
@@ -39,7 +39,7 @@ def places_of(case, affine, orientation, *, members=True, no_data=True, **wanted
             without if no_data else None,
             members=[np.stack(given)] if members else (),
             grid=Grid(values.shape, own),
-            wanted=Wanted(count=12, **wanted),
+            wanted=HotspotOptions(count=12, **wanted),
         )
     )
     for place in found.places:

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.hotspots import HotspotOptions
 
 
 def test_unless_told_otherwise():
-    wanted = Wanted().on(None, (180, 220, 180))
+    wanted = HotspotOptions().on(None, (180, 220, 180))
     assert (wanted.count, wanted.radius_mm, wanted.classes) == (50, 3.75, None)
     assert wanted.separation == 3.75
     assert not wanted.interior
-    assert Wanted(radius_mm=5).separation == 5
-    assert Wanted(radius_mm=5, separation_mm=2).separation == 2
+    assert HotspotOptions(radius_mm=5).separation == 5
+    assert HotspotOptions(radius_mm=5, separation_mm=2).separation == 2
 
 
 @pytest.mark.parametrize("count", [0, -3])
 def test_no_number(count):
     with pytest.raises(InputError) as caught:
-        Wanted(count)
+        HotspotOptions(count)
     assert str(caught.value) == (
         f"{count} is no number of hotspots; ask for 1 or more."
     )
@@ -29,7 +29,7 @@ def test_no_number(count):
 def test_no_length(length):
     for name in ("radius", "separation"):
         with pytest.raises(InputError) as caught:
-            Wanted(**{f"{name}_mm": length})
+            HotspotOptions(**{f"{name}_mm": length})
         assert str(caught.value) == (
             f"{length} mm is no {name}; give a length above 0."
         )
@@ -37,11 +37,11 @@ def test_no_length(length):
 
 def test_no_class():
     with pytest.raises(InputError) as caught:
-        Wanted(classes=())
+        HotspotOptions(classes=())
     assert str(caught.value) == "No class is chosen; choose one, or leave all."
 
 
 @pytest.mark.parametrize("name", ["radius", "separation"])
 def test_too_large(name):
     with pytest.raises(InputError, match=f"A {name} of 51 mm is too large; give at "):
-        Wanted(**{f"{name}_mm": 51})
+        HotspotOptions(**{f"{name}_mm": 51})

@@ -5,7 +5,11 @@ import pytest
 
 from napari_uncertainty.matching import coarse
 from napari_uncertainty.matching.agreement import Agreement, Comparison
-from napari_uncertainty.matching.orientation import Candidate, Search, iter_search
+from napari_uncertainty.matching.orientation import (
+    Candidate,
+    RankedPlacements,
+    iter_search,
+)
 from napari_uncertainty.placement import Placement
 from napari_uncertainty.steps import run
 from phantoms import (
@@ -278,14 +282,14 @@ def test_seven_tenths_of_the_foreground_belong(share, belongs):
 def test_the_same_orientation_at_another_place_is_no_tie():
     best, aside, mirrored = candidate(0.9), candidate(0.9), candidate(0.9, (-1, 1, 1))
     aside = Candidate(aside.placement.shifted((0, 2, -1)), aside.agreement)
-    assert Search(None, (best, aside, mirrored)).ties == (mirrored,)
-    assert Search(None, (aside, best)).ties == ()
+    assert RankedPlacements(None, (best, aside, mirrored)).ties == (mirrored,)
+    assert RankedPlacements(None, (aside, best)).ties == ()
 
 
 def test_better_has_to_beat_as_loaded():
     loaded, mirrored = candidate(0.9, (-1, 1, 1)), candidate(0.91)
-    close = Search(loaded, (mirrored, loaded))
+    close = RankedPlacements(loaded, (mirrored, loaded))
     assert close.better is None
     assert close.ties == (loaded,)
     far = candidate(0.2, (-1, 1, 1))
-    assert Search(far, (mirrored, far)).better == mirrored
+    assert RankedPlacements(far, (mirrored, far)).better == mirrored

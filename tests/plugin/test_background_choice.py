@@ -7,7 +7,7 @@ from scipy.special import entr
 
 from driving import compute
 from generated import softmax
-from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
 from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
@@ -102,7 +102,7 @@ def test_a_segmentation_in_the_order_of_the_classes(
     subject = Subject.of(viewer, shown, seg)
     assert {n: subject.name_of(n + first) for n in range(3)} == dict(enumerate(NAMES))
     # Places are of classes under the numbers that they have there.
-    taken = material_of(viewer, subject, Choices(Wanted(), False, ""))
+    taken = material_of(viewer, subject, Choices(HotspotOptions(), False, ""))
     [member] = taken.members
     for number, volume in enumerate(tissues.data):
         np.testing.assert_array_equal(member[number + first], volume)

@@ -17,7 +17,7 @@ from many_cases import contents, write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.case import Task, run_task
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.report import iter_report
 from napari_uncertainty.report.from_files import (
     check_report_path,
@@ -31,7 +31,7 @@ from report.reading import Page
 
 SHAPE = (12, 13, 14)
 NAMES = ["background", "gray matter", "white matter", "stem"]
-WANTED = Wanted(6)
+WANTED = HotspotOptions(6)
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +189,7 @@ def test_the_places_are_those_of_the_table(written):
             found.case.names[label] for label in place.classes
         ]
     assert len(gathered(written.map).case.hotspots.places) == len(
-        written.found(wanted=Wanted(50)).places
+        written.found(wanted=HotspotOptions(50)).places
     )
 
 

@@ -13,7 +13,7 @@ from napari_uncertainty import InputError
 from napari_uncertainty.batch.case import Task, ensemble_task, run_task
 from napari_uncertainty.batch.recorded import read_map
 from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Wanted, iter_hotspots
+from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.report import iter_report
 from napari_uncertainty.report.from_files import iter_case_of
 from napari_uncertainty.steps import run
@@ -74,7 +74,7 @@ def test_of_an_ensemble(task, sources):
     places = run(
         iter_hotspots(
             recorded.values, prediction, members=members,
-            grid=Grid(SHAPE, OBLIQUE), wanted=Wanted(5),
+            grid=Grid(SHAPE, OBLIQUE), wanted=HotspotOptions(5),
         )
     ).places  # fmt: skip
     assert voxels(found.case.hotspots.places) == voxels(places)
@@ -131,7 +131,7 @@ def test_of_independent_channels(tmp_path, rng):
     labels = np.where(core, 2, whole)
     np.testing.assert_array_equal(found.case.labels, labels)
     places = run(
-        iter_hotspots(recorded.values, labels, undecided=1.0, wanted=Wanted(5))
+        iter_hotspots(recorded.values, labels, undecided=1.0, wanted=HotspotOptions(5))
     ).places
     assert voxels(found.case.hotspots.places) == voxels(places)
     assert [one for one in found.remarks if "of the map alone" in one]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..matching.comparison import Segmentation
 from ..measures import largest_value
-from ..regions import iter_regions, voxel_volume
+from ..regions import class_table, iter_regions, voxel_volume
 from ..steps import part
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ def iter_table(
     where: Placed,
     segmentation: Segmentation,
     class_names: Sequence[str],
-    threads: int | None,
 ) -> Generator[float, None, pd.DataFrame]:
     """Numbers of each measure and label, step by step; yields the share done.
 
@@ -50,8 +49,6 @@ def iter_table(
         Whose labels are told apart.
     class_names : sequence of str
         Names of the classes; the segmentation's own come first.
-    threads : int or None
-        How many threads compute.
     """
     import pandas as pd
 
@@ -63,11 +60,11 @@ def iter_table(
             where.turned(maps[measure]),
             where.foreground,
             where.turned(maps.no_data),
-            threads=threads,
         )
         regions = yield from part(steps, done / len(maps), (done + 1) / len(maps))
         threshold = highest_half(measure, maps)
-        table = regions.table(
+        table = class_table(
+            regions,
             class_names=names,
             voxel_volume_mm3=voxel_volume(where.grid),
             threshold=threshold,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..case import CaseResult
 from ..grid import Grid
-from ..hotspots import Hotspots, Wanted, iter_hotspots
+from ..hotspots import HotspotOptions, Hotspots, iter_hotspots
 from ..kinds import KINDS
 from ..measures import ALL_MEASURES
 from ..placement import Placement
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 
 def iter_hotspot_table(
-    result: CaseResult, wanted: Wanted, threads: int | None
+    result: CaseResult, wanted: HotspotOptions, threads: int | None
 ) -> Generator[float, None, tuple[pd.DataFrame, str]]:
     """Find places of the first measure's map step by step; yields the share done.
 
@@ -35,7 +35,7 @@ def iter_hotspot_table(
     result : CaseResult
         The maps and how they lie. Of probabilities in a file, one class at a time is in
         memory.
-    wanted : Wanted
+    wanted : HotspotOptions
         Which places.
     threads : int or None
         How many threads compute.
@@ -98,7 +98,7 @@ def iter_places(
     members: Sequence[Any],
     grid: Grid | None,
     placement: Placement | None,
-    wanted: Wanted,
+    wanted: HotspotOptions,
     *,
     undecided: float,
     threads: int | None = None,
@@ -120,7 +120,7 @@ def iter_places(
     placement : Placement or None
         What turns the probabilities into the order of the map; None where nothing is
         turned. Its offset does not matter.
-    wanted : Wanted
+    wanted : HotspotOptions
         Which places.
     undecided : float
         As of :meth:`.Measure.undecided`.

@@ -12,7 +12,7 @@ import numpy as np
 from ..case import CaseInputs, CaseResult, iter_case
 from ..ensemble import EnsembleMaps
 from ..errors import InputError
-from ..hotspots import Wanted
+from ..hotspots import HotspotOptions
 from ..io.folders import is_array_folder
 from ..io.maps import is_map, write_map
 from ..io.nifti import load
@@ -100,13 +100,13 @@ def _iter_tables(
         table = maps.dice_table(result.class_names)
         tables = replace(tables, members=write_table(task.member_table, table))
     if labels is not None and result.where.by_labels:
-        steps = iter_table(maps, result.where, labels, result.class_names, threads)
+        steps = iter_table(maps, result.where, labels, result.class_names)
         table = yield from part(steps, shares.case, shares.classes)
         tables = replace(tables, classes=write_table(task.table, table))
     elif labels is not None:
         notes.append(NO_TABLE)
     if task.hotspots is not None:
-        wanted = Wanted(task.hotspots, task.radius)
+        wanted = HotspotOptions(task.hotspots, task.radius)
         found = iter_hotspot_table(result, wanted, threads)
         table, note = yield from part(found, shares.classes, 1)
         notes += [note] if note else []

@@ -11,7 +11,8 @@ from ..calibration import ALL_BUT_CERTAIN, iter_confidence_of
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
 from ..measures import LEAST_CONFIDENCE
-from . import Check, percent
+from ..text import percent
+from . import Check
 
 #: If more of the voxels at a border than this are all but certain, the network is sure
 #: where nobody could be.
@@ -54,7 +55,7 @@ def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check
 
 
 def check_members(maps: EnsembleMaps) -> Check:
-    """How well the labels of the members overlap, and whether all have all voxels.
+    """Return how well the labels of members overlap, and whether voxels are missing.
 
     Parameters
     ----------

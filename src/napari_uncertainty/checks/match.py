@@ -5,40 +5,102 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..matching.orientation import BELONGS, Candidate, Search
+from ..matching.changed import Explanation
+from ..matching.comparison import Compared
+from ..matching.orientation import AGREES, BELONGS, Candidate, RankedPlacements
 from ..placement import Placement
-from . import Check, Level, percent
+from ..text import percent
+from . import Check, Level
 
-#: Share of the foreground that agrees where the segmentation was made from the
-#: probabilities, give or take what clean-up afterwards changes.
-AGREES = 0.95
+
+def check_comparison(compared: Compared) -> list[Check]:
+    """Return the checks of a comparison: agreement, orientation, and numbers of labels.
+
+    Parameters
+    ----------
+    compared : Compared
+        Its result.
+    """
+    onto, search = compared.onto, compared.search
+    if compared.refused:
+        checks = [Check("agreement", "red", compared.refused)]
+    elif search is None:
+        checks = [_agreement(compared.as_loaded, onto.name)]
+    else:
+        axcodes = None
+        if onto.anatomical and onto.grid is not None:
+            axcodes = onto.grid.axcodes
+        checks = check_agreement(search, onto.name, axcodes)
+    if compared.explanation is not None:
+        checks = [_explained(compared.explanation, onto.name), *checks[1:]]
+        if compared.as_loaded is not None and not compared.as_loaded.belongs:
+            sentence = (
+                f"Which way round the probabilities lie on '{onto.name}' was judged "
+                "only by what both have."
+            )
+            checks[1:] = [Check("orientation", "amber", sentence)]
+    if compared.numbering is not None:
+        sentence = (
+            f"The numbers in '{onto.name}' were taken for {compared.numbering.told}: "
+            "so more of the foreground agrees than if 0 were the background."
+        )
+        numbers = {"numbers": list(compared.numbering.numbers)}
+        checks.append(Check("labels", "green", sentence, numbers))
+    return checks
+
+
+def _explained(explanation: Explanation, name: str) -> Check:
+    """Return the agreement with a segmentation that was changed after it was made."""
+    numbers = explanation.numbers
+    if explanation.reason == "lacks classes":
+        lacking = numbers["lacking_classes"]
+        listed = ", ".join(map(str, lacking[:6])) + (" …" if len(lacking) > 6 else "")
+        several = "classes" if len(lacking) > 1 else "class"
+        sentence = (
+            f"'{name}' lacks the {several} {listed}, "
+            f"which {percent(numbers['lacking'])} of the predicted foreground have. "
+            f"Elsewhere, {percent(numbers['foreground'])} of the foreground agree."
+        )
+    elif explanation.reason == "was cleaned":
+        sentence = (
+            f"Where '{name}' has a label, {percent(numbers['where_labelled'])} of the "
+            f"voxels agree; it lacks {percent(numbers['lacking'])} of the predicted "
+            "foreground, as where small components were removed."
+        )
+    else:
+        sentence = (
+            f"The labels of '{name}' are the voxels above {numbers['threshold']:g}, "
+            f"which agree in {percent(numbers['foreground'])} of the foreground, and "
+            "not those of the most probable class (above 0.5)."
+        )
+    return Check("agreement", "amber", sentence, numbers)
 
 
 def check_agreement(
-    search: Search, name: str, axcodes: Sequence[str] | None
+    search: RankedPlacements, name: str, axcodes: Sequence[str] | None
 ) -> list[Check]:
     """Return whether the most probable class and a segmentation belong together.
 
     Parameters
     ----------
-    search : Search
-        What was found.
+    search : RankedPlacements
+        Placements that were found.
     name : str
         Of the segmentation.
     axcodes : sequence of str or None
         Anatomical directions of its axes, where they are known.
     """
-    return [_agreement(search, name), _orientation(search, name, axcodes)]
+    return [_agreement(search.as_loaded, name), _orientation(search, name, axcodes)]
 
 
-def _agreement(search: Search, name: str) -> Check:
-    if search.as_loaded is None:
+def _agreement(as_loaded: Candidate | None, name: str) -> Check:
+    if as_loaded is None:
         sentence = (
             f"As loaded, the probabilities cannot be compared with '{name}': their "
             "place in it is unknown."
         )
         return Check("agreement", "amber", sentence)
-    agreement = search.as_loaded.agreement
+    agreement = as_loaded.agreement
     numbers = {"overall": agreement.overall, "foreground": agreement.foreground}
     level: Level = "amber"
     if agreement.foreground >= AGREES:
@@ -57,7 +119,9 @@ def _agreement(search: Search, name: str) -> Check:
     return Check("agreement", level, sentence, numbers)
 
 
-def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Check:
+def _orientation(
+    search: RankedPlacements, name: str, axcodes: Sequence[str] | None
+) -> Check:
     best = search.best
     if best is None:
         sentence = f"In no orientation do the probabilities fit into '{name}'."
@@ -93,7 +157,7 @@ def _orientation(search: Search, name: str, axcodes: Sequence[str] | None) -> Ch
 
 
 def _tie(
-    search: Search,
+    search: RankedPlacements,
     best: Candidate,
     axcodes: Sequence[str] | None,
     numbers: dict[str, Any],

@@ -96,8 +96,23 @@ def check_lent_place(placed: str) -> Check:
     )
 
 
+def check_unconfirmed_place(name: str) -> Check:
+    """Return what to tell of a place that its own file does not confirm.
+
+    Parameters
+    ----------
+    name : str
+        Of the labels in the file that the place comes from.
+    """
+    sentence = (
+        f"The place was taken from '{name}', and nothing confirms it: its labels are "
+        "not these classes, or of something else."
+    )
+    return Check("place", "amber", sentence, {"from": name})
+
+
 def check_header(name: str, grid: Grid | None) -> list[Check]:
-    """What is odd about the place that a header gives; nothing where nothing is."""
+    """Return checks of what is odd about the place that a header gives; often none."""
     if grid is None:
         return []
     checks = []
@@ -138,7 +153,7 @@ def _mm(distance: float) -> str:
 
 
 def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
-    """How far apart the two put a voxel, in mm; None where the qform is no use."""
+    """Return how far apart they put a voxel, in mm; None if the qform is unusable."""
     from nibabel.spatialimages import HeaderDataError
 
     try:

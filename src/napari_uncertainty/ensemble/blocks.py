@@ -9,22 +9,22 @@ import numpy as np
 
 from ..fold.blocks import Block, tiles
 from ..fold.by_class import RUN_VOXELS
+from ..fold.numbers import Results
 from ..fold.threads import iter_each
 from .dice import Overlap
 from .kernel import EnsembleKernel
 from .members import Common, Member
-from .numbers import EnsembleResults
-from .opinion import Opinion, Reading, known_to_all
+from .opinion import MemberReading, Opinion, known_to_all
 
 
-class Blocks:
+class MemberBlocks:
     """Members that are arrays.
 
     Parameters
     ----------
     members, where : sequence of Member, Common
         What is folded, and how they lie on each other.
-    readings : sequence of Reading
+    readings : sequence of MemberReading
         How the values of each are read.
     kernel : EnsembleKernel
         The arithmetic.
@@ -34,7 +34,7 @@ class Blocks:
         self,
         members: Sequence[Member],
         where: Common,
-        readings: Sequence[Reading],
+        readings: Sequence[MemberReading],
         kernel: EnsembleKernel,
     ) -> None:
         boxed = [
@@ -53,11 +53,11 @@ class Blocks:
         self.deviations = [(0.0, 0.0)] * len(members)
         self._lock = threading.Lock()
 
-    def iter_fold(self, threads: int) -> Generator[float, None, EnsembleResults]:
+    def iter_fold(self, threads: int) -> Generator[float, None, Results]:
         """Fold them; yields the share done."""
         shape = self._values[0].shape[1:]
         kernel = self._kernel
-        results = EnsembleResults(
+        results = Results(
             {name: np.zeros(shape, kernel.precision) for name in kernel.measures},
             np.zeros(shape, np.bool_),
             np.zeros(shape, kernel.label_type),
@@ -68,13 +68,13 @@ class Blocks:
             tiles(shape, RUN_VOXELS),
             threads=threads,
         )
-        return EnsembleResults(
+        return Results(
             {name: one.transpose(self._back) for name, one in results.maps.items()},
             results.no_data.transpose(self._back),
             results.prediction.transpose(self._back),
         )
 
-    def _fold_block(self, block: Block, results: EnsembleResults) -> None:
+    def _fold_block(self, block: Block, results: Results) -> None:
         kernel = self._kernel
         raws = [values[(slice(None), *block)] for values in self._values]
         opinions = [Opinion(one, results.no_data.shape) for one in self._readings]

@@ -1,4 +1,4 @@
-"""How well the labels of members overlap, pair by pair."""
+"""Overlap of the labels of members, pair by pair."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..fold.numbers import Results
+from ..fold.values import float_type
 from ..kinds import (
     KINDS,
     find_channel,
@@ -18,14 +20,13 @@ from ..kinds import (
 from ..limits import available_processors
 from ..measures import ALL_MEASURES, ENSEMBLE_MEASURES, Base, check_base
 from ..steps import part
-from .blocks import Blocks
+from .blocks import MemberBlocks
 from .dice import Overlap
 from .kernel import EnsembleKernel
 from .maps import EnsembleMaps
 from .members import Common, Member, common, names_known_to
-from .numbers import EnsembleResults
 from .readings import First, first_of_array, iter_first_readings, tell
-from .side_by_side import SideBySide
+from .side_by_side import MemberStreams
 from .sources import sources_of
 
 Array = np.ndarray[Any, Any]
@@ -76,12 +77,12 @@ def iter_ensemble(
     asked = find_channel(channel, members[0].values.shape[0], names)
     threads = threads or available_processors()
     precision = np.result_type(
-        *(_precision_for(one.values.dtype) for one in members), np.float32
+        *(float_type(one.values.dtype) for one in members), np.float32
     )
     if all(isinstance(one.values, np.ndarray) for one in members):
         readings = [first_of_array(one, precision) for one in members]
         kernel = _kernel(measures, base, asked, readings)
-        arrays = Blocks(members, where, [one.reading for one in readings], kernel)
+        arrays = MemberBlocks(members, where, [one.reading for one in readings], kernel)
         results = yield from arrays.iter_fold(threads)
         deviations, overlap = arrays.deviations, arrays.overlap
     else:
@@ -90,7 +91,7 @@ def iter_ensemble(
             iter_first_readings(members, sources, precision, threads=threads), 0, 0.5
         )
         kernel = _kernel(measures, base, asked, readings)
-        streams = SideBySide(sources, opinions, kernel)
+        streams = MemberStreams(sources, opinions, kernel)
         results = yield from part(streams.iter_fold(threads), 0.5, 1)
         overlap = streams.overlap
     return _told(members, where, readings, deviations, kernel, results, overlap)
@@ -115,12 +116,6 @@ def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> No
                 f"'{one.name}' holds no real numbers for any voxel: shape "
                 f"{tuple(one.values.shape)}, type {one.values.dtype}."
             )
-
-
-def _precision_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float32, or float64 for what has more digits than that."""
-    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return np.dtype(np.float32 if narrow else np.float64)
 
 
 def _kernel(
@@ -157,7 +152,7 @@ def _told(
     firsts: Sequence[First],
     deviations: Sequence[tuple[float, float]],
     kernel: EnsembleKernel,
-    results: EnsembleResults,
+    results: Results,
     overlap: Overlap,
 ) -> EnsembleMaps:
     """All that is to be told, on the smallest box that holds all members."""

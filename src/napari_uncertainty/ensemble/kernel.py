@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fold.numbers import in_order, in_place
+from ..fold.numbers import Results, in_order, in_place
 from ..kinds import KINDS
 from ..measures import (
     ALL_MEASURES,
@@ -30,14 +30,14 @@ from ..measures import (
     largest_value,
     units_per_bit,
 )
-from .numbers import EnsembleResults, EnsembleRunning
+from .numbers import EnsembleRunning
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class EnsembleKernel:
-    """What is asked, and of what.
+    """Arithmetic of members for the measures that are asked for.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class EnsembleKernel:
 
     @property
     def label_type(self) -> np.dtype[Any]:
-        """The smallest that holds all labels."""
+        """Smallest type that holds all labels."""
         return np.min_scalar_type(max(self.n_classes - 1, 1))
 
     @property
@@ -89,7 +89,7 @@ class EnsembleKernel:
         return {row.name: _needs(row) for row in self.rows}
 
     def running(self, shape: tuple[int, ...]) -> EnsembleRunning:
-        """Running numbers of voxels that have seen no class yet."""
+        """Return running numbers of voxels that have seen no class yet."""
         needs = {name for names in self.needs.values() for name in names}
 
         def zeros(name: str) -> Any:
@@ -113,8 +113,8 @@ class EnsembleKernel:
             else None,
         )
 
-    def results_in_place(self, running: EnsembleRunning) -> EnsembleResults:
-        """Where the maps go: in the memory of the numbers that they follow from."""
+    def results_in_place(self, running: EnsembleRunning) -> Results:
+        """Return maps in the memory of the numbers they follow from, where they fit."""
         free = {
             name: numbers
             for name, numbers in vars(running).items()
@@ -122,7 +122,7 @@ class EnsembleKernel:
         }
         places = in_place(self.needs, free)
         shape = running.winner.shape
-        return EnsembleResults(
+        return Results(
             {
                 name: free[places[name]]
                 if name in places
@@ -238,13 +238,13 @@ class EnsembleKernel:
         running.best[where], running.winner[where] = best, winner
 
     def _measures(self, label: int) -> bool:
-        """Whether the measures are of this channel, too, and not the label alone."""
+        """Return whether the measures are of this channel, and not the label alone."""
         return self.channel in (None, label)
 
     def finish(
         self,
         running: EnsembleRunning,
-        results: EnsembleResults,
+        results: Results,
         labels: Sequence[Array],
         known: Array,
     ) -> None:
@@ -254,7 +254,7 @@ class EnsembleKernel:
         ----------
         running : EnsembleRunning
             Of some voxels; maps may lie in its memory.
-        results : EnsembleResults
+        results : Results
             Of the same; overwritten.
         labels : sequence of ndarray of int
             What each member says of them.

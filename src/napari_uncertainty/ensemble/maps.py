@@ -1,4 +1,4 @@
-"""What an ensemble gives."""
+"""Maps that an ensemble gives, and how well its members agree."""
 
 from __future__ import annotations
 

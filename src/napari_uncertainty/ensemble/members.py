@@ -1,4 +1,4 @@
-"""Members of one case: what they are, and how they lie on each other."""
+"""Members of one case, and how they lie on each other."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Member:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the voxels."""
+        """Shape of the voxels, without the class axis."""
         return tuple(self.values.shape[1:])
 
 
@@ -111,7 +111,7 @@ def names_of_members(opened: Sequence[ProbabilityMap]) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Common:
-    """How members lie on each other.
+    """Voxels that members have in common, and the box that holds them all.
 
     Attributes
     ----------
@@ -223,7 +223,7 @@ def _check_classes(first: Member, other: Member) -> None:
 
 
 def _offset(first: Member, other: Member, here: Grid, there: Grid) -> tuple[int, ...]:
-    """At which voxel of the first member the other one begins."""
+    """Return the voxel of the first member at which the other one begins."""
     placement = there.placement_in(here)
     if placement is not None:
         straight = Placement.as_it_is(here.ndim).shifted(placement.offset)

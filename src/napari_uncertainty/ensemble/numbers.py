@@ -1,4 +1,4 @@
-"""What a fold of members keeps of each voxel on its way, and what it then fills."""
+"""Running numbers that a fold of members keeps of each voxel."""
 
 from __future__ import annotations
 
@@ -9,32 +9,6 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class EnsembleResults:
-    """What comes of some voxels.
-
-    Attributes
-    ----------
-    maps : dict of str to ndarray
-        One for each measure.
-    no_data : ndarray of bool
-        Voxels in which some member has no data.
-    prediction : ndarray of unsigned int
-        The most probable label by the mean of the members.
-    """
-
-    maps: dict[str, Array]
-    no_data: Array
-    prediction: Array
-
-    def __getitem__(self, part: Any) -> EnsembleResults:
-        return EnsembleResults(
-            {name: values[part] for name, values in self.maps.items()},
-            self.no_data[part],
-            self.prediction[part],
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +43,7 @@ class EnsembleRunning:
         return self._each(lambda numbers: numbers[part])
 
     def flat(self) -> EnsembleRunning:
-        """The same numbers along one axis, as views."""
+        """Return the same numbers along one axis, as views."""
         return self._each(lambda numbers: numbers.reshape(-1))
 
     def _each(self, change: Callable[[Array], Array]) -> EnsembleRunning:

@@ -1,4 +1,4 @@
-"""What one member says of each voxel: its label, and how probabilities follow.
+"""Opinion of one member on each voxel: its label, and how probabilities follow.
 
 That takes a look at all classes of a voxel, before the first one can be used.
 """
@@ -13,8 +13,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..fold.fitted import BeyondError, Fit
-from ..fold.values import bits, divisor_of, is_plain, read_values, sum_tolerance
-from ..kinds import KINDS, n_classes_of
+from ..fold.values import bits, is_plain, read_values, sum_tolerance
+from ..kinds import KINDS, divisor_of, n_classes_of
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
 
 Array = np.ndarray[Any, Any]
@@ -23,8 +23,8 @@ _HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How the values of a member are read.
+class MemberReading:
+    """Way in which the values of a member are read.
 
     Attributes
     ----------
@@ -149,13 +149,13 @@ class Opinion:
 
     Parameters
     ----------
-    reading : Reading
+    reading : MemberReading
         How its values are read.
     shape : tuple of int
         Of the voxels.
     """
 
-    def __init__(self, reading: Reading, shape: tuple[int, ...]) -> None:
+    def __init__(self, reading: MemberReading, shape: tuple[int, ...]) -> None:
         self.reading = reading
         precision = reading.precision
         #: Σ x of a voxel; of logits the logarithm of Σ exp x.
@@ -176,7 +176,7 @@ class Opinion:
         self._below: Any = None if self._raw is None else np.zeros(shape, np.bool_)
 
     def part(self, place: Any) -> Opinion:
-        """The same of some of the voxels, as views."""
+        """Return the opinion on some of the voxels, as views."""
         some = object.__new__(Opinion)
         some.reading, some.scale = self.reading, self.scale
         some._sums, some.labels = self._sums[place], self.labels[place]
@@ -186,7 +186,7 @@ class Opinion:
         return some
 
     def matters(self, raw: Array) -> bool:
-        """Whether values can change anything: zeros cannot, unless they are logits."""
+        """Return whether values can change anything; only zeros of logits can."""
         return KINDS[self.reading.kind].logistic or bool(bits(raw).any())
 
     def add(self, channel: int, raw: Array) -> None:
@@ -212,7 +212,7 @@ class Opinion:
         np.maximum(self._best, x, out=self._best)
 
     def look_back(self) -> tuple[float, float]:
-        """All channels were looked at; gives the largest deviation, and its tolerance.
+        """End the first look; return the largest deviation of a sum, and its tolerance.
 
         Voxels without data get NaN for everything.
         """
@@ -266,11 +266,11 @@ class Opinion:
         self._sums = None
 
     def background(self) -> Array:
-        """The probability of the class that was left out."""
+        """Return the probability of the background that was left out."""
         return self._rest().astype(self.reading.precision)
 
     def probabilities(self, raw: Array) -> Array:
-        """Of one channel, from its values."""
+        """Return the probabilities of one channel, from its values."""
         reading = self.reading
         x = reading.values(raw)
         if reading.channels:
@@ -312,7 +312,7 @@ def known_to_all(opinions: Sequence[Opinion]) -> Array:
     return known
 
 
-def _scale(sums: Array, reading: Reading) -> float:
+def _scale(sums: Array, reading: MemberReading) -> float:
     """Return what the values of a voxel sum to, in units of the file."""
     flat = sums.reshape(-1)
     sample = flat[:: max(1, flat.size // 100_003)] * np.float64(reading.divisor)

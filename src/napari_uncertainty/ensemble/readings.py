@@ -1,4 +1,4 @@
-"""The first reading of each member: of which kind it is, and its opinion."""
+"""First reading of each member, which gives its kind and its opinion."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..fold import fit_for, overshoots, sigmoid_for
 from ..fold.fitted import BeyondError, Fit
 from ..fold.sampling import WatchedStream, limits_of, sample_of
 from ..fold.threads import run_in_threads
-from ..kinds import AUTO, FRACTIONS, KINDS, SIGMOID, SOFTMAX, scores_of
+from ..kinds import AUTO, KINDS, SOFTMAX
 from ..probabilities import scale_of
 from ..stored import PlainBytes, StoredValues
 from .members import Member
-from .opinion import Opinion, Reading
+from .opinion import MemberReading, Opinion
 from .sources import InFileOrder, InVolumes, Source
 
 Firsts = tuple[list["First"], list[Opinion], list[tuple[float, float]]]
@@ -27,11 +27,11 @@ Firsts = tuple[list["First"], list[Opinion], list[tuple[float, float]]]
 
 @dataclass(frozen=True)
 class First:
-    """What is known of a member.
+    """Result of the first reading of a member.
 
     Attributes
     ----------
-    reading : Reading
+    reading : MemberReading
         How its values are read.
     evidence : str
         What they look like.
@@ -43,7 +43,7 @@ class First:
         As of :class:`.UncertaintyMaps`.
     """
 
-    reading: Reading
+    reading: MemberReading
     evidence: str = ""
     doubt: str = ""
     contradiction: str = ""
@@ -185,7 +185,7 @@ class _FirstReadings:
 
 
 def _reading_from(source: Source, values: StoredValues) -> Source:
-    """The same parts, from values that are watched."""
+    """Return a source of the same parts, from values that are watched."""
     if isinstance(source, InFileOrder):
         return InFileOrder(values)
     return InVolumes(values, source.box)
@@ -195,34 +195,19 @@ def _is_auto(member: Member) -> bool:
     return member.kind in (None, AUTO)
 
 
-def _scale_of(reading: Reading, scale: float) -> float:
+def _scale_of(reading: MemberReading, scale: float) -> float:
     """Return what stands for 1 in the file."""
     if reading.fit is not None:
         return reading.fit.scale
     return scale * reading.divisor
 
 
-def _same(one: Reading, other: Reading) -> bool:
+def _same(one: MemberReading, other: MemberReading) -> bool:
     """Return whether both read values in the same way."""
     if (one.whole, one.fit is None) != (other.whole, other.fit is None):
         return False
     softmaxes = all(KINDS[reading.kind].sums_matter for reading in (one, other))
     return one.kind == other.kind or softmaxes
-
-
-def _kind_of(member: Member, evidence: Evidence) -> tuple[str, bool]:
-    """Return what a member is taken for, and whether it is tissues that sum to 1."""
-    if not _is_auto(member):
-        kind = str(member.kind)
-        scores = KINDS[evidence.kind].logistic and not evidence.refusal
-        if member.declared and kind == SIGMOID.name and scores:
-            return scores_of(kind), False  # what a file declares is that they overlap
-        return kind, False
-    if evidence.refusal:
-        raise InputError(f"'{member.name}': {evidence.refusal}")
-    if member.tissues and evidence.kind == SOFTMAX.name:
-        return FRACTIONS.name, True
-    return evidence.kind, False
 
 
 def _first(
@@ -235,7 +220,10 @@ def _first(
 
     With `clips`, it was refused as beyond 0 to 1, and is clipped if it may be.
     """
-    kind, whole = _kind_of(member, evidence)
+    named = AUTO if _is_auto(member) else str(member.kind)
+    if named == AUTO and evidence.refusal:
+        raise InputError(f"'{member.name}': {evidence.refusal}")
+    kind, whole = evidence.decide(named, member.declared, member.tissues)
     if evidence.sentence:
         fit = fit_for(kind, member.temperature, evidence, member.values.dtype)
     else:  # nobody has looked at them yet
@@ -248,7 +236,7 @@ def _first(
             f"{KINDS[kind].title} means one channel, and '{member.name}' has "
             f"{n_channels}; choose another kind."
         )
-    reading = Reading(
+    reading = MemberReading(
         member.name,
         kind,
         member.temperature,

@@ -11,15 +11,15 @@ import numpy as np
 
 from ..fold.blocks import tiles
 from ..fold.by_class import RUN_VOXELS
+from ..fold.numbers import Results
 from ..fold.threads import run_in_threads
 from .dice import Overlap
 from .kernel import EnsembleKernel
-from .numbers import EnsembleResults
 from .opinion import Opinion, known_to_all
 from .sources import Source
 
 
-class SideBySide:
+class MemberStreams:
     """Members that come in the same parts; what each is divided by is known now.
 
     Parameters
@@ -41,7 +41,7 @@ class SideBySide:
         self._sources, self._opinions, self._kernel = sources, opinions, kernel
         self.overlap = Overlap(len(sources), kernel.n_classes)
 
-    def iter_fold(self, threads: int) -> Generator[float, None, EnsembleResults]:
+    def iter_fold(self, threads: int) -> Generator[float, None, Results]:
         """Fold them; yields the share done."""
         shape, kernel = self._sources[0].shape, self._kernel
         running = kernel.running(shape)
@@ -83,7 +83,7 @@ class SideBySide:
             self.overlap.add(labels, ~results.no_data[place])
             yield 1.0
         restore = self._sources[0].restore
-        return EnsembleResults(
+        return Results(
             {name: restore(one) for name, one in results.maps.items()},
             restore(results.no_data),
             restore(results.prediction),

@@ -9,16 +9,13 @@ import numpy as np
 
 from ..fold.blocks import tiles
 from ..fold.by_class import RUN_VOXELS
-from ..stored import StoredValues
+from ..stored import PIECE_VALUES, StoredValues, iter_volumes
 from .members import Box, Common, Member
 
 Array = np.ndarray[Any, Any]
 
 #: A channel, which voxels, and its values there.
 Part = tuple[int, Any, Array]
-
-#: So many values are unpacked at once.
-PIECE_VALUES = 1 << 19
 
 
 class InFileOrder:
@@ -36,7 +33,7 @@ class InFileOrder:
         self.shape: tuple[int, ...] = (rounds, row)
 
     def parts(self) -> Iterator[Part]:
-        """From the first channel to the last."""
+        """Yield parts from the first channel to the last."""
         _, n_channels, row = self._stored.layout
         start = 0
         for piece in self._stored.pieces(PIECE_VALUES):
@@ -50,7 +47,7 @@ class InFileOrder:
                 piece = piece[length:]
 
     def restore(self, voxels: Array) -> Array:
-        """Of an array of these voxels, the view in nibabel's order."""
+        """Return an array of these voxels as a view in nibabel's order."""
         return self._stored.restore(voxels)
 
 
@@ -71,7 +68,7 @@ class InVolumes:
         self.shape = tuple(one.stop - one.start for one in box)
 
     def parts(self) -> Iterator[Part]:
-        """From the first channel to the last, some voxels at a time."""
+        """Yield parts from the first channel to the last, some voxels at a time."""
         for channel, volume in enumerate(iter_volumes(self._values)):
             inside = volume[self.box]
             for place in tiles(self.shape, RUN_VOXELS):
@@ -79,7 +76,7 @@ class InVolumes:
                 yield channel, place, np.array(inside[place])
 
     def restore(self, voxels: Array) -> Array:
-        """They are in nibabel's order."""
+        """Return an array of these voxels, which is in nibabel's order."""
         return voxels
 
 
@@ -103,27 +100,3 @@ def sources_of(members: Sequence[Member], where: Common) -> list[Source]:
     if alike and whole and first.layout[2] >= RUN_VOXELS // 16:
         return [InFileOrder(one) for one in values]
     return [InVolumes(one, box) for one, box in zip(values, where.boxes, strict=True)]
-
-
-def iter_volumes(values: Any) -> Iterator[Array]:
-    """One channel after the other; of a file, where possible, only one is in memory."""
-    if isinstance(values, StoredValues):
-        if values.layout[0] == 1:
-            yield from _stored_volumes(values)
-            return
-        values = values.load()
-    for channel in range(values.shape[0]):
-        yield np.asarray(values[channel])
-
-
-def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
-    row = stored.layout[2]
-    volume, filled = np.empty(row, stored.dtype), 0
-    for piece in stored.pieces(PIECE_VALUES):
-        while len(piece):
-            length = min(len(piece), row - filled)
-            volume[filled : filled + length] = piece[:length]
-            filled, piece = filled + length, piece[length:]
-            if filled == row:
-                yield stored.restore(volume)
-                filled = 0

@@ -25,7 +25,7 @@ from ..kinds import (
     SCALED,
     SIGMOID,
     SOFTMAX,
-    scores_of,
+    divisor_of,
 )
 from ..limits import available_processors, check_room
 from ..measures import Base
@@ -36,12 +36,11 @@ from .arrays import iter_fold_array
 from .blocks import in_memory_order
 from .fitted import BeyondError, Fit, fitted
 from .lazy import as_dask, iter_fold_dask, lazy_maps
-from .logits import SoftmaxBlocks, SoftmaxStream, softmax_of_dask
+from .logits import SoftmaxStream, softmax_of_blocks, softmax_of_dask
 from .maps import UncertaintyMaps
 from .request import FoldRequest, asked
 from .sampling import WatchedStream, limits_of, sample_of
 from .streams import iter_fold_stream
-from .values import divisor_of
 
 __all__ = [
     "UncertaintyMaps",
@@ -218,25 +217,17 @@ def fold_lazily(
 
 
 def _decided(request: FoldRequest, evidence: Evidence | None) -> FoldRequest:
-    """With the kind that the evidence shows, where none was named."""
-    if request.kind == SIGMOID.name and request.declared and evidence is not None:
-        # What a file declares is that channels are independent.
-        scores = KINDS[evidence.kind].logistic and not evidence.refusal
-        return request.as_kind(scores_of(request.kind)) if scores else request
-    if request.kind != AUTO:
+    """Return the request with the kind that the evidence shows, if none was named."""
+    if evidence is None:
         return request
-    assert evidence is not None
-    if evidence.refusal:
-        raise InputError(evidence.refusal)
-    if request.tissues and evidence.kind == SOFTMAX.name:
-        return request.as_kind(FRACTIONS.name, whole=True)
-    return request.as_kind(evidence.kind)
+    kind, whole = evidence.decide(request.kind, request.declared, request.tissues)
+    return request.as_kind(kind, whole=whole)
 
 
 def _told(
     maps: UncertaintyMaps, request: FoldRequest, evidence: Evidence | None
 ) -> UncertaintyMaps:
-    """The maps with what is to be said of their kind."""
+    """Return the maps with what the evidence says of their kind."""
     if evidence is None:
         return maps
     empty = float(evidence.numbers.get("share_empty", 0))
@@ -250,15 +241,15 @@ def _told(
 
 
 def _without_logits(values: Any, request: FoldRequest) -> Any:
-    """The same values, or the softmax of logits, in what the values are held in."""
+    """Return the values, or the softmax of logits, in what the values are held in."""
     if not KINDS[request.kind].exclusive_scores:
         return values
     if isinstance(values, StoredValues):
         if isinstance(values.bytes, PlainBytes):
-            return SoftmaxBlocks(StoredBlocks(values), request.temperature)
+            return softmax_of_blocks(StoredBlocks(values), request.temperature)
         return SoftmaxStream.of(values, request.temperature)
     if isinstance(values, np.ndarray):
-        return SoftmaxBlocks(values, request.temperature)
+        return softmax_of_blocks(values, request.temperature)
     return softmax_of_dask(values, request.temperature)
 
 

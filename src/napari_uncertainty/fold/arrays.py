@@ -66,7 +66,7 @@ def iter_fold_array(
 
 @dataclass(frozen=True, eq=False)
 class ArrayFold:
-    """What all blocks of one fold share."""
+    """Arithmetic and scale that all blocks of one fold share."""
 
     kernel: Kernel
     n_classes: int
@@ -79,7 +79,7 @@ class ArrayFold:
 
     @property
     def sum_tolerance(self) -> float:
-        """By how much rounding may move the sums from 1."""
+        """Share by which rounding may move the sums from 1."""
         return sum_tolerance(self.scale, self.n_classes)
 
     def buffers(self) -> Buffers:
@@ -135,7 +135,7 @@ class ArrayFold:
         return buffer
 
     def _fold_with_care(self, raw: Array, results: Results) -> float:
-        """The same in float64, normalised first: no cancellation, any scale, gaps."""
+        """Fold in float64, normalised first: for gaps, odd sums and cancellation."""
         results.no_data[...] = False
         kernel = self.kernel.in_float64()
         x = np.array(raw, np.float64).reshape(len(raw), -1)

@@ -1,8 +1,8 @@
-"""How an array lies in memory, and how to cut it into blocks that fit the cache."""
+"""Order of axes in memory, and arrays cut into blocks that are worked on in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,6 +12,12 @@ Array = np.ndarray[Any, Any]
 
 #: Slices for each axis and an ellipsis, so that even a single voxel gives an array.
 Block = tuple[Any, ...]
+
+#: A slice for each axis.
+Box = tuple[slice, ...]
+
+# Voxels that are looked at together, so that masks stay small beside the map.
+SLAB_VOXELS = 1 << 23
 
 
 def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
@@ -44,15 +50,81 @@ def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
     return source[(slice(None), *flips)], restore
 
 
+def cut(length: int, each: int, most: int) -> list[slice]:
+    """Return slices that cut an axis into runs of at most `most` values.
+
+    Parameters
+    ----------
+    length : int
+        Of the axis.
+    each : int
+        Values at one index of it.
+    most : int
+        Values that a run may have; a run has one index at least.
+    """
+    step = max(1, most // max(1, each))
+    starts = range(0, length, step)
+    return [slice(start, min(start + step, length)) for start in starts]
+
+
+def slabs(values: Array, voxels: int | None = None) -> list[Box]:
+    """Return boxes that cut an array into pieces that lie together in memory.
+
+    Parameters
+    ----------
+    values : ndarray
+        Cut across the axis that is slowest in memory.
+    voxels : int or None
+        Voxels in a piece, at most; by default `SLAB_VOXELS`.
+    """
+    whole = tuple(slice(0, length) for length in values.shape)
+    if not whole:
+        return [whole]
+    axis = int(np.argmax(np.abs(values.strides)))
+    length = values.shape[axis]
+    runs = cut(length, values.size // max(1, length), voxels or SLAB_VOXELS)
+    return [(*whole[:axis], run, *whole[axis + 1 :]) for run in runs]
+
+
 def tiles(shape: tuple[int, ...], voxels: int) -> Iterator[Block]:
-    """Boxes of at most `voxels` that tile `shape`, whole along the fastest axes."""
-    steps = []
+    """Yield boxes of at most `voxels` that tile `shape`, whole along fast axes."""
+    axes = []
     for length in reversed(shape):
-        step = max(1, min(length, voxels))
-        steps.append(step)
-        voxels = voxels // length if step == length else 1
-    axes = [
-        [slice(start, start + step) for start in range(0, length, step)]
-        for length, step in zip(shape, reversed(steps), strict=True)
-    ]
-    return ((*box, ...) for box in product(*axes))
+        axes.append(cut(length, 1, voxels))
+        voxels = voxels // length if 0 < length <= voxels else 1
+    return ((*box, ...) for box in product(*reversed(axes)))
+
+
+def widened(box: Box, by: Sequence[int], shape: Sequence[int]) -> tuple[Box, Box]:
+    """Return a box with what is around it in a volume, and where it is in that.
+
+    Parameters
+    ----------
+    box : tuple of slice
+        With a start and a stop for each axis.
+    by : sequence of int
+        Voxels that are added at both ends of each axis, as far as there are some.
+    shape : sequence of int
+        Of the volume.
+    """
+    wide = tuple(
+        slice(max(0, one.start - more), min(length, one.stop + more))
+        for one, more, length in zip(box, by, shape, strict=True)
+    )
+    within = tuple(
+        slice(one.start - more.start, one.stop - more.start)
+        for one, more in zip(box, wide, strict=True)
+    )
+    return wide, within
+
+
+def box_of(labels: Array) -> Box:
+    """Return the smallest box that holds all labels but 0, which may be empty."""
+    inside = labels != 0
+    box = []
+    for axis in range(labels.ndim):
+        others = tuple(other for other in range(labels.ndim) if other != axis)
+        places = np.flatnonzero(inside.any(axis=others))
+        ends = (int(places[0]), int(places[-1]) + 1) if places.size else (0, 0)
+        box.append(slice(*ends))
+    return tuple(box)

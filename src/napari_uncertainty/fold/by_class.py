@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kinds import divisor_of
 from ..probabilities import not_adding_up, scale_of_sums
 from ..stored import StoredValues
 from .arrays import BLOCK_VALUES
@@ -15,7 +16,6 @@ from .kernel import Kernel
 from .numbers import Folded, Results
 from .threads import take_in_turn
 from .values import (
-    divisor_of,
     is_plain,
     read_values,
     stretches,

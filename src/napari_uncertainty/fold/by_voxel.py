@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..kinds import divisor_of
 from ..probabilities import refuse_label_map, scale_of, scale_of_sums
 from ..stored import StoredValues
 from .arrays import BLOCK_VALUES, ArrayFold
 from .kernel import Kernel
 from .numbers import Folded
-from .values import divisor_of
 
 Array = np.ndarray[Any, Any]
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE
-from ..stored import StoredValues
+from ..stored import ChangedBlocks, StoredValues
+from ..text import percent
 from .logits import parts_by_class, tells_padding
+from .values import float_type
 
 Array = np.ndarray[Any, Any]
 
@@ -113,14 +116,11 @@ class Fit:
         """
         if self.temperature is not None:
             return np.dtype(np.float64)
-        narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-        return np.dtype(np.float32 if narrow else np.float64)
+        return float_type(dtype)
 
     @property
     def sentence(self) -> str:
         """Return what was done, for a person."""
-        from ..checks import percent
-
         told = []
         if self.scale != 1:
             called = "per cents" if self.scale == 100 else f"shares of {self.scale:g}"
@@ -133,41 +133,6 @@ class Fit:
                 "them; they were clipped to 0 to 1."
             )
         return " ".join(told)
-
-
-@dataclass(frozen=True, eq=False)
-class FittedBlocks:
-    """An array, of which blocks are taken as probabilities.
-
-    Attributes
-    ----------
-    values : array_like, shape (classes, ...)
-        Where blocks with all classes can be taken.
-    fit : Fit
-        What is done.
-    sums_matter : bool
-        Whether the values of each voxel sum to 1, those that are clipped, too.
-    """
-
-    values: Any
-    fit: Fit
-    sums_matter: bool = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the values, class axis first."""
-        return tuple(self.values.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the probabilities."""
-        return self.fit.dtype_for(np.dtype(self.values.dtype))
-
-    def __getitem__(self, block: tuple[Any, ...]) -> Array:
-        raw = np.asarray(self.values[block])
-        if self.sums_matter:
-            return clipped(raw, self.fit)
-        return self.fit.apply_to_voxels(raw)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +149,7 @@ class FittedStream(StoredValues):
     @classmethod
     def of(cls, stored: StoredValues, fit: Fit) -> FittedStream:
         """Return the same values, fitted."""
-        told = {one.name: getattr(stored, one.name) for one in fields(StoredValues)}
-        return cls(**told, whole=stored, fit=fit)
+        return stored.held_by(cls, whole=stored, fit=fit)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -225,7 +189,7 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
     fit : Fit
         What is done.
     sums_matter : bool
-        As of :class:`FittedBlocks`.
+        Whether the values of each voxel sum to 1, those that are clipped, too.
     """
     if isinstance(values, StoredValues):
         return FittedStream.of(values, fit)
@@ -237,7 +201,8 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
             whole = values.rechunk({0: -1})
             return whole.map_blocks(clipped, fit, dtype=dtype)
         return values.map_blocks(fit.apply, dtype=dtype)
-    return FittedBlocks(values, fit, sums_matter)
+    change = partial(clipped, fit=fit) if sums_matter else fit.apply_to_voxels
+    return ChangedBlocks(values, change, fit.dtype_for(np.dtype(values.dtype)))
 
 
 def clipped(raw: Array, fit: Fit) -> Array:

@@ -29,15 +29,15 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Kernel(Plan):
-    """How running numbers grow, and how maps follow from them: of a softmax."""
+    """Arithmetic of a softmax: running numbers grow, and maps follow from them."""
 
     @property
     def sums_matter(self) -> bool:
-        """Whether each voxel is divided by its sum, and one that sums to 0 has none."""
+        """Return whether voxels are divided by their sums; no data where that is 0."""
         return KINDS[self.kind].sums_matter
 
     def label_of(self, channel: int) -> int:
-        """The label of a channel."""
+        """Return the label of a channel."""
         return channel
 
     def check(self, x: Array) -> None:

@@ -1,4 +1,4 @@
-"""The arithmetic of kinds that are no softmax, and which arithmetic is for which kind.
+"""Arithmetic of kinds other than a softmax, and the choice by kind.
 
 Of C independent channels with probabilities x, the measures are those of the 2^C
 outcomes together: entropies add up, Σ h(x) with h the entropy of x and 1 - x, and the
@@ -9,13 +9,12 @@ others only say which label is the most probable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..kinds import KINDS, require_independent
-from ..measures import Base, Numbers
+from ..kinds import KINDS
+from ..measures import Numbers
 from ..probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from .fitted import BeyondError
 from .kernel import Kernel
@@ -24,47 +23,26 @@ from .numbers import Results, Running
 Array = np.ndarray[Any, Any]
 
 
-def kernel_of(
-    kind: str,
-    measures: Sequence[str],
-    base: Base,
-    n_channels: int,
-    predict: bool,
-    dtype: np.dtype[Any],
-    region_order: Sequence[int] = (),
-    channel: int | None = None,
-    tissues: bool = False,
-) -> Kernel:
-    """The arithmetic for values of a kind; see :class:`.Plan`.
+def arithmetic_of(kind: str, tissues: bool = False) -> type[Kernel]:
+    """Return the arithmetic for values of a kind that are no scores any more.
 
     Of `tissues`, a rest that rounding explains is none.
-
-    Raises
-    ------
-    InputError
-        If a channel is asked for, and the kind has none that are independent.
     """
-    require_independent(kind, channel)
     if KINDS[kind].independent:
-        arithmetic: type[Kernel] = ChannelsKernel
-    elif KINDS[kind].adds_background:
-        arithmetic = TissuesKernel if tissues else RestKernel
-    else:
-        assert KINDS[kind].sums_matter  # scores become probabilities first
-        arithmetic = Kernel
-    return arithmetic.of(
-        measures, base, n_channels, predict, dtype, kind, region_order, channel
-    )
+        return ChannelsKernel
+    if KINDS[kind].adds_background:
+        return TissuesKernel if tissues else RestKernel
+    return Kernel
 
 
 class RestKernel(Kernel):
-    """What all classes leave over is one class more, in front of the others."""
+    """Arithmetic of shares, where what they leave over is a class in front of them."""
 
     #: A rest that is no larger than this share of the whole is rounding.
     smallest_rest: ClassVar[float] = 0.0
 
     def label_of(self, channel: int) -> int:
-        """The label of a channel: 0 is the background's."""
+        """Return the label of a channel; 0 is the background's."""
         return channel + 1
 
     def add(
@@ -120,16 +98,16 @@ class RestKernel(Kernel):
 
 
 class TissuesKernel(RestKernel):
-    """Tissues that sum to 1 wherever there is one; only elsewhere is background."""
+    """Arithmetic of tissues that sum to 1 wherever there is one."""
 
     smallest_rest: ClassVar[float] = SUM_TOLERANCE
 
 
 class ChannelsKernel(Kernel):
-    """Independent channels."""
+    """Arithmetic of independent channels."""
 
     def label_of(self, channel: int) -> int:
-        """The label that a channel writes where it is more likely there than not."""
+        """Return the label that a channel writes where it is above 0.5."""
         return self.region_order[channel]
 
     def check(self, x: Array) -> None:

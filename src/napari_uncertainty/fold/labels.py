@@ -5,12 +5,11 @@ Label 0 is the background: a class, what shares of the others leave over, or not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..stored import StoredValues
+from ..stored import StoredValues, Volumes, iter_volumes
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +41,7 @@ def in_order_of_labels(values: Any, background: int | None) -> Any:
 
 
 class _InOrder:
-    """Volumes in another order, of which one is asked for after the other.
+    """Volumes in another order.
 
     Parameters
     ----------
@@ -53,11 +52,9 @@ class _InOrder:
     """
 
     def __init__(self, values: Any, order: list[int | None]):
-        self._values, self._order = values, order
+        self._volumes, self._order = Volumes(values), order
         self.shape = (len(order), *values.shape[1:])
         self.ndim, self.dtype = len(self.shape), values.dtype
-        self._volumes: Iterator[Array] = iter(())
-        self._next: int | None = None
 
     def __getitem__(self, index: Any) -> Array:
         labels, *place = index if isinstance(index, tuple) else (index,)
@@ -71,17 +68,7 @@ class _InOrder:
     def _volume(self, channel: int | None) -> Array:
         if channel is None:
             return np.zeros(self.shape[1:], self.dtype)
-        if not isinstance(self._values, StoredValues):
-            return np.asarray(self._values[channel])
-        from ..ensemble.sources import iter_volumes
-
-        if self._next is None or channel < self._next:
-            self._volumes, self._next = iter_volumes(self._values), 0
-        while True:
-            volume = next(self._volumes)
-            self._next += 1
-            if self._next > channel:
-                return volume
+        return self._volumes[channel]
 
 
 def with_left_over(values: Any) -> Any:
@@ -106,7 +93,7 @@ def with_left_over(values: Any) -> Any:
 
 
 class _InFile:
-    """Shares in a file, volume by volume; for the first, all of them are read.
+    """Shares in a file, volume by volume; for the background, all are read.
 
     Parameters
     ----------
@@ -115,23 +102,14 @@ class _InFile:
     """
 
     def __init__(self, values: StoredValues):
-        self._values = values
+        self._values, self._volumes = values, Volumes(values)
         self.shape = (values.shape[0] + 1, *values.shape[1:])
         self.ndim, self.dtype = len(self.shape), values.dtype
-        self._volumes: Iterator[Array] = iter(())
-        self._next = 0
 
     def __getitem__(self, label: int) -> Array:
-        from ..ensemble.sources import iter_volumes
-
-        if label == 0:
-            sums = np.zeros(self.shape[1:])
-            for volume in iter_volumes(self._values):
-                sums += volume
-            return (1 - sums).clip(0, 1).astype(self.dtype)
-        if not 0 < self._next <= label:
-            self._volumes, self._next = iter_volumes(self._values), 1
-        while self._next <= label:
-            volume = next(self._volumes)
-            self._next += 1
-        return volume
+        if label:
+            return self._volumes[label - 1]
+        sums = np.zeros(self.shape[1:])
+        for volume in iter_volumes(self._values):
+            sums += volume
+        return (1 - sums).clip(0, 1).astype(self.dtype)

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from ..kinds import divisor_of
 from ..measures import Base
 from ..probabilities import refuse_label_map, scale_of
 from .arrays import BLOCK_VALUES
@@ -25,7 +26,7 @@ from .maps import UncertaintyMaps
 from .numbers import Folded, Results, Running
 from .room import roomy_zeros
 from .threads import run_in_threads
-from .values import divisor_of, is_plain, read_values, sum_tolerance
+from .values import is_plain, read_values, sum_tolerance
 
 Array = np.ndarray[Any, Any]
 Place = tuple[slice, ...]

@@ -11,14 +11,16 @@ no prediction: such voxels have no data.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..kinds import KINDS
-from ..stored import StoredValues
+from ..stored import ChangedBlocks, StoredValues
 from .labels import in_order_of_labels, with_left_over
+from .values import float_type
 
 Array = np.ndarray[Any, Any]
 
@@ -54,38 +56,14 @@ def precision_for(logits: Any) -> np.dtype[Any]:
     What a single channel leaves to the background is lost in float32 where the
     foreground is all but certain.
     """
-    dtype = logits.dtype
-    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return np.dtype(np.float32 if narrow and logits.shape[0] > 1 else np.float64)
+    single = logits.shape[0] == 1
+    return np.dtype(np.float64) if single else float_type(logits.dtype)
 
 
-@dataclass(frozen=True, eq=False)
-class SoftmaxBlocks:
-    """An array of logits, of which blocks are taken as softmax.
-
-    Attributes
-    ----------
-    logits : array_like, shape (classes, ...)
-        Where blocks with all classes can be taken.
-    temperature : float
-        What the logits are divided by.
-    """
-
-    logits: Any
-    temperature: float
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the logits."""
-        return tuple(self.logits.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the softmax."""
-        return precision_for(self.logits)
-
-    def __getitem__(self, block: tuple[Any, ...]) -> Array:
-        return softmax(np.asarray(self.logits[block]), self.temperature)
+def softmax_of_blocks(logits: Any, temperature: float) -> ChangedBlocks:
+    """Return an array of logits as one of which blocks are taken as softmax."""
+    change = partial(softmax, temperature=temperature)
+    return ChangedBlocks(logits, change, precision_for(logits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +79,12 @@ class SoftmaxStream(StoredValues):
 
     @classmethod
     def of(cls, stored: StoredValues, temperature: float) -> SoftmaxStream:
-        """The softmax of these logits."""
-        told = {one.name: getattr(stored, one.name) for one in fields(StoredValues)}
-        return cls(**told, logits=stored, temperature=temperature)
+        """Return the softmax of logits in a file."""
+        return stored.held_by(cls, logits=stored, temperature=temperature)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the softmax."""
+        """Type of the softmax."""
         return precision_for(self.logits)
 
     def pieces(self, values: int) -> Iterator[Array]:
@@ -199,7 +176,7 @@ def as_members(
 
 
 def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
-    """The same values, so many at a time."""
+    """Yield the same values, so many at a time."""
     rest = next(pieces)
     for piece in pieces:
         while len(rest) >= values:

@@ -1,15 +1,20 @@
-"""What a fold gives."""
+"""Maps that a fold gives, with what was learnt on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from ..checks import Check
+import numpy as np
+
 from ..kinds import KINDS
 from ..measures import Base
-from ..model.background import FIRST_CLASS, Background, relabelled
+from ..model.background import FIRST_CLASS, Background
+from ..model.record import Check
+from .blocks import slabs
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +167,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def sums_message(self) -> str | None:
-        """What to tell about sums that rounding does not explain; None if it does.
+        """Return what to tell of sums that rounding does not explain; None if it does.
 
         Of dask arrays it has to be computed.
         """
@@ -189,3 +194,30 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.maps)
+
+
+def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
+    """Return labels in the place of numbers of classes; 0 where there is no data.
+
+    Parameters
+    ----------
+    prediction : array of unsigned int
+        Numbers of classes along the class axis.
+    labels : sequence of int
+        The label of each.
+    no_data : array of bool
+        Voxels without data.
+    """
+    table = np.array(labels, np.min_scalar_type(max(*labels, 1)))
+
+    def change(numbers: Array, missing: Array) -> Array:
+        changed: Array = table[numbers]
+        changed[missing] = 0
+        return changed
+
+    if hasattr(prediction, "__dask_graph__"):
+        return prediction.map_blocks(change, no_data, dtype=table.dtype)
+    changed = np.empty_like(prediction, table.dtype)
+    for slab in slabs(prediction):  # an index takes eight bytes
+        changed[slab] = change(prediction[slab], no_data[slab])
+    return changed

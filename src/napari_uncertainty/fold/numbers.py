@@ -1,4 +1,4 @@
-"""What a fold keeps of each voxel on its way, and what it fills in the end."""
+"""Running numbers that a fold keeps of each voxel, and the results that it fills."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Running(Numbers):
         return self._each(lambda numbers: numbers[part])
 
     def copy(self) -> Running:
-        """The same numbers in memory of their own."""
+        """Return the same numbers in memory of their own."""
         return self._each(np.ndarray.copy)
 
     def _each(self, change: Callable[[Array], Array]) -> Running:
@@ -46,12 +46,12 @@ class Running(Numbers):
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a fold fills: views of any shape, of as many voxels as `Running` has.
+    """Arrays or views that a fold fills, of as many voxels as were folded.
 
     Attributes
     ----------
-    maps : dict of str to ndarray of float32
-        One for each measure.
+    maps : dict of str to ndarray
+        One for each measure; float64 only where members have so many digits.
     no_data : ndarray of bool
         True where the probabilities sum to 0 or are not finite.
     prediction : ndarray of unsigned int or None
@@ -60,7 +60,7 @@ class Results:
 
     maps: dict[str, Array]
     no_data: npt.NDArray[np.bool_]
-    prediction: Array | None
+    prediction: Any
 
     def __getitem__(self, part: Any) -> Results:
         return Results(

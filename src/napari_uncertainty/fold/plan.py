@@ -1,4 +1,4 @@
-"""What a fold has to keep for the measures that are asked for."""
+"""Memory that a fold needs for the measures that are asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from ..kinds import KINDS, n_classes_of, n_states_of
 from ..measures import MEASURES, Base, Measure, units_per_bit
 from .numbers import Results, Running, in_order, in_place
+from .values import float_type
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +21,7 @@ FEW = 16
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is asked, and the memory that it takes.
+    """Measures that are asked for, and the memory that they take.
 
     Attributes
     ----------
@@ -81,8 +82,7 @@ class Plan:
         n_classes = n_classes_of(kind, n_channels, region_order)
         # float64 input is worth float64 arithmetic, and large integers need it; all
         # else fits float32.
-        narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-        precision = np.dtype(np.float32 if narrow else np.float64)
+        precision = float_type(dtype)
         return cls(
             measures=tuple(measures),
             predict=predict,
@@ -125,14 +125,14 @@ class Plan:
         return int(sum(arrays.values())) + results.no_data.nbytes
 
     def in_float64(self) -> Self:
-        """The same measures with more digits."""
+        """Return the plan of the same measures with more digits."""
         double = np.dtype(np.float64)
         return replace(self, precision=double, sum_type=double)
 
     def results(
         self, shape: tuple[int, ...], zeros: Callable[..., Array] = np.zeros
     ) -> Results:
-        """Arrays to fill, all 0: what stays 0 costs no memory yet."""
+        """Return arrays to fill, all 0: what stays 0 costs no memory yet."""
         return Results(
             {name: zeros(shape, np.float32) for name in self.measures},
             zeros(shape, np.bool_),
@@ -140,7 +140,7 @@ class Plan:
         )
 
     def running(self, voxels: int) -> Running:
-        """Running numbers of voxels that have seen no class yet."""
+        """Return running numbers of voxels that have seen no class yet."""
 
         def zeros(asked: bool, dtype: Any = self.precision) -> Any:
             return np.zeros(voxels, dtype) if asked else None
@@ -163,7 +163,7 @@ class Plan:
         )
 
     def results_in_place(self, running: Running) -> Results:
-        """Results in the memory of the numbers they follow from, where they fit."""
+        """Return results in the memory of numbers they follow from, where they fit."""
         voxels = running.sums.shape
         free = {
             name: numbers

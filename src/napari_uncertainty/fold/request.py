@@ -17,6 +17,7 @@ from ..kinds import (
     find_channel,
     is_single,
     name_of_channel,
+    require_independent,
     scores_of,
 )
 from ..measures import MEASURES, Base, check_base
@@ -24,7 +25,7 @@ from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
 from .kernel import Kernel
-from .kernels import kernel_of
+from .kernels import arithmetic_of
 from .lazy import as_dask
 
 
@@ -76,11 +77,18 @@ class FoldRequest:
         return replace(self, how=replace(self.how, kind=kind), whole=whole)
 
     def kernel(self, channels: Any, dtype: np.dtype[Any]) -> Kernel:
-        """The arithmetic for that many channels of that type."""
+        """Return the arithmetic for that many channels of that type.
+
+        Raises
+        ------
+        InputError
+            If a channel is asked for, and the kind has none that are independent.
+        """
         kind = KINDS[self.kind].applied(channels).name
-        return kernel_of(
-            kind, self.measures, self.base, channels, self.predict, dtype,
-            self.region_order, self.channel, self.whole,
+        require_independent(kind, self.channel)
+        return arithmetic_of(kind, self.whole).of(
+            self.measures, self.base, channels, self.predict, dtype, kind,
+            self.region_order, self.channel,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,8 @@ class WatchedStream(StoredValues):
 
     @classmethod
     def of(cls, stored: StoredValues) -> WatchedStream:
-        """The same values."""
-        told = {one.name: getattr(stored, one.name) for one in fields(StoredValues)}
-        return cls(**told, sampler=Sampler(stored))
+        """Return values that are looked at as they are read."""
+        return stored.held_by(cls, sampler=Sampler(stored))
 
     def pieces(self, values: int) -> Iterator[Array]:
         """Yield pieces of the file, looking at them on the way."""

@@ -1,4 +1,4 @@
-"""Values as the kernel wants them: in its precision, and checked."""
+"""Conversion of values to the precision of the arithmetic, and quick looks at them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def read_values(
     return out
 
 
+def float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return float32, or float64 for a type whose values have more digits than that."""
+    narrow = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
 def is_plain(raw: Array) -> bool:
     """Return whether all values are finite and neither negative nor -0.
 
@@ -61,12 +67,12 @@ def is_plain(raw: Array) -> bool:
 
 
 def bits(raw: Array) -> Array:
-    """The bits of numbers as unsigned ones: quick to look through."""
+    """Return the bits of numbers as unsigned integers: quick to look through."""
     return raw.view(f"u{raw.dtype.itemsize}")
 
 
 def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:
-    """Where values are that are not 0, as start, stop, and whether all of them are 1.
+    """Yield where values are not 0: start, stop, and whether all of them are 1.
 
     Most of a class is 0, and most of the background 1. Looked at in grains of some
     thousand values.
@@ -92,14 +98,8 @@ def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:
             yield first * GRAIN, stop, bool(states[first] == 2)
 
 
-def divisor_of(dtype: np.dtype[Any]) -> float:
-    """What small whole numbers are divided by before it is known what they sum to."""
-    small = dtype.kind in "ui" and dtype.itemsize <= 2
-    return float(np.iinfo(dtype).max) if small else 1.0
-
-
 def sum_tolerance(scale: float, n_classes: int) -> float:
-    """By how much rounding may move the sums of `n_classes` values, as a share.
+    """Return the share by which rounding may move the sums of `n_classes` values.
 
     Probabilities that were multiplied by `scale` and stored as whole numbers may be
     off by one unit for each class.

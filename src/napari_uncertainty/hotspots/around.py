@@ -1,4 +1,4 @@
-"""What lies in the balls around all voxels."""
+"""Sums over the balls around all voxels, and what the balls reach."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..fold.blocks import Box
 from ..grid import Grid
 
 Array = np.ndarray[Any, Any]
-Box = tuple[slice, ...]
 
 # A voxel whose centre is on the sphere belongs to it, whichever way that was rounded.
 _ROUNDING = 1e-6

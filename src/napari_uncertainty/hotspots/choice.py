@@ -1,4 +1,4 @@
-"""Which balls hold most, one after the other.
+"""Choice of the balls that hold most, one after the other.
 
 The greedy choice of the ball that holds most of what no ball before it holds. No other
 quick way is known to come closer: it covers at least 1 - 1/e of what the best choice of
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import widened
 from ..steps import part
 from .around import ball_sums, iter_ball_sums
 from .ball import Ball
@@ -28,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """A centre, and how much is in its ball that was in none before."""
+    """Centre of a ball, and how much is in it that was in none before."""
 
     voxel: tuple[int, ...]
     gained: int
@@ -83,15 +84,8 @@ def iter_choices(
 def _cover(levels: Array, sums: Array, ball: Ball, voxel: tuple[int, ...]) -> None:
     """Take what a ball holds out of the levels, and out of the sums around it."""
     box, inside = ball.at(voxel, levels.shape)
-    around = tuple(
-        slice(max(0, one.start - half), min(length, one.stop + half))
-        for one, half, length in zip(box, ball.halves, levels.shape, strict=True)
-    )
+    around, within = widened(box, ball.halves, levels.shape)
     taken = np.zeros([one.stop - one.start for one in around], np.int32)
-    within = tuple(
-        slice(one.start - wide.start, one.stop - wide.start)
-        for one, wide in zip(box, around, strict=True)
-    )
     taken[within][inside] = levels[box][inside]
     levels[box][inside] = 0
     sums[around] -= ball_sums(taken, ball)

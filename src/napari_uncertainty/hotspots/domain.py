@@ -1,8 +1,7 @@
-"""Which voxels may be in a place: near the foreground, and with data."""
+"""Voxels that may be in a hotspot: near the foreground, and with data."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..fold.blocks import Box, box_of, cut, widened
 from ..grid import Grid
-from ..matching.agreement import box_of
 from ..regions.keys import interior_of
 from .around import reached
-from .ball import Ball, Box
-from .wanted import RADIUS, Wanted, usual_radius
+from .ball import Ball
+from .wanted import RADIUS, HotspotOptions, usual_radius
 
 Array = np.ndarray[Any, Any]
 
@@ -49,7 +48,7 @@ class Domain:
         shape: tuple[int, ...],
         labels: Array | None,
         data: Array | None,
-        wanted: Wanted,
+        wanted: HotspotOptions,
         ball_of: Callable[[float], Ball],
         grid: Grid | None = None,
     ) -> Generator[float, None, Domain]:
@@ -61,7 +60,7 @@ class Domain:
             Of the volume.
         labels, data : ndarray of that shape, or None
             The segmentation, and which voxels have data (without it, all).
-        wanted : Wanted
+        wanted : HotspotOptions
             In which classes, and where in them.
         ball_of : callable
             Gives the voxels within a radius in mm.
@@ -83,45 +82,20 @@ class Domain:
         yield 0.1
         beside = NEIGHBOURHOOD * usual_radius(grid, shape) / RADIUS
         near = ball_of(0.0 if wanted.interior else beside)
-        box = tuple(
-            slice(max(0, one.start - half), min(length, one.stop + half))
-            for one, half, length in zip(
-                box_of(inside), near.halves, shape, strict=True
-            )
-        )
+        box, _ = widened(box_of(inside), near.halves, shape)
         voxels = np.zeros([one.stop - one.start for one in box], bool)
-        for here in slabs_of(voxels.shape):
+        for here in cut(len(voxels), voxels[:1].size, SLAB_VOXELS):
             yield 0.2 + 0.8 * here.start / len(voxels)
             part = (
                 slice(here.start + box[0].start, here.stop + box[0].start),
                 *box[1:],
             )
             if wanted.interior:
-                around, within = _wider(part, (1,) * len(shape), shape)
+                around, within = widened(part, (1,) * len(shape), shape)
                 voxels[here] = inside[part] & interior_of(labels[around])[within]
             else:
-                around, within = _wider(part, near.halves, shape)
+                around, within = widened(part, near.halves, shape)
                 voxels[here] = reached(inside[around], near)[within]
             if data is not None:
                 voxels[here] &= data[part]
         return cls(box, voxels)
-
-
-def slabs_of(shape: tuple[int, ...]) -> list[slice]:
-    """Runs of planes of a volume, to be taken in one go."""
-    n, plane = shape[0], math.prod(shape[1:])
-    step = max(1, SLAB_VOXELS // max(1, plane))
-    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
-
-
-def _wider(box: Box, by: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Box, Box]:
-    """The box with what is around it in a volume, and where it is in that."""
-    wide = tuple(
-        slice(max(0, one.start - more), min(length, one.stop + more))
-        for one, more, length in zip(box, by, shape, strict=True)
-    )
-    within = tuple(
-        slice(one.start - more.start, one.stop - more.start)
-        for one, more in zip(box, wide, strict=True)
-    )
-    return wide, within

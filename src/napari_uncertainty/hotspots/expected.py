@@ -1,4 +1,4 @@
-"""How likely each voxel is to be wrong, and which classes compete in a place.
+"""Probability that each voxel is wrong, and classes that compete in a place.
 
 Of the members, each an opinion p_m of a voxel, the normalised geometric mean is taken,
 
@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ensemble.sources import iter_volumes
+from ..fold.blocks import Box, slabs
 from ..fold.threads import iter_each
 from ..steps import part
-from .ball import Box
+from ..stored import iter_volumes
 
 Array = np.ndarray[Any, Any]
 
@@ -49,7 +49,7 @@ _TOGETHER = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """How likely the voxels of a box are to be wrong.
+    """Probability that the voxels of a box are wrong.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class _Running:
 
     @classmethod
     def of(cls, like: Array, n_classes: int, labels: Array | None) -> _Running:
-        """Zeros, for a volume like this one."""
+        """Return zeros, for a volume like this one."""
         shape = like.shape
         given = labels is not None
         if labels is None:
@@ -131,11 +131,11 @@ class _Running:
             np.zeros(shape, bool),
             labels,
             given,
-            _pieces(like),
+            slabs(like, _TOGETHER) if like.size else [],
         )
 
     def add(self, label: int, volumes: Sequence[Array], piece: Box) -> None:
-        """One class more, in some voxels."""
+        """Add a class, in some voxels."""
         pooled = _pooled([volume[piece] for volume in volumes])
         of_label = self.of_label[piece]
         self.sums[piece] += pooled
@@ -149,7 +149,7 @@ class _Running:
         self.squares[piece] += pooled
 
     def finish(self, piece: Box) -> None:
-        """How likely some voxels are to be wrong, when all classes are there."""
+        """Set how likely some voxels are to be wrong, once all classes were added."""
         sums, of_label = self.sums[piece], self.of_label[piece]
         self.known[piece] = (sums > 0) & (sums < np.inf)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -159,19 +159,6 @@ class _Running:
             of_label /= sums
         np.subtract(1, of_label, out=of_label)
         self.levels[piece] = to_levels(of_label)
-
-
-def _pieces(volume: Array) -> list[Box]:
-    """Boxes of voxels that lie together in memory, some at a time."""
-    if not volume.size:
-        return []
-    axis = max(range(volume.ndim), key=lambda one: abs(volume.strides[one]))
-    length = volume.shape[axis]
-    step = max(1, _TOGETHER * length // volume.size)
-    return [
-        (*(slice(None),) * axis, slice(start, start + step))
-        for start in range(0, length, step)
-    ]
 
 
 def to_levels(probabilities: Array) -> Array:
@@ -214,7 +201,7 @@ def iter_sums_at(
 
 
 def len_of(member: Any) -> int:
-    """Number of classes."""
+    """Return the number of classes."""
     return int(member.shape[0])
 
 

@@ -109,22 +109,11 @@ class Hotspots:
             i, j, k = (*place.voxel, None, None)[:3]
             first, second = place.classes or (None, None)
             rows.append(
-                {
-                    "rank": place.rank,
-                    "x": x,
-                    "y": y,
-                    "z": z,
-                    "i": i,
-                    "j": j,
-                    "k": k,
-                    "mass": place.mass,
-                    "peak": place.peak,
-                    "mean": place.mean,
-                    "class_a": _name(first, names),
-                    "class_b": _name(second, names),
-                    "share": place.share,
-                }
-            )
+                (
+                    place.rank, x, y, z, i, j, k, place.mass, place.peak, place.mean,
+                    _name(first, names), _name(second, names), place.share,
+                )
+            )  # fmt: skip
         return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a search for places: what may be wrong, and what the places are like."""
+"""Parts of a search for hotspots: what may be wrong, and what the places are like."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import Box, cut
 from ..matching.agreement import iter_as_classes
 from ..steps import part
-from .ball import Ball, Box
+from .ball import Ball
 from .choice import Choice
-from .domain import Domain, slabs_of
+from .domain import SLAB_VOXELS, Domain
 from .expected import LEVELS, iter_expected, iter_sums_at, len_of, to_levels
 from .found import Hotspot
 from .turned import Turned
-from .wanted import Wanted
+from .wanted import HotspotOptions
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
-    """What may be wrong.
+class SearchedVoxels:
+    """Voxels that were searched, and how likely each is to be wrong.
 
     Attributes
     ----------
@@ -42,13 +43,13 @@ class Looked:
 
     @property
     def box(self) -> Box:
-        """Of the domain."""
+        """Box of the domain."""
         return self.domain.box
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
-    """What is searched, all of it turned to Right, Anterior and Superior.
+class HotspotSearch:
+    """Search of a map for hotspots, turned to Right, Anterior and Superior.
 
     Attributes
     ----------
@@ -68,10 +69,10 @@ class Search:
     data: Array | None
     members: Sequence[Any]
     undecided: float
-    wanted: Wanted
+    wanted: HotspotOptions
     threads: int
 
-    def iter_looked(self) -> Generator[float, None, Looked]:
+    def iter_looked(self) -> Generator[float, None, SearchedVoxels]:
         """Find what may be wrong; yields the share done."""
         labels = self.labels
         if labels is None and self.members:
@@ -97,12 +98,14 @@ class Search:
             scale = np.float32(0.5 / self.undecided)
             levels = to_levels(self.values[domain.box] * scale)
         levels[~domain.voxels] = 0
-        return Looked(domain, levels, None if labels is None else labels[domain.box])
+        return SearchedVoxels(
+            domain, levels, None if labels is None else labels[domain.box]
+        )
 
     def iter_competing(
-        self, looked: Looked, choices: Sequence[Choice], ball: Ball
+        self, looked: SearchedVoxels, choices: Sequence[Choice], ball: Ball
     ) -> Generator[float, None, list[Pair | None]]:
-        """The two labels that compete in each place; yields the share done.
+        """Return the two labels that compete in each place; yields the share done.
 
         By the probability of each class, summed over the ball. The more a voxel is
         likely to be wrong, the more it weighs: others say nothing of what competes.
@@ -122,12 +125,12 @@ class Search:
 
     def iter_described(
         self,
-        looked: Looked,
+        looked: SearchedVoxels,
         choices: Sequence[Choice],
         pairs: Sequence[Pair | None],
         ball: Ball,
     ) -> Generator[float, None, tuple[tuple[Hotspot, ...], int]]:
-        """The places with their numbers, the best first; and the sum of all levels.
+        """Return the places with their numbers, best first, and the sum of all levels.
 
         Yields the share done.
         """
@@ -136,7 +139,7 @@ class Search:
         yield 0.1
         # In one order whatever the layout, so that it is rounded in the same way.
         map_total = 0.0
-        for slab in slabs_of(self.values.shape):
+        for slab in cut(len(self.values), self.values[:1].size, SLAB_VOXELS):
             some = self.values[slab]
             some = (
                 np.ascontiguousarray(some)

@@ -1,27 +1,22 @@
-"""From a map, labels and probabilities to the places worth a look."""
+"""Search for hotspots in a map, with its labels and probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InputError
 from ..grid import Grid
 from ..limits import available_processors
-from ..probabilities import ProbabilityMap
-from ..steps import part, run
+from ..steps import part
 from .choice import iter_choices
 from .expected import LEVELS
 from .found import Hotspots
-from .search import Search
+from .search import HotspotSearch
 from .turned import Turned
-from .wanted import COUNT, Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .wanted import HotspotOptions
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +31,7 @@ def iter_hotspots(
     members: Sequence[Any] = (),
     grid: Grid | None = None,
     undecided: float = 0.5,
-    wanted: Wanted | None = None,
+    wanted: HotspotOptions | None = None,
     threads: int | None = None,
 ) -> Generator[float, None, Hotspots]:
     """Find places worth a look step by step; yields the share done.
@@ -59,7 +54,7 @@ def iter_hotspots(
         Value of the map where two classes are equally likely, so that half of such
         voxels are wrong. It scales the map where there are no probabilities; for
         entropy in bits it is 1, which gives an upper bound [1]_.
-    wanted : Wanted or None
+    wanted : HotspotOptions or None
         How many places, and which.
     threads : int or None
         How many threads compute; by default two, where there are two processors. The
@@ -83,7 +78,7 @@ def iter_hotspots(
             f"{undecided} is no value of undecided voxels; give the value of the map "
             "where two classes are equally likely, above 0."
         )
-    wanted = (wanted or Wanted()).on(grid, values.shape)
+    wanted = (wanted or HotspotOptions()).on(grid, values.shape)
     radius, separation = wanted.radius_mm, wanted.separation
     assert radius is not None
     assert separation is not None
@@ -91,7 +86,7 @@ def iter_hotspots(
     if not finite.all():
         no_data = ~finite if no_data is None else no_data | ~finite
     turned = Turned.of(values.shape, grid)
-    search = Search(
+    search = HotspotSearch(
         turned,
         turned.view(values),
         None if labels is None else turned.view(labels),
@@ -122,112 +117,6 @@ def iter_hotspots(
         levels / LEVELS,
         values.shape,
         grid,
-    )
-
-
-def find_hotspots(
-    values: npt.ArrayLike,
-    labels: npt.ArrayLike | None = None,
-    *,
-    probabilities: Any = None,
-    no_data: npt.ArrayLike | None = None,
-    grid: Grid | None = None,
-    class_names: Mapping[int, str] | Sequence[str] | None = None,
-    count: int = COUNT,
-    radius_mm: float | None = None,
-    separation_mm: float | None = None,
-    classes: Sequence[int] | None = None,
-    interior: bool = False,
-    undecided: float = 0.5,
-) -> pd.DataFrame:
-    """Places worth a look, those first in which most wrong voxels are expected.
-
-    Parameters
-    ----------
-    values : array_like of float, 1 to 3 dimensions
-        An uncertainty map.
-    labels : array_like of int, shape of `values`, or None
-        The segmentation; 0 is background. Without it, the most probable class.
-    probabilities : array_like, ProbabilityMap, list of these, or None
-        Class probabilities, class axis first; a list of those of several networks for
-        the same scan. Without them, the map itself says what may be wrong.
-    no_data : array_like of bool, shape of `values`, or None
-        Voxels that are in no place, like those where the map is not finite.
-    grid : Grid or None
-        Where the voxels are; by default that of the probabilities, where they have one,
-        or else voxels are cubes of 1 mm.
-    class_names : mapping of int to str, sequence of str, or None
-        Names of labels; by default those of the probabilities.
-    count : int
-        How many places, at most.
-    radius_mm : float or None
-        Of each, in mm; by default 3.75, and less where the voxels are smaller than
-        1 mm and the image is small, too.
-    separation_mm : float or None
-        How far two centres are apart at least, in mm; by default the radius.
-    classes : sequence of int or None
-        Labels in and around which is looked; by default all but 0.
-    interior : bool
-        Only voxels whose neighbours have the same label.
-    undecided : float
-        Value of the map where two classes are equally likely; for entropy in bits, 1.
-        Only used without probabilities.
-
-    Returns
-    -------
-    DataFrame
-        One row for each place, as of :meth:`.Hotspots.table`.
-
-    Raises
-    ------
-    InputError
-        If shapes differ, the labels are no classes of the probabilities, or nothing
-        can be found with what is wanted.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import napari_uncertainty as nu
-    >>> values = np.zeros((20, 20, 20))
-    >>> values[4, 5, 6], values[15, 5, 6] = 0.5, 0.25
-    >>> nu.find_hotspots(values, radius_mm=3)[["rank", "mass", "share"]].round(2)
-       rank  mass  share
-    0     1  0.50   0.67
-    1     2  0.25   0.33
-    """
-    given = probabilities if isinstance(probabilities, list) else [probabilities]
-    given = [one for one in given if one is not None]
-    for one in given:
-        if isinstance(one, ProbabilityMap):
-            grid = grid or one.grid
-            class_names = class_names or one.class_names
-    if class_names is not None and not isinstance(class_names, Mapping):
-        class_names = dict(enumerate(class_names))
-    found = run(
-        iter_hotspots(
-            np.asarray(values),
-            None if labels is None else np.asarray(labels),
-            None if no_data is None else np.asarray(no_data, bool),
-            members=[_class_first(one) for one in given],
-            grid=grid,
-            undecided=undecided,
-            wanted=Wanted(
-                count,
-                radius_mm,
-                separation_mm,
-                None if classes is None else tuple(classes),
-                interior,
-            ),
-        )
-    )
-    return found.table(class_names)
-
-
-def _class_first(probabilities: Any) -> Any:
-    if isinstance(probabilities, ProbabilityMap):
-        return probabilities.values
-    return (
-        probabilities if hasattr(probabilities, "shape") else np.asarray(probabilities)
     )
 
 

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Turned:
-    """How a map is turned, and what it is then; without a grid it stays as it is.
+    """Turn of a map to Right, Anterior and Superior; without a grid it stays as it is.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class Turned:
         return cls(placement, placement.turned_shape(shape), grid)
 
     def view(self, volume: Array) -> Array:
-        """Of a volume of the map's shape."""
+        """Return a volume of the map's shape as a turned view."""
         return self.placement.turn(volume)
 
     def ball(self, radius_mm: float) -> Ball:
-        """Voxels around a turned voxel."""
+        """Return the ball of voxels around a turned voxel."""
         if self.grid is None:
             return Ball.of(None, len(self.shape), radius_mm, self.shape)
         affine = self.grid.affine.copy()
@@ -69,7 +69,7 @@ class Turned:
         return Ball.of(Grid(self.shape, affine), len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:
-        """Index in the map as it was."""
+        """Return the index in the map as it was."""
         voxel = [0] * len(turned)
         for axis, flip, at, length in zip(
             self.placement.order, self.placement.flips, turned, self.shape, strict=True
@@ -78,7 +78,7 @@ class Turned:
         return tuple(voxel)
 
     def ras(self, voxel: Sequence[int]) -> tuple[float, float, float] | None:
-        """Place of a voxel of the map as it was, in mm; None without a grid."""
+        """Return the place in mm of a voxel of the original map, None without grid."""
         if self.grid is None:
             return None
         x, y, z = (float(mm) for mm in self.grid.to_ras([voxel])[0])

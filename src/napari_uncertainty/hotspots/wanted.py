@@ -1,4 +1,4 @@
-"""Which places are looked for."""
+"""Options of the search for hotspots: how many, how large, and where."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ COUNT = 50
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which places are looked for.
+class HotspotOptions:
+    """Options of the search for hotspots.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Wanted:
         """Least distance of two centres in mm; None where it follows from the image."""
         return self.radius_mm if self.separation_mm is None else self.separation_mm
 
-    def on(self, grid: Grid | None, shape: Sequence[int]) -> Wanted:
+    def on(self, grid: Grid | None, shape: Sequence[int]) -> HotspotOptions:
         """Return the same with a radius, which follows from the image if none is given.
 
         Parameters

@@ -1,4 +1,4 @@
-"""How well a predicted segmentation agrees with a given one, voxel by voxel."""
+"""Agreement of a predicted segmentation with a given one, voxel by voxel."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..fold.blocks import Box, box_of, slabs
 from ..placement import Placement
 from ..steps import part
 
 Array = np.ndarray[Any, Any]
-Box = tuple[slice, ...]
 
 # Voxels that are compared together, so that masks stay small.
 SLAB_VOXELS = 1 << 20
@@ -104,7 +104,7 @@ class Comparison:
         )
 
     def _foreground_inside(self, turned: Array, placement: Placement) -> int:
-        """Predicted foreground that lies within the segmentation's volume."""
+        """Return how many voxels of predicted foreground are in the segmentation."""
         here, _ = placement.overlap(self.prediction.shape, self.labels.shape)
         shape = placement.turned_shape(self.prediction.shape)
         if here == tuple(slice(0, length) for length in shape):
@@ -113,7 +113,7 @@ class Comparison:
 
 
 def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Array]:
-    """A segmentation in the numbers of the classes, 0 to C - 1; yields the share done.
+    """Return labels in the numbers of the classes, 0 to C - 1; yields the share done.
 
     Labels that are class numbers stay. Other numbers, as atlases have them, stand for
     the classes in their order where there are as many of them as classes.
@@ -232,30 +232,10 @@ def iter_ranks(labels: Array, found: Array) -> Generator[float, None, Array]:
     return ranks
 
 
-def box_of(labels: Array) -> Box:
-    """The smallest box that holds all labels but 0; empty where there are none."""
-    inside = labels != 0
-    box = []
-    for axis in range(labels.ndim):
-        others = tuple(other for other in range(labels.ndim) if other != axis)
-        places = np.flatnonzero(inside.any(axis=others))
-        box.append(
-            slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
-        )
-    return tuple(box)
-
-
 def pieces_of(*arrays: Array) -> list[tuple[Array, ...]]:
-    """Equal pieces of arrays of one shape, as views."""
-    first = arrays[0]
-    if first.size == 0:
+    """Return equal pieces of arrays of one shape, as views; each lies together."""
+    if arrays[0].size == 0:
         return []
-    # Along the slowest axis of the first, so that a piece lies together.
-    axis = int(np.argmax(np.abs(first.strides)))
-    length = first.shape[axis]
-    step = max(1, SLAB_VOXELS * length // first.size)
-    before = (slice(None),) * axis
     return [
-        tuple(one[(*before, slice(start, start + step))] for one in arrays)
-        for start in range(0, length, step)
+        tuple(one[slab] for one in arrays) for slab in slabs(arrays[0], SLAB_VOXELS)
     ]

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import Check, percent
-from ..checks.match import AGREES
 from ..steps import part
 from .agreement import iter_numbers, pieces_of
+from .orientation import AGREES
 
 Array = np.ndarray[Any, Any]
 
@@ -33,9 +32,29 @@ HALF = 0.5
 _STEPS = 1 << 12
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """Reason why a segmentation does not agree with the most probable class in all.
+
+    Attributes
+    ----------
+    reason : "lacks classes", "was cleaned" or "was cut elsewhere"
+        Some classes are missing, the labels that are missing were removed, or the
+        labels are the voxels above another threshold.
+    numbers : dict
+        ``"overall"`` and ``"foreground"``, the agreement that is left. Of classes
+        ``"lacking_classes"``, and ``"lacking"``, the share of the predicted foreground
+        that has no label; of what was cleaned ``"lacking"`` and ``"where_labelled"``,
+        the agreement where there is a label; of a cut ``"threshold"``.
+    """
+
+    reason: Literal["lacks classes", "was cleaned", "was cut elsewhere"]
+    numbers: dict[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A prediction and labels on the same voxels.
+    """Prediction and labels on the same voxels.
 
     Attributes
     ----------
@@ -49,124 +68,102 @@ class Pair:
     labels: Array
     foreground: Array | None = None
 
-    def iter_explained(self, name: str) -> Generator[float, None, Check | None]:
-        """Agreement with a changed segmentation; None where nothing explains it.
+    def iter_explained(self) -> Generator[float, None, Explanation | None]:
+        """Return what explains a changed segmentation; yield the share done.
 
-        Yields the share done.
-
-        Parameters
-        ----------
-        name : str
-            Of the segmentation.
+        The result is None where nothing does.
         """
         attempts = (
-            self._iter_lacking_classes(name),
-            self._iter_cut(name, exactly=True),
-            self._iter_cleaned(name),
-            self._iter_cut(name),
+            self._iter_lacking_classes(),
+            self._iter_cut(exactly=True),
+            self._iter_cleaned(),
+            self._iter_cut(),
         )
         for number, steps in enumerate(attempts):
             share = number / len(attempts)
-            check = yield from part(steps, share, share + 1 / len(attempts))
-            if check is not None:
-                return check
+            found = yield from part(steps, share, share + 1 / len(attempts))
+            if found is not None:
+                return found
         return None
 
-    def _iter_lacking_classes(self, name: str) -> Generator[float, None, Check | None]:
+    def _iter_lacking_classes(self) -> Generator[float, None, Explanation | None]:
         n = 1 + int(max(self.prediction.max(initial=0), self.labels.max(initial=0)))
 
-        def counted(predicted: Array, labels: Array) -> Array:
+        def count_classes(predicted: Array, labels: Array) -> Array:
             both = (predicted, labels)
             return np.array([np.bincount(one.ravel(), minlength=n) for one in both])
 
-        counts = _iter_sums(counted, self.prediction, self.labels)
+        counts = _iter_sums(count_classes, self.prediction, self.labels)
         there, given = yield from part(counts, 0, 0.5)
         lacking = [n for n in range(1, len(there)) if there[n] and not given[n]]
         voxels, foreground = int(there[lacking].sum()), int(there[1:].sum())
         if not voxels or not given[1:].any() or voxels < LACKING * foreground:
             return None
 
-        def told(predicted: Array, labels: Array) -> Array:
+        def count_others(predicted: Array, labels: Array) -> Array:
             kept = ~np.isin(predicted, lacking)
             same = (predicted == labels) & kept
             union = ((predicted != 0) | (labels != 0)) & kept
             return _counts(same & union, union, same, kept)
 
-        counts = _iter_sums(told, self.prediction, self.labels)
+        counts = _iter_sums(count_others, self.prediction, self.labels)
         agreeing, either, same, kept = yield from part(counts, 0.5, 1)
         agrees = _share(agreeing, either)
         if agrees < AGREES:
             return None
-        listed = ", ".join(map(str, lacking[:6])) + (" …" if len(lacking) > 6 else "")
-        several = "classes" if len(lacking) > 1 else "class"
-        sentence = (
-            f"'{name}' lacks the {several} {listed}, which "
-            f"{percent(voxels / foreground)} of the predicted foreground have. "
-            f"Elsewhere, {percent(agrees)} of the foreground agree."
-        )
         numbers = {
             "overall": _share(same, kept),
             "foreground": agrees,
             "lacking_classes": lacking,
             "lacking": voxels / foreground,
         }
-        return Check("agreement", "amber", sentence, numbers)
+        return Explanation("lacks classes", numbers)
 
-    def _iter_cleaned(self, name: str) -> Generator[float, None, Check | None]:
-        def told(prediction: Array, labels: Array) -> Array:
+    def _iter_cleaned(self) -> Generator[float, None, Explanation | None]:
+        def count_agreeing(prediction: Array, labels: Array) -> Array:
             given, predicted, equal = labels != 0, prediction != 0, prediction == labels
             return _counts(equal & given, given, predicted, predicted & ~given, equal)
 
-        counts = yield from _iter_sums(told, self.prediction, self.labels)
+        counts = yield from _iter_sums(count_agreeing, self.prediction, self.labels)
         same, labelled, foreground, lost, equal = map(int, counts)
         if not labelled or same < WHERE_LABELLED * labelled:
             return None
         if lost < LACKING * foreground:
             return None
-        sentence = (
-            f"Where '{name}' has a label, {percent(same / labelled)} of the voxels "
-            f"agree; it lacks {percent(lost / foreground)} of the predicted "
-            "foreground, as where small components were removed."
-        )
         numbers = {
             "overall": equal / self.labels.size,
             "foreground": same / (labelled + lost),
             "where_labelled": same / labelled,
             "lacking": lost / foreground,
         }
-        return Check("agreement", "amber", sentence, numbers)
+        return Explanation("was cleaned", numbers)
 
     def _iter_cut(
-        self, name: str, *, exactly: bool = False
-    ) -> Generator[float, None, Check | None]:
+        self, *, exactly: bool = False
+    ) -> Generator[float, None, Explanation | None]:
         if self.foreground is None or not self.labels.any():
             return None
         threshold = yield from part(
             _iter_threshold(self.foreground, self.labels), 0, 0.7
         )
 
-        def told(p: Array, labels: Array) -> Array:
+        def count_above(p: Array, labels: Array) -> Array:
             chosen, given = p > threshold, labels != 0
             return _counts(chosen & given, chosen | given, chosen == given)
 
-        counts = _iter_sums(told, self.foreground, self.labels)
+        counts = _iter_sums(count_above, self.foreground, self.labels)
         both, either, equal = yield from part(counts, 0.7, 1)
         agrees = _share(both, either)
         if agrees < AGREES:
             return None
         if exactly and (agrees < 1 - LACKING or threshold == HALF):
             return None
-        sentence = (
-            f"The labels of '{name}' are the voxels above {threshold:g}, which agree "
-            f"in {percent(agrees)} of the foreground, and not those of the most "
-            "probable class (above 0.5)."
-        )
         numbers = {
             "overall": _share(equal, self.labels.size),
             "foreground": agrees,
             "threshold": threshold,
         }
-        return Check("agreement", "amber", sentence, numbers)
+        return Explanation("was cut elsewhere", numbers)
 
 
 def _iter_threshold(foreground: Array, labels: Array) -> Generator[float, None, float]:

@@ -1,4 +1,4 @@
-"""A coarse look at all ways to lay a prediction on a segmentation.
+"""Coarse search among all ways to lay a prediction on a segmentation.
 
 Each order and direction of the axes whose shape fits is scored on a sample of the
 segmentation's foreground. Where the prediction is a cropped box, its shift is first
@@ -41,7 +41,7 @@ ACROSS = 2
 def iter_likely(
     comparison: Comparison,
 ) -> Generator[float, None, list[Placement]]:
-    """The placements that come near the best, the best first, a few at most.
+    """Return the few placements that come near the best, the best first.
 
     Yields the share done.
     """
@@ -159,7 +159,7 @@ def _with_shifts(
 
 
 def _fits(comparison: Comparison, placement: Placement) -> bool:
-    """Whether there is room for the turned prediction; single planes stay unflipped."""
+    """Return whether the turned prediction fits; single planes stay unflipped."""
     turned = placement.turned_shape(comparison.prediction.shape)
     sides = zip(turned, placement.flips, comparison.labels.shape, strict=True)
     return all(
@@ -168,7 +168,7 @@ def _fits(comparison: Comparison, placement: Placement) -> bool:
 
 
 def _fills(comparison: Comparison, placement: Placement) -> bool:
-    """Whether the turned prediction has the segmentation's shape, so no shift."""
+    """Return whether the turned prediction has the segmentation's shape."""
     turned = placement.turned_shape(comparison.prediction.shape)
     return turned == tuple(comparison.labels.shape)
 

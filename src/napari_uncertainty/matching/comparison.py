@@ -12,8 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import Check
-from ..checks.match import AGREES, check_agreement
 from ..errors import InputError
 from ..grid import Grid
 from ..images import LabelMap
@@ -28,8 +26,15 @@ from .agreement import (
     iter_numberings,
     iter_ranks,
 )
-from .changed import Pair, iter_classes_by_overlap
-from .orientation import BELONGS, DECISIVE_MARGIN, Candidate, Search, iter_search
+from .changed import Explanation, Pair, iter_classes_by_overlap
+from .orientation import (
+    AGREES,
+    BELONGS,
+    DECISIVE_MARGIN,
+    Candidate,
+    RankedPlacements,
+    iter_search,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +47,7 @@ LEAST_OUTSIDE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What a prediction is compared with.
+    """Labels that a prediction is compared with.
 
     Attributes
     ----------
@@ -93,46 +98,59 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What came of it.
+    """Result of comparing a prediction with a segmentation.
 
     Attributes
     ----------
     foreground : ndarray or None
         The segmentation on the voxels of the prediction; None where it is not known
         how the one lies on the other.
-    checks : tuple of Check
-        Agreement and orientation.
-    search : Search or None
-        Placements of the prediction in `onto`; None where none were sought.
     onto : Segmentation
         The segmentation as it was compared: taken at the voxels of the prediction,
         where it has others.
+    as_loaded : Candidate or None
+        Agreement in the placement that the files claim; None where they claim none.
+    search : RankedPlacements or None
+        Placements of the prediction in `onto`; None where none were sought.
     resampled : bool
-        Whether it has.
+        Whether the segmentation has other voxels.
+    refused : str
+        Why nothing can be compared; usually empty.
+    numbering : Numbering or None
+        The numbers that were taken for labels, if they are not labels with 0 for the
+        background.
+    explanation : Explanation or None
+        Why the two do not agree in nearly all, where that was found out.
     """
 
     foreground: Array | None
-    checks: tuple[Check, ...]
-    search: Search | None
     onto: Segmentation
+    as_loaded: Candidate | None = None
+    search: RankedPlacements | None = None
     resampled: bool = False
+    refused: str = ""
+    numbering: Numbering | None = None
+    explanation: Explanation | None = None
 
     @property
-    def confirms_or_denies(self) -> bool:
-        """Tell whether the two agree enough, placed somehow, to be of one image."""
-        if any(one.name == "agreement" and one.level != "red" for one in self.checks):
-            return True
-        if self.search is not None:
-            return self.search.best is not None and self.search.best.belongs
-        return all(one.level != "red" for one in self.checks)
+    def best(self) -> Candidate | None:
+        """Placement in which the two agree best; None where none is known."""
+        found = None if self.search is None else self.search.best
+        return found or self.as_loaded
 
     @property
     def agrees(self) -> float:
         """Share of the foreground that agrees, placed as it agrees best."""
-        if self.search is not None and self.search.best is not None:
-            return self.search.best.agreement.foreground
-        told = [one.numbers for one in self.checks if one.name == "agreement"]
-        return max((float(one.get("foreground", 0)) for one in told), default=0.0)
+        return 0.0 if self.best is None else self.best.agreement.foreground
+
+    @property
+    def confirms_or_denies(self) -> bool:
+        """True where the two agree enough, placed somehow, to be of one image."""
+        if self.refused:
+            return False
+        if self.explanation is not None or self.as_loaded is None:
+            return True
+        return self.as_loaded.belongs or (self.best is not None and self.best.belongs)
 
 
 def iter_compare(
@@ -179,17 +197,8 @@ def iter_compare(
         steps = _iter_compare(prediction, n_classes, grid, renumbered, thorough)
         compared = yield from part(steps, number * share, (number + 1) * share)
         if compared.agrees > max(best.agrees, BELONGS):
-            check = _check_numbering(one, segmentation.name)
-            best = replace(compared, checks=(*compared.checks, check))
+            best = replace(compared, numbering=one)
     return best
-
-
-def _check_numbering(numbering: Numbering, name: str) -> Check:
-    sentence = (
-        f"The numbers in '{name}' were taken for {numbering.told}: so more of the "
-        "foreground agrees than if 0 were the background."
-    )
-    return Check("labels", "green", sentence, {"numbers": list(numbering.numbers)})
 
 
 def _iter_compare(
@@ -217,7 +226,7 @@ def _iter_compare(
     foreground = None
     if placement is not None:
         foreground = on_prediction(onto.labels, placement, prediction.shape)
-    if refused is not None and foreground is not None and not elsewhere:
+    if refused and foreground is not None and not elsewhere:
         overlapping = iter_classes_by_overlap(foreground, prediction, n_classes)
         classes = yield from part(overlapping, 0.1, 0.3)
         if classes is not None:
@@ -228,17 +237,19 @@ def _iter_compare(
             onto = segmentation = replace(segmentation, labels=numbers[ranked])
             assert placement is not None
             foreground = on_prediction(onto.labels, placement, prediction.shape)
-            refused = None
-    if refused is not None:
-        return Compared(foreground, (refused,), None, onto)
+            refused = ""
+    if refused:
+        return Compared(foreground, onto, refused=refused)
     comparison = Comparison.of(prediction, onto.labels)
     yield 0.4
-    if prediction.ndim > 3 or onto.labels.ndim != prediction.ndim:
-        return _without_search(comparison, placement, foreground, onto)
-    if not thorough and placement is not None:
-        agreement = comparison.agreement(placement)
-        if agreement.foreground > 1 - DECISIVE_MARGIN:
-            return _without_search(comparison, placement, foreground, onto)
+    turns = prediction.ndim <= 3 and onto.labels.ndim == prediction.ndim
+    if not (turns and thorough):
+        claimed = None
+        if placement is not None:
+            claimed = Candidate(placement, comparison.agreement(placement))
+        as_claimed = Compared(foreground, onto, claimed)
+        if not turns or as_claimed.agrees > 1 - DECISIVE_MARGIN:
+            return as_claimed
     search = yield from part(
         iter_search(comparison, placement),
         0.4,
@@ -248,13 +259,14 @@ def _iter_compare(
         # Perhaps the voxels are the same, and only the headers put them elsewhere.
         further = yield from part(_iter_voxels(prediction, segmentation), 0.7, 1)
         if further.beats(search):
-            search = Search(search.as_loaded, further.ranked)
+            search = RankedPlacements(search.as_loaded, further.ranked)
             onto = segmentation
-    known = onto.anatomical and onto.grid is not None
-    axcodes = onto.grid.axcodes if known else None  # type: ignore[union-attr]
-    checks = check_agreement(search, onto.name, axcodes)
     return Compared(
-        foreground, tuple(checks), search, onto, resampled=onto is not segmentation
+        foreground,
+        onto,
+        search.as_loaded,
+        search,
+        resampled=onto is not segmentation,
     )
 
 
@@ -268,31 +280,20 @@ def iter_explained(
     Parameters
     ----------
     compared : Compared
-        What came of it.
+        Result of the comparison.
     prediction : ndarray of unsigned int
         Most probable class of each voxel.
     foreground : ndarray or None
         Probability of all classes but the background, where it is known.
     """
-    search = compared.search
+    search, loaded = compared.search, compared.as_loaded
     if search is None or search.better is not None or compared.foreground is None:
         return compared
-    loaded = search.as_loaded
     if loaded is None or loaded.agreement.foreground > 1 - DECISIVE_MARGIN:
         return compared
     pair = Pair(prediction, compared.foreground, foreground)
-    check = yield from pair.iter_explained(compared.onto.name)
-    if check is None:
-        return compared
-    orientation = [one for one in compared.checks if one.name == "orientation"]
-    if not loaded.belongs:
-        sentence = (
-            f"Which way round the probabilities lie on '{compared.onto.name}' was "
-            "judged only by what both have."
-        )
-        orientation = [Check("orientation", "amber", sentence)]
-    labels = [one for one in compared.checks if one.name == "labels"]
-    return replace(compared, checks=(check, *orientation, *labels))
+    explanation = yield from pair.iter_explained()
+    return replace(compared, explanation=explanation)
 
 
 def background_shown(
@@ -348,7 +349,7 @@ def iter_labels_at(
     grid: Grid | None,
     segmentation: Segmentation,
 ) -> Generator[float, None, Array | None]:
-    """The segmentation at the voxels of a map, with its own labels.
+    """Return the segmentation at the voxels of a map, with its own labels.
 
     Yields the share done; returns None where it is not known how the one lies on the
     other.
@@ -373,8 +374,8 @@ def iter_labels_at(
 
 def _iter_in_classes(
     segmentation: Segmentation, n_classes: int
-) -> Generator[float, None, tuple[Segmentation, Check | None]]:
-    """With the numbers of the classes for labels, or why that cannot be.
+) -> Generator[float, None, tuple[Segmentation, str]]:
+    """Return labels in the numbers of the classes, or why that cannot be.
 
     Before anything is left out of it, for atlas labels are told by their order.
     """
@@ -385,16 +386,16 @@ def _iter_in_classes(
     try:
         classes = yield from iter_as_classes(segmentation.labels, n_classes)
     except InputError as error:
-        return segmentation, Check("agreement", "red", str(error))
-    return replace(segmentation, labels=classes), None
+        return segmentation, str(error)
+    return replace(segmentation, labels=classes), ""
 
 
 def _iter_voxels(
     prediction: Array, segmentation: Segmentation
-) -> Generator[float, None, Search]:
+) -> Generator[float, None, RankedPlacements]:
     """Search among the segmentation's own voxels, wherever the headers put them."""
     if segmentation.labels.ndim != prediction.ndim:
-        return Search(None, ())
+        return RankedPlacements(None, ())
     comparison = Comparison.of(prediction, segmentation.labels)
     return (yield from iter_search(comparison, None))
 
@@ -413,25 +414,10 @@ def _claimed(
 
 
 def on_prediction(labels: Array, placement: Placement, shape: tuple[int, ...]) -> Array:
-    """The labels at the voxels of the prediction, 0 where they have none."""
+    """Return the labels at the voxels of the prediction, 0 where there are none."""
     here, there = placement.overlap(shape, labels.shape)
     if placement.turned_shape(shape) == labels[there].shape:
         return placement.turn_back(labels[there])
     out = np.zeros(shape, labels.dtype)
     placement.turn(out)[here] = labels[there]
     return out
-
-
-def _without_search(
-    comparison: Comparison,
-    placement: Placement | None,
-    foreground: Any,
-    onto: Segmentation,
-) -> Compared:
-    """Return the result where nothing is turned: with further axes, or for no need."""
-    found = None
-    if placement is not None:
-        found = Candidate(placement, comparison.agreement(placement))
-    search = Search(found, () if found is None else (found,))
-    checks = check_agreement(search, onto.name, None)[:1]
-    return Compared(foreground, tuple(checks), None, onto)

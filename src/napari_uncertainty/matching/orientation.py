@@ -1,4 +1,4 @@
-"""Which order, direction and shift of the axes lays a prediction on a segmentation.
+"""Order, direction and shift of the axes that lay a prediction on a segmentation.
 
 All that fit are looked at coarsely (:mod:`.coarse`); what comes near the best is
 evaluated exactly.
@@ -24,10 +24,14 @@ DECISIVE_SHARE = 0.25
 #: same place hardly 0.5.
 BELONGS = 0.7
 
+#: Share of the foreground that agrees where the segmentation was made from the
+#: probabilities, give or take what clean-up afterwards changes.
+AGREES = 0.95
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """A placement, and how well the two then agree."""
+    """Placement, and how well the two then agree."""
 
     placement: Placement
     agreement: Agreement
@@ -45,8 +49,8 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Search:
-    """What a search found.
+class RankedPlacements:
+    """Placements of a prediction in a segmentation, by how well the two agree.
 
     Attributes
     ----------
@@ -67,7 +71,7 @@ class Search:
 
     @property
     def as_loaded_is_best(self) -> bool:
-        """Whether nothing agrees better than what is as loaded, and that belongs."""
+        """Return whether what is as loaded agrees best, and enough to belong."""
         best = self.best
         return best is not None and best == self.as_loaded and best.belongs
 
@@ -100,7 +104,7 @@ class Search:
             relative = relative.shifted(one.placement.offset)
         return relative.describe(axcodes)
 
-    def beats(self, other: Search) -> bool:
+    def beats(self, other: RankedPlacements) -> bool:
         """Return whether the best one here belongs, and the data decide for it."""
         if self.best is None or not self.best.belongs:
             return False
@@ -123,8 +127,8 @@ class Search:
 def iter_search(
     comparison: Comparison,
     as_loaded: Placement | None,
-) -> Generator[float, None, Search]:
-    """Search step by step; yields the share done.
+) -> Generator[float, None, RankedPlacements]:
+    """RankedPlacements step by step; yields the share done.
 
     Parameters
     ----------
@@ -140,7 +144,7 @@ def iter_search(
     for number, placement in enumerate(near):
         candidates.append(Candidate(placement, comparison.agreement(placement)))
         yield 0.6 + 0.4 * (number + 1) / len(near)
-    return Search(
+    return RankedPlacements(
         candidates[0] if as_loaded is not None else None,
         # Stable: of equals the first one, which is as loaded, stays in front.
         tuple(sorted(candidates, key=lambda one: -one.agreement.foreground)),

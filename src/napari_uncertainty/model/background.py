@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from ..statistics import slabs
 from .interpretation import NO_BACKGROUND, Origin, require_class
 
 Array = np.ndarray[Any, Any]
@@ -150,30 +149,3 @@ def surrounds(empty: Array) -> bool:
     corners = empty[np.ix_(*([0, -1],) * empty.ndim)]
     together = int(np.count_nonzero(empty[1:] & empty[:-1]))
     return bool(corners.mean() > 0.5) and box > n_there and 2 * together > n_empty
-
-
-def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
-    """Return labels in the place of numbers of classes; 0 where there is no data.
-
-    Parameters
-    ----------
-    prediction : array of unsigned int
-        Numbers of classes along the class axis.
-    labels : sequence of int
-        The label of each.
-    no_data : array of bool
-        Voxels without data.
-    """
-    table = np.array(labels, np.min_scalar_type(max(*labels, 1)))
-
-    def change(numbers: Array, missing: Array) -> Array:
-        changed: Array = table[numbers]
-        changed[missing] = 0
-        return changed
-
-    if hasattr(prediction, "__dask_graph__"):
-        return prediction.map_blocks(change, no_data, dtype=table.dtype)
-    changed = np.empty_like(prediction, table.dtype)
-    for slab in slabs(prediction):  # an index takes eight bytes
-        changed[slab] = change(prediction[slab], no_data[slab])
-    return changed

@@ -7,12 +7,11 @@ reports read it. ``docs/formats.md`` explains each key of the JSON.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
-from ..checks import Check, Level, worst_level
 from ..kinds import KINDS, SOFTMAX
 from ..measures import (
     ALL_MEASURES,
@@ -22,7 +21,6 @@ from ..measures import (
     largest_value,
 )
 from ..placement import Placement
-from ..statistics import MapStatistics
 from ..version import __version__
 from .interpretation import AS_FOUND, AS_SOFTMAX, Interpretation
 
@@ -31,6 +29,94 @@ from .interpretation import AS_FOUND, AS_SOFTMAX, Interpretation
 PREDICTION = "prediction"
 
 Part = TypeVar("Part")
+
+Level = Literal["green", "amber", "red"]
+
+_WORST = ("green", "amber", "red")
+
+# Checks of what was guessed, or what a file at hand contradicts. The others say what
+# the data are like.
+_OF_GUESSES = (
+    "kind", "members", "axes", "background", "place", "agreement", "orientation",
+    "segmentation_grid",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at, such as ``"agreement"``.
+    level : "green", "amber" or "red"
+        As it should be; to be known; not to be trusted.
+    sentence : str
+        What was found, for a person.
+    numbers : dict
+        The same for a program.
+    """
+
+    name: str
+    level: Level
+    sentence: str
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def warns(self) -> bool:
+        """True of what a script is warned of: wrong, guessed or contradicted."""
+        return self.level == "red" or (
+            self.level == "amber" and self.name in _OF_GUESSES
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the numbers beside name, level and sentence."""
+        return {
+            "name": self.name,
+            "level": self.level,
+            "sentence": self.sentence,
+            **self.numbers,
+        }
+
+
+def worst_level(levels: Iterable[Level]) -> Level:
+    """The worst of some levels; green where there is none."""
+    return max(levels, key=_WORST.index, default="green")
+
+
+@dataclass(frozen=True)
+class MapStatistics:
+    """Total, mean and extremes of one map.
+
+    No-data voxels are in none of the numbers but their own count. Values carry the
+    unit of the map; a mean over no voxel at all is 0.
+
+    Attributes
+    ----------
+    voxels : int
+        Voxels with data that were counted.
+    no_data : int
+        Voxels without.
+    total : float
+        Sum over the counted voxels.
+    mean : float
+        `total` over `voxels`.
+    maximum : float
+        Largest value.
+    foreground_voxels : int
+        Voxels with data that belong to the foreground.
+    foreground_mean : float
+        Mean over these.
+    """
+
+    voxels: int
+    no_data: int
+    total: float
+    mean: float
+    maximum: float
+    foreground_voxels: int
+    foreground_mean: float
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,15 @@ Each block of a map gives its values sorted (:mod:`.blocks`); from these runs al
 and quantiles follow exactly and quickly (:mod:`.runs`).
 """
 
-from .numbers import Part, Regions, Which
+from .numbers import ClassStatistics, Part, Which
 from .steps import iter_regions
-from .table import summarize, voxel_volume
+from .table import class_table, voxel_volume
 
-__all__ = ["Part", "Regions", "Which", "iter_regions", "summarize", "voxel_volume"]
+__all__ = [
+    "ClassStatistics",
+    "Part",
+    "Which",
+    "class_table",
+    "iter_regions",
+    "voxel_volume",
+]

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .keys import Box, keyed
+from ..fold.blocks import Box
+from .keys import keyed
 from .layout import Layout
 
 Array = np.ndarray[Any, Any]
@@ -28,7 +29,7 @@ SPARSE = 61
 
 @dataclass(frozen=True, eq=False)
 class BlockNumbers:
-    """What a block tells; a row for each of its labels.
+    """Numbers of one block; a row for each of its labels.
 
     Attributes
     ----------

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import Box
 from .blocks import BlockNumbers, Floats, Integers
-from .keys import Box
 from .layout import Layout
-from .numbers import Regions
+from .numbers import ClassStatistics
 
 Array = np.ndarray[Any, Any]
 # For each block, which of its rows go to which rows of all labels.
@@ -24,7 +24,7 @@ def joined(
     starts: Integers,
     boxes: Sequence[Box],
     blocks: Sequence[BlockNumbers],
-) -> Regions:
+) -> ClassStatistics:
     """Add up in the order of the blocks, so that the same comes out each time.
 
     Parameters
@@ -52,7 +52,7 @@ def joined(
     ends = np.cumsum(lengths.reshape(len(blocks), 2 * len(labels)), axis=1)
     totals, peaks = _totals_and_peaks(blocks, rows, len(labels))
     sums, counts = _slices(layout.shape, boxes, blocks, rows, len(labels))
-    return Regions(
+    return ClassStatistics(
         tuple(labels),
         shape,
         runs,

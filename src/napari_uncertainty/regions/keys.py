@@ -1,4 +1,4 @@
-"""Which label each voxel of a block has, and whether it is at the boundary."""
+"""Keys of voxels, which tell the label, and boundary from interior."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..fold.blocks import Box, widened
+
 Array = np.ndarray[Any, Any]
-Box = tuple[slice, ...]
 
 
 def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
@@ -28,14 +29,7 @@ def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
     keys : ndarray of unsigned int, shape of the box
         Twice the index of the label, and one more for an interior voxel.
     """
-    wider = tuple(
-        slice(max(0, one.start - 1), min(length, one.stop + 1))
-        for one, length in zip(box, labels.shape, strict=True)
-    )
-    within = tuple(
-        slice(one.start - wide.start, one.stop - wide.start)
-        for one, wide in zip(box, wider, strict=True)
-    )
+    wider, within = widened(box, (1,) * labels.ndim, labels.shape)
     there, numbers = _numbered(np.ascontiguousarray(labels[wider]))
     keys = numbers[within] * numbers.dtype.type(2)
     keys += interior_of(numbers)[within]
@@ -63,7 +57,7 @@ def _numbered(labels: Array) -> tuple[list[int], Array]:
 
 
 def interior_of(numbers: Array) -> Array:
-    """Whether the neighbours across all faces are equal; outside is no neighbour."""
+    """Return whether all neighbours across faces are equal; outside there is none."""
     interior = np.ones(numbers.shape, bool)
     for axis in range(numbers.ndim):
         along, inside = np.moveaxis(numbers, axis, 0), np.moveaxis(interior, axis, 0)

@@ -1,4 +1,4 @@
-"""How a map lies in memory, and which of several voxels is first in C order."""
+"""Layout of a map in memory, and the first of several voxels in C order."""
 
 from __future__ import annotations
 

@@ -1,18 +1,14 @@
-"""What is known of each label of a map, at its boundary and inside."""
+"""Numbers of each label of a map, at its boundary and inside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .runs import Floats, counts_below, quantiles
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Array = np.ndarray[Any, Any]
 Integers = npt.NDArray[np.int64]
@@ -26,7 +22,7 @@ _PARTS = {"boundary": (0,), "interior": (1,), "all": (0, 1)}
 
 
 @dataclass(frozen=True, eq=False)
-class Regions:
+class ClassStatistics:
     """Numbers of a map for each label; no-data voxels are in none of them.
 
     Methods take a label, ``"foreground"`` (all labels but 0) or ``"whole"``, and a
@@ -167,37 +163,6 @@ class Regions:
         means: Floats = np.full(len(counts), np.nan)
         np.divide(totals, counts, out=means, where=counts > 0)
         return means
-
-    def table(
-        self,
-        *,
-        class_names: Mapping[int, str] | None = None,
-        voxel_volume_mm3: float | None = None,
-        threshold: float | None = None,
-    ) -> pd.DataFrame:
-        """One row for each label that is there or has a name, ascending.
-
-        Parameters
-        ----------
-        class_names : mapping of int to str, or None
-            Names of labels. Without one, 0 is *background*, and 5 is *label 5*.
-        voxel_volume_mm3 : float or None
-            Volume of a voxel; without it, volumes are NaN.
-        threshold : float or None
-            For the shares of voxels above it; without it there are no such columns.
-
-        Returns
-        -------
-        DataFrame
-            Those of :data:`~napari_uncertainty.regions.table.COLUMNS`: ``label``,
-            ``name``, ``voxels``, ``volume_ml`` (in millilitres), ``total``, ``mean``,
-            ``median``, ``p95``, ``share_above``; then the same but for the volume of
-            the boundary (``boundary_voxels`` …) and of the interior
-            (``interior_voxels`` …).
-        """
-        from .table import table_of
-
-        return table_of(self, class_names or {}, voxel_volume_mm3, threshold)
 
     def _groups(self, label: Which, part: Part) -> list[int]:
         """Return which runs of each block are meant."""

@@ -1,4 +1,4 @@
-"""A map and its labels, block by block, on several threads."""
+"""Numbers of a map for each label, block by block."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..fold.blocks import tiles
-from ..fold.threads import iter_each
-from ..limits import available_processors
-from .blocks import BlockNumbers, Sources
+from ..fold.blocks import Box, tiles
+from .blocks import Sources
 from .joining import joined
-from .keys import Box
 from .layout import Layout
-from .numbers import Regions
+from .numbers import ClassStatistics
 
 Array = np.ndarray[Any, Any]
 
@@ -24,17 +21,12 @@ Array = np.ndarray[Any, Any]
 # leave more runs to look through.
 BLOCK_VOXELS = 1 << 18
 
-# By default; a window that is open meanwhile needs some of the machine, too.
-THREADS = 2
-
 
 def iter_regions(
     values: Array,
     labels: Array,
     no_data: Array | None = None,
-    *,
-    threads: int | None = None,
-) -> Generator[float, None, Regions]:
+) -> Generator[float, None, ClassStatistics]:
     """Tell the voxels of a map apart by label, step by step; yields the share done.
 
     Parameters
@@ -45,8 +37,6 @@ def iter_regions(
         What each voxel belongs to; any numbers.
     no_data : ndarray of bool, shape of `values`, or None
         Voxels that are in no number. Their labels still make others a boundary.
-    threads : int or None
-        How many threads compute; by default two, where there are two processors.
 
     Raises
     ------
@@ -64,32 +54,15 @@ def iter_regions(
         layout,
         np.empty(values.size, np.float64 if precise else np.float32),
     )
-    boxes, starts = _boxes(layout.shape)
-    found: dict[int, BlockNumbers] = {}
-
-    def work(number: int) -> None:
-        found[number] = sources.numbers(boxes[number], int(starts[number]))
-
-    yield from iter_each(
-        work,
-        range(len(boxes)),
-        threads=threads or min(THREADS, available_processors()),
-    )
-    blocks = [found[number] for number in range(len(boxes))]
-    return joined(values.shape, layout, sources.runs, starts, boxes, blocks)
-
-
-def _boxes(shape: tuple[int, ...]) -> tuple[list[Box], Array]:
-    """Boxes that tile a volume, and how many voxels are before each."""
-    boxes = [
-        tuple(
-            slice(one.start, min(one.stop, length))
-            for one, length in zip(block, shape, strict=False)
-        )
-        for block in tiles(shape, BLOCK_VOXELS)
-    ]
-    sizes = [math.prod(one.stop - one.start for one in box) for box in boxes]
-    return boxes, np.cumsum([0, *sizes[:-1]])
+    boxes: list[Box] = [tile[:-1] for tile in tiles(layout.shape, BLOCK_VOXELS)]
+    blocks, starts = [], []
+    start = 0
+    for done, box in enumerate(boxes, 1):
+        starts.append(start)
+        blocks.append(sources.numbers(box, start))
+        start += math.prod(one.stop - one.start for one in box)
+        yield done / len(boxes)
+    return joined(values.shape, layout, sources.runs, np.array(starts), boxes, blocks)
 
 
 def _check(values: Array, labels: Array, no_data: Array | None) -> None:

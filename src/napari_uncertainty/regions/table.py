@@ -15,78 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..grid import Grid
-from ..steps import run
 from ..text import count, number, share
-from .numbers import Part, Regions
-from .steps import iter_regions
+from .numbers import ClassStatistics, Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MM3_PER_ML = 1000.0
-
-
-def summarize(
-    values: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    no_data: npt.ArrayLike | None = None,
-    class_names: Mapping[int, str] | Sequence[str] | None = None,
-    grid: Grid | None = None,
-    threshold: float | None = None,
-) -> pd.DataFrame:
-    """Numbers of an uncertainty map for each label, at its boundary and inside.
-
-    Parameters
-    ----------
-    values : array_like of float, 1 to 3 dimensions
-        The map.
-    labels : array_like of int or bool, shape of `values`
-        What each voxel belongs to; 0 is background.
-    no_data : array_like of bool, shape of `values`, or None
-        Voxels that are in no number.
-    class_names : mapping of int to str, sequence of str, or None
-        Names of labels; of a sequence, the first is that of label 0. A label that has
-        a name has a row, even if no voxel has it.
-    grid : Grid or None
-        Where the voxels are, for their volume; without one, or of a flat image,
-        volumes are NaN.
-    threshold : float or None
-        For the shares of voxels above it; without it there are no such columns.
-
-    Returns
-    -------
-    DataFrame
-        One row for each label, ascending, as of :meth:`.Regions.table`.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, or the labels are no whole numbers.
-
-    Examples
-    --------
-    >>> import napari_uncertainty as nu
-    >>> table = nu.summarize([0.0, 0.2, 0.8, 0.6], [0, 0, 1, 1], threshold=0.5)
-    >>> table[["name", "voxels", "mean", "share_above"]]
-             name  voxels  mean  share_above
-    0  background       2   0.1          0.0
-    1     label 1       2   0.7          1.0
-    """
-    regions = run(
-        iter_regions(
-            np.asarray(values),
-            np.asarray(labels),
-            None if no_data is None else np.asarray(no_data),
-        )
-    )
-    if class_names is not None and not isinstance(class_names, Mapping):
-        class_names = dict(enumerate(class_names))
-    return regions.table(
-        class_names=class_names,
-        voxel_volume_mm3=voxel_volume(grid),
-        threshold=threshold,
-    )
 
 
 def voxel_volume(grid: Grid | None) -> float | None:
@@ -102,8 +37,8 @@ class PartOfLabel:
 
     Attributes
     ----------
-    regions : Regions
-        All numbers.
+    statistics : ClassStatistics
+        Numbers of all labels.
     label : int
         Which.
     name : str
@@ -114,7 +49,7 @@ class PartOfLabel:
         NaN where they are not known.
     """
 
-    regions: Regions
+    statistics: ClassStatistics
     label: int
     name: str
     part: Part
@@ -124,12 +59,12 @@ class PartOfLabel:
     @property
     def voxels(self) -> int:
         """Return how many there are."""
-        return self.regions.count(self.label, self.part)
+        return self.statistics.count(self.label, self.part)
 
     @cached_property
     def median_and_p95(self) -> npt.NDArray[np.float64]:
         """Return both at once, for values are looked through for them."""
-        return self.regions.quantiles(self.label, (0.5, 0.95), self.part)
+        return self.statistics.quantiles(self.label, (0.5, 0.95), self.part)
 
 
 @dataclass(frozen=True)
@@ -214,14 +149,14 @@ _OF_PARTS = (
         "total",
         "total",
         "Sum of the uncertainty{unit} over {voxels}.",
-        lambda of: of.regions.total(of.label, of.part),
+        lambda of: of.statistics.total(of.label, of.part),
         widest="1,000,000",
     ),
     Column(
         "mean",
         "mean",
         "Mean uncertainty{unit} of {voxels}.",
-        lambda of: of.regions.mean(of.label, of.part),
+        lambda of: of.statistics.mean(of.label, of.part),
     ),
     Column(
         "median",
@@ -239,7 +174,7 @@ _OF_PARTS = (
         "share_above",
         "above",
         "Share of {voxels} whose uncertainty is above {threshold}.",
-        lambda of: of.regions.share_above(of.label, of.threshold, of.part),
+        lambda of: of.statistics.share_above(of.label, of.threshold, of.part),
         share,
         of_threshold=True,
         widest="100.0 %",
@@ -288,24 +223,46 @@ def columns_of(keys: Sequence[str]) -> tuple[Column, ...]:
     return tuple(by_key[key] for key in keys)
 
 
-def table_of(
-    regions: Regions,
-    class_names: Mapping[int, str],
-    voxel_volume_mm3: float | None,
-    threshold: float | None,
+def class_table(
+    statistics: ClassStatistics,
+    *,
+    class_names: Mapping[int, str] | None = None,
+    voxel_volume_mm3: float | None = None,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
-    """See :meth:`.Regions.table`."""
+    """Return one row for each label that is there or has a name, ascending.
+
+    Parameters
+    ----------
+    statistics : ClassStatistics
+        Numbers of a map for each label.
+    class_names : mapping of int to str, or None
+        Names of labels. Without one, 0 is *background*, and 5 is *label 5*.
+    voxel_volume_mm3 : float or None
+        Volume of a voxel; without it, volumes are NaN.
+    threshold : float or None
+        For the shares of voxels above it; without it there are no such columns.
+
+    Returns
+    -------
+    DataFrame
+        Columns are those of :data:`COLUMNS`: ``label``, ``name``, ``voxels``,
+        ``volume_ml`` (in millilitres), ``total``, ``mean``, ``median``, ``p95``,
+        ``share_above``; then the same but for the volume of the boundary
+        (``boundary_voxels`` …) and of the interior (``interior_voxels`` …).
+    """
     import pandas as pd
 
+    names = class_names or {}
     per_voxel = np.nan if voxel_volume_mm3 is None else voxel_volume_mm3 / MM3_PER_ML
     # Without a threshold no column asks for it.
     limit = np.nan if threshold is None else threshold
     columns = [one for one in COLUMNS if threshold is not None or not one.of_threshold]
     rows = []
-    for label in sorted({*regions.labels, *class_names}):
-        name = class_names.get(label, unnamed(label))
+    for label in sorted({*statistics.labels, *names}):
+        name = names.get(label, unnamed(label))
         parts = {
-            part: PartOfLabel(regions, label, name, part, per_voxel, limit)
+            part: PartOfLabel(statistics, label, name, part, per_voxel, limit)
             for part in _PART_TITLES
         }
         rows.append([one.value(parts[one.part]) for one in columns])

@@ -50,7 +50,7 @@ class ReportCase:
     checks : sequence of Check
         What was looked at before the map may be believed.
     table : DataFrame or None
-        Numbers of each class, as of :meth:`.Regions.table`.
+        Numbers of each class, as of :func:`.class_table`.
     hotspots : Hotspots
         The places, and of which size they are.
     stops : sequence of Stop

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from ..batch.recorded import Recorded, read_map
 from ..errors import InputError
-from ..hotspots import Hotspots, Wanted
+from ..hotspots import HotspotOptions, Hotspots
 from ..io.atomic import check_writable
 from ..io.nifti import open_segmentation, stem
 from ..matching.comparison import Segmentation
 from ..measures import ALL_MEASURES
 from ..predictions import Predictions
-from ..regions import iter_regions, voxel_volume
+from ..regions import class_table, iter_regions, voxel_volume
 from ..review import Session, Stop
 from ..steps import part
 from .case import ReportCase
@@ -162,7 +162,7 @@ def iter_case_of(
     )
     material = yield from part(steps, 0.2, 0.4)
     if session is None:
-        wanted = Wanted() if count is None else Wanted(count)
+        wanted = HotspotOptions() if count is None else HotspotOptions(count)
         places = yield from part(_iter_found(material, wanted, missing), 0.4, 0.8)
     else:
         places = _reviewed(material, session, count)
@@ -261,7 +261,7 @@ def _predictions(recorded: Recorded) -> tuple[Predictions | None, str]:
 
 
 def _iter_found(
-    material: Material, wanted: Wanted, missing: str
+    material: Material, wanted: HotspotOptions, missing: str
 ) -> Generator[float, None, _Places]:
     """Places that are found now."""
     hotspots, names, note = yield from material.iter_hotspots(wanted)
@@ -284,6 +284,8 @@ def _iter_table(material: Material) -> Generator[float, None, pd.DataFrame | Non
     regions = yield from iter_regions(
         recorded.values, material.labels, material.no_data
     )
-    return regions.table(
-        class_names=material.names, voxel_volume_mm3=voxel_volume(recorded.grid)
+    return class_table(
+        regions,
+        class_names=material.names,
+        voxel_volume_mm3=voxel_volume(recorded.grid),
     )

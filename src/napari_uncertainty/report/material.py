@@ -13,7 +13,7 @@ from ..batch.classes import labels_of_classes, names_on_map
 from ..batch.hotspots import iter_places, not_its_classes, of_the_map_alone
 from ..batch.recorded import Recorded
 from ..errors import InputError
-from ..hotspots import Hotspots, Wanted, iter_hotspots
+from ..hotspots import HotspotOptions, Hotspots, iter_hotspots
 from ..matching.agreement import Numbering
 from ..matching.comparison import Segmentation, iter_labels_at
 from ..predictions import Predictions
@@ -87,7 +87,7 @@ class Material:
         return numbered_class_names(record.n_classes)
 
     def iter_hotspots(
-        self, wanted: Wanted
+        self, wanted: HotspotOptions
     ) -> Generator[float, None, tuple[Hotspots, Mapping[int, str], str]]:
         """Find the places; yields the share done.
 
@@ -129,7 +129,7 @@ class Material:
         )
         return _with_labels(found, numbers), names, note
 
-    def _iter_of_map(self, wanted: Wanted) -> Generator[float, None, Hotspots]:
+    def _iter_of_map(self, wanted: HotspotOptions) -> Generator[float, None, Hotspots]:
         found = yield from iter_hotspots(
             self.recorded.values,
             self.labels,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..batch.recorded import Recorded
-from ..hotspots import Hotspots, Wanted
+from ..hotspots import HotspotOptions, Hotspots
 from ..io.nifti import open_segmentation
 from ..matching.comparison import Segmentation
 from ..review import (
@@ -60,7 +60,7 @@ def find_review(
         path, digest = segmentation.source, _digest(segmentation)
         inputs.append(ReviewedInput("segmentation", segmentation.name, path, digest))
         beside.append(path)
-    usual = Wanted().on(recorded.grid, recorded.values.shape)
+    usual = HotspotOptions().on(recorded.grid, recorded.values.shape)
     options = Options.of(usual)
     parents = (one.absolute().parent for one in beside if one is not None)
     folders = list(dict.fromkeys(parents))

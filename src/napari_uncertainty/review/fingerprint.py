@@ -12,7 +12,7 @@ import numpy as np
 
 from ..fold.blocks import tiles
 from ..grid import Grid
-from ..hotspots import Wanted
+from ..hotspots import HotspotOptions
 
 Array = np.ndarray[Any, Any]
 
@@ -67,7 +67,7 @@ class Options:
     networks: int = 1
 
     @classmethod
-    def of(cls, wanted: Wanted) -> Options:
+    def of(cls, wanted: HotspotOptions) -> Options:
         """Return those of a search whose radius is known."""
         radius, separation = wanted.radius_mm, wanted.separation
         assert radius is not None

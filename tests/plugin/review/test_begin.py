@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from in_viewer import compute
 from inspecting import network
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review.begin import iter_begin
 from napari_uncertainty.review import Session, store
@@ -217,7 +217,7 @@ def test_nothing_uncertain(qapp):
     labels = viewer.add_labels(p.argmax(axis=0))
     shown, _ = compute(viewer, net)
     with pytest.raises(InputError, match="Nothing is uncertain here"):
-        begin(Opened(viewer, None, labels, net, shown, None), Wanted())
+        begin(Opened(viewer, None, labels, net, shown, None), HotspotOptions())
 
 
 def test_labels_that_lie_nobody_knows_where(case):

@@ -13,7 +13,7 @@ from nibabel.affines import apply_affine, from_matvec
 from qtpy.QtCore import QThreadPool
 
 from inspecting import callbacks
-from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.alignment import align, aligning
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review import desk as desk_module
@@ -452,7 +452,7 @@ def test_another_map_and_back(qtbot, desk, case, files, tmp_path, rng):
 def test_an_option_that_cannot_be(qtbot, open_desk, case):
     desk = open_desk(case.viewer)
     desk.judge(1, "fine")
-    desk._choices = lambda _: Wanted(classes=())
+    desk._choices = lambda _: HotspotOptions(classes=())
     sentences = []
     desk.following.nothing.connect(sentences.append)
     desk.following.look()

@@ -12,7 +12,7 @@ from nibabel.affines import apply_affine, from_matvec
 from generated import OBLIQUE, softmax, turn
 from in_viewer import compute
 from inspecting import NAMES, network
-from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.alignment import align, aligning
 from napari_uncertainty.plugin.review.edited import Edited
 from napari_uncertainty.plugin.review.material import other_networks
@@ -49,7 +49,7 @@ def viewer(qapp):
 def test_places_are_those_of_plain_arrays(viewer, tmp_path, rng, affine):
     files = write_case(tmp_path, rng, affine)
     case = open_case(viewer, files, scan=True)
-    wanted = Wanted(count=50, radius_mm=2.5)
+    wanted = HotspotOptions(count=50, radius_mm=2.5)
     opened = begin(case, wanted)
     expected = plain(files.entropy, files.labels, [files.p], affine, wanted)
     assert len(expected.places) > 20

@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import Wanted
+from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.preferences import review_preferences
 from napari_uncertainty.plugin.review.options_tab import OptionsTab
 
@@ -40,7 +40,7 @@ def preferred():
 
 
 def test_at_first(tab):
-    assert tab.choices.wanted == Wanted()
+    assert tab.choices.wanted == HotspotOptions()
     assert tab.choices.several
     assert tab.choices.prefer == "beside"
     assert not tab.advance.isChecked()
@@ -51,7 +51,7 @@ def test_preferences_are_where_it_begins(qtbot, preferred):
     preferred.count, preferred.radius = 7, 2.5
     tab = OptionsTab()
     qtbot.addWidget(tab)
-    assert tab.choices.wanted == Wanted(count=7, radius_mm=2.5)
+    assert tab.choices.wanted == HotspotOptions(count=7, radius_mm=2.5)
     # Where it is kept follows at once.
     preferred.folder = "in your data folder"
     assert tab.choices.prefer == "user"
@@ -65,7 +65,7 @@ def test_what_is_chosen(tab):
     tab.interior.setChecked(True)
     tab.several.setChecked(False)
     check(tab, 1, False)
-    assert tab.choices.wanted == Wanted(12, 4.0, 6.5, (2,), True)
+    assert tab.choices.wanted == HotspotOptions(12, 4.0, 6.5, (2,), True)
     assert not tab.choices.several
 
 

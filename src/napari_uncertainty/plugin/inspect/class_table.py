@@ -84,7 +84,7 @@ class ClassTable(QWidget):
         Parameters
         ----------
         table : DataFrame
-            A row for each class, as of :meth:`.Regions.table`.
+            A row for each class, as of :func:`.class_table`.
         colors : mapping of int to (int, int, int)
             Red, green and blue, 0 to 255, of labels.
         unit : str

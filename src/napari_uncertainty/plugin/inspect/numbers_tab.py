@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from ...regions import Regions
+from ...regions import ClassStatistics
 from .histogram import Curve, Histogram
 from .subject import Color, Subject
 
@@ -42,7 +42,7 @@ class NumbersTab(QWidget):
     def show_numbers(
         self,
         subject: Subject,
-        regions: Regions,
+        regions: ClassStatistics,
         chosen: Mapping[int, Color],
         threshold: float,
     ) -> None:
@@ -71,7 +71,7 @@ class NumbersTab(QWidget):
         self.summary.setText(f"<table><tr><th></th>{titles}</tr>{rows}</table>")
 
 
-def _row(name: str, regions: Regions, which: Any, threshold: float) -> str:
+def _row(name: str, regions: ClassStatistics, which: Any, threshold: float) -> str:
     median, high = regions.quantiles(which, (0.5, 0.95))
     numbers = (regions.mean(which), median, high, regions.maximum(which))
     cells = [_number(value) for value in numbers]

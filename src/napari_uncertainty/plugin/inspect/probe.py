@@ -10,8 +10,7 @@ import numpy as np
 
 from ...fold import as_dask
 from ...fold.labels import in_order_of_labels
-from ...fold.values import divisor_of
-from ...kinds import KINDS, probabilities_of
+from ...kinds import KINDS, divisor_of, probabilities_of
 from ..class_axis import background_of, declared
 from ..layers import layer_info
 from ..opinions import layers_made_from, opinions

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...grid import Grid
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...model.record import Record
-from ...regions import Regions, iter_regions
+from ...regions import ClassStatistics, iter_regions
 from ...regions.table import unnamed
 from ...steps import part
 from ..colors import label_colormap
@@ -188,12 +188,12 @@ class Findings:
     ----------
     labels : ndarray
         At the voxels of the map.
-    regions : Regions
+    regions : ClassStatistics
         Numbers for each of them.
     """
 
     labels: Array
-    regions: Regions
+    regions: ClassStatistics
 
     @property
     def there(self) -> Iterable[int]:

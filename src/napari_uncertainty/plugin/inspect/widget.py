@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from ...regions import Part, voxel_volume
+from ...regions import Part, class_table, voxel_volume
 from ..colors import keep_apart
 from ..paragraph import keep_whole
 from ..viewer.lifetime import Docked, Listening, scrolled, weakly
@@ -223,7 +223,8 @@ class InspectWidget(Docked):
         )
         self.stage.set_appearance(appearance, self.appearance.percentile_shares)
         self._color_classes(*looked_at)
-        table = regions.table(
+        table = class_table(
+            regions,
             class_names=subject.names,
             voxel_volume_mm3=voxel_volume(subject.source.grid),
             threshold=appearance.threshold,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...grid import Grid
-from ...hotspots import Hotspots, Wanted, iter_hotspots
+from ...hotspots import HotspotOptions, Hotspots, iter_hotspots
 from ...io.atomic import check_writable
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...model.record import Record
@@ -76,7 +76,7 @@ class Material:
         Voxels of the map without data.
     members : tuple of ndarray
         Probabilities on the voxels of the map, class axis first.
-    wanted : Wanted
+    wanted : HotspotOptions
         Which places.
     anatomical : bool
         Whether the map's grid is a patient's.
@@ -97,7 +97,7 @@ class Material:
     labels: Segmentation
     no_data: Array | None
     members: tuple[Any, ...]
-    wanted: Wanted
+    wanted: HotspotOptions
     anatomical: bool
     names: Mapping[int, str]
     record: Record

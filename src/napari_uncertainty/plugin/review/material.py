@@ -9,7 +9,7 @@ from typing import Any
 from ...fold import as_dask
 from ...fold.logits import as_members
 from ...grid import Grid
-from ...hotspots import Wanted
+from ...hotspots import HotspotOptions
 from ...io.nifti import stem
 from ...kinds import KINDS
 from ...review import ReviewedInput
@@ -29,7 +29,7 @@ class Choices:
 
     Attributes
     ----------
-    wanted : Wanted
+    wanted : HotspotOptions
         Which places.
     several : bool
         Whether other networks count, too.
@@ -37,7 +37,7 @@ class Choices:
         Where reviews are kept, see :func:`.place_for`.
     """
 
-    wanted: Wanted
+    wanted: HotspotOptions
     several: bool
     prefer: str
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...hotspots import Wanted
+from ...hotspots import HotspotOptions
 from ...hotspots.wanted import LARGEST_RADIUS
 from ..preferences import review_preferences
 from .material import Choices
@@ -104,7 +104,7 @@ class OptionsTab(QWidget):
         apart, radius = self.separation.value(), self.radius.value()
         prefer = review_preferences().folder
         return Choices(
-            Wanted(
+            HotspotOptions(
                 self.count.value(),
                 radius if radius > _BY_IMAGE else None,
                 apart if apart > _AS_RADIUS else None,

@@ -16,7 +16,7 @@ from ...io.labels import write_labels
 from ...io.nifti import ending
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...model.record import Record
-from ...regions import iter_regions, voxel_volume
+from ...regions import class_table, iter_regions, voxel_volume
 from ...report import ReportCase, iter_report, write_report
 from ...report.scan import iter_values_at
 from ...review import Stop
@@ -171,8 +171,8 @@ def iter_save_report(material: ReportMaterial) -> Generator[float, None, Path]:
         regions = yield from part(
             iter_regions(values, labels, source.no_data), 0.3, 0.5
         )
-        table = regions.table(
-            class_names=source.names, voxel_volume_mm3=voxel_volume(grid)
+        table = class_table(
+            regions, class_names=source.names, voxel_volume_mm3=voxel_volume(grid)
         )
     case = ReportCase(
         title=source.case,
