@@ -6,8 +6,8 @@ import re
 import pytest
 
 from many_cases import PATIENCE, start, write_case
-from napari_uncertainty.batch.case import Step
 from napari_uncertainty.batch.summary import Row
+from napari_uncertainty.batch.task import Step
 from napari_uncertainty.progress import TerminalWatcher
 
 pty = pytest.importorskip("pty")

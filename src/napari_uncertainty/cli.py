@@ -173,10 +173,17 @@ def map_cases(
         require_plain_case(ensemble, array, class_axis, frame)
     if radius is not None and hotspots is None:
         raise typer.BadParameter("--radius needs --hotspots.")
-    from .batch.case import Task, case_task, ensemble_task, tasks_of
-    from .batch.inputs import find_inputs, named_files
-    from .batch.run import executor, run_batch
+    from .batch.executors import executor
+    from .batch.inputs import (
+        case_task,
+        ensemble_task,
+        find_inputs,
+        named_files,
+        tasks_of,
+    )
+    from .batch.run import run_batch
     from .batch.summary import outcome
+    from .batch.task import Task
     from .hotspots import Wanted
     from .progress import TerminalWatcher
 

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .batch.case import Step
     from .batch.summary import Row
+    from .batch.task import Step
 
 
 class TerminalWatcher:

@@ -14,7 +14,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import softmax
 from many_cases import contents, write_case
-from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
+from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
 from napari_uncertainty.model.interpretation import Interpretation
 
 MEMBER = "probabilities.npy"

@@ -11,7 +11,7 @@ import pytest
 from calling import call_here
 from ensemble.plain import expected, overlap
 from generated import OBLIQUE, softmax
-from napari_uncertainty.batch.ensembles import ensemble_name
+from napari_uncertainty.batch.inputs import ensemble_name
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import Wanted, iter_hotspots
 from napari_uncertainty.steps import run

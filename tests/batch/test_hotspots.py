@@ -16,7 +16,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, run_here, write_case
-from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
+from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.model.interpretation import Interpretation
 

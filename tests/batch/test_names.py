@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_uncertainty.batch.names import case_names
+from napari_uncertainty.batch.inputs import case_names
 from napari_uncertainty.io.nifti import ending as ending_of
 from napari_uncertainty.io.nifti import stem
 

@@ -15,7 +15,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import contents, run_here
-from napari_uncertainty.batch.case import Task, finished, run_task
+from napari_uncertainty.batch.task import Task, finished, run_task
 from napari_uncertainty.description import describe
 
 # Label and box of each block; no turn of all three looks like another.

@@ -11,8 +11,8 @@ import napari_uncertainty as nu
 from generated import softmax
 from many_cases import write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task, run_task
-from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.batch.task import Task, run_task
+from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.model.record import Record
 from napari_uncertainty.placement import all_orientations
 from records import record

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.segmentations import find_segmentations
+from napari_uncertainty.batch.inputs import find_segmentations
 
 CASES = ["a", "b", "c.01"]
 

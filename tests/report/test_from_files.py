@@ -15,7 +15,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import Wanted, iter_hotspots
 from napari_uncertainty.report import iter_report

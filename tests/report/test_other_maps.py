@@ -10,8 +10,9 @@ import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task, ensemble_task, run_task
-from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.batch.inputs import ensemble_task
+from napari_uncertainty.batch.task import Task, run_task
+from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import Wanted, iter_hotspots
 from napari_uncertainty.report import iter_report

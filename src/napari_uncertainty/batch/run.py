@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 from ..io.atomic import check_writable, remove_leftovers
 from ..steps import apart
-from .case import Step, Task, finished
+from .executors import Execute
 from .summary import FILE_NAME, Row, write_summary
-
-#: Computes tasks: rows as the cases end, steps and notes for a person in between.
-#: Closing the generator stops the run. It can be closed where it yields: so it yields
-#: None every now and then where it waits and has nothing to tell.
-Execute = Callable[[Sequence[Task]], Generator[Step | Row | str | None, None, None]]
+from .task import Step, Task, finished
 
 
 class Watcher(Protocol):
-    """What wants to know how a run goes."""
+    """Something that is told how a run goes, such as a progress bar."""
 
     def begin(self, total: int, found: int) -> None:
         """Told once: the number of cases, and how many are there already."""
@@ -51,7 +47,7 @@ def run_batch(
     output : Path
         The folder; made where it does not exist.
     execute : callable
-        Who computes, such as :func:`.here.in_this_process`.
+        Who computes, such as :func:`.in_this_process`.
     watcher : Watcher
         Told how it goes.
     overwrite : bool
@@ -98,18 +94,3 @@ def run_batch(
         return rows
     finally:
         remove_leftovers(output)
-
-
-def executor(jobs: int | None, scheduler: str | None) -> Execute:
-    """Who computes: this process, so many others, or a Dask cluster at an address."""
-    if scheduler is not None:
-        from .cluster import on_cluster
-
-        return lambda tasks: on_cluster(tasks, scheduler)
-    if jobs is not None and jobs > 1:
-        from .processes import in_processes
-
-        return lambda tasks: in_processes(tasks, jobs)
-    from .here import in_this_process
-
-    return in_this_process

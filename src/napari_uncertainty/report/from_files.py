@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..batch.recorded import Recorded, read_map
+from ..batch.written import Recorded, read_map
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted
 from ..io.atomic import check_writable

@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..batch.classes import labels_of_classes, names_on_map
-from ..batch.hotspots import iter_places, not_its_classes, of_the_map_alone
-from ..batch.recorded import Recorded
+from ..batch.tables import (
+    iter_places,
+    labels_of_classes,
+    names_on_map,
+    not_its_classes,
+    of_the_map_alone,
+)
+from ..batch.written import Recorded
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted, iter_hotspots
 from ..matching.agreement import Numbering

@@ -6,8 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from ..batch.recorded import Recorded, read_map
-from ..batch.states import files_of, state
+from ..batch.written import Recorded, files_of, read_map, state
 from ..case import CaseInputs, iter_case
 from ..errors import InputError
 from ..matching.comparison import Segmentation

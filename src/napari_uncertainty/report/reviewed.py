@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch.recorded import Recorded
+from ..batch.written import Recorded
 from ..hotspots import Hotspots, Wanted
 from ..io.nifti import open_segmentation
 from ..matching.comparison import Segmentation

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch.recorded import Recorded
+from ..batch.written import Recorded
 from ..errors import InputError
 from ..grid import Grid
 from ..matching.comparison import on_prediction
