@@ -27,6 +27,7 @@ from .probabilities import (
     not_adding_up,
     scale_of_sums,
 )
+from .text import percent
 
 Array = np.ndarray[Any, Any]
 
@@ -352,23 +353,23 @@ def _shares(sums: Array) -> Evidence:
         **_empty(sums),
     }
     if ones >= NEARLY_ALL:
-        sentence = f"in {_percent(ones)} of the voxels that are not empty they sum to 1"
+        sentence = f"in {percent(ones)} of the voxels that are not empty they sum to 1"
         return Evidence(SOFTMAX.name, sentence, numbers=numbers)
     if above > TELLING:
         sentence = (
-            f"in {_percent(above)} of the voxels they sum to more than 1, as "
+            f"in {percent(above)} of the voxels they sum to more than 1, as "
             "probabilities of classes that exclude each other cannot"
         )
         doubt = ""
         if ones >= MOST:
             numbers["candidates"] = [SOFTMAX.name, SIGMOID.name]
             doubt = (
-                f"In {_percent(ones)} of the voxels they sum to 1, so this may be a "
+                f"In {percent(ones)} of the voxels they sum to 1, so this may be a "
                 "softmax that something has changed."
             )
         return Evidence(SIGMOID.name, sentence, doubt, numbers)
     sentence = (
-        f"in {_percent(below)} of the voxels they sum to less than 1 and nowhere to "
+        f"in {percent(below)} of the voxels they sum to less than 1 and nowhere to "
         "more, so a class is missing"
     )
     numbers["candidates"] = [FRACTIONS.name, SIGMOID.name]
@@ -378,7 +379,7 @@ def _shares(sums: Array) -> Evidence:
     )
     if ones >= MOST:
         numbers["candidates"].append(SOFTMAX.name)
-        doubt += f" In {_percent(ones)} of the voxels that are not empty they sum to 1."
+        doubt += f" In {percent(ones)} of the voxels that are not empty they sum to 1."
     elif _is_body_of_ones(ones, numbers["share_empty"]):
         doubt = ""
     return Evidence(FRACTIONS.name, sentence, doubt, numbers)
@@ -408,9 +409,3 @@ def _share(true: Array) -> float:
 
 def _called(kind: str) -> str:
     return KINDS[kind].title.lower()
-
-
-def _percent(share: float) -> str:
-    from .checks import percent
-
-    return percent(share)

@@ -10,7 +10,7 @@ from scipy.special import entr
 from every_kind import expected, outcomes, random_values
 from generated import softmax
 from napari_uncertainty import UncertaintyWarning, uncertainty
-from napari_uncertainty.checks import Check, percent, worst_level
+from napari_uncertainty.checks import Check, worst_level
 from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
 from napari_uncertainty.fold import UncertaintyMaps, iter_fold
 from napari_uncertainty.kinds import n_classes_of, n_states_of
@@ -286,25 +286,6 @@ def test_masks_are_no_probabilities(rng, kind, dtype):
     values = (rng.integers(0, 2, (1, *SHAPE)) * full).astype(dtype)
     check = check_precision(values, taken_for(1, kind, full))
     assert check.level == ("amber" if dtype == np.uint8 else "red")
-
-
-@pytest.mark.parametrize(
-    ("share", "shown"),
-    [
-        (0, "0 %"),
-        (1, "100 %"),
-        (0.5, "50.0 %"),
-        (0.123456, "12.3 %"),
-        (0.9876, "98.8 %"),
-        (0.99123, "99.12 %"),
-        (0.00123, "0.12 %"),
-        (0.999999, "99.99 %"),
-        (1e-9, "0.01 %"),
-        (np.float64(1), "100 %"),
-    ],
-)
-def test_percent_is_100_or_0_only_where_it_is(share, shown):
-    assert percent(share) == shown
 
 
 def test_worst_level():

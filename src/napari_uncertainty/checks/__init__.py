@@ -63,12 +63,3 @@ class Check:
 def worst_level(levels: Iterable[Level]) -> Level:
     """The worst of some levels; green where there is none."""
     return max(levels, key=_WORST.index, default="green")
-
-
-def percent(share: float) -> str:
-    """A share in per cent; 100 % only where it is all, 0 % only where it is nothing."""
-    if share in (0, 1):
-        return f"{round(100 * share)} %"
-    digits = 2 if share > 0.99 or share < 0.01 else 1
-    shown = min(max(round(100 * share, digits), 0.01), 99.99)
-    return f"{shown:.{digits}f} %"

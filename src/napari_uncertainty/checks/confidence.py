@@ -11,7 +11,8 @@ from ..calibration import ALL_BUT_CERTAIN, iter_confidence_of
 from ..ensemble import EnsembleMaps
 from ..fold import UncertaintyMaps
 from ..measures import LEAST_CONFIDENCE
-from . import Check, percent
+from ..text import percent
+from . import Check
 
 #: If more of the voxels at a border than this are all but certain, the network is sure
 #: where nobody could be.

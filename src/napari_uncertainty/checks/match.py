@@ -7,7 +7,8 @@ from typing import Any
 
 from ..matching.orientation import BELONGS, Candidate, Search
 from ..placement import Placement
-from . import Check, Level, percent
+from ..text import percent
+from . import Check, Level
 
 #: Share of the foreground that agrees where the segmentation was made from the
 #: probabilities, give or take what clean-up afterwards changes.

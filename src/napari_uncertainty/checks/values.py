@@ -14,7 +14,8 @@ from ..kinds import FRACTIONS, KINDS, SOFTMAX
 from ..model.background import are_names
 from ..probabilities import is_lazy, lines_along
 from ..stored import StoredValues
-from . import Check, Level, percent
+from ..text import percent
+from . import Check, Level
 
 #: Entropy in bits that rounding may take from a voxel without being told as a loss.
 SMALL_LOSS = 0.01

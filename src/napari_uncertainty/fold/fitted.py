@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE
 from ..stored import StoredValues
+from ..text import percent
 from .logits import parts_by_class, tells_padding
 
 Array = np.ndarray[Any, Any]
@@ -119,8 +120,6 @@ class Fit:
     @property
     def sentence(self) -> str:
         """Return what was done, for a person."""
-        from ..checks import percent
-
         told = []
         if self.scale != 1:
             called = "per cents" if self.scale == 100 else f"shares of {self.scale:g}"

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import Check, percent
+from ..checks import Check
 from ..checks.match import AGREES
 from ..steps import part
+from ..text import percent
 from .agreement import iter_numbers, pieces_of
 
 Array = np.ndarray[Any, Any]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks import percent
 from ..hotspots import Hotspots
 from ..kinds import KINDS
 from ..model.record import Record
 from ..statistics import MapStatistics, map_statistics
+from ..text import percent
 from . import wording
 from .material import Material
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import percent
 from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
 from ..measures import ALL_MEASURES, Measure
 from ..regions.table import IN_REPORT, Column, columns_of
 from ..review import VERDICTS, Stop
+from ..text import percent
 from ..version import __version__
 from . import wording
 from .case import ReportCase
