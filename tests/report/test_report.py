@@ -12,9 +12,9 @@ from napari_uncertainty import InputError
 from napari_uncertainty.checks import Check
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.report import iter_report, write_report
-from napari_uncertainty.report.wording import number, ras_place
 from napari_uncertainty.review import VERDICTS, Stop
 from napari_uncertainty.steps import run
+from napari_uncertainty.text import number, ras_place
 from report.reading import Page, a_case, hotspots, page_of
 
 SHAPE = (12, 13, 14)

@@ -40,14 +40,10 @@ class Turned:
     @classmethod
     def of(cls, shape: Sequence[int], grid: Grid | None) -> Turned:
         """Turn a map of this shape."""
-        placement = Placement.as_it_is(len(shape))
-        if grid is not None:
-            from nibabel.orientations import io_orientation
-
-            orientation = io_orientation(grid.affine)[: len(shape)]
-            order = tuple(int(axis) for axis in np.argsort(orientation[:, 0]))
-            flips = tuple(int(orientation[axis, 1]) for axis in order)
-            placement = Placement(order, flips, (0,) * len(shape))
+        if grid is None:
+            placement = Placement.as_it_is(len(shape))
+        else:
+            placement, _ = grid.turned_to("RAS")
         return cls(placement, placement.turned_shape(shape), grid)
 
     def view(self, volume: Array) -> Array:

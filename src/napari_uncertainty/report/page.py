@@ -12,17 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from .. import text
 from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
 from ..measures import ALL_MEASURES, Measure
 from ..regions.table import IN_REPORT, Column, columns_of
 from ..review import VERDICTS, Stop
-from ..text import percent
 from ..version import __version__
-from . import wording
-from .case import ReportCase
-from .pictures import Outline, Picture, Pictures
-from .png import data_uri, palette_png
+from .contents import ReportCase
+from .pictures import Outline, Picture, Pictures, png_address
 
 _TEMPLATE = "report.html.j2"
 
@@ -103,9 +101,9 @@ def iter_report(case: ReportCase) -> Generator[float, None, str]:
         classes=list(_classes(case)),
         hotspots_sentence=_hotspots_sentence(case),
         notes=any(card.note for card in cards),
-        bar=data_uri(palette_png(np.arange(256, dtype=np.uint8)[None], map_palette())),
-        ticks=[wording.number(case.highest * share) for share in (0, 0.25, 0.5, 0.75)]
-        + [wording.in_unit(case.highest, case.unit)],
+        bar=png_address(np.arange(256, dtype=np.uint8)[None], map_palette()),
+        ticks=[text.number(case.highest * share) for share in (0, 0.25, 0.5, 0.75)]
+        + [text.in_unit(case.highest, case.unit)],
         measure=_title(case),
         known=_known(case),
         version=__version__,
@@ -157,13 +155,13 @@ def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> Card:
         sign=VERDICTS[stop.verdict].sign,
         color=VERDICTS[stop.verdict].color,
         note=stop.note,
-        changed=wording.count(stop.changed_voxels),
-        mass=wording.number(place.mass),
-        share=percent(place.share),
-        peak=wording.number(place.peak),
-        mean=wording.number(place.mean),
-        place=wording.ras_place(place.ras),
-        voxel=wording.voxel(place.voxel),
+        changed=text.count(stop.changed_voxels),
+        mass=text.number(place.mass),
+        share=text.percent(place.share),
+        peak=text.number(place.peak),
+        mean=text.number(place.mean),
+        place=text.ras_place(place.ras),
+        voxel=text.voxel_place(place.voxel),
         pictures=pictures,
         shown=_legend(case, pictures),
     )
@@ -220,12 +218,11 @@ def _hotspots_sentence(case: ReportCase) -> str:
     if not hotspots.places:
         return "No place stands out."
     unit = "voxels" if case.grid is None else "mm"
-    held = sum(place.share for place in hotspots.places)
-    many = len(hotspots.places)
+    held = min(1.0, sum(place.share for place in hotspots.places))
     return (
-        f"{wording.count(many)} {'place' if many == 1 else 'places'}, each a ball with "
-        f"a radius of {wording.number(hotspots.radius_mm)} {unit}. Together they hold "
-        f"{percent(min(1.0, held))} of the {wording.number(hotspots.expected_errors)} "
+        f"{text.counted(len(hotspots.places), 'place')}, each a ball with a radius of "
+        f"{text.number(hotspots.radius_mm)} {unit}. Together they hold "
+        f"{text.percent(held)} of the {text.number(hotspots.expected_errors)} "
         "voxels that are expected to be wrong. Look at them in this order."
     )
 

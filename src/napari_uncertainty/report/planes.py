@@ -35,6 +35,9 @@ _BEYOND = 3
 # How many times wider than the ball a picture is, at least.
 _AROUND = 4.0
 
+# Names of the upright axes by where they run to.
+_AXES = {"I": "z", "P": "y", "L": "x"}
+
 # Where the upright axes come from and run to.
 _ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
 
@@ -65,7 +68,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Cut:
+class PlaneCut:
     """A piece of a plane around a voxel, as far as it is in the volume.
 
     Attributes
@@ -113,22 +116,14 @@ class Upright:
         if grid is None:
             turn, zooms = Placement.as_it_is(ndim), (1.0,) * ndim
             return cls(turn, zooms, "ijk"[:ndim], np.eye(ndim))
-        from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
-
-        orientation = ornt_transform(
-            io_orientation(grid.affine), axcodes2ornt(tuple("IPL"))
-        )
-        order = [int(axis) for axis in np.argsort(orientation[:, 0])]
-        # A flat image has no third axis.
-        present = [place for place, axis in enumerate(order) if axis < ndim]
-        order = [order[place] for place in present]
-        flips = tuple(int(orientation[axis, 1]) for axis in order)
-        directions = grid.affine[:3, order] / grid.zooms[order] * flips
+        turn, directions = grid.turned_to("IPL")
+        order = list(turn.order)
+        cosines = grid.affine[:3, order] / grid.zooms[order] * turn.flips
         return cls(
-            Placement(tuple(order), flips, (0,) * len(order)),
+            turn,
             tuple(float(zoom) for zoom in grid.zooms[order]),
-            "".join("zyx"[place] for place in present),
-            directions.T @ directions,
+            "".join(_AXES[direction] for direction in directions),
+            cosines.T @ cosines,
         )
 
     def planes(self) -> Iterator[Plane]:
@@ -156,7 +151,7 @@ class Upright:
 
     def cut(
         self, plane: Plane, at: Sequence[int], shape: Sequence[int], width: float
-    ) -> Cut:
+    ) -> PlaneCut:
         """Return what a plane shows around a voxel.
 
         Parameters
@@ -176,7 +171,7 @@ class Upright:
             )
             spans.append(span)
         (top, height, row), (left, across, column) = spans
-        return Cut(tuple(index), left, top, across, height, (row, column))
+        return PlaneCut(tuple(index), left, top, across, height, (row, column))
 
     def ellipse(self, plane: Plane, radius_mm: float) -> tuple[float, float]:
         """Half axes of what the plane cuts of a ball, along both diagonals.
