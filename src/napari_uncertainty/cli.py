@@ -33,7 +33,6 @@ from .measures import (
 )
 from .model.interpretation import Interpretation
 from .plugin.display import require_display
-from .progress import TerminalWatcher
 from .steps import run
 
 # What can be chosen, for typer to check and to list. The members are words themselves,
@@ -399,7 +398,7 @@ def map_cases(
         named_files,
         tasks_of,
     )
-    from .batch.run import run_batch
+    from .batch.run import TerminalWatcher, run_batch
     from .batch.summary import outcome
     from .batch.task import Task
     from .hotspots import Wanted
