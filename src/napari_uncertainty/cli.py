@@ -197,12 +197,12 @@ def _usage() -> Iterator[None]:
 
 
 def base_of(name: BaseName) -> Any:
-    """The base of that name: ``2`` is a number, the others are words."""
+    """Return the base of that name: ``2`` is a number, the others are words."""
     return next(base for base in UNITS if str(base) == name.value)
 
 
 def measures_of(asked: Sequence[Any] | None, ensemble: bool) -> tuple[str, ...]:
-    """The measures that are meant, each once; BadParameter where they do not fit."""
+    """Return the measures, each once; BadParameter where one does not fit."""
     names = tuple(dict.fromkeys(one.value for one in asked or ()))
     if not names:
         return USUAL_OF_MEMBERS if ensemble else USUAL

@@ -1,7 +1,4 @@
-"""The cases that are meant: their files, their names, and a task for each.
-
-Files are named ones, whole folders, and wildcards.
-"""
+"""Inputs of a run: files, folders and patterns become named cases, a task for each."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ _BETWEEN = re.compile(r"([_. ]+)")
 
 
 def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[Task]:
-    """A task for each input, with its segmentation.
+    """Return a task for each input, with its segmentation.
 
     Parameters
     ----------
@@ -70,7 +67,7 @@ def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[T
 
 
 def _frames_of(task: Task) -> list[Task]:
-    """A task for each frame of a series, or the same; whatever is wrong, it tells."""
+    """Return a task for each frame of a series, or the task itself of one volume."""
     frames = 0
     if task.how.frame is None:
         # Damage is told when the case is opened.
@@ -90,14 +87,14 @@ def _frames_of(task: Task) -> list[Task]:
 
 
 def ensemble_task(sources: Sequence[Path], labels: Path | None, like: Task) -> Task:
-    """The task for an ensemble; parameters and errors are those of `tasks_of`.
+    """Return the task for an ensemble, with parameters as for :func:`tasks_of`.
 
     In a folder, the segmentation is called like the case.
 
     Raises
     ------
     InputError
-        If there is but one member, too.
+        If there is only one member, or no such segmentation.
     """
     require_several(sources, like.how)
     case = ensemble_name(sources, like.measures)
@@ -135,7 +132,7 @@ def case_task(
 
 
 def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
-    """Files to compute, absolute, each once and in the order of their names.
+    """Return the files to compute, absolute, each once, in the order of their names.
 
     A file that is named is an input, whatever it holds. A folder is searched with all
     its subfolders, and a pattern (``*``, ``?``, ``[…]``, ``**``) looked up: of what
@@ -219,14 +216,14 @@ def _inputs_of(word: str, output: Path) -> Iterator[Path]:
 
 
 def _likely(found: Iterable[Path]) -> Iterator[Path]:
-    """Those that may be inputs, and the folders that could not be searched."""
+    """Yield files that may be inputs, and folders that could not be searched."""
     paths = list(found)
     yield from cases_among(paths)
     yield from (path for path in paths if path.is_dir() and not is_array_folder(path))
 
 
 def _files_below(top: Path, output: Path) -> Iterator[Path]:
-    """What is in a folder and below it, and subfolders that cannot be searched."""
+    """Yield files in a folder and below it, and subfolders that cannot be searched."""
     unreadable: list[Path] = []
 
     def note(error: OSError) -> None:
@@ -249,7 +246,7 @@ def _files_below(top: Path, output: Path) -> Iterator[Path]:
 
 
 def _matching(pattern: Path, output: Path) -> Iterator[Path]:
-    """What matches a pattern, and what is in the folders that match."""
+    """Yield files that match a pattern, and files in folders that match."""
     start = next(above for above in pattern.parents if not WILDCARDS & set(str(above)))
     searching_output = output in (start, *start.parents)
     for match in sorted(glob.glob(str(pattern), recursive=True)):
@@ -263,7 +260,7 @@ def _matching(pattern: Path, output: Path) -> Iterator[Path]:
 
 
 def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
-    """A name for each input: that of its file, without the ending.
+    """Return a name for each input: that of its file, without the ending.
 
     Of several files with a class each, it is what their names have in common.
 
@@ -307,7 +304,7 @@ def case_stem(path: Path) -> str:
 
 
 def _told_apart(paths: list[Path]) -> list[str]:
-    """File names with those of the nearest folders above that differ."""
+    """Return file names with those of the nearest folders above that differ."""
     if len(paths) == 1:
         return [case_stem(paths[0])]
     above = [path.parts[-2::-1] for path in paths]  # nearest first
@@ -389,7 +386,7 @@ def ensemble_name(sources: Sequence[Path], measures: Sequence[str]) -> str:
 
 
 def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
-    """A path for each case: the file itself, or that of the same name in a folder.
+    """Return a path for each case: the file itself, or one of its name in a folder.
 
     Whether the file of a case exists shows when the case is computed, so that one
     missing file stops nothing.

@@ -1,4 +1,4 @@
-"""A run over many cases: what is done already, the rest, the summary, the progress."""
+"""A run over many cases: skips what is done, computes the rest, and shows progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One case of many: what is asked for, whether it is done already, and doing it."""
+"""Tasks: one case of many, recognised when it is done, computed and written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WARNED_OF = ("kind", "members")
 
 @dataclass(frozen=True)
 class Task:
-    """What to compute; small, for it travels to other processes and machines.
+    """Request for one case; small, for it travels to other processes and machines.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Task:
 
     @property
     def sources(self) -> list[Path]:
-        """The files with probabilities that were named or found."""
+        """Return the files with probabilities that were named or found."""
         return [Path(one) for one in self.members or self.classes or (self.source,)]
 
     def file(self, measure: str, ending: str) -> Path:
@@ -203,7 +203,7 @@ def run_task(task: Task, threads: int | None = None) -> Row:
 
 
 def failed(task: Task, message: str) -> Row:
-    """Row of a case that failed, for the reason that the message tells."""
+    """Return the row of a case that failed, for the reason that the message tells."""
     if any(task.file(measure, ".nii.gz").exists() for measure in task.measures):
         message += " The map of this case in the output folder was written before."
     return Row(task.case, "failed", message=" ".join(message.split()))

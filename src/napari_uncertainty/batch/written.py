@@ -21,7 +21,7 @@ from ..predictions import Predictions
 
 
 def files_of(source: Path) -> list[Path]:
-    """The probabilities, and the files by whose names others belong to them."""
+    """Return a file with probabilities, and files that belong to it by their names."""
     family = family_of(source) if is_image(source) else None
     files = [source] if family is None else list(family.files)
     beside = [source.with_name("dataset.json")]
@@ -78,7 +78,7 @@ def fate(
 
 @dataclass(frozen=True, eq=False)
 class Recorded(WrittenMap):
-    """A map as it was written, with its JSON, and the way to what it was made from."""
+    """Map as it was written, with its JSON, and the way to what it was made from."""
 
     @property
     def case(self) -> str:
@@ -87,7 +87,7 @@ class Recorded(WrittenMap):
 
     @property
     def segmentation(self) -> Path | None:
-        """The labels that it was compared with, if it was known how they lie on it."""
+        """Labels that the map was compared with, if it was known how they lie on it."""
         record = self.record
         if not record.segmentation or not record.by_labels:
             return None
@@ -172,7 +172,7 @@ def read_map(path: Path) -> Recorded:
 
 
 def _image_of(path: Path) -> Path:
-    """The image of a map, given its name or that of its JSON; it is there."""
+    """Return the image of a map by its own name or that of its JSON."""
     if path.name.lower().endswith(SUFFIXES):
         image = path
     elif path.name.lower().endswith(".json"):

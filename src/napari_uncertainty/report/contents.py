@@ -116,7 +116,7 @@ class ReportCase:
 
     @property
     def all_stops(self) -> tuple[Stop, ...]:
-        """The stops, open ones where none were given."""
+        """Return the stops, open ones where none were given."""
         return tuple(self.stops) or tuple(map(Stop, self.hotspots.places))
 
     def name(self, label: int) -> str:

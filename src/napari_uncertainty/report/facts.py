@@ -1,4 +1,4 @@
-"""A map that is reported: what belongs to it, and the rows of its summary."""
+"""Map of a report with its labels and places, and the rows of its summary."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _QUICK = "least_confidence"
 
 @dataclass(frozen=True, eq=False)
 class ReportedMap:
-    """A map and what belongs to it, on its voxels.
+    """Map of a report, with labels and places on its voxels.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class ReportedMap:
 
     @property
     def is_as_then(self) -> bool:
-        """Whether no other segmentation is shown than the map was compared with."""
+        """True if no other segmentation is shown than the map was compared with."""
         if self.segmentation is None:
             return True
         source, then = self.segmentation.source, self.recorded.segmentation

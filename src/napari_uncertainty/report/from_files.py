@@ -1,4 +1,4 @@
-"""A report of files: of a map that was written, or of a review of one."""
+"""Reports of files: of a map that was written, or of a review of one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BEGINNING = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class FromFiles:
-    """What a report of files shows.
+    """Contents of a report of files.
 
     Attributes
     ----------

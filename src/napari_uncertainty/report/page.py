@@ -1,4 +1,4 @@
-"""The report as HTML: all its rows and pictures, put into the template."""
+"""HTML of a report: its rows and pictures, put into the template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of a hotspot: scan, map and outlines, to be laid on each other.
+"""Pictures of a hotspot: scan, map and outlines, to be laid on each other.
 
 Scan and map are small PNG within the page; outlines run along the edges of voxels and
 are paths for SVG.
@@ -35,7 +35,7 @@ _BARS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 10
 
 @dataclass(frozen=True)
 class Outline:
-    """A label's: its colour for CSS, and path data in voxels of the cut."""
+    """Outline of a label: its colour for CSS, and path data in voxels of the cut."""
 
     label: int
     color: str
@@ -95,7 +95,7 @@ class Pictures:
         self._palette = map_palette()
 
     def of(self, hotspot: Hotspot) -> list[Picture]:
-        """Three of a volume, one of a flat image."""
+        """Return three pictures of a volume, one of a flat image."""
         shape = self._case.values.shape
         at = self._upright.voxel(hotspot.voxel, shape)
         planes = self._upright.planes()
@@ -148,12 +148,12 @@ class Pictures:
 
 
 def shades(values: Array, highest: float) -> Bytes:
-    """Which of the 256 colours values have; the first, unseen, where there is none."""
+    """Return which of 256 colours values have; NaN has the first."""
     return _as_bytes(values / highest if highest > 0 else np.zeros_like(values))
 
 
 def window_of(scan: Array) -> tuple[float, float]:
-    """Return what is black and what is white: from the scan's foreground.
+    """Return the values that are shown black and white, from the scan's foreground.
 
     That is all but the darkest value, which in most scans is the air around.
     """
@@ -170,7 +170,7 @@ def window_of(scan: Array) -> tuple[float, float]:
 
 
 def _as_bytes(shares: Array) -> Bytes:
-    """0 to 1 as 0 to 255; what is no number as 0."""
+    """Return 0 to 1 as 0 to 255, and NaN as 0."""
     finite = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=0.0)
     rounded: Bytes = np.rint(255 * np.clip(finite, 0, 1)).astype(np.uint8)
     return rounded
@@ -199,7 +199,7 @@ def png_address(pixels: Bytes, palette: Bytes | None = None) -> str:
 
 
 def outline(mask: Mask) -> str:
-    """The edges between what is in a mask and what is not, as closed loops.
+    """Return the edges between the inside and the outside of a mask, as closed loops.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def _corners(mask: Mask) -> npt.NDArray[np.int64]:
 def _loops(
     corners: npt.NDArray[np.int64],
 ) -> Iterator[tuple[tuple[int, int], list[int], list[int]]]:
-    """First point, and x and y of each further pair of edges, of each loop.
+    """Yield the first point of each loop, and x and y of each further pair of edges.
 
     Along every line of the grid, outlines run from the first corner to the second,
     from the third to the fourth and so on. That is all one has to know to follow them.

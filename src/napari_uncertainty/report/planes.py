@@ -69,7 +69,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class PlaneCut:
-    """A piece of a plane around a voxel, as far as it is in the volume.
+    """Piece of a plane around a voxel, as far as it is in the volume.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class Upright:
 
     @classmethod
     def of(cls, grid: Grid | None, ndim: int) -> Upright:
-        """The upright axes of a grid; without one, those of the array as they are."""
+        """Return the upright axes of a grid; without one, those of the array."""
         if grid is None:
             turn, zooms = Placement.as_it_is(ndim), (1.0,) * ndim
             return cls(turn, zooms, "ijk"[:ndim], np.eye(ndim))
@@ -127,7 +127,7 @@ class Upright:
         )
 
     def planes(self) -> Iterator[Plane]:
-        """Three of a volume, one of a flat image."""
+        """Yield three planes of a volume, one of a flat image."""
         for name, down, right in _NAMED:
             if down in self.axes and right in self.axes:
                 rows, columns = self.axes.index(down), self.axes.index(right)
@@ -145,14 +145,14 @@ class Upright:
         )
 
     def width(self, radius_mm: float) -> float:
-        """How wide pictures are, in mm: all alike, so that they can be compared."""
+        """Return the width of all pictures in mm, so that they can be compared."""
         affordable = min(WIDTH_MM, (MOST_PIXELS - _BEYOND) * min(self.zooms))
         return max(2 * radius_mm * _AROUND, affordable)
 
     def cut(
         self, plane: Plane, at: Sequence[int], shape: Sequence[int], width: float
     ) -> PlaneCut:
-        """Return what a plane shows around a voxel.
+        """Return the piece of a plane around a voxel.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class Upright:
 def _along(
     at: int, length: int, zoom: float, half: float
 ) -> tuple[slice, float, float, float]:
-    """The voxels within half a width and one more; first edge, length, pixel in mm."""
+    """Return voxels within half a width, and first edge, length and pixel in mm."""
     # What reaches into the picture by rounding only does not.
     step = math.ceil((2 * half / zoom + _BEYOND - 1e-6) / MOST_PIXELS)
     pixel = zoom * step

@@ -1,4 +1,4 @@
-"""The review that a report shows: found, with its map, and its corrected labels."""
+"""Review of a report: it is found by its content, with its map and its labels."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Labels:
 def find_review(
     recorded: Recorded, labels: Labels, scan: Path | None
 ) -> tuple[Session | None, list[str]]:
-    """The review of the same content, and what a person should know, in sentences.
+    """Find the review of a map; gives it, and sentences that a person should know.
 
     It may be beside the map, what that was made from, the segmentation or the scan.
     """
@@ -82,7 +82,7 @@ def find_review(
 
 
 def labels_of(session: Session, given: Path | None) -> Labels:
-    """The segmentation of a review, or the one given instead of it.
+    """Open the segmentation of a review, or the one given instead of it.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def labels_of(session: Session, given: Path | None) -> Labels:
 
 
 def corrected(session: Session, labels: Labels) -> Labels:
-    """With what was changed in the review, if it is the segmentation of before."""
+    """Return labels with the changes of a review, if these belong to them."""
     segmentation = labels.segmentation
     if segmentation is None:
         return labels
@@ -132,7 +132,7 @@ def corrected(session: Session, labels: Labels) -> Labels:
 
 
 def scan_of(session: Session) -> Path | None:
-    """The scan of a review, if it tells one."""
+    """Return the scan of a review, if it names one."""
     told = input_of(session, "scan")
     return None if told is None else told.path
 
@@ -143,14 +143,14 @@ def _digest(segmentation: Segmentation) -> str:
 
 
 def input_of(session: Session, role: str) -> ReviewedInput | None:
-    """The first image of a review with that role."""
+    """Return the first image of a review with a role, such as *map*."""
     return next((one for one in session.inputs if one.role == role), None)
 
 
 def iter_map_of(
     session: Session, segmentation: Segmentation | None
 ) -> Generator[float, None, Recorded]:
-    """The map that a review is about; yields the share done.
+    """Read or compute the map that a review is about; yields the share done.
 
     Where it has no file, because it was computed in the viewer, it is computed again.
 
