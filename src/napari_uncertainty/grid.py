@@ -276,6 +276,13 @@ class Grid:
         left = "".join(directions[place] for place in present)
         return Placement(order, flips, (0,) * len(order)), left
 
+    def turned(self, turn: Placement) -> Grid:
+        """Return where the same voxels are once their axes are turned."""
+        shape = turn.turned_shape(self.shape)
+        back, axes = np.eye(4), [*range(self.ndim), 3]
+        back[np.ix_(axes, axes)] = turn.inverse().affine(shape)
+        return Grid(shape, self.affine @ back)
+
     @cached_property
     def _canonical(self) -> tuple[tuple[int, ...], Matrix]:
         """Shape, of three axes, and affine once the axes run nearest to R, A and S."""

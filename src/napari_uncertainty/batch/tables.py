@@ -277,27 +277,18 @@ def iter_places(
     turn = turn.shifted((0,) * values.ndim)
     back = [None if one is None else turn.turn_back(one) for one in (labels, no_data)]
     own = turn.turn_back(values)
-    to_map = turn.affine(own.shape)
     found = yield from iter_hotspots(
         own,
         *back,
         members=members,
-        grid=None if grid is None else _turned_back(grid, own.shape, to_map),
+        grid=None if grid is None else grid.turned(turn.inverse()),
         undecided=undecided,
         wanted=wanted,
         threads=threads,
     )
     places = []
     for place in found.places:
-        voxel = tuple(int(at) for at in (to_map @ (*place.voxel, 1))[:-1])
+        voxel = turn.voxel(place.voxel, own.shape)
         ras = None if grid is None else tuple(grid.to_ras([voxel])[0].tolist())
         places.append(replace(place, voxel=voxel, ras=ras))
     return replace(found, places=tuple(places), shape=values.shape, grid=grid)
-
-
-def _turned_back(grid: Grid, shape: tuple[int, ...], to_map: Array) -> Grid:
-    """Return where the voxels of the map are, in the order of the probabilities."""
-    whole = np.eye(4)
-    axes = [*range(len(shape)), 3]
-    whole[np.ix_(axes, axes)] = to_map
-    return Grid(shape, grid.affine @ whole)

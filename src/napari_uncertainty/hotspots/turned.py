@@ -54,24 +54,12 @@ class Turned:
         """Voxels around a turned voxel."""
         if self.grid is None:
             return Ball.of(None, len(self.shape), radius_mm, self.shape)
-        affine = self.grid.affine.copy()
-        columns = [
-            flip * self.grid.affine[:3, axis]
-            for axis, flip in zip(
-                self.placement.order, self.placement.flips, strict=True
-            )
-        ]
-        affine[:3, : len(columns)] = np.transpose(columns)
-        return Ball.of(Grid(self.shape, affine), len(self.shape), radius_mm, self.shape)
+        grid = self.grid.turned(self.placement)
+        return Ball.of(grid, len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:
         """Index in the map as it was."""
-        voxel = [0] * len(turned)
-        for axis, flip, at, length in zip(
-            self.placement.order, self.placement.flips, turned, self.shape, strict=True
-        ):
-            voxel[axis] = at if flip == 1 else length - 1 - at
-        return tuple(voxel)
+        return self.placement.inverse().voxel(turned, self.shape)
 
     def ras(self, voxel: Sequence[int]) -> tuple[float, float, float] | None:
         """Place of a voxel of the map as it was, in mm; None without a grid."""

@@ -97,7 +97,7 @@ class Pictures:
     def of(self, hotspot: Hotspot) -> list[Picture]:
         """Return three pictures of a volume, one of a flat image."""
         shape = self._case.values.shape
-        at = self._upright.voxel(hotspot.voxel, shape)
+        at = self._upright.turn.voxel(hotspot.voxel, shape)
         planes = self._upright.planes()
         return [self._picture(plane, at) for plane in planes]
 

@@ -137,13 +137,6 @@ class Upright:
                 name = f"{self.axes[rows]} down, {self.axes[columns]} to the right"
                 yield Plane(name, rows, columns)
 
-    def voxel(self, voxel: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-        """Return where a voxel of an array of this shape is in the upright volume."""
-        return tuple(
-            int(voxel[axis] if flip > 0 else shape[axis] - 1 - voxel[axis])
-            for axis, flip in zip(self.turn.order, self.turn.flips, strict=True)
-        )
-
     def width(self, radius_mm: float) -> float:
         """Return the width of all pictures in mm, so that they can be compared."""
         affordable = min(WIDTH_MM, (MOST_PIXELS - _BEYOND) * min(self.zooms))
