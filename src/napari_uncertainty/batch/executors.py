@@ -1,10 +1,11 @@
 """Ways to compute many cases: in this process, in several, or on a Dask cluster.
 
 Several processes of this machine have a pipe each. When one dies, it is known whose
-case it was, the others go on, and another process is started. A pool of
-:mod:`concurrent.futures` breaks as a whole instead, and gives up every case that is
-waiting; none of the usual pools tells how far a case is, either. The pipe also ends a
-process whose parent was killed.
+case it was, the others go on, and another process is started; when the parent is
+killed, the pipe ends its processes. A pool of :mod:`concurrent.futures` breaks as a
+whole instead: in a trial, one killed process cost all seven cases. Pebble loses only
+the one, but like any pool does not tell how far a case is, which takes a pipe to each
+process again; and its processes do not hold Ctrl-C back while they start.
 
 On an existing Dask cluster, workers read and write by themselves: tasks and rows are
 all that travels. So the paths must mean the same files everywhere, as on a shared file

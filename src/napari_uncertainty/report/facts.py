@@ -109,8 +109,7 @@ class ReportedMap:
     def title_of_labels(self) -> str:
         """Name of the segmentation, or what there is instead."""
         if self.segmentation is not None:
-            source = self.segmentation.source
-            return source.name if source else self.segmentation.name
+            return self.segmentation.called
         return "none" if self.labels is None else "none; the most probable class"
 
     @cached_property
