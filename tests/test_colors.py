@@ -87,6 +87,6 @@ def test_map_looks_as_in_the_viewer():
     assert (palette[np.ceil(0.6 * 255).astype(int) :, 3] == 255).all()
 
 
-def test_css_color():
+def test_a_colour_for_css_has_three_numbers_of_two_digits():
     assert colors.as_hex((0, 128, 255)) == "#0080ff"
     assert colors.as_hex((0, 128, 300, 7)) == "#0080ff"

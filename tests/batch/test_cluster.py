@@ -192,19 +192,19 @@ def address(file):
 
 
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "nonsense", "foo://a:1"])
-def test_no_scheduler(where, monkeypatch):
+def test_an_address_without_a_scheduler_is_refused(where, monkeypatch):
     monkeypatch.setattr("napari_uncertainty.batch.executors.ANSWER", 0.5)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         list(on_cluster([], where))
 
 
-def test_without_dask(monkeypatch):
+def test_a_missing_dask_is_told_with_its_installation(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install .napari-uncertainty\[distrib"):
         list(on_cluster([], "tcp://127.0.0.1:9"))
 
 
-def test_a_worker_of_another_version(tmp_path):
+def test_a_worker_of_another_version_fails_its_case(tmp_path):
     row = run_on_worker(Task("a", "a.npz", str(tmp_path), version="0.0.1"))
     assert row.status == "failed"
     assert "this is 0.0.1; install the same version" in row.message

@@ -40,7 +40,7 @@ def rows(events):
     return [event for event in events if isinstance(event, Row)]
 
 
-def test_the_same_files_and_rows(tasks, tmp_path):
+def test_processes_give_the_same_files_and_rows(tasks, tmp_path):
     """With all tables; one case is turned, and one has no segmentation.
 
     Of one process, for each has to load what tables need; `test_command` has two.

@@ -123,7 +123,7 @@ def test_pictures_have_true_proportions(rng):
             assert first == pytest.approx(-length / 2)
 
 
-def test_hotspot_at_the_edge(rng):
+def test_a_hotspot_at_the_edge_is_in_the_middle_of_its_picture(rng):
     values = 2 * rng.random((30, 30, 30))
     page = page_of(a_case(values, [(29, 0, 3)], grid=Grid(values.shape, np.eye(4))))
     axial, coronal, _ = maps(page)
@@ -183,7 +183,7 @@ def test_no_data_shows_nothing(rng):
 
 
 @pytest.mark.parametrize(("order", "flips"), FLAT_ORIENTATIONS[::3])
-def test_flat_image(rng, order, flips):
+def test_a_flat_image_has_one_picture(rng, order, flips):
     ras = 2 * rng.random((12, 15))
     stored = disguised(ras, order, flips)
     affine = np.eye(4)
