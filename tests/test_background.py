@@ -17,7 +17,7 @@ from scipy.special import softmax as scipy_softmax
 import napari_uncertainty as nu
 from calling import call_here
 from napari_uncertainty import UncertaintyWarning
-from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.case import CaseInputs, iter_case
 from napari_uncertainty.description import describe
 from napari_uncertainty.errors import InputError

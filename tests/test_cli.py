@@ -163,7 +163,7 @@ def test_info_of_a_header_that_does_not_say_where(case_folder):
         (["case.npz", "--scan", "case.npz"], "case.npz cannot be read"),
     ],
 )
-def test_what_info_cannot_check(case_folder, monkeypatch, words, said):
+def test_info_says_what_it_cannot_check(case_folder, monkeypatch, words, said):
     decimals = np.linspace(0, 1, 336).reshape(6, 7, 8)
     nib.Nifti1Image(decimals, np.eye(4)).to_filename(case_folder / "decimals.nii.gz")
     monkeypatch.chdir(case_folder)
@@ -184,7 +184,7 @@ def test_a_refused_file_is_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["info"], ["info", "a", "b"], ["fly"]])
-def test_wrong_usage(arguments):
+def test_wrong_usage_shows_how_it_is_used(arguments):
     ran = call(*arguments)
     assert ran.returncode == 2
     assert "Usage" in ran.stdout + ran.stderr
@@ -232,7 +232,9 @@ def test_report_says_what_is_missing(mapped, case_folder):
     assert "The probabilities case.npz are not there any more." in html
 
 
-def test_what_report_refuses(mapped, case_folder, monkeypatch):
+def test_report_refuses_wrong_files_and_writes_nothing(
+    mapped, case_folder, monkeypatch
+):
     def listed():
         files = (path for path in case_folder.rglob("*") if path.is_file())
         return {path: path.read_bytes() for path in files}
@@ -303,7 +305,7 @@ def test_the_command_line_starts_quickly():
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only X11 and Wayland name a display"
 )
-def test_no_display():
+def test_a_missing_display_is_one_sentence():
     ran = call("demo", DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM="")
     assert ran.returncode == 1
     assert ran.stderr.startswith("napari-uncertainty: There is no display.")
@@ -323,7 +325,9 @@ def test_view_writes_a_picture(case_folder):
     assert (pixels == 255).all(axis=1).mean() < 0.02
 
 
-def test_view_without_probabilities(case_folder, make_napari_viewer, monkeypatch):
+def test_view_refuses_files_without_probabilities(
+    case_folder, make_napari_viewer, monkeypatch
+):
     monkeypatch.setattr("napari.Viewer", make_napari_viewer)
     words = ("view", case_folder / "T1.nii.gz", "--screenshot", case_folder / "a.png")
     ran = call_here(*words)

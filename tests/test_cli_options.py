@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from calling import call_here
-from napari_uncertainty.cli import app
-from napari_uncertainty.cli_options import BaseName, KindName, MeasureName
+from napari_uncertainty.cli import BaseName, KindName, MeasureName, app
 
 
 @pytest.fixture

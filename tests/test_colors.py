@@ -1,6 +1,5 @@
-"""Colours, against napari and scikit-image; PNG, against imageio's reader."""
+"""Colours, against napari and scikit-image."""
 
-import imageio.v3 as iio
 import numpy as np
 import pytest
 from napari.utils.colormaps import ensure_colormap
@@ -13,7 +12,6 @@ from napari_uncertainty.plugin.colors import (
     map_colors,
     transparent_where_certain,
 )
-from napari_uncertainty.report.png import gray_png, palette_png
 
 
 def test_labels_look_as_in_the_viewer():
@@ -89,26 +87,6 @@ def test_map_looks_as_in_the_viewer():
     assert (palette[np.ceil(0.6 * 255).astype(int) :, 3] == 255).all()
 
 
-def test_css_color():
+def test_a_colour_for_css_has_three_numbers_of_two_digits():
     assert colors.as_hex((0, 128, 255)) == "#0080ff"
     assert colors.as_hex((0, 128, 300, 7)) == "#0080ff"
-
-
-@pytest.mark.parametrize("smooth", [False, True])
-def test_gray_png_is_read_back(rng, smooth):
-    pixels = rng.integers(0, 256, (37, 52)).astype(np.uint8)
-    if smooth:
-        pixels = np.add.outer(np.arange(200), np.arange(180)).astype(np.uint8)
-    content = gray_png(pixels)
-    read = iio.imread(content, extension=".png")
-    assert read.dtype == np.uint8
-    np.testing.assert_array_equal(read, pixels)
-    if smooth:
-        assert len(content) < pixels.size / 20
-
-
-def test_palette_png_is_read_back(rng):
-    pixels = rng.integers(0, 256, (19, 8)).astype(np.uint8)
-    palette = rng.integers(0, 256, (256, 4)).astype(np.uint8)
-    read = iio.imread(palette_png(pixels, palette), extension=".png", mode="RGBA")
-    np.testing.assert_array_equal(read, palette[pixels])

@@ -36,7 +36,7 @@ def test_a_map_says_how_it_was_made(written, case_folder):
     assert (by_image["measure"], by_image["unit"]) == ("entropy", "nats")
 
 
-def test_a_map_without_its_json(written):
+def test_a_map_without_its_json_is_described_by_its_header(written):
     written.with_name("case_entropy.json").unlink()
     found = told(written)
     assert found["content"] == "uncertainty map"
@@ -77,7 +77,7 @@ def test_the_evidence_for_a_kind_and_a_doubt(tmp_path, rng):
     assert "look like" in named["doubt"]
 
 
-def test_a_temperature(tmp_path, rng):
+def test_a_temperature_is_described(tmp_path, rng):
     np.save(tmp_path / "case.npy", 4 * rng.standard_normal((3, 6, 7, 8)))
     words = ("--class-axis", 0, "--kind", "logits", "--temperature", 3)
     found = told(tmp_path / "case.npy", *words)
@@ -95,7 +95,7 @@ def test_members_in_one_file_are_listed(tmp_path, rng):
 
 
 @pytest.mark.parametrize("word", ["a folder", "a folder of several", "none.zarr"])
-def test_what_cannot_be_told(tmp_path, word, rng):
+def test_files_that_cannot_be_described_are_refused(tmp_path, word, rng):
     (tmp_path / "a folder").mkdir()
     (tmp_path / "a folder of several").mkdir()
     for name in "ab":

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.affines import apply_affine
-from nibabel.orientations import apply_orientation, inv_ornt_aff
+from nibabel.orientations import (
+    apply_orientation,
+    axcodes2ornt,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
@@ -133,6 +139,34 @@ def test_to_ras_is_the_affine_applied(rng, affine, n):
     np.testing.assert_allclose(
         Grid(SHAPE[:n], affine).to_ras(voxels), apply_affine(affine, filled)
     )
+
+
+@pytest.mark.parametrize("affine", [OBLIQUE, SHEARED], ids=["oblique", "sheared"])
+@pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::5], ids=str)
+@pytest.mark.parametrize("directions", ["RAS", "IPL"])
+def test_a_grid_is_turned_to_directions_as_nibabel_reorients_images(
+    rng, affine, order, flips, directions
+):
+    image = nib.Nifti1Image(rng.random(SHAPE), affine)
+    stored = image.as_reoriented(np.column_stack([order, flips]))
+    change = ornt_transform(
+        io_orientation(stored.affine), axcodes2ornt(tuple(directions))
+    )
+    expected = stored.as_reoriented(change)
+    grid = Grid(stored.shape, stored.affine)
+    turn, reached = grid.turned_to(directions)
+    assert reached == directions
+    np.testing.assert_array_equal(turn.turn(stored.get_fdata()), expected.get_fdata())
+    turned_grid = grid.turned(turn)
+    assert turned_grid.shape == expected.shape
+    np.testing.assert_allclose(turned_grid.affine, expected.affine, atol=1e-12)
+
+
+def test_a_flat_grid_is_turned_within_its_plane():
+    coronal = np.array([[0, 2.0, 0, 1], [0, 0, -1.0, 2], [3.0, 0, 0, 3], [0, 0, 0, 1]])
+    turn, reached = Grid((4, 5), coronal).turned_to("IPL")
+    assert reached == "IL"
+    assert (turn.order, turn.flips, turn.offset) == ((0, 1), (-1, -1), (0, 0))
 
 
 @pytest.mark.parametrize("affine", [OBLIQUE, SHEARED], ids=["oblique", "sheared"])

@@ -15,8 +15,8 @@ from scipy.special import entr, expit, softmax, xlogy
 
 import napari_uncertainty as nu
 from every_kind import expected, expected_prediction, outcomes
-from napari_uncertainty.batch.case import Task, finished, run_task, tasks_of
-from napari_uncertainty.batch.inputs import find_inputs
+from napari_uncertainty.batch.inputs import find_inputs, tasks_of
+from napari_uncertainty.batch.task import Task, finished, run_task
 from napari_uncertainty.case import CaseInputs, iter_case
 from napari_uncertainty.description import describe
 from napari_uncertainty.hotspots.wanted import usual_radius

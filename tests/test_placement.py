@@ -234,3 +234,14 @@ def test_shifted_keeps_the_axes_and_holds_plain_numbers():
 )
 def test_described_in_words(order, flips, offset, axcodes, sentence):
     assert Placement(order, flips, offset).describe(axcodes) == sentence
+
+
+@pytest.mark.parametrize(("order", "flips"), EVERY_WAY)
+def test_a_voxel_is_where_turning_the_array_puts_it(order, flips):
+    array = numbered(len(order))
+    one = unturned(order, flips).shifted((5, -1, 2)[: len(order)])
+    turned = one.turn(array)
+    for index in np.ndindex(array.shape):
+        voxel = one.voxel(index, array.shape)
+        at = np.subtract(voxel, one.offset)
+        assert turned[tuple(at)] == array[index]

@@ -1,39 +1,137 @@
-"""The command line: ``map``, ``report``, ``info``, ``view`` and ``demo``."""
+"""The command line: ``map``, ``report``, ``info``, ``view`` and ``demo``.
+
+Each command loads what it needs when it runs: all of it together takes longer to load
+than the help and most refusals take.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from .cli_options import (
-    ANY_KIND,
-    Array,
-    Background,
-    BaseName,
-    BaseOption,
-    CaseName,
-    Channel,
-    ClassAxis,
-    Frame,
-    Jobs,
-    Kind,
-    Measures,
-    Scheduler,
-    Screenshot,
-    Temperature,
-    base_of,
-    interpretation_of,
-    measures_of,
-    require_plain_case,
-)
+import napari_uncertainty
+
 from .errors import InputError
-from .kinds import AUTO
-from .version import __version__
+from .kinds import AUTO, KINDS
+from .measures import (
+    ALL_MEASURES,
+    ENSEMBLE_MEASURES,
+    ENTROPY,
+    EXPECTED_ENTROPY,
+    MEASURES,
+    MUTUAL_INFORMATION,
+    PREDICTIVE_ENTROPY,
+    UNITS,
+)
+from .model.interpretation import Interpretation
+from .plugin.display import require_display
+from .steps import run
+
+# What can be chosen, for typer to check and to list. The members are words themselves,
+# because click before 8.2 compares what it is given, defaults too, with words.
+MeasureName = StrEnum("MeasureName", {name: name for name in ALL_MEASURES})  # type: ignore[misc]
+KindName = StrEnum("KindName", {name: name for name in (AUTO, *KINDS)})  # type: ignore[misc]
+BaseName = StrEnum("BaseName", {str(base): str(base) for base in UNITS})  # type: ignore[misc]
+
+# The defaults.
+ANY_KIND, BITS = KindName(AUTO), BaseName("2")
+
+_INDEPENDENT = tuple(name for name, one in KINDS.items() if one.independent)
+_LOGISTIC = tuple(name for name, one in KINDS.items() if one.logistic)
+
+#: Measures of one network, and of members, where none is named.
+USUAL = (ENTROPY.name,)
+USUAL_OF_MEMBERS = (
+    PREDICTIVE_ENTROPY.name,
+    EXPECTED_ENTROPY.name,
+    MUTUAL_INFORMATION.name,
+)
+
+# Options of several commands.
+
+CaseName = Annotated[
+    str | None,
+    typer.Option(
+        "--case",
+        metavar="NAME",
+        help="All of the files are the classes of one case of this name, in the order "
+        "given, whatever they are called: one image for each class.",
+        show_default=False,
+    ),
+]
+
+Kind = Annotated[
+    KindName,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="What the values are: "
+        f"{', '.join(KINDS)}; or auto, what the file says or else they look like.",
+    ),
+]
+
+Temperature = Annotated[
+    float,
+    typer.Option("--temperature", metavar="T", help="What logits are divided by."),
+]
+
+Array = Annotated[
+    str | None,
+    typer.Option(
+        "--array",
+        metavar="NAME",
+        help="The array with the values, in a file with several.",
+        show_default=False,
+    ),
+]
+
+ClassAxis = Annotated[
+    str,
+    typer.Option(
+        "--class-axis",
+        metavar="N",
+        help="Axis that runs over the classes, from 0, in the order of the file; or "
+        "auto.",
+    ),
+]
+
+Frame = Annotated[
+    int | None,
+    typer.Option(
+        "--frame",
+        min=0,
+        metavar="N",
+        help="Of a series, the one to measure, from 0; by default each on its own.",
+        show_default=False,
+    ),
+]
+
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        metavar="NAME",
+        help="The class that means nothing, by name or number from 0; or none, where "
+        "all classes are something. By default names, the convention of a tool and the "
+        "values tell, or else it is the first class.",
+        show_default=False,
+    ),
+]
+
+Screenshot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PNG", help="Write a picture of the 2D and the 3D view, and quit."
+    ),
+]
 
 
 class Commands(TyperGroup):
@@ -70,7 +168,7 @@ def main() -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"napari-uncertainty {__version__}")
+        typer.echo(f"napari-uncertainty {napari_uncertainty.__version__}")
         raise typer.Exit
 
 
@@ -89,6 +187,88 @@ def _options(
     """Hold the options that belong to no command."""
 
 
+@contextmanager
+def _usage() -> Iterator[None]:
+    """Within it, input that is refused is wrong usage."""
+    try:
+        yield
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def base_of(name: BaseName) -> Any:
+    """Return the base of that name: ``2`` is a number, the others are words."""
+    return next(base for base in UNITS if str(base) == name.value)
+
+
+def measures_of(asked: Sequence[Any] | None, ensemble: bool) -> tuple[str, ...]:
+    """Return the measures, each once; BadParameter where one does not fit."""
+    names = tuple(dict.fromkeys(one.value for one in asked or ()))
+    if not names:
+        return USUAL_OF_MEMBERS if ensemble else USUAL
+    known = ENSEMBLE_MEASURES if ensemble else MEASURES
+    others = ", ".join(name for name in names if name not in known)
+    if others and ensemble:
+        raise typer.BadParameter(
+            f"--ensemble has the measures {', '.join(known)}, not {others}."
+        )
+    if others:
+        raise typer.BadParameter(
+            f"{others} takes several members of one case: give --ensemble. Without, "
+            f"there is {', '.join(known)}."
+        )
+    return names
+
+
+def require_plain_case(
+    ensemble: bool, array: str | None, class_axis: str, frame: int | None
+) -> None:
+    """Raise BadParameter for options that files of one class each cannot have."""
+    if ensemble:
+        raise typer.BadParameter(
+            "--case and --ensemble exclude each other: files are the classes of one "
+            "case, or members of an ensemble."
+        )
+    if array is not None or class_axis != AUTO or frame is not None:
+        raise typer.BadParameter(
+            "With --case, each file holds one class: --array, --class-axis and --frame "
+            "choose nothing there."
+        )
+
+
+def interpretation_of(
+    kind: KindName,
+    temperature: float,
+    array: str | None,
+    class_axis: str,
+    channel: str | None = None,
+    frame: int | None = None,
+    background: str | None = None,
+) -> Interpretation:
+    """Return how values are to be taken; BadParameter where that makes no sense."""
+    if channel is not None and kind.value not in (AUTO, *_INDEPENDENT):
+        raise typer.BadParameter("--channel is for independent channels alone.")
+    if temperature != 1 and kind.value not in (AUTO, *_LOGISTIC):
+        raise typer.BadParameter("--temperature is for logits alone.")
+    axis = None
+    if class_axis != AUTO:
+        try:
+            axis = int(class_axis)
+        except ValueError:
+            raise typer.BadParameter(
+                f"--class-axis is {AUTO} or the number of an axis, not {class_axis}."
+            ) from None
+    named = None if kind.value == AUTO else str(kind.value)
+    try:
+        return Interpretation(
+            named, temperature, array, axis, channel, frame, background
+        )
+    except ValueError:
+        raise typer.BadParameter(
+            f"--temperature is a number above 0, not {temperature:g}."
+        ) from None
+
+
 @app.command("map")
 def map_cases(
     probabilities: Annotated[
@@ -102,7 +282,17 @@ def map_cases(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the maps.")
     ],
-    measure: Measures = None,
+    measure: Annotated[
+        list[MeasureName] | None,
+        typer.Option(
+            "--measure",
+            metavar="NAME",
+            help=f"{', '.join(MEASURES)}; with --ensemble "
+            f"{', '.join(ENSEMBLE_MEASURES)}. Give it again for a map of each. By "
+            f"default entropy; with --ensemble {', '.join(USUAL_OF_MEMBERS)}.",
+            show_default=False,
+        ),
+    ] = None,
     ensemble: Annotated[
         bool,
         typer.Option(
@@ -116,12 +306,39 @@ def map_cases(
     temperature: Temperature = 1.0,
     array: Array = None,
     class_axis: ClassAxis = AUTO,
-    channel: Channel = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            "--channel",
+            metavar="NAME",
+            help="Of independent channels, the one to measure, by name or number from "
+            "0; by default all of them together.",
+            show_default=False,
+        ),
+    ] = None,
     frame: Frame = None,
     background: Background = None,
-    base: BaseOption = BaseName.BITS,
-    jobs: Jobs = None,
-    scheduler: Scheduler = None,
+    base: Annotated[
+        BaseName,
+        typer.Option("--base", help="Of the logarithm: bits, nats or normalised."),
+    ] = BITS,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            metavar="N",
+            help="Processes, one case each; by default one case at a time, on all "
+            "processors.",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster."
+        ),
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -173,18 +390,22 @@ def map_cases(
         require_plain_case(ensemble, array, class_axis, frame)
     if radius is not None and hotspots is None:
         raise typer.BadParameter("--radius needs --hotspots.")
-    from .batch.case import Task, case_task, ensemble_task, tasks_of
-    from .batch.inputs import find_inputs, named_files
-    from .batch.run import executor, run_batch
+    from .batch.executors import executor
+    from .batch.inputs import (
+        case_task,
+        ensemble_task,
+        find_inputs,
+        named_files,
+        tasks_of,
+    )
+    from .batch.run import TerminalWatcher, run_batch
     from .batch.summary import outcome
+    from .batch.task import Task
     from .hotspots import HotspotOptions
-    from .progress import TerminalWatcher
 
     if radius is not None:
-        try:
+        with _usage():
             HotspotOptions(radius_mm=radius)
-        except InputError as error:
-            raise typer.BadParameter(str(error)) from error
     folder = output.absolute()
     like = Task(
         "", "", str(folder), measures_of(measure, ensemble), base_of(base),
@@ -195,18 +416,17 @@ def map_cases(
     )  # fmt: skip
     with TerminalWatcher() as watcher:
         try:
-            try:
+            with _usage():
                 if case is not None:
                     named = named_files(probabilities)
                     tasks = [case_task(case, named, labels, like)]
-                elif ensemble:
-                    sources = find_inputs(probabilities, folder)
-                    tasks = [ensemble_task(sources, labels, like)]
                 else:
                     sources = find_inputs(probabilities, folder)
-                    tasks = tasks_of(sources, labels, like)
-            except InputError as error:
-                raise typer.BadParameter(str(error)) from error
+                    tasks = (
+                        [ensemble_task(sources, labels, like)]
+                        if ensemble
+                        else tasks_of(sources, labels, like)
+                    )
             execute = executor(jobs, scheduler)
             rows = run_batch(tasks, folder, execute, watcher, overwrite=overwrite)
         except KeyboardInterrupt:
@@ -271,7 +491,6 @@ def report(
     """
     from .report import iter_report, write_report
     from .report.from_files import check_report_path, iter_case_of, report_path
-    from .steps import run
 
     # As the JSON of maps has paths, with which these are compared.
     given = case.absolute()
@@ -344,8 +563,6 @@ def view(
     screenshot: Screenshot = None,
 ) -> None:
     """Open a case in napari with its entropy computed, or with the maps that it has."""
-    from .plugin.display import require_display
-
     require_display()
     from .plugin.opening import open_path
 
@@ -360,7 +577,6 @@ def view(
 @app.command()
 def demo(screenshot: Screenshot = None) -> None:
     """Open the sample, the MNI152 template, with its entropy computed."""
-    from .plugin.display import require_display
     from .sample import mni152_case
 
     require_display()

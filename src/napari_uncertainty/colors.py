@@ -232,7 +232,7 @@ def _between(
 
 
 def map_palette() -> npt.NDArray[np.uint8]:
-    """Red, green, blue and opacity for 256 steps of the map's range, shape (256, 4)."""
+    """Return red, green, blue and opacity for 256 steps of a map's range."""
     points = _parsed(_INFERNO)
     share = np.linspace(0, 1, 256)
     at = np.linspace(0, 1, len(points))
@@ -242,6 +242,6 @@ def map_palette() -> npt.NDArray[np.uint8]:
 
 
 def as_hex(color: npt.ArrayLike) -> str:
-    """A colour (0 to 255 each; more than three numbers are cut off) for CSS."""
+    """Return a colour for CSS; numbers from 0 to 255, of which three count."""
     numbers: Any = np.clip(np.asarray(color)[:3], 0, 255)
     return "#" + "".join(f"{int(number):02x}" for number in numbers)

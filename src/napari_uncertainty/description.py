@@ -1,4 +1,4 @@
-"""What a file holds, in words and numbers, for ``napari-uncertainty info``."""
+"""Description of a file in words and numbers, for ``napari-uncertainty info``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .batch.recorded import read_map as read_recorded
+from .batch.written import read_map as read_recorded
 from .case import CaseInputs, iter_case
 from .checks.place import check_header
 from .errors import InputError
@@ -31,7 +31,7 @@ def describe(
     scan: Path | None = None,
     name: str = "",
 ) -> dict[str, Any]:
-    """Content, type, place and checks, for JSON.
+    """Return content, type, place and checks of a file, for JSON.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def describe(
 def _opened(
     path: Path, how: Interpretation, labels: Path | None, scan: Path | None
 ) -> Scan | LabelMap | CaseInputs:
-    """Open a file as what it is; probabilities are not read as far as possible."""
+    """Open a scan, labels or probabilities, of which no more than needed is read."""
     if is_image(path) and not path.is_dir() and how == AS_FOUND:
         volume = open_volume(path)
         if isinstance(volume, LabelMap):

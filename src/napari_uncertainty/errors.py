@@ -1,4 +1,4 @@
-"""The one error and the one warning that are meant for the person at the screen."""
+"""Error and warning that are meant for the person at the screen."""
 
 
 class InputError(ValueError):

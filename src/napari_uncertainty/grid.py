@@ -250,6 +250,39 @@ class Grid:
         """Shape and affine as plain lists, for JSON."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
+    def turned_to(self, directions: str) -> tuple[Placement, str]:
+        """Return the turn that has axes run nearest to given directions.
+
+        Parameters
+        ----------
+        directions : str
+            Three of R, L, A, P, S and I, such as *RAS* or *IPL*.
+
+        Returns
+        -------
+        Placement, str
+            The turn, without an offset; and the directions that the axes have then. A
+            flat image leaves the missing axis out.
+        """
+        from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+        orientation = ornt_transform(
+            io_orientation(self.affine), axcodes2ornt(tuple(directions))
+        )
+        axes = np.argsort(orientation[:, 0]).tolist()
+        present = [place for place, axis in enumerate(axes) if axis < self.ndim]
+        order = tuple(axes[place] for place in present)
+        flips = tuple(int(orientation[axis, 1]) for axis in order)
+        left = "".join(directions[place] for place in present)
+        return Placement(order, flips, (0,) * len(order)), left
+
+    def turned(self, turn: Placement) -> Grid:
+        """Return where the same voxels are once their axes are turned."""
+        shape = turn.turned_shape(self.shape)
+        back, axes = np.eye(4), [*range(self.ndim), 3]
+        back[np.ix_(axes, axes)] = turn.inverse().affine(shape)
+        return Grid(shape, self.affine @ back)
+
     @cached_property
     def _canonical(self) -> tuple[tuple[int, ...], Matrix]:
         """Shape, of three axes, and affine once the axes run nearest to R, A and S."""

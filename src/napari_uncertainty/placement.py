@@ -114,6 +114,15 @@ class Placement:
         """Return the shape of a source of this shape with the target's axes."""
         return tuple(int(shape[axis]) for axis in self.order)
 
+    def voxel(self, index: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the index in the target of a voxel in a source of a shape."""
+        return tuple(
+            int(index[axis] if flip > 0 else shape[axis] - 1 - index[axis]) + offset
+            for axis, flip, offset in zip(
+                self.order, self.flips, self.offset, strict=True
+            )
+        )
+
     def overlap(
         self, shape: Sequence[int], target: Sequence[int]
     ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

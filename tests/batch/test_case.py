@@ -14,7 +14,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import softmax
 from many_cases import contents, write_case
-from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
+from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
 from napari_uncertainty.model.interpretation import Interpretation
 
 MEMBER = "probabilities.npy"
@@ -62,7 +62,7 @@ def test_maps_on_the_grid_of_the_input(task, source):
     assert row.foreground_mean == pytest.approx(margin[foreground].mean(), rel=1e-12)
 
 
-def test_what_the_json_says(task, source):
+def test_the_json_says_how_a_map_was_made(task, source):
     run_task(task)
     twin = source.with_name("case.nii.gz")
     said = told(task)
@@ -84,7 +84,7 @@ def test_what_the_json_says(task, source):
     ]
 
 
-def test_again_the_same_bytes(task):
+def test_computing_again_gives_the_same_bytes(task):
     run_task(task)
     first = contents(task.output)
     run_task(task, threads=1)
@@ -160,13 +160,13 @@ def test_a_json_of_another_kind_is_not_done(task, text):
 
 
 @pytest.mark.parametrize("ending", [".json", ".nii.gz"])
-def test_half_of_it_is_not_done(task, ending):
+def test_a_map_without_its_image_or_json_is_not_done(task, ending):
     run_task(task)
     task.file("entropy", ending).unlink()
     assert finished(task) is None
 
 
-def test_a_nifti_input(task, rng, tmp_path):
+def test_a_nifti_with_classes_last_is_mapped(task, rng, tmp_path):
     values = np.moveaxis(softmax(rng, (4, 6, 7, 8)), 0, -1)
     path = tmp_path / "in" / "softmax.nii.gz"
     nib.Nifti1Image(values, np.diag([1, 2, 3, 1])).to_filename(path)
@@ -178,7 +178,7 @@ def test_a_nifti_input(task, rng, tmp_path):
     assert finished(task) == row
 
 
-def test_place_unknown(task, source):
+def test_a_case_without_a_place_is_written_and_says_so(task, source):
     source.with_name("case.nii.gz").unlink()
     row = run_task(task)
     assert row.status == "written"
@@ -216,7 +216,7 @@ def test_sums_that_differ_are_a_message(task, source):
     assert finished(task) == row
 
 
-def test_removed_meanwhile(task, source):
+def test_an_input_that_is_gone_fails(task, source):
     source.unlink()
     row = run_task(task)
     assert row.status == "failed"
@@ -225,7 +225,7 @@ def test_removed_meanwhile(task, source):
     assert contents(task.output) == {}
 
 
-def test_removed_while_it_is_read(task, source, monkeypatch):
+def test_an_input_that_goes_while_it_is_read_fails(task, source, monkeypatch):
     def gone(path, *_):
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
@@ -235,13 +235,13 @@ def test_removed_while_it_is_read(task, source, monkeypatch):
     )
 
 
-def test_no_probabilities(task, source):
+def test_a_label_map_as_input_fails(task, source):
     row = run_task(replace(task, source=str(source.with_name("case.nii.gz"))))
     assert row.status == "failed"
     assert "looks like a label map" in row.message
 
 
-def test_a_folder(task, source):
+def test_a_folder_that_cannot_be_searched_fails(task, source):
     row = run_task(replace(task, source=str(source.parent)))
     assert row.message == f"The folder {source.parent} cannot be searched."
 
@@ -273,7 +273,7 @@ def test_a_header_that_promises_more_than_the_file_holds(task, source):
         (MemoryError(), "out of memory"),  # as Python itself raises it
     ],
 )
-def test_out_of_memory(task, monkeypatch, error, why):
+def test_too_little_memory_is_a_failed_row(task, monkeypatch, error, why):
     def too_large(*_):
         raise error
 
@@ -422,7 +422,9 @@ def test_placed_and_now_not_to_be_is_not_done(compared, source):
     assert finished(replace(compared, place=False)) is None
 
 
-def test_a_missing_segmentation(compared, tmp_path, monkeypatch):
+def test_a_missing_segmentation_fails_before_anything_is_computed(
+    compared, tmp_path, monkeypatch
+):
     def computed(*_, **__):
         raise AssertionError("nothing has to be computed to know that")
 

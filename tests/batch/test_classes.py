@@ -14,7 +14,7 @@ from scipy.ndimage import generate_binary_structure, maximum_filter, minimum_fil
 import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import contents, write_case
-from napari_uncertainty.batch.case import Task, finished, run_task
+from napari_uncertainty.batch.task import Task, finished, run_task
 
 FACES = generate_binary_structure(3, 1)
 NAMES = {"background": 0, "left": 1, "right": 2, "stem\tof it": 3}
@@ -84,7 +84,7 @@ def map_of(task, measure):
     return np.asarray(nib.load(task.file(measure, ".nii.gz")).dataobj)
 
 
-def test_all_measures_and_labels(task, tmp_path):
+def test_the_table_has_a_row_for_each_measure_and_label(task, tmp_path):
     text = json.dumps({"labels": NAMES})
     (tmp_path / "in" / "dataset.json").write_text(text)
     measures = ("margin", "entropy")
@@ -109,7 +109,7 @@ def test_all_measures_and_labels(task, tmp_path):
     assert rows[3]["mean"] == rows[3]["boundary_p95"] == ""  # no voxel
 
 
-def test_what_the_json_says_of_it(task):
+def test_the_json_names_the_table_and_its_checksum(task):
     run_task(task)
     told = json.loads(task.file("entropy", ".json").read_text("utf-8"))
     written = task.table.read_bytes()

@@ -19,8 +19,8 @@ from many_cases import (
     write_case,
 )
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task
-from napari_uncertainty.batch.cluster import KILLED, on_cluster, run_on_worker
+from napari_uncertainty.batch.executors import WORKERS_KILLED, on_cluster, run_on_worker
+from napari_uncertainty.batch.task import Task
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(
@@ -32,15 +32,15 @@ pytestmark = pytest.mark.skipif(
 DEADLY = """
 import os
 import time
-from napari_uncertainty.batch import case, cluster
+from napari_uncertainty.batch import executors, task as tasks
 
 def run_task(task, threads):
     if task.case == "deadly":
         os._exit(9)
     time.sleep(0.1)
-    return case.run_task(task, threads)
+    return tasks.run_task(task, threads)
 
-cluster.run_task = run_task
+executors.run_task = run_task
 """
 
 
@@ -167,8 +167,8 @@ def test_ctrl_c_takes_the_cases_back(twelve, expected, scheduler, first, tmp_pat
 
 
 def test_a_lost_scheduler_is_a_message_for_each_case(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr("napari_uncertainty.batch.cluster.ANSWER", 2)
-    monkeypatch.setattr("napari_uncertainty.batch.cluster.LOOK", 0.2)
+    monkeypatch.setattr("napari_uncertainty.batch.executors.ANSWER", 2)
+    monkeypatch.setattr("napari_uncertainty.batch.executors.WORKER_LOOK", 0.2)
     path = write_case(tmp_path / "in", "a", rng)
     file = tmp_path / "scheduler.json"
     told = []
@@ -192,19 +192,19 @@ def address(file):
 
 
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "nonsense", "foo://a:1"])
-def test_no_scheduler(where, monkeypatch):
-    monkeypatch.setattr("napari_uncertainty.batch.cluster.ANSWER", 0.5)
+def test_an_address_without_a_scheduler_is_refused(where, monkeypatch):
+    monkeypatch.setattr("napari_uncertainty.batch.executors.ANSWER", 0.5)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         list(on_cluster([], where))
 
 
-def test_without_dask(monkeypatch):
+def test_a_missing_dask_is_told_with_its_installation(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install .napari-uncertainty\[distrib"):
         list(on_cluster([], "tcp://127.0.0.1:9"))
 
 
-def test_a_worker_of_another_version(tmp_path):
+def test_a_worker_of_another_version_fails_its_case(tmp_path):
     row = run_on_worker(Task("a", "a.npz", str(tmp_path), version="0.0.1"))
     assert row.status == "failed"
     assert "this is 0.0.1; install the same version" in row.message
@@ -226,4 +226,4 @@ def test_the_case_that_kills_its_workers_is_the_one_that_fails(
         ended = filter(None, on_cluster(tasks, scheduler.address))
         rows = {row.case: row for row in ended}
     assert [rows[name].status for name in names] == ["written", "failed", "written"]
-    assert rows["deadly"].message == KILLED
+    assert rows["deadly"].message == WORKERS_KILLED

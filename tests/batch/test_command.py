@@ -122,7 +122,9 @@ def test_killed_in_the_middle_and_run_again(forty, uninterrupted, tmp_path, jobs
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_in_the_middle(forty, uninterrupted, tmp_path, jobs):
+def test_ctrl_c_in_the_middle_leaves_whole_files_and_can_be_resumed(
+    forty, uninterrupted, tmp_path, jobs
+):
     process, output = stopped_in_the_middle(tmp_path, forty, "--jobs", jobs)
     children = psutil.Process(process.pid).children(recursive=True)
     # As a terminal does it: to all processes of the group.
@@ -145,7 +147,7 @@ def test_ctrl_c_in_the_middle(forty, uninterrupted, tmp_path, jobs):
     assert contents(output) == contents(uninterrupted.folder)
 
 
-def test_run_again(forty, uninterrupted):
+def test_a_second_run_computes_only_what_failed(forty, uninterrupted):
     folder = uninterrupted.folder
     before = contents(folder)
     times = {file: file.stat().st_mtime_ns for file in maps_in(folder)}
@@ -180,7 +182,7 @@ def test_a_changed_input_is_computed_anew_and_overwrite_all(few, tmp_path, rng):
     assert not [file for file in times if file.stat().st_mtime_ns == times[file]]
 
 
-def test_measures_and_base(few, tmp_path):
+def test_measures_and_base_are_chosen_by_options(few, tmp_path):
     measures = ("--measure", "margin", "--measure", "entropy", "--measure", "margin")
     status, _, err = run_here(few, "-o", tmp_path, *measures, "--base", "classes")
     assert status == 0, err
@@ -217,7 +219,7 @@ def test_files_folders_and_patterns_at_once(few, tmp_path, rng):
     }
 
 
-def test_into_the_folder_of_the_inputs(few):
+def test_maps_can_go_into_the_folder_of_the_inputs(few):
     before = contents(few)
     for _ in range(2):
         status, out, _ = run_here(few, "-o", few)
@@ -238,7 +240,9 @@ def test_into_the_folder_of_the_inputs(few):
         ([], "PROBABILITIES"),
     ],
 )
-def test_wrong_usage(few, tmp_path, monkeypatch, options, said):
+def test_wrong_usage_of_map_ends_with_status_2(
+    few, tmp_path, monkeypatch, options, said
+):
     monkeypatch.chdir(tmp_path)
     words = [few if word == "IN" else word for word in options]
     status, out, err = run_here(*words, "-o", tmp_path / "out")
@@ -365,7 +369,7 @@ def test_one_segmentation_for_all(few, tmp_path):
         assert float(rows[name]["agreement"]) == pytest.approx(share, abs=1e-12)
 
 
-def test_no_folder_is_named(few):
+def test_a_run_without_an_output_folder_is_wrong_usage(few):
     status, _, err = run_here(few)
     assert status == 2
     assert "--output" in err
@@ -397,7 +401,7 @@ def test_a_full_disk_fails_by_name(few, tmp_path, rng):
     assert status == 0
 
 
-def test_no_scheduler(few, tmp_path):
+def test_a_scheduler_that_does_not_answer_is_one_line(few, tmp_path):
     pytest.importorskip("distributed")
     status, out, err = run_here(few, "-o", tmp_path / "out", "--scheduler", "nonsense")
     assert (status, out) == (1, "")

@@ -11,7 +11,7 @@ import pytest
 from calling import call_here
 from ensemble.plain import expected, overlap
 from generated import OBLIQUE, softmax
-from napari_uncertainty.batch.ensembles import ensemble_name
+from napari_uncertainty.batch.inputs import ensemble_name
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.steps import run
@@ -124,7 +124,7 @@ def test_the_usual_maps_of_two_folds(members, labels):
     assert (told["not_shared"], told["probabilities"]) == (0, "sub-007")
 
 
-def test_how_well_the_members_agree(members):
+def test_the_table_of_members_has_their_dice(members):
     members.map()
     [dice] = overlap([one.argmax(axis=0) for one in members.whole], 4)
     np.testing.assert_allclose(members.told()["dice"], dice, rtol=1e-12)
@@ -191,7 +191,7 @@ def files_in(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_done_is_done(members):
+def test_an_ensemble_that_is_done_is_not_computed_again(members):
     assert members.map().returncode == 0
     before = files_in(members.output)
     assert "(0 now, 1 had been there)" in members.map().stdout
@@ -212,7 +212,7 @@ def test_other_members_are_computed_anew(members, labels, rng):
     assert "had been there" not in members.map().stdout
 
 
-def test_a_pattern(members):
+def test_a_pattern_names_members(members):
     words = ("--ensemble", members.folder / "fold_?", "-o", members.output)
     assert call_here("map", *words).stdout.startswith("1 of 1 cases written")
     assert len(members.told()["members"]) == 2
@@ -267,7 +267,7 @@ def test_passes_in_one_file(tmp_path, rng):
     assert info["members"] == [one["name"] for one in told["members"]]
 
 
-def test_members_that_differ_fail(members, rng):
+def test_members_with_other_classes_fail(members, rng):
     other = softmax(rng, (5, *SHAPE))
     members.paths.append(write(members.folder / "fold_2", other))
     ran = members.map()
@@ -287,7 +287,7 @@ def test_members_that_differ_fail(members, rng):
         (["a/drop.npy"], "drop"),
     ],
 )
-def test_what_an_ensemble_is_called(paths, name):
+def test_an_ensemble_is_called_by_the_words_that_its_members_share(paths, name):
     assert ensemble_name([Path("/in", one) for one in paths], USUAL) == name
 
 
@@ -330,7 +330,7 @@ def test_two_crops_of_real_networks(tmp_path, shared_data):
     np.testing.assert_allclose(found, plain, atol=1e-6)
 
 
-def test_two_real_folds(tmp_path, shared_data):
+def test_two_real_folds_are_mapped_as_an_ensemble(tmp_path, shared_data):
     """A part of them, written as nnU-Net writes it."""
     case, box = shared_data / "feta_sub-007", (slice(100, 130),) * 3
     paths, parts = [], []

@@ -206,7 +206,7 @@ def softmax_at(logits, temperature):
     return exponentials / exponentials.sum(axis=0)
 
 
-def test_a_temperature(tmp_path, logits):
+def test_maps_of_another_temperature_are_computed_anew(tmp_path, logits):
     path, output = tmp_path / "case.npy", tmp_path / "out"
     words = ("map", path, "-o", output, "--class-axis", 0)
     for temperature in (1, 2.5):
@@ -260,7 +260,7 @@ def test_regions_have_hotspots_of_the_map_alone(tmp_path, rng):
     assert len(places) == 4
 
 
-def test_four_posteriors_of_atropos(tmp_path, shared_data):
+def test_four_posteriors_of_atropos_are_one_case(tmp_path, shared_data):
     folder = shared_data / "ants_ixi002_2d"
     names = [f"exampleBrainSegmentationPosteriors{n}.nii.gz" for n in range(1, 5)]
     ran = call_here("map", folder / names[2], "-o", tmp_path)

@@ -16,7 +16,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, run_here, write_case
-from napari_uncertainty.batch.case import Task, finished, iter_task, run_task
+from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.model.interpretation import Interpretation
 
@@ -116,7 +116,7 @@ def assert_same(rows, table, skip=()):
                 assert len(digits) <= 9
 
 
-def test_columns_and_numbers(case):
+def test_the_table_has_the_columns_and_numbers_of_find_hotspots(case):
     task = case.task()
     row = run_task(task)
     assert row.status == "written", row.message
@@ -155,7 +155,7 @@ def test_without_a_segmentation_it_is_the_most_probable_class(case):
     assert_same(rows_of(task), case.expected(case.values.argmax(axis=0)))
 
 
-def test_the_segmentation_counts(case):
+def test_hotspots_are_where_the_segmentation_contradicts_the_network(case):
     """Where it is not what the network says, it is likely to be wrong."""
     wrong = case.labels.copy()
     wrong[2:6, 3:8, 2:6] = 2
@@ -221,7 +221,7 @@ def test_fewer_places_than_asked_for_and_none(case):
     assert task.hotspot_table.read_text("utf-8") == "\t".join(COLUMNS) + "\n"
 
 
-def test_a_flat_image(tmp_path, rng):
+def test_a_flat_image_has_hotspots(tmp_path, rng):
     values = softmax(rng, (3, 30, 40), 1.0)
     labels = values.argmax(axis=0)
     source, output = tmp_path / "flat.npy", tmp_path / "out"
@@ -282,7 +282,7 @@ def test_of_a_placed_case_the_places_are_the_same(case, place_known):
     assert task.hotspot_table.read_bytes() == expected
 
 
-def test_of_a_placed_crop(case):
+def test_hotspots_of_a_placed_crop_have_the_indices_of_its_map(case):
     """Indices are those of the written map, which begins at another voxel."""
     box = (slice(1, 15), slice(1, 15), slice(0, 13))
     case.write(case.values[(slice(None), *box)][:, :, ::-1])
@@ -307,7 +307,7 @@ def test_of_a_placed_crop(case):
 # When it counts as done
 
 
-def test_what_the_json_says_of_it(case):
+def test_the_json_of_the_first_map_names_the_table(case):
     task = case.task(measures=("entropy", "margin"))
     run_task(task)
     crc = f"{zlib.crc32(task.hotspot_table.read_bytes()):08x}"
@@ -322,7 +322,7 @@ def test_what_the_json_says_of_it(case):
     assert told(task)["hotspots"] is None
 
 
-def test_done_as_asked_or_with_more(case):
+def test_a_case_is_done_if_it_has_as_many_hotspots_as_are_asked_for(case):
     task = case.task(measures=("entropy", "margin"))
     assert finished(task) is None
     row = run_task(task)
@@ -334,7 +334,7 @@ def test_done_as_asked_or_with_more(case):
     assert finished(replace(task, measures=("margin", "entropy"))) is None
 
 
-def test_maps_from_before_there_were_hotspots(case):
+def test_maps_of_a_version_without_hotspots_are_done_unless_these_are_asked_for(case):
     task = case.task(hotspots=None)
     row = run_task(task)
     path = task.file("entropy", ".json")
@@ -400,7 +400,7 @@ def test_memory_does_not_grow_with_the_classes(tmp_path, rng, monkeypatch):
 # The program
 
 
-def test_from_the_command_line(tmp_path, rng):
+def test_map_lists_hotspots_of_each_case_that_can_be_read(tmp_path, rng):
     for name in "abc":
         write_case(tmp_path / "in", name, rng, (4, 12, 13, 14))
     (tmp_path / "in" / "b.npz").write_text("no archive")
@@ -421,7 +421,7 @@ def test_from_the_command_line(tmp_path, rng):
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "2.5", "many"])
-def test_wrong_numbers(tmp_path, rng, count):
+def test_numbers_of_hotspots_below_one_are_wrong_usage(tmp_path, rng, count):
     source = write_case(tmp_path, "a", rng)
     status, out, err = run_here(source, "-o", tmp_path / "out", "--hotspots", count)
     assert (status, out) == (2, "")

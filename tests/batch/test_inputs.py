@@ -74,7 +74,7 @@ def test_a_named_file_is_an_input(study, name):
     assert found(study, name) == [name]
 
 
-def test_patterns(study):
+def test_patterns_find_files_and_folders(study):
     assert found(study, "*.npz") == ["sub-1.npz"]
     assert found(study, "*") == [
         "fold_1/softmax.nii.gz",
@@ -85,19 +85,19 @@ def test_patterns(study):
     assert found(study, "fold_?") == ["fold_1/softmax.nii.gz", "fold_1/sub-2.npy"]
 
 
-def test_a_name_with_brackets(study):
+def test_a_file_with_brackets_in_its_name_is_no_pattern(study):
     empty(study / "sub-[1].npz")
     assert found(study, "sub-[1].npz") == ["sub-[1].npz"]
 
 
 @pytest.mark.parametrize("word", ["*.mgh", "empty", "fold_9/*"])
-def test_nothing_found(study, word):
+def test_a_word_that_leads_to_nothing_is_refused(study, word):
     (study / "empty").mkdir()
     with pytest.raises(InputError, match="leads to no class probabilities"):
         found(study, ".", word)
 
 
-def test_each_file_once(study, monkeypatch):
+def test_each_file_is_found_once(study, monkeypatch):
     (study / "again").symlink_to(study / "fold_1")
     monkeypatch.chdir(study)
     inputs = find_inputs(
@@ -166,14 +166,14 @@ def test_controls_of_a_study_are_no_tissues(tmp_path):
     assert found(tmp_path, ".") == ["softmax.nii"]
 
 
-def test_mgz(tmp_path):
+def test_an_mgz_is_an_input_if_it_has_classes(tmp_path):
     for name, shape in (("orig", (2, 3, 4)), ("posteriors", (2, 3, 4, 5))):
         image = nib.MGHImage(np.zeros(shape, np.float32), np.eye(4))
         image.to_filename(tmp_path / f"{name}.mgz")
     assert found(tmp_path, ".") == ["posteriors.mgz"]
 
 
-def test_arrays_of_every_kind(tmp_path):
+def test_arrays_of_every_kind_are_inputs(tmp_path):
     for name in ("a.npz", "b.npy", "c.h5", "d.hdf5", "x.zarr/0/inside.npz"):
         empty(tmp_path / name)
     empty(tmp_path / "deeper" / "y.ome.zarr" / "0" / "0.0.0")
@@ -185,6 +185,6 @@ def test_arrays_of_every_kind(tmp_path):
     ]
 
 
-def test_a_flat_image_with_classes(tmp_path):
+def test_a_flat_image_with_classes_is_an_input(tmp_path):
     nifti(tmp_path / "flat.nii", (5, 6, 1, 3))
     assert found(tmp_path, ".") == ["flat.nii"]

@@ -10,7 +10,7 @@ import pytest
 import napari_uncertainty as nu
 from calling import call_here
 from generated import OBLIQUE
-from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.io.families import named_family
 
 SHAPE = (9, 10, 11)

@@ -15,7 +15,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import contents, run_here
-from napari_uncertainty.batch.case import Task, finished, run_task
+from napari_uncertainty.batch.task import Task, finished, run_task
 from napari_uncertainty.description import describe
 
 # Label and box of each block; no turn of all three looks like another.
@@ -270,7 +270,7 @@ def test_another_orientation_fails_and_names_both_numbers(case):
     assert contents(case.folder / "out") == {}
 
 
-def test_put_where_it_agrees(case):
+def test_a_mirrored_case_is_put_where_it_agrees(case):
     beside(case)
     case.write(turned(case.values, flips=(-1, 1, 1)))
     row = case.run()
@@ -350,7 +350,7 @@ def test_beside_a_segmentation_of_other_axes(case, order, flips):
     assert_lies_on(case.map, nib.load(twin), case.values)
 
 
-def test_beside_a_segmentation_of_more_voxels(case):
+def test_a_crop_is_placed_in_a_segmentation_of_more_voxels(case):
     """As nnU-Net version 1 leaves a crop, under its key."""
     beside(case)
     path = case.write(case.values[(slice(None), *CROP)])
@@ -376,7 +376,7 @@ def test_a_segmentation_without_room_is_still_refused(case):
     assert row.message.endswith("they do not belong together.")
 
 
-def test_a_flat_image(case):
+def test_a_flat_image_is_placed(case):
     flat = case.labels[:, :, 10]
     case.values = softmax_of(flat)
     case.write_labels(flat)
@@ -431,7 +431,7 @@ def test_the_same_voxels_under_another_header(case):
     assert_lies_on(case.map, nib.load(case.segmentation), case.values)
 
 
-def test_turned_among_voxels_of_its_own(case):
+def test_a_case_with_a_finer_segmentation_is_turned_among_its_own_voxels(case):
     """With a finer segmentation there is no voxel to lie on but the probabilities'."""
     fine = case.labels.repeat(2, 0).repeat(2, 1).repeat(2, 2)
     halved = nib.affines.from_matvec(np.eye(3) / 2, [-0.25] * 3)
@@ -511,7 +511,7 @@ def test_a_tie_of_what_has_no_place_is_refused_as_well(case):
     assert "The data cannot decide which is right." in row.message
 
 
-def test_of_another_image(case):
+def test_a_segmentation_of_another_image_places_nothing(case):
     beside(case)
     case.write(case.values)
     other = np.zeros_like(case.labels)
@@ -538,7 +538,7 @@ def test_of_another_image_and_without_a_place(case):
     assert finished(case.task()) == row
 
 
-def test_labels_that_are_not_the_classes(case):
+def test_labels_that_are_not_the_classes_are_compared_by_their_order(case):
     beside(case)
     case.write(case.values)
     case.write_labels(case.labels * np.uint8(3) + np.uint8(20 * (case.labels > 1)))
@@ -559,7 +559,7 @@ def test_labels_that_are_not_the_classes(case):
     ],
     ids=["decimals", "time"],
 )
-def test_what_is_no_segmentation(case, image, said):
+def test_an_image_that_is_not_a_segmentation_is_refused(case, image, said):
     beside(case)
     case.write(case.values)
     nib.Nifti1Image(image.astype(np.float32), OBLIQUE).to_filename(case.segmentation)

@@ -12,10 +12,13 @@ import psutil
 import pytest
 
 from many_cases import PATIENCE, contents, maps_in, start, wait_until, write_case
-from napari_uncertainty.batch.case import Step, Task
-from napari_uncertainty.batch.here import in_this_process
-from napari_uncertainty.batch.processes import KILLED, in_processes
+from napari_uncertainty.batch.executors import (
+    PROCESS_KILLED,
+    in_processes,
+    in_this_process,
+)
 from napari_uncertainty.batch.summary import Row
+from napari_uncertainty.batch.task import Step, Task
 from napari_uncertainty.steps import run
 
 
@@ -37,7 +40,7 @@ def rows(events):
     return [event for event in events if isinstance(event, Row)]
 
 
-def test_the_same_files_and_rows(tasks, tmp_path):
+def test_processes_give_the_same_files_and_rows(tasks, tmp_path):
     """With all tables; one case is turned, and one has no segmentation.
 
     Of one process, for each has to load what tables need; `test_command` has two.
@@ -86,7 +89,7 @@ def test_only_the_case_that_kills_its_process_fails(tasks):
         task.case for task in tasks
     }
     [failed] = [row for row in ended if row.status == "failed"]
-    assert (failed.case, failed.message) == ("deadly", KILLED)
+    assert (failed.case, failed.message) == ("deadly", PROCESS_KILLED)
 
 
 def test_closing_ends_the_processes(tasks, tmp_path):
@@ -99,7 +102,7 @@ def test_closing_ends_the_processes(tasks, tmp_path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 def test_a_process_that_does_not_listen_is_killed(tasks, monkeypatch):
-    monkeypatch.setattr("napari_uncertainty.batch.processes.GRACE", 0.1)
+    monkeypatch.setattr("napari_uncertainty.batch.executors.GRACE", 0.1)
     with closing(in_processes(tasks, 1)) as events:
         next(events)
         [child] = multiprocessing.active_children()
@@ -111,7 +114,7 @@ def test_a_process_that_does_not_listen_is_killed(tasks, monkeypatch):
 def test_an_interrupt_is_heard_while_no_process_says_anything(
     tasks, monkeypatch, ctrl_c
 ):
-    monkeypatch.setattr("napari_uncertainty.batch.processes.GRACE", 0.1)
+    monkeypatch.setattr("napari_uncertainty.batch.executors.GRACE", 0.1)
     stopped, silent = [], []
 
     def execute():

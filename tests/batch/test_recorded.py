@@ -11,8 +11,8 @@ import napari_uncertainty as nu
 from generated import softmax
 from many_cases import write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task, run_task
-from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.batch.task import Task, run_task
+from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.model.record import Record
 from napari_uncertainty.placement import all_orientations
 from records import record
@@ -94,7 +94,7 @@ def test_of_all_zeros_it_is_still_a_map(task):
     assert not recorded.values.any()
 
 
-def test_what_became_of_the_probabilities(task, rng):
+def test_changed_and_missing_probabilities_are_told(task, rng):
     run_task(task)
     path = task.file("entropy", ".nii.gz")
     state = os.stat(task.source)
@@ -112,7 +112,7 @@ def test_what_became_of_the_probabilities(task, rng):
             read_map(path).predictions()
 
 
-def test_a_place_that_nothing_tells(task):
+def test_a_map_placed_in_an_unknown_way_has_no_probabilities(task):
     run_task(task)
     sidecar = task.file("entropy", ".json")
     told = json.loads(sidecar.read_text("utf-8"))
@@ -121,7 +121,7 @@ def test_a_place_that_nothing_tells(task):
         read_map(sidecar).predictions()
 
 
-def test_what_is_no_map(task, tmp_path, rng):
+def test_files_that_are_not_maps_are_refused(task, tmp_path, rng):
     run_task(task)
     image, sidecar = (task.file("entropy", one) for one in (".nii.gz", ".json"))
     other = tmp_path / "in" / "case.nii.gz"
@@ -154,7 +154,7 @@ def test_what_is_no_map(task, tmp_path, rng):
         read_map(image)
 
 
-def test_a_flat_map(tmp_path, rng):
+def test_a_flat_map_is_read_back(tmp_path, rng):
     source = tmp_path / "flat.npy"
     np.save(source, softmax(rng, (3, 30, 40)))
     task = Task("flat", str(source), str(tmp_path))

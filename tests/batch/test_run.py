@@ -8,10 +8,10 @@ import pytest
 
 from many_cases import contents, write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Step, Task
-from napari_uncertainty.batch.here import in_this_process
+from napari_uncertainty.batch.executors import in_this_process
 from napari_uncertainty.batch.run import run_batch
 from napari_uncertainty.batch.summary import Row
+from napari_uncertainty.batch.task import Step, Task
 
 
 class Notebook:
@@ -76,7 +76,7 @@ def test_what_is_there_is_left(tasks):
     assert contents(tasks[0].output) == before
 
 
-def test_overwrite_computes_all(tasks):
+def test_overwrite_computes_all_cases_anew(tasks):
     run(tasks)
     before = contents(tasks[0].output)
     _, watcher = run(tasks, overwrite=True)
@@ -94,7 +94,7 @@ def test_nobody_is_asked_where_nothing_is_left(tasks):
     assert len(rows) == 3
 
 
-def test_removed_between_listing_and_computing(tasks):
+def test_an_input_removed_after_listing_fails_alone(tasks):
     def late(left):
         Path(left[1].source).unlink()
         yield from in_this_process(left)
@@ -155,7 +155,7 @@ def test_an_interrupt_is_raised_at_once(tasks, ctrl_c):
         run(tasks, execute)
 
 
-def test_in_another_thread_it_runs(tasks):
+def test_a_run_in_another_thread_computes(tasks):
     with ThreadPoolExecutor(1) as pool:
         rows, _ = pool.submit(run, tasks[:1]).result()
     assert [row.status for row in rows] == ["written"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.segmentations import find_segmentations
+from napari_uncertainty.batch.inputs import find_segmentations
 
 CASES = ["a", "b", "c.01"]
 
@@ -59,6 +59,6 @@ def test_one_path_however_it_is_written(tmp_path, monkeypatch):
         assert find_segmentations(Path(given), CASES[:1]) == expected
 
 
-def test_neither_a_file_nor_a_folder(tmp_path):
+def test_a_path_that_is_neither_file_nor_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"There is no segmentation and no folder"):
         find_segmentations(tmp_path / "none", CASES)

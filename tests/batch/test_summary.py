@@ -12,7 +12,7 @@ def row(case, foreground_mean, message=""):
     return Row(case, "written", 4, 336, 0, 1 / 3, 0.1, 2.0, foreground_mean, message)
 
 
-def test_failed_first_then_the_least_certain():
+def test_failed_cases_come_first_then_the_least_certain():
     rows = [
         row("calm", 0.1),
         row("b", 0.7),
@@ -33,7 +33,7 @@ def test_failed_first_then_the_least_certain():
     ]
 
 
-def test_columns_and_digits(tmp_path):
+def test_columns_stay_in_order_and_numbers_keep_their_digits(tmp_path):
     file = tmp_path / "summary.tsv"
     rows = [
         row("written", 0.1 + 0.2, "two\tsentences.\n"),

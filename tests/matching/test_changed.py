@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, label
 
 import napari_uncertainty as nu
-from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.description import describe
 from napari_uncertainty.matching.changed import iter_classes_by_overlap
 from napari_uncertainty.steps import run

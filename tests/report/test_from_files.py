@@ -15,7 +15,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task, run_task
+from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.report import iter_report
@@ -160,7 +160,7 @@ def later(path):
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".json"])
-def test_of_a_map(written, ending):
+def test_a_report_of_a_map_shows_its_hotspots(written, ending):
     found = gathered(written.task.file("entropy", ending), count=6)
     case = found.case
     assert found.remarks == ()
@@ -193,7 +193,7 @@ def test_the_places_are_those_of_the_table(written):
     )
 
 
-def test_facts(written):
+def test_the_summary_has_the_facts_of_the_map(written):
     found = gathered(written.map, scan=written.scan, count=6)
     assert [name for name, _ in found.case.facts] == [
         "Probabilities", "Segmentation", "Scan", "Measure", "What it tells",
@@ -244,7 +244,7 @@ def test_another_segmentation_is_asked_for(written, tmp_path):
     assert "Agreement" not in dict(found.case.facts)
 
 
-def test_labels_that_are_no_classes(files, tmp_path):
+def test_labels_that_are_not_classes_keep_places_called_by_classes(files, tmp_path):
     """Places are called by the classes, whatever the labels are called."""
     atlas = np.zeros(SHAPE, np.uint8)
     atlas[:, :6], atlas[:, 6:] = 17, 1
@@ -278,7 +278,7 @@ def test_atlas_labels_that_stand_for_the_classes(files, tmp_path):
     assert found.case.names == dict(zip(numbers.tolist(), NAMES, strict=True))
 
 
-def test_of_a_placed_map(files, tmp_path):
+def test_a_report_of_a_placed_map_is_that_of_a_straight_one(files, tmp_path):
     files.write()
     straight = gathered(files.map, count=6)
     turned = files.values.transpose(0, 2, 3, 1)[:, :, ::-1]
@@ -312,7 +312,7 @@ def test_voxels_without_data(files):
     assert "not known, so they count as certain" in fact(found, "Voxels without data")
 
 
-def test_a_flat_map(tmp_path, rng):
+def test_a_flat_map_has_a_report(tmp_path, rng):
     source = tmp_path / "flat.npy"
     np.save(source, softmax(rng, (3, 30, 40), 1.5))
     run_task(Task("flat", str(source), str(tmp_path)))
@@ -375,7 +375,7 @@ def test_a_missing_segmentation_is_told(files):
     assert found.remarks == ("The segmentation case.nii.gz is not there any more.",)
 
 
-def test_nothing_but_the_map(files):
+def test_a_map_alone_has_a_report(files):
     files.write()
     files.segmentation.unlink()
     files.source.unlink()
@@ -390,12 +390,12 @@ def test_nothing_but_the_map(files):
 # The scan
 
 
-def test_a_scan_on_the_same_voxels(written):
+def test_a_scan_on_the_same_voxels_is_shown_as_it_is(written):
     found = gathered(written.map, scan=written.scan, count=2)
     np.testing.assert_array_equal(found.case.scan, written.intensities)
 
 
-def test_a_larger_scan_with_other_axes(written, tmp_path):
+def test_a_larger_scan_with_other_axes_is_cut_to_the_map(written, tmp_path):
     larger = np.zeros((16, 17, 18), np.int16)
     larger[2:14, 2:15, 2:16] = written.intensities
     affine = written.affine.copy()
@@ -426,7 +426,7 @@ def test_a_scan_over_time_shows_its_first_moment(written, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["scan", "labels"])
-def test_what_lies_elsewhere(written, tmp_path, option):
+def test_images_that_lie_elsewhere_are_refused(written, tmp_path, option):
     away = written.affine.copy()
     away[:3, 3] += 500
     path = tmp_path / "far.nii.gz"
@@ -478,7 +478,7 @@ def corrected(files):
 
 
 @pytest.mark.parametrize("saved", [True, False])
-def test_of_a_review(files, saved):
+def test_a_report_of_a_review_shows_its_verdicts(files, saved):
     """Whether its map is a file, or was computed in the viewer and never saved."""
     if saved:
         files.write()
@@ -519,7 +519,7 @@ def test_a_review_of_other_content_is_none_of_this_map(files):
     assert "Review" not in dict(found.case.facts)
 
 
-def test_a_review_without_a_segmentation(files):
+def test_a_review_without_a_segmentation_shows_the_most_probable_class(files):
     path = files.folder / "in" / "case_review.json"
     files.begin(path, saved=False, labelled=False)
     found = gathered(path)
@@ -543,7 +543,7 @@ def test_a_map_of_another_measure_is_computed_again(files, measure, base, unit):
     np.testing.assert_array_equal(case.values, maps[measure])
 
 
-def test_a_map_without_background(files):
+def test_a_map_of_the_foreground_alone_is_computed_again_for_its_review(files):
     files.entropy[files.labels == 0] = 0
     path = files.folder / "in" / "case_review.json"
     told = record(source=str(files.source), foreground_only=True)
@@ -572,7 +572,7 @@ def test_a_label_that_the_old_type_cannot_hold(files, label):
     np.testing.assert_array_equal(gathered(path).case.labels, now)
 
 
-def test_what_a_review_misses(files):
+def test_what_is_missing_for_a_review_is_told(files):
     path = files.folder / "in" / "case_review.json"
     files.begin(path, saved=False)
     files.segmentation.rename(files.folder / "labels.nii.gz")
@@ -608,7 +608,7 @@ def test_a_map_of_a_review_that_is_missing_or_another_one(files):
 # Files that are refused, and where it goes
 
 
-def test_what_can_have_no_report(written, tmp_path):
+def test_files_that_cannot_have_a_report_are_refused(written, tmp_path):
     for name, text, said in (
         ("a_review.json", '{"stops": []}', "is no review, or a damaged one"),
         ("a.json", "{", "There is no map"),
@@ -636,7 +636,7 @@ def test_what_can_have_no_report(written, tmp_path):
         ("sub-007-0a1b2c3d.json", "sub-007-0a1b2c3d_report.html"),
     ],
 )
-def test_where_a_report_goes(case, report):
+def test_a_report_goes_beside_its_case(case, report):
     assert report_path(Path("folder", case)) == Path("folder", report)
 
 
@@ -659,7 +659,7 @@ def test_only_reports_are_written_over(written, tmp_path):
     assert contents(tmp_path / "new") == {}
 
 
-def test_shares_rise(written):
+def test_shares_rise_and_a_report_is_dated(written):
     shares = list(iter_case_of(written.map, scan=written.scan, count=3))
     assert shares == sorted(shares)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", gathered(written.map, count=1).case.made)

@@ -10,8 +10,9 @@ import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import write_case
 from napari_uncertainty import InputError
-from napari_uncertainty.batch.case import Task, ensemble_task, run_task
-from napari_uncertainty.batch.recorded import read_map
+from napari_uncertainty.batch.inputs import ensemble_task
+from napari_uncertainty.batch.task import Task, run_task
+from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.report import iter_report
@@ -55,7 +56,7 @@ def voxels(places):
     return [place.voxel for place in places]
 
 
-def test_of_an_ensemble(task, sources):
+def test_a_report_of_an_ensemble_names_its_members(task, sources):
     row = run_task(task)
     assert row.status == "written", row.message
     path = task.file(MEASURE, ".nii.gz")
@@ -83,7 +84,7 @@ def test_of_an_ensemble(task, sources):
     assert nu.ENSEMBLE_MEASURES[MEASURE].formula in page.text
 
 
-def test_a_member_that_is_gone(task, sources):
+def test_a_member_that_is_gone_leaves_hotspots_of_the_map_alone(task, sources):
     run_task(task)
     sources[1].unlink()
     found = run(iter_case_of(task.file(MEASURE, ".json"), count=5))
@@ -115,7 +116,7 @@ def test_damage_of_what_is_told_of_the_input(task, change):
         read_map(sidecar)
 
 
-def test_of_independent_channels(tmp_path, rng):
+def test_a_report_of_independent_channels_has_hotspots_of_the_map(tmp_path, rng):
     """The hotspots are those of the map, in which both channels count."""
     values = rng.random((2, *SHAPE)).astype(np.float32)
     np.save(tmp_path / "case.npy", values.transpose(0, 3, 2, 1))

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from napari_uncertainty.report.outlines import outline
+from napari_uncertainty.report.pictures import outline
 
 
 def loops(path):

@@ -1,13 +1,17 @@
 """The pictures in a report: decoded and compared with slices by numpy and nibabel."""
 
+from base64 import b64decode
+
 import nibabel as nib
 import numpy as np
 import pytest
+from qtpy.QtGui import QImage
 
 from generated import OBLIQUE
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.placement import all_orientations
 from napari_uncertainty.plugin.layers import ScanSpace
+from napari_uncertainty.report.pictures import png_address
 from napari_uncertainty.report.planes import MOST_PIXELS, Upright
 from phantoms import FLAT_ORIENTATIONS, ORIENTATIONS, disguised
 from report.reading import a_case, decoded, maps, opacity, page_of, scans
@@ -119,7 +123,7 @@ def test_pictures_have_true_proportions(rng):
             assert first == pytest.approx(-length / 2)
 
 
-def test_hotspot_at_the_edge(rng):
+def test_a_hotspot_at_the_edge_is_in_the_middle_of_its_picture(rng):
     values = 2 * rng.random((30, 30, 30))
     page = page_of(a_case(values, [(29, 0, 3)], grid=Grid(values.shape, np.eye(4))))
     axial, coronal, _ = maps(page)
@@ -179,7 +183,7 @@ def test_no_data_shows_nothing(rng):
 
 
 @pytest.mark.parametrize(("order", "flips"), FLAT_ORIENTATIONS[::3])
-def test_flat_image(rng, order, flips):
+def test_a_flat_image_has_one_picture(rng, order, flips):
     ras = 2 * rng.random((12, 15))
     stored = disguised(ras, order, flips)
     affine = np.eye(4)
@@ -252,3 +256,34 @@ def test_scan_with_one_value_or_none():
     mask[2] = True
     page = page_of(a_case(values, [(2, 2, 2)], scan=mask))
     np.testing.assert_array_equal(scans(page)[0], np.where(mask[:, :, 2], 255, 0))
+
+
+def rgba_by_qt(address):
+    """Pixels as Qt decodes them, and how many bytes the file has."""
+    content = b64decode(address.partition(",")[2])
+    image = QImage.fromData(content).convertToFormat(QImage.Format.Format_RGBA8888)
+    bits = image.constBits().asstring(image.sizeInBytes())
+    rows = np.frombuffer(bits, np.uint8).reshape(image.height(), -1)
+    return rows[:, : 4 * image.width()].reshape(*rows.shape[:1], -1, 4), len(content)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_gray_picture_is_the_same_pixel_for_pixel(rng, smooth):
+    pixels = rng.integers(0, 256, (37, 52)).astype(np.uint8)
+    if smooth:
+        pixels = np.add.outer(np.arange(200), np.arange(180)).astype(np.uint8)
+    read, size = rgba_by_qt(png_address(pixels))
+    np.testing.assert_array_equal(read[..., :3], np.stack([pixels] * 3, axis=-1))
+    assert (read[..., 3] == 255).all()
+    if smooth:
+        assert size < pixels.size / 20
+
+
+def test_a_picture_with_a_palette_is_the_same_pixel_for_pixel(rng):
+    """A view of a larger one whose columns run backwards, as slices are."""
+    pixels = rng.integers(0, 256, (19, 16)).astype(np.uint8)[:, ::-2]
+    palette = rng.integers(0, 256, (256, 4)).astype(np.uint8)
+    read, size = rgba_by_qt(png_address(pixels, palette))
+    np.testing.assert_array_equal(read, palette[pixels])
+    # One byte a pixel, and the palette.
+    assert size < 2 * pixels.size + 1200

@@ -12,9 +12,9 @@ from napari_uncertainty import InputError
 from napari_uncertainty.checks import Check
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.report import iter_report, write_report
-from napari_uncertainty.report.wording import number, ras_place
 from napari_uncertainty.review import VERDICTS, Stop
 from napari_uncertainty.steps import run
+from napari_uncertainty.text import number, ras_place
 from report.reading import Page, a_case, hotspots, page_of
 
 SHAPE = (12, 13, 14)
@@ -111,7 +111,7 @@ def test_every_picture_has_words(rng, grid):
     assert max(np.diff(levels)) <= 1
 
 
-def test_what_it_says(rng, grid):
+def test_a_report_says_everything_of_its_hotspots(rng, grid):
     case = full_case(rng, grid)
     page = page_of(case)
     rows = [
@@ -189,7 +189,7 @@ def test_progress_goes_up_to_the_end(rng, grid):
     assert 0.5 < shares[-1] <= 1
 
 
-def test_with_next_to_nothing(rng):
+def test_a_report_needs_next_to_nothing(rng):
     page = page_of(a_case(rng.random((5, 6)), [], title="", highest=0.0, unit=""))
     assert "No place stands out." in page.text
     assert not page.all("svg")
@@ -262,7 +262,7 @@ def test_fifty_stops_are_small_and_quick(rng):
         (None, "–"),
     ],
 )
-def test_places_in_words(ras, expected):
+def test_places_are_shown_in_ras_mm(ras, expected):
     assert ras_place(ras) == expected
 
 
@@ -277,5 +277,5 @@ def test_places_in_words(ras, expected):
         (0, "0"),
     ],
 )
-def test_numbers_in_words(value, expected):
+def test_numbers_are_shown_with_three_digits(value, expected):
     assert number(value) == expected

@@ -1,22 +1,138 @@
-"""Which files are meant: named ones, whole folders, and wildcards."""
+"""Inputs of a run: files, folders and patterns become named cases, a task for each."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
-from ..io.families import family_of
+from ..io import ending_of, frames_in, open_members
+from ..io.families import family_of, named_family
 from ..io.folders import cases_among, is_array_folder
+from ..io.nifti import SUFFIXES, ending, stem
+from ..io.side_files import named
+from ..model.interpretation import Interpretation
+from .task import Task
 
 WILDCARDS = frozenset("*?[")
 
+# What some file system refuses: Windows these signs, Linux more than 255 bytes, of
+# which a measure and an ending take their share.
+_REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
+_LONGEST = 180
+
+# Between the words of a file name; "sub-007" is one word.
+_BETWEEN = re.compile(r"([_. ]+)")
+
+
+def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[Task]:
+    """Return a task for each input, with its segmentation.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Absolute paths of the probabilities.
+    labels : Path or None
+        The segmentation, or a folder with one for each.
+    like : Task
+        What else is asked for.
+
+    Raises
+    ------
+    InputError
+        If there are no such segmentations.
+    """
+    segmentations: list[Any] = [None] * len(sources)
+    if labels is not None:
+        found = find_segmentations(labels, list(map(case_stem, sources)))
+        segmentations = list(map(str, found))
+    return [
+        one
+        for case, source, segmentation in zip(
+            case_names(sources, like.measures), sources, segmentations, strict=True
+        )
+        for one in _frames_of(
+            replace(like, case=case, source=str(source), labels=segmentation)
+        )
+    ]
+
+
+def _frames_of(task: Task) -> list[Task]:
+    """Return a task for each frame of a series, or the task itself of one volume."""
+    frames = 0
+    if task.how.frame is None:
+        # Damage is told when the case is opened.
+        with suppress(InputError, OSError, ImportError, MemoryError):
+            frames = frames_in(task.source, task.how)
+    if not frames:
+        return [task]
+    digits = len(str(frames - 1))
+    return [
+        replace(
+            task,
+            case=f"{task.case}_frame_{number:0{digits}d}",
+            how=replace(task.how, frame=number),
+        )
+        for number in range(frames)
+    ]
+
+
+def ensemble_task(sources: Sequence[Path], labels: Path | None, like: Task) -> Task:
+    """Return the task for an ensemble, with parameters as for :func:`tasks_of`.
+
+    In a folder, the segmentation is called like the case.
+
+    Raises
+    ------
+    InputError
+        If there is only one member, or no such segmentation.
+    """
+    require_several(sources, like.how)
+    case = ensemble_name(sources, like.measures)
+    segmentation = None
+    if labels is not None:
+        segmentation = str(find_segmentations(labels, [case])[0])
+    paths = tuple(map(str, sources))
+    return replace(like, case=case, source=paths[0], members=paths, labels=segmentation)
+
+
+def case_task(
+    name: str, sources: Sequence[Path], labels: Path | None, like: Task
+) -> Task:
+    """Return the task for files that a person names as the classes of one case.
+
+    In a folder, the segmentation is called like the case.
+
+    Raises
+    ------
+    InputError
+        If the name cannot be that of a file, if these are no files of one class each,
+        or if there is no such segmentation.
+    """
+    if not name or valid_name(name) != name:
+        raise InputError(
+            f"'{name}' cannot be the name of a case, with which names of files begin; "
+            "choose one of letters, numbers, - and _."
+        )
+    named_family(sources)
+    segmentation = None
+    if labels is not None:
+        segmentation = str(find_segmentations(labels, [name])[0])
+    paths = tuple(map(str, sources))
+    return replace(like, case=name, source=paths[0], classes=paths, labels=segmentation)
+
 
 def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
-    """Files to compute, absolute, each once and in the order of their names.
+    """Return the files to compute, absolute, each once, in the order of their names.
 
     A file that is named is an input, whatever it holds. A folder is searched with all
     its subfolders, and a pattern (``*``, ``?``, ``[…]``, ``**``) looked up: of what
@@ -100,14 +216,14 @@ def _inputs_of(word: str, output: Path) -> Iterator[Path]:
 
 
 def _likely(found: Iterable[Path]) -> Iterator[Path]:
-    """Those that may be inputs, and the folders that could not be searched."""
+    """Yield files that may be inputs, and folders that could not be searched."""
     paths = list(found)
     yield from cases_among(paths)
     yield from (path for path in paths if path.is_dir() and not is_array_folder(path))
 
 
 def _files_below(top: Path, output: Path) -> Iterator[Path]:
-    """What is in a folder and below it, and subfolders that cannot be searched."""
+    """Yield files in a folder and below it, and subfolders that cannot be searched."""
     unreadable: list[Path] = []
 
     def note(error: OSError) -> None:
@@ -130,7 +246,7 @@ def _files_below(top: Path, output: Path) -> Iterator[Path]:
 
 
 def _matching(pattern: Path, output: Path) -> Iterator[Path]:
-    """What matches a pattern, and what is in the folders that match."""
+    """Yield files that match a pattern, and files in folders that match."""
     start = next(above for above in pattern.parents if not WILDCARDS & set(str(above)))
     searching_output = output in (start, *start.parents)
     for match in sorted(glob.glob(str(pattern), recursive=True)):
@@ -141,3 +257,160 @@ def _matching(pattern: Path, output: Path) -> Iterator[Path]:
             yield from _files_below(path, output)
         else:
             yield path
+
+
+def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
+    """Return a name for each input: that of its file, without the ending.
+
+    Of several files with a class each, it is what their names have in common.
+
+    Where files in several folders have the same name, the folders that tell them apart
+    are put in front, ``fold_0_sub-007`` and ``fold_1_sub-007``; within one folder, the
+    ending is put behind. No two names differ in upper and lower case alone, and none
+    makes a file name of another with one of the `measures`.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Absolute paths, each once.
+    measures : sequence of str
+        The measures that will be written.
+    """
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        alike[_folded(case_stem(path))].append(path)
+    wished = {
+        path: name
+        for group in alike.values()
+        for path, name in zip(group, _told_apart(group), strict=True)
+    }
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        base = name = valid_name(wished[path])
+        number = 1
+        while taken & (files := {_folded(f"{name}_{one}") for one in measures}):
+            number += 1
+            name = f"{base}_{number}"
+        taken |= files
+        names.append(name)
+    return names
+
+
+def case_stem(path: Path) -> str:
+    """Return what an input is called by its file alone, or by its family of files."""
+    family = family_of(path)
+    return stem(path) if family is None else family.stem
+
+
+def _told_apart(paths: list[Path]) -> list[str]:
+    """Return file names with those of the nearest folders above that differ."""
+    if len(paths) == 1:
+        return [case_stem(paths[0])]
+    above = [path.parts[-2::-1] for path in paths]  # nearest first
+    different: set[tuple[str, ...]] = set(above)
+    depth = next(
+        depth
+        for depth in range(max(map(len, above)) + 1)
+        if len({folders[:depth] for folders in above}) == len(different)
+    )
+    telling = [
+        level
+        for level in reversed(range(depth))
+        if len({folders[level : level + 1] for folders in above}) > 1
+    ]
+    names = []
+    for path, folders in zip(paths, above, strict=True):
+        words = [folders[level] for level in telling if level < len(folders)]
+        words.append(case_stem(path))
+        if above.count(folders) > 1:
+            words.append(_ending(path))
+        names.append("_".join(words))
+    return names
+
+
+def _ending(path: Path) -> str:
+    return (ending_of(path) or ending(path)).strip(".").replace(".", "_")
+
+
+def _folded(name: str) -> str:
+    """Return what file systems that ignore case, or spell accents another way, see."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def valid_name(name: str) -> str:
+    """Return a name without what some file system refuses."""
+    name = _REFUSED.sub("_", name).strip(" .")
+    while len(name.encode()) > _LONGEST:
+        name = name[:-1]
+    return name or "case"
+
+
+def require_several(sources: Sequence[Path], how: Interpretation) -> None:
+    """Raise InputError if all that is there is a single member.
+
+    A file that cannot be read passes: computing the case will say what is wrong.
+    """
+    if len(sources) > 1:
+        return
+    try:
+        found = open_members(sources[0], how)
+    except (InputError, OSError, MemoryError):
+        return
+    if len(found) < 2:
+        raise InputError(
+            f"{sources[0].name} holds one member, and an ensemble has at least two; "
+            "name the files of the others, too."
+        )
+
+
+def ensemble_name(sources: Sequence[Path], measures: Sequence[str]) -> str:
+    """Return what a case of several files is called.
+
+    The name that all of them have, else the words that all names begin with, else that
+    of the first with ``_ensemble``.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        The files.
+    measures : sequence of str
+        The measures that will be written.
+    """
+    names = [case_names([source], measures)[0] for source in sources]
+    if len(set(names)) == 1:
+        return names[0]
+    words = zip(*(_BETWEEN.split(name) for name in names), strict=False)
+    shared = [word[0] for word in takewhile(lambda word: len(set(word)) == 1, words)]
+    return "".join(shared).strip("_. ") or f"{names[0]}_ensemble"
+
+
+def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
+    """Return a path for each case: the file itself, or one of its name in a folder.
+
+    Whether the file of a case exists shows when the case is computed, so that one
+    missing file stops nothing.
+
+    Parameters
+    ----------
+    given : Path
+        A file or a folder.
+    names : sequence of str
+        What the input of each case is called, see :func:`.case_stem`.
+
+    Raises
+    ------
+    InputError
+        If there is neither such a file nor such a folder.
+    """
+    path = Path(os.path.abspath(given))
+    if path.is_dir():
+        return [_named(name, path) for name in names]
+    if not path.is_file():
+        raise InputError(f"There is no segmentation and no folder {given}.")
+    return [path] * len(names)
+
+
+def _named(name: str, folder: Path) -> Path:
+    paths = [named(folder, name + ending) for ending in SUFFIXES]
+    return next((path for path in paths if path.is_file()), paths[0])

@@ -1,44 +1,99 @@
-"""A run over many cases: what is done already, computing the rest, the summary."""
+"""A run over many cases: skips what is done, computes the rest, and shows progress."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Any
 
 from ..io.atomic import check_writable, remove_leftovers
 from ..steps import apart
-from .case import Step, Task, finished
+from .executors import Execute
 from .summary import FILE_NAME, Row, write_summary
-
-#: Computes tasks: rows as the cases end, steps and notes for a person in between.
-#: Closing the generator stops the run. It can be closed where it yields: so it yields
-#: None every now and then where it waits and has nothing to tell.
-Execute = Callable[[Sequence[Task]], Generator[Step | Row | str | None, None, None]]
+from .task import Step, Task, finished
 
 
-class Watcher(Protocol):
-    """What wants to know how a run goes."""
+class TerminalWatcher:
+    """Names failures on stderr as they come; on a terminal, a progress bar too.
+
+    Use it as a context manager. The bar shows the case, how many are done, the rate and
+    the time left; it moves within a case as well, and is gone at the end.
+
+    Attributes
+    ----------
+    total, found, ended_now : int
+        Cases altogether, cases that were there already, and cases that ended in this
+        run, written or failed.
+    """
+
+    def __init__(self) -> None:
+        self.total = self.found = self.ended_now = 0
+        self._running: dict[str, float] = {}
+        self._bar: Any = _bar() if sys.stderr.isatty() else None
+
+    def __enter__(self) -> TerminalWatcher:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    @property
+    def done(self) -> int:
+        """Cases that are done, in this run or before it."""
+        return self.found + self.ended_now
 
     def begin(self, total: int, found: int) -> None:
-        """Told once: the number of cases, and how many are there already."""
+        """Start the bar where an earlier run stopped."""
+        self.total, self.found = total, found
+        if self._bar is not None:
+            self._bar.start()  # within the context, which hands the cursor back
+            self._bar.add_task("", total=total, completed=found, done=found)
 
     def step(self, step: Step) -> None:
-        """Told while a case is computed."""
+        """Move the bar within a case."""
+        self._running[step.case] = step.share
+        self._show(step.case)
 
     def note(self, text: str) -> None:
-        """Told what a person should know."""
+        """Tell something, a line of its own."""
+        line = f"napari-uncertainty: {text}"
+        if self._bar is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def ended(self, row: Row) -> None:
-        """Told when a case was written, or has failed."""
+        """Count a case; name it if it has failed."""
+        self.ended_now += 1
+        self._running.pop(row.case, None)
+        if row.status == "failed":
+            self.note(f"{row.case}: {row.message}")
+        self._show(row.case)
+
+    def _show(self, case: str) -> None:
+        if self._bar is not None:
+            self._bar.update(
+                self._bar.task_ids[0],
+                description=case,
+                completed=self.done + sum(self._running.values()),
+                done=self.done,
+            )
 
 
 def run_batch(
     tasks: Sequence[Task],
     output: Path,
     execute: Execute,
-    watcher: Watcher,
+    watcher: TerminalWatcher,
     *,
     overwrite: bool = False,
 ) -> list[Row]:
@@ -51,8 +106,8 @@ def run_batch(
     output : Path
         The folder; made where it does not exist.
     execute : callable
-        Who computes, such as :func:`.here.in_this_process`.
-    watcher : Watcher
+        Who computes, such as :func:`.in_this_process`.
+    watcher : TerminalWatcher
         Told how it goes.
     overwrite : bool
         Compute everything anew.
@@ -100,16 +155,30 @@ def run_batch(
         remove_leftovers(output)
 
 
-def executor(jobs: int | None, scheduler: str | None) -> Execute:
-    """Who computes: this process, so many others, or a Dask cluster at an address."""
-    if scheduler is not None:
-        from .cluster import on_cluster
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Task as Shown
+    from rich.text import Text
 
-        return lambda tasks: on_cluster(tasks, scheduler)
-    if jobs is not None and jobs > 1:
-        from .processes import in_processes
+    class Rate(ProgressColumn):
+        def render(self, task: Shown) -> Text:
+            per_minute = 60 * (task.speed or 0)
+            digits = 0 if per_minute >= 10 else 1
+            return Text(f"{per_minute:.{digits}f} cases/min" if task.speed else "")
 
-        return lambda tasks: in_processes(tasks, jobs)
-    from .here import in_this_process
-
-    return in_this_process
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[done]}/{task.total:.0f}"),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

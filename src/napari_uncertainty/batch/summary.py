@@ -14,7 +14,7 @@ FILE_NAME = "summary.tsv"
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one case; the fields but the last are the columns of the summary.
+    """Result of one case; the fields but the last are the columns of the summary.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Row:
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
-    """Failed cases first, then those that are least certain in the foreground."""
+    """Return failed cases first, then the least certain in the foreground."""
     return sorted(
         rows,
         key=lambda row: (
@@ -92,7 +92,7 @@ def write_summary(path: Path, rows: Iterable[Row]) -> None:
 
 
 def outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
-    """A run in one line: how many were written, now and before, and how many failed."""
+    """Return a run in one line: cases written now and before, and cases that failed."""
     failed = sum(row.status == "failed" for row in rows)
     written = len(rows) - failed
     now = f" ({written - found} now, {found} had been there)" if found else ""
@@ -103,5 +103,5 @@ def outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
 
 
 def _cell(value: str | int | float) -> str:
-    """Text without a tab or line break; a number so that it reads back the same."""
+    """Return text without a tab or line break, or a number with all its digits."""
     return " ".join(value.split()) if isinstance(value, str) else repr(value)

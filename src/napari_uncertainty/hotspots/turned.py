@@ -40,14 +40,10 @@ class Turned:
     @classmethod
     def of(cls, shape: Sequence[int], grid: Grid | None) -> Turned:
         """Turn a map of this shape."""
-        placement = Placement.as_it_is(len(shape))
-        if grid is not None:
-            from nibabel.orientations import io_orientation
-
-            orientation = io_orientation(grid.affine)[: len(shape)]
-            order = tuple(int(axis) for axis in np.argsort(orientation[:, 0]))
-            flips = tuple(int(orientation[axis, 1]) for axis in order)
-            placement = Placement(order, flips, (0,) * len(shape))
+        if grid is None:
+            placement = Placement.as_it_is(len(shape))
+        else:
+            placement, _ = grid.turned_to("RAS")
         return cls(placement, placement.turned_shape(shape), grid)
 
     def view(self, volume: Array) -> Array:
@@ -58,24 +54,12 @@ class Turned:
         """Return the ball of voxels around a turned voxel."""
         if self.grid is None:
             return Ball.of(None, len(self.shape), radius_mm, self.shape)
-        affine = self.grid.affine.copy()
-        columns = [
-            flip * self.grid.affine[:3, axis]
-            for axis, flip in zip(
-                self.placement.order, self.placement.flips, strict=True
-            )
-        ]
-        affine[:3, : len(columns)] = np.transpose(columns)
-        return Ball.of(Grid(self.shape, affine), len(self.shape), radius_mm, self.shape)
+        grid = self.grid.turned(self.placement)
+        return Ball.of(grid, len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:
         """Return the index in the map as it was."""
-        voxel = [0] * len(turned)
-        for axis, flip, at, length in zip(
-            self.placement.order, self.placement.flips, turned, self.shape, strict=True
-        ):
-            voxel[axis] = at if flip == 1 else length - 1 - at
-        return tuple(voxel)
+        return self.placement.inverse().voxel(turned, self.shape)
 
     def ras(self, voxel: Sequence[int]) -> tuple[float, float, float] | None:
         """Return the place in mm of a voxel of the original map, None without grid."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari.layers import Image
 
-from ..batch.states import fate
+from ..batch.written import fate
 from ..ensemble import Member
 from ..ensemble.members import common
 from ..errors import InputError

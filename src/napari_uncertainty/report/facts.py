@@ -1,81 +1,350 @@
-"""The rows of a report's summary."""
+"""Map of a report with its labels and places, and the rows of its summary."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..hotspots import Hotspots
+from ..batch.tables import (
+    iter_places,
+    labels_of_classes,
+    names_on_map,
+    not_its_classes,
+    of_the_map_alone,
+)
+from ..batch.written import Recorded
+from ..errors import InputError
+from ..grid import Grid
+from ..hotspots import HotspotOptions, Hotspots, iter_hotspots
 from ..kinds import KINDS
+from ..matching.agreement import Numbering
+from ..matching.comparison import Segmentation, iter_labels_at
 from ..model.record import MapStatistics, Record
+from ..predictions import Predictions
+from ..probabilities import numbered_class_names
 from ..statistics import map_statistics
-from ..text import percent
-from . import wording
-from .material import Material
+from ..steps import part
+from ..text import count, in_unit, number, percent
 
-_TIMES = " × "
+Array = np.ndarray[Any, Any]
+
+# Of all measures, the one that is computed fastest; only what comes with it is needed.
+_QUICK = "least_confidence"
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What the rows are about, besides the map and what belongs to it.
+class ReportedMap:
+    """Map of a report, with labels and places on its voxels.
 
     Attributes
     ----------
-    scan : Path or None
-        What the map is shown on.
-    hotspots : Hotspots
-        The places.
-    alone : str
-        Why the map alone told where errors are, as a sentence, or ``""``.
-    review : Path or None
-        The file of the review.
-    remarks : sequence of str
-        What a person should know, in sentences.
+    recorded : Recorded
+        The map.
+    segmentation : Segmentation or None
+        On its own voxels; None where it is not known how they lie on the map, too.
+    classes : list of int or None
+        The label of each class; None where labels are no classes.
+    labels, prediction, no_data : ndarray or None
+        The segmentation, or else the most probable class; the latter, where it was
+        needed; voxels without data, where there are any and it is known which.
+    predictions : Predictions or None
+        What the map was made from, not read yet.
     """
 
-    scan: Path | None
-    hotspots: Hotspots
-    alone: str
-    review: Path | None
-    remarks: Sequence[str]
+    recorded: Recorded
+    segmentation: Segmentation | None
+    classes: list[int] | None
+    labels: Array | None
+    prediction: Array | None
+    no_data: Array | None
+    predictions: Predictions | None
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Names of labels: the segmentation's own, else those of the classes."""
+        named = self._class_names
+        if self.segmentation is None:
+            return dict(enumerate(named))
+        names = names_on_map(self.segmentation, self.classes, named)
+        if self.classes is None:
+            return names
+        return {self.classes[number]: name for number, name in names.items()}
+
+    @property
+    def no_opinion(self) -> str:
+        """Reason why probabilities say nothing of where errors are, or ``""``."""
+        if self.predictions is None or self._members:
+            return ""
+        return of_the_map_alone(self.recorded.record.kind)
+
+    @property
+    def is_as_then(self) -> bool:
+        """True if no other segmentation is shown than the map was compared with."""
+        if self.segmentation is None:
+            return True
+        source, then = self.segmentation.source, self.recorded.segmentation
+        return (
+            source is not None
+            and then is not None
+            and source.resolve() == then.resolve()
+            and self.recorded.fate(then) == "unchanged"
+        )
+
+    @property
+    def statistics(self) -> MapStatistics:
+        """Numbers as recorded, or anew where the foreground is another."""
+        if self.is_as_then:
+            return self.recorded.record.statistics
+        no_data, values = self.no_data, self.recorded.values
+        if no_data is None:
+            no_data = np.zeros(values.shape, bool)
+        return map_statistics(values, no_data, self.labels)
+
+    @property
+    def title_of_labels(self) -> str:
+        """Name of the segmentation, or what there is instead."""
+        if self.segmentation is not None:
+            return self.segmentation.called
+        return "none" if self.labels is None else "none; the most probable class"
+
+    @cached_property
+    def _members(self) -> list[Any]:
+        if self.predictions is None:
+            return []
+        record = self.recorded.record
+        background = self.predictions.background_as(record.interpretation)
+        return self.predictions.on_maps(record.kind, record.temperature, background)
+
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        record = self.recorded.record
+        if len(record.class_names) == record.n_classes:
+            return record.class_names
+        return numbered_class_names(record.n_classes)
+
+    def iter_hotspots(
+        self, wanted: HotspotOptions
+    ) -> Generator[float, None, tuple[Hotspots, Mapping[int, str], str]]:
+        """Find the places; yields the share done.
+
+        Returns
+        -------
+        Hotspots, mapping of int to str, str
+            With labels as `labels` has them; names of these and of labels that no voxel
+            has; and what a person should know, or ``""``.
+        """
+        if not self._members:
+            found = yield from iter_hotspots(
+                self.recorded.values,
+                self.labels,
+                self.no_data,
+                grid=self.recorded.grid,
+                undecided=self.recorded.record.undecided,
+                wanted=wanted,
+            )
+            return found, self.names, self.no_opinion
+        labels, names, note = self.prediction, dict(self.names), ""
+        numbers = list(range(self.recorded.record.n_classes))
+        if self.classes is not None:
+            assert self.labels is not None
+            labels, numbers = self.labels, self.classes
+            if numbers != list(range(len(numbers))):
+                labels = Numbering("", tuple(numbers)).of(labels)
+        elif self.segmentation is not None:
+            # Numbers that no label has, for the classes are not the labels.
+            assert self.labels is not None
+            first = max(0, int(self.labels.max()), *names) + 1
+            numbers = [first + number for number in numbers]
+            names |= dict(zip(numbers, self._class_names, strict=True))
+            note = not_its_classes(self.segmentation.name)
+        found = yield from iter_places(
+            self.recorded.values,
+            labels,
+            self.no_data,
+            self._members,
+            self.recorded.grid,
+            self.recorded.placement,
+            wanted,
+            undecided=self.recorded.record.undecided,
+        )
+        return _with_labels(found, numbers), names, note
 
 
-def facts_of(material: Material, known: Known) -> list[tuple[str, str]]:
-    """Names and values of the rows."""
-    record, unit = material.recorded.record, material.recorded.record.unit
-    numbers = _statistics(material)
-    source = Path(record.source).name or record.probabilities
-    rows = [
-        ("Probabilities", source),
+def iter_reported_map(
+    recorded: Recorded,
+    segmentation: Segmentation | None,
+    predictions: Predictions | None,
+    *,
+    search: bool,
+    required: bool,
+) -> Generator[float, None, ReportedMap]:
+    """Bring labels onto the voxels of the map; yields the share done.
+
+    Parameters
+    ----------
+    recorded, segmentation, predictions : Recorded, Segmentation, Predictions or None
+        What there is.
+    search : bool
+        Whether places will be looked for.
+    required : bool
+        Whether the segmentation has to lie on the map; otherwise, one of which that is
+        not known is left out.
+
+    Raises
+    ------
+    InputError
+        If it has to and does not.
+    """
+    labels, classes = None, None
+    if segmentation is not None:
+        labels = yield from part(_iter_labels(recorded, segmentation, required), 0, 0.2)
+        if labels is None:
+            segmentation = None
+        else:
+            classes = labels_of_classes(
+                segmentation, recorded.record.n_classes, recorded.record.checks
+            )
+    prediction, no_data = None, None
+    needed = labels is None or (search and classes is None)
+    gaps = recorded.record.statistics.no_data > 0
+    if predictions is not None and (needed or gaps):
+        looked = _iter_fold(recorded, predictions)
+        prediction, no_data = yield from part(looked, 0.2, 1)
+    return ReportedMap(
+        recorded,
+        segmentation,
+        classes,
+        prediction if labels is None else labels,
+        prediction,
+        no_data if gaps else None,
+        predictions,
+    )
+
+
+def _iter_labels(
+    recorded: Recorded, segmentation: Segmentation, required: bool
+) -> Generator[float, None, Array | None]:
+    grid = recorded.grid
+    if (
+        required
+        and grid is not None
+        and segmentation.grid
+        and not grid.overlaps(segmentation.grid)
+    ):
+        raise InputError(
+            f"The segmentation {segmentation.source} lies elsewhere: it and the map do "
+            "not overlap in space; choose the one of this case."
+        )
+    labels = yield from iter_labels_at(recorded.values.shape, grid, segmentation)
+    if labels is None and required:
+        raise InputError(
+            f"It is not known how the segmentation {segmentation.source} lies on the "
+            "map; choose one with the voxels of the map."
+        )
+    return labels
+
+
+def _iter_fold(
+    recorded: Recorded, predictions: Predictions
+) -> Generator[float, None, tuple[Array, Array]]:
+    """Return the most probable class and voxels without data, in the map's order."""
+    maps = yield from predictions.iter_maps((_QUICK,))
+    turn = recorded.placement
+    if turn is None:
+        return maps.prediction, maps.no_data
+    return turn.turn(maps.prediction), turn.turn(maps.no_data)
+
+
+def _with_labels(found: Hotspots, numbers: list[int]) -> Hotspots:
+    """Return hotspots with labels in the place of the numbers of classes."""
+    places = tuple(
+        place
+        if place.classes is None
+        else replace(
+            place, classes=(numbers[place.classes[0]], numbers[place.classes[1]])
+        )
+        for place in found.places
+    )
+    return replace(found, places=places)
+
+
+def facts_of(
+    record: Record,
+    numbers: MapStatistics,
+    shape: Sequence[int],
+    hotspots: Hotspots,
+    *,
+    segmentation: str,
+    scan: str,
+    no_data_known: bool = True,
+    alone: bool = False,
+    reviewed: bool = False,
+) -> list[tuple[str, str]]:
+    """Return names and values of the rows that tell of a map and its hotspots.
+
+    Parameters
+    ----------
+    record : Record
+        What the map says of itself.
+    numbers : MapStatistics
+        Those of the map and the foreground that are shown.
+    shape : sequence of int
+        Shape of the map.
+    hotspots : Hotspots
+        The places, on the grid of the map.
+    segmentation, scan : str
+        Names of what the map is shown with.
+    no_data_known : bool
+        Whether it is known which voxels are without data.
+    alone : bool
+        Whether the map alone told where errors are.
+    reviewed : bool
+        Whether the places are those of a review.
+    """
+    unit, grid = record.unit, hotspots.grid
+    measure = record.about.title
+    places = f"{count(len(hotspots.places))} of {number(hotspots.radius_mm)} "
+    places += "voxels" if grid is None else "mm"
+    if reviewed:
+        places += ", of the review"
+    elif alone:
+        places += ", from the map alone"
+    no_data = count(record.statistics.no_data)
+    if record.statistics.no_data and not no_data_known:
+        no_data += "; which they are is not known, so they count as certain here"
+    errors = f"{number(hotspots.expected_errors)} voxels"
+    if alone and not reviewed:
+        errors += ", by the map alone"
+    return [
+        ("Probabilities", Path(record.source).name or record.probabilities),
         *_members(record),
-        ("Segmentation", _segmentation(material)),
-        ("Scan", "none" if known.scan is None else known.scan.name),
-        ("Measure", f"{record.about.title}{f' in {unit}' if unit else ''}"),
+        ("Segmentation", segmentation),
+        ("Scan", scan),
+        ("Measure", f"{measure} in {unit}" if unit else measure),
         ("What it tells", record.about.meaning),
         ("Kind of values", _kind(record)),
-        ("Classes", wording.count(record.n_classes)),
-        ("Voxels", _voxels(material)),
-        ("Voxels without data", _no_data(material, numbers)),
-        ("Total", wording.in_unit(numbers.total, unit)),
-        ("Mean", wording.in_unit(numbers.mean, unit)),
-        ("Mean in the foreground", wording.in_unit(numbers.foreground_mean, unit)),
-        ("Hotspots", _hotspots(known)),
-        (
-            "Expected errors",
-            f"{wording.number(known.hotspots.expected_errors)} voxels"
-            + (", by the map alone" if _alone(known) else ""),
-        ),
+        ("Classes", count(record.n_classes)),
+        ("Voxels", _voxels(shape, grid)),
+        ("Voxels without data", no_data),
+        ("Total", in_unit(numbers.total, unit)),
+        ("Mean", in_unit(numbers.mean, unit)),
+        ("Mean in the foreground", in_unit(numbers.foreground_mean, unit)),
+        ("Hotspots", places),
+        ("Expected errors", errors),
     ]
-    agreement = record.agreement
-    if agreement is not None and _is_as_then(material):
-        rows.append(("Agreement", f"{percent(agreement)} of the foreground"))
-    if known.review is not None:
-        rows.append(("Review", known.review.name))
-    return rows + [("To be known", remark) for remark in known.remarks]
+
+
+def agreement_of(shown: ReportedMap) -> list[tuple[str, str]]:
+    """Return the row of the agreement with a segmentation, if that is still true."""
+    agreement = shown.recorded.record.agreement
+    if agreement is None or not shown.is_as_then:
+        return []
+    return [("Agreement", f"{percent(agreement)} of the foreground")]
 
 
 def _members(record: Record) -> list[tuple[str, str]]:
@@ -84,7 +353,7 @@ def _members(record: Record) -> list[tuple[str, str]]:
         return []
     rows = [("Members", ", ".join(one.name for one in record.members))]
     if record.overlap is not None:
-        told = f"{wording.number(record.overlap)} (Dice, mean over the classes)"
+        told = f"{number(record.overlap)} (Dice, mean over the classes)"
         rows.append(("Agreement of the members", told))
     return rows
 
@@ -95,67 +364,11 @@ def _kind(record: Record) -> str:
         return f"{title}, {record.channel} alone"
     if not KINDS[record.kind].logistic:
         return title
-    return f"{title}, temperature {wording.number(record.temperature)}"
+    return f"{title}, temperature {number(record.temperature)}"
 
 
-def _statistics(material: Material) -> MapStatistics:
-    """Return the numbers as recorded, or anew where the foreground is another."""
-    recorded = material.recorded
-    if _is_as_then(material):
-        return recorded.record.statistics
-    no_data = material.no_data
-    if no_data is None:
-        no_data = np.zeros(recorded.values.shape, bool)
-    return map_statistics(recorded.values, no_data, material.labels)
-
-
-def _is_as_then(material: Material) -> bool:
-    """Return whether no other segmentation is shown than the map was compared with."""
-    if material.segmentation is None:
-        return True
-    source, then = material.segmentation.source, material.recorded.segmentation
-    return (
-        source is not None
-        and then is not None
-        and source.resolve() == then.resolve()
-        and material.recorded.fate(then) == "unchanged"
-    )
-
-
-def _segmentation(material: Material) -> str:
-    segmentation = material.segmentation
-    if segmentation is not None:
-        return (
-            segmentation.name if not segmentation.source else segmentation.source.name
-        )
-    return "none" if material.labels is None else "none; the most probable class"
-
-
-def _voxels(material: Material) -> str:
-    recorded = material.recorded
-    shape = _TIMES.join(map(str, recorded.values.shape))
-    if recorded.grid is None:
-        return f"{shape}, place unknown"
-    zooms = _TIMES.join(wording.number(size) for size in recorded.grid.zooms)
-    return f"{shape}, of {zooms} mm"
-
-
-def _no_data(material: Material, numbers: MapStatistics) -> str:
-    missing = material.recorded.record.statistics.no_data
-    count = wording.count(missing)
-    if not missing or material.no_data is not None:
-        return count
-    return f"{count}; which they are is not known, so they count as certain here"
-
-
-def _alone(known: Known) -> bool:
-    return bool(known.alone) and known.review is None
-
-
-def _hotspots(known: Known) -> str:
-    unit = "voxels" if known.hotspots.grid is None else "mm"
-    radius = f"{wording.number(known.hotspots.radius_mm)} {unit}"
-    count = f"{wording.count(len(known.hotspots.places))} of {radius}"
-    if known.review is not None:
-        return f"{count}, of the review"
-    return f"{count}, from the map alone" if known.alone else count
+def _voxels(shape: Sequence[int], grid: Grid | None) -> str:
+    if grid is None:
+        return f"{' × '.join(map(str, shape))}, place unknown"
+    zooms = " × ".join(number(size) for size in grid.zooms)
+    return f"{' × '.join(map(str, shape))}, of {zooms} mm"

@@ -1,42 +1,34 @@
-"""A report of files: of a map that was written, or of a review of one."""
+"""Reports of files: of a map that was written, or of a review of one."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..batch.recorded import Recorded, read_map
+from ..batch.written import Recorded, read_map
 from ..errors import InputError
 from ..hotspots import HotspotOptions, Hotspots
 from ..io.atomic import check_writable
 from ..io.nifti import open_segmentation, stem
 from ..matching.comparison import Segmentation
 from ..measures import ALL_MEASURES
-from ..predictions import Predictions
 from ..regions import class_table, iter_regions, voxel_volume
 from ..review import Session, Stop
 from ..steps import part
-from .case import ReportCase
-from .facts import Known, facts_of
-from .material import Material, iter_material
-from .recomputed import iter_map_of
+from .contents import ReportCase, iter_scan_at
+from .facts import agreement_of, facts_of, iter_reported_map
 from .reviewed import (
     Labels,
     corrected,
     find_review,
+    iter_map_of,
     labels_of,
-    places_of,
     scan_of,
 )
-from .scan import iter_scan_at
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Stands near the beginning of every report that this program wrote.
 _OURS = b"uncertainty report</title>"
@@ -45,7 +37,7 @@ _BEGINNING = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class FromFiles:
-    """What a report of files shows.
+    """Contents of a report of files.
 
     Attributes
     ----------
@@ -59,33 +51,8 @@ class FromFiles:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Subject:
-    """The map of a report, its segmentation and its review."""
-
-    recorded: Recorded
-    labels: Labels
-    session: Session | None
-    remarks: Sequence[str]
-
-    @property
-    def review(self) -> Path | None:
-        return None if self.session is None else self.session.path
-
-
-@dataclass(frozen=True, eq=False)
-class _Places:
-    """The places of a report, names of their labels, and what was decided."""
-
-    hotspots: Hotspots
-    names: Mapping[int, str]
-    stops: Sequence[Stop] = ()
-    progress: str = ""
-    remarks: tuple[str, ...] = ()
-
-
 def report_path(case: Path) -> Path:
-    """Where the report of a map or of a review goes: beside it, named like its case."""
+    """Return the path beside a map or a review where its report goes."""
     name = stem(case)
     review = re.fullmatch(r"(.*)_review(-\d+)?", name)
     if review is not None:
@@ -150,59 +117,104 @@ def iter_case_of(
     InputError
         If one of the files cannot be used, or lies elsewhere.
     """
-    subject = yield from part(_iter_subject(path, labels, scan), 0, 0.2)
-    recorded, session = subject.recorded, subject.session
-    predictions, missing = _predictions(recorded)
-    steps = iter_material(
-        recorded,
-        subject.labels.segmentation,
-        predictions,
-        search=session is None,
-        required=labels is not None,
+    steps = _iter_map_and_review(path, labels, scan)
+    recorded, own_labels, session, remarks = yield from part(steps, 0, 0.2)
+    record, missing = recorded.record, ""
+    try:
+        predictions = recorded.predictions()
+    except InputError as error:
+        predictions, missing = None, str(error)
+    shown = yield from part(
+        iter_reported_map(
+            recorded,
+            own_labels.segmentation,
+            predictions,
+            search=session is None,
+            required=labels is not None,
+        ),
+        0.2,
+        0.4,
     )
-    material = yield from part(steps, 0.2, 0.4)
+    stops: Sequence[Stop] = ()
+    progress = ""
     if session is None:
         wanted = HotspotOptions() if count is None else HotspotOptions(count)
-        places = yield from part(_iter_found(material, wanted, missing), 0.4, 0.8)
+        search = shown.iter_hotspots(wanted)
+        hotspots, names, note = yield from part(search, 0.4, 0.8)
+        if missing:
+            note = f"{missing} So the hotspots are from the map alone."
+        remarks += [note] if note else []
     else:
-        places = _reviewed(material, session, count)
-    table = yield from part(_iter_table(material), 0.8, 0.9)
-    if scan is None and session is not None:
-        scan = scan_of(session)
-    shown = None
+        stops = session.review.stops[:count]
+        hotspots = Hotspots(
+            tuple(stop.hotspot for stop in stops),
+            session.radius_mm,
+            session.expected_errors,
+            recorded.values.shape,
+            recorded.grid,
+        )
+        names = {**shown.names, **session.names}
+        progress = f"{session.review.progress().sentence}."
+        scan = scan or scan_of(session)
+    table = None
+    if shown.labels is not None:
+        regions = yield from part(
+            iter_regions(recorded.values, shown.labels, shown.no_data), 0.8, 0.9
+        )
+        table = class_table(
+            regions,
+            class_names=shown.names,
+            voxel_volume_mm3=voxel_volume(recorded.grid),
+        )
+    on_map = None
     if scan is not None:
-        shown = yield from part(iter_scan_at(recorded, scan), 0.9, 1)
-    remarks = (*subject.remarks, *places.remarks)
-    alone = missing or material.no_opinion
-    known = Known(scan, places.hotspots, alone, subject.review, remarks)
+        on_map = yield from part(iter_scan_at(recorded, scan), 0.9, 1)
+    facts = facts_of(
+        record,
+        shown.statistics,
+        recorded.values.shape,
+        hotspots,
+        segmentation=shown.title_of_labels,
+        scan="none" if scan is None else scan.name,
+        no_data_known=shown.no_data is not None,
+        alone=bool(missing or shown.no_opinion),
+        reviewed=session is not None,
+    )
+    facts += agreement_of(shown)
+    if session is not None:
+        facts.append(("Review", session.path.name))
+    facts += [("To be known", remark) for remark in remarks]
     case = ReportCase(
         title=recorded.case if session is None else session.case,
         values=recorded.values,
         grid=recorded.grid,
-        measure=recorded.record.measure,
-        unit=recorded.record.unit,
-        highest=recorded.record.highest,
-        labels=material.labels,
-        scan=shown,
-        no_data=material.no_data,
-        names=places.names,
+        measure=record.measure,
+        unit=record.unit,
+        highest=record.highest,
+        labels=shown.labels,
+        scan=on_map,
+        no_data=shown.no_data,
+        names=names,
         colors={},
-        facts=facts_of(material, known),
-        checks=recorded.record.checks,
+        facts=facts,
+        checks=record.checks,
         table=table,
-        hotspots=places.hotspots,
-        stops=places.stops,
-        progress=places.progress,
+        hotspots=hotspots,
+        stops=stops,
+        progress=progress,
         reviewed=session is not None,
         made=date.today().isoformat(),
     )
-    return FromFiles(case, remarks)
+    return FromFiles(case, tuple(remarks))
 
 
-def _iter_subject(
+def _iter_map_and_review(
     path: Path, given: Path | None, scan: Path | None
-) -> Generator[float, None, _Subject]:
-    """Read the map, its segmentation and its review; yields the share done."""
+) -> Generator[float, None, tuple[Recorded, Labels, Session | None, list[str]]]:
+    """Read a map, its labels and its review; yields the share done.
+
+    The last part of the result is what a person should know, in sentences.
+    """
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     remarks: list[str] = []
@@ -219,11 +231,11 @@ def _iter_subject(
         labels = corrected(session, labels)
     if labels.note:
         remarks.append(labels.note)
-    return _Subject(recorded, labels, session, remarks)
+    return recorded, labels, session, remarks
 
 
 def _is_review(path: Path) -> bool:
-    """Return whether it is JSON with stops; whether they can be used shows later."""
+    """Return whether a file is JSON with stops, which need not be usable."""
     if not path.name.lower().endswith(".json"):
         return False
     try:
@@ -238,7 +250,7 @@ def _is_review(path: Path) -> bool:
 
 
 def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
-    """The segmentation that was given, or with which the map was compared."""
+    """Return the given segmentation, or that with which the map was compared."""
     if given is not None:
         return Labels(Segmentation.of(open_segmentation(given)))
     path = recorded.segmentation
@@ -250,42 +262,3 @@ def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
     if recorded.fate(path) == "changed":
         note = f"The segmentation {path.name} has changed since the map was computed."
     return Labels(Segmentation.of(open_segmentation(path)), note)
-
-
-def _predictions(recorded: Recorded) -> tuple[Predictions | None, str]:
-    """Return what the map was made from, or why it cannot be had."""
-    try:
-        return recorded.predictions(), ""
-    except InputError as error:
-        return None, str(error)
-
-
-def _iter_found(
-    material: Material, wanted: HotspotOptions, missing: str
-) -> Generator[float, None, _Places]:
-    """Places that are found now."""
-    hotspots, names, note = yield from material.iter_hotspots(wanted)
-    if missing:
-        note = f"{missing} So the hotspots are from the map alone."
-    return _Places(hotspots, names, remarks=(note,) if note else ())
-
-
-def _reviewed(material: Material, session: Session, count: int | None) -> _Places:
-    """Places of a review."""
-    hotspots, stops, progress = places_of(session, material.recorded, count)
-    return _Places(hotspots, {**material.names, **session.names}, stops, progress)
-
-
-def _iter_table(material: Material) -> Generator[float, None, pd.DataFrame | None]:
-    """The numbers of each label; None without any."""
-    recorded = material.recorded
-    if material.labels is None:
-        return None
-    regions = yield from iter_regions(
-        recorded.values, material.labels, material.no_data
-    )
-    return class_table(
-        regions,
-        class_names=material.names,
-        voxel_volume_mm3=voxel_volume(recorded.grid),
-    )

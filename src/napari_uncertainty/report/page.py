@@ -1,9 +1,8 @@
-"""The report as HTML: all its rows and pictures, put into the template."""
+"""HTML of a report: its rows and pictures, put into the template."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from os import PathLike
@@ -12,17 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from .. import text
 from ..colors import as_hex, map_palette
 from ..io.atomic import write_whole
-from ..measures import ALL_MEASURES, Measure
+from ..measures import ALL_MEASURES
 from ..regions.table import IN_REPORT, Column, columns_of
 from ..review import VERDICTS, Stop
-from ..text import percent
 from ..version import __version__
-from . import wording
-from .case import ReportCase
-from .pictures import Outline, Picture, Pictures
-from .png import data_uri, palette_png
+from .contents import ReportCase
+from .pictures import Picture, Pictures, png_address
 
 _TEMPLATE = "report.html.j2"
 
@@ -32,42 +29,6 @@ _LEVELS = {
     "amber": ("▲", "to be known"),
     "red": ("✗", "not to be trusted"),
 }
-
-
-@dataclass(frozen=True)
-class Card:
-    """A stop as the template takes it, all numbers in words.
-
-    Attributes
-    ----------
-    rank : int
-        What the card is called by.
-    classes, verdict, sign, color, note : str
-        The classes that compete, the decision, its sign and colour, and the person's
-        words.
-    changed, mass, share, peak, mean, place, voxel : str
-        Numbers, without their units.
-    pictures : list of Picture
-        One for each plane.
-    shown : list of (str, str)
-        Colours and names of the classes that are outlined in them.
-    """
-
-    rank: int
-    classes: str
-    verdict: str
-    sign: str
-    color: str
-    note: str
-    changed: str
-    mass: str
-    share: str
-    peak: str
-    mean: str
-    place: str
-    voxel: str
-    pictures: list[Picture]
-    shown: list[tuple[str, str]]
 
 
 def iter_report(case: ReportCase) -> Generator[float, None, str]:
@@ -88,6 +49,14 @@ def iter_report(case: ReportCase) -> Generator[float, None, str]:
     str
         HTML with its pictures inside, which loads nothing from elsewhere.
     """
+    known = next(
+        (
+            measure
+            for measure in ALL_MEASURES.values()
+            if case.measure in (measure.name, measure.title)
+        ),
+        None,
+    )
     stops = case.all_stops
     pictures = Pictures(case)
     cards = []
@@ -99,15 +68,15 @@ def iter_report(case: ReportCase) -> Generator[float, None, str]:
         case=case,
         cards=cards,
         checks=list(_checks(case)),
-        columns=_columns(case),
+        columns=[one.heading() for one in _shown_columns(case)],
         classes=list(_classes(case)),
         hotspots_sentence=_hotspots_sentence(case),
-        notes=any(card.note for card in cards),
-        bar=data_uri(palette_png(np.arange(256, dtype=np.uint8)[None], map_palette())),
-        ticks=[wording.number(case.highest * share) for share in (0, 0.25, 0.5, 0.75)]
-        + [wording.in_unit(case.highest, case.unit)],
-        measure=_title(case),
-        known=_known(case),
+        notes=any(card["note"] for card in cards),
+        bar=png_address(np.arange(256, dtype=np.uint8)[None], map_palette()),
+        ticks=[text.number(case.highest * share) for share in (0, 0.25, 0.5, 0.75)]
+        + [text.in_unit(case.highest, case.unit)],
+        measure=case.measure if known is None else known.title,
+        known=known,
         version=__version__,
     )
     # File names that are no text, and what no HTML may hold.
@@ -139,34 +108,37 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["mm"] = _mm
+    for word in (
+        text.number,
+        text.count,
+        text.percent,
+        text.ras_place,
+        text.voxel_place,
+    ):
+        environment.filters[word.__name__] = word
+    # A length for SVG, as short as a hundredth of a voxel allows.
+    environment.filters["mm"] = "{:.5g}".format
     return environment.get_template(_TEMPLATE)
 
 
-def _mm(value: float) -> str:
-    """A length for SVG, as short as a hundredth of a voxel allows."""
-    return f"{value:.5g}"
-
-
-def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> Card:
+def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> dict[str, Any]:
+    """Return what the template shows of a stop: its words, its place, its pictures."""
     place = stop.hotspot
-    return Card(
-        rank=stop.rank,
-        classes=place.competing(case.names) or f"Hotspot {stop.rank}",
-        verdict=_verdict(stop),
-        sign=VERDICTS[stop.verdict].sign,
-        color=VERDICTS[stop.verdict].color,
-        note=stop.note,
-        changed=wording.count(stop.changed_voxels),
-        mass=wording.number(place.mass),
-        share=percent(place.share),
-        peak=wording.number(place.peak),
-        mean=wording.number(place.mean),
-        place=wording.ras_place(place.ras),
-        voxel=wording.voxel(place.voxel),
-        pictures=pictures,
-        shown=_legend(case, pictures),
-    )
+    outlines = {one.label: one for picture in pictures for one in picture.outlines}
+    return {
+        "rank": stop.rank,
+        "classes": place.competing(case.names) or f"Hotspot {stop.rank}",
+        "verdict": _verdict(stop),
+        "mark": VERDICTS[stop.verdict],
+        "note": stop.note,
+        "changed": stop.changed_voxels,
+        "place": place,
+        "pictures": pictures,
+        # Colours and names of the classes that are outlined in them.
+        "shown": [
+            (outlines[label].color, case.name(label)) for label in sorted(outlines)
+        ],
+    }
 
 
 def _verdict(stop: Stop) -> str:
@@ -175,22 +147,11 @@ def _verdict(stop: Stop) -> str:
     return "not seen" if stop.verdict == "open" and not stop.seen else stop.verdict
 
 
-def _legend(case: ReportCase, pictures: list[Picture]) -> list[tuple[str, str]]:
-    outlines: dict[int, Outline] = {
-        one.label: one for picture in pictures for one in picture.outlines
-    }
-    return [(outlines[label].color, case.name(label)) for label in sorted(outlines)]
-
-
 def _checks(case: ReportCase) -> Iterator[tuple[str, str, str, str]]:
     """Level, its sign, its word and the sentence of each check, the worst first."""
     order = list(_LEVELS)
     for check in sorted(case.checks, key=lambda one: -order.index(one.level)):
         yield check.level, *_LEVELS[check.level], check.sentence
-
-
-def _columns(case: ReportCase) -> list[str]:
-    return [one.heading() for one in _shown_columns(case)]
 
 
 def _shown_columns(case: ReportCase) -> list[Column]:
@@ -220,24 +181,10 @@ def _hotspots_sentence(case: ReportCase) -> str:
     if not hotspots.places:
         return "No place stands out."
     unit = "voxels" if case.grid is None else "mm"
-    held = sum(place.share for place in hotspots.places)
-    many = len(hotspots.places)
+    held = min(1.0, sum(place.share for place in hotspots.places))
     return (
-        f"{wording.count(many)} {'place' if many == 1 else 'places'}, each a ball with "
-        f"a radius of {wording.number(hotspots.radius_mm)} {unit}. Together they hold "
-        f"{percent(min(1.0, held))} of the {wording.number(hotspots.expected_errors)} "
+        f"{text.counted(len(hotspots.places), 'place')}, each a ball with a radius of "
+        f"{text.number(hotspots.radius_mm)} {unit}. Together they hold "
+        f"{text.percent(held)} of the {text.number(hotspots.expected_errors)} "
         "voxels that are expected to be wrong. Look at them in this order."
     )
-
-
-def _known(case: ReportCase) -> Measure | None:
-    """The measure, whether it is given by its identifier or by its title."""
-    for measure in ALL_MEASURES.values():
-        if case.measure in (measure.name, measure.title):
-            return measure
-    return None
-
-
-def _title(case: ReportCase) -> str:
-    known = _known(case)
-    return case.measure if known is None else known.title

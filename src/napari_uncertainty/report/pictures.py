@@ -1,9 +1,15 @@
-"""The pictures of a hotspot: scan, map and outlines, to be laid on each other."""
+"""Pictures of a hotspot: scan, map and outlines, to be laid on each other.
+
+Scan and map are small PNG within the page; outlines run along the edges of voxels and
+are paths for SVG.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,12 +17,12 @@ import numpy.typing as npt
 
 from ..colors import as_hex, map_palette
 from ..hotspots import Hotspot
-from .case import ReportCase
-from .outlines import outline
-from .planes import Cut, Plane, Upright
-from .png import data_uri, gray_png, palette_png
+from .contents import ReportCase
+from .planes import Plane, PlaneCut, Upright
 
 Array = np.ndarray[Any, Any]
+Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 # So many voxels along each axis tell what is dark and bright in a scan.
 _SAMPLED = 64
@@ -29,7 +35,7 @@ _BARS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 10
 
 @dataclass(frozen=True)
 class Outline:
-    """A label's: its colour for CSS, and path data in voxels of the cut."""
+    """Outline of a label: its colour for CSS, and path data in voxels of the cut."""
 
     label: int
     color: str
@@ -44,7 +50,7 @@ class Picture:
     ----------
     plane : Plane
         Which, and what lies at its edges.
-    cut : Cut
+    cut : PlaneCut
         Where scan and map are.
     width : float
         Of the picture, and its height.
@@ -59,7 +65,7 @@ class Picture:
     """
 
     plane: Plane
-    cut: Cut
+    cut: PlaneCut
     width: float
     scan: str
     map: str
@@ -89,9 +95,9 @@ class Pictures:
         self._palette = map_palette()
 
     def of(self, hotspot: Hotspot) -> list[Picture]:
-        """Three of a volume, one of a flat image."""
+        """Return three pictures of a volume, one of a flat image."""
         shape = self._case.values.shape
-        at = self._upright.voxel(hotspot.voxel, shape)
+        at = self._upright.turn.voxel(hotspot.voxel, shape)
         planes = self._upright.planes()
         return [self._picture(plane, at) for plane in planes]
 
@@ -110,23 +116,23 @@ class Pictures:
             max((bar for bar in _BARS if bar <= width / 4), default=_BARS[0]),
         )
 
-    def _scan_of(self, cut: Cut) -> str:
+    def _scan_of(self, cut: PlaneCut) -> str:
         if self._scan is None or self._window is None:
             return ""
         low, high = self._window
         piece = self._scan[cut.index].astype(np.float64)
         gray = _as_bytes((piece - low) / (high - low))
-        return data_uri(gray_png(gray))
+        return png_address(gray)
 
-    def _map_of(self, cut: Cut) -> str:
+    def _map_of(self, cut: PlaneCut) -> str:
         assert self._values is not None
         piece = self._values[cut.index].astype(np.float64)
         pixels = shades(piece, self._case.highest)
         if self._no_data is not None:
             pixels[self._no_data[cut.index].astype(bool)] = 0
-        return data_uri(palette_png(pixels, self._palette))
+        return png_address(pixels, self._palette)
 
-    def _outlines_of(self, cut: Cut) -> list[Outline]:
+    def _outlines_of(self, cut: PlaneCut) -> list[Outline]:
         if self._labels is None:
             return []
         piece = self._labels[cut.index]
@@ -141,13 +147,13 @@ class Pictures:
         ]
 
 
-def shades(values: Array, highest: float) -> npt.NDArray[np.uint8]:
-    """Which of the 256 colours values have; the first, unseen, where there is none."""
+def shades(values: Array, highest: float) -> Bytes:
+    """Return which of 256 colours values have; NaN has the first."""
     return _as_bytes(values / highest if highest > 0 else np.zeros_like(values))
 
 
 def window_of(scan: Array) -> tuple[float, float]:
-    """Return what is black and what is white: from the scan's foreground.
+    """Return the values that are shown black and white, from the scan's foreground.
 
     That is all but the darkest value, which in most scans is the air around.
     """
@@ -163,10 +169,105 @@ def window_of(scan: Array) -> tuple[float, float]:
     return (low, high) if high > low else (float(few.min()), high)
 
 
-def _as_bytes(shares: Array) -> npt.NDArray[np.uint8]:
-    """0 to 1 as 0 to 255; what is no number as 0."""
+def _as_bytes(shares: Array) -> Bytes:
+    """Return 0 to 1 as 0 to 255, and NaN as 0."""
     finite = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=0.0)
-    rounded: npt.NDArray[np.uint8] = np.rint(255 * np.clip(finite, 0, 1)).astype(
-        np.uint8
-    )
+    rounded: Bytes = np.rint(255 * np.clip(finite, 0, 1)).astype(np.uint8)
     return rounded
+
+
+def png_address(pixels: Bytes, palette: Bytes | None = None) -> str:
+    """Return an address that holds all of a picture.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width)
+        Gray, from 0 for black to 255; or numbers of colours.
+    palette : ndarray of uint8, shape (n, 4), or None
+        Red, green, blue and opacity of at most 256 colours. One byte a pixel is then
+        enough.
+    """
+    from PIL import Image
+
+    image, options = Image.fromarray(np.ascontiguousarray(pixels)), {}
+    if palette is not None:
+        image.putpalette(palette[:, :3].tobytes())
+        options["transparency"] = palette[:, 3].tobytes()
+    file = BytesIO()
+    image.save(file, "PNG", optimize=True, **options)
+    return "data:image/png;base64," + b64encode(file.getvalue()).decode("ascii")
+
+
+def outline(mask: Mask) -> str:
+    """Return the edges between the inside and the outside of a mask, as closed loops.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (height, width)
+        A voxel covers a square of 1; the first one begins at (0, 0).
+
+    Returns
+    -------
+    str
+        Path data; to be filled by the even-odd rule. Empty where nothing is in the
+        mask. The border of the picture counts as an edge.
+    """
+    return "".join(
+        f"M{x} {y}{_steps(xs, ys)}z" for (x, y), xs, ys in _loops(_corners(mask))
+    )
+
+
+def _corners(mask: Mask) -> npt.NDArray[np.int64]:
+    """Return where outlines turn, as (row, column), shape (n, 2).
+
+    Where two voxels touch at a corner, two outlines turn, and it is there twice.
+    """
+    padded = np.pad(mask, 1)
+    upper = padded[:-1, :-1].astype(np.int8), padded[:-1, 1:].astype(np.int8)
+    lower = padded[1:, :-1].astype(np.int8), padded[1:, 1:].astype(np.int8)
+    around = sum((*upper, *lower))
+    touching = (around == 2) & (upper[0] == lower[1])
+    times: Any = (around % 2) + 2 * touching
+    found: npt.NDArray[np.int64] = np.repeat(
+        np.argwhere(times), times[times > 0], axis=0
+    )
+    return found
+
+
+def _loops(
+    corners: npt.NDArray[np.int64],
+) -> Iterator[tuple[tuple[int, int], list[int], list[int]]]:
+    """Yield the first point of each loop, and x and y of each further pair of edges.
+
+    Along every line of the grid, outlines run from the first corner to the second,
+    from the third to the fourth and so on. That is all one has to know to follow them.
+    """
+    row, column = corners.T
+    beside = _partners(np.lexsort((column, row)))
+    below = _partners(np.lexsort((row, column)))
+    rows, columns = row.tolist(), column.tolist()
+    seen = [False] * len(rows)
+    for start in range(len(rows)):
+        if seen[start]:
+            continue
+        at, xs, ys = start, [], []
+        while not seen[at]:
+            across = beside[at]
+            seen[at] = seen[across] = True
+            at = below[across]
+            xs.append(columns[across])
+            ys.append(rows[at])
+        yield (columns[start], rows[start]), xs, ys
+
+
+def _partners(order: npt.NDArray[np.int64]) -> list[int]:
+    partners = np.empty_like(order)
+    partners[order[::2]], partners[order[1::2]] = order[1::2], order[::2]
+    found: list[int] = partners.tolist()
+    return found
+
+
+def _steps(xs: list[int], ys: list[int]) -> str:
+    # The last edge leads back to the start, and closing the path draws it.
+    steps = [f"H{x}V{y}" for x, y in zip(xs[:-1], ys[:-1], strict=True)]
+    return "".join(steps) + f"H{xs[-1]}"

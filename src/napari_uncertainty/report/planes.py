@@ -35,6 +35,9 @@ _BEYOND = 3
 # How many times wider than the ball a picture is, at least.
 _AROUND = 4.0
 
+# Names of the upright axes by where they run to.
+_AXES = {"I": "z", "P": "y", "L": "x"}
+
 # Where the upright axes come from and run to.
 _ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
 
@@ -65,8 +68,8 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A piece of a plane around a voxel, as far as it is in the volume.
+class PlaneCut:
+    """Piece of a plane around a voxel, as far as it is in the volume.
 
     Attributes
     ----------
@@ -109,30 +112,22 @@ class Upright:
 
     @classmethod
     def of(cls, grid: Grid | None, ndim: int) -> Upright:
-        """The upright axes of a grid; without one, those of the array as they are."""
+        """Return the upright axes of a grid; without one, those of the array."""
         if grid is None:
             turn, zooms = Placement.as_it_is(ndim), (1.0,) * ndim
             return cls(turn, zooms, "ijk"[:ndim], np.eye(ndim))
-        from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
-
-        orientation = ornt_transform(
-            io_orientation(grid.affine), axcodes2ornt(tuple("IPL"))
-        )
-        order = [int(axis) for axis in np.argsort(orientation[:, 0])]
-        # A flat image has no third axis.
-        present = [place for place, axis in enumerate(order) if axis < ndim]
-        order = [order[place] for place in present]
-        flips = tuple(int(orientation[axis, 1]) for axis in order)
-        directions = grid.affine[:3, order] / grid.zooms[order] * flips
+        turn, directions = grid.turned_to("IPL")
+        order = list(turn.order)
+        cosines = grid.affine[:3, order] / grid.zooms[order] * turn.flips
         return cls(
-            Placement(tuple(order), flips, (0,) * len(order)),
+            turn,
             tuple(float(zoom) for zoom in grid.zooms[order]),
-            "".join("zyx"[place] for place in present),
-            directions.T @ directions,
+            "".join(_AXES[direction] for direction in directions),
+            cosines.T @ cosines,
         )
 
     def planes(self) -> Iterator[Plane]:
-        """Three of a volume, one of a flat image."""
+        """Yield three planes of a volume, one of a flat image."""
         for name, down, right in _NAMED:
             if down in self.axes and right in self.axes:
                 rows, columns = self.axes.index(down), self.axes.index(right)
@@ -142,22 +137,15 @@ class Upright:
                 name = f"{self.axes[rows]} down, {self.axes[columns]} to the right"
                 yield Plane(name, rows, columns)
 
-    def voxel(self, voxel: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-        """Return where a voxel of an array of this shape is in the upright volume."""
-        return tuple(
-            int(voxel[axis] if flip > 0 else shape[axis] - 1 - voxel[axis])
-            for axis, flip in zip(self.turn.order, self.turn.flips, strict=True)
-        )
-
     def width(self, radius_mm: float) -> float:
-        """How wide pictures are, in mm: all alike, so that they can be compared."""
+        """Return the width of all pictures in mm, so that they can be compared."""
         affordable = min(WIDTH_MM, (MOST_PIXELS - _BEYOND) * min(self.zooms))
         return max(2 * radius_mm * _AROUND, affordable)
 
     def cut(
         self, plane: Plane, at: Sequence[int], shape: Sequence[int], width: float
-    ) -> Cut:
-        """Return what a plane shows around a voxel.
+    ) -> PlaneCut:
+        """Return the piece of a plane around a voxel.
 
         Parameters
         ----------
@@ -176,7 +164,7 @@ class Upright:
             )
             spans.append(span)
         (top, height, row), (left, across, column) = spans
-        return Cut(tuple(index), left, top, across, height, (row, column))
+        return PlaneCut(tuple(index), left, top, across, height, (row, column))
 
     def ellipse(self, plane: Plane, radius_mm: float) -> tuple[float, float]:
         """Half axes of what the plane cuts of a ball, along both diagonals.
@@ -190,7 +178,7 @@ class Upright:
 def _along(
     at: int, length: int, zoom: float, half: float
 ) -> tuple[slice, float, float, float]:
-    """The voxels within half a width and one more; first edge, length, pixel in mm."""
+    """Return voxels within half a width, and first edge, length and pixel in mm."""
     # What reaches into the picture by rounding only does not.
     step = math.ceil((2 * half / zoom + _BEYOND - 1e-6) / MOST_PIXELS)
     pixel = zoom * step

@@ -1,28 +1,31 @@
-"""The review that a report shows: found, and its labels as they were corrected."""
+"""Review of a report: it is found by its content, with its map and its labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..batch.recorded import Recorded
-from ..hotspots import HotspotOptions, Hotspots
+from ..batch.written import Recorded, files_of, read_map, state
+from ..case import CaseInputs, iter_case
+from ..errors import InputError
+from ..hotspots import HotspotOptions
 from ..io.nifti import open_segmentation
 from ..matching.comparison import Segmentation
+from ..predictions import Predictions
 from ..review import (
     Options,
     ReviewedInput,
     Session,
-    Stop,
     apply_runs,
     find_session,
     fingerprint,
 )
-from .recomputed import input_of
+
+_INSTEAD = "name the map instead, as a file: the review is found by its content."
 
 # A review that was begun with the usual options, of so many networks. It is rarely of
 # more, and such a one can be named.
@@ -48,7 +51,7 @@ class Labels:
 def find_review(
     recorded: Recorded, labels: Labels, scan: Path | None
 ) -> tuple[Session | None, list[str]]:
-    """The review of the same content, and what a person should know, in sentences.
+    """Find the review of a map; gives it, and sentences that a person should know.
 
     It may be beside the map, what that was made from, the segmentation or the scan.
     """
@@ -79,7 +82,7 @@ def find_review(
 
 
 def labels_of(session: Session, given: Path | None) -> Labels:
-    """The segmentation of a review, or the one given instead of it.
+    """Open the segmentation of a review, or the one given instead of it.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def labels_of(session: Session, given: Path | None) -> Labels:
 
 
 def corrected(session: Session, labels: Labels) -> Labels:
-    """With what was changed in the review, if it is the segmentation of before."""
+    """Return labels with the changes of a review, if these belong to them."""
     segmentation = labels.segmentation
     if segmentation is None:
         return labels
@@ -128,23 +131,8 @@ def corrected(session: Session, labels: Labels) -> Labels:
     )
 
 
-def places_of(
-    session: Session, recorded: Recorded, count: int | None
-) -> tuple[Hotspots, Sequence[Stop], str]:
-    """The places of a review, what was decided about them, and how far it is."""
-    stops = session.review.stops[:count]
-    places = Hotspots(
-        tuple(stop.hotspot for stop in stops),
-        session.radius_mm,
-        session.expected_errors,
-        recorded.values.shape,
-        recorded.grid,
-    )
-    return places, stops, f"{session.review.progress().sentence}."
-
-
 def scan_of(session: Session) -> Path | None:
-    """The scan of a review, if it tells one."""
+    """Return the scan of a review, if it names one."""
     told = input_of(session, "scan")
     return None if told is None else told.path
 
@@ -152,3 +140,100 @@ def scan_of(session: Session) -> Path | None:
 def _digest(segmentation: Segmentation) -> str:
     labels: Any = segmentation.labels
     return fingerprint(labels, segmentation.grid)
+
+
+def input_of(session: Session, role: str) -> ReviewedInput | None:
+    """Return the first image of a review with a role, such as *map*."""
+    return next((one for one in session.inputs if one.role == role), None)
+
+
+def iter_map_of(
+    session: Session, segmentation: Segmentation | None
+) -> Generator[float, None, Recorded]:
+    """Read or compute the map that a review is about; yields the share done.
+
+    Where it has no file, because it was computed in the viewer, it is computed again.
+
+    Parameters
+    ----------
+    session : Session
+        The review.
+    segmentation : Segmentation or None
+        The labels before any change; for the numbers and the checks.
+
+    Raises
+    ------
+    InputError
+        If that does not give the map that was reviewed.
+    """
+    told = input_of(session, "map")
+    if told is None:
+        raise InputError(f"The review {session.path} does not say of what it is.")
+    if told.path is not None:
+        return _read(told.path, told.digest)
+    source = input_of(session, "probabilities")
+    if source is None or source.path is None:
+        raise InputError(
+            f"The review {session.path} does not say in which file its map or the "
+            f"probabilities are; {_INSTEAD}"
+        )
+    if not source.path.is_file():
+        raise InputError(
+            f"The probabilities {source.path} of the review are not there any more; "
+            f"put them back, or {_INSTEAD}"
+        )
+    return (yield from _iter_computed(session, source.path, segmentation))
+
+
+def _read(path: Path, digest: str) -> Recorded:
+    if not path.is_file():
+        raise InputError(
+            f"The map {path} of the review is not there any more; put it back, or "
+            f"{_INSTEAD}"
+        )
+    recorded = read_map(path)
+    if fingerprint(recorded.values, recorded.grid) != digest:
+        raise InputError(
+            f"The map {path} has changed since the review was begun; put the old one "
+            "back."
+        )
+    return recorded
+
+
+def _iter_computed(
+    session: Session, source: Path, segmentation: Segmentation | None
+) -> Generator[float, None, Recorded]:
+    record = session.record
+    if record is None:
+        raise InputError(
+            f"The review {session.path} was begun with an older version and does not "
+            f"say how its map was made; {_INSTEAD}"
+        )
+    if record.placed:
+        raise InputError(
+            f"The map of the review was placed by hand ({record.placed}), which is "
+            f"not done again here; {_INSTEAD}"
+        )
+    files = record.files or (source,)
+    states = [state(path) for one in files for path in files_of(one)]
+    if segmentation is not None and segmentation.source is not None:
+        states.append(state(segmentation.source))
+    opened = Predictions.open(files, record.asked, together=bool(record.members))
+    inputs = CaseInputs(
+        replace(opened, on_first=True), segmentation, states=tuple(states)
+    )
+    result = yield from iter_case(
+        inputs,
+        (record.measure,),
+        base=record.base,
+        foreground_only=record.foreground_only,
+    )
+    values, grid = result.values(record.measure), result.where.grid
+    told = input_of(session, "map")
+    if told is None or fingerprint(values, grid) != told.digest:
+        raise InputError(
+            f"The probabilities {source} do not give the map of the review: they have "
+            f"changed since. Put the old ones back, or {_INSTEAD}"
+        )
+    zooms = () if grid is None else tuple(grid.zooms.tolist())
+    return Recorded(source, values, grid, zooms, result.record(record.measure))

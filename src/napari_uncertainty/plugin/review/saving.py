@@ -12,16 +12,23 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...hotspots import Hotspots
 from ...io.labels import write_labels
 from ...io.nifti import ending
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...model.record import Record
 from ...regions import class_table, iter_regions, voxel_volume
-from ...report import ReportCase, iter_report, write_report
-from ...report.scan import iter_values_at
+from ...report import (
+    ReportCase,
+    facts_of,
+    iter_report,
+    iter_values_at,
+    write_report,
+)
 from ...review import Stop
 from ...review.export import write_json, write_tsv
 from ...steps import part
+from ...text import count, counted
 from ..inspect.subject import Color
 from ..layers import layer_grid
 from ..selection import path_of, scan_for_map
@@ -174,6 +181,8 @@ def iter_save_report(material: ReportMaterial) -> Generator[float, None, Path]:
         table = class_table(
             regions, class_names=source.names, voxel_volume_mm3=voxel_volume(grid)
         )
+    places = tuple(stop.hotspot for stop in material.stops)
+    hotspots = replace(opened.hotspots, places=places)
     case = ReportCase(
         title=source.case,
         values=values,
@@ -186,12 +195,10 @@ def iter_save_report(material: ReportMaterial) -> Generator[float, None, Path]:
         no_data=source.no_data,
         names=source.names,
         colors=material.colors,
-        facts=_facts(material),
+        facts=_facts(material, hotspots),
         checks=material.record.checks,
         table=table,
-        hotspots=replace(
-            opened.hotspots, places=tuple(stop.hotspot for stop in material.stops)
-        ),
+        hotspots=hotspots,
         stops=material.stops,
         progress=material.progress,
         reviewed=True,
@@ -213,33 +220,21 @@ def _first_moment(scan: Source) -> Any:
     return values[(..., *(0,) * (values.ndim - grid.ndim))]  # as a file has them
 
 
-def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
-    """Rows of the summary."""
-    record = material.record
-    opened, unit, numbers = material.opened, record.unit, record.statistics
-    session = opened.session
-    measure = record.about.title
-    if record.channel is not None:
-        measure += f" of {record.channel} alone"
-
-    def in_unit(value: float) -> str:
-        return f"{value:.4g} {unit}".strip()
-
+def _facts(material: ReportMaterial, hotspots: Hotspots) -> list[tuple[str, str]]:
+    """Return the rows of the summary."""
+    opened, session = material.opened, material.opened.session
     changed = int(session.runs[:, 1].sum())
-    rows = [
-        ("Probabilities", Path(record.source or record.probabilities).name),
-        ("Segmentation", material.labels.name),
-        ("Scan", "none" if material.scan is None else material.scan[0]),
-        ("Measure", measure if not unit else f"{measure} in {unit}"),
-        ("Classes", str(record.n_classes)),
-        ("Voxels", f"{numbers.voxels:,}"),
-        ("Voxels without data", f"{numbers.no_data:,}"),
-        ("Mean", in_unit(numbers.mean)),
-        ("Mean in the foreground", in_unit(numbers.foreground_mean)),
-        ("Hotspots", f"{len(material.stops)} of {session.radius_mm:g} mm"),
-        ("Expected errors", f"{session.expected_errors:,.0f} voxels in all"),
-        ("Networks", str(max(1, len(opened.material.members)))),
-        ("Changed labels", f"{changed:,} voxels"),
+    return [
+        *facts_of(
+            material.record,
+            material.record.statistics,
+            opened.material.map.values.shape,
+            hotspots,
+            segmentation=material.labels.name,
+            scan="none" if material.scan is None else material.scan[0],
+            reviewed=True,
+        ),
+        ("Networks", count(max(1, len(opened.material.members)))),
+        ("Changed labels", counted(changed, "voxel")),
         ("Review", f"begun on {session.begun[:10]}"),
     ]
-    return [row for row in rows if row[1]]

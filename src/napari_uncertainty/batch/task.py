@@ -1,23 +1,37 @@
-"""One case of many: what is asked for, whether it is done already, and doing it."""
+"""Tasks: one case of many, recognised when it is done, computed and written."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..case import CaseInputs, iter_case
+from ..ensemble import EnsembleMaps
 from ..errors import InputError
+from ..hotspots import HotspotOptions
+from ..io.folders import is_array_folder
+from ..io.maps import is_map, write_map
+from ..io.nifti import load
 from ..measures import Base
 from ..model.interpretation import AS_FOUND, Interpretation
-from ..model.record import Record
-from ..steps import run
+from ..model.record import HotspotTable, Record
+from ..steps import part, run
 from ..version import __version__
-from .states import unchanged
 from .summary import Row
-from .tables import is_there
+from .tables import (
+    NO_TABLE,
+    is_there,
+    iter_class_table,
+    iter_hotspot_table,
+    write_table,
+)
+from .written import files_of, state, unchanged
 
 # Checks of whether the input is what it was taken for; told as soon as they fail.
 _WARNED_OF = ("kind", "members")
@@ -25,7 +39,7 @@ _WARNED_OF = ("kind", "members")
 
 @dataclass(frozen=True)
 class Task:
-    """What to compute; small, for it travels to other processes and machines.
+    """Request for one case; small, for it travels to other processes and machines.
 
     Attributes
     ----------
@@ -74,7 +88,7 @@ class Task:
 
     @property
     def sources(self) -> list[Path]:
-        """The files with probabilities that were named or found."""
+        """Return the files with probabilities that were named or found."""
         return [Path(one) for one in self.members or self.classes or (self.source,)]
 
     def file(self, measure: str, ending: str) -> Path:
@@ -97,118 +111,9 @@ class Task:
         return Path(self.output, f"{self.case}_members.tsv")
 
 
-def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[Task]:
-    """A task for each input, with its segmentation.
-
-    Parameters
-    ----------
-    sources : sequence of Path
-        Absolute paths of the probabilities.
-    labels : Path or None
-        The segmentation, or a folder with one for each.
-    like : Task
-        What else is asked for.
-
-    Raises
-    ------
-    InputError
-        If there are no such segmentations.
-    """
-    from .names import case_names, case_stem
-    from .segmentations import find_segmentations
-
-    segmentations: list[Any] = [None] * len(sources)
-    if labels is not None:
-        found = find_segmentations(labels, list(map(case_stem, sources)))
-        segmentations = list(map(str, found))
-    return [
-        one
-        for case, source, segmentation in zip(
-            case_names(sources, like.measures), sources, segmentations, strict=True
-        )
-        for one in _frames_of(
-            replace(like, case=case, source=str(source), labels=segmentation)
-        )
-    ]
-
-
-def _frames_of(task: Task) -> list[Task]:
-    """A task for each frame of a series, or the same; whatever is wrong, it tells."""
-    from ..io import frames_in
-
-    frames = 0
-    if task.how.frame is None:
-        # Damage is told when the case is opened.
-        with suppress(InputError, OSError, ImportError, MemoryError):
-            frames = frames_in(task.source, task.how)
-    if not frames:
-        return [task]
-    digits = len(str(frames - 1))
-    return [
-        replace(
-            task,
-            case=f"{task.case}_frame_{number:0{digits}d}",
-            how=replace(task.how, frame=number),
-        )
-        for number in range(frames)
-    ]
-
-
-def ensemble_task(sources: Sequence[Path], labels: Path | None, like: Task) -> Task:
-    """The task for an ensemble; parameters and errors are those of `tasks_of`.
-
-    In a folder, the segmentation is called like the case.
-
-    Raises
-    ------
-    InputError
-        If there is but one member, too.
-    """
-    from .ensembles import ensemble_name, require_several
-    from .segmentations import find_segmentations
-
-    require_several(sources, like.how)
-    case = ensemble_name(sources, like.measures)
-    segmentation = None
-    if labels is not None:
-        segmentation = str(find_segmentations(labels, [case])[0])
-    paths = tuple(map(str, sources))
-    return replace(like, case=case, source=paths[0], members=paths, labels=segmentation)
-
-
-def case_task(
-    name: str, sources: Sequence[Path], labels: Path | None, like: Task
-) -> Task:
-    """Return the task for files that a person names as the classes of one case.
-
-    In a folder, the segmentation is called like the case.
-
-    Raises
-    ------
-    InputError
-        If the name cannot be that of a file, if these are no files of one class each,
-        or if there is no such segmentation.
-    """
-    from ..io.families import named_family
-    from .names import valid_name
-    from .segmentations import find_segmentations
-
-    if not name or valid_name(name) != name:
-        raise InputError(
-            f"'{name}' cannot be the name of a case, with which names of files begin; "
-            "choose one of letters, numbers, - and _."
-        )
-    named_family(sources)
-    segmentation = None
-    if labels is not None:
-        segmentation = str(find_segmentations(labels, [name])[0])
-    paths = tuple(map(str, sources))
-    return replace(like, case=name, source=paths[0], classes=paths, labels=segmentation)
-
-
 @dataclass(frozen=True)
 class Step:
-    """How much of a case that is being computed is done, 0 to 1."""
+    """Share of a case that is done while it is being computed, 0 to 1."""
 
     case: str
     share: float
@@ -260,10 +165,8 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
     Whatever is wrong with a case becomes a failed row: the others go on. Closing the
     generator stops it, and leaves nothing behind.
     """
-    from .maps import iter_maps
-
     try:
-        record = yield from iter_maps(task, threads)
+        record = yield from _iter_maps(task, threads)
         return _row(task.case, record)
     except InputError as error:
         message = str(error)
@@ -278,6 +181,21 @@ def iter_task(task: Task, threads: int | None = None) -> Generator[float, None, 
     return failed(task, message)
 
 
+def iter_events(
+    task: Task, threads: int | None = None
+) -> Generator[Step | Row, None, None]:
+    """Compute and write one case, as :func:`iter_task` does; its row comes last."""
+    yield Step(task.case, 0.0)
+    with closing(iter_task(task, threads)) as steps:
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                yield end.value
+                return
+            yield Step(task.case, share)
+
+
 def run_task(task: Task, threads: int | None = None) -> Row:
     """Compute and write one case in one go, as :func:`iter_task` does."""
     with closing(iter_task(task, threads)) as steps:
@@ -285,7 +203,7 @@ def run_task(task: Task, threads: int | None = None) -> Row:
 
 
 def failed(task: Task, message: str) -> Row:
-    """Row of a case that failed, for the reason that the message tells."""
+    """Return the row of a case that failed, for the reason that the message tells."""
     if any(task.file(measure, ".nii.gz").exists() for measure in task.measures):
         message += " The map of this case in the output folder was written before."
     return Row(task.case, "failed", message=" ".join(message.split()))
@@ -336,3 +254,120 @@ def _has_hotspots(record: Record, count: int | None, radius: float | None) -> bo
         return True
     there = record.hotspots
     return there is not None and (there.count, there.radius_mm) == (count, radius)
+
+
+def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Record]:
+    """Compute and write the maps of a case; yields the share done.
+
+    Returns
+    -------
+    Record
+        Of the first map.
+
+    Raises
+    ------
+    InputError, OSError, MemoryError
+        If something is wrong with the case.
+    """
+    # How long the parts take: a comparison reads the labels, and hotspots read the
+    # probabilities twice more.
+    compared = 0.45 if task.labels is not None else 0.0
+    total = 1.0 + compared + (2.0 if task.hotspots is not None else 0.0)
+    mapped, summed_up = (1 + compared / 2) / total, (1 + compared) / total
+    inputs = _opened(task)
+    steps = iter_case(
+        inputs,
+        task.measures,
+        base=task.base,
+        elsewhere="place" if task.place else "refuse",
+        threads=threads,
+    )
+    result = yield from part(steps, 0, mapped)
+    maps = {
+        name: np.asarray(values, np.float32) for name, values in result.maps.items()
+    }
+    result = replace(result, maps=replace(result.maps, maps=maps))
+    # Fields of the records that name tables, and what a person should know of these.
+    tables: dict[str, Any] = {}
+    notes: list[str] = []
+    labels = inputs.segmentation
+    if isinstance(result.maps, EnsembleMaps):
+        table = result.maps.dice_table(result.class_names)
+        tables["members_table"] = write_table(task.member_table, table)
+    if labels is not None and result.where.by_labels:
+        class_table = iter_class_table(result, labels)
+        table = yield from part(class_table, mapped, summed_up)
+        tables["classes"] = write_table(task.table, table)
+    elif labels is not None:
+        notes.append(NO_TABLE)
+    if task.hotspots is not None:
+        wanted = HotspotOptions(task.hotspots, task.radius)
+        places = iter_hotspot_table(result, wanted, threads)
+        table, note = yield from part(places, summed_up, 1)
+        notes += [note] if note else []
+        listed = write_table(task.hotspot_table, table)
+        tables["hotspots"] = HotspotTable(
+            listed.file, listed.crc32, task.hotspots, task.radius
+        )
+    records = []
+    for measure in task.measures:
+        record = result.record(measure)
+        record = replace(
+            record,
+            source=task.source,
+            notes=tuple(dict.fromkeys((*record.notes, *notes))),
+            **tables,
+        )
+        values, grid = result.values(measure), result.where.grid
+        write_map(task.file(measure, ".nii.gz"), values, record, grid=grid)
+        records.append(record)
+        # Peaks and means of hotspots are those of the first map, which has them.
+        tables.pop("hotspots", None)
+    return records[0]
+
+
+def _opened(task: Task) -> CaseInputs:
+    """Open the files of a case, with the state of each of them before."""
+    for source in task.sources:
+        if source.is_dir() and not is_array_folder(source):
+            raise InputError(f"The folder {source} cannot be searched.")
+    # Taken before the files are read: a change while they are is then noticed, too.
+    files = [file for source in task.sources for file in files_of(source)]
+    states = {file: state(file) for file in files}
+    for measure in task.measures:
+        _check_replaceable(task.file(measure, ".nii.gz"))
+    inputs = CaseInputs.open(
+        task.sources,
+        task.how,
+        together=bool(task.members),
+        labels=None if task.labels is None else Path(task.labels),
+        name=task.case if task.members or task.classes else "",
+    )
+    predictions = inputs.predictions
+    further: list[Any] = [
+        *predictions.files,
+        *(one.geometry_source for one in predictions.members),
+    ]
+    further += [None if task.labels is None else Path(task.labels)]
+    for file in further:
+        if file is not None and file not in states and file.exists():
+            states[file] = state(file)
+    return replace(inputs, states=tuple(states.values()))
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to write over an image that this program did not make."""
+    try:
+        if path.stat().st_size == 0:
+            return
+    except FileNotFoundError:
+        return
+    try:
+        ours = is_map(load(path))
+    except InputError:
+        ours = False
+    if not ours:
+        raise InputError(
+            f"{path} is there already and is no map of napari-uncertainty; choose "
+            "another folder, or take it away."
+        )

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from many_cases import PATIENCE, start, write_case
-from napari_uncertainty.batch.case import Step
+from napari_uncertainty.batch.run import TerminalWatcher
 from napari_uncertainty.batch.summary import Row
-from napari_uncertainty.progress import TerminalWatcher
+from napari_uncertainty.batch.task import Step
 
 pty = pytest.importorskip("pty")
 

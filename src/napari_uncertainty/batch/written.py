@@ -1,23 +1,84 @@
-"""Maps that were written, read back with what they were made from."""
+"""Maps that were written, read back, and the states of the files behind them."""
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 from ..errors import InputError
+from ..io import IMAGES, is_image
+from ..io.families import family_of
 from ..io.nifti import SUFFIXES, stem
 from ..io.written_maps import WrittenMap
 from ..io.written_maps import read_map as read_written
+from ..model.record import FileState
 from ..placement import Placement
 from ..predictions import Predictions
-from .states import fate
+
+
+def files_of(source: Path) -> list[Path]:
+    """Return a file with probabilities, and files that belong to it by their names."""
+    family = family_of(source) if is_image(source) else None
+    files = [source] if family is None else list(family.files)
+    beside = [source.with_name("dataset.json")]
+    if is_image(source):
+        beside.append(source.with_name(stem(source) + ".json"))
+        # Of other images the JSON of the same name is not read.
+        beside = beside if stem(source).endswith("probseg") else beside[:1]
+    else:
+        beside += [source.with_name(stem(source) + ending) for ending in IMAGES]
+    return [*files, *(path for path in beside if path.is_file())]
+
+
+def state(path: Path) -> FileState:
+    """Return the state of a file, or of a folder that is an array."""
+    found = path.stat()
+    crc32 = f"{_checksum_of_listing(path):08x}" if path.is_dir() else ""
+    return FileState(str(path), found.st_size, found.st_mtime_ns, crc32)
+
+
+def _checksum_of_listing(folder: Path) -> int:
+    checksum = 0
+    for path, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            found = os.stat(os.path.join(path, name))
+            inside = os.path.relpath(path, folder)
+            line = f"{inside}/{name} {found.st_size} {found.st_mtime_ns}\n"
+            checksum = zlib.crc32(os.fsencode(line), checksum)
+    return checksum
+
+
+def unchanged(inputs: Sequence[FileState], sources: Sequence[Path]) -> bool:
+    """Return whether the files that were read are as they were, and none was added."""
+    paths = [Path(one.path) for one in inputs]
+    return (
+        paths[:1] == [sources[0]]
+        and {file for source in sources for file in files_of(source)} <= set(paths)
+        and [state(path) for path in paths] == list(inputs)
+    )
+
+
+def fate(
+    inputs: Sequence[FileState], path: Path
+) -> Literal["unchanged", "changed", "gone", "unknown"]:
+    """Return what became of a file; unknown if it is not among those that were read."""
+    then = next((one for one in inputs if one.path == str(path)), None)
+    if then is None:
+        return "unknown"
+    try:
+        return "unchanged" if state(path) == then else "changed"
+    except OSError:
+        return "gone"
 
 
 @dataclass(frozen=True, eq=False)
 class Recorded(WrittenMap):
-    """A map as it was written, with its JSON, and the way to what it was made from."""
+    """Map as it was written, with its JSON, and the way to what it was made from."""
 
     @property
     def case(self) -> str:
@@ -26,7 +87,7 @@ class Recorded(WrittenMap):
 
     @property
     def segmentation(self) -> Path | None:
-        """The labels that it was compared with, if it was known how they lie on it."""
+        """Labels that the map was compared with, if it was known how they lie on it."""
         record = self.record
         if not record.segmentation or not record.by_labels:
             return None
@@ -50,7 +111,7 @@ class Recorded(WrittenMap):
         return record.placement
 
     def fate(self, path: Path) -> str:
-        """Return what became of a file that was read; see :func:`.states.fate`."""
+        """Return what became of a file that was read; see :func:`fate`."""
         return fate(self.record.inputs, path)
 
     def predictions(self) -> Predictions:
@@ -111,7 +172,7 @@ def read_map(path: Path) -> Recorded:
 
 
 def _image_of(path: Path) -> Path:
-    """The image of a map, given its name or that of its JSON; it is there."""
+    """Return the image of a map by its own name or that of its JSON."""
     if path.name.lower().endswith(SUFFIXES):
         image = path
     elif path.name.lower().endswith(".json"):
