@@ -24,9 +24,8 @@ from qtpy.QtTest import QTest
 
 from napari_uncertainty.modulation import MODULATIONS
 from napari_uncertainty.plugin.inspect.planes import PLANES
-from napari_uncertainty.plugin.inspect.saving import picture
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.framing import frame_case, picture
 
 CANVAS = (900, 700)  # width and height, in pixels
 PANELS = (945, 400)  # three, too narrow for the names of layers

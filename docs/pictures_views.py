@@ -19,11 +19,10 @@ from PIL import Image
 
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
-from napari_uncertainty.plugin.inspect.saving import picture
 from napari_uncertainty.plugin.inspect.views import PRESETS
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
 from napari_uncertainty.plugin.viewer.four_views import FourViews
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.framing import frame_case, picture
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.probabilities import ProbabilityMap
 

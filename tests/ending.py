@@ -47,7 +47,6 @@ from napari_uncertainty import Grid, LabelMap, Scan  # noqa: E402
 from napari_uncertainty.plugin.alignment import align  # noqa: E402
 from napari_uncertainty.plugin.compute_widget import ComputeWidget  # noqa: E402
 from napari_uncertainty.plugin.inspect.widget import InspectWidget  # noqa: E402
-from napari_uncertainty.plugin.layers import to_layer  # noqa: E402
 from napari_uncertainty.plugin.review.widget import ReviewWidget  # noqa: E402
 from napari_uncertainty.plugin.session import (  # noqa: E402
     PLUGIN,
@@ -55,6 +54,7 @@ from napari_uncertainty.plugin.session import (  # noqa: E402
     open_case,
     run_case,
 )
+from napari_uncertainty.plugin.viewer.layers import to_layer  # noqa: E402
 from napari_uncertainty.plugin.work import Job  # noqa: E402
 
 # Where xdpyinfo and xrandr are not installed, vispy cannot ask for the resolution, and

@@ -19,9 +19,9 @@ from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.plugin.inspect.class_model import COLUMNS
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
-from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.map_layer import show_map
 from napari_uncertainty.plugin.request import Request
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.steps import run
 from phantoms import asymmetric

@@ -19,10 +19,10 @@ from napari_uncertainty import Grid
 from napari_uncertainty.hotspots import Wanted, iter_hotspots
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.plugin.inspect.subject import Subject
-from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.review.begin import iter_begin
 from napari_uncertainty.plugin.review.desk import Desk
 from napari_uncertainty.plugin.review.material import Choices, material_of
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 

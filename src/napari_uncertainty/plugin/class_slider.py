@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakSet
 
-from .layers import CLASS_AXIS, layer_info
+from .layers import layer_info
+from .viewer.layers import CLASS_AXIS
 
 # What a name is written behind; "class 2" needs no second one.
 _BEFORE_NAME = (f"{CLASS_AXIS}: ", f"{CLASS_AXIS} ")

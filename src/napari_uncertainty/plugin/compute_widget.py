@@ -24,14 +24,14 @@ from ..errors import InputError
 from ..io import READERS
 from ..measures import ALL_MEASURES
 from .alignment import align
-from .check_list import CheckList, wrapped
+from .check_list import CheckList
 from .class_axis import exclusive_classes, independent_channels
 from .layer_choice import LayerChoice
 from .map_layer import show_map
 from .measure_choice import MeasureChoice, ValueFields
 from .members_choice import MembersChoice
 from .offers import offer_of
-from .paragraph import Paragraph
+from .paragraph import Paragraph, wrapped
 from .pointer import Pointer
 from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines

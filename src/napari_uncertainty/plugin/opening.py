@@ -17,7 +17,7 @@ from ..limits import available_memory
 from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import PlainBytes, StoredValues
-from .layers import Volume
+from .viewer.layers import Volume
 
 #: A lazy array is read if it takes no more than this share of the free memory.
 READ_SHARE = 0.25

@@ -6,8 +6,7 @@ from typing import Any
 
 from magicgui.widgets import Label
 from qtpy.QtCore import QEvent, QObject
-
-from .check_list import wrapped
+from qtpy.QtWidgets import QSizePolicy
 
 
 class Paragraph(Label):
@@ -39,3 +38,10 @@ class _Fitting(QObject):
             if height != label.minimumHeight():
                 label.setMinimumHeight(height)
         return False
+
+
+def wrapped(label: Label) -> Label:
+    """A label whose long sentences wrap instead of widening the dock."""
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

@@ -14,10 +14,9 @@ from qtpy.QtGui import QColor, QFont, QImage, QPainter
 from qtpy.QtWidgets import QApplication, QDockWidget
 from superqt.utils import qimage_to_array
 
-from .inspect.saving import picture
 from .viewer.color_bars import title_of
 from .viewer.four_views import FourViews
-from .viewer.framing import frame_case
+from .viewer.framing import frame_case, picture
 from .viewer.outlines import outline_classes
 
 Array = np.ndarray[Any, Any]

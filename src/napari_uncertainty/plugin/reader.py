@@ -22,8 +22,8 @@ def read_layers(path: str | list[str]) -> LayerTuples:
     from napari.utils.notifications import show_error, show_info
 
     from .arrival import drop
-    from .layers import to_layer
     from .opening import notes_on, open_path
+    from .viewer.layers import to_layer
 
     volumes: list[Any] = []
     for one in map(Path, [path] if isinstance(path, str) else path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..probabilities import ProbabilityMap, numbered_class_names
 from .alignment import tilted
 from .class_axis import class_first, declared, is_guess, map_shape, required_class_axis
 from .layers import layer_info
-from .members import Taken, is_stack, member_of, sources_of_stack
+from .members import is_stack, member_of, sources_of_stack
 from .selection import check_scan_fits, path_of
 from .sources import Source, axes_of, leader_of, segmentation_on, source_of
 
@@ -286,3 +286,28 @@ def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:
 
 def _capitalised(title: str) -> str:
     return title[0].upper() + title[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """A layer, and what it held when it was taken.
+
+    Attributes
+    ----------
+    layer : Image
+        The layer.
+    data : array
+        Its data then.
+    """
+
+    layer: Image
+    data: Any
+
+    @classmethod
+    def of(cls, layer: Image) -> Taken:
+        """As it is now."""
+        return cls(layer, layer.data)
+
+    def is_current(self, layers: Iterable[Any]) -> bool:
+        """Return whether it is still there and still holds the same data."""
+        return self.layer in layers and self.layer.data is self.data

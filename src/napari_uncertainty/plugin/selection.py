@@ -154,3 +154,7 @@ def _same_voxels(scan: Image, shape: Sequence[int]) -> bool:
 
 def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
+
+
+#: Roles of layers that each view makes for the slice that it shows.
+PER_VIEW = ("outline", "highlight")

@@ -36,8 +36,9 @@ from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect import subject as subject_module
 from napari_uncertainty.plugin.inspect.following import NO_MAP, Following
-from napari_uncertainty.plugin.layers import layer_info, to_layer
+from napari_uncertainty.plugin.layers import layer_info
 from napari_uncertainty.plugin.sources import ORIGINAL
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from phantoms import asymmetric
 
 

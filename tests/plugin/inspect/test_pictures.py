@@ -10,7 +10,7 @@ from inspecting import add, wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect.letters import letters_of
 from napari_uncertainty.plugin.inspect.scenes import Scenes
-from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.viewer.layers import to_layer
 
 SIDE = 400
 SHAPE, RADIUS, VOXEL = (48, 48, 48), 19, 2.0

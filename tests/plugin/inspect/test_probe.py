@@ -31,10 +31,11 @@ from inspecting import (
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.inspect.probe import Probe, pointed_at
+from napari_uncertainty.plugin.inspect.probe import Probe
 from napari_uncertainty.plugin.inspect.probe_panel import HINT
 from napari_uncertainty.plugin.inspect.subject import Subject
 from napari_uncertainty.plugin.layers import layer_info
+from napari_uncertainty.plugin.pointer import pointed_at
 from napari_uncertainty.plugin.sources import ORIGINAL
 
 

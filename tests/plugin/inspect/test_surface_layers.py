@@ -23,7 +23,8 @@ from napari_uncertainty.plugin.inspect.surface_layers import (
     _without_islands,
     in_ras,
 )
-from napari_uncertainty.plugin.layers import layer_info, record_of, to_layer
+from napari_uncertainty.plugin.layers import layer_info, record_of
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from phantoms import asymmetric, softmax_of
 
 SHAPE = (18, 20, 22)

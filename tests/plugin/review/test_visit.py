@@ -13,7 +13,6 @@ from napari_uncertainty import Grid, LabelMap
 from napari_uncertainty.hotspots import Hotspot
 from napari_uncertainty.plugin.inspect.planes import plane_of, show_plane
 from napari_uncertainty.plugin.inspect.subject import Subject
-from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.review.mark import NAME
 from napari_uncertainty.plugin.review.visit import (
     FAINT,
@@ -21,6 +20,7 @@ from napari_uncertainty.plugin.review.visit import (
     label_to_paint,
     where,
 )
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from reviewing import settings_of
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11)]

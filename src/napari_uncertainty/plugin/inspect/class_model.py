@@ -11,6 +11,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 
 from ...regions.table import IN_DOCK, columns_of
+from ..short_names import SIGNS
 
 #: From left to right.
 COLUMNS = columns_of(IN_DOCK)
@@ -20,8 +21,6 @@ LINE = "\n"
 
 SWATCH_SIZE = 12
 
-#: After the title of the column that is sorted by.
-SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

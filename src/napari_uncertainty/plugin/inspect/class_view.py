@@ -15,8 +15,8 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtGui import QFontMetrics, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from ..short_names import NameCells
-from .class_model import COLUMNS, LINE, SIGNS, SWATCH_SIZE, ClassModel
+from ..short_names import SIGNS, NameCells
+from .class_model import COLUMNS, LINE, SWATCH_SIZE, ClassModel
 
 _DOWN = Qt.SortOrder.DescendingOrder
 

@@ -20,12 +20,12 @@ from ..colors import label_colormap
 from ..layers import METADATA_KEY
 from ..selection import MODULATED, role_of
 from ..sources import ORIGINAL
-from ..transform import TRANSFORM
 from ..viewer.class_edges import slice_of
+from ..viewer.layers import add_helper, remove_layer
 from ..viewer.lifetime import Listening, weakly
 from ..viewer.outlines import outline_classes
 from ..work import Job, cancel_all
-from .changes import Changes, selection_kept
+from .changes import Changes
 from .subject import Findings, Subject
 
 Array = np.ndarray[Any, Any]
@@ -266,17 +266,18 @@ class ModulatedClasses(QObject):
         for layer in viewer.layers:
             if role_of(layer) == "map" and layer.visible:
                 self._hidden.set(layer, "visible", False)
-        with selection_kept(viewer):
-            self._layer = layer = viewer.add_labels(
-                self._numbers,
-                name=NAME,
-                colormap=colormap,
-                opacity=OPACITY,
-                blending="translucent_no_depth",
-                metadata={METADATA_KEY: {"role": MODULATED}},
-                **{name: getattr(shown, name) for name in TRANSFORM},
-            )
-        layer.editable = False
+        self._layer = layer = add_helper(
+            viewer,
+            "labels",
+            self._numbers,
+            MODULATED,
+            like=shown,
+            editable=False,
+            name=NAME,
+            colormap=colormap,
+            opacity=OPACITY,
+            blending="translucent_no_depth",
+        )
         layers = viewer.layers
         layers.move(layers.index(layer), layers.index(shown) + 1)
         self._leave_filling()
@@ -326,8 +327,7 @@ class ModulatedClasses(QObject):
     def _remove_left(self) -> None:
         left, self._left = self._left, []
         for layer in left:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+            remove_layer(self._viewer, layer)
 
     def _follow_removal(self, *_: Any) -> None:
         if self._layer is not None and self._layer not in self._viewer.layers:

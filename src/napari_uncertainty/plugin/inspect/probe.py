@@ -13,17 +13,10 @@ from ...fold.labels import in_order_of_labels
 from ...fold.values import divisor_of
 from ...kinds import KINDS, probabilities_of
 from ..class_axis import background_of, declared
-from ..layers import layer_info
 from ..opinions import layers_made_from, opinions
 from .subject import Subject
 
 Array = np.ndarray[Any, Any]
-
-# A surface is hit where one of its vertices is so near to the line of sight, as a share
-# of the surface's size, or of its longest edge: no place in a triangle is farther from
-# all of its corners.
-HIT = 0.012
-FARTHEST = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,90 +43,6 @@ class Reading:
     value: float
     label: int
     probabilities: Array | None
-
-
-def pointed_at(viewer: Any, position: Any, direction: Any) -> Array | None:
-    """The place in the world under the pointer; None where there is nothing.
-
-    In 3D it is on the surface or the plane that is nearest to the eye.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Whose layers are looked at.
-    position, direction : sequence of float
-        World coordinates of the pointer, and where it looks in 3D.
-    """
-    world = np.array(position, dtype=float)
-    if viewer.dims.ndisplay == 2:
-        return world
-    if direction is None or len(world) < 3:
-        return None
-    start, along = world[-3:], np.array(direction, dtype=float)[-3:]
-    along /= np.linalg.norm(along)
-    hits = [
-        hit
-        for layer in viewer.layers
-        if layer.visible and (hit := _hit(layer, start, along)) is not None
-    ]
-    if not hits:
-        return None
-    world[-3:] = min(hits, key=lambda hit: float((hit - start) @ along))
-    return world
-
-
-def _hit(layer: Any, start: Array, along: Array) -> Array | None:
-    if layer_info(layer).get("role") == "surface":
-        return _surface_hit(layer, start, along)
-    if getattr(layer, "depiction", "volume") == "plane":
-        return _plane_hit(layer, start, along)
-    return None
-
-
-def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
-    """The nearest vertex along the line of sight, of what is not cut away.
-
-    napari looks at each triangle, which takes 30 ms for a brain.
-    """
-    vertices = layer.data[0] * np.float32(layer.scale)
-    faces = layer.data[1]
-    if layer.opacity < 0.2:
-        return None  # a hull that one looks through
-    offset = vertices - start.astype(np.float32)
-    depth = offset @ along.astype(np.float32)
-    distance = np.einsum("ij,ij->i", offset, offset) - depth**2
-    reach = _reach(vertices, faces)
-    near = distance < reach**2
-    for plane in layer.experimental_clipping_planes:
-        near &= (vertices - np.float32(plane.position)) @ np.float32(plane.normal) >= 0
-    found = np.flatnonzero(near)
-    if not len(found):
-        return None
-    front = found[depth[found] < depth[found].min() + reach]
-    hit: Array = start + along * float(depth[front[np.argmin(distance[front])]])
-    return hit
-
-
-def _reach(vertices: Array, faces: Array) -> float:
-    """How near to a line one of the vertices is where the line meets the surface."""
-    size = np.ptp(vertices[:: len(vertices) // 500 + 1], axis=0).max()
-    corners = vertices[faces[:: len(faces) // 200 + 1]]
-    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1)
-    return float(max(HIT * size, FARTHEST * edges.max()))
-
-
-def _plane_hit(layer: Any, start: Array, along: Array) -> Array | None:
-    data = np.zeros(layer.ndim)
-    data[-3:] = layer.plane.position
-    position = layer.data_to_world(data)[-3:]
-    # Layers of a scan are not rotated, so an axis is an axis.
-    normal = np.array(layer.plane.normal)
-    facing = float(normal @ along)
-    if abs(facing) < 1e-3:
-        return None
-    hit: Array = start + along * float(normal @ (position - start)) / facing
-    low, high = layer.extent.world[:, -3:]
-    return hit if ((hit >= low) & (hit <= high)).all() else None
 
 
 class Probe:

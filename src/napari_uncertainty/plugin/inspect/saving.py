@@ -17,33 +17,6 @@ Array = np.ndarray[Any, Any]
 _ENDINGS = (".surf.gii", ".gii", ".ply")
 
 
-def picture(viewer: Any, width: int, height: int) -> Array:
-    """What the view shows, in another size: as much of it, with more or fewer pixels.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        In a window.
-    width, height : int
-        In pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 4)
-    """
-    camera = viewer.scene.camera
-    zoom, center = camera.zoom, camera.center
-    shown_height, shown_width = viewer.canvas.size
-    camera.zoom = zoom * min(width / shown_width, height / shown_height)
-    try:
-        shot: Array = viewer.screenshot(
-            size=(height, width), scale=1, canvas_only=True, flash=False
-        )
-    finally:
-        camera.zoom, camera.center = zoom, center
-    return shot
-
-
 def save_picture(path: Path, shot: Array) -> Path:
     """Write a picture as PNG; returns its path, see :func:`as_png`.
 

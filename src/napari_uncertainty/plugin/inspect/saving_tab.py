@@ -21,10 +21,11 @@ from qtpy.QtWidgets import (
 
 from ...errors import InputError
 from ..paragraph import keep_whole
+from ..viewer.framing import picture
 from ..work import Job
 from ..writer import SAVE_TIP, save_map
 from .following import NO_MAP
-from .saving import as_png, files_for, iter_save_surfaces, picture, save_picture
+from .saving import as_png, files_for, iter_save_surfaces, save_picture
 from .stage import Stage
 
 PICTURE_SIZE = (1600, 1200)

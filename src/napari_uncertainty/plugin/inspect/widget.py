@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from ...regions import Part, voxel_volume
 from ..colors import keep_apart
 from ..paragraph import keep_whole
+from ..pointer import pointed_at
 from ..viewer.lifetime import Docked, Listening, scrolled, weakly
 from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
@@ -30,7 +31,7 @@ from .highlight import Ring
 from .letters import Letters
 from .numbers_tab import NumbersTab
 from .planes import go_to
-from .probe import Probe, pointed_at
+from .probe import Probe
 from .probe_panel import ProbePanel
 from .saving_tab import SavingTab
 from .slices_tab import SlicesTab

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...review import VERDICTS, Stop, Verdict
-from ..inspect.probe import pointed_at
 from ..inspect.subject import Subject
 from ..layers import METADATA_KEY
+from ..pointer import pointed_at
 from ..viewer.lifetime import Listening
 from .mark import as_balls, selection_as_it_was, world_per_mm
 

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Surface
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
 from ..inspect.planes import PLANES
-from ..layers import METADATA_KEY, layer_info
-from ..selection import MODULATED
+from ..layers import layer_info
+from ..selection import MODULATED, PER_VIEW
 from ..sources import axes_of
+from .layers import add_helper
 from .lifetime import Listening
-from .linked_layers import PER_VIEW
 
 Array = np.ndarray[Any, Any]
 
@@ -154,18 +154,21 @@ class CutPlanes(QObject):
         texcoords = np.vstack(corners) / [width, -height] + [0, 1]
         texcoords = np.ascontiguousarray(texcoords, np.float32)
         if self.layer is None:
-            self.layer = self._target.add_layer(
-                Surface(
-                    (vertices, self._faces()),
-                    vertex_colors=np.ones((len(vertices), 4)),
-                    texture=texture,
-                    texcoords=texcoords,
-                    shading="none",
-                    blending="translucent_no_depth",
-                    name="cut",
-                    units=(self._source.layers.units or ())[-3:] or None,
-                    metadata={METADATA_KEY: {**_placed(self._source), "role": "cut"}},
-                )
+            # For letters beside the planes, they have the place of what they cut.
+            grid = axes_of(self._source.layers)
+            self.layer = add_helper(
+                self._target,
+                "surface",
+                (vertices, self._faces()),
+                "cut",
+                info={} if grid is None else {"grid": grid},
+                vertex_colors=np.ones((len(vertices), 4)),
+                texture=texture,
+                texcoords=texcoords,
+                shading="none",
+                blending="translucent_no_depth",
+                name="cut",
+                units=(self._source.layers.units or ())[-3:] or None,
             )
             return
         self.layer.texcoords = texcoords
@@ -339,12 +342,6 @@ def around(corners: Array, limits: Array) -> Array:
     margin = AROUND * np.ptp(corners, axis=0).max()
     found: Array = np.clip(corners + np.array([[-margin], [margin]]), *limits)
     return found
-
-
-def _placed(viewer: Any) -> dict[str, Any]:
-    """Return what the planes say of their place, for letters beside them."""
-    grid = axes_of(viewer.layers)
-    return {} if grid is None else {"grid": grid}
 
 
 def _grid(axis: int, place: Array, across: Sequence[int], at: Sequence[Array]) -> Array:

@@ -26,7 +26,7 @@ from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
 
 from ..inspect.changes import Changes
-from ..inspect.planes import PLANES, place_of_interest, plane_of, plane_titles
+from ..inspect.planes import PLANES, SOLID, place_of_interest, plane_of, plane_titles
 from ..layers import layer_info
 from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
@@ -34,7 +34,7 @@ from .in_3d import UP, VIEW_DIRECTION
 from .lifetime import Listening, weakly
 from .linked_layers import LinkedLayers
 from .outlines import ClassOutlines
-from .panes import SOLID, Panes
+from .panes import Panes
 
 Array = np.ndarray[Any, Any]
 

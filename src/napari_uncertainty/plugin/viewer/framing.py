@@ -135,3 +135,30 @@ def _in_the_middle(viewer: Any) -> bool:
     return bool(
         (np.abs(np.array(viewer.dims.point)[-3:] - middle) <= ranges[:, 2]).all()
     )
+
+
+def picture(viewer: Any, width: int, height: int) -> Array:
+    """What the view shows, in another size: as much of it, with more or fewer pixels.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        In a window.
+    width, height : int
+        In pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 4)
+    """
+    camera = viewer.scene.camera
+    zoom, center = camera.zoom, camera.center
+    shown_height, shown_width = viewer.canvas.size
+    camera.zoom = zoom * min(width / shown_width, height / shown_height)
+    try:
+        shot: Array = viewer.screenshot(
+            size=(height, width), scale=1, canvas_only=True, flash=False
+        )
+    finally:
+        camera.zoom, camera.center = zoom, center
+    return shot

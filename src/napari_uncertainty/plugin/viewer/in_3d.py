@@ -16,13 +16,13 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
 from ..colors import keep_apart, label_colormap
-from ..inspect.changes import Changes, Wanted, selection_kept
+from ..inspect.changes import Changes, Wanted
 from ..inspect.cut import Cut
 from ..inspect.planes import fit
-from ..layers import METADATA_KEY, PREDICTION, layer_info
+from ..layers import PREDICTION, layer_info
 from ..selection import rank_for_map, role_of
 from ..sources import ORIGINAL
-from ..transform import TRANSFORM
+from .layers import add_helper
 from .lifetime import Listening, kept_by
 
 Array = np.ndarray[Any, Any]
@@ -294,15 +294,17 @@ class In3D:
         self._predicted = None
         if predicted is None:
             return
-        with self._moved_from_here(), selection_kept(self._viewer):
-            self._predicted = self._viewer.add_labels(
+        with self._moved_from_here():
+            self._predicted = add_helper(
+                self._viewer,
+                "labels",
                 predicted,
+                "highlight",
+                like=shown,
                 name=PREDICTED_NAME,
                 colormap=label_colormap(shown.colormap),
                 opacity=0.4,
                 visible=shown.visible,
-                metadata={METADATA_KEY: {"role": "highlight"}},
-                **{name: getattr(shown, name) for name in TRANSFORM},
             )
             layers.move(layers.index(self._predicted), layers.index(shown))
         for event in (shown.events.colormap, shown.events.visible):

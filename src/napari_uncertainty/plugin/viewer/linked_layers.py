@@ -16,12 +16,11 @@ from napari.layers import Image, Labels, Points, Surface, Vectors
 from qtpy.QtCore import QTimer
 
 from ..layers import layer_info
+from ..selection import PER_VIEW
 from .lifetime import Listening, weakly
 
 Array = np.ndarray[Any, Any]
 
-#: Roles of layers that each view makes for the slice that it shows.
-PER_VIEW = ("outline", "highlight")
 
 # Attributes with an event of their name. The place first, for sizes are measured in it.
 _OF_ALL = (
