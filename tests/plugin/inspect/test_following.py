@@ -35,7 +35,7 @@ from inspecting import (
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect import subject as subject_module
-from napari_uncertainty.plugin.inspect.following import NO_MAP, Following
+from napari_uncertainty.plugin.inspect.following import NO_MAP, MapFollower
 from napari_uncertainty.plugin.layers import layer_info
 from napari_uncertainty.plugin.sources import ORIGINAL
 from napari_uncertainty.plugin.viewer.layers import to_layer
@@ -506,7 +506,7 @@ def followed(case):
 
         return steps
 
-    following = Following(case.viewer, look_at)
+    following = MapFollower(case.viewer, look_at)
     following._settle.setInterval(SETTLE_MS)
     following.begun.connect(lambda another: told.append("begun"))
     following.found.connect(lambda: told.append("found"))

@@ -33,7 +33,7 @@ from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect.probe import Probe
 from napari_uncertainty.plugin.inspect.probe_panel import HINT
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.layers import layer_info
 from napari_uncertainty.plugin.pointer import pointed_at
 from napari_uncertainty.plugin.sources import ORIGINAL
@@ -47,7 +47,7 @@ def viewer():
 
 def probe_of(case):
     """Labels are those of the case, in the order of its file."""
-    subject = Subject.of(case.viewer, case.map, case.segmentation)
+    subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     return Probe(case.viewer, subject, case.labels)
 
 
@@ -142,7 +142,7 @@ def test_probabilities_in_whole_numbers_are_shares(viewer, rng):
     whole = np.rint(softmax(rng, (3, 6, 7, 8)) * 250).astype(np.uint8)
     whole[0] += (250 - whole.sum(axis=0)).astype(np.uint8)
     shown, _ = compute(viewer, viewer.add_image(whole))
-    probe = Probe(viewer, Subject.of(viewer, shown, None), whole.argmax(axis=0))
+    probe = Probe(viewer, ShownMap.of(viewer, shown, None), whole.argmax(axis=0))
     reading = probe.read(np.array([1.0, 2.0, 3.0]))
     np.testing.assert_allclose(reading.probabilities, whole[:, 1, 2, 3] / 250)
     assert reading.ras is None

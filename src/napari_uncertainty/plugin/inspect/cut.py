@@ -10,7 +10,7 @@ import numpy as np
 from ..viewer.lifetime import Listening
 
 
-class Cut:
+class CuttingPlane:
     """A plane through scan, map and surfaces at once.
 
     It is dragged in napari's way, with the Shift key, or moved by :meth:`move`. What is

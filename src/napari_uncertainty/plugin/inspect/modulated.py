@@ -26,7 +26,7 @@ from ..viewer.lifetime import Listening, weakly
 from ..viewer.outlines import outline_classes
 from ..work import Job, cancel_all
 from .changes import Changes
-from .subject import Findings, Subject
+from .subject import Findings, ShownMap
 
 Array = np.ndarray[Any, Any]
 
@@ -91,7 +91,7 @@ class ModulatedClasses(QObject):
         self._viewer = viewer
         self._outlines = outline_classes(viewer)
         self._modulation = ""
-        self._subject: Subject | None = None
+        self._subject: ShownMap | None = None
         self._findings: Findings | None = None
         self._chosen: Collection[int] = ()
         self._suspended = False
@@ -123,7 +123,7 @@ class ModulatedClasses(QObject):
         self._modulation = modulation
         self.update()
 
-    def set_subject(self, subject: Subject, findings: Findings) -> None:
+    def set_subject(self, subject: ShownMap, findings: Findings) -> None:
         """Another map, or other labels."""
         self._of_map.stop()
         self._subject, self._findings = subject, findings

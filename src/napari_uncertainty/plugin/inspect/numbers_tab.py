@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...regions import Regions
 from .histogram import Curve, Histogram
-from .subject import Color, Subject
+from .subject import Color, ShownMap
 
 BINS = 64
 
@@ -41,7 +41,7 @@ class NumbersTab(QWidget):
 
     def show_numbers(
         self,
-        subject: Subject,
+        subject: ShownMap,
         regions: Regions,
         chosen: Mapping[int, Color],
         threshold: float,

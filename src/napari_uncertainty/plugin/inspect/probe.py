@@ -14,13 +14,13 @@ from ...fold.values import divisor_of
 from ...kinds import KINDS, probabilities_of
 from ..class_axis import background_of, declared
 from ..opinions import layers_made_from, opinions
-from .subject import Subject
+from .subject import ShownMap
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class VoxelReading:
     """What is known of a place.
 
     Attributes
@@ -52,18 +52,18 @@ class Probe:
     ----------
     viewer : napari.viewer.Viewer
         Where the probabilities are looked for.
-    subject : Subject
+    subject : ShownMap
         The map.
     labels : ndarray
         At its voxels.
     """
 
-    def __init__(self, viewer: Any, subject: Subject, labels: Array) -> None:
+    def __init__(self, viewer: Any, subject: ShownMap, labels: Array) -> None:
         self._viewer, self._subject, self._labels = viewer, subject, labels
         # Data of the layers that the map was made from, and their values at its voxels.
         self._of: tuple[Sequence[Any], Sequence[Any]] = ((), ())
 
-    def read(self, world: Array) -> Reading | None:
+    def read(self, world: Array) -> VoxelReading | None:
         """Return what is at a place in the viewer; None outside of the map."""
         subject = self._subject
         voxel = subject.voxel(world)
@@ -71,7 +71,7 @@ class Probe:
             return None
         ras = subject.ras(world)
         no_data = subject.no_data is not None and bool(subject.no_data[voxel])
-        return Reading(
+        return VoxelReading(
             ras,
             voxel,
             np.nan if no_data else float(subject.source.values[voxel]),

@@ -8,8 +8,8 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from .probability_bars import Bar, ProbabilityBars
-from .probe import Reading
-from .subject import Color, Subject
+from .probe import VoxelReading
+from .subject import Color, ShownMap
 
 HINT = "Point at the map to read it."
 
@@ -36,7 +36,10 @@ class ProbePanel(QWidget):
         self.bars.clear()
 
     def show_reading(
-        self, reading: Reading | None, subject: Subject, colors: Mapping[int, Color]
+        self,
+        reading: VoxelReading | None,
+        subject: ShownMap,
+        colors: Mapping[int, Color],
     ) -> None:
         """What was read; None outside of the map."""
         if reading is None:
@@ -59,7 +62,7 @@ class ProbePanel(QWidget):
         )
 
 
-def _words(reading: Reading, subject: Subject) -> str:
+def _words(reading: VoxelReading, subject: ShownMap) -> str:
     voxel = f"voxel ({', '.join(map(str, reading.voxel))})"
     where = voxel
     if reading.ras is not None:

@@ -26,7 +26,7 @@ from ..work import Job
 from ..writer import SAVE_TIP, save_map
 from .following import NO_MAP
 from .saving import as_png, files_for, iter_save_surfaces, save_picture
-from .stage import Stage
+from .stage import MapViews
 
 PICTURE_SIZE = (1600, 1200)
 
@@ -34,14 +34,14 @@ PICTURE_SIZE = (1600, 1200)
 _BUTTONS = 60
 
 
-class SavingTab(QWidget):
+class MapSavingTab(QWidget):
     """Buttons that save what is shown.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         What is pictured.
-    stage : Stage
+    stage : MapViews
         Whose surfaces are saved.
     chosen_map : callable
         Gives the map that is inspected; None where there is none.
@@ -50,7 +50,7 @@ class SavingTab(QWidget):
     def __init__(
         self,
         viewer: Any,
-        stage: Stage,
+        stage: MapViews,
         chosen_map: Callable[[], Any],
         parent: QWidget | None = None,
     ) -> None:

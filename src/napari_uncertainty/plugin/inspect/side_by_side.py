@@ -25,7 +25,7 @@ _TITLE_SIZE = 11
 _RAISED = "{}\n "
 
 
-class SideBySide:
+class PanelGrid:
     """The panels of a case in napari's grid, with linked slices, camera and zoom.
 
     Parameters

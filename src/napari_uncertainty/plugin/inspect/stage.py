@@ -16,8 +16,8 @@ from .highlight import RING
 from .meshes import Enclosed, Meshes
 from .modulated import ModulatedClasses
 from .scenes import Scenes
-from .side_by_side import SideBySide
-from .subject import Findings, Subject
+from .side_by_side import PanelGrid
+from .subject import Findings, ShownMap
 from .surface_layers import SurfaceLayers, in_ras, name_of
 from .views import PRESETS, ViewButtons
 from .waiting import Waiting
@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 MOST_UNASKED = 40
 
 
-class Stage:
+class MapViews:
     """Shows one map in the ways that its buttons offer.
 
     Parameters
@@ -42,10 +42,10 @@ class Stage:
         self.buttons = ViewButtons(viewer)
         self.waiting = Waiting()
         self._scenes = Scenes(viewer)
-        self._panels = SideBySide(viewer)
+        self._panels = PanelGrid(viewer)
         #: In slices, and as napari's own button shows layers in 3D.
         self.modulated = ModulatedClasses(viewer)
-        self._subject: Subject | None = None
+        self._subject: ShownMap | None = None
         self._findings: Findings | None = None
         self._meshes: Meshes | None = None
         self._surfaces: SurfaceLayers | None = None
@@ -65,7 +65,7 @@ class Stage:
 
     # -- what is shown --------------------------------------------------------
 
-    def set_subject(self, subject: Subject, findings: Findings) -> None:
+    def set_subject(self, subject: ShownMap, findings: Findings) -> None:
         """Another map, or other labels."""
         self._drop_meshes()
         another = self._subject is None or self._subject.layer != subject.layer

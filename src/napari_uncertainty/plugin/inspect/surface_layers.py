@@ -21,7 +21,7 @@ from ..layers import RECORD
 from ..viewer.layers import add_helper, remove_layer
 from .appearance import Appearance, limits_at, put_colormap
 from .meshes import Enclosed, Meshes, Shell
-from .subject import Color, Subject
+from .subject import Color, ShownMap
 from .surface_names import MOST_NAMES, SurfaceNames
 
 Array = np.ndarray[Any, Any]
@@ -51,13 +51,13 @@ class SurfaceLayers:
     ----------
     viewer : napari.viewer.Viewer
         Where they are shown.
-    subject : Subject
+    subject : ShownMap
         The map.
     meshes : Meshes
         Where its meshes come from.
     """
 
-    def __init__(self, viewer: Any, subject: Subject, meshes: Meshes) -> None:
+    def __init__(self, viewer: Any, subject: ShownMap, meshes: Meshes) -> None:
         self._viewer, self._subject, self._meshes = viewer, subject, meshes
         # By what they are, with what they enclose.
         self._layers: dict[str, tuple[tuple[Enclosed, ...], Any]] = {}
@@ -259,7 +259,7 @@ class SurfaceLayers:
         remove_layer(self._viewer, layer)
 
 
-def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
+def in_ras(subject: ShownMap, mesh: Mesh) -> Mesh | None:
     """A mesh in RAS mm; None where no file tells where the map is."""
     grid = subject.source.grid
     return None if grid is None or grid.ndim != 3 else mesh.in_space(grid.affine)

@@ -26,17 +26,17 @@ from ..viewer.lifetime import Docked, Listening, scrolled, weakly
 from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
 from .class_table import ClassTable
-from .following import Following
+from .following import MapFollower
 from .highlight import Ring
 from .letters import Letters
 from .numbers_tab import NumbersTab
 from .planes import go_to
 from .probe import Probe
 from .probe_panel import ProbePanel
-from .saving_tab import SavingTab
+from .saving_tab import MapSavingTab
 from .slices_tab import SlicesTab
-from .stage import Stage
-from .subject import Color, Findings, Subject, look_for_findings
+from .stage import MapViews
+from .subject import Color, Findings, ShownMap, look_for_findings
 
 MIN_WIDTH = 360
 
@@ -58,7 +58,7 @@ class InspectWidget(Docked):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer = napari_viewer
-        self.following = Following(viewer, look_for_findings)
+        self.following = MapFollower(viewer, look_for_findings)
         self.message = QLabel()
         keep_whole(self.message)
         self.progress = QProgressBar()
@@ -66,8 +66,8 @@ class InspectWidget(Docked):
         self.classes = ClassTable()
         self.slices = SlicesTab(viewer)
         self.numbers = NumbersTab()
-        self.stage = Stage(viewer)
-        self.saving = SavingTab(viewer, self.stage, weakly(self._inspected))
+        self.stage = MapViews(viewer)
+        self.saving = MapSavingTab(viewer, self.stage, weakly(self._inspected))
         self.probe_panel = ProbePanel()
         self._colors: Mapping[int, Color] = {}
         self._probe: Probe | None = None
@@ -156,7 +156,7 @@ class InspectWidget(Docked):
         """The layer of the map; None where there is none."""
         return self.following.map.value
 
-    def _looked_at(self) -> tuple[Subject, Findings] | None:
+    def _looked_at(self) -> tuple[ShownMap, Findings] | None:
         """The map and what was found in it; None before that."""
         subject, findings = self.following.subject, self.following.findings
         return None if subject is None or findings is None else (subject, findings)
@@ -181,7 +181,7 @@ class InspectWidget(Docked):
         if looked_at is not None:
             self.appearance.take_colormap(looked_at[0].layer.colormap)
 
-    def _color_classes(self, subject: Subject, findings: Findings) -> None:
+    def _color_classes(self, subject: ShownMap, findings: Findings) -> None:
         """Keep the colours of classes apart from those of the map."""
         if subject.segmentation is not None:
             with self.following.unheeded():

@@ -17,7 +17,7 @@ from napari.utils.colormaps import Colormap
 
 from ..colors import keep_apart, label_colormap
 from ..inspect.changes import Changes, Wanted
-from ..inspect.cut import Cut
+from ..inspect.cut import CuttingPlane
 from ..inspect.planes import fit
 from ..layers import PREDICTION, layer_info
 from ..selection import rank_for_map, role_of
@@ -89,7 +89,7 @@ class In3D:
     corners : ndarray, shape (2, 3), or None
         Two opposite corners in the world of the box that fills the view; None for the
         foreground of the map.
-    cut : Cut or None
+    cut : CuttingPlane or None
         The cut with which 3D begins, while it is shown.
     """
 
@@ -104,7 +104,7 @@ class In3D:
         self._framed: tuple[Array | None, bool] = (None, False)
         self._direction: tuple[float, ...] = VIEW_DIRECTION
         self._changes = Changes()
-        self.cut: Cut | None = None
+        self.cut: CuttingPlane | None = None
         self._predicted: Any = None
         # Layers whose depiction somebody has chosen by hand.
         self._chosen: WeakSet[Any] = WeakSet()
@@ -256,7 +256,7 @@ class In3D:
         scans = [layer for layer in layers if role_of(layer) == "scan"]
         self._changes.become([*on_plane(layers), *without_air(scans)])
         axis = self.facing()
-        self.cut = Cut(self._viewer, layers, [], axis, self._place()[axis])
+        self.cut = CuttingPlane(self._viewer, layers, [], axis, self._place()[axis])
 
     def _show_more(self, *_: Any) -> None:
         """A layer has come; in 3D it is cut, too."""
