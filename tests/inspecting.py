@@ -17,7 +17,7 @@ from generated import OBLIQUE
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.model.interpretation import Interpretation
-from napari_uncertainty.plugin.inspect.class_model import COLUMNS
+from napari_uncertainty.plugin.inspect.class_table import COLUMNS
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
 from napari_uncertainty.plugin.map_layer import show_map
 from napari_uncertainty.plugin.request import Request
