@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QBuffer
+from qtpy.QtGui import QImage
 
 from ...io.atomic import write_whole
 from ...io.surfaces import write_surface
@@ -25,13 +27,14 @@ def save_picture(path: Path, shot: Array) -> Path:
     InputError
         If it cannot be written.
     """
-    from imageio.v3 import imwrite
-
-    def write(file: BinaryIO) -> None:
-        imwrite(file, shot, extension=".png")
-
+    height, width, _ = shot.shape
+    data: Any = np.ascontiguousarray(shot).data
+    image = QImage(data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
+    png = QBuffer()
+    png.open(QBuffer.OpenModeFlag.WriteOnly)
+    image.save(png, "PNG")
     path = as_png(path)
-    write_whole([(path, write)])
+    write_whole([(path, lambda file: file.write(png.data().data()))])
     return path
 
 
