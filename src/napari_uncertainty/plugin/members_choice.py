@@ -14,15 +14,13 @@ from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QSiz
 
 from ..ensemble import Member
 from ..ensemble.members import common
-from ..ensemble.sources import Source
 from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold import as_dask
 from ..fold.values import divisor_of
 from ..grid import Grid
-from ..io.chunked_maps import probabilities_of
 from ..io.nifti import stem
-from ..kinds import KINDS
+from ..kinds import KINDS, probabilities_of
 from ..matching.orientation import BELONGS
 from ..model.background import told_background
 from ..probabilities import numbered_class_names
@@ -31,7 +29,7 @@ from .layers import layer_info
 from .members import is_stack, member_of
 from .paragraph import wrapped
 from .selection import path_of, role_of
-from .sources import axes_of
+from .sources import Source, axes_of
 
 Array = np.ndarray[Any, Any]
 
