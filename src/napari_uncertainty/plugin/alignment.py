@@ -124,7 +124,7 @@ def _steps(
     target: Grid,
     labels: bool,
 ) -> Generator[float, None, Array]:
-    """In core order; further axes stand in front here, and last for the core."""
+    """Resample values, whose further axes stand in front, and last for the core."""
     values = np.moveaxis(np.asarray(original), range(leading), range(-leading, 0))
     # Outside of a CT there is air, at -1000.
     fill = 0 if labels else float(values.min(where=np.isfinite(values), initial=0))

@@ -1,4 +1,4 @@
-"""What becomes of layers once they are in a viewer: what no file knows alone."""
+"""Follow-up on layers that came into a viewer: names, places, framing, outlines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Drop:
 
     @property
     def goes_on(self) -> bool:
-        """Whether a file that is read now belongs to those that were read before."""
+        """Return whether a file that is read now came with those before."""
         return self._waiting > 0 or time.monotonic() - self._added_at < _ONE_DROP
 
     def receive_soon(self) -> None:

@@ -26,7 +26,7 @@ _WORST_FIRST = ("red", "amber", "green")
 
 
 class CheckList(Container[Widget]):
-    """What was checked, the worst first, with buttons to move the probabilities."""
+    """List of checks, the worst first, with buttons to move the probabilities."""
 
     #: Emitted after probabilities were moved, or moved back.
     moved = Signal()

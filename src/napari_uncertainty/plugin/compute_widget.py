@@ -260,7 +260,7 @@ class ComputeWidget(Docked):
         ]
 
     def _request(self) -> Request:
-        """What is chosen: taken from layers and fields here, on the main thread."""
+        """Take what is chosen from layers and fields, here on the main thread."""
         return Request.of(
             self._viewer,
             self.probabilities.value,

@@ -47,7 +47,7 @@ SCAN_SPACE_AXES = ("z", "y", "x")
 
 @dataclass(frozen=True)
 class ScanSpace:
-    """How a grid's own axes become the viewer's, as views without a copy.
+    """Way from a grid's own axes to the viewer's, as views without a copy.
 
     Attributes
     ----------

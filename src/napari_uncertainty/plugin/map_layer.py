@@ -97,7 +97,7 @@ def _record(request: Request, result: CaseResult) -> Record:
 
 
 def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, Any]:
-    """What this plugin knows of the layer of a map."""
+    """Return what is kept with the layer of a map."""
     known, no_data = layer_info(request.probabilities), result.maps.no_data
     turn = request.source.turn.turn
     return {

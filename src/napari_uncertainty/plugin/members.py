@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 
 def is_stack(layer: Image, class_axis: int | None) -> bool:
-    """Whether a layer holds several members, along an axis before that of classes."""
+    """Return whether a layer holds members along an axis before that of classes."""
     return layer.data.ndim == SPATIAL + 2 and class_axis is not None and class_axis > 0
 
 

@@ -106,7 +106,7 @@ class MembersChoice(Container[Widget]):
         return axes_of(self._viewer.layers)
 
     def _decide(self) -> None:
-        """For each new layer, whether it is a member at first."""
+        """Decide of each new layer whether it is a member at first."""
         keys = {layer: self._key(layer) for layer in self._layers}
         if all(key in self._ticks for key in keys.values()):
             return

@@ -30,7 +30,7 @@ BEFORE = "before_placing"
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """Where a layer of probabilities may belong.
+    """Place where a layer of probabilities may belong.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Offer:
 
 
 def offer_of(request: Request, result: CaseResult) -> Offer | None:
-    """What the evidence speaks for, or where the scan could put the probabilities."""
+    """Return the place that the evidence or the scan speaks for; None without one."""
     layer, trust = request.probabilities, result.trust
     class_axis = request.class_axis
     if layer.rgb or request.stacked or class_axis is None:

@@ -32,7 +32,7 @@ class _Fitting(QObject):
     """Looks after the height whenever the text is painted, new or at a new width."""
 
     def eventFilter(self, label: Any, event: QEvent | None) -> bool:
-        """Nothing is taken away."""
+        """Follow the height of the text, and leave the event to the label."""
         if event is not None and event.type() == QEvent.Type.Paint:
             height = max(0, label.heightForWidth(label.width()))
             if height != label.minimumHeight():

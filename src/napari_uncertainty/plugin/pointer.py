@@ -1,4 +1,4 @@
-"""Where the pointer is: RAS mm, tilt included, and the voxel of the file."""
+"""The place under the pointer: in RAS mm, as a voxel, and on surfaces in 3D."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
 
 
 def _reach(vertices: Array, faces: Array) -> float:
-    """How near to a line one of the vertices is where the line meets the surface."""
+    """Return how near to a line a vertex is where the line meets the surface."""
     size = np.ptp(vertices[:: len(vertices) // 500 + 1], axis=0).max()
     corners = vertices[faces[:: len(faces) // 200 + 1]]
     edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1)

@@ -1,4 +1,4 @@
-"""What is asked for when Compute is clicked, taken from layers on the main thread."""
+"""Request for a map, taken from layers on the main thread."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ class Taken:
 
     @classmethod
     def of(cls, layer: Image) -> Taken:
-        """As it is now."""
+        """Take a layer as it is now."""
         return cls(layer, layer.data)
 
     def is_current(self, layers: Iterable[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""How a map is shown: colours, range, threshold, transparency."""
+"""Look of a map: colours, range, threshold, transparency."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BELOW = (0.45, 0.45, 0.45, 1.0)
 
 @dataclass(frozen=True)
 class Appearance:
-    """How a map and its surfaces are shown.
+    """Look of a map and its surfaces.
 
     Attributes
     ----------
@@ -282,7 +282,7 @@ class AppearanceControls(QWidget):
 
     @property
     def percentile_shares(self) -> tuple[float, float] | None:
-        """From where to where the colours go, as shares; None for the whole range."""
+        """Return the ends of the colours as shares; None for the whole range."""
         if self.range.currentIndex() == 0:
             return None
         low, high = self.percentiles.value()

@@ -1,4 +1,4 @@
-"""How uncertain each class is, as a table to sort, choose from, copy and save."""
+"""Table of the uncertainty of each class, to sort, choose from, copy and save."""
 
 from __future__ import annotations
 

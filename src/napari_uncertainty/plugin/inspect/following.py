@@ -1,4 +1,4 @@
-"""Which map is looked at, and what is found in it, as layers come, go and change."""
+"""Following a map: choosing and computing anew as layers come, go and change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often each uncertainty occurs, and the threshold as a line to drag."""
+"""Histogram of the uncertainty, with the threshold as a line to drag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEIGHT = 170
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """How many voxels there are in each bin.
+    """Numbers of voxels in bins.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How the values of a map are spread, and a few numbers of them."""
+"""Distribution of the values of a map, and a few numbers of them."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._follow()
 
     def sizeHint(self) -> QSize:
-        """As low as it can be read; the layout may give more."""
+        """Return the least height at which it can be read; the layout may give more."""
         return QSize(200, HEIGHT)
 
     @property

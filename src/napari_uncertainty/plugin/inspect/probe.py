@@ -1,4 +1,4 @@
-"""What is under the pointer: place, value and class probabilities."""
+"""Value and class probabilities of a map at a place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class VoxelReading:
-    """What is known of a place.
+    """Value, label and probabilities of one voxel.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Probe:
         )
 
     def _probabilities(self, voxel: tuple[int, ...]) -> Array | None:
-        """Of several members, their mean."""
+        """Return the probabilities of a voxel; of several members, their mean."""
         record = self._subject.record
         found = []
         for values, layer in self._values():

@@ -1,4 +1,4 @@
-"""What the probe reads, in words and bars."""
+"""Panel with the value under the pointer, in words and bars."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ProbePanel(QWidget):
         layout.addWidget(self.bars)
 
     def clear(self) -> None:
-        """Nothing is pointed at."""
+        """Show that nothing is pointed at."""
         self.text.setText(HINT)
         self.bars.clear()
 
@@ -41,7 +41,7 @@ class ProbePanel(QWidget):
         subject: ShownMap,
         colors: Mapping[int, Color],
     ) -> None:
-        """What was read; None outside of the map."""
+        """Show what was read; None outside of the map."""
         if reading is None:
             self.clear()
             return

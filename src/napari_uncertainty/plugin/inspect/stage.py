@@ -1,4 +1,4 @@
-"""What the view shows of a map: planes, panels, surfaces, glow, cuts."""
+"""Views of a map: planes, panels, surfaces, glow, cuts."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class MapViews:
         self.buttons.show_scene(name)
 
     def _ready(self, name: str) -> bool:
-        """Whether the meshes of a scene are made; else they are now, and it follows."""
+        """Return whether the meshes of a scene are there; else make them first."""
         assert self._meshes is not None
         missing = self._meshes.missing(self._enclosed())
         if not missing:
@@ -239,7 +239,7 @@ class MapViews:
         )
 
     def _with_surfaces(self, name: str) -> bool:
-        """Whether a scene has surfaces; a glow only has hulls of chosen classes."""
+        """Return whether a scene has surfaces; a glow has those of chosen classes."""
         glows = name == "Glow" and self._chosen != ()
         return glows or name in ("Surface", "Cut-away")
 

@@ -1,4 +1,4 @@
-"""What is inspected: a map, and the labels that its voxels have."""
+"""The map that a dock shows, and the labels that its voxels have."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class ShownMap:
 
 
 class Finding(Protocol):
-    """Anything that is found in a map in the background."""
+    """Result of looking at a map in the background."""
 
     @property
     def there(self) -> Iterable[int]:
@@ -182,7 +182,7 @@ class Finding(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found in a map.
+    """Labels of a map, and its numbers for each of them.
 
     Attributes
     ----------

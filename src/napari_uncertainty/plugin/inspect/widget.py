@@ -45,7 +45,7 @@ CLICK = 3
 
 
 class InspectWidget(Docked):
-    """From a map to an answer: where, which class, how much; in 2D and 3D.
+    """Dock that tells where, in which class and how much a map is uncertain.
 
     It follows the map that is selected in the layer list.
 

@@ -17,6 +17,7 @@ from ..inspect.planes import PLANES
 from ..layers import layer_info
 from ..selection import MODULATED, PER_VIEW
 from ..sources import axes_of
+from .framing import box_of
 from .layers import add_helper
 from .lifetime import Listening
 
@@ -319,20 +320,12 @@ def foreground(layers: Sequence[Any]) -> Array:
     ]
     # Labels first, and then maps.
     for layer in sorted(volumes, key=lambda one: not isinstance(one, Labels)):
-        data = layer.data
-        if not isinstance(data, np.ndarray) or data.ndim != 3:
-            continue  # lazy, say, or at several scales
-        if isinstance(layer, Labels):
-            inside = data != 0
-        elif layer_info(layer).get("role") == "map":
-            inside = data > layer.contrast_limits[1] / 2
-        else:
-            continue
-        along = [inside.any(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
-        if along[0].any():
-            ends = [np.flatnonzero(there)[[0, -1]] for there in along]
-            found = [layer.data_to_world(corner) for corner in np.transpose(ends)]
-            return np.sort(found, axis=0)
+        known = isinstance(layer, Labels) or layer_info(layer).get("role") == "map"
+        # Data may be lazy, or at several scales.
+        if known and isinstance(layer.data, np.ndarray) and layer.ndim == 3:
+            box = box_of(layer)
+            if box is not None:
+                return box
     extents = np.array([layer.extent.world[:, -3:] for layer in volumes])
     return np.array([extents[:, 0].min(axis=0), extents[:, 1].max(axis=0)])
 

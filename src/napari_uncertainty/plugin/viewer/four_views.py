@@ -31,7 +31,7 @@ from ..layers import layer_info
 from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
 from .in_3d import UP, VIEW_DIRECTION
-from .lifetime import Listening, weakly
+from .lifetime import Listening, unwrapped, weakly
 from .linked_layers import LinkedLayers
 from .outlines import ClassOutlines
 from .panes import Panes
@@ -101,7 +101,7 @@ class FourViews(QObject):
     def of(cls, viewer: Any) -> FourViews | None:
         """Return those of a viewer; None where it has no window."""
         # A plugin's widget sees a wrapper of it.
-        viewer = getattr(viewer, "__wrapped__", viewer)
+        viewer = unwrapped(viewer)
         for widget in QApplication.allWidgets():
             if isinstance(widget, QtViewer) and widget.viewer is viewer:
                 return widget.findChild(cls) or cls(viewer, widget)

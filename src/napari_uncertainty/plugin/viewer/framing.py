@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from napari.layers import Labels
 
-from ..layers import layer_info
 from ..selection import role_of
+from .lifetime import unwrapped
 
 Array = np.ndarray[Any, Any]
 
@@ -58,7 +58,7 @@ def frame_unless_moved(viewer: Any) -> None:
     Where nobody has, a viewer is as it was left here the last time or, the first time,
     in the middle of its sliders, where napari begins.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     before = _left.get(viewer)
     if before is None:
         moved = not _in_the_middle(viewer)
@@ -104,21 +104,26 @@ def box_of_interest(viewer: Any) -> Array | None:
     """
     layers = [one for one in viewer.layers if role_of(one) in ("segmentation", "map")]
     for layer in sorted(layers, key=lambda one: not isinstance(one, Labels)):
-        if isinstance(layer, Labels):
-            inside = np.asarray(layer.data) != 0
-        elif layer_info(layer).get("role") == "map":
-            inside = np.asarray(layer.data) > layer.contrast_limits[1] / 2
-        else:
-            continue
-        corners = _corners(inside)
-        if corners is not None:
-            world = [layer.data_to_world(corner) for corner in corners]
-            return np.sort(np.array(world), axis=0)
+        box = box_of(layer)
+        if box is not None:
+            return box
     return None
 
 
-def _corners(inside: Array) -> Array | None:
-    """Return the first and the last index along each axis at which a mask is true."""
+def box_of(layer: Any) -> Array | None:
+    """Return two opposite corners of the foreground in the world, shape (2, n).
+
+    They enclose all labels, or the voxels in which a map reaches half its range; None
+    where there are none.
+
+    Parameters
+    ----------
+    layer : Labels or Image
+        A segmentation or a map.
+    """
+    data = np.asarray(layer.data)
+    labels = isinstance(layer, Labels)
+    inside = data != 0 if labels else data > layer.contrast_limits[1] / 2
     ends = []
     for axis in range(inside.ndim):
         others = tuple(other for other in range(inside.ndim) if other != axis)
@@ -126,7 +131,8 @@ def _corners(inside: Array) -> Array | None:
         if not len(there):
             return None
         ends.append((there[0], there[-1]))
-    return np.array(ends).T
+    world = [layer.data_to_world(corner) for corner in np.transpose(ends)]
+    return np.sort(np.array(world), axis=0)
 
 
 def _in_the_middle(viewer: Any) -> bool:
@@ -138,7 +144,7 @@ def _in_the_middle(viewer: Any) -> bool:
 
 
 def picture(viewer: Any, width: int, height: int) -> Array:
-    """What the view shows, in another size: as much of it, with more or fewer pixels.
+    """Return a picture of the view in another size: as much of it, with other pixels.
 
     Parameters
     ----------

@@ -20,10 +20,11 @@ from ..inspect.changes import Changes, Wanted
 from ..inspect.cut import CuttingPlane
 from ..inspect.planes import fit
 from ..layers import PREDICTION, layer_info
-from ..selection import rank_for_map, role_of
+from ..selection import role_of, segmentation_for_map
 from ..sources import ORIGINAL
+from .framing import box_of
 from .layers import add_helper
-from .lifetime import Listening, kept_by
+from .lifetime import Listening, kept_by, one_per_viewer
 
 Array = np.ndarray[Any, Any]
 
@@ -53,13 +54,7 @@ def in_3d(viewer: Any) -> In3D:
         Called again with the same one, or with a plugin's wrapper of it, the same is
         returned.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    held = _of.get(viewer)
-    found = None if held is None else held()
-    if found is None:
-        found = In3D(viewer)
-        _of[viewer] = ref(found)
-    return found
+    return one_per_viewer(_of, viewer, In3D)
 
 
 class _Seen(NamedTuple):
@@ -194,7 +189,7 @@ class In3D:
         self._aimed = aimed if self._reordering else None
 
     def _aim_again(self, *_: Any) -> None:
-        """With another order of the axes napari fits everything into the view.
+        """Set the camera once more, for napari fits all into the view in another order.
 
         What is set while napari tells of another display, it tells afterwards.
         """
@@ -399,40 +394,14 @@ def _alike(box: Array | None, other: Array | None) -> bool:
 def _predicted_of(layers: Sequence[Any], shown: Any) -> Any:
     """The most probable classes of a map; None where a segmentation stands for them."""
     info = layer_info(shown)
-    if ORIGINAL in info or _segmentation(layers, shown):
+    if ORIGINAL in info or segmentation_for_map(layers, shown):
         return None
     return info.get(PREDICTION)
 
 
-def _segmentation(layers: Sequence[Any], shown: Any) -> Any:
-    """The segmentation that belongs to a map; None where there is none."""
-    ranked = [
-        (rank, layer)
-        for layer in layers
-        if role_of(layer) == "segmentation"
-        and (rank := rank_for_map(layer, shown)) is not None
-    ]
-    return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
-
-
 def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
-    """Two opposite corners, in the world, of what is segmented or else uncertain."""
-    layer = _segmentation(layers, shown)
-    box = None if layer is None else _box_of(layer, np.asarray(layer.data) != 0)
-    if box is not None:
-        return box
-    middle = np.mean(shown.contrast_limits)
-    return _box_of(shown, np.asarray(shown.data) > middle)
-
-
-def _box_of(layer: Any, inside: Array) -> Array | None:
-    ends = []
-    for axis in range(inside.ndim - 3, inside.ndim):
-        others = tuple(other for other in range(inside.ndim) if other != axis)
-        there = np.flatnonzero(inside.any(axis=others))
-        if not len(there):
-            return None
-        ends.append((there[0], there[-1]))
-    leading = (0,) * (layer.ndim - 3)
-    world = [layer.data_to_world((*leading, *end))[-3:] for end in np.transpose(ends)]
-    return np.sort(np.array(world), axis=0)
+    """Return opposite corners, in the world, of what is segmented or else uncertain."""
+    segmentation = segmentation_for_map(layers, shown)
+    box = None if segmentation is None else box_of(segmentation)
+    box = box_of(shown) if box is None else box
+    return None if box is None else box[:, -3:]

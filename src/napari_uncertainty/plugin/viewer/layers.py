@@ -269,7 +269,7 @@ def _provenance(role: str, volume: Volume) -> dict[str, Any]:
 
 
 def _limits_of_classes(values: Any) -> tuple[float, float]:
-    """From 0 to 1 where that is what the values are; logits and others as they go."""
+    """Return 0 and 1 where values are probabilities, else their least and largest."""
     some = lines_along(values, 0)
     some = some[np.isfinite(some)]
     if some.size == 0 or (some.min() > -0.5 and some.max() < 1.5):

@@ -22,12 +22,12 @@ from ..colors import label_colormap
 from ..inspect.changes import lasting
 from ..inspect.subject import names_of
 from ..layers import PREDICTION, layer_info
-from ..selection import MODULATED, rank_for_map, role_of
+from ..selection import MODULATED, role_of, segmentation_for_map
 from ..sources import ORIGINAL
 from .class_edges import Slice, slice_of
 from .class_legend import ClassLegend
 from .layers import add_helper, remove_layer
-from .lifetime import Listening, weakly
+from .lifetime import Listening, unwrapped, weakly
 
 #: Name of the layer that holds the lines, and its role: it is no segmentation.
 NAME, ROLE = "class outlines", "outline"
@@ -68,7 +68,7 @@ def outline_classes(viewer: Any) -> ClassOutlines:
     viewer : napari.viewer.Viewer or ViewerModel
         Called again with the same one, the same outlines are returned.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     outlines = _outlines.get(viewer)
     if outlines is None:
         outlines = _outlines[viewer] = ClassOutlines(viewer)
@@ -418,14 +418,8 @@ def _classes_of(viewer: Any) -> _Classes | None:
         return None
     shown = max(maps, key=lambda layer: (layer.visible, maps.index(layer)))
     active = viewer.layers.selection.active
-    ranked = [
-        ((layer == active, *rank), layer)
-        for layer in viewer.layers
-        if role_of(layer) == "segmentation"
-        and (rank := rank_for_map(layer, shown)) is not None
-    ]
-    if ranked:
-        layer = max(ranked, key=lambda entry: entry[0])[1]
+    layer = segmentation_for_map(viewer.layers, shown, active)
+    if layer is not None:
         names = names_of(layer) or names_of(shown)
         return _Classes(layer, layer.data, layer.colormap, names, layer.visible)
     predicted = layer_info(shown).get(PREDICTION)
