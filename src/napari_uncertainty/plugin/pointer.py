@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..grid import Grid
+from ..text import ras_place, voxel_place
 from .layers import layer_grid, layer_info, to_ras
 from .sources import shown_grid
 from .viewer.lifetime import Listening
@@ -46,13 +47,10 @@ def describe_pointer(layer: Any, world: Any) -> str:
     ras, grid = ras_at(layer, world), layer_grid(layer)
     if ras is None or grid is None:
         return ""
-    # -0.04 is no -0.0.
-    right, anterior, superior = np.round(ras, 1) + 0.0
-    place = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm"
     voxel = voxel_at(grid, ras)
     if voxel is None:
-        return f"{place} · outside of '{layer.name}'"
-    return f"{place} · voxel ({', '.join(map(str, voxel))}) of '{layer.name}'"
+        return f"{ras_place(ras)} · outside of '{layer.name}'"
+    return f"{ras_place(ras)} · voxel {voxel_place(voxel)} of '{layer.name}'"
 
 
 class Pointer:

@@ -89,9 +89,10 @@ def test_shares_above_the_threshold(case, widget):
     values, inside = case.entropy.astype(np.float32), case.labels > 0
     for threshold in (0.0, 0.31, 1.0, 2.0):
         widget.appearance.threshold.setValue(threshold)
+        here, there = (100 * np.mean(v > threshold) for v in (values[inside], values))
         assert widget.appearance.left.text() == (
-            f"{np.mean(values[inside] > threshold):.1%} of the foreground's voxels and "
-            f"{np.mean(values > threshold):.1%} of all are above {threshold:.2f} bits."
+            f"{here:.1f} % of the foreground's voxels and {there:.1f} % of all are above "
+            f"{threshold:.2f} bits."
         )
 
 
@@ -168,9 +169,9 @@ def test_table_and_numbers_follow_the_threshold(case, widget):
     shares = widget.classes.model.table["share_above"]
     expected = [np.mean(values[case.labels == label] > 0.6) for label in range(4)]
     np.testing.assert_allclose(shares, expected)
-    cells = re.findall(r"([\d.]+%)</td></tr>", widget.numbers.summary.text())
+    cells = re.findall(r"([\d.]+ %)</td></tr>", widget.numbers.summary.text())
     inside = values[case.labels > 0]
-    assert cells == [f"{np.mean(v > 0.6):.1%}" for v in (values, inside)]
+    assert cells == [f"{100 * np.mean(v > 0.6):.1f} %" for v in (values, inside)]
     widget.numbers.threshold_moved.emit(1.5)
     assert widget.appearance.threshold.value() == 1.5
 

@@ -181,9 +181,9 @@ def test_words_and_bars_at_a_place(qtbot, viewer, rng):
     right, anterior, superior = apply_affine(case.affine, voxel)
     place = widget.following.subject.place(voxel)
     move(viewer, (0, *place))
+    where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm".replace("-", "−")
     words = (
-        f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · "
-        f"voxel ({', '.join(map(str, voxel))})\n"
+        f"{where} · voxel ({', '.join(map(str, voxel))})\n"
         f"entropy {case.entropy[voxel]:.3f} bits · right"
     )
     assert panel.text.text() == words

@@ -19,6 +19,7 @@ from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 
 from ...colors import OPAQUE_FROM
 from ...modulation import MODULATIONS
+from ...text import share
 from ..colors import base_name, faded, transparent_where_certain
 from .modulation_legend import ModulationLegend
 
@@ -275,10 +276,10 @@ class AppearanceControls(QWidget):
     def show_shares(self, foreground: float, whole: float, unit: str) -> None:
         """Say how many voxels are above the threshold, as shares."""
         above = f"{self.threshold.value():.2f} {unit}".rstrip()
-        of_foreground = f"{foreground:.1%} of the foreground's voxels and "
+        of_foreground = f"{share(foreground)} of the foreground's voxels and "
         if np.isnan(foreground):  # there is none
             of_foreground = ""
-        self.left.setText(f"{of_foreground}{whole:.1%} of all are above {above}.")
+        self.left.setText(f"{of_foreground}{share(whole)} of all are above {above}.")
 
     @property
     def percentile_shares(self) -> tuple[float, float] | None:

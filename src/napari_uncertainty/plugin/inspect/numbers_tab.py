@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...regions import Regions
+from ...text import number, share
 from .histogram import Curve, Histogram
 from .subject import Color, ShownMap
 
@@ -74,15 +74,9 @@ class NumbersTab(QWidget):
 def _row(name: str, regions: Regions, which: Any, threshold: float) -> str:
     median, high = regions.quantiles(which, (0.5, 0.95))
     numbers = (regions.mean(which), median, high, regions.maximum(which))
-    cells = [_number(value) for value in numbers]
-    above = regions.share_above(which, threshold)
-    cells.append("–" if np.isnan(above) else f"{above:.1%}")
+    cells = [*map(number, numbers), share(regions.share_above(which, threshold))]
     return (
         f"<tr><td>{name}</td>"
         + "".join(f"<td align='right'>&nbsp;{cell}</td>" for cell in cells)
         + "</tr>"
     )
-
-
-def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3g}"

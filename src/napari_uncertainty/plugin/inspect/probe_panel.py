@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from ...text import ras_place, voxel_place
 from .probability_bars import Bar, ProbabilityBars
 from .probe import VoxelReading
 from .subject import Color, ShownMap
@@ -63,12 +64,9 @@ class ProbePanel(QWidget):
 
 
 def _words(reading: VoxelReading, subject: ShownMap) -> str:
-    voxel = f"voxel ({', '.join(map(str, reading.voxel))})"
-    where = voxel
+    where = f"voxel {voxel_place(reading.voxel)}"
     if reading.ras is not None:
-        # -0.04 is no -0.0.
-        right, anterior, superior = np.round(reading.ras, 1) + 0.0
-        where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · {voxel}"
+        where = f"{ras_place(reading.ras)} · {where}"
     name = subject.name_of(reading.label)
     if np.isnan(reading.value):
         return f"{where}\nno data"
