@@ -91,8 +91,8 @@ def test_shares_above_the_threshold(case, widget):
         widget.appearance.threshold.setValue(threshold)
         here, there = (100 * np.mean(v > threshold) for v in (values[inside], values))
         assert widget.appearance.left.text() == (
-            f"{here:.1f} % of the foreground's voxels and {there:.1f} % of all are above "
-            f"{threshold:.2f} bits."
+            f"{here:.1f} % of the foreground's voxels and {there:.1f} % of all are "
+            f"above {threshold:.2f} bits."
         )
 
 
