@@ -110,7 +110,6 @@ def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> Non
     viewer.layers.events.removed.connect(removed)
     job = _jobs[layer] = Job(
         partial(_steps, original, leading, grid, target, labels),
-        on_progress=lambda share: None,
         on_end=end,
         on_result=done,
         on_refused=refused,

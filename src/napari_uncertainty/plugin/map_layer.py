@@ -57,7 +57,7 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     introduce_map(viewer, layer)
     if request.scan is not None:
         for taken in request.taken:
-            taken.layer.visible = False
+            taken.visible = False
     _keep_out_of_rolling(viewer, request)
     return layer
 
@@ -104,7 +104,7 @@ def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, A
         "role": "map",
         RECORD: record,
         "source": record.source,
-        "made_from": tuple(taken.layer.unique_id for taken in request.taken),
+        "made_from": tuple(taken.unique_id for taken in request.taken),
         PREDICTION: turn(result.maps.prediction),
         NO_DATA: turn(no_data) if no_data.any() else None,
     } | {name: known[name] for name in ("grid", "affine") if name in known}

@@ -47,10 +47,10 @@ def describe_pointer(layer: Any, world: Any) -> str:
     ras, grid = ras_at(layer, world), layer_grid(layer)
     if ras is None or grid is None:
         return ""
-    voxel = voxel_at(grid, ras)
+    place, voxel = ras_place(ras.tolist()), voxel_at(grid, ras)
     if voxel is None:
-        return f"{ras_place(ras)} · outside of '{layer.name}'"
-    return f"{ras_place(ras)} · voxel {voxel_place(voxel)} of '{layer.name}'"
+        return f"{place} · outside of '{layer.name}'"
+    return f"{place} · voxel {voxel_place(voxel)} of '{layer.name}'"
 
 
 class Pointer:

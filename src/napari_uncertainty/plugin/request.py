@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,9 +33,9 @@ class Request:
 
     Attributes
     ----------
-    taken : tuple of Taken
-        The layers that the map is made from, first that of the probabilities, on whose
-        voxels it will be.
+    taken : dict of Image to array
+        The layers that the map is made from, with what they hold now; first that of the
+        probabilities, on whose voxels it will be.
     class_axis : int or None
         Of the data of the first; None where it is a single channel.
     stacked : bool
@@ -57,7 +57,7 @@ class Request:
         What to tell besides the result.
     """
 
-    taken: tuple[Taken, ...]
+    taken: Mapping[Image, Any]
     class_axis: int | None
     stacked: bool
     source: Source
@@ -124,9 +124,7 @@ class Request:
             )
         source = held[0].source
         return cls(
-            tuple(
-                Taken.of(layer) for layer in dict.fromkeys(one.layer for one in held)
-            ),
+            {one.layer: one.layer.data for one in held},
             class_axis,
             stacked,
             source,
@@ -143,12 +141,12 @@ class Request:
     @property
     def probabilities(self) -> Image:
         """The layer on whose voxels the map will be."""
-        return self.taken[0].layer
+        return next(iter(self.taken))
 
     @property
     def data(self) -> Any:
         """Return what it held when the request was made."""
-        return self.taken[0].data
+        return self.taken[self.probabilities]
 
     @property
     def without(self) -> tuple[int, ...]:
@@ -157,10 +155,11 @@ class Request:
         return (0, *axes) if self.stacked else axes
 
     def changed(self, viewer: Any) -> Image | None:
-        """A layer that is gone, or holds other data since; None where all is well."""
-        return next(
-            (one.layer for one in self.taken if not one.is_current(viewer.layers)), None
-        )
+        """Return a layer that is gone, or holds other data since; None for none."""
+        for layer, data in self.taken.items():
+            if layer not in viewer.layers or layer.data is not data:
+                return layer
+        return None
 
     def steps(self, viewer: Any) -> Callable[..., Any]:
         """Return the work for the thread, which gets arrays and plain values only."""
@@ -286,28 +285,3 @@ def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:
 
 def _capitalised(title: str) -> str:
     return title[0].upper() + title[1:]
-
-
-@dataclass(frozen=True, eq=False)
-class Taken:
-    """A layer, and what it held when it was taken.
-
-    Attributes
-    ----------
-    layer : Image
-        The layer.
-    data : array
-        Its data then.
-    """
-
-    layer: Image
-    data: Any
-
-    @classmethod
-    def of(cls, layer: Image) -> Taken:
-        """Take a layer as it is now."""
-        return cls(layer, layer.data)
-
-    def is_current(self, layers: Iterable[Any]) -> bool:
-        """Return whether it is still there and still holds the same data."""
-        return self.layer in layers and self.layer.data is self.data

@@ -144,8 +144,8 @@ class AppearanceControls(QWidget):
     #: How the colours of classes tell the uncertainty, one of `MODULATIONS` or empty.
     modulation_chosen = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._highest = 1.0
         # What was chosen for each map, by the layer's id, and whose turn it is.
         self._chosen: dict[Any, tuple[Any, ...]] = {}

@@ -62,7 +62,7 @@ Color = tuple[int, int, int]
 class ClassModel(QAbstractTableModel):
     """Numbers of classes: a row for each of them, and the columns of the dock."""
 
-    def __init__(self, parent: Any = None) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.labels: list[int] = []
         self.table = pd.DataFrame()
@@ -281,8 +281,8 @@ class ClassTable(QWidget):
     #: Why it was not.
     failed = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._told: tuple[int, ...] = ()
         self._file = Path("classes" + _SUFFIX)
         self._classes = ClassModel(self)

@@ -47,8 +47,8 @@ class Histogram(QWidget):
     #: Where the user drags the threshold to. Not emitted by `set_threshold`.
     threshold_moved = pg.QtCore.Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._threshold = np.nan
         self._curves: list[Any] = []
         self.plot = Plot(left="Voxels")

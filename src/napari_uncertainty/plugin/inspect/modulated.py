@@ -196,7 +196,6 @@ class ModulatedClasses(QObject):
         self._jobs.append(
             Job(
                 steps,
-                on_progress=_ignore,
                 on_end=self._jobs.clear,
                 on_result=weakly(self._take, wanted),
                 on_refused=self.refused.emit,
@@ -368,7 +367,3 @@ class ModulatedClasses(QObject):
         numbers = np.flatnonzero(np.bincount(shown.values.ravel()))
         places = np.unique((numbers[numbers > 0] - 1) // N_LEVELS)
         return [classes[place] for place in places]
-
-
-def _ignore(_share: float) -> None:
-    """Tell nothing of the progress: it takes less than a second."""

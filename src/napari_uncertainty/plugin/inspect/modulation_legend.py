@@ -31,8 +31,8 @@ class ModulationLegend(QWidget):
     is drawn on the colour of the window.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._legend: Legend | None = None
         self._rows: list[tuple[str, Any]] = []
         self._more = 0

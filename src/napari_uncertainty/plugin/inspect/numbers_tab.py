@@ -23,8 +23,8 @@ class NumbersTab(QWidget):
 
     threshold_moved = Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.histogram = Histogram()

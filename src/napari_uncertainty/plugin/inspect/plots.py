@@ -8,7 +8,6 @@ from typing import Any
 # Before pyqtgraph, which takes the Qt binding that is loaded already.
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontInfo, QMouseEvent, QPalette, QWheelEvent
-from qtpy.QtWidgets import QWidget
 
 import pyqtgraph as pg  # isort: skip
 
@@ -42,8 +41,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     ----------
     left : str, optional
         Label of the vertical axis.
-    parent : QWidget, optional
-        The widget around the plot.
     """
 
     #: Where on the horizontal axis the left button is pressed, and dragged to.
@@ -52,8 +49,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     _built = False
     _held = False
 
-    def __init__(self, left: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={"left": _ValueAxis("left")})
+    def __init__(self, left: str = "") -> None:
+        super().__init__(axisItems={"left": _ValueAxis("left")})
         self._colors: tuple[QColor, QColor] | None = None
         self._title = ""
         self._labels = {"left": left, "bottom": ""}

@@ -55,12 +55,10 @@ class ProbabilityBars(QWidget):
     ----------
     limit : int
         How many bars there is room for. The height is always that of so many.
-    parent : QWidget, optional
-        The widget around the bars.
     """
 
-    def __init__(self, limit: int = LIMIT, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, limit: int = LIMIT) -> None:
+        super().__init__()
         self.limit = limit
         self._bars: tuple[Bar, ...] = ()
         self._names = ShortNames()

@@ -20,8 +20,8 @@ _GRAY = (128, 128, 128)
 class ProbePanel(QWidget):
     """Place and value under the pointer, and the class probabilities there."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.text = QLabel(HINT)
@@ -66,7 +66,7 @@ class ProbePanel(QWidget):
 def _words(reading: VoxelReading, subject: ShownMap) -> str:
     where = f"voxel {voxel_place(reading.voxel)}"
     if reading.ras is not None:
-        where = f"{ras_place(reading.ras)} · {where}"
+        where = f"{ras_place(reading.ras.tolist())} · {where}"
     name = subject.name_of(reading.label)
     if np.isnan(reading.value):
         return f"{where}\nno data"

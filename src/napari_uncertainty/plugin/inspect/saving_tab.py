@@ -48,13 +48,9 @@ class MapSavingTab(QWidget):
     """
 
     def __init__(
-        self,
-        viewer: Any,
-        stage: MapViews,
-        chosen_map: Callable[[], Any],
-        parent: QWidget | None = None,
+        self, viewer: Any, stage: MapViews, chosen_map: Callable[[], Any]
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._viewer, self._stage, self._chosen_map = viewer, stage, chosen_map
         self._jobs: list[Job[list[Path]]] = []
         self.width_box, self.height_box = (_pixels(size) for size in PICTURE_SIZE)
@@ -120,8 +116,6 @@ class MapSavingTab(QWidget):
         self._jobs[:] = [
             Job(
                 partial(iter_save_surfaces, path, surfaces, *self._stage.measured),
-                on_progress=lambda share: None,
-                on_end=lambda: None,
                 on_result=_tell_written,
                 on_refused=show_error,
             )

@@ -32,8 +32,8 @@ class SlicesTab(QWidget):
         Whose slices are marked and moved.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
         self._viewer = viewer
         self._subject: ShownMap | None = None
         self._findings: Findings | None = None

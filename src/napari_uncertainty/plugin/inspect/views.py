@@ -51,8 +51,8 @@ class ViewButtons(QWidget):
     #: Axis of z, y, x and place in the world.
     cut_moved = Signal(int, float)
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
         self._viewer = viewer
         self.buttons = {
             name: QPushButton(name)

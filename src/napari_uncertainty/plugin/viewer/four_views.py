@@ -23,7 +23,7 @@ from napari.qt import QtViewer
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
 
 from ..inspect.changes import Changes
 from ..inspect.planes import PLANES, SOLID, place_of_interest, plane_of, plane_titles
@@ -341,8 +341,8 @@ class FourViewsButton(QPushButton):
         What is shown.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__("Four views", parent)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__("Four views")
         self._viewer, self._joined = viewer, False
         self._listening = Listening()
         self.setCheckable(True)
