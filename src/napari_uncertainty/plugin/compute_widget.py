@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..io import READERS
 from ..measures import ALL_MEASURES
 from .alignment import align
+from .arrival import PLUGIN
 from .check_list import CheckList
 from .class_axis import exclusive_classes, independent_channels
 from .layer_choice import LayerChoice
@@ -46,8 +47,6 @@ from .writer import SAVE_TIP, save_map
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
-
-PLUGIN = "napari-uncertainty"
 
 _OPEN_TIP = "Choose scan, segmentation and probabilities together."
 _PATTERNS = " ".join(

@@ -14,14 +14,13 @@ from qtpy.QtGui import QColor, QFont, QImage, QPainter
 from qtpy.QtWidgets import QApplication, QDockWidget
 from superqt.utils import qimage_to_array
 
+from .arrival import PLUGIN
 from .viewer.color_bars import title_of
 from .viewer.four_views import FourViews
 from .viewer.framing import frame_case, picture
 from .viewer.outlines import outline_classes
 
 Array = np.ndarray[Any, Any]
-
-PLUGIN = "napari-uncertainty"
 
 #: Width and height of a panel, and height of the title above it, in pixels.
 PANEL, TITLE = (640, 560), 44
