@@ -171,7 +171,9 @@ class Request:
             None
             if self.segmentation is None
             else segmentation_on(self.segmentation, self.source, shape, axes),
-            None if self.scan is None else _placed_scan(self.scan, axes),
+            None
+            if self.scan is None
+            else (self.scan.name, source_of(self.scan, axes=axes).grid),
             self.probabilities.name,
             info.get("placed", ""),
             info.get("placement"),
@@ -277,10 +279,6 @@ def _notes(
             "the probabilities themselves are shown along their own."
         )
     return notes
-
-
-def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:
-    return scan.name, source_of(scan, axes=axes).grid
 
 
 def _capitalised(title: str) -> str:

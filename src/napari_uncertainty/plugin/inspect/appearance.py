@@ -119,13 +119,9 @@ class Appearance:
 
     def put_on(self, layer: Any) -> None:
         """Show a map like this, where it is not shown so."""
-        self.put_limits_on(layer)
-        put_colormap(layer, self.of_map())
-
-    def put_limits_on(self, layer: Any) -> None:
-        """Let the colours of a map go from where to where these go."""
         if tuple(layer.contrast_limits) != self.limits:
             layer.contrast_limits = self.limits
+        put_colormap(layer, self.of_map())
 
     def of_surface(self, limits: Limits) -> Colormap:
         """Colours of an opaque surface with these limits, grey below the threshold."""

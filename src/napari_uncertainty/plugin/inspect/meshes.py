@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -204,16 +204,12 @@ def _around(
     """The box of some labels with a margin; everything where it is not known."""
     if enclosed is None or not all(label in boxes for label in enclosed):
         return tuple(slice(0, n) for n in shape)
-    return tuple(_sides([boxes[label] for label in enclosed], shape))
-
-
-def _sides(
-    boxes: Sequence[tuple[slice, ...]], shape: tuple[int, ...]
-) -> Iterable[slice]:
+    sides = []
     for axis, n in enumerate(shape):
-        start = min(box[axis].start for box in boxes) - _MARGIN
-        stop = max(box[axis].stop for box in boxes) + _MARGIN
-        yield slice(max(start, 0), min(stop, n))
+        start = min(boxes[label][axis].start for label in enclosed) - _MARGIN
+        stop = max(boxes[label][axis].stop for label in enclosed) + _MARGIN
+        sides.append(slice(max(start, 0), min(stop, n)))
+    return tuple(sides)
 
 
 def _shell(mesh: Mesh, labels: Array, enclosed: Enclosed) -> Shell:

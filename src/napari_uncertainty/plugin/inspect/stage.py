@@ -57,7 +57,7 @@ class MapViews:
         self.buttons.scene_asked.connect(self.show_scene)
         self.buttons.side_by_side_asked.connect(self.show_side_by_side)
         self.buttons.opacity_changed.connect(self._show_again)
-        self.buttons.cut_moved.connect(self._move_cut)
+        self.buttons.cut_moved.connect(self._scenes.move_cut)
         self.waiting.cancel.clicked.connect(self._give_up)
         self._listening = Listening()
         self._listening.to(viewer.dims.events.ndisplay, self._other_display)
@@ -280,9 +280,6 @@ class MapViews:
         shown = self._with_surfaces(self._preset) and self._meshes is not None
         if shown and not self._meshes.missing(self._enclosed()):  # type: ignore[union-attr]
             self._surface_layers()
-
-    def _move_cut(self, axis: int, at: float) -> None:
-        self._scenes.move_cut(axis, at)
 
     def _stop_making(self) -> None:
         if self._meshes is not None:
