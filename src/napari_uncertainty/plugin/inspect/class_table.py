@@ -168,11 +168,20 @@ class SortedClasses(QSortFilterProxyModel):
     @property
     def labels(self) -> list[int]:
         """Labels of the rows, from top to bottom."""
-        return [self.label_at(self.index(row, 0)) for row in range(self.rowCount())]
+        rows = map(self._row, range(self.rowCount()))
+        return [self._model.labels[row] for row in rows]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The whole data frame, its rows as they are shown."""
+        return self._model.table.iloc[list(map(self._row, range(self.rowCount())))]
 
     def label_at(self, index: QModelIndex) -> int:
         """Return the label of the row of a cell."""
         return self._model.labels[self.mapToSource(index).row()]
+
+    def _row(self, row: int) -> int:
+        return int(self.mapToSource(self.index(row, 0)).row())
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""
@@ -373,8 +382,7 @@ class ClassTable(QWidget):
         labels : collection of int or None
             Whose rows; all by default.
         """
-        rows = [self._classes.labels.index(label) for label in self.model.labels]
-        table = self._classes.table.iloc[rows]
+        table = self.model.table
         if labels is not None:
             table = table[table["label"].isin(labels)]
         if "name" in table:
