@@ -18,9 +18,6 @@ Array = np.ndarray[Any, Any]
 #: Opacity of the scan behind a map or surface.
 CONTEXT_OPACITY = 0.3
 
-#: Axes of scan space by what is cut along them.
-CUTS = {"Axial": 0, "Coronal": 1, "Sagittal": 2}
-
 #: Layers that mark something stay as they are: rings, hotspots, outlines of classes.
 _MARKS = ("place", "outline", "hotspots")
 

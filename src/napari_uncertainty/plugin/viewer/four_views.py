@@ -239,9 +239,8 @@ class FourViews(QObject):
         for name in ("Coronal", "Sagittal", SOLID):
             yield
             view = self._canvases.view(name)
-            link = LinkedLayers(
-                self._viewer, view.viewer, _is_mark if name == SOLID else _is_any
-            )
+            wanted = _is_mark if name == SOLID else None
+            link = LinkedLayers(self._viewer, view.viewer, wanted)
             self._links.append(link)
             for layer in link.missing():
                 yield
@@ -414,10 +413,6 @@ def has_volume(viewer: Any) -> bool:
         isinstance(layer, Image | Labels) and layer.ndim >= 3 and layer.visible
         for layer in viewer.layers
     )
-
-
-def _is_any(_layer: Any) -> bool:
-    return True
 
 
 def _is_mark(layer: Any) -> bool:

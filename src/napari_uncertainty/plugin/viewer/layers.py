@@ -7,7 +7,7 @@ and surfaces, by :func:`add_helper`. All of them say in their metadata what they
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,14 @@ def remove_layer(viewer: Any, layer: Any) -> None:
     """Take a layer away, unless there is none, or somebody has removed it."""
     if layer is not None and layer in viewer.layers:
         viewer.layers.remove(layer)
+
+
+def arrange(layers: Any, wanted: Sequence[Any]) -> None:
+    """Put layers into this order, where they are not; others stay around them."""
+    places = sorted(layers.index(layer) for layer in wanted)
+    for place, layer in zip(places, wanted, strict=True):
+        if layers.index(layer) != place:
+            layers.move(layers.index(layer), place)
 
 
 def to_layer(volume: Volume) -> LayerData:
