@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from napari import current_viewer
+import napari
 from napari.utils.notifications import show_error, show_info
 
 from ..errors import InputError
 from ..io import is_readable
 from ..io.folders import ARRAY_FOLDERS
-from .arrival import drop
+from . import arrival
 from .layers import layer_info
 from .opening import notes_on, open_path, require_probabilities
 from .viewer.layers import to_layer
@@ -34,7 +34,7 @@ def read_layers(path: str | list[str]) -> LayerTuples:
             continue
         opened_as = _name_of_layer_with(one)
         if opened_as:
-            if not drop.goes_on:
+            if not arrival.drop.goes_on:
                 show_info(f"{one.name} is open already, as a part of '{opened_as}'.")
             continue
         try:
@@ -43,7 +43,7 @@ def read_layers(path: str | list[str]) -> LayerTuples:
             show_error(str(error))
     for note in notes_on(volumes):
         show_info(note)
-    drop.receive_soon()
+    arrival.drop.receive_soon()
     # napari takes this for "read, but nothing to add".
     return [to_layer(volume) for volume in volumes] or [(None,)]
 
@@ -63,7 +63,7 @@ def _is_ours(path: Path) -> bool:
 
 def _name_of_layer_with(path: Path) -> str:
     """The layer of several files that has this one; empty where there is none."""
-    viewer = current_viewer()
+    viewer = napari.current_viewer()
     for layer in () if viewer is None else viewer.layers:
         info = layer_info(layer)
         further = info.get("further_sources")

@@ -173,6 +173,11 @@ class SortedClasses(QSortFilterProxyModel):
 
     @property
     def table(self) -> pd.DataFrame:
+        """The whole data frame, in its own order."""
+        return self._model.table
+
+    @property
+    def sorted_table(self) -> pd.DataFrame:
         """The whole data frame, its rows as they are shown."""
         return self._model.table.iloc[list(map(self._row, range(self.rowCount())))]
 
@@ -382,7 +387,7 @@ class ClassTable(QWidget):
         labels : collection of int or None
             Whose rows; all by default.
         """
-        table = self.model.table
+        table = self.model.sorted_table
         if labels is not None:
             table = table[table["label"].isin(labels)]
         if "name" in table:
