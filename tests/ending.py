@@ -154,8 +154,8 @@ def in_3d(viewer: Any, kind: str) -> Any:
 
 
 def surfaces(widget: Any) -> None:
-    widget.stage.show_scene("Surface")
-    wait_for(lambda: widget.stage.shown_surfaces() != [], "the surfaces")
+    widget.views.show_scene("Surface")
+    wait_for(lambda: widget.views.shown_surfaces() != [], "the surfaces")
 
 
 # -- how it ends ---------------------------------------------------------------
@@ -279,7 +279,7 @@ def looking_at_a_map(viewer: Any) -> Callable[[], object]:
 def making_surfaces(viewer: Any) -> Callable[[], object]:
     widget = at_rest(open_dock(viewer, "Inspect"))
     widget.classes.select([1, 2, 3])
-    return lambda: widget.stage.show_scene("Surface")
+    return lambda: widget.views.show_scene("Surface")
 
 
 def saving_surfaces(viewer: Any) -> Callable[[], object]:

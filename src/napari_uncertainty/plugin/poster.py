@@ -81,10 +81,10 @@ def poster(viewer: Any, wait_while: Wait) -> Array:
     if following.findings is not None and following.map.value.ndim == 3:
         panels.append(_four_views(viewer, wait_while))
         for scene, title in (("Surface", "Surface"), ("Cut-away", "Cut")):
-            widget.stage.show_scene(scene)
-            wait_while(lambda: widget.stage.waiting.isVisibleTo(widget))
+            widget.views.show_scene(scene)
+            wait_while(lambda: widget.views.waiting.isVisibleTo(widget))
             # Only a midline may have hardly anything but fluid.
-            widget.stage.buttons.cut_axis.setCurrentText("Coronal")
+            widget.views.buttons.cut_axis.setCurrentText("Coronal")
             panels.append(Panel(title, _seen(viewer)))
     return joined(panels)
 

@@ -60,7 +60,7 @@ def widget(qtbot, opened):
     """Afterwards the map is shown in 2D as it was."""
     widget = opened[1]
     yield widget
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
     widget.tabs.setCurrentIndex(0)
     widget.appearance.hide_below.setChecked(False)
     widget.appearance.fade.setChecked(True)
@@ -244,7 +244,7 @@ def test_napari_is_not_filled_with_colormaps(case, widget):
 
 
 def glow(widget, case):
-    widget.stage.buttons.buttons["Glow"].click()
+    widget.views.buttons.buttons["Glow"].click()
     assert case.viewer.dims.ndisplay == 3
 
 
@@ -267,7 +267,7 @@ def test_a_glow_is_the_mean_along_each_line_of_sight(case, widget):
     assert alpha_of(case.map, [1.39]) == 0
     widget.appearance.threshold.setValue(0.6)
     assert alpha_of(case.map, [0.99]) == 0  # as every boundary has
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
     # What was chosen meanwhile is seen now.
     assert alpha_of(case.map, [0.59]) == 0
     assert alpha_of(case.map, [0.61]) > 0
@@ -375,7 +375,7 @@ def test_views_in_3d_with_colours_of_their_own_change_none_of_classes(
     widget.appearance.colormap.setCurrentText("magma")
     before = own.segmentation.colormap
     for view in ("Glow", "Surface", "Axial"):
-        widget.stage.buttons.buttons[view].click()
+        widget.views.buttons.buttons[view].click()
         settle(qtbot, widget)
         assert own.segmentation.colormap == before
         assert widget.appearance.colormap.currentText() == "magma"

@@ -189,12 +189,12 @@ def test_a_flat_image_has_no_planes_and_no_3d(qtbot, empty, rng):
     compute(viewer, net)
     settle(qtbot, widget)
     enabled = {
-        name for name, one in widget.stage.buttons.buttons.items() if one.isEnabled()
+        name for name, one in widget.views.buttons.buttons.items() if one.isEnabled()
     }
     assert enabled == set()
     assert table_of(widget)["volume_ml"].isna().all()
     viewer.add_labels(labels, name="labels")
-    qtbot.waitUntil(widget.stage.buttons.buttons["Side by side"].isEnabled)
+    qtbot.waitUntil(widget.views.buttons.buttons["Side by side"].isEnabled)
 
 
 def test_probabilities_without_a_place(qtbot, empty, rng):

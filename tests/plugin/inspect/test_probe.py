@@ -254,9 +254,9 @@ def balls(qtbot, opened):
 
 
 def shown(qtbot, balls, name):
-    balls.widget.stage.buttons.buttons[name].click()
+    balls.widget.views.buttons.buttons[name].click()
     qtbot.waitUntil(lambda: balls.viewer.dims.ndisplay == 3)
-    qtbot.waitUntil(lambda: not balls.widget.stage.waiting.isVisibleTo(balls.widget))
+    qtbot.waitUntil(lambda: not balls.widget.views.waiting.isVisibleTo(balls.widget))
 
 
 def towards(balls, direction, aside=(0, 0, 0)):
@@ -289,9 +289,9 @@ def test_a_hull_is_looked_through(qtbot, balls, rng):
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_on_a_cut_and_not_on_what_is_cut_away(qtbot, balls, axis):
     shown(qtbot, balls, "Cut-away")
-    stage, at = balls.widget.stage, balls.middle[axis] + 3
-    stage.buttons.cut_axis.setCurrentIndex(axis)
-    stage.buttons.cut_place.setValue(-at)
+    views, at = balls.widget.views, balls.middle[axis] + 3
+    views.buttons.cut_axis.setCurrentIndex(axis)
+    views.buttons.cut_place.setValue(-at)
     along = np.eye(3)[axis]
     camera = balls.viewer.scene.camera
     camera.set_view_direction(along + 0.01, np.roll(along, 1))
@@ -303,7 +303,7 @@ def test_on_a_cut_and_not_on_what_is_cut_away(qtbot, balls, axis):
     beside = np.roll(along, 1)
     place = towards(balls, -beside, aside=6 * along)[-3:]
     assert np.linalg.norm(place - balls.middle) == pytest.approx(RADII[1], abs=2)
-    stage.buttons.cut_place.setValue(-(at + 6))
+    views.buttons.cut_place.setValue(-(at + 6))
     assert towards(balls, -beside, aside=-4 * along) is None
 
 

@@ -41,17 +41,17 @@ class MapSavingTab(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         What is pictured.
-    stage : MapViews
+    views : MapViews
         Whose surfaces are saved.
     chosen_map : callable
         Gives the map that is inspected; None where there is none.
     """
 
     def __init__(
-        self, viewer: Any, stage: MapViews, chosen_map: Callable[[], Any]
+        self, viewer: Any, views: MapViews, chosen_map: Callable[[], Any]
     ) -> None:
         super().__init__()
-        self._viewer, self._stage, self._chosen_map = viewer, stage, chosen_map
+        self._viewer, self._views, self._chosen_map = viewer, views, chosen_map
         self._jobs: list[Job[list[Path]]] = []
         self.width_box, self.height_box = (_pixels(size) for size in PICTURE_SIZE)
         self.map_button = QPushButton("Save map…")
@@ -100,7 +100,7 @@ class MapSavingTab(QWidget):
         show_info(f"The picture is in {written}.")
 
     def _save_surfaces(self) -> None:
-        surfaces = self._stage.shown_surfaces()
+        surfaces = self._views.shown_surfaces()
         if not surfaces:
             show_error(
                 "No surface with a place in the patient is shown; click Surface first."
@@ -115,7 +115,7 @@ class MapSavingTab(QWidget):
             return
         self._jobs[:] = [
             Job(
-                partial(iter_save_surfaces, path, surfaces, *self._stage.measured),
+                partial(iter_save_surfaces, path, surfaces, *self._views.measured),
                 on_result=_tell_written,
                 on_refused=show_error,
             )

@@ -66,8 +66,8 @@ class InspectWidget(Docked):
         self.classes = ClassTable()
         self.slices = SlicesTab(viewer)
         self.numbers = NumbersTab()
-        self.stage = MapViews(viewer)
-        self.saving = MapSavingTab(viewer, self.stage, weakly(self._inspected))
+        self.views = MapViews(viewer)
+        self.saving = MapSavingTab(viewer, self.views, weakly(self._inspected))
         self.probe_panel = ProbePanel()
         self._colors: Mapping[int, Color] = {}
         self._probe: Probe | None = None
@@ -87,7 +87,7 @@ class InspectWidget(Docked):
         choices.addRow("Classes", self.following.segmentation.native)
         layout.addLayout(choices)
         for widget in (
-            self.stage.buttons, self.stage.waiting, self.message, self.progress,
+            self.views.buttons, self.views.waiting, self.message, self.progress,
         ):  # fmt: skip
             layout.addWidget(widget)
         self.tabs, self._tab_of = QTabWidget(), {}
@@ -108,7 +108,7 @@ class InspectWidget(Docked):
         following.progress.connect(self._show_progress)
         following.found.connect(self._show_findings)
         following.nothing.connect(self._show_nothing)
-        appearance, modulated = self.appearance, self.stage.modulated
+        appearance, modulated = self.appearance, self.views.modulated
         appearance.changed.connect(self._show_appearance)
         appearance.modulation_chosen.connect(modulated.choose)
         modulated.changed.connect(appearance.show_legend)
@@ -125,7 +125,7 @@ class InspectWidget(Docked):
         self._listening.to_mouse(self._viewer.mouse_drag_callbacks, self._pressed)
         self.end_with_me(
             *(part.stop for part in (
-                self._listening, self._of_map, following, self.stage,
+                self._listening, self._of_map, following, self.views,
                 self.slices.listening, self._letters.listening,
             )),
             *(part.remove for part in (self._letters, self._ring)),
@@ -134,7 +134,7 @@ class InspectWidget(Docked):
 
     def stop(self) -> None:
         """End, and leave the viewer as it was before the view that is shown."""
-        self.stage.leave()
+        self.views.leave()
         super().stop()
 
     # -- another map ----------------------------------------------------------
@@ -171,7 +171,7 @@ class InspectWidget(Docked):
         self._of_map.stop()
         self._of_map.to(subject.layer.events.colormap, self._follow_colormap)
         self._follow_colormap()
-        self.stage.set_subject(subject, findings)
+        self.views.set_subject(subject, findings)
         self._show_appearance()
         self._select()
 
@@ -209,7 +209,7 @@ class InspectWidget(Docked):
         for tab in (self.classes, self.slices, self.numbers):
             tab.clear()
         self.probe_panel.clear()
-        self.stage.clear()
+        self.views.clear()
 
     # -- what is chosen in it -------------------------------------------------
 
@@ -222,7 +222,7 @@ class InspectWidget(Docked):
         appearance = self.appearance.appearance(
             partial(regions.quantiles, "foreground")
         )
-        self.stage.set_appearance(appearance, self.appearance.percentile_shares)
+        self.views.set_appearance(appearance, self.appearance.percentile_shares)
         self._color_classes(*looked_at)
         table = regions.table(
             class_names=subject.names,
@@ -268,7 +268,7 @@ class InspectWidget(Docked):
             return
         chosen = self._chosen(looked_at[1])
         self._outlines.select(chosen)
-        self.stage.select([label for label in chosen if label != 0])
+        self.views.select([label for label in chosen if label != 0])
         self._show_tab()
 
     def _visit(self, label: int, part: Part) -> None:
@@ -281,9 +281,9 @@ class InspectWidget(Docked):
         if voxel is None:
             return
         place = subject.place(voxel)
-        self.stage.show_place(place)
+        self.views.show_place(place)
         go_to(self._viewer, place)
-        self._ring.show(place, self.stage.ring_size())
+        self._ring.show(place, self.views.ring_size())
         self._read(place)
 
     # -- the pointer ----------------------------------------------------------
@@ -298,7 +298,7 @@ class InspectWidget(Docked):
         else:
             self._read(place)
             if self._viewer.dims.ndisplay == 3:
-                name = self.stage.name_at(place)
+                name = self.views.name_at(place)
         # Nothing hides the name of the class that was there before.
         QToolTip.showText(QCursor.pos(), name)
 
@@ -315,7 +315,7 @@ class InspectWidget(Docked):
             return
         n = min(len(place), 3)
         self._viewer.dims.set_point(range(-n, 0), tuple(map(float, place[-n:])))
-        self._ring.show(place[-n:], self.stage.ring_size())
+        self._ring.show(place[-n:], self.views.ring_size())
         self._read(place)
 
     def _read(self, place: Any) -> None:
