@@ -169,9 +169,9 @@ def test_table_and_numbers_follow_the_threshold(case, widget):
     shares = widget.classes.model.table["share_above"]
     expected = [np.mean(values[case.labels == label] > 0.6) for label in range(4)]
     np.testing.assert_allclose(shares, expected)
-    cells = re.findall(r"([\d.]+ %)</td></tr>", widget.numbers.summary.text())
+    cells = re.findall(r"([\d.]+)&nbsp;%</td></tr>", widget.numbers.summary.text())
     inside = values[case.labels > 0]
-    assert cells == [f"{100 * np.mean(v > 0.6):.1f} %" for v in (values, inside)]
+    assert cells == [f"{100 * np.mean(v > 0.6):.1f}" for v in (values, inside)]
     widget.numbers.threshold_moved.emit(1.5)
     assert widget.appearance.threshold.value() == 1.5
 

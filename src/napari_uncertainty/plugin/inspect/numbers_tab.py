@@ -74,7 +74,8 @@ class NumbersTab(QWidget):
 def _row(name: str, regions: Regions, which: Any, threshold: float) -> str:
     median, high = regions.quantiles(which, (0.5, 0.95))
     numbers = (regions.mean(which), median, high, regions.maximum(which))
-    cells = [*map(number, numbers), share(regions.share_above(which, threshold))]
+    above = share(regions.share_above(which, threshold)).replace(" ", "&nbsp;")
+    cells = [*map(number, numbers), above]
     return (
         f"<tr><td>{name}</td>"
         + "".join(f"<td align='right'>&nbsp;{cell}</td>" for cell in cells)
