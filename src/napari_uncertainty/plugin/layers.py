@@ -87,6 +87,16 @@ class ScanSpace:
             axis_labels=tuple(SCAN_SPACE_AXES[place] for place in present),
         )
 
+    def transform(self, leading: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Return transform attributes of a layer that has these axes in front."""
+        more = len(leading)
+        return {
+            "scale": (1.0,) * more + self.scale,
+            "translate": (0.0,) * more + self.translate,
+            "units": ("pixel",) * more + ("mm",) * len(self.scale),
+            "axis_labels": leading + self.axis_labels,
+        }
+
 
 def to_world(along: Grid, ras: Any) -> Array:
     """Scan space (z, y, x) of places in RAS mm, shape (..., 3).

@@ -21,6 +21,7 @@ from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info, reversed_ax
 from .request import Request
 from .sources import source_of
 from .transform import TRANSFORM
+from .viewer.layers import CLASS_AXIS
 
 Array = np.ndarray[Any, Any]
 
@@ -191,13 +192,10 @@ def _fitting(request: Request, scan: Image) -> dict[str, Placement]:
 def _in_scan_space(space: ScanSpace) -> dict[str, Any]:
     n = len(space.scale) + 1
     return {
-        "scale": (1.0, *space.scale),
-        "translate": (0.0, *space.translate),
+        **space.transform((CLASS_AXIS,)),
         "rotate": np.eye(n),
         "shear": np.zeros(n * (n - 1) // 2),
         "affine": np.eye(n + 1),
-        "units": ("pixel", *("mm",) * len(space.scale)),
-        "axis_labels": ("class", *space.axis_labels),
     }
 
 
@@ -219,7 +217,7 @@ def _box_transform(onto: Any, offset: tuple[int, ...]) -> dict[str, Any]:
         "shear": (*np.zeros(n), *onto.shear),
         "affine": affine,
         "units": ("pixel", *onto.units),
-        "axis_labels": ("class", *onto.axis_labels),
+        "axis_labels": (CLASS_AXIS, *onto.axis_labels),
     }
 
 

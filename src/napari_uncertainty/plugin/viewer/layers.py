@@ -259,14 +259,8 @@ def _placed(
 ) -> dict[str, Any]:
     """Layer options that put a volume into scan space, and say what it is."""
     assert volume.grid is not None
-    space = ScanSpace.of(volume.grid)
-    return {
-        "scale": (1.0,) * len(leading) + space.scale,
-        "translate": (0.0,) * len(leading) + space.translate,
-        "units": ("pixel",) * len(leading) + ("mm",) * len(space.scale),
-        "axis_labels": leading + space.axis_labels,
-        "metadata": {METADATA_KEY: _provenance(role, volume)},
-    }
+    place = ScanSpace.of(volume.grid).transform(leading)
+    return {**place, "metadata": {METADATA_KEY: _provenance(role, volume)}}
 
 
 def _provenance(role: str, volume: Volume) -> dict[str, Any]:
