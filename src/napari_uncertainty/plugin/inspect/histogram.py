@@ -16,7 +16,7 @@ from .plots import Plot
 import pyqtgraph as pg  # isort: skip
 
 # In pixels: decades need room for their numbers.
-HEIGHT = 170
+HISTOGRAM_HEIGHT = 170
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Histogram(QWidget):
         self._threshold = np.nan
         self._curves: list[Any] = []
         self.plot = Plot(left="Voxels")
-        self.plot.setMinimumHeight(HEIGHT)
+        self.plot.setMinimumHeight(HISTOGRAM_HEIGHT)
         self.plot.getAxis("left").setLogMode(y=True)
         self.line = self.plot.add_line(Qt.PenStyle.DashLine, movable=True)
         self.line.sigDragged.connect(self._tell)

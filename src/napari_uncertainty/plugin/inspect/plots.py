@@ -172,7 +172,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def _color(self) -> None:
         self.setBackground(self.background)
-        faint = faded(self.foreground, _AXIS_ALPHA)
+        faint = seen_through(self.foreground, _AXIS_ALPHA)
         font = QFont(self.font())
         font.setPointSizeF(self._text_size())
         for axis in self._axes():
@@ -210,7 +210,7 @@ class _ValueAxis(pg.AxisItem):  # type: ignore[misc]
         return [f"{value * factor:g}{prefix if value else ''}" for value in values]
 
 
-def faded(color: QColor, alpha: float) -> QColor:
+def seen_through(color: QColor, alpha: float) -> QColor:
     """The same colour, seen through."""
     faint = QColor(color)
     faint.setAlphaF(alpha * color.alphaF())
