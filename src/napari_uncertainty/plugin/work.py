@@ -69,7 +69,7 @@ class Job(Generic[Result]):
         self._running.add(self)
         worker: Any = create_worker(
             self._run,
-            _worker_class=_Worker,
+            _worker_class=_JobWorker,
             _start_thread=False,
             _connect={"yielded": self._show_progress, "returned": self._tell},
         )
@@ -120,7 +120,7 @@ class Job(Generic[Result]):
             on_result(result)
 
 
-class _Worker(GeneratorWorker):  # type: ignore[misc]
+class _JobWorker(GeneratorWorker):  # type: ignore[misc]
     """A worker that napari ends by cancelling its job.
 
     It would otherwise leave the generator where it is, with all that it has computed,

@@ -17,10 +17,10 @@ Array = np.ndarray[Any, Any]
 _FILLED = 0.86
 
 # How each viewer was left after it had been moved from here.
-_left: WeakKeyDictionary[Any, _View] = WeakKeyDictionary()
+_left: WeakKeyDictionary[Any, _ViewState] = WeakKeyDictionary()
 
 
-class _View(NamedTuple):
+class _ViewState(NamedTuple):
     """Slices, camera and axes of a viewer at some moment."""
 
     ndim: int
@@ -29,7 +29,7 @@ class _View(NamedTuple):
     camera: tuple[float, ...]
 
     @classmethod
-    def of(cls, viewer: Any) -> _View:
+    def of(cls, viewer: Any) -> _ViewState:
         dims, camera = viewer.dims, viewer.scene.camera
         # In space, for leading axes such as that of the classes come and go.
         order = (axis - dims.ndim for axis in dims.order[-3:])
@@ -38,7 +38,7 @@ class _View(NamedTuple):
             dims.ndim, (dims.ndisplay, *order), dims.point[-3:], (*shown, camera.zoom)
         )
 
-    def moved_from(self, before: _View) -> bool:
+    def moved_from(self, before: _ViewState) -> bool:
         """Return whether somebody has gone elsewhere.
 
         napari fits everything into the view when the number of axes changes.
@@ -63,9 +63,9 @@ def frame_unless_moved(viewer: Any) -> None:
     if before is None:
         moved = not _in_the_middle(viewer)
     else:
-        moved = _View.of(viewer).moved_from(before)
+        moved = _ViewState.of(viewer).moved_from(before)
     if not moved and frame_case(viewer):
-        _left[viewer] = _View.of(viewer)
+        _left[viewer] = _ViewState.of(viewer)
 
 
 def frame_case(viewer: Any) -> bool:
