@@ -50,10 +50,11 @@ from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
+from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.poster import poster
 from napari_uncertainty.plugin.session import compute, open_case
 from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.resampling import iter_resample
 from napari_uncertainty.sample import mni152_case
 from napari_uncertainty.steps import run

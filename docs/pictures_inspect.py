@@ -24,9 +24,8 @@ from qtpy.QtTest import QTest
 
 from napari_uncertainty.modulation import MODULATIONS
 from napari_uncertainty.plugin.inspect.planes import PLANES
-from napari_uncertainty.plugin.inspect.saving import picture
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.framing import frame_case, picture
 
 CANVAS = (900, 700)  # width and height, in pixels
 PANELS = (945, 400)  # three, too narrow for the names of layers
@@ -73,7 +72,7 @@ def visit_first_row(widget: Any) -> None:
 def planes(viewer: Any, widget: Any) -> Array:
     """The three planes through the place that was gone to."""
     give_canvas(viewer, *PLANE)
-    shown = AROUND * float(np.ptp(widget.stage.corners(), axis=0).max())
+    shown = AROUND * float(np.ptp(widget.views.corners(), axis=0).max())
     panels = []
     for plane in PLANES:
         press(widget, plane)
@@ -111,11 +110,11 @@ def in_3d(name: str, viewer: Any, widget: Any) -> None:
     ):
         choose(widget, chosen)
         if scene == "Cut-away":
-            widget.stage.buttons.cut_axis.setCurrentText("Coronal")
+            widget.views.buttons.cut_axis.setCurrentText("Coronal")
         press(widget, scene)
-        wait_until(lambda: not widget.stage.waiting.isVisible())
+        wait_until(lambda: not widget.views.waiting.isVisible())
         if scene == "Cut-away":  # through the place that was gone to
-            widget.stage.buttons.cut_place.setValue(-viewer.dims.point[-2])
+            widget.views.buttons.cut_place.setValue(-viewer.dims.point[-2])
         save(f"{name}_{what}", picture(settled(viewer), *CANVAS))
     press(widget, "Axial")
 
@@ -168,7 +167,7 @@ def choose(widget: Any, names: Collection[str]) -> None:
 
 def press(widget: Any, button: str) -> None:
     """Click a button of the widget."""
-    widget.stage.buttons.buttons[button].click()
+    widget.views.buttons.buttons[button].click()
 
 
 def window(viewer: Any) -> Array:

@@ -19,11 +19,10 @@ from PIL import Image
 
 from napari_uncertainty.grid import Grid
 from napari_uncertainty.images import LabelMap, Scan
-from napari_uncertainty.plugin.inspect.saving import picture
 from napari_uncertainty.plugin.inspect.views import PRESETS
 from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
 from napari_uncertainty.plugin.viewer.four_views import FourViews
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.framing import frame_case, picture
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.probabilities import ProbabilityMap
 
@@ -66,7 +65,7 @@ def every_view(viewer: Any) -> Iterator[tuple[str, Array]]:
     yield "review", window(viewer)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
     wait_until(lambda: widget.following.findings is not None)
-    buttons = widget.stage.buttons.buttons
+    buttons = widget.views.buttons.buttons
     for plane in ("Coronal", "Sagittal", "Axial"):
         buttons[plane].click()
         yield plane.lower(), window(viewer)
@@ -101,7 +100,7 @@ def every_view(viewer: Any) -> Iterator[tuple[str, Array]]:
 def press(button: Any, widget: Any) -> None:
     """Click a button, and wait for surfaces; as many as there are."""
     button.click()
-    waiting = widget.stage.waiting
+    waiting = widget.views.waiting
     if waiting.isVisible() and waiting.go_on.isVisible():
         waiting.go_on.click()
     wait_until(lambda: not waiting.isVisible())
@@ -184,13 +183,13 @@ def animation(name: str, volumes: Iterable[Volume]) -> None:
             layer.visible = layer in visible
         frame_case(viewer)
         show(title, 1000)
-    axis, (start, stop) = -3, widget.stage.corners()[:, 0]
+    axis, (start, stop) = -3, widget.views.corners()[:, 0]
     for share in np.linspace(0.85, 0.15, 11):
         viewer.dims.set_point(axis, start + share * (stop - start))
         show("from slice to slice", 120)
     frame_case(viewer)
     for button, title in (("Surface", "surface"), ("Cut-away", "cut")):
-        press(widget.stage.buttons.buttons[button], widget)
+        press(widget.views.buttons.buttons[button], widget)
         camera = viewer.scene.camera
         start_at = camera.angles
         for turned in np.concatenate([np.arange(0, 36, 6), np.arange(36, -36, -6)]):

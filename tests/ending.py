@@ -47,7 +47,6 @@ from napari_uncertainty import Grid, LabelMap, Scan  # noqa: E402
 from napari_uncertainty.plugin.alignment import align  # noqa: E402
 from napari_uncertainty.plugin.compute_widget import ComputeWidget  # noqa: E402
 from napari_uncertainty.plugin.inspect.widget import InspectWidget  # noqa: E402
-from napari_uncertainty.plugin.layers import to_layer  # noqa: E402
 from napari_uncertainty.plugin.review.widget import ReviewWidget  # noqa: E402
 from napari_uncertainty.plugin.session import (  # noqa: E402
     PLUGIN,
@@ -55,6 +54,7 @@ from napari_uncertainty.plugin.session import (  # noqa: E402
     open_case,
     run_case,
 )
+from napari_uncertainty.plugin.viewer.layers import to_layer  # noqa: E402
 from napari_uncertainty.plugin.work import Job  # noqa: E402
 
 # Where xdpyinfo and xrandr are not installed, vispy cannot ask for the resolution, and
@@ -154,8 +154,8 @@ def in_3d(viewer: Any, kind: str) -> Any:
 
 
 def surfaces(widget: Any) -> None:
-    widget.stage.show_scene("Surface")
-    wait_for(lambda: widget.stage.shown_surfaces() != [], "the surfaces")
+    widget.views.show_scene("Surface")
+    wait_for(lambda: widget.views.shown_surfaces() != [], "the surfaces")
 
 
 # -- how it ends ---------------------------------------------------------------
@@ -279,7 +279,7 @@ def looking_at_a_map(viewer: Any) -> Callable[[], object]:
 def making_surfaces(viewer: Any) -> Callable[[], object]:
     widget = at_rest(open_dock(viewer, "Inspect"))
     widget.classes.select([1, 2, 3])
-    return lambda: widget.stage.show_scene("Surface")
+    return lambda: widget.views.show_scene("Surface")
 
 
 def saving_surfaces(viewer: Any) -> Callable[[], object]:

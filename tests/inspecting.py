@@ -17,11 +17,11 @@ from generated import OBLIQUE
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.model.interpretation import Interpretation
-from napari_uncertainty.plugin.inspect.class_model import COLUMNS
+from napari_uncertainty.plugin.inspect.class_table import COLUMNS
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
-from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.map_layer import show_map
 from napari_uncertainty.plugin.request import Request
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
@@ -121,7 +121,7 @@ def open_for_module(request, **asked):
 
 def as_opened(qtbot, widget):
     """Show the map in 2D, with no class selected and no surface made."""
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
     widget.classes.select([])
     widget.tabs.setCurrentIndex(0)
     widget._viewer.layers.selection.active = widget.following.map.value
@@ -137,7 +137,7 @@ def settle(qtbot, widget):
         lambda: (
             not widget.following._settle.isActive()
             and not widget.progress.isVisibleTo(widget)
-            and not widget.stage.waiting.isVisibleTo(widget)
+            and not widget.views.waiting.isVisibleTo(widget)
             and not any(one.name.startswith("fold") for one in threading.enumerate())
         )
     )
@@ -203,9 +203,9 @@ def click_row(widget, label, key="name"):
 
 def show_scene(qtbot, widget, name):
     """Press a button, and wait for the meshes."""
-    widget.stage.buttons.buttons[name].click()
-    qtbot.waitUntil(lambda: not widget.stage.waiting.isVisibleTo(widget))
-    assert widget.stage.buttons.buttons[name].isChecked()
+    widget.views.buttons.buttons[name].click()
+    qtbot.waitUntil(lambda: not widget.views.waiting.isVisibleTo(widget))
+    assert widget.views.buttons.buttons[name].isChecked()
 
 
 def callbacks(viewer, of=""):

@@ -18,11 +18,11 @@ from inspecting import NAMES, SETTLE_MS, bits, callbacks, network
 from napari_uncertainty import Grid
 from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.io import open_volume
-from napari_uncertainty.plugin.inspect.subject import Subject
-from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.review.begin import iter_begin
 from napari_uncertainty.plugin.review.desk import Desk
 from napari_uncertainty.plugin.review.material import Choices, material_of
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
@@ -189,7 +189,7 @@ def settings_of(case):
 def material(case, wanted=WANTED, several=True, prefer="beside", segmentation=None):
     """What a review of the map in a viewer begins with."""
     segmentation = segmentation or case.segmentation
-    subject = Subject.of(case.viewer, case.map, segmentation)
+    subject = ShownMap.of(case.viewer, case.map, segmentation)
     return material_of(case.viewer, subject, Choices(wanted, several, prefer))
 
 

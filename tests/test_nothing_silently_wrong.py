@@ -330,7 +330,7 @@ def test_classes_that_are_named_are_counted_with_the_batch_axis(rng, tmp_path):
 def test_three_sagittal_slices_are_no_colours(rng, tmp_path):
     from napari.layers import Image
 
-    from napari_uncertainty.plugin.layers import to_layer
+    from napari_uncertainty.plugin.viewer.layers import to_layer
 
     p = softmax(4 * rng.standard_normal((3, 3, 30, 26)), axis=0)
     scan = write(tmp_path / "scan.nii.gz", (1000 * p[1]).astype(np.int16))

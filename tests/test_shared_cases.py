@@ -7,7 +7,7 @@ from scipy.ndimage import binary_dilation, find_objects
 
 import napari_uncertainty as nu
 from napari_uncertainty.io import open_volume
-from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.viewer.layers import to_layer
 
 pytestmark = pytest.mark.shared_data
 

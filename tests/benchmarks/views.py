@@ -117,7 +117,7 @@ def print_scenes(viewer: Any, times: int, all_classes: bool) -> None:
     if all_classes:
         labels = widget.following.findings.regions.labels
         widget.classes.select([label for label in labels if label])
-    buttons, waiting = widget.stage.buttons.buttons, widget.stage.waiting
+    buttons, waiting = widget.views.buttons.buttons, widget.views.waiting
 
     def click(name: str) -> None:
         buttons[name].click()

@@ -45,7 +45,7 @@ def main() -> None:
 
 def background(widget: Any, calls: int) -> list[tuple[str, ...]]:
     """Numbers and surface, against numpy in the same run."""
-    following, stage = widget.following, widget.stage
+    following, views = widget.following, widget.views
     found = following.findings
     assert found is not None
     values = np.asarray(following.subject.source.values)
@@ -61,9 +61,9 @@ def background(widget: Any, calls: int) -> list[tuple[str, ...]]:
 
     def mesh() -> None:
         made.clear()
-        stage._meshes._made.clear()
+        views._meshes._made.clear()
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
-        stage._meshes.make(
+        views._meshes.make(
             [None],
             on_progress=nothing,
             on_end=nothing,
@@ -73,7 +73,7 @@ def background(widget: Any, calls: int) -> list[tuple[str, ...]]:
         wait(lambda: bool(made))
 
     meshes = [watched(mesh) for _ in range(calls)]
-    vertices = f"{len(stage._meshes[None].vertices):,} vertices"
+    vertices = f"{len(views._meshes[None].vertices):,} vertices"
     ours = median(taken for taken, _ in tables)
     note = f"mean, median and 95 % only; {theirs / ours:.1f} × ours"
     return [
@@ -85,7 +85,7 @@ def background(widget: Any, calls: int) -> list[tuple[str, ...]]:
 
 def presets(widget: Any) -> list[tuple[str, ...]]:
     """From the click until napari has all that is to be drawn."""
-    buttons = widget.stage.buttons.buttons
+    buttons = widget.views.buttons.buttons
     first = seconds(buttons["Surface"].click)
     wait(lambda: False, 1.0)
     rows = [("the surface shown for the first time", f"{first:.2f} s", "", "")]

@@ -15,9 +15,10 @@ from in_viewer import compute
 from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin import alignment
 from napari_uncertainty.plugin.alignment import align, aligning
-from napari_uncertainty.plugin.layers import layer_info, to_layer
+from napari_uncertainty.plugin.layers import layer_info
 from napari_uncertainty.plugin.pointer import ras_at, voxel_at
 from napari_uncertainty.plugin.sources import ORIGINAL, shown_grid, source_of
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.resampling import iter_resample
 
 PLUGIN = "napari-uncertainty"

@@ -9,7 +9,7 @@ from driving import compute
 from generated import softmax
 from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
 from napari_uncertainty.plugin.review.material import Choices, material_of
 from showing import widgets
@@ -79,7 +79,7 @@ def test_the_chosen_class_is_left_out(
     assert record.asked.background == (choice or None)
     assert checks_of(shown)["background"] == level
     # What is under the pointer, by label.
-    subject = Subject.of(viewer, shown, None)
+    subject = ShownMap.of(viewer, shown, None)
     reading = Probe(viewer, subject, subject.labels.labels).read(np.array([4, 5, 6]))
     expected = np.zeros(len(names))
     at = p[:, 4, 5, 6]
@@ -99,7 +99,7 @@ def test_a_segmentation_in_the_order_of_the_classes(
     shown = compute(qtbot, widget)
     assert checks_of(shown)["labels"] == "green"
     assert record_of(shown).check("orientation").numbers["best_foreground"] == 1
-    subject = Subject.of(viewer, shown, seg)
+    subject = ShownMap.of(viewer, shown, seg)
     assert {n: subject.name_of(n + first) for n in range(3)} == dict(enumerate(NAMES))
     # Places are of classes under the numbers that they have there.
     taken = material_of(viewer, subject, Choices(HotspotOptions(), False, ""))

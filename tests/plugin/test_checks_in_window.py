@@ -118,9 +118,9 @@ def check_pointer(model, widget):
         world = -(np.linalg.inv(grid.directions) @ [right, anterior, superior])[::-1]
         model.layers.selection.active = t1
         model.cursor.position = (0, *world)
+        place = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm"
         assert widget.pointer.value == (
-            f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · voxel "
-            f"({', '.join(map(str, voxel))}) of 'T1'"
+            f"{place.replace('-', '−')} · voxel ({', '.join(map(str, voxel))}) of 'T1'"
         )
     model.dims.ndisplay = 3
     model.cursor.position = (0, 1, 2, 3)

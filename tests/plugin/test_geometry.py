@@ -153,9 +153,7 @@ def test_what_the_pointer_tells(tmp_path):
     [voxel] = np.argwhere(np.asarray(image.dataobj) == 4000)
     right, anterior, superior = apply_affine(image.affine, voxel)
     told = describe_pointer(t1, t1.data_to_world(place))
-    assert told == (
-        f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · voxel "
-        f"({', '.join(map(str, voxel))}) of 'T1'"
-    )
+    place = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm".replace("-", "−")
+    assert told == f"{place} · voxel ({', '.join(map(str, voxel))}) of 'T1'"
     assert "outside of 'T1'" in describe_pointer(t1, (500, 0, 0))
     assert describe_pointer(Image(np.zeros((3, 3, 3))), (0, 0, 0)) == ""

@@ -16,11 +16,11 @@ from napari_uncertainty.plugin.layers import (
     METADATA_KEY,
     ScanSpace,
     layer_grid,
-    to_layer,
     to_ras,
     to_world,
 )
 from napari_uncertainty.plugin.preferences import preferences
+from napari_uncertainty.plugin.viewer.layers import to_layer
 
 ORIENTATIONS = [
     np.stack([order, flips], axis=1)

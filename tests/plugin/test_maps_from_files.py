@@ -17,7 +17,7 @@ from inspecting import check_table, open_widget
 from napari_uncertainty.plugin import session
 from napari_uncertainty.plugin.arrival import receive
 from napari_uncertainty.plugin.inspect.probe import Probe
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.opening import open_path
 from napari_uncertainty.plugin.preferences import preferences
@@ -163,7 +163,7 @@ def computed(files):
 def bars(viewer, shown, files, voxel):
     """Probabilities that the probe reads there, by label."""
     segmentation = next(one for one in viewer.layers if isinstance(one, Labels))
-    subject = Subject.of(viewer, shown, segmentation)
+    subject = ShownMap.of(viewer, shown, segmentation)
     labels = np.zeros(subject.source.values.shape, np.uint8)
     return Probe(viewer, subject, labels).read(subject.place(voxel)).probabilities
 

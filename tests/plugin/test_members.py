@@ -15,7 +15,7 @@ from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.ensemble import blocks
 from napari_uncertainty.limits import available_processors
 from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info, record_of
-from napari_uncertainty.plugin.members import fitting, of_one_case
+from napari_uncertainty.plugin.members_choice import fitting, of_one_case
 from napari_uncertainty.plugin.sources import axes_of
 from phantoms import asymmetric
 from showing import widgets

@@ -12,7 +12,7 @@ from generated import OBLIQUE, softmax
 from inspecting import NAMES, add, bits, compute_as, network
 from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.opinions import opinions
 from napari_uncertainty.plugin.sources import axes_of, source_of
 from phantoms import asymmetric
@@ -54,7 +54,7 @@ def held(viewer, shown):
 
 
 def read(viewer, shown, voxel):
-    subject = Subject.of(viewer, shown, None)
+    subject = ShownMap.of(viewer, shown, None)
     labels = np.zeros(subject.source.values.shape, np.uint8)
     return Probe(viewer, subject, labels).read(subject.place(voxel)).probabilities
 
@@ -169,19 +169,19 @@ def test_names_where_a_background_was_added(viewer, rng):
     shares = rng.random((3, *SHAPE), np.float32) / 3
     layer = placed(viewer, shares, "net", names=NAMES[1:])
     shown = compute_as(viewer, layer, kind="fractions")
-    assert Subject.of(viewer, shown, None).class_names == dict(enumerate(NAMES))
+    assert ShownMap.of(viewer, shown, None).class_names == dict(enumerate(NAMES))
     # Numbers of channels are no names of labels.
     layer = viewer.add_image(rng.random(SHAPE), name="foreground")
     shown = compute_as(viewer, layer, kind="foreground")
-    assert Subject.of(viewer, shown, None).class_names == {}
+    assert ShownMap.of(viewer, shown, None).class_names == {}
 
 
 def test_the_largest_value_counts_all_outcomes(viewer, rng):
     layer = placed(viewer, rng.random((3, *SHAPE), np.float32), "net", names=NAMES[1:])
-    subject = Subject.of(viewer, compute_as(viewer, layer, kind="sigmoid"), None)
+    subject = ShownMap.of(viewer, compute_as(viewer, layer, kind="sigmoid"), None)
     assert subject.record.highest == 3  # bits of three channels
     shown = compute_as(viewer, layer, kind="sigmoid", base="classes")
-    subject = Subject.of(viewer, shown, None)
+    subject = ShownMap.of(viewer, shown, None)
     assert subject.record.highest == 1
     assert subject.record.undecided == pytest.approx(1 / 3)
 

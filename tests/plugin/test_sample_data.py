@@ -11,7 +11,7 @@ pytest.importorskip("nilearn")
 from napari_uncertainty import sample
 from napari_uncertainty.errors import InputError
 from napari_uncertainty.plugin import sample_data
-from napari_uncertainty.plugin.members import fitting, of_one_case
+from napari_uncertainty.plugin.members_choice import fitting, of_one_case
 from napari_uncertainty.plugin.sources import axes_of
 
 

@@ -7,7 +7,7 @@ from napari.layers import Image, Labels
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.layers import METADATA_KEY, to_layer
+from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.selection import (
     check_scan_fits,
     rank_for_map,
@@ -16,6 +16,7 @@ from napari_uncertainty.plugin.selection import (
     role_of,
     same_case,
 )
+from napari_uncertainty.plugin.viewer.layers import to_layer
 
 
 @pytest.fixture

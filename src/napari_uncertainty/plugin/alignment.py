@@ -110,7 +110,6 @@ def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> Non
     viewer.layers.events.removed.connect(removed)
     job = _jobs[layer] = Job(
         partial(_steps, original, leading, grid, target, labels),
-        on_progress=lambda share: None,
         on_end=end,
         on_result=done,
         on_refused=refused,
@@ -124,7 +123,7 @@ def _steps(
     target: Grid,
     labels: bool,
 ) -> Generator[float, None, Array]:
-    """In core order; further axes stand in front here, and last for the core."""
+    """Resample values, whose further axes stand in front, and last for the core."""
     values = np.moveaxis(np.asarray(original), range(leading), range(-leading, 0))
     # Outside of a CT there is air, at -1000.
     fill = 0 if labels else float(values.min(where=np.isfinite(values), initial=0))

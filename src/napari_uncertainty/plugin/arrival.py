@@ -1,4 +1,4 @@
-"""What becomes of layers once they are in a viewer: what no file knows alone."""
+"""Follow-up on layers that came into a viewer: names, places, framing, outlines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Drop:
 
     @property
     def goes_on(self) -> bool:
-        """Whether a file that is read now belongs to those that were read before."""
+        """Return whether a file that is read now came with those before."""
         return self._waiting > 0 or time.monotonic() - self._added_at < _ONE_DROP
 
     def receive_soon(self) -> None:
@@ -93,13 +93,18 @@ def receive(viewer: Any) -> None:
         if role == "probabilities":
             name_classes(viewer)
         if role == "map" and _file_of(layer) is not None and layer not in _greeted:
-            in_3d(viewer)
-            layer.colorbar.visible = preferences().colorbar
-            title_color_bars(viewer)
-            _greeted.add(layer)
+            introduce_map(viewer, layer)
     align(viewer)
     outline_classes(viewer)
     frame_unless_moved(viewer)
+
+
+def introduce_map(viewer: Any, layer: Any) -> None:
+    """Show a new map with its colour bar and what that measures, and as a cut in 3D."""
+    in_3d(viewer)
+    layer.colorbar.visible = preferences().colorbar
+    title_color_bars(viewer)
+    _greeted.add(layer)
 
 
 class _Offer(Notification):  # type: ignore[misc]

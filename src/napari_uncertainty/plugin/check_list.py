@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFrame, QSizePolicy
 from ..checks import Check
 from ..errors import InputError
 from .offers import Offer, apply, can_undo, undo
+from .paragraph import wrapped
 
 # Signs besides colours, for those who do not see them; both read on dark and light.
 _SIGNS = {"green": ("✓", "#2fa84f"), "amber": ("▲", "#e0900b"), "red": ("✗", "#e5484d")}
@@ -25,7 +26,7 @@ _WORST_FIRST = ("red", "amber", "green")
 
 
 class CheckList(Container[Widget]):
-    """What was checked, the worst first, with buttons to move the probabilities."""
+    """List of checks, the worst first, with buttons to move the probabilities."""
 
     #: Emitted after probabilities were moved, or moved back.
     moved = Signal()
@@ -98,13 +99,6 @@ class CheckList(Container[Widget]):
         if can_undo(self._layer):
             undo(self._layer)
         self.moved.emit()
-
-
-def wrapped(label: Label) -> Label:
-    """A label whose long sentences wrap instead of widening the dock."""
-    label.native.setWordWrap(True)
-    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label
 
 
 def _line(check: Check) -> str:

@@ -1,4 +1,4 @@
-"""Along which axis of a layer the classes are, and what it then holds."""
+"""The axis of a layer along which the classes are, and what the file says of them."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def map_shape(layer: Image, class_axis: int | None) -> tuple[int, ...]:
 def class_first(
     layer: Image, class_axis: int | None, axes: Grid | None = None
 ) -> Source:
-    """What a layer holds, with the class axis in front, added to a single channel.
+    """Return what a layer holds, class axis first; a single channel gets one.
 
     Parameters are those of :func:`.source_of`.
     """

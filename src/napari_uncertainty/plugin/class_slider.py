@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakSet
 
-from .layers import CLASS_AXIS, layer_info
+from .layers import layer_info
+from .viewer.layers import CLASS_AXIS
 
 # What a name is written behind; "class 2" needs no second one.
 _BEFORE_NAME = (f"{CLASS_AXIS}: ", f"{CLASS_AXIS} ")
@@ -14,7 +15,7 @@ _followed: WeakSet[Any] = WeakSet()
 
 
 def name_classes(viewer: Any) -> None:
-    """From now on, write the name of the class that is shown beside its slider.
+    """Write the name of the shown class beside its slider, from now on.
 
     To be called when there are probabilities; called again, it does nothing. The
     callbacks are kept by the viewer, and end with it.
@@ -78,7 +79,7 @@ def _shown_class(viewer: Any) -> tuple[int, str]:
 
 
 def _names(layer: Any) -> list[str]:
-    """Of the classes along an axis of a layer; empty where it has none."""
+    """Return the names of the classes along an axis of a layer; empty without one."""
     info = layer_info(layer)
     if info.get("role") != "probabilities" or "class_axis" not in info:
         return []

@@ -24,14 +24,15 @@ from ..errors import InputError
 from ..io import READERS
 from ..measures import ALL_MEASURES
 from .alignment import align
-from .check_list import CheckList, wrapped
+from .arrival import PLUGIN
+from .check_list import CheckList
 from .class_axis import exclusive_classes, independent_channels
 from .layer_choice import LayerChoice
 from .map_layer import show_map
 from .measure_choice import MeasureChoice, ValueFields
 from .members_choice import MembersChoice
 from .offers import offer_of
-from .paragraph import Paragraph
+from .paragraph import Paragraph, wrapped
 from .pointer import Pointer
 from .preferences import BASE_BY_UNIT, preferences, remember
 from .report import report_lines
@@ -46,8 +47,6 @@ from .writer import SAVE_TIP, save_map
 
 # Room for the longest line of the result, in pixels.
 MIN_WIDTH = 280
-
-PLUGIN = "napari-uncertainty"
 
 _OPEN_TIP = "Choose scan, segmentation and probabilities together."
 _PATTERNS = " ".join(
@@ -260,7 +259,7 @@ class ComputeWidget(Docked):
         ]
 
     def _request(self) -> Request:
-        """What is chosen: taken from layers and fields here, on the main thread."""
+        """Take what is chosen from layers and fields, here on the main thread."""
         return Request.of(
             self._viewer,
             self.probabilities.value,

@@ -1,4 +1,4 @@
-"""Whether a window can be opened at all, asked before Qt aborts the process."""
+"""Check that a window can be opened at all, before Qt aborts the process."""
 
 from __future__ import annotations
 

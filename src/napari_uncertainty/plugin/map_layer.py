@@ -13,8 +13,8 @@ from ..fold import UncertaintyMaps
 from ..kinds import names_of_classes
 from ..model.record import Record
 from ..probabilities import numbered_class_names
+from .arrival import introduce_map
 from .class_axis import declared
-from .colors import transparent_where_certain
 from .layers import (
     METADATA_KEY,
     NO_DATA,
@@ -23,11 +23,11 @@ from .layers import (
     layer_info,
     record_of,
 )
-from .preferences import preferences
 from .request import Request
 from .transform import inherited_transform
 from .viewer.color_bars import title_color_bars
 from .viewer.in_3d import in_3d
+from .viewer.layers import add_map
 
 
 def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
@@ -38,41 +38,26 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     probabilities, measure = request.probabilities, request.measure
     values = result.values(measure).astype(np.float32, copy=False)
     values = request.source.turn.turn(values)
-    options = inherited_transform(probabilities, request.without)
+    transform = inherited_transform(probabilities, request.without)
     record = _record(request, result)
-    options["contrast_limits"] = (0, record.highest)
     origin = _origin(request, result, record)
     channel = result.maps.channel
     layer = _map_made_from(viewer, probabilities, measure, channel)
     if layer is not None:
         layer.data = values
-        for name, value in options.items():
+        for name, value in transform.items():
             setattr(layer, name, value)
+        layer.contrast_limits = (0, record.highest)
         layer.metadata = {**layer.metadata, METADATA_KEY: origin}
         title_color_bars(viewer)
         return layer
-    chosen = preferences()
     in_3d(viewer)
-    layer = viewer.add_image(
-        values,
-        name=" ".join(filter(None, (probabilities.name, measure, channel))),
-        colormap=transparent_where_certain(chosen.colormap)
-        if chosen.transparent
-        else chosen.colormap,
-        opacity=chosen.opacity,
-        # On top of whatever is behind it, in 3D too: a volume-rendered scan would
-        # otherwise hide the map, or turn white where colours are added.
-        blending="translucent_no_depth",
-        rendering="mip",
-        metadata={METADATA_KEY: origin},
-        rgb=False,  # a last axis of length 3 or 4 is space
-        **options,
-    )
-    layer.colorbar.visible = chosen.colorbar
-    title_color_bars(viewer)
+    name = " ".join(filter(None, (probabilities.name, measure, channel)))
+    layer = add_map(viewer, values, name, origin, transform)
+    introduce_map(viewer, layer)
     if request.scan is not None:
         for taken in request.taken:
-            taken.layer.visible = False
+            taken.visible = False
     _keep_out_of_rolling(viewer, request)
     return layer
 
@@ -112,14 +97,14 @@ def _record(request: Request, result: CaseResult) -> Record:
 
 
 def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, Any]:
-    """What this plugin knows of the layer of a map."""
+    """Return what is kept with the layer of a map."""
     known, no_data = layer_info(request.probabilities), result.maps.no_data
     turn = request.source.turn.turn
     return {
         "role": "map",
         RECORD: record,
         "source": record.source,
-        "made_from": tuple(taken.layer.unique_id for taken in request.taken),
+        "made_from": tuple(taken.unique_id for taken in request.taken),
         PREDICTION: turn(result.maps.prediction),
         NO_DATA: turn(no_data) if no_data.any() else None,
     } | {name: known[name] for name in ("grid", "affine") if name in known}

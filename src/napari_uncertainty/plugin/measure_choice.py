@@ -1,4 +1,4 @@
-"""Which measure, and what the values are that it is computed from."""
+"""Choice of the measure, and of what the values are that it is computed from."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class ValueFields(Container[Widget]):
 
 
 def _title(measure: Measure) -> str:
-    """As a list shows it, in a dock that is narrow."""
+    """Return the title of a measure for a list in a narrow dock."""
     title = measure.title[0].upper() + measure.title[1:]
     if measure.name not in ENSEMBLE_MEASURES:
         return title

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from magicgui.widgets import Container, Label, Widget
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QSizePolicy
 
+from ..ensemble import Member
+from ..ensemble.members import common
+from ..errors import InputError
+from ..evidence import evidence_of
+from ..fold import as_dask
+from ..fold.values import divisor_of
 from ..grid import Grid
-from .check_list import wrapped
-from .class_axis import assumed_class_axis
-from .members import fitting, is_stack, of_one_case
-from .sources import axes_of
+from ..io.nifti import stem
+from ..kinds import KINDS, probabilities_of
+from ..matching.orientation import BELONGS
+from ..model.background import told_background
+from ..probabilities import numbered_class_names
+from .class_axis import assumed_class_axis, class_first
+from .layers import layer_info
+from .members import is_stack, member_of
+from .paragraph import wrapped
+from .selection import path_of, role_of
+from .sources import Source, axes_of
+
+Array = np.ndarray[Any, Any]
 
 # Rows that are shown at once; of more, the list scrolls.
 _ROWS = 5
@@ -89,7 +106,7 @@ class MembersChoice(Container[Widget]):
         return axes_of(self._viewer.layers)
 
     def _decide(self) -> None:
-        """For each new layer, whether it is a member at first."""
+        """Decide of each new layer whether it is a member at first."""
         keys = {layer: self._key(layer) for layer in self._layers}
         if all(key in self._ticks for key in keys.values()):
             return
@@ -127,3 +144,112 @@ class MembersChoice(Container[Widget]):
         item = self.list.item(row)
         assert item is not None
         return item
+
+
+# So many voxels along each axis are plenty to tell whether two are of one scan.
+_LOOKED_AT = 64
+
+
+def fitting(layers: Iterable[Any], chosen: Image, axes: Grid | None) -> list[Image]:
+    """Layers that can be members together with a chosen one, itself first.
+
+    They have as many classes, with the same names where these are known, and the same
+    voxels, or known ones that overlap.
+
+    Parameters
+    ----------
+    layers : iterable of layer
+        Those of the viewer.
+    chosen : Image
+        On whose voxels the map will be.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+    """
+    source = _source(chosen, axes)
+    first = member_of(chosen, source, source, chosen.name)
+    found = [chosen]
+    for layer in layers:
+        if layer == chosen or not _may_be_probabilities(layer, chosen):
+            continue
+        other = member_of(layer, _source(layer, axes), source, layer.name)
+        with suppress(InputError):
+            common((first, other))
+            found.append(layer)
+    return found
+
+
+def of_one_case(fitting: Sequence[Image], axes: Grid | None) -> list[Image]:
+    """Return which of these layers are members unless somebody says otherwise.
+
+    Those of which the files have the same name as that of the first, or that came with
+    it from one sample, and of which the labels agree with it as those of two networks
+    for one scan do. Of two patients in the space of a template they do not.
+
+    Parameters
+    ----------
+    fitting : sequence of Image
+        As of :func:`fitting`.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+    """
+    chosen = fitting[0]
+    own, sample = path_of(chosen), chosen.source.sample
+    found, files = [chosen], {own}
+    for layer in fitting[1:]:
+        path = path_of(layer)
+        if own is None or path is None:
+            belongs = sample is not None and layer.source.sample == sample
+        else:
+            belongs = path not in files and stem(path) == stem(own)
+        if belongs and _look_alike(layer, chosen, axes):
+            found.append(layer)
+            files.add(path)
+    return found
+
+
+def _source(layer: Image, axes: Grid | None) -> Source:
+    return class_first(layer, assumed_class_axis(layer), axes)
+
+
+def _may_be_probabilities(layer: Any, chosen: Image) -> bool:
+    """Return whether a layer says so or looks like it, or nobody says what it is."""
+    role = role_of(layer)
+    if role == "probabilities":
+        return True
+    known = layer_info(layer).get("role") is not None
+    return role == "scan" and not known and layer.data.shape == chosen.data.shape
+
+
+def _look_alike(layer: Image, chosen: Image, axes: Grid | None) -> bool:
+    """Return whether the labels of two agree; lazy arrays are not looked at."""
+    if as_dask(layer.data) is not None or as_dask(chosen.data) is not None:
+        return True
+    source = _source(chosen, axes)
+    pair = (
+        member_of(chosen, source, source, chosen.name),
+        member_of(layer, _source(layer, axes), source, layer.name),
+    )
+    boxes = common(pair).boxes
+    one, other = (_labels_of(*of) for of in zip(pair, boxes, strict=True))
+    equal = (one == other)[(one != 0) | (other != 0)]
+    return not equal.size or float(equal.mean()) >= BELONGS
+
+
+def _labels_of(member: Member, box: Sequence[slice]) -> Array:
+    """The most probable class of some voxels in a box."""
+    steps = [max(1, (one.stop - one.start) // _LOOKED_AT) for one in box]
+    places = [
+        slice(one.start, one.stop, step) for one, step in zip(box, steps, strict=True)
+    ]
+    values = np.asarray(member.values[(slice(None), *places)])
+    kind = member.kind or evidence_of(values.reshape(len(values), -1)).kind
+    p = probabilities_of(
+        kind, values, member.temperature, divisor_of(member.values.dtype)
+    )
+    labels: Array = p.argmax(axis=0)
+    if KINDS[kind].applied(len(values)).sums_matter:
+        names = member.class_names or numbered_class_names(len(values))
+        labels = np.array(told_background(names).labels(len(values)))[labels]
+    if KINDS[kind].independent:
+        labels = np.where(p.max(axis=0) > 0.5, labels + 1, 0)
+    return labels

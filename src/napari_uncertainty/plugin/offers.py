@@ -21,6 +21,7 @@ from .layers import METADATA_KEY, ScanSpace, layer_grid, layer_info, reversed_ax
 from .request import Request
 from .sources import source_of
 from .transform import TRANSFORM
+from .viewer.layers import CLASS_AXIS
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +31,7 @@ BEFORE = "before_placing"
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """Where a layer of probabilities may belong.
+    """Place where a layer of probabilities may belong.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class Offer:
 
 
 def offer_of(request: Request, result: CaseResult) -> Offer | None:
-    """What the evidence speaks for, or where the scan could put the probabilities."""
+    """Return the place that the evidence or the scan speaks for; None without one."""
     layer, trust = request.probabilities, result.trust
     class_axis = request.class_axis
     if layer.rgb or request.stacked or class_axis is None:
@@ -191,13 +192,10 @@ def _fitting(request: Request, scan: Image) -> dict[str, Placement]:
 def _in_scan_space(space: ScanSpace) -> dict[str, Any]:
     n = len(space.scale) + 1
     return {
-        "scale": (1.0, *space.scale),
-        "translate": (0.0, *space.translate),
+        **space.transform((CLASS_AXIS,)),
         "rotate": np.eye(n),
         "shear": np.zeros(n * (n - 1) // 2),
         "affine": np.eye(n + 1),
-        "units": ("pixel", *("mm",) * len(space.scale)),
-        "axis_labels": ("class", *space.axis_labels),
     }
 
 
@@ -219,7 +217,7 @@ def _box_transform(onto: Any, offset: tuple[int, ...]) -> dict[str, Any]:
         "shear": (*np.zeros(n), *onto.shear),
         "affine": affine,
         "units": ("pixel", *onto.units),
-        "axis_labels": ("class", *onto.axis_labels),
+        "axis_labels": (CLASS_AXIS, *onto.axis_labels),
     }
 
 

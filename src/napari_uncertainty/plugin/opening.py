@@ -1,4 +1,4 @@
-"""What a file or folder holds, read as far as it is needed to be shown."""
+"""Opening a file or folder, read as far as it is needed to be shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..limits import available_memory
 from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import PlainBytes, StoredValues
-from .layers import Volume
+from .viewer.layers import Volume
 
 #: A lazy array is read if it takes no more than this share of the free memory.
 READ_SHARE = 0.25
@@ -91,7 +91,7 @@ def require_probabilities(folder: Path) -> None:
 
 
 def notes_on(volumes: Iterable[Volume]) -> list[str]:
-    """What a person should know of volumes that were opened, each sentence once."""
+    """Return what a person should know of opened volumes, each sentence once."""
     notes: list[str] = []
     for volume in volumes:
         if isinstance(volume, WrittenMap):
@@ -125,7 +125,7 @@ def _require_plausible(opened: ProbabilityMap) -> None:
 
 
 def _read(opened: ProbabilityMap) -> ProbabilityMap:
-    """With its values in memory, unless they are lazy and would take much of it."""
+    """Read values into memory, unless they are lazy and would take much of it."""
     values = opened.values
     if isinstance(values, StoredValues):
         return replace(opened, values=values.load())

@@ -1,4 +1,4 @@
-"""What a map was made from, at its voxels, while these layers are there."""
+"""Probabilities that a map was made from, at its voxels, while they are open."""
 
 from __future__ import annotations
 

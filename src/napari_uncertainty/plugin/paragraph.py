@@ -6,8 +6,7 @@ from typing import Any
 
 from magicgui.widgets import Label
 from qtpy.QtCore import QEvent, QObject
-
-from .check_list import wrapped
+from qtpy.QtWidgets import QSizePolicy
 
 
 class Paragraph(Label):
@@ -33,9 +32,16 @@ class _Fitting(QObject):
     """Looks after the height whenever the text is painted, new or at a new width."""
 
     def eventFilter(self, label: Any, event: QEvent | None) -> bool:
-        """Nothing is taken away."""
+        """Follow the height of the text, and leave the event to the label."""
         if event is not None and event.type() == QEvent.Type.Paint:
             height = max(0, label.heightForWidth(label.width()))
             if height != label.minimumHeight():
                 label.setMinimumHeight(height)
         return False
+
+
+def wrapped(label: Label) -> Label:
+    """A label whose long sentences wrap instead of widening the dock."""
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

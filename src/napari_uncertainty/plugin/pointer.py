@@ -1,4 +1,4 @@
-"""Where the pointer is: RAS mm, tilt included, and the voxel of the file."""
+"""The place under the pointer: in RAS mm, as a voxel, and on surfaces in 3D."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..grid import Grid
-from .layers import layer_grid, to_ras
+from ..text import ras_place, voxel_place
+from .layers import layer_grid, layer_info, to_ras
 from .sources import shown_grid
 from .viewer.lifetime import Listening
 
@@ -46,13 +47,10 @@ def describe_pointer(layer: Any, world: Any) -> str:
     ras, grid = ras_at(layer, world), layer_grid(layer)
     if ras is None or grid is None:
         return ""
-    # -0.04 is no -0.0.
-    right, anterior, superior = np.round(ras, 1) + 0.0
-    place = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm"
-    voxel = voxel_at(grid, ras)
+    place, voxel = ras_place(ras.tolist()), voxel_at(grid, ras)
     if voxel is None:
         return f"{place} · outside of '{layer.name}'"
-    return f"{place} · voxel ({', '.join(map(str, voxel))}) of '{layer.name}'"
+    return f"{place} · voxel {voxel_place(voxel)} of '{layer.name}'"
 
 
 class Pointer:
@@ -93,3 +91,96 @@ class Pointer:
             if layer is not None and layer_grid(layer) is not None:
                 return layer
         return None
+
+
+# A surface is hit where one of its vertices is so near to the line of sight, as a share
+# of the surface's size, or of its longest edge: no place in a triangle is farther from
+# all of its corners.
+HIT = 0.012
+
+
+FARTHEST = 0.6
+
+
+def pointed_at(viewer: Any, position: Any, direction: Any) -> Array | None:
+    """The place in the world under the pointer; None where there is nothing.
+
+    In 3D it is on the surface or the plane that is nearest to the eye.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers are looked at.
+    position, direction : sequence of float
+        World coordinates of the pointer, and where it looks in 3D.
+    """
+    world = np.array(position, dtype=float)
+    if viewer.dims.ndisplay == 2:
+        return world
+    if direction is None or len(world) < 3:
+        return None
+    start, along = world[-3:], np.array(direction, dtype=float)[-3:]
+    along /= np.linalg.norm(along)
+    hits = [
+        hit
+        for layer in viewer.layers
+        if layer.visible and (hit := _hit(layer, start, along)) is not None
+    ]
+    if not hits:
+        return None
+    world[-3:] = min(hits, key=lambda hit: float((hit - start) @ along))
+    return world
+
+
+def _hit(layer: Any, start: Array, along: Array) -> Array | None:
+    if layer_info(layer).get("role") == "surface":
+        return _surface_hit(layer, start, along)
+    if getattr(layer, "depiction", "volume") == "plane":
+        return _plane_hit(layer, start, along)
+    return None
+
+
+def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
+    """The nearest vertex along the line of sight, of what is not cut away.
+
+    napari looks at each triangle, which takes 30 ms for a brain.
+    """
+    vertices = layer.data[0] * np.float32(layer.scale)
+    faces = layer.data[1]
+    if layer.opacity < 0.2:
+        return None  # a hull that one looks through
+    offset = vertices - start.astype(np.float32)
+    depth = offset @ along.astype(np.float32)
+    distance = np.einsum("ij,ij->i", offset, offset) - depth**2
+    reach = _reach(vertices, faces)
+    near = distance < reach**2
+    for plane in layer.experimental_clipping_planes:
+        near &= (vertices - np.float32(plane.position)) @ np.float32(plane.normal) >= 0
+    found = np.flatnonzero(near)
+    if not len(found):
+        return None
+    front = found[depth[found] < depth[found].min() + reach]
+    hit: Array = start + along * float(depth[front[np.argmin(distance[front])]])
+    return hit
+
+
+def _reach(vertices: Array, faces: Array) -> float:
+    """Return how near to a line a vertex is where the line meets the surface."""
+    size = np.ptp(vertices[:: len(vertices) // 500 + 1], axis=0).max()
+    corners = vertices[faces[:: len(faces) // 200 + 1]]
+    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1)
+    return float(max(HIT * size, FARTHEST * edges.max()))
+
+
+def _plane_hit(layer: Any, start: Array, along: Array) -> Array | None:
+    data = np.zeros(layer.ndim)
+    data[-3:] = layer.plane.position
+    position = layer.data_to_world(data)[-3:]
+    # Layers of a scan are not rotated, so an axis is an axis.
+    normal = np.array(layer.plane.normal)
+    facing = float(normal @ along)
+    if abs(facing) < 1e-3:
+        return None
+    hit: Array = start + along * float(normal @ (position - start)) / facing
+    low, high = layer.extent.world[:, -3:]
+    return hit if ((hit >= low) & (hit <= high)).all() else None

@@ -14,15 +14,13 @@ from qtpy.QtGui import QColor, QFont, QImage, QPainter
 from qtpy.QtWidgets import QApplication, QDockWidget
 from superqt.utils import qimage_to_array
 
-from .inspect.saving import picture
+from .arrival import PLUGIN
 from .viewer.color_bars import title_of
 from .viewer.four_views import FourViews
-from .viewer.framing import frame_case
+from .viewer.framing import frame_case, picture
 from .viewer.outlines import outline_classes
 
 Array = np.ndarray[Any, Any]
-
-PLUGIN = "napari-uncertainty"
 
 #: Width and height of a panel, and height of the title above it, in pixels.
 PANEL, TITLE = (640, 560), 44
@@ -83,10 +81,10 @@ def poster(viewer: Any, wait_while: Wait) -> Array:
     if following.findings is not None and following.map.value.ndim == 3:
         panels.append(_four_views(viewer, wait_while))
         for scene, title in (("Surface", "Surface"), ("Cut-away", "Cut")):
-            widget.stage.show_scene(scene)
-            wait_while(lambda: widget.stage.waiting.isVisibleTo(widget))
+            widget.views.show_scene(scene)
+            wait_while(lambda: widget.views.waiting.isVisibleTo(widget))
             # Only a midline may have hardly anything but fluid.
-            widget.stage.buttons.cut_axis.setCurrentText("Coronal")
+            widget.views.buttons.cut_axis.setCurrentText("Coronal")
             panels.append(Panel(title, _seen(viewer)))
     return joined(panels)
 

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import napari
+from napari.utils.notifications import show_error, show_info
+
 from ..errors import InputError
+from ..io import is_readable
+from ..io.folders import ARRAY_FOLDERS
+from . import arrival
+from .layers import layer_info
+from .opening import notes_on, open_path, require_probabilities
+from .viewer.layers import to_layer
 
 LayerTuples = list[tuple[Any, ...]]
 
@@ -19,19 +28,13 @@ def get_reader(path: str | list[str]) -> Callable[[Any], LayerTuples] | None:
 
 def read_layers(path: str | list[str]) -> LayerTuples:
     """Read files as layers; what cannot be read is named in a notification."""
-    from napari.utils.notifications import show_error, show_info
-
-    from .arrival import drop
-    from .layers import to_layer
-    from .opening import notes_on, open_path
-
     volumes: list[Any] = []
     for one in map(Path, [path] if isinstance(path, str) else path):
         if _is_among(one, (_files(volume) for volume in volumes)):
             continue
         opened_as = _name_of_layer_with(one)
         if opened_as:
-            if not drop.goes_on:
+            if not arrival.drop.goes_on:
                 show_info(f"{one.name} is open already, as a part of '{opened_as}'.")
             continue
         try:
@@ -40,22 +43,15 @@ def read_layers(path: str | list[str]) -> LayerTuples:
             show_error(str(error))
     for note in notes_on(volumes):
         show_info(note)
-    drop.receive_soon()
+    arrival.drop.receive_soon()
     # napari takes this for "read, but nothing to add".
     return [to_layer(volume) for volume in volumes] or [(None,)]
 
 
 def _is_ours(path: Path) -> bool:
-    """By the name of a file, and by what is in a folder, which others may read, too."""
-    from ..io import is_readable
-    from ..io.folders import ARRAY_FOLDERS
-
+    """Return whether a file, by its name, or a folder, by its content, is read here."""
     if not path.is_dir():
         return is_readable(path) and not path.name.lower().endswith(ARRAY_FOLDERS)
-    from napari.utils.notifications import show_info
-
-    from .opening import require_probabilities
-
     try:
         require_probabilities(path)
     except InputError as error:
@@ -67,11 +63,7 @@ def _is_ours(path: Path) -> bool:
 
 def _name_of_layer_with(path: Path) -> str:
     """The layer of several files that has this one; empty where there is none."""
-    from napari import current_viewer
-
-    from .layers import layer_info
-
-    viewer = current_viewer()
+    viewer = napari.current_viewer()
     for layer in () if viewer is None else viewer.layers:
         info = layer_info(layer)
         further = info.get("further_sources")

@@ -1,4 +1,4 @@
-"""What the widget says about a finished map."""
+"""Sentences about a finished map, for the dock."""
 
 from __future__ import annotations
 

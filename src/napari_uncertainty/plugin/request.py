@@ -1,8 +1,8 @@
-"""What is asked for when Compute is clicked, taken from layers on the main thread."""
+"""Request for a map, taken from layers on the main thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..probabilities import ProbabilityMap, numbered_class_names
 from .alignment import tilted
 from .class_axis import class_first, declared, is_guess, map_shape, required_class_axis
 from .layers import layer_info
-from .members import Taken, is_stack, member_of, sources_of_stack
+from .members import is_stack, member_of, sources_of_stack
 from .selection import check_scan_fits, path_of
 from .sources import Source, axes_of, leader_of, segmentation_on, source_of
 
@@ -33,9 +33,9 @@ class Request:
 
     Attributes
     ----------
-    taken : tuple of Taken
-        The layers that the map is made from, first that of the probabilities, on whose
-        voxels it will be.
+    taken : dict of Image to array
+        The layers that the map is made from, with what they hold now; first that of the
+        probabilities, on whose voxels it will be.
     class_axis : int or None
         Of the data of the first; None where it is a single channel.
     stacked : bool
@@ -57,7 +57,7 @@ class Request:
         What to tell besides the result.
     """
 
-    taken: tuple[Taken, ...]
+    taken: Mapping[Image, Any]
     class_axis: int | None
     stacked: bool
     source: Source
@@ -124,9 +124,7 @@ class Request:
             )
         source = held[0].source
         return cls(
-            tuple(
-                Taken.of(layer) for layer in dict.fromkeys(one.layer for one in held)
-            ),
+            {one.layer: one.layer.data for one in held},
             class_axis,
             stacked,
             source,
@@ -143,12 +141,12 @@ class Request:
     @property
     def probabilities(self) -> Image:
         """The layer on whose voxels the map will be."""
-        return self.taken[0].layer
+        return next(iter(self.taken))
 
     @property
     def data(self) -> Any:
         """Return what it held when the request was made."""
-        return self.taken[0].data
+        return self.taken[self.probabilities]
 
     @property
     def without(self) -> tuple[int, ...]:
@@ -157,10 +155,11 @@ class Request:
         return (0, *axes) if self.stacked else axes
 
     def changed(self, viewer: Any) -> Image | None:
-        """A layer that is gone, or holds other data since; None where all is well."""
-        return next(
-            (one.layer for one in self.taken if not one.is_current(viewer.layers)), None
-        )
+        """Return a layer that is gone, or holds other data since; None for none."""
+        for layer, data in self.taken.items():
+            if layer not in viewer.layers or layer.data is not data:
+                return layer
+        return None
 
     def steps(self, viewer: Any) -> Callable[..., Any]:
         """Return the work for the thread, which gets arrays and plain values only."""
@@ -172,7 +171,9 @@ class Request:
             None
             if self.segmentation is None
             else segmentation_on(self.segmentation, self.source, shape, axes),
-            None if self.scan is None else _placed_scan(self.scan, axes),
+            None
+            if self.scan is None
+            else (self.scan.name, source_of(self.scan, axes=axes).grid),
             self.probabilities.name,
             info.get("placed", ""),
             info.get("placement"),
@@ -278,10 +279,6 @@ def _notes(
             "the probabilities themselves are shown along their own."
         )
     return notes
-
-
-def _placed_scan(scan: Image, axes: Grid | None) -> tuple[str, Grid | None]:
-    return scan.name, source_of(scan, axes=axes).grid
 
 
 def _capitalised(title: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..sample import mni152_case, mni152_members
 from .arrival import drop
-from .layers import LayerData, Volume, to_layer
+from .viewer.layers import LayerData, Volume, to_layer
 
 
 def mni152() -> list[LayerData]:

@@ -1,4 +1,4 @@
-"""Which layer is what, and which ones belong together."""
+"""Roles of layers, and layers that belong together."""
 
 from __future__ import annotations
 
@@ -98,12 +98,33 @@ def rank_for_map(layer: Labels | Image, shown: Image) -> tuple[Any, ...] | None:
 
 def scan_for_map(layers: Iterable[Any], shown: Image) -> Image | None:
     """The scan that belongs to a map; of equals the first, None where there is none."""
+    scans = [one for one in layers if role_of(one) == "scan" and not one.rgb]
+    return _best_for_map(scans, shown)
+
+
+def segmentation_for_map(
+    layers: Iterable[Any], shown: Image, favourite: Any = None
+) -> Labels | None:
+    """Return the segmentation that belongs to a map; None where there is none.
+
+    Parameters
+    ----------
+    layers : iterable of layer
+        Those of the viewer.
+    shown : Image
+        The map.
+    favourite : layer or None
+        The one that is taken if it fits at all.
+    """
+    segmentations = [one for one in layers if role_of(one) == "segmentation"]
+    return _best_for_map(segmentations, shown, favourite)
+
+
+def _best_for_map(layers: Iterable[Any], shown: Image, favourite: Any = None) -> Any:
     ranked = [
-        (rank, layer)
+        ((layer == favourite, *rank), layer)
         for layer in layers
-        if role_of(layer) == "scan"
-        and not layer.rgb
-        and (rank := rank_for_map(layer, shown)) is not None
+        if (rank := rank_for_map(layer, shown)) is not None
     ]
     return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
 
@@ -132,7 +153,7 @@ def check_scan_fits(
 
 
 def same_case(layer: Any, probabilities: Any) -> bool:
-    """Whether two layers were read from files of the same name in the same folder."""
+    """Return whether two layers come from files of one name in one folder."""
     first, second = (
         PurePath(layer_info(one).get("source", "")) for one in (layer, probabilities)
     )
@@ -148,9 +169,13 @@ def _spatial_shape(scan: Image) -> tuple[int, ...]:
 
 
 def _same_voxels(scan: Image, shape: Sequence[int]) -> bool:
-    """Whether the scan's last axes have this shape (time may stand before them)."""
+    """Return whether the scan's last axes have this shape, with or without time."""
     return _spatial_shape(scan)[-len(shape) :] == tuple(shape)
 
 
 def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
+
+
+#: Roles of layers that each view makes for the slice that it shows.
+PER_VIEW = ("outline", "highlight")

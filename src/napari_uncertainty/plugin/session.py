@@ -16,13 +16,11 @@ from ..images import LabelMap, Scan
 from ..io.written_maps import WrittenMap
 from ..probabilities import ProbabilityMap
 from .alignment import aligning
-from .arrival import receive
-from .layers import Volume, layer_info, to_layer
+from .arrival import PLUGIN, introduce_map, receive
+from .layers import layer_info
 from .poster import poster
-from .preferences import preferences
 from .viewer.framing import frame_case
-
-PLUGIN = "napari-uncertainty"
+from .viewer.layers import Volume, add_volume
 
 
 def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path | None:
@@ -60,10 +58,9 @@ def open_case(volumes: Iterable[Volume]) -> Any:
     viewer = napari.Viewer()
     order = (Scan, LabelMap, ProbabilityMap, WrittenMap)
     for volume in sorted(volumes, key=lambda one: order.index(type(one))):
-        data, options, kind = to_layer(volume)
-        layer = getattr(viewer, f"add_{kind}")(data, **options)
+        layer = add_volume(viewer, volume)
         if isinstance(volume, WrittenMap):
-            layer.colorbar.visible = preferences().colorbar
+            introduce_map(viewer, layer)
     receive(viewer)
     return viewer
 

@@ -104,3 +104,7 @@ def room(option: QStyleOptionViewItem) -> int:
     margin = int(widget.style().pixelMetric(edge)) + 1
     icon = 0 if option.icon.isNull() else option.decorationSize.width() + 2 * margin
     return int(option.rect.width() - icon - 2 * margin)
+
+
+#: After the title of the column that is sorted by.
+SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}

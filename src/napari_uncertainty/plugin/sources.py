@@ -1,4 +1,4 @@
-"""What a layer holds, in the order and place of its file, as far as they are known.
+"""Values of a layer in the order and place of its file, as far as they are known.
 
 What is measured, compared and written comes from here, and not from what is shown: a
 layer may be shown resampled onto another image's axes.
@@ -30,7 +30,7 @@ SHOWN_GRID = "shown_grid"
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What a layer holds.
+    """Values of a layer, their order and their place.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where napari draws a layer, as attributes that another layer can take over."""
+"""Transform of a layer, as attributes that another layer can take over."""
 
 from __future__ import annotations
 

@@ -24,6 +24,10 @@ Steps = Callable[[], Generator[float, None, Result]]
 END_MS = 2000
 
 
+def _ignore(_share: float = 0.0) -> None:
+    """Do nothing; what is done in less than a second need not be told."""
+
+
 class Job(Generic[Result]):
     """One computation in the background; starts at once.
 
@@ -35,15 +39,15 @@ class Job(Generic[Result]):
     steps : callable
         Called on the thread; gives a generator that yields the share done and returns
         the result. After a cancel it is closed at its next step.
-    on_progress : callable
-        Gets the share done, 0 to 1.
-    on_end : callable
-        Called before the outcome is told, whatever it is.
     on_result : callable
         Gets the result.
     on_refused : callable
         Gets the sentence of an InputError. Any other error is a bug; it is raised on
         the main thread, where napari reports it.
+    on_progress : callable
+        Gets the share done, 0 to 1.
+    on_end : callable
+        Called before the outcome is told, whatever it is.
     """
 
     _running: ClassVar[set[Job[Any]]] = set()
@@ -52,10 +56,10 @@ class Job(Generic[Result]):
         self,
         steps: Steps[Result],
         *,
-        on_progress: Callable[[float], object],
-        on_end: Callable[[], object],
         on_result: Callable[[Result], object],
         on_refused: Callable[[str], object],
+        on_progress: Callable[[float], object] = _ignore,
+        on_end: Callable[[], object] = _ignore,
     ) -> None:
         self._cancelled = threading.Event()
         self._steps: Steps[Result] | None = steps
@@ -65,7 +69,7 @@ class Job(Generic[Result]):
         self._running.add(self)
         worker: Any = create_worker(
             self._run,
-            _worker_class=_Worker,
+            _worker_class=_JobWorker,
             _start_thread=False,
             _connect={"yielded": self._show_progress, "returned": self._tell},
         )
@@ -116,7 +120,7 @@ class Job(Generic[Result]):
             on_result(result)
 
 
-class _Worker(GeneratorWorker):  # type: ignore[misc]
+class _JobWorker(GeneratorWorker):  # type: ignore[misc]
     """A worker that napari ends by cancelling its job.
 
     It would otherwise leave the generator where it is, with all that it has computed,

@@ -60,7 +60,7 @@ def widget(qtbot, opened):
     """Afterwards the map is shown in 2D as it was."""
     widget = opened[1]
     yield widget
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
     widget.tabs.setCurrentIndex(0)
     widget.appearance.hide_below.setChecked(False)
     widget.appearance.fade.setChecked(True)
@@ -89,9 +89,10 @@ def test_shares_above_the_threshold(case, widget):
     values, inside = case.entropy.astype(np.float32), case.labels > 0
     for threshold in (0.0, 0.31, 1.0, 2.0):
         widget.appearance.threshold.setValue(threshold)
+        here, there = (100 * np.mean(v > threshold) for v in (values[inside], values))
         assert widget.appearance.left.text() == (
-            f"{np.mean(values[inside] > threshold):.1%} of the foreground's voxels and "
-            f"{np.mean(values > threshold):.1%} of all are above {threshold:.2f} bits."
+            f"{here:.1f} % of the foreground's voxels and {there:.1f} % of all are "
+            f"above {threshold:.2f} bits."
         )
 
 
@@ -168,9 +169,9 @@ def test_table_and_numbers_follow_the_threshold(case, widget):
     shares = widget.classes.model.table["share_above"]
     expected = [np.mean(values[case.labels == label] > 0.6) for label in range(4)]
     np.testing.assert_allclose(shares, expected)
-    cells = re.findall(r"([\d.]+%)</td></tr>", widget.numbers.summary.text())
+    cells = re.findall(r"([\d.]+)&nbsp;%</td></tr>", widget.numbers.summary.text())
     inside = values[case.labels > 0]
-    assert cells == [f"{np.mean(v > 0.6):.1%}" for v in (values, inside)]
+    assert cells == [f"{100 * np.mean(v > 0.6):.1f}" for v in (values, inside)]
     widget.numbers.threshold_moved.emit(1.5)
     assert widget.appearance.threshold.value() == 1.5
 
@@ -243,7 +244,7 @@ def test_napari_is_not_filled_with_colormaps(case, widget):
 
 
 def glow(widget, case):
-    widget.stage.buttons.buttons["Glow"].click()
+    widget.views.buttons.buttons["Glow"].click()
     assert case.viewer.dims.ndisplay == 3
 
 
@@ -266,7 +267,7 @@ def test_a_glow_is_the_mean_along_each_line_of_sight(case, widget):
     assert alpha_of(case.map, [1.39]) == 0
     widget.appearance.threshold.setValue(0.6)
     assert alpha_of(case.map, [0.99]) == 0  # as every boundary has
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
     # What was chosen meanwhile is seen now.
     assert alpha_of(case.map, [0.59]) == 0
     assert alpha_of(case.map, [0.61]) > 0
@@ -374,7 +375,7 @@ def test_views_in_3d_with_colours_of_their_own_change_none_of_classes(
     widget.appearance.colormap.setCurrentText("magma")
     before = own.segmentation.colormap
     for view in ("Glow", "Surface", "Axial"):
-        widget.stage.buttons.buttons[view].click()
+        widget.views.buttons.buttons[view].click()
         settle(qtbot, widget)
         assert own.segmentation.colormap == before
         assert widget.appearance.colormap.currentText() == "magma"

@@ -14,8 +14,11 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 import napari_uncertainty as nu
-from napari_uncertainty.plugin.inspect.class_model import COLUMNS, SWATCH_SIZE
-from napari_uncertainty.plugin.inspect.class_table import ClassTable
+from napari_uncertainty.plugin.inspect.class_table import (
+    COLUMNS,
+    SWATCH_SIZE,
+    ClassTable,
+)
 from napari_uncertainty.text import number, share
 
 NAMES = {

@@ -65,7 +65,7 @@ def test_a_click_on_a_surface_or_a_cut_goes_to_its_place(qtbot, case, widget):
             data = np.array(shown.plane.position)
             place = np.array(shown.data_to_world(data))
         else:
-            _, surface = widget.stage._surfaces.shown([None])[0]
+            _, surface = widget.views._surfaces.shown([None])[0]
             vertices = surface.data[0] * surface.scale
             depth = vertices @ viewer.scene.camera.view_direction
             place = vertices[np.argmin(depth)]
@@ -90,7 +90,7 @@ def test_the_pointer_tells_the_class_of_a_surface(qtbot, case, widget, monkeypat
     monkeypatch.setattr(QToolTip, "showText", lambda _at, text: told.append(text))
     widget.classes.select([1])
     show_scene(qtbot, widget, "Surface")
-    _, surface = widget.stage._surfaces.shown([(1,)])[0]
+    _, surface = widget.views._surfaces.shown([(1,)])[0]
     vertices = surface.data[0] * surface.scale
     depth = vertices @ case.viewer.scene.camera.view_direction
     for place in (vertices[np.argmin(depth)], vertices[0] + 500):
@@ -104,22 +104,22 @@ def test_many_surfaces_are_made_only_if_the_person_says_so(
     qtbot, case, widget, monkeypatch
 ):
     monkeypatch.setattr(stage_module, "MOST_UNASKED", 2)
-    waiting = widget.stage.waiting
-    widget.stage._meshes._made.clear()
+    waiting = widget.views.waiting
+    widget.views._meshes._made.clear()
     widget.classes.select([1, 2, 3])
-    widget.stage.buttons.buttons["Surface"].click()
+    widget.views.buttons.buttons["Surface"].click()
     assert waiting.question.isVisibleTo(widget)
     assert waiting.question.text().startswith("4 surfaces have to be made")
     assert case.viewer.dims.ndisplay == 2
     waiting.cancel.click()
     assert not waiting.isVisibleTo(widget)
-    assert not widget.stage.buttons.buttons["Surface"].isChecked()
-    widget.stage.buttons.buttons["Surface"].click()
+    assert not widget.views.buttons.buttons["Surface"].isChecked()
+    widget.views.buttons.buttons["Surface"].click()
     waiting.go_on.click()
     assert not waiting.question.isVisibleTo(widget)
     qtbot.waitUntil(lambda: not waiting.isVisibleTo(widget))
     assert case.viewer.dims.ndisplay == 3
     # One layer for all of them.
-    shown = widget.stage._surfaces.shown([(1,), (2,), (3,)])
+    shown = widget.views._surfaces.shown([(1,), (2,), (3,)])
     assert len({id(layer) for _, layer in shown}) == 1
     assert len(shown) == 3

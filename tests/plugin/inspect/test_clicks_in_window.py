@@ -73,7 +73,7 @@ def click(viewer, at, by=()):
 
 def nearest_vertex(viewer, inspect):
     """The place of the surface that is nearest to the eye."""
-    _, surface = inspect.stage._surfaces.shown([None])[0]
+    _, surface = inspect.views._surfaces.shown([None])[0]
     vertices = surface.data[0] * surface.scale
     return vertices[np.argmin(vertices @ viewer.scene.camera.view_direction)]
 
@@ -162,7 +162,7 @@ def test_a_surface_hides_the_mark_behind_it_and_not_that_before_it(
     without = colors()
     points = HotspotPoints(viewer)
     points.show(subject, stops, subject.names, 4.0)
-    inspect.stage.show_scene("Surface")
+    inspect.views.show_scene("Surface")
     change = np.abs(colors() - without).max(axis=1)
     assert change[0] < 8
     assert change[1] > 50

@@ -35,9 +35,10 @@ from inspecting import (
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
 from napari_uncertainty.plugin.inspect import subject as subject_module
-from napari_uncertainty.plugin.inspect.following import NO_MAP, Following
-from napari_uncertainty.plugin.layers import layer_info, to_layer
+from napari_uncertainty.plugin.inspect.following import NO_MAP, MapFollower
+from napari_uncertainty.plugin.layers import layer_info
 from napari_uncertainty.plugin.sources import ORIGINAL
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from phantoms import asymmetric
 
 
@@ -188,12 +189,12 @@ def test_a_flat_image_has_no_planes_and_no_3d(qtbot, empty, rng):
     compute(viewer, net)
     settle(qtbot, widget)
     enabled = {
-        name for name, one in widget.stage.buttons.buttons.items() if one.isEnabled()
+        name for name, one in widget.views.buttons.buttons.items() if one.isEnabled()
     }
     assert enabled == set()
     assert table_of(widget)["volume_ml"].isna().all()
     viewer.add_labels(labels, name="labels")
-    qtbot.waitUntil(widget.stage.buttons.buttons["Side by side"].isEnabled)
+    qtbot.waitUntil(widget.views.buttons.buttons["Side by side"].isEnabled)
 
 
 def test_probabilities_without_a_place(qtbot, empty, rng):
@@ -505,7 +506,7 @@ def followed(case):
 
         return steps
 
-    following = Following(case.viewer, look_at)
+    following = MapFollower(case.viewer, look_at)
     following._settle.setInterval(SETTLE_MS)
     following.begun.connect(lambda another: told.append("begun"))
     following.found.connect(lambda: told.append("found"))

@@ -15,7 +15,7 @@ from inspecting import (
     table_of,
     wait_until_found,
 )
-from napari_uncertainty.plugin.inspect.saving import picture
+from napari_uncertainty.plugin.viewer.framing import picture
 from showing import destroy
 
 SHAPE = (20, 21, 22)
@@ -59,7 +59,7 @@ def test_the_dock_is_closed_and_opened_again(qtbot, make_napari_viewer, rng, tol
         assert ours(viewer) > before + 10
         widget.classes.select([1])
         click_row(widget, 1)
-        widget.stage.buttons.buttons[view].click()
+        widget.views.buttons.buttons[view].click()
         if view == "Axial":
             destroy(widget)
         else:
@@ -135,7 +135,7 @@ def test_a_picture_shows_what_the_view_shows_until_the_viewer_is_closed(
     assert len(told()) == 2
     show_scene(qtbot, widget, "Surface")
     widget.classes.select([1])
-    assert widget.stage.waiting.isVisibleTo(widget)
+    assert widget.views.waiting.isVisibleTo(widget)
     viewer.close()
     qtbot.waitUntil(idle)
     assert len(told()) == 2

@@ -94,7 +94,7 @@ def peak(case, label, where=interior):
 def test_a_double_click_goes_to_the_most_uncertain_place_inside(case, widget):
     viewer = case.viewer
     for plane, label in (("Axial", 1), ("Coronal", 2), ("Sagittal", 3)):
-        widget.stage.buttons.buttons[plane].click()
+        widget.views.buttons.buttons[plane].click()
         place = peak(case, label)
         click_row(widget, label)
         np.testing.assert_allclose(viewer.dims.point[-3:], place, atol=1e-9)
@@ -138,7 +138,7 @@ def test_a_double_click_in_3d(qtbot, case, widget, scene):
     np.testing.assert_allclose(ring_place(case.viewer), place)
     np.testing.assert_allclose(case.viewer.scene.camera.center, place)
     if scene == "Cut-away":  # which goes through it now
-        axis, at = widget.stage.buttons.cut()
+        axis, at = widget.views.buttons.cut()
         assert at == pytest.approx(place[axis], abs=0.05)
         data = np.append(0, case.map.plane.position)[-3:]
         there = case.map.data_to_world(data)[axis]
@@ -259,7 +259,7 @@ def test_profiles_of_no_patient_name_no_sides(qtbot, viewer, rng):
 def test_planes_of_no_patient_are_named_by_their_axes(qtbot, viewer, rng):
     compute(viewer, viewer.add_image(softmax(rng, (3, 8, 9, 10)), name="net"))
     widget = open_widget(qtbot, viewer)
-    buttons = widget.stage.buttons
+    buttons = widget.views.buttons
     names = [buttons.buttons[plane].text() for plane in PLANES]
     assert names == ["Axis 0", "Axis 1", "Axis 2"]
     cuts = [buttons.cut_axis.itemText(place) for place in range(3)]
@@ -302,21 +302,21 @@ def surfaces(viewer):
 
 
 def begin_surface(qtbot, widget):
-    widget.stage.buttons.buttons["Surface"].click()
-    assert widget.stage.waiting.isVisibleTo(widget)
+    widget.views.buttons.buttons["Surface"].click()
+    assert widget.views.waiting.isVisibleTo(widget)
 
 
 def test_cancelled_meshes_are_not_shown(qtbot, case, widget, slow):
     begin_surface(qtbot, widget)
     qtbot.waitUntil(lambda: bool(slow[2]))
-    widget.stage.waiting.cancel.click()
+    widget.views.waiting.cancel.click()
     qtbot.waitUntil(lambda: bool(slow[1]))  # which else waits for the test for ever
     slow[0].set()
     qtbot.wait(50)
-    assert not widget.stage.waiting.isVisibleTo(widget)
+    assert not widget.views.waiting.isVisibleTo(widget)
     assert case.viewer.dims.ndisplay == 2
     assert surfaces(case.viewer) == []
-    assert not widget.stage.buttons.buttons["Surface"].isChecked()
+    assert not widget.views.buttons.buttons["Surface"].isChecked()
     show_scene(qtbot, widget, "Surface")
     assert len(surfaces(case.viewer)) == 1
 
@@ -325,12 +325,12 @@ def test_another_view_is_asked_for_meanwhile(qtbot, case, widget, slow):
     """What is asked for last is shown, and not what is ready last."""
     begin_surface(qtbot, widget)
     qtbot.waitUntil(lambda: bool(slow[2]))
-    widget.stage.buttons.buttons["Coronal"].click()
+    widget.views.buttons.buttons["Coronal"].click()
     slow[0].set()
     qtbot.waitUntil(lambda: bool(slow[1]))
     qtbot.wait(50)
     assert case.viewer.dims.ndisplay == 2
-    assert widget.stage.buttons.buttons["Coronal"].isChecked()
+    assert widget.views.buttons.buttons["Coronal"].isChecked()
     assert surfaces(case.viewer) == []
 
 
@@ -340,9 +340,9 @@ def test_cancelled_in_3d_the_layers_are_shown_as_they_are(qtbot, case, widget, s
     slow[0].clear()
     assert not case.map.visible
     widget.classes.select([1])
-    assert widget.stage.waiting.isVisibleTo(widget)
-    widget.stage.waiting.cancel.click()
-    assert widget.stage.buttons.buttons["3D"].isChecked()
+    assert widget.views.waiting.isVisibleTo(widget)
+    widget.views.waiting.cancel.click()
+    assert widget.views.buttons.buttons["3D"].isChecked()
     assert case.map.visible
     assert not any(layer.visible for layer in surfaces(case.viewer))
 
@@ -376,7 +376,7 @@ def test_changed_while_surfaces_are_made(qtbot, own, slow, told):
         settle(qtbot, widget)
         if case.map in viewer.layers:
             check_surface(case, widget)
-            widget.stage.buttons.buttons["Axial"].click()
+            widget.views.buttons.buttons["Axial"].click()
             # So that they have to be made anew.
             found_after(qtbot, widget, widget.following.look)
         assert surfaces(viewer) == []
@@ -417,14 +417,14 @@ def test_surfaces_follow_the_labels(qtbot, own, told):
     show_scene(qtbot, widget, "Surface")
     click_row(widget, 3)
     assert [layer.name for layer in surfaces(own.viewer)] == ["foreground surface"]
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
 
     relabel(np.zeros_like(labels))
     assert "nan" not in widget.appearance.left.text()
     widget.appearance.range.setCurrentIndex(1)
     assert own.map.contrast_limits == [0, 2]
     assert told() == []
-    widget.stage.buttons.buttons["Surface"].click()
+    widget.views.buttons.buttons["Surface"].click()
     qtbot.waitUntil(lambda: bool(told()))
     assert ["No voxel has the chosen labels" in one for one in told()] == [True]
     assert own.viewer.dims.ndisplay == 2
@@ -479,7 +479,7 @@ def test_the_window_stays_alive(qtbot, viewer, rng):
     qtbot.addWidget(widget)
     assert longest_silence(qtbot, lambda: wait_until_found(qtbot, widget)) < 1.0
     begun = process_time()
-    widget.stage.buttons.buttons["Surface"].click()
+    widget.views.buttons.buttons["Surface"].click()
     assert process_time() - begun < 1.0
     shown = []
     viewer.layers.events.inserting.connect(shown.append)
@@ -504,7 +504,7 @@ def in_a_cut(qtbot, widget, slow):
 
 
 def side_by_side(qtbot, widget, slow):
-    widget.stage.buttons.buttons["Side by side"].click()
+    widget.views.buttons.buttons["Side by side"].click()
 
 
 def making_meshes(qtbot, widget, slow):

@@ -35,7 +35,7 @@ def case_of_a_person(rng):
 
 
 def show(qtbot, widget, view):
-    button = widget.stage.buttons.buttons[view]
+    button = widget.views.buttons.buttons[view]
     if view == SIDE_BY_SIDE:
         button.click()
     else:
@@ -65,7 +65,7 @@ def test_closing_the_dock_or_choosing_another_view_leaves_all_as_before(
                 show(qtbot, widget, view)
                 assert differences(opened, snapshot(viewer))
                 if view == SIDE_BY_SIDE:
-                    widget.stage.buttons.buttons[view].click()
+                    widget.views.buttons.buttons[view].click()
                 else:
                     viewer.dims.ndisplay = 2
                 assert differences(opened, snapshot(viewer)) == []
@@ -107,10 +107,10 @@ def test_a_dock_that_is_closed_while_surfaces_are_made_leaves_all_as_before(qtbo
     for started in ("Surface", "Cut-away"):
         show(qtbot, widget, "Glow")
         widget.classes.select([1, 2])
-        widget.stage.buttons.buttons[started].click()
-        assert widget.stage.waiting.isVisibleTo(widget)
+        widget.views.buttons.buttons[started].click()
+        assert widget.views.waiting.isVisibleTo(widget)
         widget.stop()
-        assert not widget.stage.waiting.isVisibleTo(widget)
+        assert not widget.views.waiting.isVisibleTo(widget)
         assert differences(before, snapshot(viewer)) == []
         widget = open_widget(qtbot, viewer)
         settle(qtbot, widget)

@@ -61,14 +61,14 @@ def helpers(viewer):
 def choose(qtbot, widget, modulation):
     """Choose it, and wait for the colours."""
     widget.appearance.classes.setCurrentText(modulation)
-    qtbot.waitUntil(lambda: not widget.stage.modulated._jobs)
+    qtbot.waitUntil(lambda: not widget.views.modulated._jobs)
     (layer,) = helpers(widget._viewer)
     return layer
 
 
 def settled(qtbot, widget):
     settle(qtbot, widget)
-    qtbot.waitUntil(lambda: not widget.stage.modulated._jobs)
+    qtbot.waitUntil(lambda: not widget.views.modulated._jobs)
 
 
 def shade_numbers(values, labels, limits):
@@ -186,13 +186,13 @@ def test_other_views_show_the_map_and_slices_the_classes_again(
     before = snapshot(viewer)
     for _ in range(2):
         if view == "Side by side":
-            widget.stage.buttons.buttons[view].click()
+            widget.views.buttons.buttons[view].click()
         else:
             show_scene(qtbot, widget, view)
         assert helpers(viewer) == []
         assert case.map.visible == (view != "Surface")
         if view == "Side by side":
-            widget.stage.buttons.buttons[view].click()
+            widget.views.buttons.buttons[view].click()
         else:
             viewer.dims.ndisplay = 2
         (layer,) = helpers(viewer)

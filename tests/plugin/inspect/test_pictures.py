@@ -10,7 +10,7 @@ from inspecting import add, wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect.letters import letters_of
 from napari_uncertainty.plugin.inspect.scenes import Scenes
-from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.viewer.layers import to_layer
 
 SIDE = 400
 SHAPE, RADIUS, VOXEL = (48, 48, 48), 19, 2.0
@@ -175,15 +175,15 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     widget = inspected(qtbot, viewer)
     small_canvas(qtbot, viewer)
     viewer.fit_to_view()
-    stage = widget.stage
+    views = widget.views
 
     def show(name):
-        stage.buttons.buttons[name].click()
+        views.buttons.buttons[name].click()
         # By then meshes are made.
         qtbot.waitUntil(
             lambda: (
-                not stage.waiting.isVisible()
-                and stage.buttons.buttons[name].isChecked()
+                not views.waiting.isVisible()
+                and views.buttons.buttons[name].isChecked()
             )
         )
         pictures = []
@@ -231,9 +231,9 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
 
     shown = show("Cut-away")
     # It faces the eye, who looks from the left front and from above.
-    assert stage.buttons.cut_axis.currentText() == "Sagittal"
+    assert views.buttons.cut_axis.currentText() == "Sagittal"
     assert in_colors_of_labels(viewer, [1, 2]).min() > 0.05 * ball_pixels()
-    stage.buttons.cut_axis.setCurrentText("Axial")
+    views.buttons.cut_axis.setCurrentText("Axial")
     shown = without_bar(picture(viewer))
     # From above one looks onto the plane: rings around the core, with the scan within.
     assert gray(shown).sum() > 300
@@ -250,7 +250,7 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     camera.set_view_direction((down, back, left), up_direction=(-1, 0, 0))
 
     widget.classes.select([2])
-    qtbot.waitUntil(lambda: not stage.waiting.isVisible())
+    qtbot.waitUntil(lambda: not views.waiting.isVisible())
     shown = show("Surface")
     # The core at the patient's right, which is at the left as one looks from the left
     # front, within a faint hull of the whole.
@@ -259,7 +259,7 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     assert gray(shown).sum() > 0.3 * ball_pixels()
     widget.classes.select([])
 
-    stage.buttons.buttons["Axial"].click()
+    views.buttons.buttons["Axial"].click()
     check_same(picture(viewer), before)
 
     shown = show("Side by side")
@@ -275,7 +275,7 @@ def test_every_scene_is_drawn_as_it_is_meant(qtbot, viewer, told):
     assert in_colors_of_the_map(uncertainty).sum() > 1000
     assert gray(uncertainty[:-80]).sum() < 300  # only letters, above the titles
 
-    stage.buttons.buttons["Side by side"].click()
+    views.buttons.buttons["Side by side"].click()
     check_same(picture(viewer), before)
 
     viewer.dims.ndisplay = 3  # by napari's own button

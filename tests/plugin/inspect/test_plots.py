@@ -446,7 +446,7 @@ def test_plots_follow_the_theme(shown):
 def test_plots_are_deleted_with_their_window(qtbot):
     window = QWidget()
     column = QVBoxLayout(window)
-    profiles, histogram = Profiles(window), Histogram(window)
+    profiles, histogram = Profiles(), Histogram()
     column.addWidget(profiles)
     column.addWidget(histogram)
     profiles.set_profiles([profile([0, 1])] * 3)

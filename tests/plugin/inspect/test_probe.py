@@ -31,10 +31,11 @@ from inspecting import (
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.inspect.probe import Probe, pointed_at
+from napari_uncertainty.plugin.inspect.probe import Probe
 from napari_uncertainty.plugin.inspect.probe_panel import HINT
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.layers import layer_info
+from napari_uncertainty.plugin.pointer import pointed_at
 from napari_uncertainty.plugin.sources import ORIGINAL
 
 
@@ -46,7 +47,7 @@ def viewer():
 
 def probe_of(case):
     """Labels are those of the case, in the order of its file."""
-    subject = Subject.of(case.viewer, case.map, case.segmentation)
+    subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     return Probe(case.viewer, subject, case.labels)
 
 
@@ -141,7 +142,7 @@ def test_probabilities_in_whole_numbers_are_shares(viewer, rng):
     whole = np.rint(softmax(rng, (3, 6, 7, 8)) * 250).astype(np.uint8)
     whole[0] += (250 - whole.sum(axis=0)).astype(np.uint8)
     shown, _ = compute(viewer, viewer.add_image(whole))
-    probe = Probe(viewer, Subject.of(viewer, shown, None), whole.argmax(axis=0))
+    probe = Probe(viewer, ShownMap.of(viewer, shown, None), whole.argmax(axis=0))
     reading = probe.read(np.array([1.0, 2.0, 3.0]))
     np.testing.assert_allclose(reading.probabilities, whole[:, 1, 2, 3] / 250)
     assert reading.ras is None
@@ -180,9 +181,9 @@ def test_words_and_bars_at_a_place(qtbot, viewer, rng):
     right, anterior, superior = apply_affine(case.affine, voxel)
     place = widget.following.subject.place(voxel)
     move(viewer, (0, *place))
+    where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm".replace("-", "−")
     words = (
-        f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · "
-        f"voxel ({', '.join(map(str, voxel))})\n"
+        f"{where} · voxel ({', '.join(map(str, voxel))})\n"
         f"entropy {case.entropy[voxel]:.3f} bits · right"
     )
     assert panel.text.text() == words
@@ -253,9 +254,9 @@ def balls(qtbot, opened):
 
 
 def shown(qtbot, balls, name):
-    balls.widget.stage.buttons.buttons[name].click()
+    balls.widget.views.buttons.buttons[name].click()
     qtbot.waitUntil(lambda: balls.viewer.dims.ndisplay == 3)
-    qtbot.waitUntil(lambda: not balls.widget.stage.waiting.isVisibleTo(balls.widget))
+    qtbot.waitUntil(lambda: not balls.widget.views.waiting.isVisibleTo(balls.widget))
 
 
 def towards(balls, direction, aside=(0, 0, 0)):
@@ -288,9 +289,9 @@ def test_a_hull_is_looked_through(qtbot, balls, rng):
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_on_a_cut_and_not_on_what_is_cut_away(qtbot, balls, axis):
     shown(qtbot, balls, "Cut-away")
-    stage, at = balls.widget.stage, balls.middle[axis] + 3
-    stage.buttons.cut_axis.setCurrentIndex(axis)
-    stage.buttons.cut_place.setValue(-at)
+    views, at = balls.widget.views, balls.middle[axis] + 3
+    views.buttons.cut_axis.setCurrentIndex(axis)
+    views.buttons.cut_place.setValue(-at)
     along = np.eye(3)[axis]
     camera = balls.viewer.scene.camera
     camera.set_view_direction(along + 0.01, np.roll(along, 1))
@@ -302,7 +303,7 @@ def test_on_a_cut_and_not_on_what_is_cut_away(qtbot, balls, axis):
     beside = np.roll(along, 1)
     place = towards(balls, -beside, aside=6 * along)[-3:]
     assert np.linalg.norm(place - balls.middle) == pytest.approx(RADII[1], abs=2)
-    stage.buttons.cut_place.setValue(-(at + 6))
+    views.buttons.cut_place.setValue(-(at + 6))
     assert towards(balls, -beside, aside=-4 * along) is None
 
 

@@ -74,8 +74,8 @@ def save_as(monkeypatch):
 
 def show_surfaces(qtbot, widget, labels=()):
     widget.classes.select(labels)
-    widget.stage.buttons.buttons["Surface"].click()
-    qtbot.waitUntil(lambda: len(widget.stage.shown_surfaces()) == len(labels) + 1)
+    widget.views.buttons.buttons["Surface"].click()
+    qtbot.waitUntil(lambda: len(widget.views.shown_surfaces()) == len(labels) + 1)
 
 
 def save(qtbot, widget, told):
@@ -155,14 +155,14 @@ def test_no_surface_is_shown(qtbot, widget, told):
     [sentence] = save(qtbot, widget, told)
     assert "No surface with a place in the patient is shown" in sentence
     show_surfaces(qtbot, widget)
-    widget.stage.buttons.buttons["Axial"].click()
+    widget.views.buttons.buttons["Axial"].click()
     assert save(qtbot, widget, told) == [sentence]
 
 
 def test_a_surface_that_was_deleted_is_not_saved(qtbot, case, widget):
     show_surfaces(qtbot, widget)
     case.viewer.layers.remove("foreground surface")
-    assert widget.stage.shown_surfaces() == []
+    assert widget.views.shown_surfaces() == []
 
 
 def test_without_a_place_there_is_no_ras(qtbot, viewer, rng, told):
@@ -170,7 +170,7 @@ def test_without_a_place_there_is_no_ras(qtbot, viewer, rng, told):
     net = ProbabilityMap(network(labels, rng), NAMES, name="net")
     compute(viewer, add(viewer, net))
     widget = open_widget(qtbot, viewer)
-    widget.stage.buttons.buttons["Surface"].click()
+    widget.views.buttons.buttons["Surface"].click()
     qtbot.waitUntil(lambda: "foreground surface" in viewer.layers)
     [sentence] = save(qtbot, widget, told)
     assert "No surface with a place in the patient" in sentence
@@ -225,7 +225,7 @@ def test_labels_elsewhere_are_saved_at_the_map(qtbot, viewer, rng, tmp_path):
     add(viewer, LabelMap(cut, Grid(cut.shape, affine), name="cut"))
     widget = open_widget(qtbot, viewer)
     show_surfaces(qtbot, widget)
-    [(_, mesh, _)] = widget.stage.shown_surfaces()
+    [(_, mesh, _)] = widget.views.shown_surfaces()
     check_box(mesh.vertices, cut > 0, affine)
 
 

@@ -8,7 +8,7 @@ from napari.utils.colormaps import Colormap
 
 from napari_uncertainty.plugin.colors import transparent_where_certain
 from napari_uncertainty.plugin.inspect.planes import show_plane
-from napari_uncertainty.plugin.inspect.side_by_side import SideBySide
+from napari_uncertainty.plugin.inspect.side_by_side import PanelGrid
 from napari_uncertainty.plugin.layers import METADATA_KEY
 
 GLOW = {
@@ -43,7 +43,7 @@ class Case:
         )
         viewer.dims.point = (1, 5, 6, 7)
         viewer.scene.camera.center, viewer.scene.camera.zoom = (4.0, 6.0), 3.5
-        self.side = SideBySide(PublicOnlyProxy(viewer))
+        self.side = PanelGrid(PublicOnlyProxy(viewer))
 
     @property
     def panels(self):

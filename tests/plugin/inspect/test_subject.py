@@ -14,7 +14,7 @@ from inspecting import NAMES, SHAPE, add, add_case, compute_as, network
 from napari_uncertainty import Grid, InputError, LabelMap
 from napari_uncertainty.plugin.inspect.subject import (
     Findings,
-    Subject,
+    ShownMap,
     iter_findings,
     names_of,
 )
@@ -60,7 +60,7 @@ def test_places_and_voxels(viewer, rng, order, flips):
     orientation = np.array(list(zip(order, flips, strict=True)))
     affine = OBLIQUE @ inv_ornt_aff(orientation, shape)
     layer = map_of(viewer, values, affine)
-    subject = Subject.of(viewer, layer, None)
+    subject = ShownMap.of(viewer, layer, None)
     np.testing.assert_array_equal(subject.source.values, values)
     for voxel in rng.integers(0, shape, (10, 3)):
         [shown] = np.argwhere(np.asarray(layer.data) == values[tuple(voxel)])
@@ -79,13 +79,13 @@ def test_places_and_voxels(viewer, rng, order, flips):
 
 def test_a_map_without_a_place_has_no_ras(viewer, rng):
     shown, _ = compute(viewer, viewer.add_image(softmax(rng, (3, 5, 6, 7))))
-    subject = Subject.of(viewer, shown, None)
+    subject = ShownMap.of(viewer, shown, None)
     assert subject.ras(np.array([1.0, 2.0, 3.0])) is None
     assert subject.voxel(np.array([1.0, 2.0, 3.0])) == (1, 2, 3)
 
 
 def test_the_box_of_the_foreground(case):
-    subject = Subject.of(case.viewer, case.map, case.segmentation)
+    subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     source = subject.source
     found = run(iter_findings(source.values, source.grid, subject.labels, None))
     there = np.argwhere(case.labels > 0)
@@ -98,7 +98,7 @@ def test_the_box_of_the_foreground(case):
 
 @pytest.mark.parametrize("label", [0, 3])
 def test_the_box_of_one_class_everywhere(case, label):
-    subject = Subject.of(case.viewer, case.map, None)
+    subject = ShownMap.of(case.viewer, case.map, None)
     labels = np.full(SHAPE, label, np.uint8)
     found = Findings(labels, run(iter_regions(subject.source.values, labels)))
     assert found.box() == (None if label == 0 else ((0, 11), (0, 12), (0, 13)))
@@ -108,7 +108,7 @@ def test_the_box_of_one_class_everywhere(case, label):
 
 
 def test_names_and_colours_are_those_of_the_segmentation(case):
-    subject = Subject.of(case.viewer, case.map, case.segmentation)
+    subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     assert subject.names == subject.class_names == dict(enumerate(NAMES))
     for label, rgb in subject.colors_of([1, 2, 3]).items():
         expected = 255 * np.array(case.segmentation.get_color(label))[:3]
@@ -120,10 +120,10 @@ def test_names_and_colours_are_those_of_the_segmentation(case):
 def test_names_of_classes_are_lent_to_labels_of_classes(viewer, rng):
     case = add_case(viewer, rng, segmentation=False)
     plain = add(viewer, LabelMap(case.labels, Grid(SHAPE, OBLIQUE), name="plain"))
-    subject = Subject.of(viewer, case.map, plain)
+    subject = ShownMap.of(viewer, case.map, plain)
     assert subject.named_for((0, 2, 3)).names == dict(enumerate(NAMES))
     assert subject.named_for((0, 2, 17)).names == {}
-    own = Subject.of(viewer, case.map, None)
+    own = ShownMap.of(viewer, case.map, None)
     assert own.named_for((0, 2)).names == dict(enumerate(NAMES))
 
 
@@ -139,20 +139,20 @@ def test_over_time_it_cannot_be_inspected(viewer, rng):
     layer = viewer.add_image(softmax(rng, (3, 2, 4, 5, 6)), rgb=False)
     shown, _ = compute(viewer, layer)
     with pytest.raises(InputError, match="has 4 axes"):
-        Subject.of(viewer, shown, None)
+        ShownMap.of(viewer, shown, None)
 
 
 def test_replaced_by_hand_the_most_probable_class_is_unknown(viewer, rng):
     case = add_case(viewer, rng, segmentation=False)
     case.map.data = np.asarray(case.map.data)[1:]
     with pytest.raises(InputError, match="compute the map again"):
-        Subject.of(case.viewer, case.map, None)
+        ShownMap.of(case.viewer, case.map, None)
 
 
 def test_labels_that_lie_nowhere(viewer, rng):
     case = add_case(viewer, rng, segmentation=False)
     plain = viewer.add_labels(asymmetric((5, 5, 5)), name="plain")
-    subject = Subject.of(viewer, case.map, plain)
+    subject = ShownMap.of(viewer, case.map, plain)
     source = subject.source
     steps = iter_findings(source.values, source.grid, subject.labels, None)
     with pytest.raises(InputError, match="how 'plain' lies on the map"):
@@ -163,7 +163,7 @@ def test_one_class(viewer):
     """There is nothing to be unsure of, and still a range."""
     net = viewer.add_image(np.ones((1, 4, 5, 6), np.float32))
     net.metadata = {METADATA_KEY: {"class_axis": 0, "role": "probabilities"}}
-    subject = Subject.of(
+    subject = ShownMap.of(
         viewer, compute_as(viewer, net, measure="gini", kind="softmax"), None
     )
     assert subject.record.highest == 1
@@ -173,7 +173,7 @@ def test_probabilities_shown_as_colours(viewer, rng):
     labels = np.minimum(asymmetric((20, 24)), 2)
     p = np.ascontiguousarray(np.moveaxis(network(labels, rng, 3), 0, -1))
     shown, _ = compute(viewer, viewer.add_image(p, rgb=True, scale=(2, 3)))
-    subject = Subject.of(viewer, shown, None)
+    subject = ShownMap.of(viewer, shown, None)
     np.testing.assert_array_equal(subject.place((3, 4)), (6, 12))
 
 
@@ -192,7 +192,7 @@ def test_a_class_of_the_network_has_the_name_of_its_label(
     case, class_names, names, expected
 ):
     subject = replace(
-        Subject.of(case.viewer, case.map, case.segmentation),
+        ShownMap.of(case.viewer, case.map, case.segmentation),
         names=names,
         class_names=class_names,
     )

@@ -17,13 +17,14 @@ from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.plugin.inspect import surface_layers as surface_layers_module
 from napari_uncertainty.plugin.inspect.appearance import Appearance
 from napari_uncertainty.plugin.inspect.meshes import Meshes
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.inspect.surface_layers import (
     SurfaceLayers,
     _without_islands,
     in_ras,
 )
-from napari_uncertainty.plugin.layers import layer_info, record_of, to_layer
+from napari_uncertainty.plugin.layers import layer_info, record_of
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from phantoms import asymmetric, softmax_of
 
 SHAPE = (18, 20, 22)
@@ -51,7 +52,7 @@ def made(qtbot, affine):
     case = ProbabilityMap(values, tuple("abcd"), Grid(SHAPE, affine), name="case")
     data, options, _ = to_layer(case)
     layer, _ = compute(viewer, viewer.add_image(data, **options))
-    subject = Subject.of(viewer, layer, None)
+    subject = ShownMap.of(viewer, layer, None)
     meshes = Meshes(classes, subject.source.values)
     ended = []
     meshes.make(

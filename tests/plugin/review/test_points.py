@@ -10,7 +10,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from inspecting import add_case
 from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.inspect.subject import Subject
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.review.points import HotspotPoints
 from napari_uncertainty.plugin.selection import role_of
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
@@ -27,7 +27,7 @@ def case(rng):
 
 @pytest.fixture
 def subject(case):
-    return Subject.of(case.viewer, case.map, case.segmentation)
+    return ShownMap.of(case.viewer, case.map, case.segmentation)
 
 
 @pytest.fixture

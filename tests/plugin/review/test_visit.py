@@ -12,8 +12,7 @@ from inspecting import add_case, callbacks
 from napari_uncertainty import Grid, LabelMap
 from napari_uncertainty.hotspots import Hotspot
 from napari_uncertainty.plugin.inspect.planes import plane_of, show_plane
-from napari_uncertainty.plugin.inspect.subject import Subject
-from napari_uncertainty.plugin.layers import to_layer
+from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.review.mark import NAME
 from napari_uncertainty.plugin.review.visit import (
     FAINT,
@@ -21,6 +20,7 @@ from napari_uncertainty.plugin.review.visit import (
     label_to_paint,
     where,
 )
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from reviewing import settings_of
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11)]
@@ -49,7 +49,7 @@ def case(opened):
 
 @pytest.fixture
 def subject(case):
-    return Subject.of(case.viewer, case.map, case.segmentation)
+    return ShownMap.of(case.viewer, case.map, case.segmentation)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_classes_have_the_labels_of_their_names(qapp, rng):
     own = (10 * case.labels).astype(np.uint8)
     data, options, _ = to_layer(LabelMap(own, grid, named, name="expert"))
     expert = case.viewer.add_labels(data, **options)
-    subject = Subject.of(case.viewer, case.map, expert)
+    subject = ShownMap.of(case.viewer, case.map, expert)
     Visit(case.viewer).go_to(subject, hotspot(classes=(1, 2)), 3.0)
     assert expert.selected_label == 20
     assert label_to_paint(subject, hotspot(classes=(3, 1))) == 10
@@ -251,8 +251,8 @@ def test_classes_have_the_labels_of_their_names(qapp, rng):
 def test_no_segmentation_is_fine_and_neither_is_one_that_went(qapp, rng):
     case = add_case(ViewerModel(), rng)
     visit = Visit(case.viewer)
-    visit.go_to(Subject.of(case.viewer, case.map, None), hotspot(), 3.0, activate=True)
-    subject = Subject.of(case.viewer, case.map, case.segmentation)
+    visit.go_to(ShownMap.of(case.viewer, case.map, None), hotspot(), 3.0, activate=True)
+    subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     case.viewer.layers.remove(case.segmentation)
     visit.go_to(subject, hotspot(classes=(3, 1)), 3.0, activate=True)
     check_place(case, VOXELS[0])

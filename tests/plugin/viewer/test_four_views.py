@@ -281,7 +281,7 @@ def test_leaving_puts_everything_back(qtbot, case):
     viewer.scene.camera.zoom, viewer.scene.camera.center = 7.5, (3, -4)
     QTest.qWait(50)
     before = snapshot(viewer)
-    buttons, views = widget.stage.buttons, FourViews.of(viewer)
+    buttons, views = widget.views.buttons, FourViews.of(viewer)
     button = buttons.four_views
     QTest.mouseClick(button, LEFT)
     ready(qtbot, views)

@@ -11,11 +11,11 @@ from generated import OBLIQUE
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap
 from napari_uncertainty.plugin.colors import label_colormap
-from napari_uncertainty.plugin.layers import to_layer
 from napari_uncertainty.plugin.viewer.class_edges import class_edges
 from napari_uncertainty.plugin.viewer.class_legend import MOST_NAMED
 from napari_uncertainty.plugin.viewer.framing import frame_case
 from napari_uncertainty.plugin.viewer.in_3d import OPACITY_ON_PLANE
+from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.plugin.viewer.outlines import (
     FILL_KEY,
     HIDE_CLASSES_KEY,

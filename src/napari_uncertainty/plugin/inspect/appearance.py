@@ -1,4 +1,4 @@
-"""How a map is shown: colours, range, threshold, transparency."""
+"""Look of a map: colours, range, threshold, transparency."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 
 from ...colors import OPAQUE_FROM
 from ...modulation import MODULATIONS
+from ...text import share
 from ..colors import base_name, faded, transparent_where_certain
 from .modulation_legend import ModulationLegend
 
@@ -45,7 +46,7 @@ _BELOW = (0.45, 0.45, 0.45, 1.0)
 
 @dataclass(frozen=True)
 class Appearance:
-    """How a map and its surfaces are shown.
+    """Look of a map and its surfaces.
 
     Attributes
     ----------
@@ -118,13 +119,9 @@ class Appearance:
 
     def put_on(self, layer: Any) -> None:
         """Show a map like this, where it is not shown so."""
-        self.put_limits_on(layer)
-        put_colormap(layer, self.of_map())
-
-    def put_limits_on(self, layer: Any) -> None:
-        """Let the colours of a map go from where to where these go."""
         if tuple(layer.contrast_limits) != self.limits:
             layer.contrast_limits = self.limits
+        put_colormap(layer, self.of_map())
 
     def of_surface(self, limits: Limits) -> Colormap:
         """Colours of an opaque surface with these limits, grey below the threshold."""
@@ -143,8 +140,8 @@ class AppearanceControls(QWidget):
     #: How the colours of classes tell the uncertainty, one of `MODULATIONS` or empty.
     modulation_chosen = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._highest = 1.0
         # What was chosen for each map, by the layer's id, and whose turn it is.
         self._chosen: dict[Any, tuple[Any, ...]] = {}
@@ -275,14 +272,14 @@ class AppearanceControls(QWidget):
     def show_shares(self, foreground: float, whole: float, unit: str) -> None:
         """Say how many voxels are above the threshold, as shares."""
         above = f"{self.threshold.value():.2f} {unit}".rstrip()
-        of_foreground = f"{foreground:.1%} of the foreground's voxels and "
+        of_foreground = f"{share(foreground)} of the foreground's voxels and "
         if np.isnan(foreground):  # there is none
             of_foreground = ""
-        self.left.setText(f"{of_foreground}{whole:.1%} of all are above {above}.")
+        self.left.setText(f"{of_foreground}{share(whole)} of all are above {above}.")
 
     @property
     def percentile_shares(self) -> tuple[float, float] | None:
-        """From where to where the colours go, as shares; None for the whole range."""
+        """Return the ends of the colours as shares; None for the whole range."""
         if self.range.currentIndex() == 0:
             return None
         low, high = self.percentiles.value()

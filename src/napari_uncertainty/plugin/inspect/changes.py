@@ -1,4 +1,4 @@
-"""What was changed in a viewer for a while, to be put back as it was."""
+"""Changes of a viewer for a while, to be put back as it was."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from weakref import WeakSet
 
 import numpy as np
+
+from ..viewer.lifetime import unwrapped
 
 #: Owner, name and value of an attribute.
 Wanted = tuple[Any, str, Any]
@@ -95,7 +97,7 @@ def selection_kept(viewer: Any) -> Iterator[None]:
 
 def _key(owner: Any, name: str) -> tuple[int, str]:
     # Plugin widgets see another wrapper of the same object each time.
-    return id(getattr(owner, "__wrapped__", owner)), name
+    return id(unwrapped(owner)), name
 
 
 def _same(one: Any, other: Any) -> bool:

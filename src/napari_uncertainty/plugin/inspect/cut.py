@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..viewer.lifetime import Listening
+from ..viewer.lifetime import Listening, unwrapped
 
 
-class Cut:
+class CuttingPlane:
     """A plane through scan, map and surfaces at once.
 
     It is dragged in napari's way, with the Shift key, or moved by :meth:`move`. What is
@@ -86,7 +86,7 @@ class Cut:
             return
         for layer in self.planes:
             # A plugin's widget sees a wrapper of it.
-            if getattr(layer.plane, "__wrapped__", layer.plane) is event.source:
+            if unwrapped(layer.plane) is event.source:
                 data = np.zeros(layer.ndim)
                 data[-3:] = layer.plane.position
                 self.move(self.axis, float(layer.data_to_world(data)[-3:][self.axis]))

@@ -1,4 +1,4 @@
-"""Which map is looked at, and what is found in it, as layers come, go and change."""
+"""Following a map: choosing and computing anew as layers come, go and change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..layer_choice import LayerChoice
 from ..selection import rank_for_map, role_of
 from ..viewer.lifetime import Listening
 from ..work import Job, Steps, cancel_all
-from .subject import Finding, Subject
+from .subject import Finding, ShownMap
 
 NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
 
@@ -26,10 +26,10 @@ _LABEL_EVENTS = ("paint", "labels_update", "colormap", *_MAP_EVENTS)
 
 
 #: Takes a subject on the main thread; gives what looks at it in the background.
-LookAt = Callable[[Subject], Steps[Any]]
+LookAt = Callable[[ShownMap], Steps[Any]]
 
 
-class Following(QObject):
+class MapFollower(QObject):
     """Follows the map that is selected in the layer list, and looks at it.
 
     Parameters
@@ -45,7 +45,7 @@ class Following(QObject):
     ----------
     map, segmentation : LayerChoice
         What is chosen.
-    subject, findings : Subject or None, Finding or None
+    subject, findings : ShownMap or None, Finding or None
         What is looked at, and what was found in it.
     """
 
@@ -64,7 +64,7 @@ class Following(QObject):
         self._viewer = viewer
         self._look_at = look_at
         self._heed_labels = heed_labels
-        self.subject: Subject | None = None
+        self.subject: ShownMap | None = None
         self.findings: Any = None
         self.map = LayerChoice(
             viewer, offers=lambda layer: role_of(layer) == "map", rank=self._rank_map
@@ -120,7 +120,7 @@ class Following(QObject):
             return
         self._listen_to(layer, segmentation)
         try:
-            subject = Subject.of(self._viewer, layer, segmentation)
+            subject = ShownMap.of(self._viewer, layer, segmentation)
             steps = self._look_at(subject)
         except InputError as error:
             self._show_nothing(str(error))

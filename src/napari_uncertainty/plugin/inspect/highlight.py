@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layers import METADATA_KEY
-from .changes import selection_kept
+from ..viewer.layers import add_helper, remove_layer
 
 Array = np.ndarray[Any, Any]
 
@@ -37,29 +36,26 @@ class Ring:
             self._layer.data = np.array([place]) / step
             self._layer.size = size / step
             return
-        # In other units than the layers, it would take theirs from the viewer.
-        units = (self._viewer.layers.units or ())[-len(place) :]
         # With smaller steps than the layers have, sliders would get them, too.
         step = max(part.step for part in self._viewer.dims.range[-len(place) :])
-        with selection_kept(self._viewer):
-            self._layer = self._viewer.add_points(
-                np.array([place]) / step,
-                name=PLACE_NAME,
-                scale=(step,) * len(place),
-                size=size / step,
-                face_color="transparent",
-                border_color="#00E5FF",
-                border_width=0.08,
-                symbol="disc",
-                out_of_slice_display=False,
-                blending="translucent_no_depth",
-                units=units or None,
-                metadata={METADATA_KEY: {"role": "place"}},
-            )
-        self._layer.editable = False
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.array([place]) / step,
+            "place",
+            editable=False,
+            name=PLACE_NAME,
+            scale=(step,) * len(place),
+            size=size / step,
+            face_color="transparent",
+            border_color="#00E5FF",
+            border_width=0.08,
+            symbol="disc",
+            out_of_slice_display=False,
+            blending="translucent_no_depth",
+        )
 
     def remove(self) -> None:
         """Take it away."""
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)

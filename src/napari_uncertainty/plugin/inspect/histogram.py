@@ -1,4 +1,4 @@
-"""How often each uncertainty occurs, and the threshold as a line to drag."""
+"""Histogram of the uncertainty, with the threshold as a line to drag."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .plots import Plot
 import pyqtgraph as pg  # isort: skip
 
 # In pixels: decades need room for their numbers.
-HEIGHT = 170
+HISTOGRAM_HEIGHT = 170
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """How many voxels there are in each bin.
+    """Numbers of voxels in bins.
 
     Attributes
     ----------
@@ -47,12 +47,12 @@ class Histogram(QWidget):
     #: Where the user drags the threshold to. Not emitted by `set_threshold`.
     threshold_moved = pg.QtCore.Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._threshold = np.nan
         self._curves: list[Any] = []
         self.plot = Plot(left="Voxels")
-        self.plot.setMinimumHeight(HEIGHT)
+        self.plot.setMinimumHeight(HISTOGRAM_HEIGHT)
         self.plot.getAxis("left").setLogMode(y=True)
         self.line = self.plot.add_line(Qt.PenStyle.DashLine, movable=True)
         self.line.sigDragged.connect(self._tell)

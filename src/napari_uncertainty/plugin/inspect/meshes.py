@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from ...isosurface import slabs
 from ...steps import part
 from ...surfaces import Mesh, iter_mesh
-from ..work import Job, cancel_all
+from ..work import Job, Steps, cancel_all
 
 Array = np.ndarray[Any, Any]
 
@@ -46,10 +46,6 @@ class Shell:
     mesh: Mesh
     normals: Array
     labels: Array
-
-
-def _nothing(*_: object) -> None:
-    """Tell nobody."""
 
 
 class Meshes:
@@ -99,8 +95,15 @@ class Meshes:
         def begin() -> None:
             missing = self.missing(wanted)
             if missing:
+                steps = self._steps(missing)
                 self._jobs.append(
-                    self._job(missing, on_progress, on_end, made, on_refused)
+                    Job(
+                        steps,
+                        on_result=made,
+                        on_refused=on_refused,
+                        on_progress=on_progress,
+                        on_end=on_end,
+                    )
                 )
             else:
                 on_end()
@@ -118,8 +121,10 @@ class Meshes:
             self._keep(shells)
             self._go_on()
 
-        missing = self.missing(wanted)
-        job = self._job(missing, _nothing, self._ahead.clear, made, self._go_on)
+        steps = self._steps(self.missing(wanted))
+        job = Job(
+            steps, on_result=made, on_refused=self._go_on, on_end=self._ahead.clear
+        )
         self._ahead.append(job)
 
     def cancel(self) -> None:
@@ -132,16 +137,8 @@ class Meshes:
         self.cancel()
         cancel_all(self._ahead)
 
-    def _job(self, missing: Sequence[Enclosed], *callbacks: Any) -> Job[Any]:
-        steps = partial(_iter_shells, self._labels, self._values, missing)
-        on_progress, on_end, on_result, on_refused = callbacks
-        return Job(
-            steps,
-            on_progress=on_progress,
-            on_end=on_end,
-            on_result=on_result,
-            on_refused=on_refused,
-        )
+    def _steps(self, missing: Sequence[Enclosed]) -> Steps[dict[Enclosed, Shell]]:
+        return partial(_iter_shells, self._labels, self._values, missing)
 
     def _keep(self, shells: dict[Enclosed, Shell]) -> None:
         self._made |= shells
@@ -207,16 +204,12 @@ def _around(
     """The box of some labels with a margin; everything where it is not known."""
     if enclosed is None or not all(label in boxes for label in enclosed):
         return tuple(slice(0, n) for n in shape)
-    return tuple(_sides([boxes[label] for label in enclosed], shape))
-
-
-def _sides(
-    boxes: Sequence[tuple[slice, ...]], shape: tuple[int, ...]
-) -> Iterable[slice]:
+    sides = []
     for axis, n in enumerate(shape):
-        start = min(box[axis].start for box in boxes) - _MARGIN
-        stop = max(box[axis].stop for box in boxes) + _MARGIN
-        yield slice(max(start, 0), min(stop, n))
+        start = min(boxes[label][axis].start for label in enclosed) - _MARGIN
+        stop = max(boxes[label][axis].stop for label in enclosed) + _MARGIN
+        sides.append(slice(max(start, 0), min(stop, n)))
+    return tuple(sides)
 
 
 def _shell(mesh: Mesh, labels: Array, enclosed: Enclosed) -> Shell:

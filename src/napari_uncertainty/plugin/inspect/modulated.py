@@ -20,13 +20,13 @@ from ..colors import label_colormap
 from ..layers import METADATA_KEY
 from ..selection import MODULATED, role_of
 from ..sources import ORIGINAL
-from ..transform import TRANSFORM
 from ..viewer.class_edges import slice_of
+from ..viewer.layers import add_helper, remove_layer
 from ..viewer.lifetime import Listening, weakly
 from ..viewer.outlines import outline_classes
 from ..work import Job, cancel_all
-from .changes import Changes, selection_kept
-from .subject import Findings, Subject
+from .changes import Changes
+from .subject import Findings, ShownMap
 
 Array = np.ndarray[Any, Any]
 
@@ -91,7 +91,7 @@ class ModulatedClasses(QObject):
         self._viewer = viewer
         self._outlines = outline_classes(viewer)
         self._modulation = ""
-        self._subject: Subject | None = None
+        self._subject: ShownMap | None = None
         self._findings: Findings | None = None
         self._chosen: Collection[int] = ()
         self._suspended = False
@@ -123,7 +123,7 @@ class ModulatedClasses(QObject):
         self._modulation = modulation
         self.update()
 
-    def set_subject(self, subject: Subject, findings: Findings) -> None:
+    def set_subject(self, subject: ShownMap, findings: Findings) -> None:
         """Another map, or other labels."""
         self._of_map.stop()
         self._subject, self._findings = subject, findings
@@ -196,7 +196,6 @@ class ModulatedClasses(QObject):
         self._jobs.append(
             Job(
                 steps,
-                on_progress=_ignore,
                 on_end=self._jobs.clear,
                 on_result=weakly(self._take, wanted),
                 on_refused=self.refused.emit,
@@ -266,17 +265,18 @@ class ModulatedClasses(QObject):
         for layer in viewer.layers:
             if role_of(layer) == "map" and layer.visible:
                 self._hidden.set(layer, "visible", False)
-        with selection_kept(viewer):
-            self._layer = layer = viewer.add_labels(
-                self._numbers,
-                name=NAME,
-                colormap=colormap,
-                opacity=OPACITY,
-                blending="translucent_no_depth",
-                metadata={METADATA_KEY: {"role": MODULATED}},
-                **{name: getattr(shown, name) for name in TRANSFORM},
-            )
-        layer.editable = False
+        self._layer = layer = add_helper(
+            viewer,
+            "labels",
+            self._numbers,
+            MODULATED,
+            like=shown,
+            editable=False,
+            name=NAME,
+            colormap=colormap,
+            opacity=OPACITY,
+            blending="translucent_no_depth",
+        )
         layers = viewer.layers
         layers.move(layers.index(layer), layers.index(shown) + 1)
         self._leave_filling()
@@ -326,8 +326,7 @@ class ModulatedClasses(QObject):
     def _remove_left(self) -> None:
         left, self._left = self._left, []
         for layer in left:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+            remove_layer(self._viewer, layer)
 
     def _follow_removal(self, *_: Any) -> None:
         if self._layer is not None and self._layer not in self._viewer.layers:
@@ -368,7 +367,3 @@ class ModulatedClasses(QObject):
         numbers = np.flatnonzero(np.bincount(shown.values.ravel()))
         places = np.unique((numbers[numbers > 0] - 1) // N_LEVELS)
         return [classes[place] for place in places]
-
-
-def _ignore(_share: float) -> None:
-    """Tell nothing of the progress: it takes less than a second."""

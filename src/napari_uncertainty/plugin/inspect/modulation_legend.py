@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from .modulated import Legend
-from .plots import faded
+from .plots import seen_through
 
 #: So many classes are shown; of others only the number.
 MOST_ROWS = 14
@@ -31,8 +31,8 @@ class ModulationLegend(QWidget):
     is drawn on the colour of the window.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._legend: Legend | None = None
         self._rows: list[tuple[str, Any]] = []
         self._more = 0
@@ -107,7 +107,7 @@ class ModulationLegend(QWidget):
             cell = QRectF(left, box.top(), right - left, box.height())
             painter.fillRect(cell, QColor.fromRgbF(*(float(part) for part in shade)))
         # For colours that are those of the window.
-        painter.setPen(faded(text, 0.5))
+        painter.setPen(seen_through(text, 0.5))
         painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -0.5))
         painter.setPen(text)
 

@@ -1,17 +1,17 @@
-"""How the values of a map are spread, and a few numbers of them."""
+"""Distribution of the values of a map, and a few numbers of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...regions import ClassStatistics
+from ...text import number, share
 from .histogram import Curve, Histogram
-from .subject import Color, Subject
+from .subject import Color, ShownMap
 
 BINS = 64
 
@@ -23,8 +23,8 @@ class NumbersTab(QWidget):
 
     threshold_moved = Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.histogram = Histogram()
@@ -41,7 +41,7 @@ class NumbersTab(QWidget):
 
     def show_numbers(
         self,
-        subject: Subject,
+        subject: ShownMap,
         regions: ClassStatistics,
         chosen: Mapping[int, Color],
         threshold: float,
@@ -74,15 +74,10 @@ class NumbersTab(QWidget):
 def _row(name: str, regions: ClassStatistics, which: Any, threshold: float) -> str:
     median, high = regions.quantiles(which, (0.5, 0.95))
     numbers = (regions.mean(which), median, high, regions.maximum(which))
-    cells = [_number(value) for value in numbers]
-    above = regions.share_above(which, threshold)
-    cells.append("–" if np.isnan(above) else f"{above:.1%}")
+    above = share(regions.share_above(which, threshold)).replace(" ", "&nbsp;")
+    cells = [*map(number, numbers), above]
     return (
         f"<tr><td>{name}</td>"
         + "".join(f"<td align='right'>&nbsp;{cell}</td>" for cell in cells)
         + "</tr>"
     )
-
-
-def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3g}"

@@ -111,3 +111,7 @@ def fit(viewer: Any, corners: Array) -> None:
         first = viewer.dims.ndim - len(size)
         shown = 0.9 * room / size[[axis - first for axis in viewer.dims.displayed]]
     viewer.scene.camera.zoom = float(shown.min())
+
+
+#: The view that is no plane.
+SOLID = "3D"

@@ -8,7 +8,6 @@ from typing import Any
 # Before pyqtgraph, which takes the Qt binding that is loaded already.
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontInfo, QMouseEvent, QPalette, QWheelEvent
-from qtpy.QtWidgets import QWidget
 
 import pyqtgraph as pg  # isort: skip
 
@@ -42,8 +41,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     ----------
     left : str, optional
         Label of the vertical axis.
-    parent : QWidget, optional
-        The widget around the plot.
     """
 
     #: Where on the horizontal axis the left button is pressed, and dragged to.
@@ -52,8 +49,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     _built = False
     _held = False
 
-    def __init__(self, left: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={"left": _ValueAxis("left")})
+    def __init__(self, left: str = "") -> None:
+        super().__init__(axisItems={"left": _ValueAxis("left")})
         self._colors: tuple[QColor, QColor] | None = None
         self._title = ""
         self._labels = {"left": left, "bottom": ""}
@@ -77,7 +74,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._follow()
 
     def sizeHint(self) -> QSize:
-        """As low as it can be read; the layout may give more."""
+        """Return the least height at which it can be read; the layout may give more."""
         return QSize(200, HEIGHT)
 
     @property
@@ -175,7 +172,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def _color(self) -> None:
         self.setBackground(self.background)
-        faint = faded(self.foreground, _AXIS_ALPHA)
+        faint = seen_through(self.foreground, _AXIS_ALPHA)
         font = QFont(self.font())
         font.setPointSizeF(self._text_size())
         for axis in self._axes():
@@ -213,7 +210,7 @@ class _ValueAxis(pg.AxisItem):  # type: ignore[misc]
         return [f"{value * factor:g}{prefix if value else ''}" for value in values]
 
 
-def faded(color: QColor, alpha: float) -> QColor:
+def seen_through(color: QColor, alpha: float) -> QColor:
     """The same colour, seen through."""
     faint = QColor(color)
     faint.setAlphaF(alpha * color.alphaF())

@@ -14,7 +14,7 @@ from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from ..short_names import ShortNames
-from .plots import faded
+from .plots import seen_through
 
 # Most that are shown. Of many classes all but a few have no probability to speak of.
 LIMIT = 8
@@ -55,12 +55,10 @@ class ProbabilityBars(QWidget):
     ----------
     limit : int
         How many bars there is room for. The height is always that of so many.
-    parent : QWidget, optional
-        The widget around the bars.
     """
 
-    def __init__(self, limit: int = LIMIT, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, limit: int = LIMIT) -> None:
+        super().__init__()
         self.limit = limit
         self._bars: tuple[Bar, ...] = ()
         self._names = ShortNames()
@@ -123,11 +121,11 @@ class ProbabilityBars(QWidget):
         # Half pixels keep the outline sharp.
         place = QPointF(left + 0.5, top + ROW_GAP / 2 + 0.5)
         full = QRectF(place.x(), place.y(), max(length - 1, 0), height - ROW_GAP - 1)
-        painter.fillRect(full, faded(text, 0.1))
+        painter.fillRect(full, seen_through(text, 0.1))
         full.setWidth(full.width() * min(max(bar.probability, 0), 1))
         painter.fillRect(full, QColor(*bar.color))
         # For classes whose colour is that of the window.
-        painter.setPen(faded(text, 0.5))
+        painter.setPen(seen_through(text, 0.5))
         painter.drawRect(full)
         painter.setPen(text)
         middle = Qt.AlignmentFlag.AlignVCenter

@@ -1,4 +1,4 @@
-"""What the probe reads, in words and bars."""
+"""Panel with the value under the pointer, in words and bars."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from ...text import ras_place, voxel_place
 from .probability_bars import Bar, ProbabilityBars
-from .probe import Reading
-from .subject import Color, Subject
+from .probe import VoxelReading
+from .subject import Color, ShownMap
 
 HINT = "Point at the map to read it."
 
@@ -19,8 +20,8 @@ _GRAY = (128, 128, 128)
 class ProbePanel(QWidget):
     """Place and value under the pointer, and the class probabilities there."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.text = QLabel(HINT)
@@ -31,14 +32,17 @@ class ProbePanel(QWidget):
         layout.addWidget(self.bars)
 
     def clear(self) -> None:
-        """Nothing is pointed at."""
+        """Show that nothing is pointed at."""
         self.text.setText(HINT)
         self.bars.clear()
 
     def show_reading(
-        self, reading: Reading | None, subject: Subject, colors: Mapping[int, Color]
+        self,
+        reading: VoxelReading | None,
+        subject: ShownMap,
+        colors: Mapping[int, Color],
     ) -> None:
-        """What was read; None outside of the map."""
+        """Show what was read; None outside of the map."""
         if reading is None:
             self.clear()
             return
@@ -59,13 +63,10 @@ class ProbePanel(QWidget):
         )
 
 
-def _words(reading: Reading, subject: Subject) -> str:
-    voxel = f"voxel ({', '.join(map(str, reading.voxel))})"
-    where = voxel
+def _words(reading: VoxelReading, subject: ShownMap) -> str:
+    where = f"voxel {voxel_place(reading.voxel)}"
     if reading.ras is not None:
-        # -0.04 is no -0.0.
-        right, anterior, superior = np.round(reading.ras, 1) + 0.0
-        where = f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm · {voxel}"
+        where = f"{ras_place(reading.ras.tolist())} · {where}"
     name = subject.name_of(reading.label)
     if np.isnan(reading.value):
         return f"{where}\nno data"

@@ -56,8 +56,8 @@ class Profiles(QWidget):
     #: Index of a plot, and the position in mm of the slice that was clicked on.
     moved = pg.QtCore.Signal(int, float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.choice = QComboBox()
         self.choice.addItem("Mean", "mean")
         self.choice.addItem("Total", "total")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QBuffer
+from qtpy.QtGui import QImage
 
 from ...io.atomic import write_whole
 from ...io.surfaces import write_surface
@@ -17,33 +19,6 @@ Array = np.ndarray[Any, Any]
 _ENDINGS = (".surf.gii", ".gii", ".ply")
 
 
-def picture(viewer: Any, width: int, height: int) -> Array:
-    """What the view shows, in another size: as much of it, with more or fewer pixels.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        In a window.
-    width, height : int
-        In pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 4)
-    """
-    camera = viewer.scene.camera
-    zoom, center = camera.zoom, camera.center
-    shown_height, shown_width = viewer.canvas.size
-    camera.zoom = zoom * min(width / shown_width, height / shown_height)
-    try:
-        shot: Array = viewer.screenshot(
-            size=(height, width), scale=1, canvas_only=True, flash=False
-        )
-    finally:
-        camera.zoom, camera.center = zoom, center
-    return shot
-
-
 def save_picture(path: Path, shot: Array) -> Path:
     """Write a picture as PNG; returns its path, see :func:`as_png`.
 
@@ -52,13 +27,14 @@ def save_picture(path: Path, shot: Array) -> Path:
     InputError
         If it cannot be written.
     """
-    from imageio.v3 import imwrite
-
-    def write(file: BinaryIO) -> None:
-        imwrite(file, shot, extension=".png")
-
+    height, width, _ = shot.shape
+    data: Any = np.ascontiguousarray(shot).data
+    image = QImage(data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
+    png = QBuffer()
+    png.open(QBuffer.OpenModeFlag.WriteOnly)
+    image.save(png, "PNG")
     path = as_png(path)
-    write_whole([(path, write)])
+    write_whole([(path, lambda file: file.write(png.data().data()))])
     return path
 
 

@@ -21,11 +21,12 @@ from qtpy.QtWidgets import (
 
 from ...errors import InputError
 from ..paragraph import keep_whole
+from ..viewer.framing import picture
 from ..work import Job
 from ..writer import SAVE_TIP, save_map
 from .following import NO_MAP
-from .saving import as_png, files_for, iter_save_surfaces, picture, save_picture
-from .stage import Stage
+from .saving import as_png, files_for, iter_save_surfaces, save_picture
+from .stage import MapViews
 
 PICTURE_SIZE = (1600, 1200)
 
@@ -33,28 +34,24 @@ PICTURE_SIZE = (1600, 1200)
 _BUTTONS = 60
 
 
-class SavingTab(QWidget):
+class MapSavingTab(QWidget):
     """Buttons that save what is shown.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         What is pictured.
-    stage : Stage
+    views : MapViews
         Whose surfaces are saved.
     chosen_map : callable
         Gives the map that is inspected; None where there is none.
     """
 
     def __init__(
-        self,
-        viewer: Any,
-        stage: Stage,
-        chosen_map: Callable[[], Any],
-        parent: QWidget | None = None,
+        self, viewer: Any, views: MapViews, chosen_map: Callable[[], Any]
     ) -> None:
-        super().__init__(parent)
-        self._viewer, self._stage, self._chosen_map = viewer, stage, chosen_map
+        super().__init__()
+        self._viewer, self._views, self._chosen_map = viewer, views, chosen_map
         self._jobs: list[Job[list[Path]]] = []
         self.width_box, self.height_box = (_pixels(size) for size in PICTURE_SIZE)
         self.map_button = QPushButton("Save map…")
@@ -103,7 +100,7 @@ class SavingTab(QWidget):
         show_info(f"The picture is in {written}.")
 
     def _save_surfaces(self) -> None:
-        surfaces = self._stage.shown_surfaces()
+        surfaces = self._views.shown_surfaces()
         if not surfaces:
             show_error(
                 "No surface with a place in the patient is shown; click Surface first."
@@ -118,9 +115,7 @@ class SavingTab(QWidget):
             return
         self._jobs[:] = [
             Job(
-                partial(iter_save_surfaces, path, surfaces, *self._stage.measured),
-                on_progress=lambda share: None,
-                on_end=lambda: None,
+                partial(iter_save_surfaces, path, surfaces, *self._views.measured),
                 on_result=_tell_written,
                 on_refused=show_error,
             )

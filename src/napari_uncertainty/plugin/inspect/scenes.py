@@ -11,15 +11,12 @@ from napari.layers import Image, Surface
 from ..layers import layer_info
 from ..viewer.in_3d import in_3d, on_plane, without_air
 from .changes import Changes, Wanted
-from .cut import Cut
+from .cut import CuttingPlane
 
 Array = np.ndarray[Any, Any]
 
 #: Opacity of the scan behind a map or surface.
 CONTEXT_OPACITY = 0.3
-
-#: Axes of scan space by what is cut along them.
-CUTS = {"Axial": 0, "Coronal": 1, "Sagittal": 2}
 
 #: Layers that mark something stay as they are: rings, hotspots, outlines of classes.
 _MARKS = ("place", "outline", "hotspots")
@@ -40,7 +37,7 @@ class Scenes:
         self._viewer = viewer
         self._in_3d = in_3d(viewer)
         self._layers = Changes()
-        self.cut: Cut | None = None
+        self.cut: CuttingPlane | None = None
 
     @property
     def corners(self) -> Array | None:
@@ -147,7 +144,7 @@ class Scenes:
         cut = [layer for layer in surfaces if isinstance(layer, Surface)]
         # Drawn first, or the plane would hide them.
         _stack(self._viewer.layers, cut, on_top=False)
-        self.cut = Cut(self._viewer, planes, cut, axis, at)
+        self.cut = CuttingPlane(self._viewer, planes, cut, axis, at)
 
     def leave_cut(self) -> None:
         """Surfaces whole again."""

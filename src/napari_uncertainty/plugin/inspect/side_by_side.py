@@ -11,6 +11,7 @@ from napari.utils.colormaps import Colormap
 
 from ..layers import layer_info
 from ..viewer.in_3d import in_3d
+from ..viewer.layers import arrange
 from .appearance import PANEL, instead
 from .changes import Changes, Wanted
 from .planes import fit
@@ -25,7 +26,7 @@ _TITLE_SIZE = 11
 _RAISED = "{}\n "
 
 
-class SideBySide:
+class PanelGrid:
     """The panels of a case in napari's grid, with linked slices, camera and zoom.
 
     Parameters
@@ -67,7 +68,7 @@ class SideBySide:
         viewer, changes = self._viewer, self._changes
         self._panels, self._glow = list(panels.values()), dict(glow or {})
         self._order = list(viewer.layers)
-        _arrange(viewer.layers, self._panels)
+        arrange(viewer.layers, self._panels)
         self._arranged = list(viewer.layers)
         for layer in viewer.layers:
             if layer_info(layer).get("role") != "outline":
@@ -119,7 +120,7 @@ class SideBySide:
         layers = self._viewer.layers
         left = [layer for layer in layers if layer in self._arranged]
         if left == [layer for layer in self._arranged if layer in layers]:
-            _arrange(layers, [layer for layer in self._order if layer in layers])
+            arrange(layers, [layer for layer in self._order if layer in layers])
         self._order, self._arranged, self._panels = [], [], []
 
     def _show_display(self) -> None:
@@ -153,11 +154,3 @@ def _opaque(colormap: Colormap) -> Colormap:
     colors[colors[:, 3] > 0, 3] = 1.0
     name = f"{colormap.name}{PANEL}"
     return instead(Colormap(colors, name=name, controls=colormap.controls))
-
-
-def _arrange(layers: Any, wanted: Sequence[Any]) -> None:
-    """Put layers into this order, where they are not; others stay around them."""
-    places = sorted(layers.index(layer) for layer in wanted)
-    for place, layer in zip(places, wanted, strict=True):
-        if layers.index(layer) != place:
-            layers.move(layers.index(layer), place)

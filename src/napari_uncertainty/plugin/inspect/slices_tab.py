@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ..viewer.lifetime import Listening
 from .profiles import Profile, Profiles
-from .subject import Findings, Subject
+from .subject import Findings, ShownMap
 
 # Slices that are shown on both sides of the foreground.
 MARGIN = 5
@@ -32,10 +32,10 @@ class SlicesTab(QWidget):
         Whose slices are marked and moved.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
         self._viewer = viewer
-        self._subject: Subject | None = None
+        self._subject: ShownMap | None = None
         self._findings: Findings | None = None
         self._axes: list[int] = []  # of z, y, x, one for each plot
         self._which: tuple[Any, ...] = ()
@@ -51,7 +51,7 @@ class SlicesTab(QWidget):
         self.listening.to(viewer.dims.events.point, self._mark)
 
     def show_profiles(
-        self, subject: Subject, findings: Findings, labels: Sequence[int]
+        self, subject: ShownMap, findings: Findings, labels: Sequence[int]
     ) -> None:
         """Profiles of these classes, or of none for the whole map."""
         self._subject, self._findings = subject, findings

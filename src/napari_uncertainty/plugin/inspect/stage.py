@@ -1,4 +1,4 @@
-"""What the view shows of a map: planes, panels, surfaces, glow, cuts."""
+"""Views of a map: planes, panels, surfaces, glow, cuts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .highlight import RING
 from .meshes import Enclosed, Meshes
 from .modulated import ModulatedClasses
 from .scenes import Scenes
-from .side_by_side import SideBySide
-from .subject import Findings, Subject
+from .side_by_side import PanelGrid
+from .subject import Findings, ShownMap
 from .surface_layers import SurfaceLayers, in_ras, name_of
 from .views import PRESETS, ViewButtons
 from .waiting import Waiting
@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 MOST_UNASKED = 40
 
 
-class Stage:
+class MapViews:
     """Shows one map in the ways that its buttons offer.
 
     Parameters
@@ -42,10 +42,10 @@ class Stage:
         self.buttons = ViewButtons(viewer)
         self.waiting = Waiting()
         self._scenes = Scenes(viewer)
-        self._panels = SideBySide(viewer)
+        self._panels = PanelGrid(viewer)
         #: In slices, and as napari's own button shows layers in 3D.
         self.modulated = ModulatedClasses(viewer)
-        self._subject: Subject | None = None
+        self._subject: ShownMap | None = None
         self._findings: Findings | None = None
         self._meshes: Meshes | None = None
         self._surfaces: SurfaceLayers | None = None
@@ -57,7 +57,7 @@ class Stage:
         self.buttons.scene_asked.connect(self.show_scene)
         self.buttons.side_by_side_asked.connect(self.show_side_by_side)
         self.buttons.opacity_changed.connect(self._show_again)
-        self.buttons.cut_moved.connect(self._move_cut)
+        self.buttons.cut_moved.connect(self._scenes.move_cut)
         self.waiting.cancel.clicked.connect(self._give_up)
         self._listening = Listening()
         self._listening.to(viewer.dims.events.ndisplay, self._other_display)
@@ -65,7 +65,7 @@ class Stage:
 
     # -- what is shown --------------------------------------------------------
 
-    def set_subject(self, subject: Subject, findings: Findings) -> None:
+    def set_subject(self, subject: ShownMap, findings: Findings) -> None:
         """Another map, or other labels."""
         self._drop_meshes()
         another = self._subject is None or self._subject.layer != subject.layer
@@ -212,7 +212,7 @@ class Stage:
         self.buttons.show_scene(name)
 
     def _ready(self, name: str) -> bool:
-        """Whether the meshes of a scene are made; else they are now, and it follows."""
+        """Return whether the meshes of a scene are there; else make them first."""
         assert self._meshes is not None
         missing = self._meshes.missing(self._enclosed())
         if not missing:
@@ -239,7 +239,7 @@ class Stage:
         )
 
     def _with_surfaces(self, name: str) -> bool:
-        """Whether a scene has surfaces; a glow only has hulls of chosen classes."""
+        """Return whether a scene has surfaces; a glow has those of chosen classes."""
         glows = name == "Glow" and self._chosen != ()
         return glows or name in ("Surface", "Cut-away")
 
@@ -280,9 +280,6 @@ class Stage:
         shown = self._with_surfaces(self._preset) and self._meshes is not None
         if shown and not self._meshes.missing(self._enclosed()):  # type: ignore[union-attr]
             self._surface_layers()
-
-    def _move_cut(self, axis: int, at: float) -> None:
-        self._scenes.move_cut(axis, at)
 
     def _stop_making(self) -> None:
         if self._meshes is not None:

@@ -1,4 +1,4 @@
-"""What is inspected: a map, and the labels that its voxels have."""
+"""The map that a dock shows, and the labels that its voxels have."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _GRAY: Color = (128, 128, 128)
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ShownMap:
     """A map layer, taken on the main thread; threads get its arrays.
 
     Attributes
@@ -66,7 +66,7 @@ class Subject:
     class_names: Mapping[int, str]
 
     @classmethod
-    def of(cls, viewer: Any, layer: Image, segmentation: Labels | None) -> Subject:
+    def of(cls, viewer: Any, layer: Image, segmentation: Labels | None) -> ShownMap:
         """Return what there is to inspect.
 
         Raises
@@ -131,7 +131,7 @@ class Subject:
             return self.name_of(index)
         return own or unnamed(index)
 
-    def named_for(self, labels: Iterable[int]) -> Subject:
+    def named_for(self, labels: Iterable[int]) -> ShownMap:
         """The same without the names of classes where these labels are no classes."""
         own = self.segmentation is None or names_of(self.segmentation)
         return self if own or {*labels} <= {*self.names} else replace(self, names={})
@@ -173,7 +173,7 @@ class Subject:
 
 
 class Finding(Protocol):
-    """Anything that is found in a map in the background."""
+    """Result of looking at a map in the background."""
 
     @property
     def there(self) -> Iterable[int]:
@@ -182,7 +182,7 @@ class Finding(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found in a map.
+    """Labels of a map, and its numbers for each of them.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class Findings:
         """Return which labels there are."""
         return self.regions.labels
 
-    def corners(self, subject: Subject) -> Array | None:
+    def corners(self, subject: ShownMap) -> Array | None:
         """Two opposite corners of the foreground, in the world; None without voxels."""
         box = self.box() or self.box("whole")
         if box is None:
@@ -219,7 +219,7 @@ class Findings:
         return tuple(ends)
 
 
-def look_for_findings(subject: Subject) -> Steps[Findings]:
+def look_for_findings(subject: ShownMap) -> Steps[Findings]:
     """Return what gives the numbers of a map."""
     return partial(
         iter_findings,

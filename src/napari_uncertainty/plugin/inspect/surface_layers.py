@@ -17,11 +17,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ...surfaces import Mesh
-from ..layers import METADATA_KEY, RECORD
+from ..layers import RECORD
+from ..viewer.layers import add_helper, remove_layer
 from .appearance import Appearance, limits_at, put_colormap
-from .changes import selection_kept
 from .meshes import Enclosed, Meshes, Shell
-from .subject import Color, Subject
+from .subject import Color, ShownMap
 from .surface_names import MOST_NAMES, SurfaceNames
 
 Array = np.ndarray[Any, Any]
@@ -51,13 +51,13 @@ class SurfaceLayers:
     ----------
     viewer : napari.viewer.Viewer
         Where they are shown.
-    subject : Subject
+    subject : ShownMap
         The map.
     meshes : Meshes
         Where its meshes come from.
     """
 
-    def __init__(self, viewer: Any, subject: Subject, meshes: Meshes) -> None:
+    def __init__(self, viewer: Any, subject: ShownMap, meshes: Meshes) -> None:
         self._viewer, self._subject, self._meshes = viewer, subject, meshes
         # By what they are, with what they enclose.
         self._layers: dict[str, tuple[tuple[Enclosed, ...], Any]] = {}
@@ -172,8 +172,7 @@ class SurfaceLayers:
         if those == enclosed and layer in self._viewer.layers:
             return layer
         self._remove(kind)
-        with selection_kept(self._viewer):
-            layer = make()
+        layer = make()
         self._layers[kind] = enclosed, layer
         return layer
 
@@ -226,19 +225,16 @@ class SurfaceLayers:
 
     def _add(self, mesh: Mesh, *, role: str, **options: Any) -> Any:
         shown = self._subject.layer
-        return self._viewer.add_surface(
+        return add_helper(
+            self._viewer,
+            "surface",
             (mesh.vertices / np.float32(self._step), mesh.faces, mesh.values),
+            role,
+            info={"made_from": shown.unique_id, RECORD: self._subject.record},
             scale=(self._step,) * 3,
             units=shown.units,
             axis_labels=shown.axis_labels,
             visible=False,
-            metadata={
-                METADATA_KEY: {
-                    "role": role,
-                    "made_from": shown.unique_id,
-                    RECORD: self._subject.record,
-                }
-            },
             **options,
         )
 
@@ -260,11 +256,10 @@ class SurfaceLayers:
     def _remove(self, kind: str) -> None:
         # Taking one away can have others taken away, such as when a viewer is closed.
         _, layer = self._layers.pop(kind, ((), None))
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)
 
 
-def in_ras(subject: Subject, mesh: Mesh) -> Mesh | None:
+def in_ras(subject: ShownMap, mesh: Mesh) -> Mesh | None:
     """A mesh in RAS mm; None where no file tells where the map is."""
     grid = subject.source.grid
     return None if grid is None or grid.ndim != 3 else mesh.in_space(grid.affine)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..layers import METADATA_KEY
 from ..short_names import ShortNames
-from .changes import selection_kept
+from ..viewer.layers import add_helper, remove_layer
 
 Array = np.ndarray[Any, Any]
 
@@ -59,37 +58,37 @@ class SurfaceNames:
         places = [_outermost(vertices, around) for _, vertices in named]
         short = ShortNames(names)
         background = self._viewer.canvas.background_color
-        with selection_kept(self._viewer):
-            self._layer = self._viewer.add_points(
-                np.array(places) / step,
-                name=NAMES,
-                features={
-                    "name": list(names),
-                    "shown": [short.within(name, _LETTERS) for name in names],
-                },
-                text={
-                    "string": "{shown}",
-                    # In 3D the canvas is behind them, white in a light theme.
-                    "color": "black" if np.mean(background[:3]) > 0.5 else "white",
-                    "size": 11,
-                    "anchor": "center",
-                    "blending": "translucent_no_depth",
-                },
-                size=0.01,
-                scale=(step,) * 3,
-                opacity=1.0,
-                units=units,
-                blending="translucent_no_depth",
-                visible=False,
-                metadata={METADATA_KEY: {"role": "names"}},
-            )
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.array(places) / step,
+            "names",
+            name=NAMES,
+            features={
+                "name": list(names),
+                "shown": [short.within(name, _LETTERS) for name in names],
+            },
+            text={
+                "string": "{shown}",
+                # In 3D the canvas is behind them, white in a light theme.
+                "color": "black" if np.mean(background[:3]) > 0.5 else "white",
+                "size": 11,
+                "anchor": "center",
+                "blending": "translucent_no_depth",
+            },
+            size=0.01,
+            scale=(step,) * 3,
+            opacity=1.0,
+            units=units,
+            blending="translucent_no_depth",
+            visible=False,
+        )
         return [self._layer]
 
     def remove(self) -> None:
         """Take them away."""
         layer, self._layer, self._named = self._layer, None, ()
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)
 
 
 def _outermost(vertices: Array, middle: Array) -> Array:

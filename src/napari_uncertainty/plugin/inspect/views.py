@@ -18,7 +18,6 @@ from superqt import QLabeledDoubleSlider
 from ..viewer.four_views import FourViewsButton, leave_four_views
 from ..viewer.lifetime import Listening, weakly
 from .planes import PLANES, plane_of, plane_titles, show_plane
-from .scenes import CUTS
 
 # Sliders count in RAS mm, and the world of the viewer runs the other way.
 RAS = -1.0
@@ -51,8 +50,8 @@ class ViewButtons(QWidget):
     #: Axis of z, y, x and place in the world.
     cut_moved = Signal(int, float)
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
         self._viewer = viewer
         self.buttons = {
             name: QPushButton(name)
@@ -61,7 +60,7 @@ class ViewButtons(QWidget):
         self._scene = ""
         self.opacity = _slider(0.05, 1.0, 1.0)
         self.cut_axis = QComboBox()
-        self.cut_axis.addItems(list(CUTS))
+        self.cut_axis.addItems(list(PLANES))
         self.cut_place = _slider(0.0, 1.0, 0.5)
         self._corners: np.ndarray[Any, Any] | None = None
         self._lay_out()
@@ -107,16 +106,13 @@ class ViewButtons(QWidget):
 
     def cut(self) -> tuple[int, float]:
         """Axis and place of the cut."""
-        return self._cut_axis, RAS * self.cut_place.value()
-
-    @property
-    def _cut_axis(self) -> int:
-        return list(CUTS.values())[self.cut_axis.currentIndex()]
+        # The planes are in the order of the axes that they are cut across.
+        return self.cut_axis.currentIndex(), RAS * self.cut_place.value()
 
     def face(self, axis: int) -> None:
         """Cut across this axis, through the place that the viewer is at."""
         self.cut_axis.blockSignals(True)
-        self.cut_axis.setCurrentIndex(list(CUTS.values()).index(axis))
+        self.cut_axis.setCurrentIndex(axis)
         self.cut_axis.blockSignals(False)
         self.cut_here()
 
@@ -183,7 +179,7 @@ class ViewButtons(QWidget):
         """Cut through the place that the viewer is at."""
         if self._corners is None or self._corners.shape[1] < 3:
             return  # a flat image is not cut
-        axis = self._cut_axis
+        axis = self.cut_axis.currentIndex()
         low, high = sorted(RAS * self._corners[:, axis])
         self.cut_place.blockSignals(True)
         self.cut_place.setRange(low, high)

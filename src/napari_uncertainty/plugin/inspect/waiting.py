@@ -1,4 +1,4 @@
-"""How far something in the background is, with a button to stop it."""
+"""Progress of work in the background, with a button to stop it."""
 
 from __future__ import annotations
 

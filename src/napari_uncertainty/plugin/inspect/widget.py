@@ -21,21 +21,22 @@ from qtpy.QtWidgets import (
 from ...regions import Part, class_table, voxel_volume
 from ..colors import keep_apart
 from ..paragraph import keep_whole
+from ..pointer import pointed_at
 from ..viewer.lifetime import Docked, Listening, scrolled, weakly
 from ..viewer.outlines import outline_classes
 from .appearance import AppearanceControls
 from .class_table import ClassTable
-from .following import Following
+from .following import MapFollower
 from .highlight import Ring
 from .letters import Letters
 from .numbers_tab import NumbersTab
 from .planes import go_to
-from .probe import Probe, pointed_at
+from .probe import Probe
 from .probe_panel import ProbePanel
-from .saving_tab import SavingTab
+from .saving_tab import MapSavingTab
 from .slices_tab import SlicesTab
-from .stage import Stage
-from .subject import Color, Findings, Subject, look_for_findings
+from .stage import MapViews
+from .subject import Color, Findings, ShownMap, look_for_findings
 
 MIN_WIDTH = 360
 
@@ -44,7 +45,7 @@ CLICK = 3
 
 
 class InspectWidget(Docked):
-    """From a map to an answer: where, which class, how much; in 2D and 3D.
+    """Dock that tells where, in which class and how much a map is uncertain.
 
     It follows the map that is selected in the layer list.
 
@@ -57,7 +58,7 @@ class InspectWidget(Docked):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer = napari_viewer
-        self.following = Following(viewer, look_for_findings)
+        self.following = MapFollower(viewer, look_for_findings)
         self.message = QLabel()
         keep_whole(self.message)
         self.progress = QProgressBar()
@@ -65,8 +66,8 @@ class InspectWidget(Docked):
         self.classes = ClassTable()
         self.slices = SlicesTab(viewer)
         self.numbers = NumbersTab()
-        self.stage = Stage(viewer)
-        self.saving = SavingTab(viewer, self.stage, weakly(self._inspected))
+        self.views = MapViews(viewer)
+        self.saving = MapSavingTab(viewer, self.views, weakly(self._inspected))
         self.probe_panel = ProbePanel()
         self._colors: Mapping[int, Color] = {}
         self._probe: Probe | None = None
@@ -86,7 +87,7 @@ class InspectWidget(Docked):
         choices.addRow("Classes", self.following.segmentation.native)
         layout.addLayout(choices)
         for widget in (
-            self.stage.buttons, self.stage.waiting, self.message, self.progress,
+            self.views.buttons, self.views.waiting, self.message, self.progress,
         ):  # fmt: skip
             layout.addWidget(widget)
         self.tabs, self._tab_of = QTabWidget(), {}
@@ -107,7 +108,7 @@ class InspectWidget(Docked):
         following.progress.connect(self._show_progress)
         following.found.connect(self._show_findings)
         following.nothing.connect(self._show_nothing)
-        appearance, modulated = self.appearance, self.stage.modulated
+        appearance, modulated = self.appearance, self.views.modulated
         appearance.changed.connect(self._show_appearance)
         appearance.modulation_chosen.connect(modulated.choose)
         modulated.changed.connect(appearance.show_legend)
@@ -124,7 +125,7 @@ class InspectWidget(Docked):
         self._listening.to_mouse(self._viewer.mouse_drag_callbacks, self._pressed)
         self.end_with_me(
             *(part.stop for part in (
-                self._listening, self._of_map, following, self.stage,
+                self._listening, self._of_map, following, self.views,
                 self.slices.listening, self._letters.listening,
             )),
             *(part.remove for part in (self._letters, self._ring)),
@@ -133,7 +134,7 @@ class InspectWidget(Docked):
 
     def stop(self) -> None:
         """End, and leave the viewer as it was before the view that is shown."""
-        self.stage.leave()
+        self.views.leave()
         super().stop()
 
     # -- another map ----------------------------------------------------------
@@ -155,7 +156,7 @@ class InspectWidget(Docked):
         """The layer of the map; None where there is none."""
         return self.following.map.value
 
-    def _looked_at(self) -> tuple[Subject, Findings] | None:
+    def _looked_at(self) -> tuple[ShownMap, Findings] | None:
         """The map and what was found in it; None before that."""
         subject, findings = self.following.subject, self.following.findings
         return None if subject is None or findings is None else (subject, findings)
@@ -170,7 +171,7 @@ class InspectWidget(Docked):
         self._of_map.stop()
         self._of_map.to(subject.layer.events.colormap, self._follow_colormap)
         self._follow_colormap()
-        self.stage.set_subject(subject, findings)
+        self.views.set_subject(subject, findings)
         self._show_appearance()
         self._select()
 
@@ -180,7 +181,7 @@ class InspectWidget(Docked):
         if looked_at is not None:
             self.appearance.take_colormap(looked_at[0].layer.colormap)
 
-    def _color_classes(self, subject: Subject, findings: Findings) -> None:
+    def _color_classes(self, subject: ShownMap, findings: Findings) -> None:
         """Keep the colours of classes apart from those of the map."""
         if subject.segmentation is not None:
             with self.following.unheeded():
@@ -208,7 +209,7 @@ class InspectWidget(Docked):
         for tab in (self.classes, self.slices, self.numbers):
             tab.clear()
         self.probe_panel.clear()
-        self.stage.clear()
+        self.views.clear()
 
     # -- what is chosen in it -------------------------------------------------
 
@@ -221,7 +222,7 @@ class InspectWidget(Docked):
         appearance = self.appearance.appearance(
             partial(regions.quantiles, "foreground")
         )
-        self.stage.set_appearance(appearance, self.appearance.percentile_shares)
+        self.views.set_appearance(appearance, self.appearance.percentile_shares)
         self._color_classes(*looked_at)
         table = class_table(
             regions,
@@ -268,7 +269,7 @@ class InspectWidget(Docked):
             return
         chosen = self._chosen(looked_at[1])
         self._outlines.select(chosen)
-        self.stage.select([label for label in chosen if label != 0])
+        self.views.select([label for label in chosen if label != 0])
         self._show_tab()
 
     def _visit(self, label: int, part: Part) -> None:
@@ -281,9 +282,9 @@ class InspectWidget(Docked):
         if voxel is None:
             return
         place = subject.place(voxel)
-        self.stage.show_place(place)
+        self.views.show_place(place)
         go_to(self._viewer, place)
-        self._ring.show(place, self.stage.ring_size())
+        self._ring.show(place, self.views.ring_size())
         self._read(place)
 
     # -- the pointer ----------------------------------------------------------
@@ -298,7 +299,7 @@ class InspectWidget(Docked):
         else:
             self._read(place)
             if self._viewer.dims.ndisplay == 3:
-                name = self.stage.name_at(place)
+                name = self.views.name_at(place)
         # Nothing hides the name of the class that was there before.
         QToolTip.showText(QCursor.pos(), name)
 
@@ -315,7 +316,7 @@ class InspectWidget(Docked):
             return
         n = min(len(place), 3)
         self._viewer.dims.set_point(range(-n, 0), tuple(map(float, place[-n:])))
-        self._ring.show(place[-n:], self.stage.ring_size())
+        self._ring.show(place[-n:], self.views.ring_size())
         self._read(place)
 
     def _read(self, place: Any) -> None:

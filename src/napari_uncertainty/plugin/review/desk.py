@@ -11,8 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from ...errors import InputError
 from ...review import Refreshed, Session, Stop, Verdict, Window
-from ..inspect.following import Following
-from ..inspect.subject import Subject
+from ..inspect.following import MapFollower
+from ..inspect.subject import ShownMap
 from ..sources import axes_of
 from ..viewer.lifetime import Listening
 from ..work import Steps
@@ -42,7 +42,7 @@ class Desk(QObject):
 
     Attributes
     ----------
-    following : Following
+    following : MapFollower
         Which map and segmentation.
     opened : Opened or None
         The review.
@@ -59,10 +59,10 @@ class Desk(QObject):
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: Any, choices: Callable[[Subject], Choices]) -> None:
+    def __init__(self, viewer: Any, choices: Callable[[ShownMap], Choices]) -> None:
         super().__init__()
         self._viewer, self._choices = viewer, choices
-        self.following = Following(viewer, self._look_at, heed_labels=False)
+        self.following = MapFollower(viewer, self._look_at, heed_labels=False)
         self.following.begun.connect(self._begin)
         self.following.found.connect(self._open)
         self.following.nothing.connect(self._leave)
@@ -88,7 +88,7 @@ class Desk(QObject):
         return None if self.opened is None else self.opened.session
 
     @property
-    def subject(self) -> Subject | None:
+    def subject(self) -> ShownMap | None:
         """The map under review."""
         return None if self.opened is None else self.following.subject
 
@@ -233,7 +233,7 @@ class Desk(QObject):
 
     # -- another review -------------------------------------------------------
 
-    def _look_at(self, subject: Subject) -> Steps[Opened | None]:
+    def _look_at(self, subject: ShownMap) -> Steps[Opened | None]:
         self.close()
         layer = subject.segmentation
         axes = axes_of(self._viewer.layers)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from ..inspect.subject import Subject
+from ..inspect.subject import ShownMap
 from ..layers import METADATA_KEY
 from ..viewer.lifetime import Listening
 
@@ -172,7 +172,7 @@ def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
     }
 
 
-def world_per_mm(subject: Subject) -> float:
+def world_per_mm(subject: ShownMap) -> float:
     """Return how long a millimetre is in the viewer's world, on the map's voxels.
 
     Where it is not known how large these are, they count as 1 mm.

@@ -14,7 +14,7 @@ from ...io.nifti import stem
 from ...kinds import KINDS
 from ...review import ReviewedInput
 from ..class_axis import background_of, class_axis_of, class_first, declared
-from ..inspect.subject import Subject, numbering_of
+from ..inspect.subject import ShownMap, numbering_of
 from ..layers import layer_info, record_of
 from ..opinions import opinions
 from ..selection import path_of, role_of, scan_for_map
@@ -42,14 +42,14 @@ class Choices:
     prefer: str
 
 
-def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
+def material_of(viewer: Any, subject: ShownMap, choices: Choices) -> Material:
     """Take arrays and plain values from the layers of a subject.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Where the layers are.
-    subject : Subject
+    subject : ShownMap
         The map, and the segmentation as it is shown.
     choices : Choices
         What the person asked for.

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...review import VERDICTS, Stop, Verdict
-from ..inspect.probe import pointed_at
-from ..inspect.subject import Subject
+from ..inspect.subject import ShownMap
 from ..layers import METADATA_KEY
+from ..pointer import pointed_at
 from ..viewer.lifetime import Listening
 from .mark import as_balls, selection_as_it_was, world_per_mm
 
@@ -82,7 +82,7 @@ class HotspotPoints:
 
     def show(
         self,
-        subject: Subject,
+        subject: ShownMap,
         stops: Sequence[Stop],
         names: Mapping[int, str],
         radius_mm: float,
@@ -91,7 +91,7 @@ class HotspotPoints:
 
         Parameters
         ----------
-        subject : Subject
+        subject : ShownMap
             The map that they are of.
         stops : sequence of Stop
             The hotspots, and what was decided; none of them takes the layer away.

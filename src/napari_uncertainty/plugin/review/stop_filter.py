@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from ...regions.table import unnamed
 from ...review import VERDICTS, Stop, Verdict
-from ..inspect.class_model import SIGNS
+from ..short_names import SIGNS
 from .stop_model import NUMBERS, SWATCH_SIZE, Color, Column, StopModel, swatches
 
 ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"

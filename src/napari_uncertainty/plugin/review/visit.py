@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 from ...hotspots import Hotspot
 from ..inspect.changes import Changes
 from ..inspect.planes import PLANES, go_to, on_steps, plane_of, show_plane
-from ..inspect.subject import Subject, names_of
+from ..inspect.subject import ShownMap, names_of
 from ..viewer.lifetime import Listening, weakly
 from .mark import Mark, world_per_mm
 
@@ -62,7 +62,7 @@ class Visit:
 
     def go_to(
         self,
-        subject: Subject,
+        subject: ShownMap,
         hotspot: Hotspot,
         radius_mm: float,
         activate: bool = False,
@@ -75,7 +75,7 @@ class Visit:
 
         Parameters
         ----------
-        subject : Subject
+        subject : ShownMap
             The map, and the segmentation that is corrected.
         hotspot : Hotspot
             A place of this map.
@@ -212,7 +212,7 @@ class Visit:
 
     # -- the label ------------------------------------------------------------
 
-    def _select(self, subject: Subject, hotspot: Hotspot, activate: bool) -> None:
+    def _select(self, subject: ShownMap, hotspot: Hotspot, activate: bool) -> None:
         layer: Any = subject.segmentation
         if layer not in self._viewer.layers:
             return
@@ -223,7 +223,7 @@ class Visit:
             self._viewer.layers.selection.active = layer
 
 
-def label_to_paint(subject: Subject, hotspot: Hotspot) -> int | None:
+def label_to_paint(subject: ShownMap, hotspot: Hotspot) -> int | None:
     """The more probable of the competing classes, as a label of the segmentation.
 
     The background is left out, for it would turn the brush into an eraser; napari's X
@@ -245,12 +245,12 @@ def label_to_paint(subject: Subject, hotspot: Hotspot) -> int | None:
     return None
 
 
-def where(subject: Subject, hotspot: Hotspot) -> str:
+def where(subject: ShownMap, hotspot: Hotspot) -> str:
     """A place in words: ``R 3.4, A 8.9, S -4.2 mm``, or its voxel where no file tells.
 
     Parameters
     ----------
-    subject : Subject
+    subject : ShownMap
         The map.
     hotspot : Hotspot
         A place of this map.
@@ -263,7 +263,7 @@ def where(subject: Subject, hotspot: Hotspot) -> str:
     return f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm"
 
 
-def _label_of(subject: Subject, layer: Labels, index: int) -> int:
+def _label_of(subject: ShownMap, layer: Labels, index: int) -> int:
     name = subject.class_names.get(index)
     named = [label for label, own in names_of(layer).items() if own == name]
     return named[0] if len(named) == 1 else index

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from ...review import VERDICTS, Stop, Verdict
 from ..inspect.letters import Letters
-from ..inspect.subject import Subject
+from ..inspect.subject import ShownMap
 from ..paragraph import keep_whole
 from ..viewer.four_views import FourViewsButton
 from ..viewer.lifetime import Docked, scrolled, weakly
@@ -204,7 +204,7 @@ class ReviewWidget(Docked):
 
     # -- what is shown --------------------------------------------------------
 
-    def _choices(self, subject: Subject) -> Choices:
+    def _choices(self, subject: ShownMap) -> Choices:
         """What is asked for; of other images, classes chosen before say nothing."""
         same = self._classes_of == (subject.layer, subject.segmentation)
         if not same and not self.options.offers(subject.names):

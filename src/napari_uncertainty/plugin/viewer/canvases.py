@@ -16,8 +16,7 @@ from napari.utils.action_manager import action_manager
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QSplitter, QStackedWidget, QWidget
 
-from ..inspect.planes import PLANES
-from .panes import SOLID
+from ..inspect.planes import PLANES, SOLID
 
 # Sizes of two canvases in one column, as shares.
 _EQUAL = [10_000, 10_000]

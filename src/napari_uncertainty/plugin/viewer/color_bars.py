@@ -17,7 +17,7 @@ from napari.components.overlays import TextOverlay
 
 from ..inspect.changes import Changes
 from ..layers import record_of
-from .lifetime import Listening, kept_by
+from .lifetime import Listening, kept_by, one_per_viewer
 
 _KEY = "color bar title"
 
@@ -39,13 +39,7 @@ def title_color_bars(viewer: Any) -> None:
     viewer : napari.viewer.Viewer or ViewerModel
         Whose layers have colour bars.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    held = _of.get(viewer)
-    found = None if held is None else held()
-    if found is None:
-        found = ColorBarTitle(viewer)
-        _of[viewer] = ref(found)
-    found.update()
+    one_per_viewer(_of, viewer, ColorBarTitle).update()
 
 
 class ColorBarTitle:

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Surface
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
 from ..inspect.planes import PLANES
-from ..layers import METADATA_KEY, layer_info
-from ..selection import MODULATED
+from ..layers import layer_info
+from ..selection import MODULATED, PER_VIEW
 from ..sources import axes_of
+from .framing import box_of
+from .layers import add_helper
 from .lifetime import Listening
-from .linked_layers import PER_VIEW
 
 Array = np.ndarray[Any, Any]
 
@@ -154,18 +155,21 @@ class CutPlanes(QObject):
         texcoords = np.vstack(corners) / [width, -height] + [0, 1]
         texcoords = np.ascontiguousarray(texcoords, np.float32)
         if self.layer is None:
-            self.layer = self._target.add_layer(
-                Surface(
-                    (vertices, self._faces()),
-                    vertex_colors=np.ones((len(vertices), 4)),
-                    texture=texture,
-                    texcoords=texcoords,
-                    shading="none",
-                    blending="translucent_no_depth",
-                    name="cut",
-                    units=(self._source.layers.units or ())[-3:] or None,
-                    metadata={METADATA_KEY: {**_placed(self._source), "role": "cut"}},
-                )
+            # For letters beside the planes, they have the place of what they cut.
+            grid = axes_of(self._source.layers)
+            self.layer = add_helper(
+                self._target,
+                "surface",
+                (vertices, self._faces()),
+                "cut",
+                info={} if grid is None else {"grid": grid},
+                vertex_colors=np.ones((len(vertices), 4)),
+                texture=texture,
+                texcoords=texcoords,
+                shading="none",
+                blending="translucent_no_depth",
+                name="cut",
+                units=(self._source.layers.units or ())[-3:] or None,
             )
             return
         self.layer.texcoords = texcoords
@@ -316,20 +320,12 @@ def foreground(layers: Sequence[Any]) -> Array:
     ]
     # Labels first, and then maps.
     for layer in sorted(volumes, key=lambda one: not isinstance(one, Labels)):
-        data = layer.data
-        if not isinstance(data, np.ndarray) or data.ndim != 3:
-            continue  # lazy, say, or at several scales
-        if isinstance(layer, Labels):
-            inside = data != 0
-        elif layer_info(layer).get("role") == "map":
-            inside = data > layer.contrast_limits[1] / 2
-        else:
-            continue
-        along = [inside.any(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
-        if along[0].any():
-            ends = [np.flatnonzero(there)[[0, -1]] for there in along]
-            found = [layer.data_to_world(corner) for corner in np.transpose(ends)]
-            return np.sort(found, axis=0)
+        known = isinstance(layer, Labels) or layer_info(layer).get("role") == "map"
+        # Data may be lazy, or at several scales.
+        if known and isinstance(layer.data, np.ndarray) and layer.ndim == 3:
+            box = box_of(layer)
+            if box is not None:
+                return box
     extents = np.array([layer.extent.world[:, -3:] for layer in volumes])
     return np.array([extents[:, 0].min(axis=0), extents[:, 1].max(axis=0)])
 
@@ -339,12 +335,6 @@ def around(corners: Array, limits: Array) -> Array:
     margin = AROUND * np.ptp(corners, axis=0).max()
     found: Array = np.clip(corners + np.array([[-margin], [margin]]), *limits)
     return found
-
-
-def _placed(viewer: Any) -> dict[str, Any]:
-    """Return what the planes say of their place, for letters beside them."""
-    grid = axes_of(viewer.layers)
-    return {} if grid is None else {"grid": grid}
 
 
 def _grid(axis: int, place: Array, across: Sequence[int], at: Sequence[Array]) -> Array:

@@ -23,18 +23,18 @@ from napari.qt import QtViewer
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
 
 from ..inspect.changes import Changes
-from ..inspect.planes import PLANES, place_of_interest, plane_of, plane_titles
+from ..inspect.planes import PLANES, SOLID, place_of_interest, plane_of, plane_titles
 from ..layers import layer_info
 from .canvases import Canvases
 from .cut_planes import CutPlanes, around, foreground
 from .in_3d import UP, VIEW_DIRECTION
-from .lifetime import Listening, weakly
+from .lifetime import Listening, unwrapped, weakly
 from .linked_layers import LinkedLayers
 from .outlines import ClassOutlines
-from .panes import SOLID, Panes
+from .panes import Panes
 
 Array = np.ndarray[Any, Any]
 
@@ -101,7 +101,7 @@ class FourViews(QObject):
     def of(cls, viewer: Any) -> FourViews | None:
         """Return those of a viewer; None where it has no window."""
         # A plugin's widget sees a wrapper of it.
-        viewer = getattr(viewer, "__wrapped__", viewer)
+        viewer = unwrapped(viewer)
         for widget in QApplication.allWidgets():
             if isinstance(widget, QtViewer) and widget.viewer is viewer:
                 return widget.findChild(cls) or cls(viewer, widget)
@@ -239,9 +239,8 @@ class FourViews(QObject):
         for name in ("Coronal", "Sagittal", SOLID):
             yield
             view = self._canvases.view(name)
-            link = LinkedLayers(
-                self._viewer, view.viewer, _is_mark if name == SOLID else _is_any
-            )
+            wanted = _is_mark if name == SOLID else None
+            link = LinkedLayers(self._viewer, view.viewer, wanted)
             self._links.append(link)
             for layer in link.missing():
                 yield
@@ -341,8 +340,8 @@ class FourViewsButton(QPushButton):
         What is shown.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__("Four views", parent)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__("Four views")
         self._viewer, self._joined = viewer, False
         self._listening = Listening()
         self.setCheckable(True)
@@ -414,10 +413,6 @@ def has_volume(viewer: Any) -> bool:
         isinstance(layer, Image | Labels) and layer.ndim >= 3 and layer.visible
         for layer in viewer.layers
     )
-
-
-def _is_any(_layer: Any) -> bool:
-    return True
 
 
 def _is_mark(layer: Any) -> bool:

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from napari.layers import Labels
 
-from ..layers import layer_info
 from ..selection import role_of
+from .lifetime import unwrapped
 
 Array = np.ndarray[Any, Any]
 
@@ -17,10 +17,10 @@ Array = np.ndarray[Any, Any]
 _FILLED = 0.86
 
 # How each viewer was left after it had been moved from here.
-_left: WeakKeyDictionary[Any, _View] = WeakKeyDictionary()
+_left: WeakKeyDictionary[Any, _ViewState] = WeakKeyDictionary()
 
 
-class _View(NamedTuple):
+class _ViewState(NamedTuple):
     """Slices, camera and axes of a viewer at some moment."""
 
     ndim: int
@@ -29,7 +29,7 @@ class _View(NamedTuple):
     camera: tuple[float, ...]
 
     @classmethod
-    def of(cls, viewer: Any) -> _View:
+    def of(cls, viewer: Any) -> _ViewState:
         dims, camera = viewer.dims, viewer.scene.camera
         # In space, for leading axes such as that of the classes come and go.
         order = (axis - dims.ndim for axis in dims.order[-3:])
@@ -38,7 +38,7 @@ class _View(NamedTuple):
             dims.ndim, (dims.ndisplay, *order), dims.point[-3:], (*shown, camera.zoom)
         )
 
-    def moved_from(self, before: _View) -> bool:
+    def moved_from(self, before: _ViewState) -> bool:
         """Return whether somebody has gone elsewhere.
 
         napari fits everything into the view when the number of axes changes.
@@ -58,14 +58,14 @@ def frame_unless_moved(viewer: Any) -> None:
     Where nobody has, a viewer is as it was left here the last time or, the first time,
     in the middle of its sliders, where napari begins.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     before = _left.get(viewer)
     if before is None:
         moved = not _in_the_middle(viewer)
     else:
-        moved = _View.of(viewer).moved_from(before)
+        moved = _ViewState.of(viewer).moved_from(before)
     if not moved and frame_case(viewer):
-        _left[viewer] = _View.of(viewer)
+        _left[viewer] = _ViewState.of(viewer)
 
 
 def frame_case(viewer: Any) -> bool:
@@ -104,21 +104,26 @@ def box_of_interest(viewer: Any) -> Array | None:
     """
     layers = [one for one in viewer.layers if role_of(one) in ("segmentation", "map")]
     for layer in sorted(layers, key=lambda one: not isinstance(one, Labels)):
-        if isinstance(layer, Labels):
-            inside = np.asarray(layer.data) != 0
-        elif layer_info(layer).get("role") == "map":
-            inside = np.asarray(layer.data) > layer.contrast_limits[1] / 2
-        else:
-            continue
-        corners = _corners(inside)
-        if corners is not None:
-            world = [layer.data_to_world(corner) for corner in corners]
-            return np.sort(np.array(world), axis=0)
+        box = box_of(layer)
+        if box is not None:
+            return box
     return None
 
 
-def _corners(inside: Array) -> Array | None:
-    """Return the first and the last index along each axis at which a mask is true."""
+def box_of(layer: Any) -> Array | None:
+    """Return two opposite corners of the foreground in the world, shape (2, n).
+
+    They enclose all labels, or the voxels in which a map reaches half its range; None
+    where there are none.
+
+    Parameters
+    ----------
+    layer : Labels or Image
+        A segmentation or a map.
+    """
+    data = np.asarray(layer.data)
+    labels = isinstance(layer, Labels)
+    inside = data != 0 if labels else data > layer.contrast_limits[1] / 2
     ends = []
     for axis in range(inside.ndim):
         others = tuple(other for other in range(inside.ndim) if other != axis)
@@ -126,7 +131,8 @@ def _corners(inside: Array) -> Array | None:
         if not len(there):
             return None
         ends.append((there[0], there[-1]))
-    return np.array(ends).T
+    world = [layer.data_to_world(corner) for corner in np.transpose(ends)]
+    return np.sort(np.array(world), axis=0)
 
 
 def _in_the_middle(viewer: Any) -> bool:
@@ -135,3 +141,30 @@ def _in_the_middle(viewer: Any) -> bool:
     return bool(
         (np.abs(np.array(viewer.dims.point)[-3:] - middle) <= ranges[:, 2]).all()
     )
+
+
+def picture(viewer: Any, width: int, height: int) -> Array:
+    """Return a picture of the view in another size: as much of it, with other pixels.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        In a window.
+    width, height : int
+        In pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 4)
+    """
+    camera = viewer.scene.camera
+    zoom, center = camera.zoom, camera.center
+    shown_height, shown_width = viewer.canvas.size
+    camera.zoom = zoom * min(width / shown_width, height / shown_height)
+    try:
+        shot: Array = viewer.screenshot(
+            size=(height, width), scale=1, canvas_only=True, flash=False
+        )
+    finally:
+        camera.zoom, camera.center = zoom, center
+    return shot

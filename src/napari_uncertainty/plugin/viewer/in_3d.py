@@ -16,14 +16,15 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
 from ..colors import keep_apart, label_colormap
-from ..inspect.changes import Changes, Wanted, selection_kept
-from ..inspect.cut import Cut
+from ..inspect.changes import Changes, Wanted
+from ..inspect.cut import CuttingPlane
 from ..inspect.planes import fit
-from ..layers import METADATA_KEY, PREDICTION, layer_info
-from ..selection import rank_for_map, role_of
+from ..layers import PREDICTION, layer_info
+from ..selection import role_of, segmentation_for_map
 from ..sources import ORIGINAL
-from ..transform import TRANSFORM
-from .lifetime import Listening, kept_by
+from .framing import box_of
+from .layers import add_helper
+from .lifetime import Listening, kept_by, one_per_viewer
 
 Array = np.ndarray[Any, Any]
 
@@ -53,13 +54,7 @@ def in_3d(viewer: Any) -> In3D:
         Called again with the same one, or with a plugin's wrapper of it, the same is
         returned.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    held = _of.get(viewer)
-    found = None if held is None else held()
-    if found is None:
-        found = In3D(viewer)
-        _of[viewer] = ref(found)
-    return found
+    return one_per_viewer(_of, viewer, In3D)
 
 
 class _Seen(NamedTuple):
@@ -89,7 +84,7 @@ class In3D:
     corners : ndarray, shape (2, 3), or None
         Two opposite corners in the world of the box that fills the view; None for the
         foreground of the map.
-    cut : Cut or None
+    cut : CuttingPlane or None
         The cut with which 3D begins, while it is shown.
     """
 
@@ -104,7 +99,7 @@ class In3D:
         self._framed: tuple[Array | None, bool] = (None, False)
         self._direction: tuple[float, ...] = VIEW_DIRECTION
         self._changes = Changes()
-        self.cut: Cut | None = None
+        self.cut: CuttingPlane | None = None
         self._predicted: Any = None
         # Layers whose depiction somebody has chosen by hand.
         self._chosen: WeakSet[Any] = WeakSet()
@@ -194,7 +189,7 @@ class In3D:
         self._aimed = aimed if self._reordering else None
 
     def _aim_again(self, *_: Any) -> None:
-        """With another order of the axes napari fits everything into the view.
+        """Set the camera once more, for napari fits all into the view in another order.
 
         What is set while napari tells of another display, it tells afterwards.
         """
@@ -256,7 +251,7 @@ class In3D:
         scans = [layer for layer in layers if role_of(layer) == "scan"]
         self._changes.become([*on_plane(layers), *without_air(scans)])
         axis = self.facing()
-        self.cut = Cut(self._viewer, layers, [], axis, self._place()[axis])
+        self.cut = CuttingPlane(self._viewer, layers, [], axis, self._place()[axis])
 
     def _show_more(self, *_: Any) -> None:
         """A layer has come; in 3D it is cut, too."""
@@ -294,15 +289,17 @@ class In3D:
         self._predicted = None
         if predicted is None:
             return
-        with self._moved_from_here(), selection_kept(self._viewer):
-            self._predicted = self._viewer.add_labels(
+        with self._moved_from_here():
+            self._predicted = add_helper(
+                self._viewer,
+                "labels",
                 predicted,
+                "highlight",
+                like=shown,
                 name=PREDICTED_NAME,
                 colormap=label_colormap(shown.colormap),
                 opacity=0.4,
                 visible=shown.visible,
-                metadata={METADATA_KEY: {"role": "highlight"}},
-                **{name: getattr(shown, name) for name in TRANSFORM},
             )
             layers.move(layers.index(self._predicted), layers.index(shown))
         for event in (shown.events.colormap, shown.events.visible):
@@ -397,40 +394,14 @@ def _alike(box: Array | None, other: Array | None) -> bool:
 def _predicted_of(layers: Sequence[Any], shown: Any) -> Any:
     """The most probable classes of a map; None where a segmentation stands for them."""
     info = layer_info(shown)
-    if ORIGINAL in info or _segmentation(layers, shown):
+    if ORIGINAL in info or segmentation_for_map(layers, shown):
         return None
     return info.get(PREDICTION)
 
 
-def _segmentation(layers: Sequence[Any], shown: Any) -> Any:
-    """The segmentation that belongs to a map; None where there is none."""
-    ranked = [
-        (rank, layer)
-        for layer in layers
-        if role_of(layer) == "segmentation"
-        and (rank := rank_for_map(layer, shown)) is not None
-    ]
-    return max(ranked, key=lambda entry: entry[0])[1] if ranked else None
-
-
 def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
-    """Two opposite corners, in the world, of what is segmented or else uncertain."""
-    layer = _segmentation(layers, shown)
-    box = None if layer is None else _box_of(layer, np.asarray(layer.data) != 0)
-    if box is not None:
-        return box
-    middle = np.mean(shown.contrast_limits)
-    return _box_of(shown, np.asarray(shown.data) > middle)
-
-
-def _box_of(layer: Any, inside: Array) -> Array | None:
-    ends = []
-    for axis in range(inside.ndim - 3, inside.ndim):
-        others = tuple(other for other in range(inside.ndim) if other != axis)
-        there = np.flatnonzero(inside.any(axis=others))
-        if not len(there):
-            return None
-        ends.append((there[0], there[-1]))
-    leading = (0,) * (layer.ndim - 3)
-    world = [layer.data_to_world((*leading, *end))[-3:] for end in np.transpose(ends)]
-    return np.sort(np.array(world), axis=0)
+    """Return opposite corners, in the world, of what is segmented or else uncertain."""
+    segmentation = segmentation_for_map(layers, shown)
+    box = None if segmentation is None else box_of(segmentation)
+    box = box_of(shown) if box is None else box
+    return None if box is None else box[:, -3:]

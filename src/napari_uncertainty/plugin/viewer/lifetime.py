@@ -22,10 +22,12 @@ import atexit
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
+
+Owner = TypeVar("Owner")
 
 _finalizers: list[weakref.finalize[Any, Any]] = []
 
@@ -99,6 +101,36 @@ def kept_by(event: Any, method: Callable[..., Any]) -> None:
     event.connect(call)
 
 
+def unwrapped(owner: Any) -> Any:
+    """Return a viewer, layer or part of one itself, of which docks see a wrapper."""
+    return getattr(owner, "__wrapped__", owner)
+
+
+def one_per_viewer(
+    known: weakref.WeakKeyDictionary[Any, weakref.ref[Owner]],
+    viewer: Any,
+    make: Callable[[Any], Owner],
+) -> Owner:
+    """Return the one object of its kind that a viewer has, made at the first call.
+
+    Parameters
+    ----------
+    known : WeakKeyDictionary
+        Those of all viewers. It keeps none of them: the callbacks of each on its viewer
+        do, see :func:`kept_by`.
+    viewer : napari.viewer.Viewer or ViewerModel
+        Or a wrapper of it.
+    make : callable
+        Makes one for a viewer.
+    """
+    viewer = unwrapped(viewer)
+    found = known[viewer]() if viewer in known else None
+    if found is None:
+        found = make(viewer)
+        known[viewer] = weakref.ref(found)
+    return found
+
+
 class Listening:
     """Callbacks on events of a viewer and its layers, until :meth:`stop` is called.
 
@@ -145,7 +177,7 @@ class Listening:
 def _weak(source: Any) -> Callable[[], Any]:
     """Hold an event weakly, for others may have it call what holds the viewer."""
     # Widgets of plugins see wrappers, which nobody keeps.
-    source = getattr(source, "__wrapped__", source)
+    source = unwrapped(source)
     try:
         return weakref.ref(source)
     except TypeError:  # a list

@@ -16,12 +16,12 @@ from napari.layers import Image, Labels, Points, Surface, Vectors
 from qtpy.QtCore import QTimer
 
 from ..layers import layer_info
+from ..selection import PER_VIEW
+from .layers import arrange
 from .lifetime import Listening, weakly
 
 Array = np.ndarray[Any, Any]
 
-#: Roles of layers that each view makes for the slice that it shows.
-PER_VIEW = ("outline", "highlight")
 
 # Attributes with an event of their name. The place first, for sizes are measured in it.
 _OF_ALL = (
@@ -59,12 +59,15 @@ class LinkedLayers:
     ----------
     source, target : napari.components.ViewerModel
         Whose layers are shown, and where.
-    wanted : callable
-        Tells of a layer whether it is shown.
+    wanted : callable or None
+        Tells of a layer whether it is shown; None for all.
     """
 
     def __init__(
-        self, source: Any, target: Any, wanted: Callable[[Any], bool] = lambda _: True
+        self,
+        source: Any,
+        target: Any,
+        wanted: Callable[[Any], bool] | None = None,
     ) -> None:
         self._source, self._target, self._wanted = source, target, wanted
         self._links: dict[Any, _Link] = {}
@@ -106,7 +109,8 @@ class LinkedLayers:
 
     def _is_shown(self, layer: Any) -> bool:
         per_view = layer_info(layer).get("role") in PER_VIEW
-        return bool(layer.visible and not per_view and self._wanted(layer))
+        wanted = self._wanted is None or self._wanted(layer)
+        return bool(layer.visible and not per_view and wanted)
 
     def _watch(self) -> None:
         self._of_visible.stop()
@@ -156,13 +160,8 @@ class LinkedLayers:
 
     def _arrange(self) -> None:
         """Order the copies like their layers; what else is there stays in place."""
-        layers = self._target.layers
         copies = [self.copy_of(one) for one in self._source.layers]
-        copies = [copy for copy in copies if copy is not None]
-        places = sorted(layers.index(copy) for copy in copies)
-        for place, copy in zip(places, copies, strict=True):
-            if layers.index(copy) != place:
-                layers.move(layers.index(copy), place)
+        arrange(self._target.layers, [one for one in copies if one is not None])
 
     def _select(self, *_: Any) -> None:
         """Let the tools of the selected layer act here as well."""

@@ -19,14 +19,15 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from ..colors import label_colormap
-from ..inspect.changes import lasting, selection_kept
+from ..inspect.changes import lasting
 from ..inspect.subject import names_of
-from ..layers import METADATA_KEY, PREDICTION, layer_info
-from ..selection import MODULATED, rank_for_map, role_of
+from ..layers import PREDICTION, layer_info
+from ..selection import MODULATED, role_of, segmentation_for_map
 from ..sources import ORIGINAL
 from .class_edges import Slice, slice_of
 from .class_legend import ClassLegend
-from .lifetime import Listening, weakly
+from .layers import add_helper, remove_layer
+from .lifetime import Listening, unwrapped, weakly
 
 #: Name of the layer that holds the lines, and its role: it is no segmentation.
 NAME, ROLE = "class outlines", "outline"
@@ -67,7 +68,7 @@ def outline_classes(viewer: Any) -> ClassOutlines:
     viewer : napari.viewer.Viewer or ViewerModel
         Called again with the same one, the same outlines are returned.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     outlines = _outlines.get(viewer)
     if outlines is None:
         outlines = _outlines[viewer] = ClassOutlines(viewer)
@@ -299,8 +300,7 @@ class ClassOutlines:
         self._left = []
         if viewer is not None:
             for layer in left:
-                if layer in viewer.layers:
-                    viewer.layers.remove(layer)
+                remove_layer(viewer, layer)
 
     def _follow_removal(self, *_: Any) -> None:
         """Outline what the viewer shows while layers may be removed from it.
@@ -341,21 +341,22 @@ class ClassOutlines:
                 colors[~np.isin(whose, list(self._selected)), 3] *= _DIMMED
         if layer is None:
             step = max(part.step for part in viewer.dims.range[-found.layer.ndim :])
-            with selection_kept(viewer):
-                self._layer = layer = viewer.add_vectors(
-                    lines / step,
-                    ndim=found.layer.ndim,
-                    name=NAME,
-                    edge_color=colors if len(colors) else "white",
-                    edge_width=width / step,
-                    vector_style="line",
-                    opacity=opacity,
-                    blending="translucent_no_depth",
-                    scale=(step,) * found.layer.ndim,
-                    units=found.layer.units,
-                    metadata={METADATA_KEY: {"role": ROLE}},
-                )
-            layer.editable = False
+            self._layer = layer = add_helper(
+                viewer,
+                "vectors",
+                lines / step,
+                ROLE,
+                editable=False,
+                ndim=found.layer.ndim,
+                name=NAME,
+                edge_color=colors if len(colors) else "white",
+                edge_width=width / step,
+                vector_style="line",
+                opacity=opacity,
+                blending="translucent_no_depth",
+                scale=(step,) * found.layer.ndim,
+                units=found.layer.units,
+            )
             self._of_classes.to(layer.events.visible, self.update)
         else:
             step = float(layer.scale[-1])
@@ -417,14 +418,8 @@ def _classes_of(viewer: Any) -> _Classes | None:
         return None
     shown = max(maps, key=lambda layer: (layer.visible, maps.index(layer)))
     active = viewer.layers.selection.active
-    ranked = [
-        ((layer == active, *rank), layer)
-        for layer in viewer.layers
-        if role_of(layer) == "segmentation"
-        and (rank := rank_for_map(layer, shown)) is not None
-    ]
-    if ranked:
-        layer = max(ranked, key=lambda entry: entry[0])[1]
+    layer = segmentation_for_map(viewer.layers, shown, active)
+    if layer is not None:
         names = names_of(layer) or names_of(shown)
         return _Classes(layer, layer.data, layer.colormap, names, layer.visible)
     predicted = layer_info(shown).get(PREDICTION)

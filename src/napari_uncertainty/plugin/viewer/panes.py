@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..inspect.planes import PLANES, on_steps
+from ..inspect.planes import PLANES, SOLID, on_steps
 from .crosshair import CrossHair
 from .cut_planes import CutPlanes
 from .lifetime import Listening
 
 Array = np.ndarray[Any, Any]
 
-#: The view that is no plane.
-SOLID = "3D"
 
 # How much of a view what is looked at fills, along its tighter side.
 _FILLED, _FILLED_IN_3D = 0.92, 0.95

@@ -1,0 +1,289 @@
+"""The one door through which layers come into a viewer, and leave it.
+
+What a file or the core gives becomes a layer by :func:`add_volume`, a map that was
+computed by :func:`add_map`, and what only shows what other layers hold, such as marks
+and surfaces, by :func:`add_helper`. All of them say in their metadata what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...images import LabelMap, Scan
+from ...io.written_maps import WrittenMap
+from ...model.record import Record
+from ...probabilities import ProbabilityMap, lines_along
+from ..colors import label_colormap, transparent_where_certain
+from ..inspect.changes import selection_kept
+from ..layers import METADATA_KEY, RECORD, SCAN_SPACE_AXES, ScanSpace, reversed_axes
+from ..preferences import preferences
+from ..transform import TRANSFORM
+
+Array = np.ndarray[Any, Any]
+
+LayerData = tuple[Array, dict[str, Any], str]
+
+#: What becomes a layer.
+Volume = Scan | LabelMap | ProbabilityMap | WrittenMap
+
+#: What the axis of the classes is called.
+CLASS_AXIS = "class"
+
+
+def add_volume(viewer: Any, volume: Volume) -> Any:
+    """Add a scan, a label map, class probabilities or a map; returns the layer."""
+    data, options, kind = to_layer(volume)
+    return getattr(viewer, f"add_{kind}")(data, **options)
+
+
+def add_map(
+    viewer: Any,
+    values: Array,
+    name: str,
+    info: Mapping[str, Any],
+    transform: Mapping[str, Any],
+) -> Any:
+    """Add an uncertainty map as the user prefers maps to look; returns the layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it is added.
+    values : ndarray
+        In the viewer's order.
+    name : str
+        Of the layer.
+    info : mapping of str to object
+        What is kept with it, its record among this; see :func:`.layer_info`.
+    transform : mapping of str to object
+        Where it is; see :func:`.inherited_transform`.
+    """
+    look = look_of_map(info[RECORD])
+    metadata = {METADATA_KEY: dict(info)}
+    return viewer.add_image(values, name=name, metadata=metadata, **look, **transform)
+
+
+def add_helper(
+    viewer: Any,
+    kind: str,
+    data: Any,
+    role: str,
+    *,
+    like: Any = None,
+    info: Mapping[str, Any] | None = None,
+    editable: bool = True,
+    **options: Any,
+) -> Any:
+    """Add a layer that only shows what other layers hold; returns the layer.
+
+    The selected layer stays selected, for docks follow it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer or ViewerModel
+        Where it is added.
+    kind : str
+        "labels", "points", "surface" or "vectors".
+    data : object
+        What napari takes for such a layer.
+    role : str
+        What it is, such as "outline" or "surface"; see :data:`.HELPERS`.
+    like : Layer or None
+        The layer whose place it shares. Without one, it is where its data are, in the
+        units of the viewer: in others, the viewer's would change.
+    info : mapping of str to object, or None
+        What is kept with it besides its role.
+    editable : bool
+        Whether napari's tools may change it.
+    **options : object
+        Further options of such a layer.
+    """
+    if like is not None:
+        options |= {name: getattr(like, name) for name in TRANSFORM}
+    elif "units" not in options:
+        n_axes = len(options.get("scale", SCAN_SPACE_AXES))
+        options["units"] = (viewer.layers.units or ())[-n_axes:] or None
+    options["metadata"] = {METADATA_KEY: {**(info or {}), "role": role}}
+    with selection_kept(viewer):
+        layer = getattr(viewer, f"add_{kind}")(data, **options)
+    if not editable:
+        layer.editable = False
+    return layer
+
+
+def remove_layer(viewer: Any, layer: Any) -> None:
+    """Take a layer away, unless there is none, or somebody has removed it."""
+    if layer is not None and layer in viewer.layers:
+        viewer.layers.remove(layer)
+
+
+def arrange(layers: Any, wanted: Sequence[Any]) -> None:
+    """Put layers into this order, where they are not; others stay around them."""
+    places = sorted(layers.index(layer) for layer in wanted)
+    for place, layer in zip(places, wanted, strict=True):
+        if layers.index(layer) != place:
+            layers.move(layers.index(layer), place)
+
+
+def to_layer(volume: Volume) -> LayerData:
+    """Return the layer data tuple of a scan, labels, probabilities or a map."""
+    if isinstance(volume, ProbabilityMap):
+        return _probabilities_layer(volume)
+    if isinstance(volume, WrittenMap):
+        return _map_layer(volume)
+    if isinstance(volume, LabelMap):
+        return _labels_layer(volume)
+    return _scan_layer(volume)
+
+
+def look_of_map(record: Record) -> dict[str, Any]:
+    """Return layer options of an uncertainty map, as the user prefers them."""
+    chosen = preferences()
+    return {
+        "colormap": transparent_where_certain(chosen.colormap)
+        if chosen.transparent
+        else chosen.colormap,
+        "opacity": chosen.opacity,
+        "contrast_limits": (0, record.highest),
+        # On top of whatever is behind it, in 3D too: a volume-rendered scan would
+        # otherwise hide the map, or turn white where colours are added.
+        "blending": "translucent_no_depth",
+        "rendering": "mip",
+        "rgb": False,  # a last axis of length 3 or 4 is space
+    }
+
+
+def _scan_layer(scan: Scan) -> LayerData:
+    further = scan.data.ndim - scan.grid.ndim
+    data = np.moveaxis(scan.data, range(scan.grid.ndim, scan.data.ndim), range(further))
+    options = _placed("scan", scan, ("time", "channel", "axis 5")[:further])
+    options |= {
+        "name": scan.name,
+        "colormap": "gray",
+        "contrast_limits": _readable_limits(scan.data),
+        # In 3D the near side shows and does not drown in what is behind it.
+        "rendering": "attenuated_mip",
+        "attenuation": 0.1,
+        "rgb": False,  # a last axis of length 3 or 4 is space
+    }
+    return ScanSpace.of(scan.grid).turn.turn(data), options, "image"
+
+
+def _labels_layer(labels: LabelMap) -> LayerData:
+    options = _placed("segmentation", labels)
+    options |= {
+        "name": labels.name,
+        "opacity": 0.4,
+        "colormap": label_colormap(preferences().colormap),
+    }
+    if labels.class_names:
+        options["features"] = {
+            "index": list(labels.class_names),
+            "name": list(labels.class_names.values()),
+        }
+        options["metadata"][METADATA_KEY]["class_names"] = dict(labels.class_names)
+    return ScanSpace.of(labels.grid).turn.turn(labels.data), options, "labels"
+
+
+def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
+    values = probabilities.values
+    data, options = _anywhere("probabilities", probabilities, values, (CLASS_AXIS,))
+    options["metadata"][METADATA_KEY] |= {
+        "class_names": list(probabilities.class_names),
+        "class_axis": 0,
+        "kind": probabilities.kind,
+        "region_order": list(probabilities.region_order),
+        "tissues_of": probabilities.tissues_of,
+        "geometry_source": str(probabilities.geometry_source or ""),
+        "further_sources": [str(path) for path in probabilities.further_sources],
+        "guess": probabilities.guess,
+    }
+    options |= {
+        "name": f"{probabilities.name} probabilities",
+        "colormap": "gray",
+        "contrast_limits": _limits_of_classes(values),
+        # It would hide the scan below it, and the map is what people want to see.
+        "visible": False,
+        "rgb": False,  # a last axis of length 3 or 4 is space
+    }
+    return data, options, "image"
+
+
+def _map_layer(written: WrittenMap) -> LayerData:
+    """Layer of a map from a file, which looks like one that was just computed.
+
+    The file does not say which class a voxel has, nor which voxels have no data.
+    """
+    data, options = _anywhere("map", written, written.values, zooms=written.zooms)
+    options["metadata"][METADATA_KEY] |= {
+        RECORD: written.record,
+        # Of a map, this is the file that it was made from.
+        "source": written.record.source,
+    }
+    options |= {
+        "name": written.name,
+        **look_of_map(written.record),
+    }
+    return data, options, "image"
+
+
+def _anywhere(
+    role: str,
+    volume: ProbabilityMap | WrittenMap,
+    values: Any,
+    leading: tuple[str, ...] = (),
+    zooms: tuple[float, ...] | None = None,
+) -> tuple[Array, dict[str, Any]]:
+    """Data and options of a volume that may know of no place."""
+    if volume.grid is not None:
+        options = _placed(role, volume, leading)
+        return ScanSpace.of(volume.grid).turn.turn(values), options
+    # Nothing is known of its place: the file's own z, y, x, and voxels of 1 mm unless
+    # somebody knows. In voxels it could not be shown beside a scan in mm.
+    n = values.ndim - len(leading)
+    return reversed_axes(n).turn(values), {
+        "scale": (1.0,) * len(leading) + (zooms or (1.0,) * n)[::-1],
+        "axis_labels": (*leading, *SCAN_SPACE_AXES[-n:]),
+        "units": ("pixel",) * len(leading) + ("mm",) * n,
+        "metadata": {METADATA_KEY: _provenance(role, volume)},
+    }
+
+
+def _placed(
+    role: str,
+    volume: Volume,
+    leading: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Layer options that put a volume into scan space, and say what it is."""
+    assert volume.grid is not None
+    place = ScanSpace.of(volume.grid).transform(leading)
+    return {**place, "metadata": {METADATA_KEY: _provenance(role, volume)}}
+
+
+def _provenance(role: str, volume: Volume) -> dict[str, Any]:
+    info: dict[str, Any] = {"role": role, "source": str(volume.source or "")}
+    if volume.grid is not None:
+        info |= {"grid": volume.grid, "affine": volume.grid.affine}
+    return info
+
+
+def _limits_of_classes(values: Any) -> tuple[float, float]:
+    """Return 0 and 1 where values are probabilities, else their least and largest."""
+    some = lines_along(values, 0)
+    some = some[np.isfinite(some)]
+    if some.size == 0 or (some.min() > -0.5 and some.max() < 1.5):
+        return 0.0, 1.0
+    return float(some.min()), float(max(some.max(), some.min() + 1))
+
+
+def _readable_limits(data: Array) -> tuple[float, float]:
+    """Contrast from the darkest value to just below the few brightest ones."""
+    sample = data[tuple(slice(None, None, max(1, n // 64)) for n in data.shape)]
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 1.0
+    low, high = float(sample.min()), float(np.percentile(sample, 99.8))
+    return (low, high) if high > low else (low, low + 1.0)
