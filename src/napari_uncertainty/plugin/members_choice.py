@@ -17,10 +17,9 @@ from ..ensemble.members import common
 from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold import as_dask
-from ..fold.values import divisor_of
 from ..grid import Grid
 from ..io.nifti import stem
-from ..kinds import KINDS, probabilities_of
+from ..kinds import KINDS, divisor_of, probabilities_of
 from ..matching.orientation import BELONGS
 from ..model.background import told_background
 from ..probabilities import numbered_class_names
