@@ -90,27 +90,27 @@ def in_this_process(
         yield from iter_events(task, threads)
 
 
-def _and_alone(
-    share_out: Callable[[Sequence[Task]], Generator[Event, None, list[Task]]],
+def _twice_if_killed(
+    hand_out: Callable[[Sequence[Task]], Generator[Event, None, list[Task]]],
     tasks: Sequence[Task],
     message: str,
 ) -> Generator[Event, None, None]:
-    """Share tasks out; those that were killed once more when all others are done.
+    """Hand tasks out, and those that were killed once more when all others are done.
 
-    Then each of them is alone: together they may have been too large for the memory,
+    Each of these is then alone: together they may have been too large for the memory,
     and one that was there when another was killed need not be the culprit.
 
     Parameters
     ----------
-    share_out : callable
-        Gives events, and returns the tasks that were killed.
+    hand_out : callable
+        Generator of events that returns the tasks that were killed.
     tasks : sequence of Task
-        All of them.
+        What to compute.
     message : str
-        Why one failed that was killed again.
+        Reason to tell for a task that was killed twice.
     """
-    for task in (yield from share_out(tasks)):
-        if (yield from share_out([task])):
+    for task in (yield from hand_out(tasks)):
+        if (yield from hand_out([task])):
             yield failed(task, message)
 
 
@@ -124,7 +124,7 @@ def in_processes(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, Non
     jobs : int
         Number of processes; they share the processors.
     """
-    yield from _and_alone(
+    yield from _twice_if_killed(
         lambda some: _to_processes(some, min(jobs, len(some))), tasks, PROCESS_KILLED
     )
 
@@ -135,11 +135,11 @@ def _to_processes(
     """Hand tasks out to processes; returns those whose process died."""
     waiting, killed = deque(tasks), list[Task]()
     threads = max(1, available_processors() // max(1, jobs))
-    workers: dict[Any, _Worker] = {}
+    workers: dict[Any, _CaseProcess] = {}
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                worker = _Worker(threads)
+                worker = _CaseProcess(threads)
                 workers[worker.pipe] = worker
                 worker.give(waiting.popleft())
             for pipe in wait(list(workers), LOOK):
@@ -164,7 +164,7 @@ def _to_processes(
     return killed
 
 
-class _Worker:
+class _CaseProcess:
     """A process that computes one task after the other, and the pipe to it."""
 
     def __init__(self, threads: int) -> None:
@@ -185,7 +185,7 @@ class _Worker:
             self.pipe.send(task)
 
 
-def _end(workers: Sequence[_Worker]) -> None:
+def _end(workers: Sequence[_CaseProcess]) -> None:
     """Let processes end, which they do when their pipe closes, or kill them."""
     for worker in workers:
         worker.pipe.close()
@@ -246,7 +246,7 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Generator[Event, None, No
     """
     client = _connected(address)
     try:
-        yield from _and_alone(
+        yield from _twice_if_killed(
             lambda some: _to_workers(client, some), tasks, WORKERS_KILLED
         )
     finally:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
 from ..io import ending_of, frames_in, open_members
@@ -51,19 +50,26 @@ def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[T
     InputError
         If there are no such segmentations.
     """
-    segmentations: list[Any] = [None] * len(sources)
-    if labels is not None:
-        found = find_segmentations(labels, list(map(case_stem, sources)))
-        segmentations = list(map(str, found))
+    cases = zip(
+        case_names(sources, like.measures),
+        map(str, sources),
+        _labels_for(labels, list(map(case_stem, sources))),
+        strict=True,
+    )
     return [
         one
-        for case, source, segmentation in zip(
-            case_names(sources, like.measures), sources, segmentations, strict=True
-        )
+        for case, source, segmentation in cases
         for one in _frames_of(
-            replace(like, case=case, source=str(source), labels=segmentation)
+            replace(like, case=case, source=source, labels=segmentation)
         )
     ]
+
+
+def _labels_for(labels: Path | None, names: Sequence[str]) -> list[str] | list[None]:
+    """Return the path of the segmentation for each name; None for each without any."""
+    if labels is None:
+        return [None] * len(names)
+    return list(map(str, find_segmentations(labels, names)))
 
 
 def _frames_of(task: Task) -> list[Task]:
@@ -98,9 +104,7 @@ def ensemble_task(sources: Sequence[Path], labels: Path | None, like: Task) -> T
     """
     require_several(sources, like.how)
     case = ensemble_name(sources, like.measures)
-    segmentation = None
-    if labels is not None:
-        segmentation = str(find_segmentations(labels, [case])[0])
+    [segmentation] = _labels_for(labels, [case])
     paths = tuple(map(str, sources))
     return replace(like, case=case, source=paths[0], members=paths, labels=segmentation)
 
@@ -124,9 +128,7 @@ def case_task(
             "choose one of letters, numbers, - and _."
         )
     named_family(sources)
-    segmentation = None
-    if labels is not None:
-        segmentation = str(find_segmentations(labels, [name])[0])
+    [segmentation] = _labels_for(labels, [name])
     paths = tuple(map(str, sources))
     return replace(like, case=name, source=paths[0], classes=paths, labels=segmentation)
 
