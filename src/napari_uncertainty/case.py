@@ -17,8 +17,9 @@ from .ensemble import EnsembleMaps
 from .errors import InputError
 from .fold import UncertaintyMaps
 from .grid import Grid
+from .io.endings import stem
 from .io.image_files import grid_of, load
-from .io.nifti import open_segmentation, stem
+from .io.nifti import open_segmentation
 from .kinds import KINDS
 from .matching.comparison import Segmentation, background_shown
 from .measures import LEAST_CONFIDENCE, Base

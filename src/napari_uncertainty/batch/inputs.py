@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..io.endings import is_array_folder
 from ..io.families import family_of
-from ..io.folders import cases_among, is_array_folder
+from ..io.folders import cases_among
 
 WILDCARDS = frozenset("*?[")
 

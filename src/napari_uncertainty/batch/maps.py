@@ -13,9 +13,9 @@ from ..case import CaseInputs, CaseResult, iter_case
 from ..ensemble import EnsembleMaps
 from ..errors import InputError
 from ..hotspots import Wanted
-from ..io.folders import is_array_folder
-from ..io.maps import is_map, write_map
-from ..io.nifti import load
+from ..io.endings import is_array_folder
+from ..io.image_files import is_map, load
+from ..io.maps import write_map
 from ..model.record import HotspotTable, Record, Table
 from ..steps import part
 from .classes import NO_TABLE, iter_table

@@ -8,9 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..io import ending_of
+from ..io.endings import ending, known_ending, stem
 from ..io.families import family_of
-from ..io.nifti import ending, stem
 
 # What some file system refuses: Windows these signs, Linux more than 255 bytes, of
 # which a measure and an ending take their share.
@@ -89,7 +88,7 @@ def _told_apart(paths: list[Path]) -> list[str]:
 
 
 def _ending(path: Path) -> str:
-    return (ending_of(path) or ending(path)).strip(".").replace(".", "_")
+    return (known_ending(path) or ending(path)).strip(".").replace(".", "_")
 
 
 def _folded(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.nifti import SUFFIXES, stem
+from ..io.endings import SUFFIXES, stem
 from ..io.written_maps import WrittenMap
 from ..io.written_maps import read_map as read_written
 from ..placement import Placement

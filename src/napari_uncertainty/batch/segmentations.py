@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.nifti import SUFFIXES
+from ..io.endings import SUFFIXES
 from ..io.side_files import named
 
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from ..io import IMAGES, is_image
+from ..io.endings import IMAGES, is_image, stem
 from ..io.families import family_of
-from ..io.nifti import stem
 from ..model.record import FileState
 
 

@@ -24,6 +24,7 @@ from ..stored import Bytes, PlainBytes, StoredValues
 from .array_headers import ArrayHeader
 from .axes import ClassAxis, batch_axes, dropped_note, find_axis, given_axis
 from .byte_sources import PlainFile
+from .endings import stem
 from .geometry import (
     Place,
     find_geometry,
@@ -31,7 +32,6 @@ from .geometry import (
     runs_as_its_original,
     shape_of_twin,
 )
-from .nifti import stem
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 # Of a compressed file, so many bytes of values are unpacked to find the class axis.

@@ -19,6 +19,7 @@ from ..probabilities import ProbabilityMap
 from .arrays import LOOK
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
+from .endings import ending, stem
 from .geometry import (
     Place,
     find_geometry,
@@ -27,7 +28,6 @@ from .geometry import (
     shape_of_twin,
 )
 from .named_axes import CLASSES, MEMBERS, Axis, Order, grid_of, has_directions, order_of
-from .nifti import ending, stem
 from .stacks import MOST_MEMBERS
 
 FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
-from . import ending_of, endings_told, is_image
 from .conventions import BIDS_LABELS, Convention, convention_of
-from .image_files import load, stored_values
+from .endings import endings_told, is_image, known_ending
+from .image_files import is_map, load, stored_values
 from .siblings import siblings_of
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
@@ -153,7 +153,7 @@ def named_family(paths: Sequence[Path]) -> Family:
                 f"{path.name} is no image ({endings_told(image=True)}); only images "
                 "with one class each can be named as one case."
             )
-    names = _differing_parts([path.name[: -len(ending_of(path))] for path in paths])
+    names = _differing_parts([path.name[: -len(known_ending(path))] for path in paths])
     if len(set(names)) < len(names):  # alike, in several folders
         names = _differing_parts([str(path.parent) for path in paths])
     if len(set(names)) < len(names):
@@ -162,7 +162,7 @@ def named_family(paths: Sequence[Path]) -> Family:
         tuple(paths),
         tuple(f"class {one}" if one.isdecimal() else one for one in names),
         "",
-        paths[0].name[: -len(ending_of(paths[0]))],
+        paths[0].name[: -len(known_ending(paths[0]))],
         named=True,
     )
 
@@ -276,8 +276,6 @@ def _missing(order: list[str], convention: Convention) -> str:
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
     """Return whether its header allows it; so it does where it cannot be read."""
-    from .maps import is_map
-
     try:
         image = load(path)
         if is_map(image):

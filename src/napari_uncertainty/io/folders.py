@@ -8,14 +8,17 @@ from pathlib import Path
 from ..errors import InputError
 from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
-from . import READERS, endings_told, is_image, is_readable
-from . import open_probabilities as open_file
+from .endings import (
+    endings_told,
+    is_array_folder,
+    is_image,
+    is_readable,
+    reader_of,
+    stem,
+)
 from .families import family_of
 from .image_files import load
-from .nifti import stem, told_vectors
-
-#: Folders that are one array, and not a place for files.
-ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.endings)
+from .nifti import told_vectors
 
 # So many are named where there are several.
 _NAMED = 5
@@ -47,7 +50,7 @@ def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
             f"In the folder {folder.name} there are several cases ({names}{more}); "
             "open one of them."
         )
-    return open_file(cases[0], how)
+    return reader_of(cases[0]).open_probabilities(cases[0], how)
 
 
 def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
@@ -73,11 +76,6 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         taken.add(path)
         yield path
-
-
-def is_array_folder(path: Path) -> bool:
-    """Return whether a folder is one array, as its name tells."""
-    return path.name.lower().endswith(ARRAY_FOLDERS) and path.is_dir()
 
 
 def _has_classes(path: Path) -> bool:

@@ -14,11 +14,9 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..probabilities import ProbabilityMap
-from . import IMAGES
 from .dataset_json import channels_for, file_ending_beside
-from .image_files import grid_of, load, read_data, squeezed_shape
-from .maps import is_map
-from .nifti import stem
+from .endings import is_image, stem
+from .image_files import grid_of, is_map, load, read_data, squeezed_shape
 from .side_files import named, not_fetched
 
 
@@ -65,7 +63,7 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
         return _place_of_twin(path, shape, twin)
     candidates: dict[Path, Grid] = {}
     for neighbour in sorted(path.parent.iterdir()):
-        if neighbour.name.lower().endswith(IMAGES) and _same_case(path, neighbour):
+        if is_image(neighbour) and _same_case(path, neighbour):
             try:
                 image = load(neighbour)
                 grid = grid_of(image, image.shape)
@@ -177,7 +175,7 @@ def probability_map(
 def _twin(path: Path) -> Path | None:
     """The segmentation of the same name, as nnU-Net writes it beside a file."""
     twin = _own_name(path)
-    if twin.is_file() and twin.name.lower().endswith(IMAGES) and not not_fetched(twin):
+    if twin.is_file() and is_image(twin) and not not_fetched(twin):
         return twin
     return None
 

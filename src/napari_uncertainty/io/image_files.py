@@ -22,6 +22,9 @@ Array = np.ndarray[Any, Any]
 #: Endings of FreeSurfer's images.
 MGH = (".mgz", ".mgh")
 
+#: Ends the description in the header of every map that is written here.
+MADE_HERE = "napari-uncertainty"
+
 # Errors that nibabel raises for damaged files, besides its own.
 _DAMAGED: tuple[type[Exception], ...] = (
     OSError, EOFError, LookupError, ValueError, TypeError, OverflowError, struct.error,
@@ -154,6 +157,13 @@ def is_nifti(image: Any) -> bool:
     import nibabel as nib
 
     return isinstance(image, nib.Nifti1Image | nib.Nifti2Image)
+
+
+def is_map(image: Any) -> bool:
+    """Return whether an image, opened by nibabel, is a map that this program wrote."""
+    if not is_nifti(image):  # FreeSurfer's headers have no description
+        return False
+    return bytes(image.header["descrip"].item()).endswith(MADE_HERE.encode())
 
 
 def _load_mgh(path: Path) -> Any:

@@ -16,9 +16,9 @@ from ..grid import Grid
 from ..images import WHOLE_TOLERANCE
 from ..steps import run
 from .atomic import write_whole
-from .image_files import grid_of, image_errors
+from .endings import SUFFIXES
+from .image_files import grid_of, image_errors, load
 from .maps import image_on, packed
-from .nifti import SUFFIXES, load
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,25 +38,24 @@ from ..stored import StoredValues
 from .array_headers import ArrayHeader
 from .axes import NAME_IT, given_axis
 from .dataset_json import channels_for, label_names_beside
+from .endings import stem
 from .families import Family, check_same_grid, family_of, label_of, named_family
 from .image_files import (
     check_header,
     grid_of,
+    is_map,
     is_nifti,
+    load,
     read_data,
     squeezed_shape,
     stored_values,
 )
-from .image_files import load as load  # this is where others look for it
 from .joined import join, with_scale
 from .label_tables import declared
 from .siblings import note_of_siblings
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
-
-#: Endings of NIfTI, which is what is written.
-SUFFIXES = (".nii.gz", ".nii")
 
 # NIfTI's codes for displacements and for vectors (nifti1.h).
 _VECTOR_INTENTS = (1006, 1007)
@@ -75,29 +74,6 @@ _LOOK, _MOST_LOOKED_AT, _LINES = 1 << 19, 1 << 24, 500
 
 # So many voxels along each axis tell logits from what else may be below 0.
 _SCORES_ALONG = 32
-
-#: Endings that are left out of a name as a whole, and not only from the last dot on.
-_DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
-
-
-def stem(path: PurePath) -> str:
-    """File name without its ending, such as ``.nii.gz``, ``.mgz`` or ``.npz``."""
-    return path.name[: len(path.name) - len(ending(path))]
-
-
-def ending(path: PurePath) -> str:
-    """Ending of a file name as it is spelt, from its dot on; ``""`` without one.
-
-    Names that begin or end with dots have the same with every version of Python, for
-    which pathlib has changed its mind: ``....npz`` ends in ``.npz``, and ``a.`` in
-    nothing.
-    """
-    name = path.name
-    for double in _DOUBLE_ENDINGS:
-        if name.lower().endswith(double):
-            return name[-len(double) :]
-    before, dot, after = name.rpartition(".")
-    return dot + after if before and after else ""
 
 
 def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
@@ -421,9 +397,7 @@ def holds_members(path: Path) -> bool:
 
 
 def _refuse_map(image: Any, path: Path) -> None:
-    from .maps import is_map
-
-    if is_nifti(image) and is_map(image):
+    if is_map(image):
         raise InputError(
             f"{path.name} is an uncertainty map that was written here; choose the "
             "probabilities that it was made from."

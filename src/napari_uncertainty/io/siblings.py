@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..probabilities import SUM_TOLERANCE
-from .image_files import MGH, load, stored_values
+from .endings import is_image, known_ending
+from .image_files import is_map, load, stored_values
 
 Array = np.ndarray[Any, Any]
 
@@ -100,24 +101,21 @@ def note_of_siblings(path: Path) -> str:
 
 def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
     """Files whose names differ in one number or tissue, in the order of the classes."""
-    ending = _image_ending(path.name)
-    if not ending or not _PARTS.search(path.name[: -len(ending)]):
+    if not is_image(path):
+        return
+    name = path.name[: -len(known_ending(path))]
+    if not _PARTS.search(name):
         return
     try:
         names = sorted(os.listdir(path.parent))
     except OSError:
         return
-    for found in _PARTS.finditer(path.name[: -len(ending)]):
+    for found in _PARTS.finditer(name):
         start, end = found.span()
         files = dict(_differing(path, names, start, end))
         if 2 <= len(files) <= _MOST:
             order = sorted(files, key=_place)
             yield {one: files[one] for one in order}, (start, end)
-
-
-def _image_ending(name: str) -> str:
-    endings = (".nii.gz", ".nii", *MGH)
-    return next((one for one in endings if name.lower().endswith(one)), "")
 
 
 def _differing(
@@ -168,8 +166,6 @@ def _middle_of(path: Path) -> tuple[Any, Array] | None:
 
 @lru_cache(maxsize=128)
 def _middle(path: Path, _time: int, _size: int) -> tuple[Any, Array] | None:
-    from .maps import is_map
-
     try:
         image = load(path)
         long = sum(int(length) > 1 for length in image.shape)

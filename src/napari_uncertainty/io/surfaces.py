@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..surfaces import Mesh
 from .atomic import write_whole
-from .nifti import ending
+from .endings import ending
 
 GIFTI, PLY = ".gii", ".ply"
 

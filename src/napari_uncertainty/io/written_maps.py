@@ -15,9 +15,8 @@ from ..grid import Grid
 from ..measures import ALL_MEASURES, UNITS, Base, Measure
 from ..model.record import Record
 from ..statistics import map_statistics
-from .image_files import grid_of, load, read_data, squeezed_shape
-from .maps import is_map
-from .nifti import stem
+from .endings import stem
+from .image_files import grid_of, is_map, load, read_data, squeezed_shape
 
 Array = np.ndarray[Any, Any]
 

@@ -21,7 +21,7 @@ from ..evidence import evidence_of
 from ..fold import as_dask
 from ..fold.values import divisor_of
 from ..grid import Grid
-from ..io.nifti import stem
+from ..io.endings import stem
 from ..kinds import KINDS, probabilities_of
 from ..matching.orientation import BELONGS
 from ..model.background import told_background

@@ -9,8 +9,9 @@ from pathlib import Path
 from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold.sampling import sample_of
-from ..io import frames_in, is_image, open_members, open_probabilities, open_volume
-from ..io.folders import cases_among, is_array_folder
+from ..io import frames_in, open_members, open_probabilities, open_volume
+from ..io.endings import is_array_folder, is_image
+from ..io.folders import cases_among
 from ..io.nifti import holds_members
 from ..io.written_maps import WrittenMap, read_map
 from ..limits import available_memory

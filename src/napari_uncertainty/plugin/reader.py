@@ -47,11 +47,10 @@ def read_layers(path: str | list[str]) -> LayerTuples:
 
 def _is_ours(path: Path) -> bool:
     """By the name of a file, and by what is in a folder, which others may read, too."""
-    from ..io import is_readable
-    from ..io.folders import ARRAY_FOLDERS
+    from ..io.endings import is_readable, is_readable_as_folder
 
     if not path.is_dir():
-        return is_readable(path) and not path.name.lower().endswith(ARRAY_FOLDERS)
+        return is_readable(path) and not is_readable_as_folder(path)
     from napari.utils.notifications import show_info
 
     from .opening import require_probabilities

@@ -14,7 +14,8 @@ from ..batch.recorded import Recorded, read_map
 from ..errors import InputError
 from ..hotspots import Hotspots, Wanted
 from ..io.atomic import check_writable
-from ..io.nifti import open_segmentation, stem
+from ..io.endings import stem
+from ..io.nifti import open_segmentation
 from ..matching.comparison import Segmentation
 from ..measures import ALL_MEASURES
 from ..predictions import Predictions

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...io.endings import ending
 from ...io.labels import write_labels
-from ...io.nifti import ending
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...model.record import Record
 from ...regions import iter_regions, voxel_volume
