@@ -8,7 +8,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
 from ..images import LabelMap, Scan
 from ..limits import check_fits_memory
 from ..model.interpretation import AS_FOUND, Interpretation

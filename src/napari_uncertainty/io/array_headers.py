@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .damage import in_short
+from ..errors import InputError, in_short
 
 # Besides ValueError, what numpy's reading of a damaged header ends in: it takes a
 # Python literal from there.

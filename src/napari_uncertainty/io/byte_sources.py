@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from .damage import in_short
+from ..errors import InputError, in_short
 
 zlib: Any
 try:

@@ -14,9 +14,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, in_short
 from ..limits import check_room
-from .damage import in_short
 from .named_axes import Axis
 
 Array = np.ndarray[Any, Any]

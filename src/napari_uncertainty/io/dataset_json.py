@@ -78,11 +78,6 @@ def channels_for(path: Path, n_channels: int) -> Channels:
     return Channels(tuple(names[label] for label in range(n_channels)))
 
 
-def class_names_for(path: Path, n_classes: int) -> tuple[str, ...]:
-    """One name for each of `n_classes`; numbered where no fitting names are found."""
-    return channels_for(path, n_classes).names
-
-
 def label_names_beside(path: Path) -> dict[int, str]:
     """Names by label from the ``dataset.json`` in the folder of `path`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePath
@@ -186,15 +186,6 @@ def _in_common(words: Sequence[Sequence[str]]) -> int:
     """Return how many words all begin with."""
     at_each_place = zip(*words, strict=False)
     return sum(1 for _ in takewhile(lambda found: len(set(found)) == 1, at_each_place))
-
-
-def families_in(paths: Iterable[Path]) -> Iterator[Family]:
-    """Each family that some of the files belong to, once."""
-    seen: set[Path] = set()
-    for path in paths:
-        if path not in seen and (family := family_of(path)) is not None:
-            seen.update(family.files)
-            yield family
 
 
 def label_of(path: Path) -> str:

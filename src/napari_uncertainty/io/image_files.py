@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, in_short
 from ..grid import Grid, in_millimetres, millimetres_of
 from ..limits import check_fits_memory
 from ..stored import StoredValues
 from .byte_sources import GZIP, PackedFile, PlainFile
-from .damage import in_short
 
 Array = np.ndarray[Any, Any]
 

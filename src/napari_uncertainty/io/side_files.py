@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .damage import in_short
+from ..errors import in_short
 
 #: Side files hold names, so what is larger than this is something else.
 LARGEST_BYTES = 1 << 24
