@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.endings import SUFFIXES
+from ..io.endings import IMAGES, SUFFIXES
 from ..io.side_files import named
 
 
@@ -38,5 +38,6 @@ def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _named(name: str, folder: Path) -> Path:
-    paths = [named(folder, name + ending) for ending in SUFFIXES]
+    endings = dict.fromkeys((*SUFFIXES, *IMAGES))
+    paths = [named(folder, name + ending) for ending in endings]
     return next((path for path in paths if path.is_file()), paths[0])

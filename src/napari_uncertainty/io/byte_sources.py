@@ -70,6 +70,22 @@ class PlainFile:
                 done += count
 
 
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Bytes that had to be made from a file, such as of numbers that it has as text."""
+
+    content: bytes
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Pieces of `size` bytes, the last one maybe shorter."""
+        for start in range(0, len(self.content), size):
+            yield self.content[start : start + size]
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on."""
+        out[:] = self.content[start : start + len(out)]
+
+
 @dataclass(frozen=True)
 class PackedFile:
     """Bytes of a compressed part of a file, from its first to its last.

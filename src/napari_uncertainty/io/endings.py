@@ -28,6 +28,9 @@ class Reader:
         Endings that are known as well.
     image : bool
         Whether its files may as well be scans or segmentations.
+    header : str
+        Of images that nibabel does not read: the module with ``load``, which takes a
+        path and gives a :class:`.FileImage`.
     folder : bool
         Whether a folder may be one of its files.
     """
@@ -36,6 +39,7 @@ class Reader:
     endings: tuple[str, ...]
     further: tuple[str, ...] = ()
     image: bool = False
+    header: str = ""
     folder: bool = False
 
     @property
@@ -65,6 +69,10 @@ class Reader:
         module = self._import()
         return module.frames_in(path, how) if hasattr(module, "frames_in") else 0
 
+    def load(self, path: Path) -> Any:
+        """Open an image that nibabel does not read, by its header alone."""
+        return import_module(f".{self.header}", __package__).load(path)
+
     def _import(self) -> Any:
         return import_module(f".{self.module}", __package__)
 
@@ -90,7 +98,10 @@ _ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.all_e
 _FOLDER = Reader("folders", (), folder=True)
 
 # Endings that are left out of a name as a whole, and not only from the last dot on.
-_DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
+_DOUBLE_ENDINGS = (
+    ".ome.zarr",
+    *(end for one in READERS for end in one.all_endings if end.count(".") > 1),
+)
 
 
 def reader_of(path: Path) -> Reader:

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..grid import Grid
 from .conventions import BIDS_LABELS, Convention, convention_of
 from .endings import endings_told, is_image, known_ending
-from .image_files import is_map, load, stored_values
+from .image_files import is_map, load, middle_plane, scale_of
 from .siblings import siblings_of
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
@@ -280,12 +280,10 @@ def _may_hold_one_class(path: Path, convention: Convention) -> bool:
 
 def _ends_at_one(image: Any, path: Path) -> bool:
     """Return whether values are from 0 to 1, as far as type and middle plane tell."""
-    stored, data = image.get_data_dtype(), image.dataobj
+    stored, (slope, inter) = image.get_data_dtype(), scale_of(image)
     if stored.kind in "iu":
-        return bool(np.iinfo(stored).max * data.slope + data.inter < HIGHEST)
-    stored_values(image, path, image.shape)  # refuses what the file cannot hold
-    with np.errstate(all="ignore"):
-        plane = np.asarray(data[..., image.shape[-1] // 2])
+        return bool(np.iinfo(stored).max * slope + inter < HIGHEST)
+    plane = middle_plane(image, path)
     known = plane[np.isfinite(plane)]
     return bool(known.max(initial=0) < HIGHEST and known.min(initial=0) > 1 - HIGHEST)
 

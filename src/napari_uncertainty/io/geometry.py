@@ -16,7 +16,13 @@ from ..grid import Grid
 from ..probabilities import ProbabilityMap
 from .dataset_json import channels_for, file_ending_beside
 from .endings import is_image, stem
-from .image_files import grid_of, is_map, load, read_data, squeezed_shape
+from .image_files import (
+    grid_of,
+    load,
+    read_data,
+    squeezed_shape,
+    tells_its_place,
+)
 from .side_files import named, not_fetched
 
 
@@ -69,7 +75,7 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
                 grid = grid_of(image, image.shape)
             except InputError:
                 continue  # a damaged neighbour is no reason to refuse this file
-            if grid.shape == shape and _tells_its_place(image):
+            if grid.shape == shape and tells_its_place(image):
                 candidates[neighbour] = grid
     if not candidates:
         return Place(
@@ -250,11 +256,3 @@ def _shared_words(first: Path, second: Path) -> int:
 
 def _words(path: Path) -> list[str]:
     return re.split(r"[^A-Za-z0-9]+", unicodedata.normalize("NFC", stem(path)))
-
-
-def _tells_its_place(image: Any) -> bool:
-    """Whether an image says where its voxels are, and did not have to be told."""
-    header = image.header
-    if "sform_code" not in header:  # MGH
-        return bool(header["goodRASFlag"] > 0)
-    return bool(header["sform_code"] or header["qform_code"]) and not is_map(image)

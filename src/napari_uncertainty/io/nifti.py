@@ -41,11 +41,14 @@ from .dataset_json import channels_for, label_names_beside
 from .endings import stem
 from .families import Family, check_same_grid, family_of, label_of, named_family
 from .image_files import (
+    VECTOR_INTENTS,
+    FileImage,
     check_header,
     grid_of,
+    intent_of,
     is_map,
-    is_nifti,
     load,
+    note_of,
     read_data,
     squeezed_shape,
     stored_values,
@@ -56,9 +59,6 @@ from .siblings import note_of_siblings
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
-
-# NIfTI's codes for displacements and for vectors (nifti1.h).
-_VECTOR_INTENTS = (1006, 1007)
 
 # How FSL, ANTs, MRtrix, DIPY and SCT call files with eigenvectors, displacements, peaks
 # and spherical harmonics.
@@ -92,14 +92,14 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
         values = np.moveaxis(data, -1, 0)
         told = declared(path, stem(path), len(values))
         if told.is_probabilities or find_class_axis(values) == 0:
-            return _with_names(values, path, grid)
+            return _with_names(values, path, grid, note=note_of(image))
         if sums_over_classes(np.moveaxis(data, 0, -1)):
             grid = grid_of(image, data.shape[1:])
             return _with_names(data, path, grid, _classes_first(path, data.shape))
         if not told_vectors(image, path) and _are_scores(values):
-            return _with_names(values, path, grid)
+            return _with_names(values, path, grid, note=note_of(image))
         return Scan(data, grid, path, stem(path))
-    intent = int(image.header["intent_code"]) if is_nifti(image) else 0
+    intent = intent_of(image)
     whole = as_whole_numbers(data)
     is_labels = looks_like_labels(whole, name=path.name, intent=intent)
     if data.ndim < 4 and (not is_labels or _are_shares(data)):
@@ -109,7 +109,10 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
             return replace(opened, values=opened.values.load())
     if is_labels:
         labels = whole if whole.dtype.kind in "iu" else whole.astype(np.int32)
-        return LabelMap(labels, grid, label_names_beside(path), path, stem(path))
+        own = image if isinstance(image, FileImage) else None
+        names = (own and own.class_names) or label_names_beside(path)
+        colors = own.colors if own else {}
+        return LabelMap(labels, grid, names, path, stem(path), colors)
     return Scan(data, grid, path, stem(path))
 
 
@@ -190,6 +193,11 @@ def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     shape = squeezed_shape(image.shape)
     axis = how.class_axis
     if axis is not None:
+        if isinstance(image, FileImage) and image.class_axis is not None:
+            raise InputError(
+                f"The header of {path.name} itself tells which axis runs over the "
+                "classes; leave the class axis out."
+            )
         axis = given_axis(axis, image.shape, path.name)
     if len(shape) > 4:
         members = (
@@ -213,7 +221,7 @@ def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
         grid_of(image),
         source=path,
         name=stem(path),
-        note=note_of_siblings(path),
+        note=" ".join(filter(None, (note_of_siblings(path), note_of(image)))),
     )
 
 
@@ -251,8 +259,11 @@ def _with_classes(
     whole = stored_values(image, path, shape)
     last = len(shape) - 1
     axis, guess = last, ""
+    known = isinstance(image, FileImage) and image.class_axis is not None
     if named is not None:
         axis = min(named, last)  # axes of length 1 may have been before it
+    elif known:
+        pass  # the header tells that it is the last
     elif len(shape) == 4 and shape[0] > 1 and _sums_along_first(whole, shape[0]):
         axis, guess = 0, _classes_first(path, shape)
     elif shape[0] <= shape[-1] / 2 and _begins_below_zero(whole):
@@ -268,8 +279,8 @@ def _with_classes(
             "it does, this map means nothing."
         )
     spatial = tuple(n for at, n in enumerate(shape) if at != axis)
-    values = with_scale(replace(whole, class_axis=last - axis))
-    return _with_names(values, path, grid_of(image, spatial), guess)
+    values = with_scale(whole if known else replace(whole, class_axis=last - axis))
+    return _with_names(values, path, grid_of(image, spatial), guess, note_of(image))
 
 
 def told_vectors(image: Any, path: Path) -> bool:
@@ -279,9 +290,9 @@ def told_vectors(image: Any, path: Path) -> bool:
     as well. Only values below 0 make directions, displacements and spherical harmonics
     of them.
     """
-    intent = int(image.header["intent_code"]) if is_nifti(image) else 0
+    intent = intent_of(image)
     few = int(image.shape[-1]) <= 3
-    if not (_VECTOR_NAMES.search(stem(path)) or (intent in _VECTOR_INTENTS and few)):
+    if not (_VECTOR_NAMES.search(stem(path)) or (intent in VECTOR_INTENTS and few)):
         return False
     check_header(image, path)
     shape = squeezed_shape(image.shape)
@@ -404,7 +415,9 @@ def _refuse_map(image: Any, path: Path) -> None:
         )
 
 
-def _with_names(values: Any, path: Path, grid: Grid, guess: str = "") -> ProbabilityMap:
+def _with_names(
+    values: Any, path: Path, grid: Grid, guess: str = "", note: str = ""
+) -> ProbabilityMap:
     """Probabilities with the names and the kind that files beside them tell."""
     told = declared(path, stem(path), values.shape[0])
     channels = channels_for(path, values.shape[0])
@@ -417,7 +430,7 @@ def _with_names(values: Any, path: Path, grid: Grid, guess: str = "") -> Probabi
         source=path,
         name=stem(path),
         region_order=channels.region_order,
-        note=" ".join(filter(None, (told.note, channels.note, guess))),
+        note=" ".join(filter(None, (told.note, channels.note, guess, note))),
         guess=guess,
         tissues_of=told.tissues_of if taken else "",
     )

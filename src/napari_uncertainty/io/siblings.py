@@ -18,7 +18,7 @@ import numpy as np
 
 from ..probabilities import SUM_TOLERANCE
 from .endings import is_image, known_ending
-from .image_files import is_map, load, stored_values
+from .image_files import is_map, load, middle_plane, scale_of
 
 Array = np.ndarray[Any, Any]
 
@@ -170,11 +170,10 @@ def _middle(path: Path, _time: int, _size: int) -> tuple[Any, Array] | None:
         image = load(path)
         long = sum(int(length) > 1 for length in image.shape)
         integers = image.get_data_dtype().kind != "f"
-        if long > 3 or is_map(image) or (integers and image.dataobj.slope == 1):
+        unscaled = integers and scale_of(image)[0] == 1
+        if long > 3 or len(image.shape) < 3 or is_map(image) or unscaled:
             return None
-        stored_values(image, path, image.shape)  # refuses what the file cannot hold
-        with np.errstate(all="ignore"):
-            plane = np.asarray(image.dataobj[:, :, image.shape[2] // 2])
+        plane = middle_plane(image, path)
     except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
         return None
     plane = plane.astype(np.float64)
