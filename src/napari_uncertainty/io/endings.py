@@ -80,6 +80,7 @@ class Reader:
 #: All families of files.
 READERS = (
     Reader("nifti", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
+    Reader("nifti", (".nrrd",), (".seg.nrrd", ".nhdr"), image=True, header="nrrd"),
     Reader("npz", (".npz", ".npy")),
     Reader("zarr_arrays", (".zarr",), folder=True),
     Reader("hdf5", (".h5",), (".hdf5", ".hdf")),
