@@ -1,4 +1,4 @@
-"""What numpy writes in front of an array: type, shape and order.
+"""The header that numpy writes in front of an array: type, shape and order.
 
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -29,7 +29,7 @@ LARGEST = 1 << 63
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What the header of an array says.
+    """Type, shape and order of an array, as its header tells them.
 
     Attributes
     ----------

@@ -61,12 +61,12 @@ class ArrayFile:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As numpy has it."""
+        """Return the length of each axis, as numpy has it."""
         return self.header.shape
 
     @cached_property
     def some(self) -> Any:
-        """Values to judge by, in numpy's order; of a packed file only the first."""
+        """Return values to judge by, as numpy has them; of a packed file the first."""
         shape = list(self.header.file_shape)
         if isinstance(self.bytes, PlainFile):
             seen: Any = np.memmap(
@@ -84,7 +84,7 @@ class ArrayFile:
         return seen.T if self.header.fortran_order else seen
 
     def class_axis(self, how: Interpretation) -> ClassAxis:
-        """Which axis runs over the classes: as named, as nnU-Net has it, or found."""
+        """Return the class axis that is named, or nnU-Net's, or that is found."""
         if how.class_axis is not None:
             return ClassAxis(given_axis(how.class_axis, self.shape, self.path.name))
         if self.from_nnunet:

@@ -1,4 +1,4 @@
-"""Which axis of an array runs over the classes, where its file does not say."""
+"""The class axis of an array whose file does not say which it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME_IT = "--class-axis on the command line, class_axis= in Python, counted from
 
 @dataclass(frozen=True)
 class ClassAxis:
-    """Which axis it is.
+    """The axis that runs over the classes, as it was found.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib as _slow
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ class PackedFile:
 
 
 class _Unpacker:
-    """So many bytes at a time from a compressed stream."""
+    """A compressed stream, from which any number of bytes can be taken at a time."""
 
     def __init__(self, feed: Iterator[bytes], wbits: int | None) -> None:
         self._feed = feed
@@ -178,7 +178,7 @@ class _Unpacker:
         self._stream = None if wbits is None else zlib.decompressobj(wbits)
 
     def take(self, size: int) -> bytes:
-        """So many bytes; fewer only at the end of the stream."""
+        """Return so many bytes; fewer only at the end of the stream."""
         parts: list[bytes] = []
         while size:
             part = self._plain(size) if self._stream is None else self._inflated(size)
@@ -208,6 +208,21 @@ class _Unpacker:
         self._tail = stream.unconsumed_tail
         # The last bytes may be held back until there is room for them.
         return part if part or data or stream.eof else None
+
+
+def in_pieces(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Give the same bytes in pieces of `size`, the last one maybe shorter."""
+    ready = bytearray()
+    for part in parts:
+        if not ready and len(part) == size:
+            yield part
+            continue
+        ready += part
+        while len(ready) >= size:
+            yield bytes(ready[:size])
+            del ready[:size]
+    if ready:
+        yield bytes(ready)
 
 
 def opened(path: Path) -> Any:

@@ -100,7 +100,7 @@ class ChunkedArray:
 
     @property
     def may_be_meant(self) -> bool:
-        """Whether shape and type are those of real numbers for classes in space."""
+        """Return whether it may hold classes in space, by shape and type."""
         plausible = 3 <= len(self.shape) <= 5 and min(self.shape) > 0
         if self.axes is not None:  # a single channel may have no axis of its own
             plausible = 2 <= len(self.shape) <= 5 and min(self.shape) > 0
@@ -111,7 +111,7 @@ class ChunkedArray:
         return f'"{self.name}" ({shape}, {self.dtype})'
 
     def values(self) -> Any:
-        """All values as a dask array, of which nothing is read yet.
+        """Return all values as a dask array, of which nothing is read yet.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class ChunkedArray:
 def choose(
     arrays: Sequence[ChunkedArray], wanted: str | None, path: Path, kind: str
 ) -> ChunkedArray:
-    """The array that is meant.
+    """Return the array that is meant.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def _listed(arrays: Sequence[ChunkedArray]) -> str:
 
 
 def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int, ...]:
-    """What to read at a time: whole chunks, more along the last axes than the first."""
+    """Return what is read at a time: whole chunks, more along the last axes."""
     block = [
         max(1, min(chunk, length))
         for chunk, length in zip(chunks or (1,) * len(shape), shape, strict=True)

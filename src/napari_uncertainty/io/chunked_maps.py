@@ -7,7 +7,6 @@ those of arrays that numpy wrote, see :mod:`.arrays`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..probabilities import ProbabilityMap
 from .arrays import LOOK
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
-from .endings import ending, stem
+from .endings import stem
 from .geometry import (
     Place,
     find_geometry,
@@ -119,17 +118,6 @@ def members_of(array: ChunkedArray, how: Interpretation) -> list[ProbabilityMap]
     return _maps(understood)
 
 
-def case_name(path: Path) -> str:
-    """File name without its ending, which may be ``.ome.zarr``."""
-    name = stem(path)
-    return name[:-4] if name.lower().endswith(".ome") and len(name) > 4 else name
-
-
-def _beside(path: Path) -> Path:
-    """The name by which other files belong to it."""
-    return path.with_name(case_name(path) + ending(path))
-
-
 def _understood(array: ChunkedArray, how: Interpretation, several: bool) -> _Understood:
     values = array.values()
     named = how.class_axis
@@ -170,7 +158,7 @@ def _found(
 ) -> tuple[ClassAxis, bool]:
     """The class axis in the order of the file, and whether the first is of members."""
     name, n_axes = array.path.name, len(array.shape)
-    twin = shape_of_twin(_beside(array.path))
+    twin = shape_of_twin(array.path)
     if n_axes == 5:
         if named == 0:
             raise InputError(
@@ -207,7 +195,7 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
     """All members, with the place and the names that are known."""
     path, note = understood.array.path, understood.note
     order, place = _placed(understood)
-    twin = shape_of_twin(_beside(path))
+    twin = shape_of_twin(path)
     if place.grid is None and understood.axes is not None:
         place, told = _own_place(understood, order, place)
         note = " ".join(filter(None, (note, told)))
@@ -216,7 +204,7 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
     maps = []
     for member in range(understood.n_members):
         values = _as_flat_as(order.class_first(understood.values, member), twin)
-        name = case_name(path)
+        name = stem(path)
         if understood.n_members > 1:
             frames = understood.axes is not None and declared_frames(understood.array)
             name += f" frame {member}" if frames else f" pass {member + 1}"
@@ -260,7 +248,7 @@ def _placed(understood: _Understood) -> tuple[Order, Place]:
 
     Where it may have several, the numbers of an image that they are a copy of decide.
     """
-    beside = _beside(understood.array.path)
+    beside = understood.array.path
     twin = shape_of_twin(beside)
     likely = []
     for order in understood.orders:
@@ -287,7 +275,7 @@ def _as_flat_as(values: Any, twin: tuple[int, ...] | None) -> Any:
 
 
 def _named(opened: ProbabilityMap, class_names: tuple[str, ...]) -> ProbabilityMap:
-    """With the names that the file itself has, unless its channels are regions."""
+    """Give the names that the file itself has, unless its channels are regions."""
     if len(class_names) != len(opened.class_names) or opened.region_order:
         return opened
     return replace(opened, class_names=class_names)

@@ -1,4 +1,4 @@
-"""How tools that write one file for each class name these files.
+"""Names that tools give to files, where they write one for each class.
 
 All files of a case are in one folder, and their names differ in the number or the label
 of the class alone:
@@ -43,7 +43,7 @@ BIDS_LABELS = (
 
 @dataclass(frozen=True)
 class Convention:
-    """How a tool names its files.
+    """The names that a tool gives to its files.
 
     Attributes
     ----------

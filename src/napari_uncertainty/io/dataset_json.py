@@ -30,7 +30,7 @@ LARGEST_LABEL = 65535
 
 @dataclass(frozen=True)
 class Channels:
-    """What the channels of a network are.
+    """Names and kind of the channels of a network.
 
     Attributes
     ----------

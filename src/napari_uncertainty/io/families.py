@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from ..grid import Grid
 from .conventions import BIDS_LABELS, Convention, convention_of
 from .endings import endings_told, is_image, known_ending
 from .image_files import is_map, load, middle_plane, scale_of
-from .siblings import siblings_of
+from .siblings import names_beside, names_differing, siblings_of
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
 HIGHEST = 1.1
@@ -220,24 +219,18 @@ def _series_of(
     path: Path, convention: Convention, found: re.Match[str]
 ) -> dict[str, Path]:
     """The files beside, and itself, that differ in number or label alone."""
-    start, end = found.span("class")
-    before, behind = path.name[:start], path.name[end:]
-    try:
-        names = sorted(os.listdir(path.parent))
-    except OSError:
-        return {}
     files = {}
-    for name in names:
-        own = name[len(before) : len(name) - len(behind)]
-        if name == before + own + behind and _of_one_series(own, found["class"]):
-            other = convention_of(PurePath(name))
+    beside = names_beside(path)
+    for own, file in names_differing(path, beside, *found.span("class")):
+        if _of_one_series(own, found["class"]):
+            other = convention_of(file)
             if other and other[0] is convention and other[1]["class"] == own:
-                files[own] = path.with_name(name)
+                files[own] = file
     return files
 
 
 def _of_one_series(one: str, other: str) -> bool:
-    """Whether two numbers are written alike (1, 10 or 01, 10), or both are labels."""
+    """Return whether both are numbers written alike (1, 10; 01, 10) or labels."""
     if one.isdecimal() and other.isdecimal():
         plain = all(number == str(int(number)) for number in (one, other))
         return plain or len(one) == len(other)

@@ -54,7 +54,7 @@ def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
 
 
 def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
-    """Those of the files that hold class probabilities, one for each case.
+    """Yield the files that hold class probabilities, one for each case.
 
     These are arrays, images with more than three axes, and of files with a class each
     the first one, once. An image whose header cannot be read is one of them, so that

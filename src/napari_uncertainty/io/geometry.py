@@ -1,4 +1,4 @@
-"""What an array file lacks: a place in space, from the image beside it, and names."""
+"""Place in space and names of an array, from the image and the files beside it."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ def is_map(image: Any) -> bool:
 
 
 def _load_mgh(path: Path) -> Any:
-    """As nibabel does, which would leave the file open that it read the header from."""
+    """Load MGH without nibabel's own way, which would leave the file open."""
     import nibabel as nib
 
     with nib.openers.ImageOpener(str(path)) as file:

@@ -36,7 +36,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a segmentation.
+    """A segmentation that was written, and what changed on the way.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ def _write(path: Path, file: BinaryIO, start: bytes, stored: Array) -> None:
 
 @dataclass(frozen=True)
 class _Original:
-    """How the file of a segmentation stores it.
+    """Type, scale and header with which a file stores its segmentation.
 
     Labels are its numbers times `slope` plus `inter`. If it is NIfTI, there are its
     header and all bytes in front of the data.
@@ -175,7 +175,7 @@ class _Original:
 def _original(
     source: Path, shape: tuple[int, ...], grid: Grid | None
 ) -> _Original | None:
-    """How the source stores its labels; None where it is no source of these labels."""
+    """Return how the source stores its labels; None if it is not that of these."""
     import nibabel as nib
 
     if not _is_nifti(source):
@@ -268,7 +268,7 @@ def _check_name(path: Path, source: Path | None) -> None:
 
 
 def _checked(labels: Array, grid: Grid | None) -> Array:
-    """As integers in the machine's byte order; InputError if they are no labels."""
+    """Return labels in the machine's byte order; InputError if they are none."""
     labels = np.asarray(labels)
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)

@@ -96,7 +96,7 @@ def write_map(
 
 @contextmanager
 def packed(path: Path, file: BinaryIO) -> Iterator[Any]:
-    """What to write an image to: gzipped on the way if that is what the name says.
+    """Give a file to write an image to, gzipped on the way if its name says so.
 
     Without time and file name in gzip's header: the same image is the same file.
     """

@@ -35,7 +35,7 @@ _DIRECTIONS = {
 
 @dataclass(frozen=True)
 class Axis:
-    """What a file says of one axis of an array.
+    """One axis of an array, as its file describes it.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Order:
-    """Where the axes of an array belong.
+    """The axes of an array by what they run over.
 
     Attributes
     ----------
@@ -156,7 +156,7 @@ def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
 
 
 def has_directions(axes: tuple[Axis, ...]) -> bool:
-    """Whether all spatial axes have a direction in the body, each another one."""
+    """Return whether each spatial axis has a direction in the body of its own."""
     known = [_DIRECTIONS[a.direction] for a in axes if a.direction in _DIRECTIONS]
     return len({tuple(map(abs, one)) for one in known}) == len(axes)
 

@@ -399,7 +399,7 @@ def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
 
 
 def holds_members(path: Path) -> bool:
-    """Whether an image has a fifth axis, and its values sum to 1 along the fourth."""
+    """Return whether there is a fifth axis, and values sum to 1 along the fourth."""
     image = load(path)
     if len(squeezed_shape(image.shape)) != 5:
         return False

@@ -163,7 +163,7 @@ def _header_or_none(
 
 
 def _start_of_data(file: Any, entry: zipfile.ZipInfo) -> int:
-    """Where an entry's data begin: behind its local header, which tells its length.
+    """Return where data begin: behind the local header, which tells its length.
 
     Format: APPNOTE.TXT - .ZIP File Format Specification, PKWARE, 4.3.7.
     """

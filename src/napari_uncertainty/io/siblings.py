@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -106,29 +106,51 @@ def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
     name = path.name[: -len(known_ending(path))]
     if not _PARTS.search(name):
         return
-    try:
-        names = sorted(os.listdir(path.parent))
-    except OSError:
-        return
+    names = names_beside(path)
     for found in _PARTS.finditer(name):
         start, end = found.span()
-        files = dict(_differing(path, names, start, end))
+        of_class = str.isdecimal if found[0].isdecimal() else _is_tissue
+        files = {
+            own: file
+            for own, file in names_differing(path, names, start, end)
+            if of_class(own)
+        }
         if 2 <= len(files) <= _MOST:
             order = sorted(files, key=_place)
             yield {one: files[one] for one in order}, (start, end)
 
 
-def _differing(
-    path: Path, names: list[str], start: int, end: int
+def names_beside(path: Path) -> list[str]:
+    """Return the names of all files in the folder of one; none if it has no list."""
+    try:
+        return sorted(os.listdir(path.parent))
+    except OSError:
+        return []
+
+
+def names_differing(
+    path: Path, names: Sequence[str], start: int, end: int
 ) -> Iterator[tuple[str, Path]]:
+    """Files whose names differ in one place, and what each has there.
+
+    Parameters
+    ----------
+    path : Path
+        One of them.
+    names : sequence of str
+        Names of files in its folder.
+    start, end : int
+        The place in its name.
+    """
     before, behind = path.name[:start], path.name[end:]
-    decimal = path.name[start:end].isdecimal()
     for name in names:
         own = name[len(before) : len(name) - len(behind)]
-        if name != before + own + behind or len(name) < len(before) + len(behind):
-            continue
-        if own.isdecimal() if decimal else own.lower() in TISSUE_WORDS:
+        if name == before + own + behind:
             yield own, path.with_name(name)
+
+
+def _is_tissue(word: str) -> bool:
+    return word.lower() in TISSUE_WORDS
 
 
 def _place(found: str) -> tuple[int, str]:

@@ -183,7 +183,7 @@ def _record_of_header(image: Any, path: Path, values: Array) -> Record:
 
 
 def _least_states(measure: Measure, base: Base, value: float) -> int:
-    """With how few classes a value can be reached; 2 where it cannot be."""
+    """Return the fewest classes that reach a value; 2 where none do."""
     if measure.bounded:
         for n in range(2, _MOST_CLASSES):
             if measure.highest(base, n) >= value * (1 - 1e-5):

@@ -283,7 +283,7 @@ class PlainFiles(WrapperStore[LocalStore]):
         self._folder = folder
 
     async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
-        """As any store; InputError for what must not be read."""
+        """Read as any store does; InputError for what must not be read."""
         self._check(key)
         content = await super().get(key, prototype, byte_range)
         if content is not None:
@@ -306,7 +306,7 @@ class PlainFiles(WrapperStore[LocalStore]):
 
 
 def unpacked_size(head: bytes, packed: int) -> int:
-    """How large zstd [1]_ or blosc [2]_ say that a chunk becomes; 0 for any others.
+    """Return the size of a chunk as zstd [1]_ or blosc [2]_ tell it; 0 for others.
 
     Parameters
     ----------
