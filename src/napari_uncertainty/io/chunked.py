@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..errors import InputError, in_short
 from ..limits import check_room
-from .named_axes import Axis
+from .named_axes import Axis, Order
 
 Array = np.ndarray[Any, Any]
 Place = tuple[slice, ...]
@@ -83,6 +84,8 @@ class ChunkedArray:
         Of all classes, or none.
     note : str
         What a person should know of how it was understood.
+    from_nnunet : bool
+        As of an :class:`.ArrayFile`; never.
     """
 
     path: Path
@@ -97,6 +100,7 @@ class ChunkedArray:
     axes: tuple[Axis, ...] | None = None
     class_names: tuple[str, ...] = ()
     note: str = ""
+    from_nnunet: bool = False
 
     @property
     def may_be_meant(self) -> bool:
@@ -110,7 +114,19 @@ class ChunkedArray:
         shape = " × ".join(map(str, self.shape)) or "a single value"
         return f'"{self.name}" ({shape}, {self.dtype})'
 
-    def values(self) -> Any:
+    def class_first(
+        self, order: Order, member: int, twin: tuple[int, ...] | None
+    ) -> Any:
+        """Return one member's values, class axis first, as flat as the image beside."""
+        values = order.class_first(self.some, member)
+        if twin is not None and len(twin) == 2 and values.ndim == 4:
+            return values[..., 0] if values.shape[-1] == 1 else values
+        if twin is not None and len(twin) == 3 and values.ndim == 3:
+            return values[..., None] if twin[-1] == 1 else values
+        return values
+
+    @cached_property
+    def some(self) -> Any:
         """Return all values as a dask array, of which nothing is read yet.
 
         Raises

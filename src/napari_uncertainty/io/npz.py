@@ -25,8 +25,9 @@ from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
 from .array_headers import ArrayHeader, read_header, require_class_axis
-from .arrays import ArrayFile, members_of, probabilities_of
+from .arrays import ArrayFile
 from .byte_sources import RAW_DEFLATE, PackedFile, PlainFile, opened
+from .chunked_maps import members_of, probabilities_of
 
 #: Names of nnU-Net's array: by version 2, and by version 1.
 NNUNET_KEYS = ("probabilities", "softmax")
