@@ -13,8 +13,10 @@ from ..limits import check_fits_memory
 from ..model.interpretation import AS_FOUND, Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
-from .endings import is_image, reader_of, require_file
-from .nifti import open_classes, open_nifti
+from . import nifti
+from .chunked_maps import declared_frames, members_of, probabilities_of
+from .endings import is_image, is_readable, reader_of, require_file
+from .folders import only_case_in
 
 
 def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
@@ -35,7 +37,7 @@ def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
     if path.is_dir() or not is_image(path):
         return read(path)
     require_file(path)
-    return open_nifti(path)
+    return nifti.open_nifti(path)
 
 
 def read(
@@ -98,9 +100,14 @@ def open_probabilities(
         paths = [Path(one) for one in path]
         for one in paths:
             require_file(one)
-        return open_classes(paths, how)
+        return nifti.open_classes(paths, how)
     path = Path(path)
-    return reader_of(path).open_probabilities(path, how)
+    if _is_folder_of_files(path):
+        path = only_case_in(path)
+    reader = reader_of(path)
+    if reader.image:
+        return nifti.open_probabilities(path, how)
+    return probabilities_of(reader.header_of(path, how), how)
 
 
 def frames_in(path: str | PathLike[str], how: Interpretation = AS_FOUND) -> int:
@@ -109,7 +116,10 @@ def frames_in(path: str | PathLike[str], how: Interpretation = AS_FOUND) -> int:
     Errors are those of :func:`open_probabilities`.
     """
     path = Path(path)
-    return reader_of(path).frames_in(path, how)
+    if _is_folder_of_files(path):
+        return 0
+    reader = reader_of(path)
+    return 0 if reader.image else declared_frames(reader.header_of(path, how))
 
 
 def open_members(
@@ -121,7 +131,16 @@ def open_members(
     passes of Monte-Carlo dropout.
     """
     path = Path(path)
-    return reader_of(path).open_members(path, how)
+    if _is_folder_of_files(path):
+        return [open_probabilities(path, how)]
+    reader = reader_of(path)
+    if reader.image:
+        return nifti.open_members(path, how)
+    return members_of(reader.header_of(path, how), how)
+
+
+def _is_folder_of_files(path: Path) -> bool:
+    return path.is_dir() and not is_readable(path)
 
 
 def _loaded(opened: ProbabilityMap) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..errors import InputError
 from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
 
 
 @dataclass(frozen=True)
@@ -19,18 +18,17 @@ class Reader:
     Attributes
     ----------
     module : str
-        Module of this package that opens them: imported when a file is opened. It has
-        ``open_probabilities``, and ``open_members`` or ``frames_in`` where files of
-        the family may hold several.
+        Module of this package that reads headers, imported when a file is opened. That
+        of images has ``load``, which takes a path and gives a :class:`.FileImage`; that
+        of arrays has ``array_in``, which takes a path and an :class:`.Interpretation`
+        and gives an :class:`.ArrayFile` or a :class:`.ChunkedArray`. Empty for images
+        that nibabel reads.
     endings : tuple of str
         How names of its files end, in small letters, as messages tell it.
     further : tuple of str
         Endings that are known as well.
     image : bool
         Whether its files may as well be scans or segmentations.
-    header : str
-        Of images that nibabel does not read: the module with ``load``, which takes a
-        path and gives a :class:`.FileImage`.
     folder : bool
         Whether a folder may be one of its files.
     """
@@ -39,7 +37,6 @@ class Reader:
     endings: tuple[str, ...]
     further: tuple[str, ...] = ()
     image: bool = False
-    header: str = ""
     folder: bool = False
 
     @property
@@ -51,36 +48,16 @@ class Reader:
         """Return whether the name is that of one of its files."""
         return path.name.lower().endswith(self.all_endings)
 
-    def open_probabilities(self, path: Path, how: Interpretation) -> ProbabilityMap:
-        """Open class probabilities, without reading them yet."""
-        opened: ProbabilityMap = self._import().open_probabilities(path, how)
-        return opened
-
-    def open_members(self, path: Path, how: Interpretation) -> list[ProbabilityMap]:
-        """Open those that a file holds one after the other, mostly a single one."""
-        module = self._import()
-        if not hasattr(module, "open_members"):
-            return [module.open_probabilities(path, how)]
-        members: list[ProbabilityMap] = module.open_members(path, how)
-        return members
-
-    def frames_in(self, path: Path, how: Interpretation) -> int:
-        """Return how many frames a file declares to hold; 0 where it is no series."""
-        module = self._import()
-        return module.frames_in(path, how) if hasattr(module, "frames_in") else 0
-
-    def load(self, path: Path) -> Any:
-        """Open an image that nibabel does not read, by its header alone."""
-        return import_module(f".{self.header}", __package__).load(path)
-
-    def _import(self) -> Any:
-        return import_module(f".{self.module}", __package__)
+    def header_of(self, path: Path, *how: Interpretation) -> Any:
+        """Open a file by its header alone, as its module does."""
+        module = import_module(f".{self.module}", __package__)
+        return module.load(path) if self.image else module.array_in(path, *how)
 
 
 #: All families of files.
 READERS = (
-    Reader("nifti", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
-    Reader("nifti", (".nrrd",), (".seg.nrrd", ".nhdr"), image=True, header="nrrd"),
+    Reader("", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
+    Reader("nrrd", (".nrrd",), (".seg.nrrd", ".nhdr"), image=True),
     Reader("npz", (".npz", ".npy")),
     Reader("zarr_arrays", (".zarr",), folder=True),
     Reader("hdf5", (".h5",), (".hdf5", ".hdf")),
@@ -95,9 +72,6 @@ SUFFIXES = (".nii.gz", ".nii")
 # Endings of folders that are one array, and not a place for files.
 _ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.all_endings)
 
-# A folder with the files of one case.
-_FOLDER = Reader("folders", (), folder=True)
-
 # Endings that are left out of a name as a whole, and not only from the last dot on.
 _DOUBLE_ENDINGS = (
     ".ome.zarr",
@@ -106,7 +80,7 @@ _DOUBLE_ENDINGS = (
 
 
 def reader_of(path: Path) -> Reader:
-    """Return what opens a file or folder.
+    """Return what opens a file, or a folder that is an array.
 
     Raises
     ------
@@ -118,8 +92,6 @@ def reader_of(path: Path) -> Reader:
             if not one.folder:
                 require_file(path)
             return one
-    if path.is_dir():
-        return _FOLDER
     require_file(path)
     raise InputError(
         f"{path.name} is neither an image ({endings_told(image=True)}) nor an array "

@@ -6,14 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
-from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
 from .endings import (
     endings_told,
     is_array_folder,
     is_image,
     is_readable,
-    reader_of,
     stem,
 )
 from .families import family_of
@@ -24,19 +21,15 @@ from .nifti import told_vectors
 _NAMED = 5
 
 
-def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
-    """Open the one case in a folder; what is in its subfolders does not count.
+def only_case_in(folder: Path) -> Path:
+    """Return the one case in a folder; what is in its subfolders does not count.
 
     Raises
     ------
     InputError
         If there is none or several, or if the folder cannot be searched.
     """
-    try:
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error.strerror}).") from error
-    cases = list(cases_among(file for file in files if not file.name.startswith(".")))
+    cases = cases_in(folder)
     if not cases:
         raise InputError(
             f"In the folder {folder.name} there are no class probabilities: no array "
@@ -50,7 +43,22 @@ def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
             f"In the folder {folder.name} there are several cases ({names}{more}); "
             "open one of them."
         )
-    return reader_of(cases[0]).open_probabilities(cases[0], how)
+    return cases[0]
+
+
+def cases_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that hold class probabilities, one for each case.
+
+    Raises
+    ------
+    InputError
+        If it cannot be searched.
+    """
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}).") from error
+    return list(cases_among(file for file in files if not file.name.startswith(".")))
 
 
 def cases_among(paths: Iterable[Path]) -> Iterator[Path]:

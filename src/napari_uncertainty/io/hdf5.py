@@ -24,9 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
-from .chunked_maps import declared_frames, members_of, probabilities_of
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
 
 KEY = "exported_data"
@@ -44,23 +42,8 @@ _HEAP, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
 _LARGEST = 1 << 24
 
 
-def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
-    """Open a data set, with geometry and names from files beside."""
-    return probabilities_of(_array_in(path, how), how)
-
-
-def frames_in(path: Path, how: Interpretation) -> int:
-    """Return how many frames a data set declares; 0 where it is no series."""
-    return declared_frames(_array_in(path, how))
-
-
-def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
-    """Open one member, or several along the first axis or that of time."""
-    return members_of(_array_in(path, how), how)
-
-
-def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
-    """The data set that is meant.
+def array_in(path: Path, how: Interpretation) -> ChunkedArray:
+    """Return the data set that is meant.
 
     Only what the file itself holds is looked at: links to other files are not followed.
     """

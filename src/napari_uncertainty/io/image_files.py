@@ -115,7 +115,7 @@ def load(path: Path) -> Any:
     Returns
     -------
     nibabel image or FileImage
-        Where a row of :data:`.READERS` names a module for headers, what that gives.
+        The latter where a row of :data:`.READERS` names a module.
     """
     import nibabel as nib
 
@@ -123,8 +123,8 @@ def load(path: Path) -> Any:
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is no file.")  # of a pipe, nobody sees the end
     for reader in READERS:
-        if reader.header and reader.opens(path):
-            return reader.load(path)
+        if reader.image and reader.module and reader.opens(path):
+            return reader.header_of(path)
     try:
         with np.errstate(all="ignore"):  # absurd numbers are refused by the grid
             image: Any = _load_mgh(path) if is_mgh else nib.load(path)

@@ -23,11 +23,9 @@ from typing import Any
 
 from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
 from .array_headers import ArrayHeader, read_header, require_class_axis
 from .arrays import ArrayFile
 from .byte_sources import RAW_DEFLATE, PackedFile, PlainFile, opened
-from .chunked_maps import members_of, probabilities_of
 
 #: Names of nnU-Net's array: by version 2, and by version 1.
 NNUNET_KEYS = ("probabilities", "softmax")
@@ -45,20 +43,10 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
-    """Open an array, with geometry and names from files beside."""
-    return probabilities_of(_array_in(path, how.array), how)
-
-
-def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
-    """Open one member, or several along the first axis of the array."""
-    return members_of(_array_in(path, how.array), how)
-
-
-def _array_in(path: Path, name: str | None) -> ArrayFile:
-    """Return the array in a file; of an archive the one of that name, or meant."""
+def array_in(path: Path, how: Interpretation) -> ArrayFile:
+    """Return the array in a file; of an archive the one that is named, or meant."""
     if path.name.lower().endswith(".npz"):
-        return _array_of_archive(path, name)
+        return _array_of_archive(path, how.array)
     with opened(path) as file:
         header = read_header(file, path)
         start = file.tell()

@@ -31,9 +31,7 @@ from zarr.storage import LocalStore, WrapperStore
 from ..errors import InputError
 from ..limits import check_room
 from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
-from .chunked_maps import declared_frames, members_of, probabilities_of
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
 
 # Files that say that a folder is an array or a group.
@@ -67,22 +65,8 @@ _ZSTD, _BLOSC = b"\x28\xb5\x2f\xfd", 2
 _FIRST_AXES = ("t", "c", "z", "y", "x")
 
 
-def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
-    """Open an array, or an image of OME-Zarr at full resolution."""
-    return probabilities_of(_array_in(path, how), how)
-
-
-def frames_in(path: Path, how: Interpretation) -> int:
-    """Return how many frames a data set declares; 0 where it is no series."""
-    return declared_frames(_array_in(path, how))
-
-
-def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
-    """Open one member, or several along the first axis or that of time."""
-    return members_of(_array_in(path, how), how)
-
-
-def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
+def array_in(path: Path, how: Interpretation) -> ChunkedArray:
+    """Return the array that is meant; of OME-Zarr, an image at full resolution."""
     if not path.is_dir():
         what = "a file, not a folder" if path.exists() else "not there"
         raise InputError(f"{path} is {what}; Zarr keeps an array in a folder.")
