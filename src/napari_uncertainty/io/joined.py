@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..fold.sampling import sample_of
 from ..probabilities import scale_of
 from ..stored import Bytes, PlainBytes, StoredValues
 from .byte_sources import in_pieces
@@ -127,8 +128,6 @@ def with_scale(values: StoredValues) -> StoredValues:
     """Add what the values of a voxel sum to, where a look at some costs nothing."""
     if not isinstance(values.bytes, PlainBytes):
         return values
-    from ..fold.sampling import sample_of
-
     with np.errstate(all="ignore"):  # infinity times 0 is no data, and no news
         return replace(values, scale=scale_of(sample_of(values), 0) or 1.0)
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..images import WHOLE_TOLERANCE
+from ..matching.comparison import Segmentation, iter_labels_at
 from ..steps import run
 from .atomic import write_whole
 from .endings import SUFFIXES
@@ -213,8 +214,6 @@ def _of_other_kind(source: Path) -> _Original | None:
 
 def _on_scan(labels: Array, grid: Grid, scan: Grid) -> tuple[Array, bool, str]:
     """The labels at the voxels of the scan, whether resampled, and a note."""
-    from ..matching.comparison import Segmentation, iter_labels_at
-
     further = labels.shape[grid.ndim :]
     on_scan = np.empty((*scan.shape, *further), labels.dtype)
     for moment in np.ndindex(further):
