@@ -48,8 +48,7 @@ def imports(folder):
             elif isinstance(node, ast.Call) and _name(node.func) == "find_spec":
                 # Only its files are read.
                 found.add(node.args[0].value)
-    own = {part for module in modules for part in module.relative_to(ROOT).parts}
-    own = {name.removesuffix(".py") for name in own}
+    own = {path.stem for path in (ROOT / folder).iterdir()}
     names = {name.partition(".")[0] for name in found}
     return names - own - set(sys.stdlib_module_names) - {"napari_uncertainty"}
 

@@ -10,12 +10,12 @@ import yaml
 
 from calling import call_here
 from napari_uncertainty import InputError
-from napari_uncertainty.io import (
+from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.io.endings import (
     READERS,
-    ending_of,
     is_image,
     is_readable,
-    open_probabilities,
+    known_ending,
 )
 from napari_uncertainty.kinds import KINDS
 from napari_uncertainty.measures import ALL_MEASURES
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text("utf-8"))["contributions"]
 FORMATS = (ROOT / "docs" / "formats.md").read_text("utf-8")
 MANY_CASES = (ROOT / "docs" / "many-cases.md").read_text("utf-8")
-ENDINGS = [end for one in READERS for end in (*one.endings, *one.further)]
+ENDINGS = [end for one in READERS for end in one.all_endings]
 
 
 def help_of(command):
@@ -40,17 +40,18 @@ def test_the_manifest_names_what_is_read():
     assert reader["accepts_directories"]
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda one: one.module)
+@pytest.mark.parametrize("reader", READERS, ids=lambda one: one.endings[0])
 def test_a_reader_has_what_opens_its_files(reader):
-    module = import_module(f"napari_uncertainty.io.{reader.module}")
-    assert callable(module.open_probabilities)
-    for ending in (*reader.endings, *reader.further):
+    if reader.module:
+        module = import_module(f"napari_uncertainty.io.{reader.module}")
+        assert callable(module.load if reader.image else module.array_in)
+    for ending in reader.all_endings:
         path = Path(f"case{ending.upper()}")
         assert reader.opens(path)
         assert is_readable(path)
         assert is_image(path) == reader.image
         assert [one for one in READERS if one.opens(path)] == [reader]
-        assert ending.endswith(ending_of(path)) or ending_of(path) == ending
+        assert known_ending(path) == ending
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -18,8 +18,9 @@ from .errors import InputError
 from .fold import UncertaintyMaps
 from .fold.blocks import slabs
 from .grid import Grid
+from .io.endings import stem
 from .io.image_files import grid_of, load
-from .io.nifti import open_segmentation, stem
+from .io.nifti import open_segmentation
 from .kinds import KINDS
 from .matching.comparison import Segmentation, background_shown
 from .measures import LEAST_CONFIDENCE, Base

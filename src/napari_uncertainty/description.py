@@ -16,7 +16,8 @@ from .evidence import evidence_of
 from .fold.sampling import limits_of, sample_of
 from .grid import Grid
 from .images import LabelMap, Scan
-from .io import frames_in, is_image, open_members, open_volume
+from .io import frames_in, open_members, open_volume
+from .io.endings import is_image
 from .io.written_maps import WrittenMap, read_map
 from .kinds import KINDS
 from .measures import LEAST_CONFIDENCE

@@ -70,6 +70,8 @@ class LabelMap:
         The file.
     name : str
         What to call it.
+    colors : mapping of int to tuple of float
+        Red, green and blue of labels, 0 to 1, where the file has them.
     """
 
     data: np.ndarray[Any, Any]
@@ -77,6 +79,7 @@ class LabelMap:
     class_names: Mapping[int, str] = field(default_factory=dict)
     source: Path | None = None
     name: str = "untitled"
+    colors: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)
 
 
 def looks_like_labels(

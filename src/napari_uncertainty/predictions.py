@@ -17,7 +17,8 @@ from .fold import UncertaintyMaps, iter_fold
 from .fold.logits import as_members
 from .grid import Grid
 from .io import open_members, open_probabilities
-from .io.nifti import labels_of_place, stem
+from .io.endings import stem
+from .io.nifti import labels_of_place
 from .kinds import KINDS
 from .matching.comparison import Segmentation
 from .measures import Base

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from napari_uncertainty.batch.inputs import case_names
-from napari_uncertainty.io.nifti import ending as ending_of
-from napari_uncertainty.io.nifti import stem
+from napari_uncertainty.io.endings import ending as ending_of
+from napari_uncertainty.io.endings import stem
 
 
 def names(*paths, measures=("entropy",)):

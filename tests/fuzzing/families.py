@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 import nibabel as nib
+import nrrd
 import numpy as np
 import zarr
 
@@ -242,6 +243,23 @@ def _hdf5(folder: Path, values: Array) -> str:
     return "a.hdf5"
 
 
+def _nrrd(encoding: str) -> Callable[[Path, Array], str]:
+    """As ITK writes it: the numbers of a voxel in the fastest axis."""
+
+    def write(folder: Path, values: Array) -> str:
+        header = {
+            "space": "left-posterior-superior",
+            "kinds": ["vector", "domain", "domain", "domain"],
+            "space directions": np.vstack([np.full(3, np.nan), OBLIQUE[:3, :3].T]),
+            "space origin": OBLIQUE[:3, 3],
+            "encoding": encoding,
+        }
+        nrrd.write(str(folder / "a.nrrd"), values, header)
+        return "a.nrrd"
+
+    return write
+
+
 def _map(folder: Path, values: Array) -> str:
     """As ``docs/formats.md`` has it; nobody else writes these."""
     p = np.maximum(values, 1e-6)
@@ -282,6 +300,9 @@ FAMILIES: dict[str, Callable[[Path, Array], str]] = {
     "NIfTI .nii": _nifti,
     "NIfTI .nii.gz, LabelMap": _nifti_gz,
     "MGZ": _mgz,
+    "NRRD, raw": _nrrd("raw"),
+    "NRRD, gzip": _nrrd("gzip"),
+    "NRRD, ascii": _nrrd("ascii"),
     "FAST": _each_class(_numbered("a_pve_{}.nii.gz", 0)),
     "SPM": _each_class(_numbered("c{}a.nii", 1), np.uint8),
     "Atropos": _each_class(_numbered("aPosteriors{:02}.nii.gz", 1)),

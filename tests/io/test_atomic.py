@@ -1,11 +1,8 @@
-"""Files that appear whole or not at all, and what a killed process leaves."""
+"""Files that appear whole or not at all."""
 
 import errno
 import os
-import platform
 import stat
-import subprocess
-import sys
 from contextlib import nullcontext
 
 import pytest
@@ -13,25 +10,8 @@ import pytest
 from napari_uncertainty import InputError
 from napari_uncertainty.io.atomic import (
     check_writable,
-    remove_leftovers,
     write_whole,
 )
-
-NUMBER = "0" * 32
-
-
-def leftover(folder, host, process, age=0.0):
-    file = folder / f".napari-uncertainty-{host}-{process}-{NUMBER}.part"
-    file.write_bytes(b"half")
-    changed = file.stat().st_mtime - age
-    os.utime(file, (changed, changed))
-    return file
-
-
-def ended_process():
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        pass
-    return process.pid
 
 
 def test_the_last_file_vouches_for_the_others(tmp_path):
@@ -142,42 +122,6 @@ def test_a_folder_that_is_not_written_is_told_unless_the_system_never_does_that(
     assert file.read_bytes() == b"new"
     if opened:
         assert len(os.listdir("/proc/self/fd")) == opened
-
-
-def test_leftovers_of_dead_processes_are_removed(tmp_path):
-    here, dead = platform.node(), ended_process()
-    gone = [
-        leftover(tmp_path, here, dead),
-        leftover(tmp_path, here, os.getpid()),
-        leftover(tmp_path, "other-machine", os.getpid(), age=2 * 3600),
-        # An older process that had the number of one that lives.
-        leftover(tmp_path, here, os.getppid(), age=10 * 365 * 24 * 3600),
-    ]
-    kept = [
-        leftover(tmp_path, "other-machine", dead, age=60),
-        tmp_path / "mine.part",
-        tmp_path / ".napari-uncertainty-notes.part",
-    ]
-    kept[1].touch()
-    kept[2].touch()
-    with subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE
-    ) as writing:
-        kept.append(leftover(tmp_path, here, writing.pid))
-        remove_leftovers(tmp_path)
-        writing.stdin.close()
-    assert not [file for file in gone if file.exists()]
-    assert sorted(tmp_path.iterdir()) == sorted(kept)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lists no dead processes")
-def test_leftovers_of_a_dead_process_that_is_still_listed(tmp_path):
-    """As a killed one is until its parent, or a container's first process, asks."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-        file = leftover(tmp_path, platform.node(), ended.pid)
-        remove_leftovers(tmp_path)
-        assert not file.exists()
 
 
 def test_a_folder_is_made(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid
+from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.maps import write_map
-from napari_uncertainty.io.nifti import load
 from records import record
 
 # The same voxel sizes with another tilt, at another place.

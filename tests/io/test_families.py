@@ -10,10 +10,19 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
-from napari_uncertainty.io.families import families_in, family_of
+from napari_uncertainty.io.families import family_of
 from napari_uncertainty.stored import PlainBytes
 
 SHAPE = (6, 7, 8)
+
+
+def families_in(paths):
+    """Each family that some of the files belong to, once."""
+    seen = set()
+    for path in paths:
+        if path not in seen and (family := family_of(path)) is not None:
+            seen.update(family.files)
+            yield family
 
 
 def save(path, data, affine=OBLIQUE):

@@ -283,22 +283,3 @@ def test_there_is_none(tmp_path):
     (tmp_path / "a.h5").mkdir()
     with pytest.raises(InputError, match="There is no file"):
         nu.read(tmp_path / "a.h5")
-
-
-@pytest.mark.parametrize("shape", [(6, 7, 8), (6, 7, 6), (6, 6, 6)])
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("class_axis", [0, -1])
-def test_a_converted_copy_lies_as_its_original(
-    tmp_path, rng, shape, backwards, class_axis
-):
-    """Where both orders have the shape of the original, the numbers decide."""
-    values = softmax(rng, (4, *shape)).astype(np.float32)
-    original = tmp_path / "a.nii.gz"
-    nib.Nifti1Image(np.moveaxis(values, 0, -1), OBLIQUE).to_filename(original)
-    array = values.transpose(0, 3, 2, 1) if backwards else values
-    array = np.moveaxis(array, 0, class_axis)
-    save(tmp_path / "a.h5", array)
-    read = nu.read(tmp_path / "a.h5")
-    np.testing.assert_array_equal(read.values, values)
-    assert read.geometry_source == original
-    np.testing.assert_allclose(read.grid.affine, OBLIQUE, atol=1e-6)

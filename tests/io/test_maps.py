@@ -11,8 +11,8 @@ import pytest
 from calling import files_up_to
 from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
+from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.maps import write_map
-from napari_uncertainty.io.nifti import load
 from records import record
 
 

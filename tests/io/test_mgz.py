@@ -10,8 +10,8 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
+from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.maps import write_map
-from napari_uncertainty.io.nifti import load
 from records import record
 
 ENDINGS = pytest.mark.parametrize("ending", [".mgz", ".mgh"])

@@ -23,37 +23,6 @@ def save(path, array, twin=None):
     return path
 
 
-def test_class_first_is_reversed(tmp_path, values):
-    read = nu.read(save(tmp_path / "a.npy", values.transpose(0, 3, 2, 1)))
-    np.testing.assert_array_equal(read.values, values)
-    assert read.grid is None
-    assert read.name == "a"
-
-
-def test_class_last_is_in_nibabel_order(tmp_path, values):
-    read = nu.read(save(tmp_path / "a.npy", np.moveaxis(values, 0, -1)))
-    np.testing.assert_array_equal(read.values, values)
-
-
-@pytest.mark.parametrize("fortran", [False, True])
-@pytest.mark.parametrize("class_axis", [0, -1])
-@pytest.mark.parametrize("backwards", [False, True])
-def test_an_image_beside_tells_the_order(
-    tmp_path, values, fortran, class_axis, backwards
-):
-    array = values.transpose(0, 3, 2, 1) if backwards else values
-    array = np.moveaxis(array, 0, class_axis)
-    if fortran:
-        array = np.asfortranarray(array)
-    path = save(tmp_path / "a.npy", array, twin=(6, 7, 8))
-    read = nu.read(path)
-    np.testing.assert_array_equal(read.values, values)
-    twin = path.with_suffix(".nii.gz")
-    np.testing.assert_array_equal(read.grid.affine, nib.load(twin).affine)
-    assert read.geometry_source == twin
-    np.testing.assert_allclose(nu.entropy(path), nu.entropy(values), atol=1e-6)
-
-
 def test_an_image_beside_of_another_shape(tmp_path, values):
     path = save(tmp_path / "a.npy", values, twin=(6, 7, 5))
     with pytest.raises(InputError, match="do not belong together"):
@@ -181,23 +150,6 @@ def test_a_class_axis_in_second_place_is_told(tmp_path, values):
     read = nu.read(save(tmp_path / "a.npy", np.moveaxis(values, 0, 1)))
     assert read.values.shape == values.shape
     assert "runs over members" in read.note
-
-
-@pytest.mark.parametrize("shape", [(6, 7, 8), (6, 7, 6)])
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("class_axis", [0, -1])
-def test_a_converted_copy_lies_as_its_original(
-    tmp_path, rng, shape, backwards, class_axis
-):
-    """Where both orders have the shape of the original, the numbers decide."""
-    values = softmax(rng, (4, *shape)).astype(np.float32)
-    original = tmp_path / "a.nii.gz"
-    nib.Nifti1Image(np.moveaxis(values, 0, -1), OBLIQUE).to_filename(original)
-    array = values.transpose(0, 3, 2, 1) if backwards else values
-    read = nu.read(save(tmp_path / "a.npy", np.moveaxis(array, 0, class_axis)))
-    np.testing.assert_array_equal(read.values, values)
-    assert read.geometry_source == original
-    np.testing.assert_allclose(read.grid.affine, OBLIQUE, atol=1e-6)
 
 
 def test_an_original_of_other_voxels_gives_no_place_and_stops_nothing(tmp_path, values):

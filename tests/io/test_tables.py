@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_uncertainty.io.tables import tab_separated
+from napari_uncertainty.io.tables import tab_separated, with_all_digits
 
 
 def rows(content):
@@ -46,3 +46,10 @@ def test_numbers_keep_nine_digits_and_their_kind():
     assert tab_separated(table) == (
         b"whole\tfraction\teither\n1\t0.333333333\t2\n\t\ta b\n"
     )
+
+
+def test_with_all_digits_each_number_reads_back_the_same():
+    rows = [["a\tb\nc", 1 / 3, 2], [None, float("nan"), 1e-300]]
+    text = with_all_digits(["name", "x", "y"], rows)
+    assert text == "name\tx\ty\na b c\t0.3333333333333333\t2\n\t\t1e-300\n"
+    assert float(text.splitlines()[1].split("\t")[1]) == 1 / 3

@@ -85,37 +85,6 @@ def edit(file, **changes):
     file.write_text(json.dumps(metadata | changes))
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
-def test_class_first_is_reversed(tmp_path, values, zarr_format):
-    path = save(tmp_path / "a.zarr", reversed_axes(values), zarr_format)
-    read = nu.read(path)
-    np.testing.assert_array_equal(read.values, values)
-    assert read.name == "a"
-    assert read.source == path
-    assert read.grid is None
-    assert "No NIfTI image" in read.place_note
-    assert read.note == ""
-    expected = entropy(values.astype(np.float64), base=2)
-    np.testing.assert_allclose(nu.entropy(path), expected, atol=1e-6)
-
-
-def test_class_last_is_in_nibabel_order(tmp_path, values):
-    read = nu.read(save(tmp_path / "a.zarr", np.moveaxis(values, 0, -1)))
-    np.testing.assert_array_equal(read.values, values)
-
-
-@pytest.mark.parametrize("class_axis", [0, -1])
-@pytest.mark.parametrize("backwards", [False, True])
-def test_an_image_beside_tells_the_order(tmp_path, values, class_axis, backwards):
-    array = np.moveaxis(reversed_axes(values) if backwards else values, 0, class_axis)
-    path = save(tmp_path / "a.zarr", array)
-    affine = save_twin(tmp_path / "a.nii.gz", SHAPE[1:])
-    read = nu.read(path)
-    np.testing.assert_array_equal(read.values, values)
-    np.testing.assert_array_equal(read.grid.affine, affine)
-    assert read.geometry_source == tmp_path / "a.nii.gz"
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -496,22 +465,3 @@ def test_a_folder_that_was_moved_meanwhile(tmp_path, values):
     opened = open_probabilities(save(tmp_path / "a.zarr", values, fill_value=7))
     shutil.rmtree(tmp_path / "a.zarr")
     assert (opened.values.compute() == 7).all()  # as Zarr has it: chunks are missing
-
-
-@pytest.mark.parametrize("shape", [(6, 7, 8), (6, 7, 6), (6, 6, 6)])
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("class_axis", [0, -1])
-def test_a_converted_copy_lies_as_its_original(
-    tmp_path, rng, shape, backwards, class_axis
-):
-    """Where both orders have the shape of the original, the numbers decide."""
-    values = softmax(rng, (4, *shape)).astype(np.float32)
-    original = tmp_path / "a.nii.gz"
-    nib.Nifti1Image(np.moveaxis(values, 0, -1), OBLIQUE).to_filename(original)
-    array = values.transpose(0, 3, 2, 1) if backwards else values
-    array = np.moveaxis(array, 0, class_axis)
-    save(tmp_path / "a.zarr", array)
-    read = nu.read(tmp_path / "a.zarr")
-    np.testing.assert_array_equal(read.values, values)
-    assert read.geometry_source == original
-    np.testing.assert_allclose(read.grid.affine, OBLIQUE, atol=1e-6)

@@ -14,10 +14,10 @@ from itertools import takewhile
 from pathlib import Path
 
 from ..errors import InputError
-from ..io import ending_of, frames_in, open_members
+from ..io import frames_in, open_members
+from ..io.endings import IMAGES, SUFFIXES, ending, is_array_folder, known_ending, stem
 from ..io.families import family_of, named_family
-from ..io.folders import cases_among, is_array_folder
-from ..io.nifti import SUFFIXES, ending, stem
+from ..io.folders import cases_among
 from ..io.side_files import named
 from ..model.interpretation import Interpretation
 from .task import Task
@@ -332,7 +332,7 @@ def _told_apart(paths: list[Path]) -> list[str]:
 
 
 def _ending(path: Path) -> str:
-    return (ending_of(path) or ending(path)).strip(".").replace(".", "_")
+    return (known_ending(path) or ending(path)).strip(".").replace(".", "_")
 
 
 def _folded(name: str) -> str:
@@ -414,5 +414,6 @@ def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _named(name: str, folder: Path) -> Path:
-    paths = [named(folder, name + ending) for ending in SUFFIXES]
+    endings = dict.fromkeys((*SUFFIXES, *IMAGES))
+    paths = [named(folder, name + ending) for ending in endings]
     return next((path for path in paths if path.is_file()), paths[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..io.atomic import check_writable, remove_leftovers
+from ..io.atomic import check_writable
 from ..steps import apart
 from .executors import Execute
 from .summary import FILE_NAME, Row, write_summary
@@ -126,33 +126,30 @@ def run_batch(
         After Ctrl-C; what was written stays. The cases that are being computed are
         stopped first, unless a second Ctrl-C comes meanwhile.
     """
-    try:
-        check_writable(output)
-        rows: list[Row] = []
-        left: list[Task] = []
-        for task in tasks:
-            row = None if overwrite else finished(task)
-            if row is None:
-                left.append(task)
-            else:
-                rows.append(row)
-        watcher.begin(len(tasks), len(rows))
-        if left:
-            with closing(apart(execute(left))) as events:
-                for event in events:
-                    if isinstance(event, Row):
-                        rows.append(event)
-                        watcher.ended(event)
-                        if event.warning:
-                            watcher.note(f"{event.case}: {event.warning}")
-                    elif isinstance(event, Step):
-                        watcher.step(event)
-                    elif event is not None:
-                        watcher.note(event)
-        write_summary(output / FILE_NAME, rows)
-        return rows
-    finally:
-        remove_leftovers(output)
+    check_writable(output)
+    rows: list[Row] = []
+    left: list[Task] = []
+    for task in tasks:
+        row = None if overwrite else finished(task)
+        if row is None:
+            left.append(task)
+        else:
+            rows.append(row)
+    watcher.begin(len(tasks), len(rows))
+    if left:
+        with closing(apart(execute(left))) as events:
+            for event in events:
+                if isinstance(event, Row):
+                    rows.append(event)
+                    watcher.ended(event)
+                    if event.warning:
+                        watcher.note(f"{event.case}: {event.warning}")
+                elif isinstance(event, Step):
+                    watcher.step(event)
+                elif event is not None:
+                    watcher.note(event)
+    write_summary(output / FILE_NAME, rows)
+    return rows
 
 
 def _bar() -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..io.atomic import write_whole
+from ..io.tables import with_all_digits
 
 FILE_NAME = "summary.tsv"
 
@@ -82,11 +83,8 @@ def write_summary(path: Path, rows: Iterable[Row]) -> None:
         If the file cannot be written.
     """
     names = [field.name for field in fields(Row) if field.name != "warning"]
-    lines = ["\t".join(names)]
-    for row in in_order(rows):
-        values = (getattr(row, name) for name in names)
-        lines.append("\t".join("" if v is None else _cell(v) for v in values))
-    text = "\n".join(lines) + "\n"
+    values = ([getattr(row, name) for name in names] for row in in_order(rows))
+    text = with_all_digits(names, values)
     encoded = text.encode("utf-8", "backslashreplace")
     write_whole([(path, lambda file: file.write(encoded))])
 
@@ -100,8 +98,3 @@ def outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
         f"{written} of {len(rows)} cases written to {folder}{now}"
         f"{f', {failed} failed' if failed else ''}; see {folder / FILE_NAME}"
     )
-
-
-def _cell(value: str | int | float) -> str:
-    """Return text without a tab or line break, or a number with all its digits."""
-    return " ".join(value.split()) if isinstance(value, str) else repr(value)

@@ -15,9 +15,9 @@ from ..case import CaseInputs, iter_case
 from ..ensemble import EnsembleMaps
 from ..errors import InputError
 from ..hotspots import HotspotOptions
-from ..io.folders import is_array_folder
-from ..io.maps import is_map, write_map
-from ..io.nifti import load
+from ..io.endings import is_array_folder
+from ..io.image_files import is_map, load
+from ..io.maps import write_map
 from ..measures import Base
 from ..model.interpretation import AS_FOUND, Interpretation
 from ..model.record import HotspotTable, Record

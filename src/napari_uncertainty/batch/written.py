@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
-from ..io import IMAGES, is_image
+from ..io.endings import IMAGES, SUFFIXES, is_image, stem
 from ..io.families import family_of
-from ..io.nifti import SUFFIXES, stem
 from ..io.written_maps import WrittenMap
 from ..io.written_maps import read_map as read_written
 from ..model.record import FileState

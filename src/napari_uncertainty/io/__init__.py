@@ -3,100 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib import import_module
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
 from ..images import LabelMap, Scan
+from ..limits import check_fits_memory
 from ..model.interpretation import AS_FOUND, Interpretation
 from ..probabilities import ProbabilityMap
 from ..stored import StoredValues
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A family of files, and what opens them.
-
-    Attributes
-    ----------
-    module : str
-        Which module of this package: imported when a file is opened. It has
-        ``open_probabilities``, and ``open_members`` or ``frames_in`` where files of
-        the family may hold several.
-    endings : tuple of str
-        How names of its files end, in small letters, as messages tell it.
-    further : tuple of str
-        Endings that are known as well.
-    image : bool
-        Whether its files may as well be scans or segmentations.
-    folder : bool
-        Whether a folder may be one of its files.
-    """
-
-    module: str
-    endings: tuple[str, ...]
-    further: tuple[str, ...] = ()
-    image: bool = False
-    folder: bool = False
-
-    def opens(self, path: Path) -> bool:
-        """Return whether the name is that of one of its files."""
-        return path.name.lower().endswith((*self.endings, *self.further))
-
-    def open_probabilities(self, path: Path, how: Interpretation) -> ProbabilityMap:
-        """Open class probabilities, without reading them yet."""
-        opened: ProbabilityMap = self._import().open_probabilities(path, how)
-        return opened
-
-    def open_members(self, path: Path, how: Interpretation) -> list[ProbabilityMap]:
-        """Open those that a file holds one after the other, mostly a single one."""
-        module = self._import()
-        if not hasattr(module, "open_members"):
-            return [module.open_probabilities(path, how)]
-        members: list[ProbabilityMap] = module.open_members(path, how)
-        return members
-
-    def frames_in(self, path: Path, how: Interpretation) -> int:
-        """Return how many frames a file declares to hold; 0 where it is no series."""
-        module = self._import()
-        return module.frames_in(path, how) if hasattr(module, "frames_in") else 0
-
-    def _import(self) -> Any:
-        return import_module(f".{self.module}", __name__)
-
-
-#: All families of files.
-READERS = (
-    Reader("nifti", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
-    Reader("npz", (".npz",)),
-    Reader("npy", (".npy",)),
-    Reader("zarr_arrays", (".zarr",), folder=True),
-    Reader("hdf5", (".h5",), (".hdf5", ".hdf")),
-)
-
-#: Endings of images, which may as well be scans or segmentations.
-IMAGES = tuple(
-    ending for one in READERS if one.image for ending in (*one.endings, *one.further)
-)
-
-# A folder with the files of one case.
-_FOLDER = Reader("folders", (), folder=True)
-
-
-def endings_told(*, image: bool) -> str:
-    """Return the endings of images, or of arrays, as a message tells them."""
-    told = [ending for one in READERS if one.image == image for ending in one.endings]
-    return ", ".join(told)
-
-
-def ending_of(path: Path) -> str:
-    """Return the first known ending that a name has; empty where it has none."""
-    name = path.name.lower()
-    known = (end for one in READERS for end in (*one.endings, *one.further))
-    return next((ending for ending in known if name.endswith(ending)), "")
+from . import nifti
+from .chunked_maps import declared_frames, members_of, probabilities_of
+from .endings import is_image, is_readable, reader_of, require_file
+from .folders import only_case_in
 
 
 def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
@@ -116,10 +36,8 @@ def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
     path = Path(path)
     if path.is_dir() or not is_image(path):
         return read(path)
-    _require_file(path)
-    from .nifti import open_nifti
-
-    return open_nifti(path)
+    require_file(path)
+    return nifti.open_nifti(path)
 
 
 def read(
@@ -181,12 +99,15 @@ def open_probabilities(
     if not isinstance(path, str | PathLike):
         paths = [Path(one) for one in path]
         for one in paths:
-            _require_file(one)
-        from .nifti import open_classes
-
-        return open_classes(paths, how)
+            require_file(one)
+        return nifti.open_classes(paths, how)
     path = Path(path)
-    return _reader_of(path).open_probabilities(path, how)
+    if _is_folder_of_files(path):
+        path = only_case_in(path)
+    reader = reader_of(path)
+    if reader.image:
+        return nifti.open_probabilities(path, how)
+    return probabilities_of(reader.header_of(path, how), how)
 
 
 def frames_in(path: str | PathLike[str], how: Interpretation = AS_FOUND) -> int:
@@ -195,7 +116,10 @@ def frames_in(path: str | PathLike[str], how: Interpretation = AS_FOUND) -> int:
     Errors are those of :func:`open_probabilities`.
     """
     path = Path(path)
-    return _reader_of(path).frames_in(path, how)
+    if _is_folder_of_files(path):
+        return 0
+    reader = reader_of(path)
+    return 0 if reader.image else declared_frames(reader.header_of(path, how))
 
 
 def open_members(
@@ -207,38 +131,16 @@ def open_members(
     passes of Monte-Carlo dropout.
     """
     path = Path(path)
-    return _reader_of(path).open_members(path, how)
+    if _is_folder_of_files(path):
+        return [open_probabilities(path, how)]
+    reader = reader_of(path)
+    if reader.image:
+        return nifti.open_members(path, how)
+    return members_of(reader.header_of(path, how), how)
 
 
-def is_image(path: Path) -> bool:
-    """Return whether the name is that of a NIfTI or MGZ file."""
-    return any(one.opens(path) for one in READERS if one.image)
-
-
-def is_readable(path: Path) -> bool:
-    """Return whether the name is one that some reader opens."""
-    return any(one.opens(path) for one in READERS)
-
-
-def _reader_of(path: Path) -> Reader:
-    """Return what opens a file or folder; InputError where there is nothing."""
-    for one in READERS:
-        if one.opens(path):
-            if not one.folder:
-                _require_file(path)
-            return one
-    if path.is_dir():
-        return _FOLDER
-    _require_file(path)
-    raise InputError(
-        f"{path.name} is neither an image ({endings_told(image=True)}) nor an array "
-        f"({endings_told(image=False)})."
-    )
-
-
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+def _is_folder_of_files(path: Path) -> bool:
+    return path.is_dir() and not is_readable(path)
 
 
 def _loaded(opened: ProbabilityMap) -> Any:
@@ -246,8 +148,6 @@ def _loaded(opened: ProbabilityMap) -> Any:
     if isinstance(values, StoredValues):
         return values.load()
     if hasattr(values, "compute"):
-        from ..limits import check_fits_memory
-
         check_fits_memory(Path(str(opened.source)), values.shape, values.dtype)
         return values.compute()
     return values

@@ -1,4 +1,4 @@
-"""What numpy writes in front of an array: type, shape and order.
+"""The header that numpy writes in front of an array: type, shape and order.
 
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .damage import in_short
+from ..errors import InputError, in_short
 
 # Besides ValueError, what numpy's reading of a damaged header ends in: it takes a
 # Python literal from there.
@@ -30,7 +29,7 @@ LARGEST = 1 << 63
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What the header of an array says.
+    """Type, shape and order of an array, as its header tells them.
 
     Attributes
     ----------

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
-import re
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
-
 from ..errors import InputError
 
 Write = Callable[[BinaryIO], object]
-
-_TEMPORARY = re.compile(
-    r"\.napari-uncertainty-(?P<host>.*)-(?P<pid>\d+)-[0-9a-f]{32}\.part"
-)
-
-# On another machine no process can be looked up; there, so many seconds without a
-# change mean that nobody writes any more.
-_ABANDONED = 3600.0
 
 # Errors by which a file system says that it does not do this, or not for everybody: the
 # names are then on the disk when it sees fit.
@@ -103,19 +91,6 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files whose process was killed while it wrote them.
-
-    To be called while this process itself writes nothing to the folder.
-    """
-    for file in folder.glob(".napari-uncertainty-*.part"):
-        try:
-            if _abandoned(file, folder):
-                file.unlink()
-        except OSError:  # gone meanwhile, or another user's: harmless, and hidden
-            continue
-
-
 def _sync_folder(folder: Path) -> None:
     """Have the names in a folder on the disk, where the system knows how to."""
     if os.name != "posix":
@@ -132,40 +107,4 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _temporary_beside(path: Path) -> Path:
-    # A process of another machine may share the folder, and its number mean nothing.
-    owner = f"{platform.node()}-{os.getpid()}"
-    return path.with_name(f".napari-uncertainty-{owner}-{uuid.uuid4().hex}.part")
-
-
-def _abandoned(file: Path, folder: Path) -> bool:
-    name = _TEMPORARY.fullmatch(file.name)
-    if name is None:
-        return False
-    changed = file.stat().st_mtime
-    if name["host"] != platform.node():
-        return changed < _now_in(folder) - _ABANDONED
-    process = int(name["pid"])
-    if process == os.getpid():
-        return True
-    try:
-        writer = psutil.Process(process)
-        # A dead one may be listed until somebody asks what became of it, which in a
-        # container may be never; a younger one only has the number of the writer.
-        return bool(
-            writer.status() == psutil.STATUS_ZOMBIE
-            or writer.create_time() > changed + 1
-        )
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.Error:
-        return False
-
-
-def _now_in(folder: Path) -> float:
-    """The time by the clock of the folder's file system, whichever machine has it."""
-    clock = _temporary_beside(folder / "any")
-    try:
-        clock.touch()
-        return clock.stat().st_mtime
-    finally:
-        clock.unlink(missing_ok=True)
+    return path.with_name(f".napari-uncertainty-{uuid.uuid4().hex}.part")

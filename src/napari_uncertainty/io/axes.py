@@ -1,4 +1,4 @@
-"""Which axis of an array runs over the classes, where its file does not say."""
+"""The class axis of an array whose file does not say which it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME_IT = "--class-axis on the command line, class_axis= in Python, counted from
 
 @dataclass(frozen=True)
 class ClassAxis:
-    """Which axis it is.
+    """The axis that runs over the classes, as it was found.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def find_axis(
             f"{name} has the shape of the image beside it, so it was opened as a "
             "single channel.",
         )
-    shortest = _clearly_shortest(shape)
+    shortest = clearly_shortest(shape)
     unseen = next((n for n in range(len(shape)) if shape[n] != values.shape[n]), None)
     if shortest is None or unseen not in (None, shortest):
         raise InputError(
@@ -153,8 +153,10 @@ def _refuse_labels(values: Any, name: str) -> None:
         )
 
 
-def _clearly_shortest(shape: tuple[int, ...]) -> int | None:
-    """The first or last axis, if it is at most a third as long as all others."""
+def clearly_shortest(shape: tuple[int, ...]) -> int | None:
+    """Return the first or last axis if it is at most a third as long as all others."""
+    if len(shape) < 2:
+        return None
     shortest, following = sorted(shape)[:2]
     if 3 * shortest > following:
         return None

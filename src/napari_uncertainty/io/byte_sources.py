@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import zlib as _slow
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from .damage import in_short
+from ..errors import InputError, in_short
 
 zlib: Any
 try:
@@ -69,6 +68,22 @@ class PlainFile:
                 if not count:
                     raise cut_short(self.path)
                 done += count
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Bytes that had to be made from a file, such as of numbers that it has as text."""
+
+    content: bytes
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Pieces of `size` bytes, the last one maybe shorter."""
+        for start in range(0, len(self.content), size):
+            yield self.content[start : start + size]
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on."""
+        out[:] = self.content[start : start + len(out)]
 
 
 @dataclass(frozen=True)
@@ -154,7 +169,7 @@ class PackedFile:
 
 
 class _Unpacker:
-    """So many bytes at a time from a compressed stream."""
+    """A compressed stream, from which any number of bytes can be taken at a time."""
 
     def __init__(self, feed: Iterator[bytes], wbits: int | None) -> None:
         self._feed = feed
@@ -163,7 +178,7 @@ class _Unpacker:
         self._stream = None if wbits is None else zlib.decompressobj(wbits)
 
     def take(self, size: int) -> bytes:
-        """So many bytes; fewer only at the end of the stream."""
+        """Return so many bytes; fewer only at the end of the stream."""
         parts: list[bytes] = []
         while size:
             part = self._plain(size) if self._stream is None else self._inflated(size)
@@ -193,6 +208,21 @@ class _Unpacker:
         self._tail = stream.unconsumed_tail
         # The last bytes may be held back until there is room for them.
         return part if part or data or stream.eof else None
+
+
+def in_pieces(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Give the same bytes in pieces of `size`, the last one maybe shorter."""
+    ready = bytearray()
+    for part in parts:
+        if not ready and len(part) == size:
+            yield part
+            continue
+        ready += part
+        while len(ready) >= size:
+            yield bytes(ready[:size])
+            del ready[:size]
+    if ready:
+        yield bytes(ready)
 
 
 def opened(path: Path) -> Any:

@@ -8,16 +8,16 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, in_short
 from ..limits import check_room
-from .damage import in_short
-from .named_axes import Axis
+from .named_axes import Axis, Order
 
 Array = np.ndarray[Any, Any]
 Place = tuple[slice, ...]
@@ -84,6 +84,8 @@ class ChunkedArray:
         Of all classes, or none.
     note : str
         What a person should know of how it was understood.
+    from_nnunet : bool
+        As of an :class:`.ArrayFile`; never.
     """
 
     path: Path
@@ -98,10 +100,11 @@ class ChunkedArray:
     axes: tuple[Axis, ...] | None = None
     class_names: tuple[str, ...] = ()
     note: str = ""
+    from_nnunet: bool = False
 
     @property
     def may_be_meant(self) -> bool:
-        """Whether shape and type are those of real numbers for classes in space."""
+        """Return whether it may hold classes in space, by shape and type."""
         plausible = 3 <= len(self.shape) <= 5 and min(self.shape) > 0
         if self.axes is not None:  # a single channel may have no axis of its own
             plausible = 2 <= len(self.shape) <= 5 and min(self.shape) > 0
@@ -111,8 +114,20 @@ class ChunkedArray:
         shape = " × ".join(map(str, self.shape)) or "a single value"
         return f'"{self.name}" ({shape}, {self.dtype})'
 
-    def values(self) -> Any:
-        """All values as a dask array, of which nothing is read yet.
+    def class_first(
+        self, order: Order, member: int, twin: tuple[int, ...] | None
+    ) -> Any:
+        """Return one member's values, class axis first, as flat as the image beside."""
+        values = order.class_first(self.some, member)
+        if twin is not None and len(twin) == 2 and values.ndim == 4:
+            return values[..., 0] if values.shape[-1] == 1 else values
+        if twin is not None and len(twin) == 3 and values.ndim == 3:
+            return values[..., None] if twin[-1] == 1 else values
+        return values
+
+    @cached_property
+    def some(self) -> Any:
+        """Return all values as a dask array, of which nothing is read yet.
 
         Raises
         ------
@@ -174,7 +189,7 @@ class ChunkedArray:
 def choose(
     arrays: Sequence[ChunkedArray], wanted: str | None, path: Path, kind: str
 ) -> ChunkedArray:
-    """The array that is meant.
+    """Return the array that is meant.
 
     Parameters
     ----------
@@ -229,7 +244,7 @@ def _listed(arrays: Sequence[ChunkedArray]) -> str:
 
 
 def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int, ...]:
-    """What to read at a time: whole chunks, more along the last axes than the first."""
+    """Return what is read at a time: whole chunks, more along the last axes."""
     block = [
         max(1, min(chunk, length))
         for chunk, length in zip(chunks or (1,) * len(shape), shape, strict=True)

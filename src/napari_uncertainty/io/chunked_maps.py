@@ -1,14 +1,14 @@
-"""From an array in chunks to probabilities, or to several members.
+"""From an array in a file to probabilities, or to several members.
 
-What the file says of its axes counts. Where it says nothing, axes are understood as
-those of arrays that numpy wrote, see :mod:`.arrays`.
+What the file says of its axes counts. Where it says nothing: with the class axis in
+front, the spatial axes are taken to be in the order (z, y, x) of SimpleITK and nnU-Net;
+with the class axis elsewhere, in nibabel's (i, j, k). The shape of an image of the same
+name overrules that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from ..errors import InputError
 from ..kinds import is_single
 from ..model.interpretation import Interpretation
 from ..probabilities import ProbabilityMap
-from .arrays import LOOK
+from ..stored import StoredValues
+from .arrays import LOOK, ArrayFile, without_batch
 from .axes import ClassAxis, find_axis, given_axis
 from .chunked import ChunkedArray
+from .endings import stem
 from .geometry import (
     Place,
     find_geometry,
@@ -27,8 +29,9 @@ from .geometry import (
     shape_of_twin,
 )
 from .named_axes import CLASSES, MEMBERS, Axis, Order, grid_of, has_directions, order_of
-from .nifti import ending, stem
 from .stacks import MOST_MEMBERS
+
+AnyArray = ArrayFile | ChunkedArray
 
 FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
 
@@ -39,10 +42,8 @@ class _Understood:
 
     Attributes
     ----------
-    array : ChunkedArray
+    array : ArrayFile or ChunkedArray
         Where they are from.
-    values : dask array
-        All, in the order of the file.
     orders : tuple of Order
         Where the axes belong; the likeliest first.
     axes : tuple of Axis or None
@@ -53,8 +54,7 @@ class _Understood:
         What was assumed of them; empty where nothing was.
     """
 
-    array: ChunkedArray
-    values: Any
+    array: AnyArray
     orders: tuple[Order, ...]
     axes: tuple[Axis, ...] | None
     note: str
@@ -64,10 +64,10 @@ class _Understood:
     def n_members(self) -> int:
         """Return how many there are."""
         members = self.orders[0].members
-        return 1 if members is None else int(self.values.shape[members])
+        return 1 if members is None else self.array.shape[members]
 
 
-def probabilities_of(array: ChunkedArray, how: Interpretation) -> ProbabilityMap:
+def probabilities_of(array: AnyArray, how: Interpretation) -> ProbabilityMap:
     """Probabilities of an array, with the place and the names that are known.
 
     Raises
@@ -76,6 +76,10 @@ def probabilities_of(array: ChunkedArray, how: Interpretation) -> ProbabilityMap
         If it is not found out which axis is which, if there are several members, or if
         the image beside it cannot belong to it.
     """
+    if isinstance(array, ArrayFile):
+        array, how = without_batch(array, how)
+        if len(array.shape) > 4:
+            raise _seems_to_hold(array, array.shape[0])
     understood = _understood(array, how, several=False)
     frames = understood.n_members
     if how.frame is not None:
@@ -92,15 +96,19 @@ def probabilities_of(array: ChunkedArray, how: Interpretation) -> ProbabilityMap
             f"scan, compute from these {frames} members together, {FROM_ALL}."
         )
     if understood.n_members > 1:
-        raise InputError(
-            f"{array.path.name} has shape {array.shape}, an axis more than classes in "
-            f"space, so it seems to hold {understood.n_members} members: compute from "
-            f"all of them, {FROM_ALL}, or save one alone."
-        )
+        raise _seems_to_hold(array, understood.n_members)
     return _maps(understood)[0]
 
 
-def declared_frames(array: ChunkedArray) -> int:
+def _seems_to_hold(array: AnyArray, n_members: int) -> InputError:
+    return InputError(
+        f"{array.path.name} has shape {array.shape}, an axis more than classes in "
+        f"space, so it seems to hold {n_members} members: compute from all of them, "
+        f"{FROM_ALL}, or save one alone."
+    )
+
+
+def declared_frames(array: AnyArray) -> int:
     """Return the length of an axis of time that a file declares; 0 without one."""
     for axis, length in zip(array.axes or (), array.shape, strict=False):
         if axis.role == MEMBERS and axis.name.lower() in ("t", "time") and length > 1:
@@ -108,9 +116,14 @@ def declared_frames(array: ChunkedArray) -> int:
     return 0
 
 
-def members_of(array: ChunkedArray, how: Interpretation) -> list[ProbabilityMap]:
+def members_of(array: AnyArray, how: Interpretation) -> list[ProbabilityMap]:
     """Each member of an array that may have an axis more, in front or named."""
+    is_file = isinstance(array, ArrayFile)
+    if is_file and array.shape[0] == 1 and len(array.shape) > 3:
+        return [probabilities_of(array, how)]
     understood = _understood(array, how, several=True)
+    if is_file and understood.n_members == 1:
+        return [probabilities_of(array, how)]
     if understood.n_members > MOST_MEMBERS:
         raise InputError(
             f"{array.path.name} would hold {understood.n_members} members, more than "
@@ -119,19 +132,7 @@ def members_of(array: ChunkedArray, how: Interpretation) -> list[ProbabilityMap]
     return _maps(understood)
 
 
-def case_name(path: Path) -> str:
-    """File name without its ending, which may be ``.ome.zarr``."""
-    name = stem(path)
-    return name[:-4] if name.lower().endswith(".ome") and len(name) > 4 else name
-
-
-def _beside(path: Path) -> Path:
-    """The name by which other files belong to it."""
-    return path.with_name(case_name(path) + ending(path))
-
-
-def _understood(array: ChunkedArray, how: Interpretation, several: bool) -> _Understood:
-    values = array.values()
+def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Understood:
     named = how.class_axis
     if named is not None:
         named = given_axis(named, array.shape, array.path.name)
@@ -139,8 +140,8 @@ def _understood(array: ChunkedArray, how: Interpretation, several: bool) -> _Und
     called = [n for n, axis in enumerate(axes or ()) if axis.role == CLASSES]
     if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
-        return _Understood(array, values, (order,), axes, array.note)
-    found, stacked = _found(array, values, named, several, how.kind)
+        return _Understood(array, (order,), axes, array.note)
+    found, stacked = _found(array, named, several, how.kind)
     others = tuple(
         axis
         for axis in range(len(array.shape))
@@ -157,20 +158,21 @@ def _understood(array: ChunkedArray, how: Interpretation, several: bool) -> _Und
     ]
     if found.axis not in (None, int(stacked)):
         orders.reverse()
+    elif array.from_nnunet:
+        del orders[1:]  # it writes no other
     note = " ".join(filter(None, (array.note, found.note)))
-    return _Understood(array, values, tuple(orders), None, note, found.note)
+    return _Understood(array, tuple(orders), None, note, found.note)
 
 
 def _found(
-    array: ChunkedArray,
-    values: Any,
+    array: AnyArray,
     named: int | None,
     several: bool,
     kind: str | None = None,
 ) -> tuple[ClassAxis, bool]:
     """The class axis in the order of the file, and whether the first is of members."""
     name, n_axes = array.path.name, len(array.shape)
-    twin = shape_of_twin(_beside(array.path))
+    twin = shape_of_twin(array.path)
     if n_axes == 5:
         if named == 0:
             raise InputError(
@@ -179,16 +181,27 @@ def _found(
             )
         if named is not None:
             return ClassAxis(named), True
-        found = find_axis(values[0], name, array.shape[1:], twin)
+        if array.from_nnunet:
+            return ClassAxis(1), True
+        found = find_axis(array.some[0], name, array.shape[1:], twin)
         assert found.axis is not None  # of four axes there always is one
         return replace(found, axis=found.axis + 1), True
+    one_member = n_axes == 3 or (named is None and twin is not None and len(twin) == 3)
     if named is not None:
         found = ClassAxis(named)
-    elif is_single(kind) and n_axes == 3 and 1 not in array.shape:
-        found = ClassAxis(None)
+    elif array.from_nnunet and (one_member or not several):
+        found = ClassAxis(0)
+    elif is_single(kind) and n_axes == 3:
+        ones = [axis for axis in (0, 2) if array.shape[axis] == 1]
+        found = ClassAxis(ones[0] if ones else None)
     else:
-        found = find_axis(values, name, array.shape, twin)
-    if n_axes == 3 or (named is None and twin is not None and len(twin) == 3):
+        try:
+            found = find_axis(array.some, name, array.shape, twin)
+        except InputError:
+            if not array.from_nnunet:
+                raise
+            found = ClassAxis(0)
+    if one_member:
         return found, False
     flat = twin is not None and len(twin) == 2
     if several and (found.axis == 1 or (found.axis == 3 and flat)):
@@ -207,21 +220,25 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
     """All members, with the place and the names that are known."""
     path, note = understood.array.path, understood.note
     order, place = _placed(understood)
-    twin = shape_of_twin(_beside(path))
+    twin = shape_of_twin(path)
     if place.grid is None and understood.axes is not None:
         place, told = _own_place(understood, order, place)
         note = " ".join(filter(None, (note, told)))
         if place.grid is not None:
             twin = None  # its axes are not those of this place
+    members = range(understood.n_members)
+    values = [understood.array.class_first(order, member, twin) for member in members]
+    frames = understood.axes is not None and declared_frames(understood.array)
     maps = []
-    for member in range(understood.n_members):
-        values = _as_flat_as(order.class_first(understood.values, member), twin)
-        name = case_name(path)
+    for member in members:
+        name = stem(path)
         if understood.n_members > 1:
-            frames = understood.axes is not None and declared_frames(understood.array)
             name += f" frame {member}" if frames else f" pass {member + 1}"
+        own = values[member]
+        if isinstance(own, StoredValues):
+            own = replace(own, scale=values[0].scale)  # all are of one network
         opened = probability_map(
-            values, path, place, name=name, note=note, guess=understood.guess
+            own, path, place, name=name, note=note, guess=understood.guess
         )
         maps.append(_named(opened, understood.array.class_names))
     return maps
@@ -260,34 +277,30 @@ def _placed(understood: _Understood) -> tuple[Order, Place]:
 
     Where it may have several, the numbers of an image that they are a copy of decide.
     """
-    beside = _beside(understood.array.path)
-    twin = shape_of_twin(beside)
+    array = understood.array
+    twin = shape_of_twin(array.path)
     likely = []
     for order in understood.orders:
-        values = _as_flat_as(order.class_first(understood.values), twin)
-        likely.append((order, find_geometry(beside, values.shape[1:]), values))
+        values = array.class_first(order, 0, twin)
+        likely.append((order, find_geometry(array.path, values.shape[1:])))
     placed = [one for one in likely if one[1].grid is not None]
-    if len(placed) > 1:
-        order, place, values = placed[0]
-        first = values[0]
-        small = first.size * first.dtype.itemsize <= LOOK
-        if small and runs_as_its_original(beside, np.asarray(first)) is False:
-            return placed[1][:2]
-    order, place, _values = placed[0] if placed else likely[0]
-    return order, place
+    if len(placed) > 1 and _runs_as_its_original(array, placed[0][0]) is False:
+        return placed[1]
+    return placed[0] if placed else likely[0]
 
 
-def _as_flat_as(values: Any, twin: tuple[int, ...] | None) -> Any:
-    """The same values with as many axes as the image, if the last of them is 1 long."""
-    if twin is not None and len(twin) == 2 and values.ndim == 4:
-        return values[..., 0] if values.shape[-1] == 1 else values
-    if twin is not None and len(twin) == 3 and values.ndim == 3:
-        return values[..., None] if twin[-1] == 1 else values
-    return values
+def _runs_as_its_original(array: AnyArray, order: Order) -> bool | None:
+    """Ask it of the first class; None where not all of that can be looked at."""
+    first = order.class_first(array.some)[0]
+    whole = tuple(array.shape[axis] for axis in order.space)
+    lazy = isinstance(array, ChunkedArray)
+    if first.shape != whole or (lazy and first.nbytes > LOOK):
+        return None
+    return runs_as_its_original(array.path, np.asarray(first))
 
 
 def _named(opened: ProbabilityMap, class_names: tuple[str, ...]) -> ProbabilityMap:
-    """With the names that the file itself has, unless its channels are regions."""
+    """Give the names that the file itself has, unless its channels are regions."""
     if len(class_names) != len(opened.class_names) or opened.region_order:
         return opened
     return replace(opened, class_names=class_names)

@@ -1,4 +1,4 @@
-"""How tools that write one file for each class name these files.
+"""Names that tools give to files, where they write one for each class.
 
 All files of a case are in one folder, and their names differ in the number or the label
 of the class alone:
@@ -28,7 +28,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from . import IMAGES
+from .endings import is_image, known_ending
 
 #: SPM's tissues in their order: its tissue probability map is that of ``tpm/TPM.nii``.
 TISSUES = (
@@ -43,7 +43,7 @@ BIDS_LABELS = (
 
 @dataclass(frozen=True)
 class Convention:
-    """How a tool names its files.
+    """The names that a tool gives to its files.
 
     Attributes
     ----------
@@ -132,12 +132,11 @@ def convention_of(path: PurePath) -> tuple[Convention, re.Match[str]] | None:
 
     Only images do. What is found spans the name without its ending.
     """
-    lower = path.name.lower()
-    ending = max((one for one in IMAGES if lower.endswith(one)), key=len, default="")
-    if not ending:
+    if not is_image(path):
         return None
+    length = len(path.name) - len(known_ending(path))
     for convention in CONVENTIONS:
-        found = convention.pattern.fullmatch(path.name, 0, len(lower) - len(ending))
+        found = convention.pattern.fullmatch(path.name, 0, length)
         if found:
             return convention, found
     return None

@@ -30,7 +30,7 @@ LARGEST_LABEL = 65535
 
 @dataclass(frozen=True)
 class Channels:
-    """What the channels of a network are.
+    """Names and kind of the channels of a network.
 
     Attributes
     ----------
@@ -76,11 +76,6 @@ def channels_for(path: Path, n_channels: int) -> Channels:
     if sorted(names) != list(range(n_channels)):
         return Channels(numbered, note=side.note)
     return Channels(tuple(names[label] for label in range(n_channels)))
-
-
-def class_names_for(path: Path, n_classes: int) -> tuple[str, ...]:
-    """One name for each of `n_classes`; numbered where no fitting names are found."""
-    return channels_for(path, n_classes).names
 
 
 def label_names_beside(path: Path) -> dict[int, str]:

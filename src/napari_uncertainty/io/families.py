@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..grid import Grid
-from . import ending_of, endings_told, is_image
 from .conventions import BIDS_LABELS, Convention, convention_of
-from .image_files import load, stored_values
-from .siblings import siblings_of
+from .endings import endings_told, is_image, known_ending
+from .image_files import is_map, load, middle_plane, scale_of
+from .siblings import names_beside, names_differing, siblings_of
 
 #: Values of a class end here: at 1, with room for what rounding and resampling add.
 HIGHEST = 1.1
@@ -153,7 +152,7 @@ def named_family(paths: Sequence[Path]) -> Family:
                 f"{path.name} is no image ({endings_told(image=True)}); only images "
                 "with one class each can be named as one case."
             )
-    names = _differing_parts([path.name[: -len(ending_of(path))] for path in paths])
+    names = _differing_parts([path.name[: -len(known_ending(path))] for path in paths])
     if len(set(names)) < len(names):  # alike, in several folders
         names = _differing_parts([str(path.parent) for path in paths])
     if len(set(names)) < len(names):
@@ -162,7 +161,7 @@ def named_family(paths: Sequence[Path]) -> Family:
         tuple(paths),
         tuple(f"class {one}" if one.isdecimal() else one for one in names),
         "",
-        paths[0].name[: -len(ending_of(paths[0]))],
+        paths[0].name[: -len(known_ending(paths[0]))],
         named=True,
     )
 
@@ -186,15 +185,6 @@ def _in_common(words: Sequence[Sequence[str]]) -> int:
     """Return how many words all begin with."""
     at_each_place = zip(*words, strict=False)
     return sum(1 for _ in takewhile(lambda found: len(set(found)) == 1, at_each_place))
-
-
-def families_in(paths: Iterable[Path]) -> Iterator[Family]:
-    """Each family that some of the files belong to, once."""
-    seen: set[Path] = set()
-    for path in paths:
-        if path not in seen and (family := family_of(path)) is not None:
-            seen.update(family.files)
-            yield family
 
 
 def label_of(path: Path) -> str:
@@ -229,24 +219,18 @@ def _series_of(
     path: Path, convention: Convention, found: re.Match[str]
 ) -> dict[str, Path]:
     """The files beside, and itself, that differ in number or label alone."""
-    start, end = found.span("class")
-    before, behind = path.name[:start], path.name[end:]
-    try:
-        names = sorted(os.listdir(path.parent))
-    except OSError:
-        return {}
     files = {}
-    for name in names:
-        own = name[len(before) : len(name) - len(behind)]
-        if name == before + own + behind and _of_one_series(own, found["class"]):
-            other = convention_of(PurePath(name))
+    beside = names_beside(path)
+    for own, file in names_differing(path, beside, *found.span("class")):
+        if _of_one_series(own, found["class"]):
+            other = convention_of(file)
             if other and other[0] is convention and other[1]["class"] == own:
-                files[own] = path.with_name(name)
+                files[own] = file
     return files
 
 
 def _of_one_series(one: str, other: str) -> bool:
-    """Whether two numbers are written alike (1, 10 or 01, 10), or both are labels."""
+    """Return whether both are numbers written alike (1, 10; 01, 10) or labels."""
     if one.isdecimal() and other.isdecimal():
         plain = all(number == str(int(number)) for number in (one, other))
         return plain or len(one) == len(other)
@@ -276,8 +260,6 @@ def _missing(order: list[str], convention: Convention) -> str:
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
     """Return whether its header allows it; so it does where it cannot be read."""
-    from .maps import is_map
-
     try:
         image = load(path)
         if is_map(image):
@@ -291,12 +273,10 @@ def _may_hold_one_class(path: Path, convention: Convention) -> bool:
 
 def _ends_at_one(image: Any, path: Path) -> bool:
     """Return whether values are from 0 to 1, as far as type and middle plane tell."""
-    stored, data = image.get_data_dtype(), image.dataobj
+    stored, (slope, inter) = image.get_data_dtype(), scale_of(image)
     if stored.kind in "iu":
-        return bool(np.iinfo(stored).max * data.slope + data.inter < HIGHEST)
-    stored_values(image, path, image.shape)  # refuses what the file cannot hold
-    with np.errstate(all="ignore"):
-        plane = np.asarray(data[..., image.shape[-1] // 2])
+        return bool(np.iinfo(stored).max * slope + inter < HIGHEST)
+    plane = middle_plane(image, path)
     known = plane[np.isfinite(plane)]
     return bool(known.max(initial=0) < HIGHEST and known.min(initial=0) > 1 - HIGHEST)
 

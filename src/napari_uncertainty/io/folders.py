@@ -6,34 +6,30 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
-from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
-from . import READERS, endings_told, is_image, is_readable
-from . import open_probabilities as open_file
+from .endings import (
+    endings_told,
+    is_array_folder,
+    is_image,
+    is_readable,
+    stem,
+)
 from .families import family_of
 from .image_files import load
-from .nifti import stem, told_vectors
-
-#: Folders that are one array, and not a place for files.
-ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.endings)
+from .nifti import told_vectors
 
 # So many are named where there are several.
 _NAMED = 5
 
 
-def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
-    """Open the one case in a folder; what is in its subfolders does not count.
+def only_case_in(folder: Path) -> Path:
+    """Return the one case in a folder; what is in its subfolders does not count.
 
     Raises
     ------
     InputError
         If there is none or several, or if the folder cannot be searched.
     """
-    try:
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error.strerror}).") from error
-    cases = list(cases_among(file for file in files if not file.name.startswith(".")))
+    cases = cases_in(folder)
     if not cases:
         raise InputError(
             f"In the folder {folder.name} there are no class probabilities: no array "
@@ -47,11 +43,26 @@ def open_probabilities(folder: Path, how: Interpretation) -> ProbabilityMap:
             f"In the folder {folder.name} there are several cases ({names}{more}); "
             "open one of them."
         )
-    return open_file(cases[0], how)
+    return cases[0]
+
+
+def cases_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that hold class probabilities, one for each case.
+
+    Raises
+    ------
+    InputError
+        If it cannot be searched.
+    """
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}).") from error
+    return list(cases_among(file for file in files if not file.name.startswith(".")))
 
 
 def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
-    """Those of the files that hold class probabilities, one for each case.
+    """Yield the files that hold class probabilities, one for each case.
 
     These are arrays, images with more than three axes, and of files with a class each
     the first one, once. An image whose header cannot be read is one of them, so that
@@ -73,11 +84,6 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         taken.add(path)
         yield path
-
-
-def is_array_folder(path: Path) -> bool:
-    """Return whether a folder is one array, as its name tells."""
-    return path.name.lower().endswith(ARRAY_FOLDERS) and path.is_dir()
 
 
 def _has_classes(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What an array file lacks: a place in space, from the image beside it, and names."""
+"""Place in space and names of an array, from the image and the files beside it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..probabilities import ProbabilityMap
-from . import IMAGES
 from .dataset_json import channels_for, file_ending_beside
-from .image_files import grid_of, load, read_data, squeezed_shape
-from .maps import is_map
-from .nifti import stem
+from .endings import is_image, stem
+from .image_files import (
+    grid_of,
+    load,
+    read_data,
+    squeezed_shape,
+    tells_its_place,
+)
 from .side_files import named, not_fetched
 
 
@@ -65,13 +69,13 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
         return _place_of_twin(path, shape, twin)
     candidates: dict[Path, Grid] = {}
     for neighbour in sorted(path.parent.iterdir()):
-        if neighbour.name.lower().endswith(IMAGES) and _same_case(path, neighbour):
+        if is_image(neighbour) and _same_case(path, neighbour):
             try:
                 image = load(neighbour)
                 grid = grid_of(image, image.shape)
             except InputError:
                 continue  # a damaged neighbour is no reason to refuse this file
-            if grid.shape == shape and _tells_its_place(image):
+            if grid.shape == shape and tells_its_place(image):
                 candidates[neighbour] = grid
     if not candidates:
         return Place(
@@ -177,7 +181,7 @@ def probability_map(
 def _twin(path: Path) -> Path | None:
     """The segmentation of the same name, as nnU-Net writes it beside a file."""
     twin = _own_name(path)
-    if twin.is_file() and twin.name.lower().endswith(IMAGES) and not not_fetched(twin):
+    if twin.is_file() and is_image(twin) and not not_fetched(twin):
         return twin
     return None
 
@@ -252,11 +256,3 @@ def _shared_words(first: Path, second: Path) -> int:
 
 def _words(path: Path) -> list[str]:
     return re.split(r"[^A-Za-z0-9]+", unicodedata.normalize("NFC", stem(path)))
-
-
-def _tells_its_place(image: Any) -> bool:
-    """Whether an image says where its voxels are, and did not have to be told."""
-    header = image.header
-    if "sform_code" not in header:  # MGH
-        return bool(header["goodRASFlag"] > 0)
-    return bool(header["sform_code"] or header["qform_code"]) and not is_map(image)

@@ -14,8 +14,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..fold.sampling import sample_of
 from ..probabilities import scale_of
 from ..stored import Bytes, PlainBytes, StoredValues
+from .byte_sources import in_pieces
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,8 @@ class JoinedFiles:
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """Pieces of `size` bytes, the last one maybe shorter."""
-        ready = bytearray()  # where a file ends within a piece, the next one fills it
-        for part in self.parts:
-            for piece in part.pieces(size):
-                if not ready and len(piece) == size:
-                    yield piece
-                    continue
-                ready += piece
-                if len(ready) >= size:
-                    yield bytes(ready[:size])
-                    del ready[:size]
-        if ready:
-            yield bytes(ready)
+        parts = (piece for part in self.parts for piece in part.pieces(size))
+        return in_pieces(parts, size)
 
 
 @dataclass(frozen=True)
@@ -133,11 +125,9 @@ def join(parts: Sequence[StoredValues]) -> StoredValues:
 
 
 def with_scale(values: StoredValues) -> StoredValues:
-    """With what the values of a voxel sum to, where a look at some costs nothing."""
+    """Add what the values of a voxel sum to, where a look at some costs nothing."""
     if not isinstance(values.bytes, PlainBytes):
         return values
-    from ..fold.sampling import sample_of
-
     with np.errstate(all="ignore"):  # infinity times 0 is no data, and no news
         return replace(values, scale=scale_of(sample_of(values), 0) or 1.0)
 

@@ -64,7 +64,7 @@ _SYNTHSEG = re.compile(r"synthseg|(?:^|[^a-z])posteriors?(?:[^a-z]|$)", re.IGNOR
 
 @dataclass(frozen=True)
 class Declared:
-    """What is said of an image with the class axis last.
+    """Names of the classes of an image, as its name and the files beside it tell.
 
     Attributes
     ----------

@@ -14,11 +14,12 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..images import WHOLE_TOLERANCE
+from ..matching.comparison import Segmentation, iter_labels_at
 from ..steps import run
 from .atomic import write_whole
-from .image_files import grid_of, image_errors
+from .endings import SUFFIXES
+from .image_files import grid_of, image_errors, load
 from .maps import image_on, packed
-from .nifti import SUFFIXES, load
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +37,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a segmentation.
+    """A segmentation that was written, and what changed on the way.
 
     Attributes
     ----------
@@ -129,7 +130,7 @@ def _write(path: Path, file: BinaryIO, start: bytes, stored: Array) -> None:
 
 @dataclass(frozen=True)
 class _Original:
-    """How the file of a segmentation stores it.
+    """Type, scale and header with which a file stores its segmentation.
 
     Labels are its numbers times `slope` plus `inter`. If it is NIfTI, there are its
     header and all bytes in front of the data.
@@ -175,7 +176,7 @@ class _Original:
 def _original(
     source: Path, shape: tuple[int, ...], grid: Grid | None
 ) -> _Original | None:
-    """How the source stores its labels; None where it is no source of these labels."""
+    """Return how the source stores its labels; None if it is not that of these."""
     import nibabel as nib
 
     if not _is_nifti(source):
@@ -213,8 +214,6 @@ def _of_other_kind(source: Path) -> _Original | None:
 
 def _on_scan(labels: Array, grid: Grid, scan: Grid) -> tuple[Array, bool, str]:
     """The labels at the voxels of the scan, whether resampled, and a note."""
-    from ..matching.comparison import Segmentation, iter_labels_at
-
     further = labels.shape[grid.ndim :]
     on_scan = np.empty((*scan.shape, *further), labels.dtype)
     for moment in np.ndindex(further):
@@ -268,7 +267,7 @@ def _check_name(path: Path, source: Path | None) -> None:
 
 
 def _checked(labels: Array, grid: Grid | None) -> Array:
-    """As integers in the machine's byte order; InputError if they are no labels."""
+    """Return labels in the machine's byte order; InputError if they are none."""
     labels = np.asarray(labels)
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)

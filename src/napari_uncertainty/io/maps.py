@@ -19,11 +19,8 @@ from ..errors import InputError
 from ..grid import Grid, in_millimetres
 from ..model.record import Record
 from .atomic import write_whole
-from .image_files import is_nifti
-from .nifti import SUFFIXES, stem
-
-# Ends the description in the header of every map.
-_MADE_HERE = "napari-uncertainty"
+from .endings import SUFFIXES, stem
+from .image_files import MADE_HERE
 
 #: gzip's level for .nii.gz, the one that nibabel takes.
 COMPRESSION = 1
@@ -81,7 +78,7 @@ def write_map(
     measure, unit = record.measure, record.unit
     # NIFTI_INTENT_ESTIMATE: each value estimates what the name says (nifti1.h).
     image.header.set_intent("estimate", name=measure[:15])
-    description = f"{measure}{f' ({unit})' if unit else ''}, {_MADE_HERE}"
+    description = f"{measure}{f' ({unit})' if unit else ''}, {MADE_HERE}"
     image.header["descrip"] = description[:79].encode()
     sidecar = path.with_name(stem(path) + ".json")
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
@@ -97,16 +94,9 @@ def write_map(
     return [path, sidecar]
 
 
-def is_map(image: Any) -> bool:
-    """Return whether an image, opened by nibabel, is a map that this program wrote."""
-    if not is_nifti(image):  # FreeSurfer's headers have no description
-        return False
-    return bytes(image.header["descrip"].item()).endswith(_MADE_HERE.encode())
-
-
 @contextmanager
 def packed(path: Path, file: BinaryIO) -> Iterator[Any]:
-    """What to write an image to: gzipped on the way if that is what the name says.
+    """Give a file to write an image to, gzipped on the way if its name says so.
 
     Without time and file name in gzip's header: the same image is the same file.
     """

@@ -12,8 +12,8 @@ from ..grid import Grid
 
 CLASSES, MEMBERS, SPACE = "classes", "members", "space"
 
-# Lengths in mm: names as OME-Zarr has them (those of UDUNITS-2), and symbols.
-_MILLIMETRES = {
+#: Lengths in mm: names as OME-Zarr has them (those of UDUNITS-2), and symbols.
+MILLIMETRES = {
     "meter": 1e3, "m": 1e3,
     "decimeter": 1e2, "dm": 1e2,
     "centimeter": 1e1, "cm": 1e1,
@@ -35,7 +35,7 @@ _DIRECTIONS = {
 
 @dataclass(frozen=True)
 class Axis:
-    """What a file says of one axis of an array.
+    """One axis of an array, as its file describes it.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Order:
-    """Where the axes of an array belong.
+    """The axes of an array by what they run over.
 
     Attributes
     ----------
@@ -131,10 +131,10 @@ def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
         Number of voxels along each.
     """
     for axis in axes:
-        if axis.unit not in _MILLIMETRES:
+        if axis.unit not in MILLIMETRES:
             has = f'the unknown unit "{axis.unit}"' if axis.unit else "no unit"
             return f"Its axis {axis.name} has {has}, so its own place is not taken."
-    millimetres = np.array([_MILLIMETRES[axis.unit] for axis in axes])
+    millimetres = np.array([MILLIMETRES[axis.unit] for axis in axes])
     steps = millimetres * [axis.step for axis in axes]
     starts = millimetres * [axis.start for axis in axes]
     directions = np.eye(3)
@@ -156,7 +156,7 @@ def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
 
 
 def has_directions(axes: tuple[Axis, ...]) -> bool:
-    """Whether all spatial axes have a direction in the body, each another one."""
+    """Return whether each spatial axis has a direction in the body of its own."""
     known = [_DIRECTIONS[a.direction] for a in axes if a.direction in _DIRECTIONS]
     return len({tuple(map(abs, one)) for one in known}) == len(axes)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,28 +38,27 @@ from ..stored import StoredValues
 from .array_headers import ArrayHeader
 from .axes import NAME_IT, given_axis
 from .dataset_json import channels_for, label_names_beside
+from .endings import stem
 from .families import Family, check_same_grid, family_of, label_of, named_family
 from .image_files import (
+    VECTOR_INTENTS,
+    FileImage,
     check_header,
     grid_of,
-    is_nifti,
+    intent_of,
+    is_map,
+    load,
+    note_of,
     read_data,
     squeezed_shape,
     stored_values,
 )
-from .image_files import load as load  # this is where others look for it
 from .joined import join, with_scale
 from .label_tables import declared
 from .siblings import note_of_siblings
 from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
-
-#: Endings of NIfTI, which is what is written.
-SUFFIXES = (".nii.gz", ".nii")
-
-# NIfTI's codes for displacements and for vectors (nifti1.h).
-_VECTOR_INTENTS = (1006, 1007)
 
 # How FSL, ANTs, MRtrix, DIPY and SCT call files with eigenvectors, displacements, peaks
 # and spherical harmonics.
@@ -75,29 +74,6 @@ _LOOK, _MOST_LOOKED_AT, _LINES = 1 << 19, 1 << 24, 500
 
 # So many voxels along each axis tell logits from what else may be below 0.
 _SCORES_ALONG = 32
-
-#: Endings that are left out of a name as a whole, and not only from the last dot on.
-_DOUBLE_ENDINGS = (".nii.gz", ".ome.zarr")
-
-
-def stem(path: PurePath) -> str:
-    """File name without its ending, such as ``.nii.gz``, ``.mgz`` or ``.npz``."""
-    return path.name[: len(path.name) - len(ending(path))]
-
-
-def ending(path: PurePath) -> str:
-    """Ending of a file name as it is spelt, from its dot on; ``""`` without one.
-
-    Names that begin or end with dots have the same with every version of Python, for
-    which pathlib has changed its mind: ``....npz`` ends in ``.npz``, and ``a.`` in
-    nothing.
-    """
-    name = path.name
-    for double in _DOUBLE_ENDINGS:
-        if name.lower().endswith(double):
-            return name[-len(double) :]
-    before, dot, after = name.rpartition(".")
-    return dot + after if before and after else ""
 
 
 def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
@@ -116,14 +92,14 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
         values = np.moveaxis(data, -1, 0)
         told = declared(path, stem(path), len(values))
         if told.is_probabilities or find_class_axis(values) == 0:
-            return _with_names(values, path, grid)
+            return _with_names(values, path, grid, note=note_of(image))
         if sums_over_classes(np.moveaxis(data, 0, -1)):
             grid = grid_of(image, data.shape[1:])
             return _with_names(data, path, grid, _classes_first(path, data.shape))
         if not told_vectors(image, path) and _are_scores(values):
-            return _with_names(values, path, grid)
+            return _with_names(values, path, grid, note=note_of(image))
         return Scan(data, grid, path, stem(path))
-    intent = int(image.header["intent_code"]) if is_nifti(image) else 0
+    intent = intent_of(image)
     whole = as_whole_numbers(data)
     is_labels = looks_like_labels(whole, name=path.name, intent=intent)
     if data.ndim < 4 and (not is_labels or _are_shares(data)):
@@ -133,7 +109,10 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
             return replace(opened, values=opened.values.load())
     if is_labels:
         labels = whole if whole.dtype.kind in "iu" else whole.astype(np.int32)
-        return LabelMap(labels, grid, label_names_beside(path), path, stem(path))
+        own = image if isinstance(image, FileImage) else None
+        names = (own and own.class_names) or label_names_beside(path)
+        colors = own.colors if own else {}
+        return LabelMap(labels, grid, names, path, stem(path), colors)
     return Scan(data, grid, path, stem(path))
 
 
@@ -214,6 +193,11 @@ def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
     shape = squeezed_shape(image.shape)
     axis = how.class_axis
     if axis is not None:
+        if isinstance(image, FileImage) and image.class_axis is not None:
+            raise InputError(
+                f"The header of {path.name} itself tells which axis runs over the "
+                "classes; leave the class axis out."
+            )
         axis = given_axis(axis, image.shape, path.name)
     if len(shape) > 4:
         members = (
@@ -237,7 +221,7 @@ def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
         grid_of(image),
         source=path,
         name=stem(path),
-        note=note_of_siblings(path),
+        note=" ".join(filter(None, (note_of_siblings(path), note_of(image)))),
     )
 
 
@@ -275,8 +259,11 @@ def _with_classes(
     whole = stored_values(image, path, shape)
     last = len(shape) - 1
     axis, guess = last, ""
+    known = isinstance(image, FileImage) and image.class_axis is not None
     if named is not None:
         axis = min(named, last)  # axes of length 1 may have been before it
+    elif known:
+        pass  # the header tells that it is the last
     elif len(shape) == 4 and shape[0] > 1 and _sums_along_first(whole, shape[0]):
         axis, guess = 0, _classes_first(path, shape)
     elif shape[0] <= shape[-1] / 2 and _begins_below_zero(whole):
@@ -292,8 +279,8 @@ def _with_classes(
             "it does, this map means nothing."
         )
     spatial = tuple(n for at, n in enumerate(shape) if at != axis)
-    values = with_scale(replace(whole, class_axis=last - axis))
-    return _with_names(values, path, grid_of(image, spatial), guess)
+    values = with_scale(whole if known else replace(whole, class_axis=last - axis))
+    return _with_names(values, path, grid_of(image, spatial), guess, note_of(image))
 
 
 def told_vectors(image: Any, path: Path) -> bool:
@@ -303,9 +290,9 @@ def told_vectors(image: Any, path: Path) -> bool:
     as well. Only values below 0 make directions, displacements and spherical harmonics
     of them.
     """
-    intent = int(image.header["intent_code"]) if is_nifti(image) else 0
+    intent = intent_of(image)
     few = int(image.shape[-1]) <= 3
-    if not (_VECTOR_NAMES.search(stem(path)) or (intent in _VECTOR_INTENTS and few)):
+    if not (_VECTOR_NAMES.search(stem(path)) or (intent in VECTOR_INTENTS and few)):
         return False
     check_header(image, path)
     shape = squeezed_shape(image.shape)
@@ -412,7 +399,7 @@ def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
 
 
 def holds_members(path: Path) -> bool:
-    """Whether an image has a fifth axis, and its values sum to 1 along the fourth."""
+    """Return whether there is a fifth axis, and values sum to 1 along the fourth."""
     image = load(path)
     if len(squeezed_shape(image.shape)) != 5:
         return False
@@ -421,16 +408,16 @@ def holds_members(path: Path) -> bool:
 
 
 def _refuse_map(image: Any, path: Path) -> None:
-    from .maps import is_map
-
-    if is_nifti(image) and is_map(image):
+    if is_map(image):
         raise InputError(
             f"{path.name} is an uncertainty map that was written here; choose the "
             "probabilities that it was made from."
         )
 
 
-def _with_names(values: Any, path: Path, grid: Grid, guess: str = "") -> ProbabilityMap:
+def _with_names(
+    values: Any, path: Path, grid: Grid, guess: str = "", note: str = ""
+) -> ProbabilityMap:
     """Probabilities with the names and the kind that files beside them tell."""
     told = declared(path, stem(path), values.shape[0])
     channels = channels_for(path, values.shape[0])
@@ -443,7 +430,7 @@ def _with_names(values: Any, path: Path, grid: Grid, guess: str = "") -> Probabi
         source=path,
         name=stem(path),
         region_order=channels.region_order,
-        note=" ".join(filter(None, (told.note, channels.note, guess))),
+        note=" ".join(filter(None, (told.note, channels.note, guess, note))),
         guess=guess,
         tissues_of=told.tissues_of if taken else "",
     )

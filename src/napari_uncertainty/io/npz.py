@@ -1,6 +1,15 @@
-"""Archives of arrays: numpy's ``.npz``, from nnU-Net or any other writer.
+"""Arrays of numpy: ``.npy``, and the archive ``.npz`` from nnU-Net or others [1]_.
 
-Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+nnU-Net writes what SimpleITK's array order gives, (class, z, y, x), and keeps the
+geometry elsewhere: in a ``.pkl``, which is never opened here because unpickling runs
+code, and in the segmentation (``.nii.gz``) that it writes beside it. Version 2 puts
+what it cropped back before it writes [2]_; version 1 writes the crop, as float16 [3]_.
+
+References
+----------
+.. [1] https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+.. [2] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/inference/export_prediction.py
+.. [3] https://github.com/MIC-DKFZ/nnUNet/blob/nnunetv1/nnunet/inference/segmentation_export.py
 """
 
 from __future__ import annotations
@@ -12,14 +21,14 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
-from . import nnunet
 from .array_headers import ArrayHeader, read_header, require_class_axis
-from .arrays import ArrayFile, members_of, probabilities_of
-from .byte_sources import RAW_DEFLATE, PackedFile, opened
-from .damage import in_short
+from .arrays import ArrayFile
+from .byte_sources import RAW_DEFLATE, PackedFile, PlainFile, opened
+
+#: Names of nnU-Net's array: by version 2, and by version 1.
+NNUNET_KEYS = ("probabilities", "softmax")
 
 # Of a zip archive's entries, these two are what numpy writes.
 WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
@@ -34,18 +43,19 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
-    """Open an array of an archive, with geometry and names from files beside."""
-    return probabilities_of(_array_in(path, how.array), how)
+def array_in(path: Path, how: Interpretation) -> ArrayFile:
+    """Return the array in a file; of an archive the one that is named, or meant."""
+    if path.name.lower().endswith(".npz"):
+        return _array_of_archive(path, how.array)
+    with opened(path) as file:
+        header = read_header(file, path)
+        start = file.tell()
+    require_class_axis(header, path)
+    return ArrayFile(path, header, PlainFile(path, start, header.n_bytes))
 
 
-def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
-    """Open one member, or several along the first axis of the array."""
-    return members_of(_array_in(path, how.array), how)
-
-
-def _array_in(path: Path, name: str | None) -> ArrayFile:
-    """The array of that name, else the one that is meant."""
+def _array_of_archive(path: Path, name: str | None) -> ArrayFile:
+    """Return the array of that name, else the one that is meant."""
     try:
         with opened(path) as file:
             if file.read(6) == b"\x93NUMPY":
@@ -79,7 +89,7 @@ def _array_in(path: Path, name: str | None) -> ArrayFile:
         wbits=WBITS[entry.compress_type],
         crc=entry.CRC,
     )
-    return ArrayFile(path, header, values, _name_of(entry) in nnunet.KEYS)
+    return ArrayFile(path, header, values, _name_of(entry) in NNUNET_KEYS)
 
 
 def _chosen(archive: zipfile.ZipFile, path: Path, name: str | None) -> zipfile.ZipInfo:
@@ -92,7 +102,7 @@ def _chosen(archive: zipfile.ZipFile, path: Path, name: str | None) -> zipfile.Z
             f'{path.name} holds no array "{name}", but '
             f"{_listed(archive, entries, path)}."
         )
-    for key in nnunet.KEYS:
+    for key in NNUNET_KEYS:
         if key in entries:
             return entries[key]
     likely = [
@@ -106,7 +116,7 @@ def _chosen(archive: zipfile.ZipFile, path: Path, name: str | None) -> zipfile.Z
     if not likely:
         raise InputError(
             f"{told}: none has real numbers, a class axis and two or three "
-            f'spatial axes, such as "{nnunet.KEYS[0]}", which nnU-Net writes with '
+            f'spatial axes, such as "{NNUNET_KEYS[0]}", which nnU-Net writes with '
             "--save_probabilities."
         )
     raise InputError(
@@ -142,7 +152,7 @@ def _header_or_none(
 
 
 def _start_of_data(file: Any, entry: zipfile.ZipInfo) -> int:
-    """Where an entry's data begin: behind its local header, which tells its length.
+    """Return where data begin: behind the local header, which tells its length.
 
     Format: APPNOTE.TXT - .ZIP File Format Specification, PKWARE, 4.3.7.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..probabilities import SUM_TOLERANCE
-from .image_files import MGH, load, stored_values
+from .endings import is_image, known_ending
+from .image_files import is_map, load, middle_plane, scale_of
 
 Array = np.ndarray[Any, Any]
 
@@ -100,37 +101,56 @@ def note_of_siblings(path: Path) -> str:
 
 def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
     """Files whose names differ in one number or tissue, in the order of the classes."""
-    ending = _image_ending(path.name)
-    if not ending or not _PARTS.search(path.name[: -len(ending)]):
+    if not is_image(path):
         return
-    try:
-        names = sorted(os.listdir(path.parent))
-    except OSError:
+    name = path.name[: -len(known_ending(path))]
+    if not _PARTS.search(name):
         return
-    for found in _PARTS.finditer(path.name[: -len(ending)]):
+    names = names_beside(path)
+    for found in _PARTS.finditer(name):
         start, end = found.span()
-        files = dict(_differing(path, names, start, end))
+        of_class = str.isdecimal if found[0].isdecimal() else _is_tissue
+        files = {
+            own: file
+            for own, file in names_differing(path, names, start, end)
+            if of_class(own)
+        }
         if 2 <= len(files) <= _MOST:
             order = sorted(files, key=_place)
             yield {one: files[one] for one in order}, (start, end)
 
 
-def _image_ending(name: str) -> str:
-    endings = (".nii.gz", ".nii", *MGH)
-    return next((one for one in endings if name.lower().endswith(one)), "")
+def names_beside(path: Path) -> list[str]:
+    """Return the names of all files in the folder of one; none if it has no list."""
+    try:
+        return sorted(os.listdir(path.parent))
+    except OSError:
+        return []
 
 
-def _differing(
-    path: Path, names: list[str], start: int, end: int
+def names_differing(
+    path: Path, names: Sequence[str], start: int, end: int
 ) -> Iterator[tuple[str, Path]]:
+    """Files whose names differ in one place, and what each has there.
+
+    Parameters
+    ----------
+    path : Path
+        One of them.
+    names : sequence of str
+        Names of files in its folder.
+    start, end : int
+        The place in its name.
+    """
     before, behind = path.name[:start], path.name[end:]
-    decimal = path.name[start:end].isdecimal()
     for name in names:
         own = name[len(before) : len(name) - len(behind)]
-        if name != before + own + behind or len(name) < len(before) + len(behind):
-            continue
-        if own.isdecimal() if decimal else own.lower() in TISSUE_WORDS:
+        if name == before + own + behind:
             yield own, path.with_name(name)
+
+
+def _is_tissue(word: str) -> bool:
+    return word.lower() in TISSUE_WORDS
 
 
 def _place(found: str) -> tuple[int, str]:
@@ -168,17 +188,14 @@ def _middle_of(path: Path) -> tuple[Any, Array] | None:
 
 @lru_cache(maxsize=128)
 def _middle(path: Path, _time: int, _size: int) -> tuple[Any, Array] | None:
-    from .maps import is_map
-
     try:
         image = load(path)
         long = sum(int(length) > 1 for length in image.shape)
         integers = image.get_data_dtype().kind != "f"
-        if long > 3 or is_map(image) or (integers and image.dataobj.slope == 1):
+        unscaled = integers and scale_of(image)[0] == 1
+        if long > 3 or len(image.shape) < 3 or is_map(image) or unscaled:
             return None
-        stored_values(image, path, image.shape)  # refuses what the file cannot hold
-        with np.errstate(all="ignore"):
-            plane = np.asarray(image.dataobj[:, :, image.shape[2] // 2])
+        plane = middle_plane(image, path)
     except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
         return None
     plane = plane.astype(np.float64)

@@ -7,25 +7,16 @@ files are written in one of two ways (NFC, NFD), and both mean the same.
 
 from __future__ import annotations
 
-import codecs
 import json
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .damage import in_short
+from ..errors import in_short
 
 #: Side files hold names, so what is larger than this is something else.
 LARGEST_BYTES = 1 << 24
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ def read_json(path: Path) -> Side:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise ValueError("it is larger than any list of names")
-        content = json.loads(_decoded(path.read_bytes()))
+        content = _parsed(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         told = f"{path.name} beside the image cannot be read ({in_short(error)})"
         return Side(note=f"{told}, so it was left out; repair or remove it.")
@@ -106,12 +97,9 @@ def named(folder: Path, name: str) -> Path:
         return path
 
 
-def _decoded(content: bytes) -> str:
-    """Text in the encoding of its byte order mark, else UTF-8, else Windows-1252."""
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            return content.decode(encoding)
+def _parsed(content: bytes) -> Any:
+    """Return what JSON says in UTF-8, -16 or -32, or else in Windows-1252."""
     try:
-        return content.decode("utf-8")
+        return json.loads(content)
     except UnicodeDecodeError:
-        return content.decode("cp1252")
+        return json.loads(content.decode("cp1252"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..stored import Bytes, PlainBytes
 from .array_headers import ArrayHeader
-from .byte_sources import PackedFile, PlainFile
+from .byte_sources import PackedFile, PlainFile, in_pieces
 
 #: More members than anybody has; so many in a header are a mistake.
 MOST_MEMBERS = 1000
@@ -40,14 +40,8 @@ class EveryNth:
     def pieces(self, size: int) -> Iterator[bytes]:
         """Pieces of `size` bytes, the last one maybe shorter."""
         values = max(1, size // self.itemsize // self.step)
-        ready = bytearray()
-        for piece in self.whole.pieces(values * self.step * self.itemsize):
-            ready += self._picked(piece)
-            while len(ready) >= size:
-                yield bytes(ready[:size])
-                del ready[:size]
-        if ready:
-            yield bytes(ready)
+        whole = self.whole.pieces(values * self.step * self.itemsize)
+        return in_pieces(map(self._picked, whole), size)
 
     def _picked(self, piece: bytes | bytearray) -> bytes:
         values = np.frombuffer(piece, f"V{self.itemsize}").reshape(-1, self.step)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..surfaces import Mesh
 from .atomic import write_whole
-from .nifti import ending
+from .endings import ending
 
 GIFTI, PLY = ".gii", ".ply"
 
@@ -105,22 +105,37 @@ def _gifti(mesh: Mesh, name: str, measure: str, unit: str) -> bytes:
 def _ply(
     mesh: Mesh, name: str, measure: str, unit: str, colors: npt.NDArray[np.uint8] | None
 ) -> bytes:
-    from trimesh import Trimesh
-
     if colors is not None and colors.shape != (len(mesh.vertices), 4):
         raise ValueError(f"{len(mesh.vertices)} vertices, colours {colors.shape}")
-    made: Any = Trimesh(
-        mesh.vertices,
-        mesh.faces,
-        vertex_colors=colors,
-        vertex_attributes={"uncertainty": mesh.values},
-        process=False,  # would merge and reorder vertices
+    columns: dict[str, npt.NDArray[Any]] = {}
+    columns |= zip("xyz", mesh.vertices.T, strict=True)
+    if colors is not None:
+        columns |= zip(("red", "green", "blue", "alpha"), colors.T, strict=True)
+    columns["uncertainty"] = mesh.values
+    types = {
+        title: ("uchar", "u1") if column.dtype == np.uint8 else ("float", "<f4")
+        for title, column in columns.items()
+    }
+    vertices = np.empty(
+        len(mesh.vertices), [(title, stored) for title, (_, stored) in types.items()]
     )
-    content: bytes = made.export(file_type="ply")
+    for title, column in columns.items():
+        vertices[title] = column
+    faces = np.empty(len(mesh.faces), [("count", "u1"), ("corners", "<i4", 3)])
+    faces["count"], faces["corners"] = 3, mesh.faces
     comment = f"{name}: {measure}{f' in {unit}' if unit else ''}"
-    start = b"\nelement vertex"
-    added = b"\ncomment " + comment.encode("ascii", "backslashreplace")
-    return content.replace(start, added + start, 1)
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"comment {comment}",
+        f"element vertex {len(vertices)}",
+        *(f"property {called} {title}" for title, (called, _) in types.items()),
+        f"element face {len(faces)}",
+        "property list uchar int vertex_indices",
+        "end_header\n",
+    ]
+    start = "\n".join(header).encode("ascii", "backslashreplace")
+    return start + vertices.tobytes() + faces.tobytes()
 
 
 def _as_bytes(colors: npt.NDArray[Any] | None) -> npt.NDArray[np.uint8] | None:

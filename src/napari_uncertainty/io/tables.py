@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,26 @@ def tab_separated(table: pd.DataFrame) -> bytes:
         sep="\t", index=False, float_format=_DIGITS, lineterminator="\n"
     )
     return text.encode("utf-8", "backslashreplace")
+
+
+def with_all_digits(titles: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Tab-separated text in which each number reads back as the same number.
+
+    Parameters
+    ----------
+    titles : iterable of str
+        The first line.
+    rows : iterable of iterable
+        Numbers of Python and texts; None and NaN become empty cells.
+    """
+    lines = [titles, *(map(_exact, row) for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _exact(cell: Any) -> str:
+    if isinstance(cell, str):
+        return str(_one_line(cell))
+    return "" if cell is None or cell != cell else repr(cell)
 
 
 def _one_line(cell: Any) -> Any:

@@ -15,9 +15,8 @@ from ..grid import Grid
 from ..measures import ALL_MEASURES, UNITS, Base, Measure
 from ..model.record import Record
 from ..statistics import map_statistics
-from .image_files import grid_of, load, read_data, squeezed_shape
-from .maps import is_map
-from .nifti import stem
+from .endings import stem
+from .image_files import grid_of, is_map, load, read_data, squeezed_shape
 
 Array = np.ndarray[Any, Any]
 
@@ -184,7 +183,7 @@ def _record_of_header(image: Any, path: Path, values: Array) -> Record:
 
 
 def _least_states(measure: Measure, base: Base, value: float) -> int:
-    """With how few classes a value can be reached; 2 where it cannot be."""
+    """Return the fewest classes that reach a value; 2 where none do."""
     if measure.bounded:
         for n in range(2, _MOST_CLASSES):
             if measure.highest(base, n) >= value * (1 - 1e-5):

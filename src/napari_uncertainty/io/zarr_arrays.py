@@ -17,6 +17,7 @@ References
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -24,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
+from zarr.storage import LocalStore, WrapperStore
 
 from ..errors import InputError
+from ..limits import check_room
 from ..model.interpretation import Interpretation
-from ..probabilities import ProbabilityMap
 from .chunked import ChunkedArray, Place, choose, damage_told
-from .chunked_maps import declared_frames, members_of, probabilities_of
 from .named_axes import CLASSES, MEMBERS, SPACE, Axis
 
 # Files that say that a folder is an array or a group.
@@ -51,28 +53,20 @@ _ROLES = {
     "channel": CLASSES, "c": CLASSES,
 }  # fmt: skip
 
+# Zarr takes so many copies of a chunk until its values are where they belong.
+_COPIES = 4
+
+# As many bytes of a packed chunk tell how large it becomes.
+_HEAD = 18
+
+_ZSTD, _BLOSC = b"\x28\xb5\x2f\xfd", 2
+
 #: Axes of OME-Zarr 0.1 and 0.2, which name none.
 _FIRST_AXES = ("t", "c", "z", "y", "x")
 
 
-def open_probabilities(path: Path, how: Interpretation) -> ProbabilityMap:
-    """Open an array, or an image of OME-Zarr at full resolution."""
-    return probabilities_of(_array_in(path, how), how)
-
-
-def frames_in(path: Path, how: Interpretation) -> int:
-    """Return how many frames a data set declares; 0 where it is no series."""
-    return declared_frames(_array_in(path, how))
-
-
-def open_members(path: Path, how: Interpretation) -> list[ProbabilityMap]:
-    """Open one member, or several along the first axis or that of time."""
-    return members_of(_array_in(path, how), how)
-
-
-def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
-    import zarr
-
+def array_in(path: Path, how: Interpretation) -> ChunkedArray:
+    """Return the array that is meant; of OME-Zarr, an image at full resolution."""
     if not path.is_dir():
         what = "a file, not a folder" if path.exists() else "not there"
         raise InputError(f"{path} is {what}; Zarr keeps an array in a folder.")
@@ -80,7 +74,7 @@ def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
         # Of arrays that nobody asked for, such as texts, which are still changing.
         warnings.simplefilter("ignore")
         try:
-            node = zarr.open(store=_store(path), mode="r")
+            node = zarr.open(store=PlainFiles(path), mode="r")
         except FileNotFoundError as error:
             raise InputError(
                 f"{path.name} holds neither an array nor a group of Zarr: zarr.json, "
@@ -93,16 +87,8 @@ def _array_in(path: Path, how: Interpretation) -> ChunkedArray:
     return choose(arrays, how.array, path, "array")
 
 
-def _store(path: Path) -> Any:
-    from .zarr_store import PlainFiles
-
-    return PlainFiles(path)
-
-
 def _arrays_below(group: Any, path: Path) -> Iterator[ChunkedArray]:
     """All arrays in a group and the groups in it; of an image, its resolutions."""
-    import zarr
-
     attributes = group.attrs.asdict()
     described = attributes.get("ome", attributes)
     if described.get("multiscales"):
@@ -185,8 +171,6 @@ def _resolutions(
     group: Any, image: Any, described: Any, path: Path, main: bool
 ) -> Iterator[ChunkedArray]:
     """The arrays of one image; the first is the finest and, of the first, main."""
-    import zarr
-
     everywhere = image.get("coordinateTransformations") or []
     for number, level in enumerate(image["datasets"]):
         array = group[level["path"]]
@@ -264,3 +248,70 @@ def _class_names(
     n_classes = [shape[n] for n, axis in enumerate(axes or ()) if axis.role == CLASSES]
     fitting = [len(labels)] == n_classes and len(set(labels)) == len(labels)
     return labels if fitting and all(labels) else ()
+
+
+class PlainFiles(WrapperStore[LocalStore]):
+    """A folder of which only files are read, none that needs more room than there is.
+
+    What a link leads to is read if it is a file, as that of a data set in git-annex
+    is. A device or a pipe has no end.
+
+    Parameters
+    ----------
+    folder : Path
+        The array or the group.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(LocalStore(folder, read_only=True))
+        self._folder = folder
+
+    async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+        """Read as any store does; InputError for what must not be read."""
+        self._check(key)
+        content = await super().get(key, prototype, byte_range)
+        if content is not None:
+            size = unpacked_size(content[:_HEAD].to_bytes(), len(content))
+            check_room(self._folder, _COPIES * size, "chunks")
+        return content
+
+    def _check(self, key: str) -> None:
+        try:
+            found = (self._folder / key).stat()
+        except OSError:
+            return  # what is missing is for Zarr to judge
+        if stat.S_ISREG(found.st_mode):
+            check_room(self._folder, _COPIES * found.st_size, "chunks")
+        elif not stat.S_ISDIR(found.st_mode):
+            raise InputError(
+                f'"{key}" of {self._folder.name} is neither a file nor a folder, so it '
+                "is not read; remove it, or copy the array anew."
+            )
+
+
+def unpacked_size(head: bytes, packed: int) -> int:
+    """Return the size of a chunk as zstd [1]_ or blosc [2]_ tell it; 0 for others.
+
+    Parameters
+    ----------
+    head : bytes
+        The first bytes of the chunk.
+    packed : int
+        Size of the whole of it.
+
+    References
+    ----------
+    .. [1] RFC 8878, 3.1.1.1: https://datatracker.ietf.org/doc/html/rfc8878
+    .. [2] https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
+    """
+    if head[:4] == _ZSTD and len(head) > 4:
+        flags = head[4]
+        whole = flags >> 5 & 1  # no window, then, and always a size
+        start = 6 - whole + (0, 1, 2, 4)[flags & 3]
+        length = (whole, 2, 4, 8)[flags >> 6]
+        size = int.from_bytes(head[start : start + length], "little")
+        return size + 256 if length == 2 else size
+    blosc = len(head) >= 16 and head[0] == _BLOSC
+    if blosc and int.from_bytes(head[12:16], "little") == packed:
+        return int.from_bytes(head[4:8], "little")
+    return 0

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold import as_dask
 from ..grid import Grid
+from ..io.axes import clearly_shortest
 from ..kinds import FOREGROUND, KINDS, is_single
 from ..model.interpretation import Interpretation, require_class
 from ..probabilities import (
@@ -83,7 +84,7 @@ def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
             return None
         return shape.index(1) if 1 in shape else 0
     further = max(0, len(shape) - SPATIAL - 1)  # of members, or time
-    axis = _clearly_shortest(shape[further:])
+    axis = clearly_shortest(shape[further:])
     if axis is None and len(shape) > SPATIAL:
         axis = 0
     return None if axis is None else axis + further
@@ -258,13 +259,3 @@ def declared(layer: Any) -> dict[str, Any]:
 def _sliceable(layer: Image) -> Any:
     lazy = as_dask(layer.data)
     return layer.data if lazy is None else lazy
-
-
-def _clearly_shortest(shape: tuple[int, ...]) -> int | None:
-    """The first or last axis, if it is at most a third as long as all others."""
-    if len(shape) < 2:
-        return None
-    shortest, following = sorted(shape)[:2]
-    axis = shape.index(shortest)
-    ends = axis in (0, len(shape) - 1)
-    return axis if ends and 3 * shortest <= following else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari.utils.colormaps import (
     AVAILABLE_COLORMAPS,
     Colormap,
     CyclicLabelColormap,
+    DirectLabelColormap,
     ensure_colormap,
 )
 
@@ -25,14 +27,24 @@ _ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
 _given: set[bytes] = set()
 
 
-def label_colormap(map_colormap: Any = "inferno") -> CyclicLabelColormap:
+def label_colormap(
+    map_colormap: Any = "inferno",
+    own: Mapping[int, tuple[float, float, float]] | None = None,
+) -> CyclicLabelColormap | DirectLabelColormap:
     """Return colours for labels, apart from those of a map; background (0) has none.
 
     Parameters
     ----------
     map_colormap : str or Colormap
         Colours of the map that is shown with the labels, seen through or not.
+    own : mapping of int to tuple of float, or None
+        Colours that the file of the labels has for them; where there are some, these
+        are kept.
     """
+    if own:
+        given: dict[int | None, Any] = {None: (1, 1, 1, 1), 0: (0, 0, 0, 0)}
+        given |= {label: (*color, 1) for label, color in own.items()}
+        return DirectLabelColormap(color_dict=given, name="segments")
     palette = class_palette(map_colors(_without_transparency(map_colormap))) / 255
     colormap = CyclicLabelColormap(
         colors=[

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QFileDialog, QStyle, QVBoxLayout
 
 from ..case import CaseResult
 from ..errors import InputError
-from ..io import READERS
+from ..io.endings import READERS
 from ..measures import ALL_MEASURES
 from .alignment import align
 from .arrival import PLUGIN
@@ -50,10 +50,7 @@ MIN_WIDTH = 280
 
 _OPEN_TIP = "Choose scan, segmentation and probabilities together."
 _PATTERNS = " ".join(
-    f"*{ending}"
-    for one in READERS
-    if not one.folder
-    for ending in (*one.endings, *one.further)
+    f"*{ending}" for one in READERS if not one.folder for ending in one.all_endings
 )
 _FILES = f"Images and arrays ({_PATTERNS});;All files (*)"
 

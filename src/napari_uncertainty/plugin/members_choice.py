@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold import as_dask
 from ..grid import Grid
-from ..io.nifti import stem
+from ..io.endings import stem
 from ..kinds import KINDS, divisor_of, probabilities_of
 from ..matching.orientation import BELONGS
 from ..model.background import told_background

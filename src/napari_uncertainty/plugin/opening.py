@@ -9,8 +9,9 @@ from pathlib import Path
 from ..errors import InputError
 from ..evidence import evidence_of
 from ..fold.sampling import sample_of
-from ..io import frames_in, is_image, open_members, open_probabilities, open_volume
-from ..io.folders import cases_among, is_array_folder
+from ..io import frames_in, open_members, open_probabilities, open_volume
+from ..io.endings import is_array_folder, is_image
+from ..io.folders import cases_in
 from ..io.nifti import holds_members
 from ..io.written_maps import WrittenMap, read_map
 from ..limits import available_memory
@@ -62,21 +63,6 @@ def open_path(path: Path) -> list[Volume]:
         opened[0] = replace(opened[0], note=" ".join([opened[0].note, told]).strip())
     _require_plausible(opened[0])
     return [_read(one) for one in opened]
-
-
-def cases_in(folder: Path) -> list[Path]:
-    """Files of a folder that hold class probabilities, one for each case.
-
-    Raises
-    ------
-    InputError
-        If it cannot be searched.
-    """
-    try:
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error.strerror}).") from error
-    return list(cases_among(file for file in files if not file.name.startswith(".")))
 
 
 def require_probabilities(folder: Path) -> None:

@@ -10,8 +10,7 @@ import napari
 from napari.utils.notifications import show_error, show_info
 
 from ..errors import InputError
-from ..io import is_readable
-from ..io.folders import ARRAY_FOLDERS
+from ..io.endings import is_readable, is_readable_as_folder
 from . import arrival
 from .layers import layer_info
 from .opening import notes_on, open_path, require_probabilities
@@ -51,7 +50,7 @@ def read_layers(path: str | list[str]) -> LayerTuples:
 def _is_ours(path: Path) -> bool:
     """Return whether a file, by its name, or a folder, by its content, is read here."""
     if not path.is_dir():
-        return is_readable(path) and not path.name.lower().endswith(ARRAY_FOLDERS)
+        return is_readable(path) and not is_readable_as_folder(path)
     try:
         require_probabilities(path)
     except InputError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from napari.layers import Image, Labels
 
 from ..errors import InputError
-from ..io.nifti import stem
+from ..io.endings import stem
 from .class_axis import assumed_class_axis, class_axis_of, map_shape
 from .layers import layer_grid, layer_info
 from .sources import source_of

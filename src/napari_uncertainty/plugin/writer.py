@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from ..errors import InputError
 from ..grid import Grid
+from ..io.endings import stem
 from ..io.maps import write_map as write_map_files
-from ..io.nifti import stem
 from ..model.record import Record
 from .layers import METADATA_KEY, RECORD, ScanSpace, record_of
 from .sources import ORIGINAL

@@ -13,7 +13,8 @@ from ..batch.written import Recorded, read_map
 from ..errors import InputError
 from ..hotspots import HotspotOptions, Hotspots
 from ..io.atomic import check_writable
-from ..io.nifti import open_segmentation, stem
+from ..io.endings import stem
+from ..io.nifti import open_segmentation
 from ..matching.comparison import Segmentation
 from ..measures import ALL_MEASURES
 from ..regions import class_table, iter_regions, voxel_volume

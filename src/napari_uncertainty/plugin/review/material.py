@@ -10,7 +10,7 @@ from ...fold import as_dask
 from ...fold.logits import as_members
 from ...grid import Grid
 from ...hotspots import HotspotOptions
-from ...io.nifti import stem
+from ...io.endings import stem
 from ...kinds import KINDS
 from ...review import ReviewedInput
 from ..class_axis import background_of, class_axis_of, class_first, declared

@@ -13,8 +13,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...hotspots import Hotspots
+from ...io.endings import ending
 from ...io.labels import write_labels
-from ...io.nifti import ending
 from ...matching.comparison import Segmentation, iter_labels_at
 from ...model.record import Record
 from ...regions import class_table, iter_regions, voxel_volume

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import InputError
-from ...io.nifti import ending
+from ...io.endings import ending
 from ..paragraph import keep_whole
 from ..work import Job, cancel_all
 from .desk import Desk

@@ -177,7 +177,7 @@ def _labels_layer(labels: LabelMap) -> LayerData:
     options |= {
         "name": labels.name,
         "opacity": 0.4,
-        "colormap": label_colormap(preferences().colormap),
+        "colormap": label_colormap(preferences().colormap, labels.colors),
     }
     if labels.class_names:
         options["features"] = {
