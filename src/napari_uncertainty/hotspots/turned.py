@@ -58,14 +58,8 @@ class Turned:
         """Return the ball of voxels around a turned voxel."""
         if self.grid is None:
             return Ball.of(None, len(self.shape), radius_mm, self.shape)
-        affine = self.grid.affine.copy()
-        columns = [
-            flip * self.grid.affine[:3, axis]
-            for axis, flip in zip(
-                self.placement.order, self.placement.flips, strict=True
-            )
-        ]
-        affine[:3, : len(columns)] = np.transpose(columns)
+        affine, order = self.grid.affine.copy(), list(self.placement.order)
+        affine[:3, : len(order)] = self.grid.affine[:3, order] * self.placement.flips
         return Ball.of(Grid(self.shape, affine), len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:
