@@ -2,7 +2,7 @@
 
 from napari_uncertainty.model.interpretation import AS_SOFTMAX
 from napari_uncertainty.model.record import Record
-from napari_uncertainty.statistics import MapStatistics
+from napari_uncertainty.model.record import MapStatistics
 
 NUMBERS = MapStatistics(
     voxels=210,

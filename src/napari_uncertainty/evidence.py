@@ -98,12 +98,12 @@ class Evidence:
             return ""  # somebody has named them
         if self._cannot_tell(taken):
             return (
-                f"The values cannot tell {_called(taken)} from {_called(self.kind)} "
-                f"({self.sentence})."
+                f"The values cannot tell {KINDS[taken].called} from "
+                f"{KINDS[self.kind].called} ({self.sentence})."
             )
         told = (
-            f"The values were taken for {_called(taken)}, but look like "
-            f"{_called(self.kind)}: {self.sentence}."
+            f"The values were taken for {KINDS[taken].called}, but look like "
+            f"{KINDS[self.kind].called}: {self.sentence}."
         )
         if self._is_like(taken):
             return f"{told} The map is the same."
@@ -432,7 +432,3 @@ def _empty(sums: Array) -> dict[str, float]:
 
 def _share(true: Array) -> float:
     return float(true.mean()) if true.size else 0.0
-
-
-def _called(kind: str) -> str:
-    return KINDS[kind].title.lower()

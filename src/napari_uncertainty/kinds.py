@@ -98,6 +98,11 @@ class Kind:
             )
 
     @property
+    def called(self) -> str:
+        """Name for people, within a sentence."""
+        return self.title.lower()
+
+    @property
     def logistic(self) -> bool:
         """Return whether values are scores, which become probabilities first."""
         return bool(self.activated)
@@ -342,8 +347,8 @@ def require_independent(kind: str, channel: int | None) -> None:
     """
     if channel is not None and not KINDS[kind].independent:
         raise InputError(
-            f"One channel alone can be asked for of {SIGMOID.title.lower()}, and these "
-            f"values were taken for {KINDS[kind].title.lower()}; if its channels are "
+            f"One channel alone can be asked for of {SIGMOID.called}, and these "
+            f"values were taken for {KINDS[kind].called}; if its channels are "
             f"independent, name the kind ({SIGMOID.name}), else ask for all."
         )
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .text import voxel_place
+
 Array = np.ndarray[Any, Any]
 
 _MIRRORED = {"RL": "left–right", "AP": "front–back", "SI": "top–bottom"}
@@ -196,7 +198,7 @@ class Placement:
             plural = "axes" if len(names) > 1 else "axis"
             parts.append(f"{' and '.join(names)} {plural} flipped")
         if any(self.offset):
-            parts.append(f"at voxel ({', '.join(map(str, self.offset))})")
+            parts.append(f"at voxel {voxel_place(self.offset)}")
         return ", ".join(parts) or "voxel on voxel"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .ensemble import Member, iter_ensemble, members_of
-from .ensemble.members import Common, common, source_names
+from .ensemble.members import CommonVoxels, common, source_names
 from .errors import InputError
 from .fold import UncertaintyMaps, iter_fold
 from .fold.logits import as_members
@@ -209,7 +209,7 @@ class Predictions:
         if own and told.origin == "person" and told.channel is not None:
             kind = KINDS[maps.kind]
             raise InputError(
-                f"Taken for {kind.title.lower()}, no class can be the background, "
+                f"Taken for {kind.called}, no class can be the background, "
                 f"{told.name(self.named.class_names)!r} neither: it is what all "
                 "classes leave. Name no class (--background none), or another kind."
             )
@@ -314,7 +314,7 @@ class Predictions:
         return members_of(self.members, self.how.kind, self.how.temperature)
 
     @cached_property
-    def _common(self) -> Common:
+    def _common(self) -> CommonVoxels:
         return common(self._given, on_first=self.on_first)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..grid import Grid, in_millimetres
+from ..text import voxel_place
 from . import Check
 
 
@@ -40,43 +41,25 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
     )
     placement = grid.placement_in(other)
     if placement is not None:
-        inside = all(
-            offset >= 0 and offset + length <= room
-            for offset, length, room in zip(
-                placement.offset,
-                placement.turned_shape(grid.shape),
-                other.shape,
-                strict=True,
-            )
-        )
-        if apart.same_shape and inside:
-            return Check(
-                key,
-                "green",
-                f"The voxels are those of '{name}' ({deviations}).",
-                numbers,
-            )
-        if inside:
-            numbers["offset"] = list(placement.offset)
-            return Check(
-                key,
-                "green",
-                f"A crop that lies voxel on voxel in '{name}', from its voxel "
-                f"({', '.join(map(str, placement.offset))}) on.",
-                numbers,
-            )
+        turned = placement.turned_shape(grid.shape)
+        sides = zip(placement.offset, turned, other.shape, strict=True)
+        if all(first >= 0 and first + n <= room for first, n, room in sides):
+            sentence = f"The voxels are those of '{name}' ({deviations})."
+            if not apart.same_shape:
+                numbers["offset"] = list(placement.offset)
+                sentence = (
+                    f"A crop that lies voxel on voxel in '{name}', from its voxel "
+                    f"{voxel_place(placement.offset)} on."
+                )
+            return Check(key, "green", sentence, numbers)
     if not grid.overlaps(other):
-        return Check(
-            key,
-            "red",
-            f"The probabilities and '{name}' do not overlap in space ({deviations}).",
-            numbers,
+        sentence = (
+            f"The probabilities and '{name}' do not overlap in space ({deviations})."
         )
+        return Check(key, "red", sentence, numbers)
     shape = "" if apart.same_shape else "another shape, "
-    return Check(
-        key, "amber", f"Other voxels than those of '{name}': {shape}{deviations}.",
-        numbers,
-    )  # fmt: skip
+    sentence = f"Other voxels than those of '{name}': {shape}{deviations}."
+    return Check(key, "amber", sentence, numbers)
 
 
 def check_lent_place(placed: str) -> Check:

@@ -37,7 +37,7 @@ def check_kind(maps: UncertaintyMaps) -> Check:
     if maps.kind_messages:
         off = maps.sums_message is not None and deviation > 0.1
         level: Level = "red" if maps.contradiction or off else "amber"
-        taken = f"Taken for {kind.title.lower()}. "
+        taken = f"Taken for {kind.called}. "
         return Check("kind", level, taken + " ".join(maps.kind_messages), numbers)
     why = f": {maps.evidence}" if maps.evidence else ""
     if kind.sums_matter:
@@ -82,7 +82,7 @@ def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | Non
             return None
         sentence = (
             f"A class is called '{name}', but taken for "
-            f"{KINDS[maps.kind].title.lower()}, the background is what all classes "
+            f"{KINDS[maps.kind].called}, the background is what all classes "
             f"leave of a voxel, and '{name}' counts as foreground. If all classes are "
             f"given, choose the kind {SOFTMAX.name}."
         )
@@ -134,7 +134,7 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
     if background.origin == "person":
         return Check("background", "green", told, numbers)
     sentence = (
-        f"{told} Taken for {KINDS[maps.kind].title.lower()}, voxels in which all of "
+        f"{told} Taken for {KINDS[maps.kind].called}, voxels in which all of "
         f"them are 0 have no data; the kind '{FRACTIONS.name}' has a background of its "
         "own."
     )

@@ -7,13 +7,13 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from ..fold.blocks import Block, tiles
+from ..fold.blocks import Block, slowest_first, tiles
 from ..fold.by_class import RUN_VOXELS
 from ..fold.numbers import Results
 from ..fold.threads import iter_each
 from .dice import Overlap
 from .kernel import EnsembleKernel
-from .members import Common, Member
+from .members import CommonVoxels, Member
 from .opinion import MemberReading, Opinion, known_to_all
 
 
@@ -22,7 +22,7 @@ class MemberBlocks:
 
     Parameters
     ----------
-    members, where : sequence of Member, Common
+    members, where : sequence of Member, CommonVoxels
         What is folded, and how they lie on each other.
     readings : sequence of MemberReading
         How the values of each are read.
@@ -33,7 +33,7 @@ class MemberBlocks:
     def __init__(
         self,
         members: Sequence[Member],
-        where: Common,
+        where: CommonVoxels,
         readings: Sequence[MemberReading],
         kernel: EnsembleKernel,
     ) -> None:
@@ -41,9 +41,8 @@ class MemberBlocks:
             one.values[(slice(None), *box)]
             for one, box in zip(members, where.boxes, strict=True)
         ]
-        # As the first one lies in memory, slowest axis first.
-        strides = boxed[0].strides[1:]
-        order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+        # As the first one lies in memory.
+        order = slowest_first(boxed[0].strides[1:])
         self._back = np.argsort(order)
         self._values = [
             one.transpose(0, *(axis + 1 for axis in order)) for one in boxed

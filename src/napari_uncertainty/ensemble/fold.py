@@ -24,8 +24,8 @@ from .blocks import MemberBlocks
 from .dice import Overlap
 from .kernel import EnsembleKernel
 from .maps import EnsembleMaps
-from .members import Common, Member, common, names_known_to
-from .readings import First, first_of_array, iter_first_readings, tell
+from .members import CommonVoxels, Member, common, names_known_to
+from .readings import FirstReading, first_of_array, iter_first_readings
 from .side_by_side import MemberStreams
 from .sources import sources_of
 
@@ -94,7 +94,7 @@ def iter_ensemble(
         streams = MemberStreams(sources, opinions, kernel)
         results = yield from part(streams.iter_fold(threads), 0.5, 1)
         overlap = streams.overlap
-    return _told(members, where, readings, deviations, kernel, results, overlap)
+    return _as_maps(members, where, readings, deviations, kernel, results, overlap)
 
 
 def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> None:
@@ -119,7 +119,10 @@ def _check(members: Sequence[Member], measures: Sequence[str], base: Base) -> No
 
 
 def _kernel(
-    measures: Sequence[str], base: Base, channel: int | None, firsts: Sequence[First]
+    measures: Sequence[str],
+    base: Base,
+    channel: int | None,
+    firsts: Sequence[FirstReading],
 ) -> EnsembleKernel:
     """The arithmetic for what all members are."""
     readings = [one.reading for one in firsts]
@@ -128,9 +131,9 @@ def _kernel(
         softmaxes = all(KINDS[one.kind].sums_matter for one in (first, other))
         if other.kind != first.kind and not softmaxes:
             raise InputError(
-                f"'{first.name}' holds {tell(first.kind)} and '{other.name}' "
-                f"{tell(other.kind)}; members are of one kind. If one of them was "
-                "taken for the wrong one, name the kind."
+                f"'{first.name}' holds {KINDS[first.kind].called} and '{other.name}' "
+                f"{KINDS[other.kind].called}; members are of one kind. If one of them "
+                "was taken for the wrong one, name the kind."
             )
     require_independent(first.kind, channel)
     return EnsembleKernel(
@@ -146,16 +149,16 @@ def _kernel(
     )
 
 
-def _told(
+def _as_maps(
     members: Sequence[Member],
-    where: Common,
-    firsts: Sequence[First],
+    where: CommonVoxels,
+    firsts: Sequence[FirstReading],
     deviations: Sequence[tuple[float, float]],
     kernel: EnsembleKernel,
     results: Results,
     overlap: Overlap,
 ) -> EnsembleMaps:
-    """All that is to be told, on the smallest box that holds all members."""
+    """Return the maps on the smallest box that holds all members, with all remarks."""
 
     def whole(values: Array, fill: Any = 0) -> Array:
         if values.shape == where.shape:

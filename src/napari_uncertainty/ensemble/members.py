@@ -110,7 +110,7 @@ def names_of_members(opened: Sequence[ProbabilityMap]) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Common:
+class CommonVoxels:
     """Voxels that members have in common, and the box that holds them all.
 
     Attributes
@@ -134,7 +134,7 @@ class Common:
     remarks: tuple[str, ...] = ()
 
 
-def common(members: Sequence[Member], on_first: bool = False) -> Common:
+def common(members: Sequence[Member], on_first: bool = False) -> CommonVoxels:
     """Return how members lie on each other.
 
     Parameters
@@ -188,7 +188,7 @@ def common(members: Sequence[Member], on_first: bool = False) -> Common:
     if placed is not None and placed.grid is not None:
         start = starts[members.index(placed)]
         grid = placed.grid.box(tuple(int(n) for n in lowest - start), shape)
-    return Common(
+    return CommonVoxels(
         grid,
         shape,
         _box(low - lowest, high - lowest),

@@ -1,4 +1,4 @@
-"""First reading of each member, which gives its kind and its opinion."""
+"""FirstReading reading of each member, which gives its kind and its opinion."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .members import Member
 from .opinion import MemberReading, Opinion
 from .sources import InFileOrder, InVolumes, Source
 
-Firsts = tuple[list["First"], list[Opinion], list[tuple[float, float]]]
+FirstReadings = tuple[list["FirstReading"], list[Opinion], list[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
-class First:
+class FirstReading:
     """Result of the first reading of a member.
 
     Attributes
@@ -51,12 +51,7 @@ class First:
     share_empty: float = 0.0
 
 
-def tell(kind: str) -> str:
-    """Return what a kind is called within a sentence."""
-    return KINDS[kind].title.lower()
-
-
-def first_of_array(member: Member, precision: np.dtype[Any]) -> First:
+def first_of_array(member: Member, precision: np.dtype[Any]) -> FirstReading:
     """Return what some voxels of an array say; nothing else has to be known of it."""
     evidence = evidence_of(sample_of(member.values), limits_of(member.values))
     first = _first(member, precision, evidence)
@@ -73,7 +68,7 @@ def iter_first_readings(
     precision: np.dtype[Any],
     *,
     threads: int,
-) -> Generator[float, None, Firsts]:
+) -> Generator[float, None, FirstReadings]:
     """Read all members once, some at a time; yields the share done.
 
     Where the kind of a member has to be found out from all its values, it is taken for
@@ -114,7 +109,7 @@ class _FirstReadings:
         self._precision = precision
         self.sizes = [one.values.size for one in members]
         self.done = [0] * len(members)
-        self.firsts: list[First | None] = [None] * len(members)
+        self.firsts: list[FirstReading | None] = [None] * len(members)
         self.opinions: list[Opinion | None] = [None] * len(members)
         self.deviations = [(0.0, 0.0)] * len(members)
 
@@ -155,7 +150,7 @@ class _FirstReadings:
     def _take(
         self,
         number: int,
-        first: First,
+        first: FirstReading,
         stopped: threading.Event,
         watched: StoredValues | None = None,
     ) -> None:
@@ -215,7 +210,7 @@ def _first(
     precision: np.dtype[Any],
     evidence: Evidence,
     clips: bool = False,
-) -> First:
+) -> FirstReading:
     """Return what is known of a member, given the evidence.
 
     With `clips`, it was refused as beyond 0 to 1, and is clipped if it may be.
@@ -254,9 +249,6 @@ def _first(
         contradiction = evidence.against(kind)
     scale = reading.divisor if fit is None else fit.scale
     empty = float(evidence.numbers.get("share_empty", 0))
-    return First(
+    return FirstReading(
         reading, evidence.sentence, doubt, contradiction, scale, share_empty=empty
     )
-
-
-__all__ = ["First", "first_of_array", "iter_first_readings", "tell"]

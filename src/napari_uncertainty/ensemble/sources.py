@@ -10,7 +10,7 @@ import numpy as np
 from ..fold.blocks import tiles
 from ..fold.by_class import RUN_VOXELS
 from ..stored import PIECE_VALUES, StoredValues, iter_volumes
-from .members import Box, Common, Member
+from .members import Box, CommonVoxels, Member
 
 Array = np.ndarray[Any, Any]
 
@@ -83,7 +83,7 @@ class InVolumes:
 Source = InFileOrder | InVolumes
 
 
-def sources_of(members: Sequence[Member], where: Common) -> list[Source]:
+def sources_of(members: Sequence[Member], where: CommonVoxels) -> list[Source]:
     """Return how to read each member so that all of them come in the same parts."""
     values = [one.values for one in members]
     first = values[0]

@@ -38,7 +38,7 @@ from .fitted import BeyondError, Fit, fitted
 from .lazy import as_dask, iter_fold_dask, lazy_maps
 from .logits import SoftmaxStream, softmax_of_blocks, softmax_of_dask
 from .maps import UncertaintyMaps
-from .request import FoldRequest, asked
+from .request import FoldRequest, request_of
 from .sampling import WatchedStream, limits_of, sample_of
 from .streams import iter_fold_stream
 
@@ -76,11 +76,11 @@ def iter_fold(
     """
     if threads is not None and threads < 1:
         raise ValueError(f"At least 1 thread has to compute, not {threads}.")
-    values, request = asked(probabilities, measures, how, base, predict)
+    values, request = request_of(probabilities, measures, how, base, predict)
     threads = threads or available_processors()
     if not isinstance(values, StoredValues) or isinstance(values.bytes, PlainBytes):
         evidence = evidence_of(sample_of(values), limits_of(values))
-        decided = _decided(request, evidence)
+        decided = _of_kind_found(request, evidence)
         fit = fit_for(decided.kind, how.temperature, evidence, values.dtype)
         try:
             usual = evidence.numbers.get("sum", 1.0)
@@ -90,7 +90,7 @@ def iter_fold(
             if fit is not None or not overshoots(decided.kind, evidence):
                 raise
             maps = yield from _iter_fold_as(values, decided, threads, Fit(clips=True))
-        return _told(maps, request, evidence)
+        return _with_evidence(maps, request, evidence)
     watched = WatchedStream.of(values)
     first, fit_first = request, None
     if request.kind == AUTO:
@@ -108,7 +108,7 @@ def iter_fold(
             raise
         folded = error
     evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
-    decided = _decided(request, evidence)
+    decided = _of_kind_found(request, evidence)
     fit = fit_for(decided.kind, how.temperature, evidence, values.dtype)
     if fit is None and isinstance(folded, BeyondError):
         fit = Fit(clips=True) if overshoots(decided.kind, evidence) else None
@@ -120,7 +120,7 @@ def iter_fold(
         folded = yield from _iter_fold_as(watched, decided, threads, fit)
     if isinstance(folded, InputError):
         raise folded
-    return _told(replace(folded, kind=decided.kind), request, evidence)
+    return _with_evidence(replace(folded, kind=decided.kind), request, evidence)
 
 
 def fit_for(
@@ -175,7 +175,7 @@ def fold_lazily(
         values = values.values
     if as_dask(values) is None:
         return None
-    values, request = asked(probabilities, measures, how, base, predict)
+    values, request = request_of(probabilities, measures, how, base, predict)
     evidence = looked = None
     named = None if request.kind == AUTO else KINDS[request.kind]
     # What stands for 1 in a softmax is seen from its sums, and of scores nothing does.
@@ -183,7 +183,7 @@ def fold_lazily(
         looked = evidence_of(sample_of(values))
     if named is None or (request.declared and named.independent):
         evidence = looked
-    decided = _decided(request, evidence)
+    decided = _of_kind_found(request, evidence)
     fit = sigmoid_for(decided.kind, how.temperature)
     if looked is not None:
         fit = fit_for(decided.kind, how.temperature, looked, values.dtype)
@@ -198,7 +198,7 @@ def fold_lazily(
     values = _without_logits(values, decided)
     kernel = decided.kernel(values.shape[0], values.dtype)
     maps = lazy_maps(values, kernel, base, look=looked is not None and fit is None)
-    return _told(
+    return _with_evidence(
         replace(
             maps,
             kind=decided.kind,
@@ -216,7 +216,7 @@ def fold_lazily(
     )
 
 
-def _decided(request: FoldRequest, evidence: Evidence | None) -> FoldRequest:
+def _of_kind_found(request: FoldRequest, evidence: Evidence | None) -> FoldRequest:
     """Return the request with the kind that the evidence shows, if none was named."""
     if evidence is None:
         return request
@@ -224,7 +224,7 @@ def _decided(request: FoldRequest, evidence: Evidence | None) -> FoldRequest:
     return request.as_kind(kind, whole=whole)
 
 
-def _told(
+def _with_evidence(
     maps: UncertaintyMaps, request: FoldRequest, evidence: Evidence | None
 ) -> UncertaintyMaps:
     """Return the maps with what the evidence says of their kind."""

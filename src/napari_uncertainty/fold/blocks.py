@@ -40,7 +40,7 @@ def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
         `values`; a view too.
     """
     strides = values.strides[1:]
-    order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+    order = slowest_first(strides)
     flips = tuple(slice(None, None, -1 if strides[axis] < 0 else 1) for axis in order)
 
     def restore(array: Array) -> Array:
@@ -48,6 +48,11 @@ def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
 
     source = values.transpose(0, *(axis + 1 for axis in order))
     return source[(slice(None), *flips)], restore
+
+
+def slowest_first(strides: Sequence[int]) -> list[int]:
+    """Return axes in the order in which they lie in memory, the slowest first."""
+    return sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
 
 
 def cut(length: int, each: int, most: int) -> list[slice]:

@@ -92,14 +92,14 @@ class FoldRequest:
         )  # fmt: skip
 
 
-def asked(
+def request_of(
     probabilities: Any,
     measures: Sequence[str],
     how: Interpretation,
     base: Base,
     predict: bool,
 ) -> tuple[Any, FoldRequest]:
-    """The values, class axis first, and what to do with them, if it makes sense."""
+    """Return the values, class axis first, and the request, if it makes sense."""
     check_base(base)
     unknown = [name for name in measures if name not in MEASURES]
     if unknown or not measures:

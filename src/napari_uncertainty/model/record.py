@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -519,15 +519,12 @@ def _optional(
 
 
 def _statistics(told: Mapping[str, Any]) -> MapStatistics:
-    return MapStatistics(
-        voxels=int(told["voxels"]),
-        no_data=int(told["no_data"]),
-        total=float(told["total"]),
-        mean=float(told["mean"]),
-        maximum=float(told["maximum"]),
-        foreground_voxels=int(told["foreground_voxels"]),
-        foreground_mean=float(told["foreground_mean"]),
-    )
+    counts = ("voxels", "no_data", "foreground_voxels")
+    numbers = {
+        one.name: (int if one.name in counts else float)(told[one.name])
+        for one in fields(MapStatistics)
+    }
+    return MapStatistics(**numbers)  # type: ignore[arg-type]
 
 
 def _interpretation(told: Mapping[str, Any]) -> Interpretation:

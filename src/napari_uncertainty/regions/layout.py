@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..fold.blocks import slowest_first
+
 Array = np.ndarray[Any, Any]
 
 
@@ -39,7 +41,7 @@ class Layout:
     @classmethod
     def of(cls, array: Array) -> Layout:
         """The layout of an array."""
-        order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+        order = slowest_first(array.strides)
         flips = [-1 if array.strides[axis] < 0 else 1 for axis in order]
         shape = [array.shape[axis] for axis in order]
         steps = [math.prod(array.shape[axis + 1 :]) for axis in order]
