@@ -10,6 +10,7 @@ from inspecting import add, wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect.letters import letters_of
 from napari_uncertainty.plugin.inspect.scenes import Scenes
+from napari_uncertainty.plugin.viewer.in_3d import in_3d
 from napari_uncertainty.plugin.viewer.layers import to_layer
 
 SIDE = 400
@@ -62,7 +63,7 @@ def places_on_screen(viewer):
 def check_sides(qtbot, viewer):
     """The picture is not mirrored, and the letters are where the patient is."""
     scenes = Scenes(viewer)
-    scenes.corners = marked_patient(viewer)
+    in_3d(viewer).corners = marked_patient(viewer)
     small_canvas(qtbot, viewer, 300)
     scenes.show_as_they_are()
     camera, edges = viewer.scene.camera, ("right", "left", "bottom", "top")

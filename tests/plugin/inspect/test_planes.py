@@ -14,7 +14,7 @@ from napari_uncertainty.plugin.inspect.planes import (
     plane_of,
     show_plane,
 )
-from napari_uncertainty.plugin.inspect.scenes import Scenes
+from napari_uncertainty.plugin.viewer.in_3d import in_3d
 
 #: What a radiologist expects to the right and down, and across the slice, as
 #: directions in RAS.
@@ -118,15 +118,13 @@ def test_flat_images_have_no_planes():
 def test_never_a_mirror_image_in_3d(viewer):
     for name in PLANES:
         show_plane(viewer, name)
-        scenes = Scenes(viewer)
-        scenes.enter()
+        in_3d(viewer).enter()
         assert viewer.dims.ndisplay == 3
         # The order in which the patient's axes are right-handed, and shown so.
         assert viewer.dims.order == tuple(range(viewer.dims.ndim))
         assert str(viewer.scene.camera.handedness) == "right"
-        scenes.leave()
+        in_3d(viewer).leave()
         assert plane_of(viewer) == name
-        scenes.stop()
 
 
 def test_a_box_fills_the_view(viewer):

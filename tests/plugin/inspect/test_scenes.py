@@ -11,6 +11,7 @@ from napari.utils.colormaps import Colormap
 from napari_uncertainty.plugin.inspect.planes import go_to, show_plane
 from napari_uncertainty.plugin.inspect.scenes import Scenes
 from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.viewer.in_3d import in_3d
 
 SCENES = ("Surface", "Glow", "Cut-away")
 CORNERS = np.array([[-5.0, 10.0, 10.0], [16.0, 26.0, 24.0]])
@@ -57,7 +58,7 @@ class Case:
         self.users = [self.scan, self.labels, self.map, self.other]
         self.seen = PublicOnlyProxy(viewer) if wrapped else viewer
         self.scenes = Scenes(self.seen)
-        self.scenes.corners = CORNERS
+        in_3d(viewer).corners = CORNERS
         show_plane(viewer, "Coronal")
         viewer.dims.point = (1, 2.0, 15.0, 12.0)
         viewer.scene.camera.center = (4.0, 11.0)
@@ -259,7 +260,7 @@ def test_at_first_from_the_left_the_front_and_above(case):
 
 
 def test_at_first_to_the_place_in_the_view_where_nothing_is_inspected(case):
-    case.scenes.corners = None
+    in_3d(case.viewer).corners = None
     case.show("3D")
     # Coronal: y is sliced, and the middle of the view was at z = 4 and x = 11.
     assert case.viewer.scene.camera.center == (4.0, 15.0, 11.0)

@@ -39,23 +39,6 @@ class Scenes:
         self._layers = Changes()
         self.cut: CuttingPlane | None = None
 
-    @property
-    def corners(self) -> Array | None:
-        """Box to fill the view with, two corners in the world, shape (2, 3)."""
-        return self._in_3d.corners
-
-    @corners.setter
-    def corners(self, corners: Array | None) -> None:
-        self._in_3d.corners = corners
-
-    def enter(self) -> None:
-        """Go to 3D, from the left, the front and above at first."""
-        self._in_3d.enter()
-
-    def facing(self) -> int:
-        """The axis of z, y and x along which 3D is looked at most, now or next."""
-        return self._in_3d.facing()
-
     def move_cut(self, axis: int, at: float) -> None:
         """Put the plane that is shown elsewhere, if there is one."""
         cut = self.cut or self._in_3d.cut

@@ -10,6 +10,7 @@ from napari.utils.notifications import show_error
 
 from ...surfaces import Mesh
 from ..selection import scan_for_map
+from ..viewer.in_3d import in_3d
 from ..viewer.lifetime import Listening
 from .appearance import Appearance, instead
 from .highlight import RING
@@ -41,7 +42,7 @@ class MapViews:
         self._viewer = viewer
         self.buttons = ViewButtons(viewer)
         self.waiting = Waiting()
-        self._scenes = Scenes(viewer)
+        self._in_3d, self._scenes = in_3d(viewer), Scenes(viewer)
         self._panels = PanelGrid(viewer)
         #: In slices, and as napari's own button shows layers in 3D.
         self.modulated = ModulatedClasses(viewer)
@@ -70,13 +71,13 @@ class MapViews:
         self._drop_meshes()
         another = self._subject is None or self._subject.layer != subject.layer
         self._subject, self._findings = subject, findings
-        in_3d = subject.source.values.ndim == 3
-        if in_3d:
+        solid = subject.source.values.ndim == 3
+        if solid:
             self._meshes = Meshes(findings.labels, subject.source.values)
             self._surfaces = SurfaceLayers(self._viewer, subject, self._meshes)
-        self.buttons.set_available(in_3d, len(self._panel_layers()) > 1)
+        self.buttons.set_available(solid, len(self._panel_layers()) > 1)
         self.buttons.set_box(self.corners())
-        self._scenes.corners = self.corners() if in_3d else None
+        self._in_3d.corners = self.corners() if solid else None
         if self._preset:
             self.show_scene(self._preset)
         elif another and self._meshes is not None:
@@ -91,7 +92,7 @@ class MapViews:
         self._hide_panels()
         if self._preset in PRESETS:
             self.show_scene("")
-        self._subject = self._findings = self._scenes.corners = None
+        self._subject = self._findings = self._in_3d.corners = None
         self.buttons.set_available(False, False)
 
     def set_appearance(
@@ -185,7 +186,7 @@ class MapViews:
         if self._with_surfaces(name) and not self._ready(name):
             return
         if name == "Cut-away" and self._scenes.cut is None:
-            self.buttons.face(self._scenes.facing())
+            self.buttons.face(self._in_3d.facing())
         if name in PRESETS:
             self.modulated.suspend()
         shown = self._subject.layer
@@ -323,13 +324,13 @@ class MapViews:
         if not wanted:
             self._hide_panels()
             return
-        in_3d = self._preset in ("3D", *PRESETS)
+        solid = self._preset in ("3D", *PRESETS)
         if self._preset:
             self.show_scene("")
         self.modulated.suspend()
         self._panels.show(self._panel_layers(), self.corners(), self._glow())
         self.buttons.show_side_by_side(True)
-        if in_3d:
+        if solid:
             self.show_scene("3D")
 
     def _panel_layers(self) -> dict[str, Any]:
@@ -367,7 +368,7 @@ class MapViews:
         self._hide_panels()
         if not self._by_napari:
             self.show_scene("")
-        self._scenes.corners = None
+        self._in_3d.corners = None
 
     def stop(self) -> None:
         """Call back no more, and make nothing more."""
