@@ -1,14 +1,13 @@
-"""The stops of a review: what is decided about them, undone, and merged."""
+"""The stops of a review: what is decided about them, and undone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import InputError
-from ..hotspots import Hotspot
 from .progress import Progress
 from .stop import VERDICTS, Stop, Verdict
 
@@ -28,15 +27,10 @@ class Review:
     ----------
     stops : iterable of Stop
         In any order.
-    changed : callable or None
-        Called with the rank after a stop changed in more than having been seen.
     """
 
-    def __init__(
-        self, stops: Iterable[Stop], changed: Callable[[int], object] | None = None
-    ) -> None:
+    def __init__(self, stops: Iterable[Stop]) -> None:
         self._stops = _by_rank(stops)
-        self._changed = changed
         self._steps: list[_Step] = []
 
     @property
@@ -118,23 +112,9 @@ class Review:
             error_share=math.fsum(stop.hotspot.share for stop in seen),
         )
 
-    def adopt(self, stops: Iterable[Stop], not_ours: Collection[int] = ()) -> None:
-        """Take over stops that were merged with those of another window.
-
-        Parameters
-        ----------
-        stops : iterable of Stop
-            All of the review from now on.
-        not_ours : collection of int
-            Ranks of those that the other window changed: what was decided here about
-            them before cannot be undone any more, or that would undo its decisions.
-        """
-        self._stops = _by_rank(stops)
-        self._steps = [
-            step
-            for step in self._steps
-            if step.before.rank in self._stops and step.before.rank not in not_ours
-        ]
+    def extend(self, stops: Iterable[Stop]) -> None:
+        """Add those stops whose rank is not yet there."""
+        self._stops = _by_rank([*stops, *self.stops])
 
     def _decide(self, after: Stop, kind: Literal["verdict", "note"]) -> None:
         before = self._stops[after.rank]
@@ -144,118 +124,10 @@ class Review:
 
     def _put(self, stop: Stop) -> None:
         self._stops[stop.rank] = stop
-        if self._changed is not None:
-            self._changed(stop.rank)
-
-
-def decided_otherwise(one: Stop, other: Stop) -> bool:
-    """Return whether verdicts or notes differ."""
-    return _decision(one) != _decision(other) or one.note != other.note
-
-
-def settled(base: Stop, ours: Stop, theirs: Stop, ours_is_later: bool) -> Stop:
-    """One stop from two windows: what only one of them changed, and else the later.
-
-    Parameters
-    ----------
-    base : Stop
-        What both began with.
-    ours, theirs : Stop
-        What became of it here and there.
-    ours_is_later : bool
-        Whose last change wins where both changed the same; but what a person decided
-        wins over a suggestion.
-    """
-
-    def choose(field: Callable[[Stop], object], ours_wins: bool) -> Stop:
-        if field(theirs) == field(base):
-            return ours
-        return theirs if field(ours) == field(base) or not ours_wins else ours
-
-    decided = ours_is_later
-    if ours.suggested != theirs.suggested:
-        decided = theirs.suggested
-    verdict = choose(_decision, decided)
-    return replace(
-        ours,
-        verdict=verdict.verdict,
-        suggested=verdict.suggested,
-        note=choose(lambda stop: stop.note, ours_is_later).note,
-        changed_voxels=choose(
-            lambda stop: stop.changed_voxels, ours_is_later
-        ).changed_voxels,
-        seen=ours.seen or theirs.seen,
-    )
-
-
-def as_row(stop: Stop, changed_at: int) -> dict[str, Any]:
-    """A stop as JSON holds it.
-
-    Parameters
-    ----------
-    stop : Stop
-        The stop.
-    changed_at : int
-        When it changed last, UTC, in ns since 1970; 0 for never.
-    """
-    place = stop.hotspot
-    row: dict[str, Any] = {
-        "rank": int(place.rank),
-        "voxel": [int(index) for index in place.voxel],
-        "ras": None if place.ras is None else [float(mm) for mm in place.ras],
-        "classes": None if place.classes is None else [int(c) for c in place.classes],
-    }
-    for name in _NUMBERS:
-        number = float(getattr(place, name))
-        row[name] = number if math.isfinite(number) else None  # JSON has no NaN
-    for name in _DECISIONS:
-        row[name] = getattr(stop, name)
-    return row | {"changed_at": changed_at}
-
-
-def as_stop(row: Mapping[str, Any]) -> Stop:
-    """A stop from JSON.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If it is none.
-    """
-    x_y_z, pair = row["ras"], row["classes"]
-    numbers = {n: math.nan if row[n] is None else float(row[n]) for n in _NUMBERS}
-    place = Hotspot(
-        rank=int(row["rank"]),
-        voxel=tuple(int(index) for index in row["voxel"]),
-        ras=None
-        if x_y_z is None
-        else (float(x_y_z[0]), float(x_y_z[1]), float(x_y_z[2])),
-        classes=None if pair is None else (int(pair[0]), int(pair[1])),
-        **numbers,
-    )
-    for name, kind in _DECISIONS.items():
-        if type(row[name]) is not kind:
-            raise TypeError(f"{name} is {row[name]!r}")
-    if row["verdict"] not in VERDICTS:
-        raise ValueError(f"{row['verdict']!r} is no verdict")
-    return Stop(place, **{name: row[name] for name in _DECISIONS})
-
-
-_NUMBERS = ("mass", "peak", "mean", "share", "map_share")
-_DECISIONS = {
-    "verdict": str,
-    "suggested": bool,
-    "note": str,
-    "seen": bool,
-    "changed_voxels": int,
-}
 
 
 def _by_rank(stops: Iterable[Stop]) -> dict[int, Stop]:
     return {stop.rank: stop for stop in sorted(stops, key=lambda stop: stop.rank)}
-
-
-def _decision(stop: Stop) -> tuple[Verdict, bool]:
-    return stop.verdict, stop.suggested
 
 
 def _without_empty_suggestion(stop: Stop) -> Stop:

@@ -57,7 +57,7 @@ class Reviewed:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class ReviewMaterial:
     """What a review is begun with, taken from layers on the main thread.
 
     Attributes
@@ -125,7 +125,7 @@ class Opened:
     ----------
     session : Session
         The review; this window is not in its file before it is saved.
-    material : Material
+    material : ReviewMaterial
         What it was begun with.
     hotspots : Hotspots
         Its places.
@@ -138,7 +138,7 @@ class Opened:
     """
 
     session: Session
-    material: Material
+    material: ReviewMaterial
     hotspots: Hotspots
     there: Iterable[int]
     notes: tuple[str, ...]
@@ -161,7 +161,7 @@ class Opened:
         )
 
 
-def iter_begin(material: Material) -> Generator[float, None, Opened]:
+def iter_begin(material: ReviewMaterial) -> Generator[float, None, Opened]:
     """Find the places and the review; yields the share done.
 
     Nothing is written before the last step, so that no review is begun in a window that
@@ -216,7 +216,7 @@ def iter_begin(material: Material) -> Generator[float, None, Opened]:
 
 
 def _session(
-    material: Material, inputs: list[ReviewedInput], hotspots: Hotspots
+    material: ReviewMaterial, inputs: list[ReviewedInput], hotspots: Hotspots
 ) -> tuple[Session, tuple[str, ...], bool]:
     paths = material.paths
     folders = list(dict.fromkeys(path.parent for path in paths))

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
+from ...errors import InputError
 from ...fold import as_dask
 from ...grid import Grid
 from ...hotspots import Ball, Hotspot
-from ...review import apply_runs, changed_voxels, restore
+from ...review import changed_voxels
 from ..layers import METADATA_KEY, layer_info
 from ..sources import ORIGINAL, source_of
 
@@ -101,17 +102,28 @@ class Edited:
             return 0
         return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
 
-    def put(self, before: Array, runs: Array) -> None:
-        """Show the labels with these changes instead of those before.
+    def put(self, labels: Array) -> None:
+        """Show these labels instead of those that are shown.
+
+        Parameters
+        ----------
+        labels : ndarray of int
+            In the order of the file, of the same shape.
 
         Raises
         ------
         InputError
-            If the layer cannot hold such labels.
+            If the layer cannot hold such labels; then nothing was changed.
         """
         current = self.current
-        restore(current, self.original, before)
-        apply_runs(current, runs)
+        held = labels.astype(current.dtype)
+        lost = held != labels
+        if lost.any():
+            raise InputError(
+                f"The review has the label {labels[lost][0]}, which labels of the type "
+                f"{current.dtype} cannot hold; convert them to a larger type."
+            )
+        current[...] = held
         self.layer.refresh()
 
     def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:

@@ -19,12 +19,12 @@ from ..layers import layer_info, record_of
 from ..opinions import opinions
 from ..selection import path_of, role_of, scan_for_map
 from ..sources import Source, axes_of, source_of
-from .begin import Material, Reviewed
+from .begin import Reviewed, ReviewMaterial
 from .edited import original_of
 
 
 @dataclass(frozen=True)
-class Choices:
+class ReviewChoices:
     """What the person asked for.
 
     Attributes
@@ -42,7 +42,9 @@ class Choices:
     prefer: str
 
 
-def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
+def material_of(
+    viewer: Any, subject: Subject, choices: ReviewChoices
+) -> ReviewMaterial:
     """Take arrays and plain values from the layers of a subject.
 
     Parameters
@@ -51,7 +53,7 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         Where the layers are.
     subject : Subject
         The map, and the segmentation as it is shown.
-    choices : Choices
+    choices : ReviewChoices
         What the person asked for.
     """
     layer, source = subject.layer, subject.source
@@ -79,7 +81,7 @@ def material_of(viewer: Any, subject: Subject, choices: Choices) -> Material:
         told.append(_told("scan", scan))
     # Of a map, this is the file that it was made from.
     path = path_of(layer)
-    return Material(
+    return ReviewMaterial(
         case=layer.name if path is None else stem(path),
         map=Reviewed("map", layer.name, None, source.values, source.grid),
         told=tuple(told),

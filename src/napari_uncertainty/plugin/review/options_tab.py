@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from ...hotspots import Wanted
 from ...hotspots.wanted import LARGEST_RADIUS
 from ..preferences import review_preferences
-from .material import Choices
+from .material import ReviewChoices
 
 # Below one, voxels and image tell the radius.
 _BY_IMAGE = 0.0
@@ -93,7 +93,7 @@ class OptionsTab(QWidget):
         layout.addStretch()
 
     @property
-    def choices(self) -> Choices:
+    def choices(self) -> ReviewChoices:
         """Return what is asked for.
 
         Raises
@@ -103,7 +103,7 @@ class OptionsTab(QWidget):
         """
         apart, radius = self.separation.value(), self.radius.value()
         prefer = review_preferences().folder
-        return Choices(
+        return ReviewChoices(
             Wanted(
                 self.count.value(),
                 radius if radius > _BY_IMAGE else None,

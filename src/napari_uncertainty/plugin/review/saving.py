@@ -28,12 +28,12 @@ from ..selection import path_of, scan_for_map
 from ..sources import Source, axes_of, source_of
 from ..work import Steps
 from .begin import Opened
-from .desk import Desk
+from .desk import ReviewController
 
 Array = np.ndarray[Any, Any]
 
 
-def save_list(path: Path, desk: Desk) -> str:
+def save_list(path: Path, desk: ReviewController) -> str:
     """Write the places with what was decided; gives what to tell.
 
     Raises
@@ -66,7 +66,7 @@ def save_list(path: Path, desk: Desk) -> str:
     return f"The list is in {path}."
 
 
-def save_labels(path: Path, desk: Desk, viewer: Any) -> str:
+def save_labels(path: Path, desk: ReviewController, viewer: Any) -> str:
     """Write the segmentation as it is now; gives what to tell.
 
     Raises
@@ -121,7 +121,7 @@ class ReportMaterial:
     colors: Mapping[int, Color]
 
 
-def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path]:
+def report_steps(path: Path, desk: ReviewController, viewer: Any) -> Steps[Path]:
     """Return what writes a report in the background."""
     opened, subject = desk.opened, desk.following.subject
     assert opened is not None
@@ -225,7 +225,6 @@ def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
     def in_unit(value: float) -> str:
         return f"{value:.4g} {unit}".strip()
 
-    changed = int(session.runs[:, 1].sum())
     rows = [
         ("Probabilities", Path(record.source or record.probabilities).name),
         ("Segmentation", material.labels.name),
@@ -239,7 +238,7 @@ def _facts(material: ReportMaterial) -> list[tuple[str, str]]:
         ("Hotspots", f"{len(material.stops)} of {session.radius_mm:g} mm"),
         ("Expected errors", f"{session.expected_errors:,.0f} voxels in all"),
         ("Networks", str(max(1, len(opened.material.members)))),
-        ("Changed labels", f"{changed:,} voxels"),
+        ("Changed labels", f"{session.changed_labels:,} voxels"),
         ("Review", f"begun on {session.begun[:10]}"),
     ]
     return [row for row in rows if row[1]]

@@ -59,6 +59,7 @@ class VerdictBar(QWidget):
         super().__init__(parent)
         self.shown: Stop | None = None
         self._keys: Mapping[str, str] = {}
+        self._read_only = False
         self.line = QElidingLabel()
         self.line.setWordWrap(True)
         self.line.setTextFormat(Qt.TextFormat.PlainText)
@@ -139,6 +140,11 @@ class VerdictBar(QWidget):
         self._name_buttons()
         self._check()
 
+    def set_read_only(self, read_only: bool) -> None:
+        """Let the person go through the stops, but decide nothing, or decide again."""
+        self._read_only = read_only
+        self._check()
+
     def changeEvent(self, event: Any) -> None:
         """Keep room for two lines of text in any font, so that nothing jumps."""
         super().changeEvent(event)
@@ -187,7 +193,10 @@ class VerdictBar(QWidget):
             button = self.buttons[decision.action]
             if button.isCheckable():
                 button.setChecked(name == verdict)
-        self.buttons[VERDICTS["open"].action].setEnabled(verdict != "open")
+            may = not self._read_only and (name != "open" or verdict != "open")
+            button.setEnabled(may)
+        for widget in (self.note, self.buttons["undo"]):
+            widget.setEnabled(not self._read_only)
 
     def _name_buttons(self) -> None:
         suggested = self.shown is not None and self.shown.suggested
