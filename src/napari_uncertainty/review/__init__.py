@@ -2,8 +2,7 @@
 
 from .edits import changed_voxels
 from .fingerprint import Options, ReviewedInput, fingerprint
-from .progress import Progress
-from .review import Review
+from .review import Progress, Review
 from .session import Session
 from .stop import VERDICTS, Decision, Stop, Verdict
 from .store import FoundReview, find_session, place_for, user_folder

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...colors import Color
 from ...errors import InputError
 from ...io.labels import write_labels
 from ...io.nifti import ending
@@ -22,7 +23,6 @@ from ...report.scan import iter_values_at
 from ...review import Stop
 from ...review.export import write_json, write_tsv
 from ...steps import part
-from ..inspect.subject import Color
 from ..layers import layer_grid
 from ..selection import path_of, scan_for_map
 from ..sources import Source, axes_of, source_of

@@ -15,16 +15,16 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLineEdit,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
     QWidget,
 )
 
+from ...colors import Color
 from ...regions.table import unnamed
 from ...review import VERDICTS, Stop, Verdict
-from ..inspect.class_model import SIGNS
-from .stop_model import NUMBERS, SWATCH_SIZE, Color, Column, StopModel, swatches
+from .stop_model import NUMBERS, SWATCH_SIZE, Column, StopModel, swatches
+
+# Beside the title that rows are sorted by.
+_ARROWS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}
 
 ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"
 # That a box has room for; there is more where the window is wider.
@@ -143,7 +143,7 @@ class StopFilter(QSortFilterProxyModel):
         value = super().headerData(section, orientation, role)
         if role == Qt.ItemDataRole.DisplayRole and section == self.sortColumn():
             title, *unit = str(value).split("\n")
-            return "\n".join([f"{title} {SIGNS[self.sortOrder()]}", *unit])
+            return "\n".join([f"{title} {_ARROWS[self.sortOrder()]}", *unit])
         return value
 
     def sort(
@@ -227,7 +227,7 @@ class FilterRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._offer: list[tuple[str, int, Color | None]] = []
-        self.status, self.classes, self.text = _Box(), _Box(), QLineEdit()
+        self.status, self.classes, self.text = QComboBox(), QComboBox(), QLineEdit()
         self.status.addItem(ALL_STOPS, None)
         for verdict in VERDICTS:
             self.status.addItem(verdict.capitalize(), verdict)
@@ -277,24 +277,3 @@ class FilterRow(QWidget):
         self.classes.blockSignals(before)
         if chosen is not None and at < 0:
             self.changed.emit()
-
-
-class _Box(QComboBox):
-    """A list whose chosen text ends in an ellipsis where the box is narrow."""
-
-    def paintEvent(self, _event: Any) -> None:
-        """Paint as Qt does, but for a text that it would cut."""
-        painter, option = QStylePainter(self), QStyleOptionComboBox()
-        self.initStyleOption(option)
-        style, box = self.style(), QStyle.ComplexControl.CC_ComboBox
-        field = QStyle.SubControl.SC_ComboBoxEditField
-        assert style is not None
-        room = style.subControlRect(box, option, field, self).width() - 2
-        if not option.currentIcon.isNull():
-            room -= option.iconSize.width() + 4
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideRight, room
-        )
-        painter.drawComplexControl(box, option)
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        painter.end()

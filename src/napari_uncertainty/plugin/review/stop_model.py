@@ -15,11 +15,10 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 )
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 
+from ...colors import Color
 from ...hotspots import Hotspot
 from ...review import VERDICTS, Stop, Verdict
 from ...text import number
-
-Color = tuple[int, int, int]
 
 #: Size of each of the two swatches of a row, and of the dot of a verdict.
 SWATCH_SIZE, DOT_SIZE = 10, 12

@@ -83,7 +83,6 @@ class ReviewWidget(Docked):
                 "flip plane": self.visit.flip_plane,
             },
         )
-        self.bar.set_keys(self.keys.keys)
         self.end_with_me(
             self.desk.stop, self.saving.stop, self.keys.stop,
             self._letters.remove, self.visit.leave, self.points.remove,
