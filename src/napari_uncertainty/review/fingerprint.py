@@ -1,4 +1,4 @@
-"""What a review is about: images, told by a digest of their content, and options."""
+"""Images and options of a review; images are known by a digest of their content."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ReviewedInput:
 
 @dataclass(frozen=True)
 class Options:
-    """What, besides the images, determines the places and their order.
+    """Options that, besides the images, determine the places and their order.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def _place(grid: Grid) -> bytes:
 
 
 def _label_bytes(part: Array) -> bytes:
-    """In the smallest type that holds them, and its name: a quarter of the work."""
+    """Return labels in the smallest type that holds them: a quarter of the work."""
     least, largest = int(part.min()), int(part.max())
     for name in _LABEL_TYPES:
         limits = np.iinfo(name)

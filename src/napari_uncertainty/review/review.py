@@ -13,7 +13,7 @@ from .stop import VERDICTS, Stop, Verdict
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a review is.
+    """Progress of a review.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Progress:
 
     @property
     def sentence(self) -> str:
-        """Such as "12 of 50 seen: 38 % of the uncertainty and an estimated 41 % …"."""
+        """The progress in words, such as "12 of 50 seen: 38 % of the uncertainty …"."""
         if not self.seen:
             return f"0 of {self.total} seen"
         share, errors = _percent(self.map_share), _percent(self.error_share)
@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Step:
-    """What a decision took the place of."""
+    """A stop as it was before a decision, to undo that."""
 
     before: Stop
     kind: Literal["verdict", "note"]
@@ -67,7 +67,7 @@ class Review:
 
     @property
     def stops(self) -> tuple[Stop, ...]:
-        """All, in the order of their ranks."""
+        """All stops in the order of their ranks."""
         return tuple(self._stops.values())
 
     def stop(self, rank: int) -> Stop:
@@ -75,7 +75,7 @@ class Review:
         return self._stops[rank]
 
     def see(self, rank: int) -> None:
-        """Somebody is there."""
+        """Note that somebody went to a stop."""
         self._stops[rank] = replace(self._stops[rank], seen=True)
 
     def judge(self, rank: int, verdict: Verdict) -> None:
@@ -163,13 +163,13 @@ def _by_rank(stops: Iterable[Stop]) -> dict[int, Stop]:
 
 
 def _without_empty_suggestion(stop: Stop) -> Stop:
-    """Nothing was changed any more, so nothing suggests that it is fixed."""
+    """Return a stop open again where no changed label suggests that it is fixed."""
     if stop.suggested and not stop.changed_voxels:
         return replace(stop, verdict="open", suggested=False)
     return stop
 
 
 def _percent(share: float) -> str:
-    """To a tenth where it is little, for each hotspot adds little."""
+    """Return a share in words, to a tenth where it is little, as one hotspot adds."""
     percent = 100 * share
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"

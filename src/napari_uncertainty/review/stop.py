@@ -16,7 +16,7 @@ Verdict = str
 
 @dataclass(frozen=True)
 class Decision:
-    """What can be decided about a place.
+    """A verdict that a person can give about a place.
 
     Attributes
     ----------
@@ -157,15 +157,16 @@ class Stop:
     def to_json(self) -> dict[str, Any]:
         """Return it for JSON, which has no NaN."""
         place, pair = self.hotspot, self.hotspot.classes
+        numbers = {name: float(getattr(place, name)) for name in _NUMBERS}
+        known = {n: x if math.isfinite(x) else None for n, x in numbers.items()}
         told: dict[str, Any] = {
             "rank": int(place.rank),
             "voxel": [int(index) for index in place.voxel],
             "ras": None if place.ras is None else [float(mm) for mm in place.ras],
+            **{name: known.pop(name) for name in ("mass", "peak", "mean")},
             "classes": None if pair is None else [int(label) for label in pair],
+            **known,
         }
-        for name in _NUMBERS:
-            value = float(getattr(place, name))
-            told[name] = value if math.isfinite(value) else None
         return told | {name: getattr(self, name) for name in _DECISIONS}
 
     @property

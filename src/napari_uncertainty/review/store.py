@@ -1,4 +1,4 @@
-"""Where files of reviews are, and which one belongs to images."""
+"""Files of reviews: their folders, and the one that belongs to given images."""
 
 from __future__ import annotations
 

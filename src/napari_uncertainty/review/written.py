@@ -1,4 +1,4 @@
-"""The file of a review: what is in it, as a typed object."""
+"""The file of a review, read into a typed object and written from it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Holder:
 
 @dataclass(frozen=True, eq=False)
 class ReviewDocument:
-    """What one file says; the attributes of :class:`.Session` explain it."""
+    """Content of the file of a review; :class:`.Session` explains its attributes."""
 
     case: str
     begun: str

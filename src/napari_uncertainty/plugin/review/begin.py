@@ -34,7 +34,7 @@ _LOOKED_AT = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Reviewed:
+class ReviewedImage:
     """An image that a review is about: what it is, and its content.
 
     Attributes
@@ -53,8 +53,8 @@ class Reviewed:
     values: Array
     grid: Grid | None
 
-    def told(self) -> ReviewedInput:
-        """By a digest of its content."""
+    def as_input(self) -> ReviewedInput:
+        """Return it as the file of a review names it, with a digest of its content."""
         # They may be lazy.
         digest = fingerprint(np.asarray(self.values), self.grid)
         return ReviewedInput(self.role, self.name, self.path, digest)
@@ -62,17 +62,17 @@ class Reviewed:
 
 @dataclass(frozen=True, eq=False)
 class ReviewMaterial:
-    """What a review is begun with, taken from layers on the main thread.
+    """Images and options that a review begins with, taken from layers.
 
     Attributes
     ----------
     case : str
         What it is called.
-    map : Reviewed
+    map : ReviewedImage
         The uncertainty map.
-    told : tuple of ReviewedInput
+    further_inputs : tuple of ReviewedInput
         Files that the places do not depend on: probabilities and scan.
-    segmentation : Reviewed or None
+    segmentation : ReviewedImage or None
         The labels before any change.
     labels : Segmentation
         What may be wrong: these labels, or the most probable class.
@@ -95,9 +95,9 @@ class ReviewMaterial:
     """
 
     case: str
-    map: Reviewed
-    told: tuple[ReviewedInput, ...]
-    segmentation: Reviewed | None
+    map: ReviewedImage
+    further_inputs: tuple[ReviewedInput, ...]
+    segmentation: ReviewedImage | None
     labels: Segmentation
     no_data: Array | None
     members: tuple[Any, ...]
@@ -117,12 +117,12 @@ class ReviewMaterial:
     @property
     def paths(self) -> list[Path]:
         """Files that a review may be beside, the best first."""
-        inputs = (self.segmentation, *self.told)
+        inputs = (self.segmentation, *self.further_inputs)
         return [one.path for one in inputs if one is not None and one.path is not None]
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedReview:
     """A review, and what it is of.
 
     Attributes
@@ -133,7 +133,7 @@ class Opened:
         What it was begun with.
     hotspots : Hotspots
         Its places.
-    there : tuple of int
+    labels_present : tuple of int
         Labels that some voxel has.
     notes : tuple of str
         What a person should know, in sentences.
@@ -144,7 +144,7 @@ class Opened:
     session: Session
     material: ReviewMaterial
     hotspots: Hotspots
-    there: Iterable[int]
+    labels_present: Iterable[int]
     notes: tuple[str, ...]
     resumed: bool
 
@@ -165,7 +165,7 @@ class Opened:
         )
 
 
-def iter_begin(material: ReviewMaterial) -> Generator[float, None, Opened]:
+def iter_begin(material: ReviewMaterial) -> Generator[float, None, OpenedReview]:
     """Find the places and the review; yields the share done.
 
     Nothing is written before the last step, so that no review is begun in a window that
@@ -190,7 +190,7 @@ def iter_begin(material: ReviewMaterial) -> Generator[float, None, Opened]:
     labels = np.asarray(labels)
     other_scans: list[str] = []
     if not material.of_members:
-        looking = _iter_of_this_scan(material.members, material.told, labels)
+        looking = _iter_of_this_scan(material.members, material.further_inputs, labels)
         members, other_scans = yield from part(looking, 0.1, 0.15)
         material = replace(material, members=members)
     steps = iter_hotspots(
@@ -209,14 +209,14 @@ def iter_begin(material: ReviewMaterial) -> Generator[float, None, Opened]:
         places = tuple(replace(place, ras=None) for place in hotspots.places)
         hotspots = replace(hotspots, places=places)
     images = [one for one in (material.map, material.segmentation) if one is not None]
-    inputs = list(material.told)
+    inputs = list(material.further_inputs)
     for done, image in enumerate(images):
-        inputs.append(image.told())
+        inputs.append(image.as_input())
         yield 0.8 + 0.2 * (done + 1) / len(images)
     session, notes, resumed = _session(material, inputs, hotspots)
     there = tuple(int(label) for label in _labels_in(labels))
     notes = (*other_scans, *notes)
-    return Opened(session, material, hotspots, there, notes, resumed)
+    return OpenedReview(session, material, hotspots, there, notes, resumed)
 
 
 def _session(
@@ -270,7 +270,7 @@ def _labels_in(labels: Array) -> Array:
 def _iter_of_this_scan(
     members: Sequence[Any], told: Sequence[ReviewedInput], labels: Array
 ) -> Generator[float, None, tuple[tuple[Any, ...], list[str]]]:
-    """Without networks that saw another scan, and a sentence for each of these.
+    """Leave out networks that saw another scan; gives a sentence for each of these.
 
     In the space of a template, files of two patients have the same voxels. Their
     structures do not: below 70 % agreement in the foreground, two images are taken to
@@ -302,7 +302,7 @@ def _iter_of_this_scan(
 
 
 def _iter_agreement(network: Any, labels: Array) -> Generator[float, None, float]:
-    """Of a sample of the foreground, the share in which the two are equal."""
+    """Return the share of the foreground, by a sample, in which the two are equal."""
     steps = tuple(
         slice(None, None, max(1, length // _LOOKED_AT)) for length in labels.shape
     )

@@ -16,8 +16,8 @@ from ..inspect.subject import Subject
 from ..sources import axes_of
 from ..viewer.lifetime import Listening
 from ..work import Steps
-from .begin import Opened, iter_begin
-from .edited import Edited
+from .begin import OpenedReview, iter_begin
+from .edited import EditedSegmentation
 from .material import ReviewChoices, material_of
 
 # Labels change many times in a stroke.
@@ -43,9 +43,9 @@ class ReviewController(QObject):
     ----------
     following : Following
         Which map and segmentation.
-    opened : Opened or None
+    opened : OpenedReview or None
         The review.
-    edited : Edited or None
+    edited : EditedSegmentation or None
         Its segmentation, where changes can be followed.
     """
 
@@ -67,8 +67,8 @@ class ReviewController(QObject):
         self.following.begun.connect(self._begin)
         self.following.found.connect(self._open)
         self.following.nothing.connect(self._leave)
-        self.opened: Opened | None = None
-        self.edited: Edited | None = None
+        self.opened: OpenedReview | None = None
+        self.edited: EditedSegmentation | None = None
         self._of_labels = Listening()
         self._settle = self._timer(SETTLE_MS, self.count)
         self._seen = self._timer(SEEN_MS, self.save)
@@ -192,7 +192,7 @@ class ReviewController(QObject):
             session.review.count(stop.rank, number)
         return changed or session.review.stops != stops
 
-    def _still_whole(self, edited: Edited) -> bool:
+    def _still_whole(self, edited: EditedSegmentation) -> bool:
         if not edited.is_whole:
             self.failed.emit(
                 f"'{edited.layer.name}' has other voxels than when the review was "
@@ -207,11 +207,11 @@ class ReviewController(QObject):
 
     # -- another review -------------------------------------------------------
 
-    def _look_at(self, subject: Subject) -> Steps[Opened | None]:
+    def _look_at(self, subject: Subject) -> Steps[OpenedReview | None]:
         self.close()
         layer = subject.segmentation
         axes = axes_of(self._viewer.layers)
-        edited = None if layer is None else Edited.of(layer, axes)
+        edited = None if layer is None else EditedSegmentation.of(layer, axes)
         material = material_of(self._viewer, subject, self._choices(subject))
         self.edited = edited
         return partial(iter_begin, material)
@@ -242,7 +242,7 @@ class ReviewController(QObject):
             self.failed.emit(str(error))
         self.save()
 
-    def _take_up(self, opened: Opened) -> None:
+    def _take_up(self, opened: OpenedReview) -> None:
         """Show what was changed in the labels before this window was opened."""
         session, edited = opened.session, self.edited
         assert edited is not None

@@ -30,7 +30,7 @@ def original_of(layer: Any, values: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Edited:
+class EditedSegmentation:
     """Labels that can be changed in a viewer.
 
     Attributes
@@ -48,7 +48,7 @@ class Edited:
     grid: Grid | None
 
     @classmethod
-    def of(cls, layer: Labels, axes: Grid | None) -> Edited | None:
+    def of(cls, layer: Labels, axes: Grid | None) -> EditedSegmentation | None:
         """Keep the labels as they are, unless a review has done so before.
 
         None where changes could not be followed: the layer is shown resampled, its
@@ -127,7 +127,7 @@ class Edited:
         self.layer.refresh()
 
     def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
-        """Where the centre of a place is among the labels, or outside of them."""
+        """Return the voxel of the labels at the centre of a place, or one outside."""
         if map_grid is None or self.grid is None:
             same = len(hotspot.voxel) == self.original.ndim
             return hotspot.voxel if same else None

@@ -1,4 +1,4 @@
-"""Which stops are shown, and in which order."""
+"""Filter and order of the table of stops."""
 
 from __future__ import annotations
 
@@ -82,11 +82,9 @@ class StopFilter(QSortFilterProxyModel):
 
     def let_go(self, rank: int | None = None) -> None:
         """Keep no stop any longer, or none but this one."""
-        gone = [kept for kept in self._kept if kept != rank]
-        stale = [kept for kept in gone if self._is_stale(kept)]
-        for kept in gone:
-            del self._kept[kept]
-        if stale:
+        kept = {one: stop for one, stop in self._kept.items() if one == rank}
+        if len(kept) < len(self._kept):
+            self._kept = kept
             self.invalidate()
 
     @property
@@ -209,18 +207,12 @@ class StopFilter(QSortFilterProxyModel):
         now = {stop.rank: stop for stop in self._model.stops}
         self._kept = {rank: now[rank] for rank in self._kept if rank in now}
 
-    def _is_stale(self, rank: int) -> bool:
-        """Return whether a kept stop would not be where it is if it were not kept."""
-        row = self.source_row(rank)
-        stop = None if row is None else self._model.stops[row]
-        return stop != self._kept[rank] or not self._matches(self._kept[rank])
-
     def _forget(self) -> None:
         self._kept = {}
 
 
 class FilterRow(QWidget):
-    """What a person filters stops by."""
+    """Fields by which a person filters stops."""
 
     changed = Signal()
 

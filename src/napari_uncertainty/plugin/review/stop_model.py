@@ -185,7 +185,7 @@ class StopModel(QAbstractTableModel):
         return None
 
     def tip(self, stop: Stop) -> str:
-        """All about a stop, with what narrow columns cut or hide."""
+        """Return everything about a stop, with what narrow columns cut or hide."""
         spot, changed = stop.hotspot, _voxels(stop.changed_voxels)
         unit = f" {self.unit}" if self.unit else ""
         where = f"voxel {place(spot)}" if spot.ras is None else f"{place(spot)} mm"
@@ -238,7 +238,7 @@ def status(stop: Stop) -> str:
 
 
 def place(spot: Hotspot) -> str:
-    """Where a hotspot is: RAS mm such as ``R 3.4 A 8.9 S −4.2``, or its voxel."""
+    """Return where a hotspot is: RAS mm such as ``R 3.4 A 8.9 S −4.2``, or its voxel."""
     if spot.ras is None:
         return f"({', '.join(map(str, spot.voxel))})"
     # -0.04 is no -0.0.

@@ -36,7 +36,7 @@ _NOTE_TIP = (
 
 
 class VerdictBar(QWidget):
-    """What to do with the current stop; no button takes the keys of the canvas."""
+    """Buttons and note of the current stop; no button takes the canvas's keys."""
 
     #: +1 for the next stop, -1 for the previous one.
     moved = Signal(int)

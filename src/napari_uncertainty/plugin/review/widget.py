@@ -205,7 +205,7 @@ class ReviewWidget(Docked):
     # -- what is shown --------------------------------------------------------
 
     def _choices(self, subject: Subject) -> ReviewChoices:
-        """What is asked for; of other images, classes chosen before say nothing."""
+        """Return the choices; classes chosen for other images are forgotten."""
         same = self._classes_of == (subject.layer, subject.segmentation)
         if not same and not self.options.offers(subject.names):
             self.options.forget_classes()
@@ -235,7 +235,7 @@ class ReviewWidget(Docked):
         if opened is not None and subject is not None:
             self.progress.setVisible(False)
             self.message.setText(opened.sentence)
-            labels = sorted({*opened.there, *subject.names})
+            labels = sorted({*opened.labels_present, *subject.names})
             names = {label: subject.name_of(label) for label in labels}
             self.options.offer_classes(names)
             self._classes_of = subject.layer, subject.segmentation
