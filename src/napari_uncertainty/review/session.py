@@ -44,6 +44,8 @@ class Session:
         The stops. It stays the same object.
     changed_labels : int
         How many voxels have another label than before the review.
+    known_labels : ndarray or None
+        The labels as they are now, where they are known to be other than before.
     read_only : str
         Why nothing is written here, in a sentence; empty where it is.
     """
@@ -56,11 +58,9 @@ class Session:
         self.read_only = ""
         self._lock: Any = None
         self._holder = Holder.here()
-        # The labels as they are now, where they are known to be other than before, and
-        # whether the file beside the review is of others.
-        self._labels: Array | None = None
+        self.known_labels: Array | None = None
         self._grid: Grid | None = None
-        self._unwritten_labels = False
+        self._unwritten_labels = False  # the file beside the review is of others
         self._take(document, content)
 
     def _take(self, document: ReviewDocument, content: bytes | None) -> None:
@@ -173,11 +173,11 @@ class Session:
         grid : Grid or None
             Their place.
         """
-        known = original if self._labels is None else self._labels
+        known = original if self.known_labels is None else self.known_labels
         if np.array_equal(known, current):
             return False
         self.changed_labels = int(np.count_nonzero(original != current))
-        self._labels, self._grid = current.copy(order="K"), grid
+        self.known_labels, self._grid = current.copy(order="K"), grid
         self._unwritten_labels = True
         return True
 
@@ -213,7 +213,7 @@ class Session:
                 "segmentation, so labels are as they were before."
             )
         if same:
-            self._labels = labels
+            self.known_labels = labels
             return labels, ""
         return labels, (
             f"{told.file} was written after the review was saved last; its labels are "
@@ -269,10 +269,12 @@ class Session:
                 self._lock = None
 
     def _written_labels(self) -> Any:
-        assert self._labels is not None
+        assert self.known_labels is not None
         if not self.changed_labels:
             return None
-        return write_edits(self.path, self._labels, self._grid, self.changed_labels)
+        return write_edits(
+            self.path, self.known_labels, self._grid, self.changed_labels
+        )
 
     def _has_lock(self) -> bool:
         """Return whether nobody else writes, from now on; else it is read-only."""

@@ -523,6 +523,24 @@ def test_once_the_first_window_is_closed_the_second_goes_on(qtbot, pair):
     assert written(other.session.path)[3]["verdict"] == "fine"
 
 
+def test_labels_of_both_windows_are_there_when_the_second_goes_on(qtbot, pair, files):
+    """Those that the first one changed after the second was opened, too."""
+    (case, one), (other_case, other) = pair
+    mine, theirs = voxels_of(one, files, 2, 2), voxels_of(one, files, 5, 3)
+    edit(case, mine, 9)
+    one.count()
+    edit(other_case, theirs, 8)
+    one.stop()
+    with qtbot.waitSignal(other.following.found):
+        other.following.look()
+    expected = files.labels.copy()
+    expected[tuple(np.transpose(mine))] = 9
+    expected[tuple(np.transpose(theirs))] = 8
+    np.testing.assert_array_equal(in_file_order(other_case), expected)
+    np.testing.assert_array_equal(kept_labels(other.session.path), expected)
+    assert [other.stops[at].changed_voxels for at in (1, 4)] == [2, 3]
+
+
 def test_of_two_new_windows_the_first_to_decide_has_the_review(qtbot, open_desk, kept):
     one, other = (open_desk(kept.case(number).viewer) for number in range(2))
     one.judge(1, "fine")

@@ -1,5 +1,7 @@
 """Labels that change during a review, against those from before."""
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -132,16 +134,48 @@ def test_without_a_place_voxels_are_the_same(viewer):
     assert edited.changed_in(hotspot((4, 4, 4)), 2.0, None) == 0
 
 
-def test_other_labels_are_put_in_the_place_of_those_before(layer, labels):
+REVIEW = Path("case_review.json")
+
+
+def test_labels_that_a_review_kept_are_taken_over(layer, labels):
     edited = EditedSegmentation.of(layer, None)
-    other = labels.astype(np.int32)
-    other[7, 4:7, 4] = 8
+    kept = labels.astype(np.int32)
+    kept[7, 4:7, 4] = 8
     drawn = []
     layer.events.set_data.connect(drawn.append)
-    edited.put(other)
-    np.testing.assert_array_equal(edited.current, other)
+    assert edited.take_over(REVIEW, kept) == 3
+    np.testing.assert_array_equal(edited.current, kept)
     assert len(drawn) == 1
-    other[0, 0, 0] = 300
+    assert edited.take_over(REVIEW, kept) == 0
+    assert len(drawn) == 1
+    too_large = kept.copy()
+    too_large[0, 0, 0] = 300
     with pytest.raises(InputError, match="300"):
-        edited.put(other)
+        edited.take_over(REVIEW, too_large)
     assert edited.current[0, 0, 0] == labels[0, 0, 0]
+
+
+def test_what_was_changed_here_since_stays_when_labels_are_taken_over(layer, labels):
+    edited = EditedSegmentation.of(layer, None)
+    kept = labels.copy()
+    kept[3, 4, 4:6] = 9
+    edited.take_over(REVIEW, kept)
+    edited.current[3, 4, 5] = 7  # here
+    later = kept.copy()
+    later[3, 4, 4], later[8, 8, 8] = labels[3, 4, 4], 6  # in another window
+    assert edited.take_over(REVIEW, later) == 2
+    expected = later.copy()
+    expected[3, 4, 5] = 7
+    np.testing.assert_array_equal(edited.current, expected)
+    # That another review keeps nothing takes none of it back.
+    assert edited.take_over(Path("another_review.json"), None) == 0
+    np.testing.assert_array_equal(edited.current, expected)
+
+
+def test_labels_that_were_all_painted_back_elsewhere_are_as_before(layer, labels):
+    edited = EditedSegmentation.of(layer, None)
+    kept = labels.copy()
+    kept[3, 4, 4:6] = 9
+    edited.take_over(REVIEW, kept)
+    assert edited.take_over(REVIEW, None) == 2
+    np.testing.assert_array_equal(edited.current, labels)

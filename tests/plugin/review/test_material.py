@@ -329,7 +329,7 @@ def test_what_is_recorded(viewer, tmp_path, rng):
         "map": (None, True),
         "segmentation": (files.segmentation, True),
     }
-    assert opened.labels_present == (0, 1, 2, 3)
+    assert opened.there == (0, 1, 2, 3)
 
 
 def test_the_tilt_of_another_scan_changes_nothing(qtbot, viewer, tmp_path, rng):

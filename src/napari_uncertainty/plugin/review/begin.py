@@ -133,7 +133,7 @@ class OpenedReview:
         What it was begun with.
     hotspots : Hotspots
         Its places.
-    labels_present : tuple of int
+    there : tuple of int
         Labels that some voxel has.
     notes : tuple of str
         What a person should know, in sentences.
@@ -144,7 +144,7 @@ class OpenedReview:
     session: Session
     material: ReviewMaterial
     hotspots: Hotspots
-    labels_present: Iterable[int]
+    there: Iterable[int]
     notes: tuple[str, ...]
     resumed: bool
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from ...errors import InputError
@@ -249,14 +248,14 @@ class ReviewController(QObject):
         labels, note = session.labels(edited.original.shape)
         if note:
             self.told.emit(note)
-        if labels is not None and np.array_equal(edited.current, edited.original):
-            try:
-                edited.put(labels)
-            except InputError as error:
-                self.failed.emit(str(error))
-                self._forget_labels()
-                return
-            voxels = np.count_nonzero(labels != edited.original)
+        known = opened.resumed and (labels is not None or not note)
+        try:
+            voxels = edited.take_over(session.path, labels) if known else 0
+        except InputError as error:
+            self.failed.emit(str(error))
+            self._forget_labels()
+            return
+        if voxels:
             self.told.emit(
                 f"{voxels:,} voxels that were changed in this review are changed "
                 f"in '{edited.layer.name}' again."
@@ -282,13 +281,17 @@ class ReviewController(QObject):
             self.count()
         for timer in (self._settle, self._seen):
             timer.stop()
-        session, self.opened = self.session, None
+        session, self.opened, edited = self.session, None, self.edited
         self._forget_labels()
-        if session is not None:
-            try:
-                session.close()
-            except InputError as error:
-                self.failed.emit(str(error))
+        if session is None:
+            return
+        try:
+            session.close()
+        except InputError as error:
+            self.failed.emit(str(error))
+        else:
+            if edited is not None and not session.read_only:
+                edited.note_kept(session.path, session.known_labels)
 
     def stop(self) -> None:
         """The end: follow no longer."""

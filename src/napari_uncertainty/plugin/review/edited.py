@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ Array = np.ndarray[Any, Any]
 #: In the metadata of a segmentation: its labels before anything was changed in a
 #: review, in the order of its file.
 REVIEWED = "reviewed"
+
+#: And the file of a review, with the labels that it kept when they were last compared.
+KEPT = "kept"
 
 
 def original_of(layer: Any, values: Any) -> Any:
@@ -102,29 +106,49 @@ class EditedSegmentation:
             return 0
         return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
 
-    def put(self, labels: Array) -> None:
-        """Show these labels instead of those that are shown.
+    def take_over(self, review: Path, labels: Array | None) -> int:
+        """Show labels that a review kept, but for voxels that were changed here since.
 
         Parameters
         ----------
-        labels : ndarray of int
-            In the order of the file, of the same shape.
+        review : Path
+            Its file.
+        labels : ndarray of int, or None
+            In the order of the file, of the same shape; None where it kept none.
+
+        Returns
+        -------
+        int
+            How many voxels of the layer have another label now.
 
         Raises
         ------
         InputError
             If the layer cannot hold such labels; then nothing was changed.
         """
-        current = self.current
-        held = labels.astype(current.dtype)
-        lost = held != labels
-        if lost.any():
+        current, labels = self.current, self.original if labels is None else labels
+        path, kept = layer_info(self.layer).get(KEPT, (None, self.original))
+        if path != review or kept.shape != current.shape:
+            kept = self.original
+        new = np.where(current == kept, labels, current)
+        held = new.astype(current.dtype)
+        if (lost := held != new).any():
             raise InputError(
-                f"The review has the label {labels[lost][0]}, which labels of the type "
+                f"The review has the label {new[lost][0]}, which labels of the type "
                 f"{current.dtype} cannot hold; convert them to a larger type."
             )
-        current[...] = held
-        self.layer.refresh()
+        self.note_kept(review, labels)
+        changed = int(np.count_nonzero(held != current))
+        if changed:
+            current[...] = held
+            self.layer.refresh()
+        return changed
+
+    def note_kept(self, review: Path, labels: Array | None) -> None:
+        """Note which labels a review keeps, to tell them from later changes."""
+        kept = self.original if labels is None else labels
+        known = {**layer_info(self.layer), KEPT: (review, kept)}
+        self.layer.metadata = {**self.layer.metadata, METADATA_KEY: known}
 
     def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
         """Return the voxel of the labels at the centre of a place, or one outside."""

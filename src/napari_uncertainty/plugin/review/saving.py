@@ -101,7 +101,7 @@ def report_steps(path: Path, desk: ReviewController, viewer: Any) -> Steps[Path]
         scan=None,
         no_data=source.no_data,
         names=source.names,
-        colors=subject.colors_of({*opened.labels_present, *subject.names}),
+        colors=subject.colors_of({*opened.there, *subject.names}),
         facts=_facts(opened, record, labels.name, None if scan is None else scan.name),
         checks=record.checks,
         table=None,

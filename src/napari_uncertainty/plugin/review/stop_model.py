@@ -238,7 +238,7 @@ def status(stop: Stop) -> str:
 
 
 def place(spot: Hotspot) -> str:
-    """Return where a hotspot is: RAS mm such as ``R 3.4 A 8.9 S −4.2``, or its voxel."""
+    """Return RAS mm such as ``R 3.4 A 8.9 S −4.2``, or the voxel of a hotspot."""
     if spot.ras is None:
         return f"({', '.join(map(str, spot.voxel))})"
     # -0.04 is no -0.0.
