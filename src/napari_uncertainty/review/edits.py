@@ -81,24 +81,38 @@ def write_edits(
     return EditsFile(path.name, _digest(content), voxels)
 
 
-def read_edits(review: Path, told: EditsFile) -> tuple[Array, bool]:
+def read_edits(
+    review: Path, told: EditsFile, shape: tuple[int, ...]
+) -> tuple[Array, bool]:
     """Return the edited segmentation, and whether it is as the review left it.
 
     A program that ended between writing the labels and the review leaves newer labels
     than the review names: these are what was painted last.
 
+    Parameters
+    ----------
+    review, told : Path, EditsFile
+        The file of the review, and what it says of its labels.
+    shape : tuple of int
+        Of the segmentation.
+
     Raises
     ------
     InputError
-        If the file is gone or cannot be read.
+        If the file is gone, cannot be read, or holds no labels of that shape.
     """
     path = review.with_name(told.file)
     try:
         same = _digest(path.read_bytes()) == told.digest
-        labels = np.asarray(load(path).dataobj)
-    except image_errors(InputError, OSError, EOFError) as error:
+        image = load(path)
+        if image.shape != shape:
+            raise ValueError(f"it has {image.shape} voxels, not {shape}")
+        labels = np.asarray(image.dataobj)
+        if labels.dtype.kind not in "iu":
+            raise ValueError(f"its values are {labels.dtype}")
+    except image_errors(OSError, EOFError, ValueError) as error:
         raise InputError(
-            f"The labels that were changed in this review cannot be read from {path} "
+            f"The labels that were changed in this review cannot be taken from {path} "
             f"({error}), so they are as they were before; the verdicts are kept."
         ) from error
     return labels, same

@@ -204,14 +204,9 @@ class Session:
         if told is None:
             return None, ""
         try:
-            labels, same = read_edits(self.path, told)
+            labels, same = read_edits(self.path, told, shape)
         except InputError as error:
             return None, str(error)
-        if labels.shape != shape:
-            return None, (
-                f"{told.file} beside the review has other voxels than its "
-                "segmentation, so labels are as they were before."
-            )
         if same:
             self.known_labels = labels
             return labels, ""
@@ -298,9 +293,10 @@ class Session:
                 "go on here."
             )
             return False
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:  # or no disk that locks
+            reason = getattr(error, "strerror", None) or error
             raise InputError(
-                f"{self.path} cannot be written ({error.strerror or error}); choose "
+                f"{self.path} cannot be written ({reason}); choose "
                 "another folder or make room."
             ) from error
         self._lock, self._holder = lock, Holder.here()
