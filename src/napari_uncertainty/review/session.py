@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -239,7 +240,6 @@ class Session:
             stops=self.review.stops,
             edits=edits,
             holder=self._holder,
-            lost_edits=False,
         )
         content = document.content()
         write_whole([(self.path, lambda file: file.write(content))], sync=True)
@@ -250,7 +250,8 @@ class Session:
             raise failed
         self._unwritten_labels = False
         if before is not None and edits is None:
-            self.path.with_name(before.file).unlink(missing_ok=True)
+            with suppress(OSError):  # no review names it any more
+                self.path.with_name(before.file).unlink()
 
     def close(self) -> None:
         """Save what was not yet saved, and let another window have the review."""

@@ -166,6 +166,22 @@ def test_taken_up_by_a_new_viewer(open_desk, desk, case, files):
     assert (stop.verdict, stop.suggested, stop.changed_voxels) == ("fixed", False, 3)
 
 
+def test_changed_labels_of_an_older_form_are_lost_with_a_word_and_no_verdict_is(
+    open_desk, desk, case, files
+):
+    desk.judge(1, "fine")
+    desk.stop()
+    [path] = files.reviews
+    document = json.loads(path.read_text())
+    document |= {"format": 1, "labels": {"runs": [[3, 2, 1]]}, "windows": []}
+    path.write_text(json.dumps(document))
+    again = open_desk(case.viewer)
+    [sentence] = again.messages
+    assert "in a form that is not read any more" in sentence
+    assert again.stops[0].verdict == "fine"
+    np.testing.assert_array_equal(in_file_order(case), files.labels)
+
+
 def test_a_file_that_was_changed_begins_a_new_review(open_desk, desk, files):
     desk.judge(1, "fine")
     desk.stop()
