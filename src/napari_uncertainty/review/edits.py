@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,15 @@ import numpy as np
 from ..errors import InputError
 from ..grid import Grid
 from ..io.atomic import write_whole
+from ..io.byte_sources import zlib
 from ..io.image_files import image_errors
-from ..io.maps import image_on, packed
+from ..io.maps import COMPRESSION, image_on
 from ..io.nifti import load
 
 Array = np.ndarray[Any, Any]
+
+# Of zlib: with the header of gzip.
+_GZIP = 31
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,7 @@ def write_edits(
     """
     path = review.with_name(f"{review.stem}_labels.nii.gz")
     labels = labels.astype(np.uint8) if labels.dtype == bool else labels
-    file = BytesIO()
-    with packed(path, file) as target:
-        target.write(image_on(labels, grid).to_bytes())
-    content = file.getvalue()
+    content = zlib.compress(image_on(labels, grid).to_bytes(), COMPRESSION, _GZIP)
     write_whole([(path, lambda file: file.write(content))], sync=True)
     return EditsFile(path.name, _digest(content), voxels)
 
