@@ -20,8 +20,8 @@ from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.review.begin import iter_begin
-from napari_uncertainty.plugin.review.desk import Desk
-from napari_uncertainty.plugin.review.material import Choices, material_of
+from napari_uncertainty.plugin.review.desk import ReviewController
+from napari_uncertainty.plugin.review.material import ReviewChoices, material_of
 from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
@@ -190,7 +190,7 @@ def material(case, wanted=WANTED, several=True, prefer="beside", segmentation=No
     """What a review of the map in a viewer begins with."""
     segmentation = segmentation or case.segmentation
     subject = ShownMap.of(case.viewer, case.map, segmentation)
-    return material_of(case.viewer, subject, Choices(wanted, several, prefer))
+    return material_of(case.viewer, subject, ReviewChoices(wanted, several, prefer))
 
 
 def begin(case, *args, **options):
@@ -258,7 +258,9 @@ def desks(qtbot):
     opened = []
 
     def open_desk(viewer, wanted=WANTED, *, several=True, prefer="beside", wait=True):
-        desk = Desk(viewer, lambda _: Choices(wanted, several, prefer))
+        desk = ReviewController(
+            viewer, lambda _: ReviewChoices(wanted, several, prefer)
+        )
         opened.append(desk)
         hurry(desk)
         desk.messages, desk.failures = [], []
@@ -275,10 +277,9 @@ def desks(qtbot):
 
 
 def hurry(desk):
-    """Wait less long; look for other windows only when it is told to."""
+    """Wait less long."""
     desk._settle.setInterval(SETTLE_MS)
     desk._seen.setInterval(SETTLE_MS)
-    desk._look.setInterval(10**6)
     desk.following._settle.setInterval(SETTLE_MS)
 
 

@@ -106,7 +106,7 @@ class Sitting(Window):
         tell(
             opened=[row_of(stop) for stop in self.desk.stops],
             changed=np.argwhere(changed).tolist(),
-            others=self.widget.others.isVisibleTo(self.widget),
+            read_only=self.widget.read_only.isVisibleTo(self.widget),
         )
 
     # -- what the person decides ----------------------------------------------

@@ -131,7 +131,7 @@ def strokes(viewer: Any, widget: Any, count: int) -> tuple[str, ...]:
         taken.append(seconds(desk.count))
         assert sum(stop.changed_voxels for stop in desk.stops) > 0
         rest(0.05)
-    changed = int(desk.session.runs[:, 1].sum())
+    changed = desk.session.changed_labels
     return ("counting after a stroke", *spread(taken, f"{changed:,} voxels at last"))
 
 

@@ -11,7 +11,7 @@ from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
 from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
-from napari_uncertainty.plugin.review.material import Choices, material_of
+from napari_uncertainty.plugin.review.material import ReviewChoices, material_of
 from showing import widgets
 
 SHAPE = (10, 11, 12)
@@ -102,7 +102,7 @@ def test_a_segmentation_in_the_order_of_the_classes(
     subject = ShownMap.of(viewer, shown, seg)
     assert {n: subject.name_of(n + first) for n in range(3)} == dict(enumerate(NAMES))
     # Places are of classes under the numbers that they have there.
-    taken = material_of(viewer, subject, Choices(HotspotOptions(), False, ""))
+    taken = material_of(viewer, subject, ReviewChoices(HotspotOptions(), False, ""))
     [member] = taken.members
     for number, volume in enumerate(tissues.data):
         np.testing.assert_array_equal(member[number + first], volume)

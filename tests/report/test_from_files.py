@@ -116,7 +116,7 @@ class Files:
         if labelled:
             now, at = self.labels.copy(), found.places[0].voxel
             now[at] = 3 if self.labels[at] != 3 else 1
-            session.set_labels(self.labels, now)
+            session.set_labels(self.labels, now, self.grid)
         session.save()
         return session
 
@@ -567,7 +567,7 @@ def test_a_label_that_the_old_type_cannot_hold(files, label):
     session = files.begin(path, saved=False)
     now = files.labels.astype(np.int64)
     now[2, 3, 4] = label
-    session.set_labels(files.labels, now)
+    session.set_labels(files.labels, now, files.grid)
     session.save()
     np.testing.assert_array_equal(gathered(path).case.labels, now)
 

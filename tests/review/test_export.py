@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import COLUMNS, Hotspot
-from napari_uncertainty.review import Stop
+from napari_uncertainty.hotspots import COLUMNS, Hotspot, Hotspots
+from napari_uncertainty.review import Options, Review, ReviewedInput, Session, Stop
 from napari_uncertainty.review.export import stops_table, write_json, write_tsv
 
 NAMES = {1: "gray matter", 2: "white\tmatter"}
@@ -29,6 +29,7 @@ EXPERT = Stop(
     "needs expert", note="NA", seen=True,
 )  # fmt: skip
 STOPS = (FIRST, FLAT, EXPERT)
+OPTIONS = Options(5.0, 5.0, None, False)
 
 
 def read_tsv(path):
@@ -43,9 +44,12 @@ def read_json(path):
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def export(path, stops=STOPS, **options):
-    told = {"case": "sub-01", "unit": "bits", "radius_mm": 5, "expected_errors": 1 / 3}
-    write_json(path, stops=stops, names=NAMES, **told | options)
+def export(path, stops=STOPS, case="sub-01", inputs=(), options=OPTIONS):
+    places = Hotspots(tuple(s.hotspot for s in stops), 5.0, 1 / 3, (), None)
+    review = path.with_name("own_review.json")
+    session = Session.begin(review, case, inputs, options, places, NAMES, "bits")
+    session.review = Review(stops)
+    write_json(path, session)
     return read_json(path)
 
 
@@ -118,8 +122,8 @@ def test_no_stops(tmp_path):
 def test_json_has_everything(tmp_path):
     told = export(
         tmp_path / "review.json",
-        inputs=[{"role": "map", "path": Path("a") / "map.nii.gz", "digest": "ab"}],
-        options={"radius_mm": np.float32(0.1), "classes": (1, np.int64(2)), "x": None},
+        inputs=[ReviewedInput("map", "entropy", Path("a") / "map.nii.gz", "ab")],
+        options=Options(np.float32(0.1), 2, (1, np.int64(2)), False, None),
     )
     first, flat, _ = told.pop("stops")
     assert first == {
@@ -144,16 +148,23 @@ def test_json_has_everything(tmp_path):
     assert told == {
         "case": "sub-01",
         "unit": "bits",
-        "radius_mm": 5,
+        "radius_mm": float(np.float32(0.1)),
         "expected_errors": 1 / 3,
         "class_names": {"1": "gray matter", "2": "white\tmatter"},
         "inputs": [
-            {"role": "map", "path": str(Path("a") / "map.nii.gz"), "digest": "ab"}
+            {
+                "role": "map",
+                "name": "entropy",
+                "path": str(Path("a") / "map.nii.gz"),
+                "digest": "ab",
+            }
         ],
         "options": {
             "radius_mm": float(np.float32(0.1)),
+            "separation_mm": 2.0,
             "classes": [1, 2],
-            "x": None,
+            "interior": False,
+            "networks": None,
         },
     }
     assert "Größe" in (tmp_path / "review.json").read_text(encoding="utf-8")
@@ -161,11 +172,8 @@ def test_json_has_everything(tmp_path):
 
 def test_json_has_no_nan(tmp_path):
     nowhere = Stop(Hotspot(1, (0,), None, math.inf, math.nan, 0.5, None, 0, 0))
-    told = export(
-        tmp_path / "a.json", [nowhere], options={"values": np.array([1, np.nan])}
-    )
+    told = export(tmp_path / "a.json", [nowhere])
     assert told["stops"][0]["mass"] is told["stops"][0]["peak"] is None
-    assert told["options"] == {"values": [1.0, None]}
 
 
 def test_numbers_of_numpy(tmp_path):

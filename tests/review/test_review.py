@@ -1,11 +1,10 @@
-"""Stops: what is decided, undone, counted and merged."""
+"""Stops: what is decided, undone and counted."""
 
 import pytest
 
 from napari_uncertainty import InputError
 from napari_uncertainty.hotspots import Hotspot
 from napari_uncertainty.review import Review, Stop
-from napari_uncertainty.review.review import as_row, as_stop, settled
 
 
 def place(rank, share=0.1, map_share=0.05):
@@ -100,19 +99,6 @@ def test_undoing_a_confirmation_leaves_no_suggestion_without_changes():
     assert it.undo() is None
 
 
-def test_who_wants_to_know_of_changes():
-    told = []
-    it = Review(review().stops, told.append)
-    it.see(1)
-    assert told == []
-    it.judge(2, "fine")
-    it.annotate(3, "x")
-    it.count(1, 2)
-    it.count(1, 2)
-    it.undo()
-    assert told == [2, 3, 1, 3]
-
-
 def test_progress():
     shares = [(0.3, 0.2), (0.1, 0.18), (0.05, 0.1), (0.01, 0.01)]
     it = Review([Stop(place(n + 1, *both)) for n, both in enumerate(shares)])
@@ -133,56 +119,11 @@ def test_progress():
 def test_stops_as_json_rows():
     for hotspot in (place(1), Hotspot(2, (5,), None, 1.0, 0.5, 0.25, None, 0.1, 0.2)):
         stop = Stop(hotspot, "needs expert", False, "ä \ud800 note", True, 3)
-        assert as_stop(as_row(stop, 7)) == stop
-    row = as_row(Stop(place(1)), 7)
+        assert Stop.from_json(stop.to_json()) == stop
+    row = Stop(place(1)).to_json()
     for change in (
         {"verdict": "perhaps"}, {"seen": 1}, {"note": None}, {"changed_voxels": True},
         {"ras": [1.0]}, {"voxel": None}, {"verdict": []},
     ):  # fmt: skip
         with pytest.raises((TypeError, ValueError, LookupError)):
-            as_stop(row | change)
-
-
-def merged(ours, theirs, ours_is_later, base=None):
-    base = base or Stop(place(1))
-
-    def changed(how):
-        it = Review([base])
-        for name, *arguments in how:
-            getattr(it, name)(1, *arguments)
-        return it.stop(1)
-
-    stop = settled(base, changed(ours), changed(theirs), ours_is_later)
-    return stop.verdict, stop.suggested, stop.note, stop.seen, stop.changed_voxels
-
-
-def test_the_later_decision_wins():
-    ours, theirs = [("judge", "fine")], [("judge", "needs expert")]
-    assert merged(ours, theirs, True) == ("fine", False, "", True, 0)
-    assert merged(ours, theirs, False) == ("needs expert", False, "", True, 0)
-
-
-@pytest.mark.parametrize("later", [True, False])
-def test_what_only_one_changed_is_kept(later):
-    verdict, note = [("judge", "fine")], [("annotate", "look")]
-    assert merged(verdict, note, later) == ("fine", False, "look", True, 0)
-    assert merged(note, verdict, later) == ("fine", False, "look", True, 0)
-    assert merged([("see",)], verdict, later) == ("fine", False, "", True, 0)
-    assert merged([], [("see",)], later) == ("open", False, "", True, 0)
-
-
-@pytest.mark.parametrize("later", [True, False])
-def test_a_decision_wins_over_a_suggestion(later):
-    count, judge = [("count", 4)], [("judge", "needs expert")]
-    assert merged(count, judge, later) == ("needs expert", False, "", True, 4)
-    assert merged(judge, count, later) == ("needs expert", False, "", True, 4)
-
-
-def test_decisions_of_others_cannot_be_undone():
-    it = review()
-    it.judge(1, "fine")
-    it.judge(2, "fine")
-    it.judge(1, "needs expert")
-    it.adopt(it.stops, {1})
-    assert [it.undo(), it.undo()] == [2, None]
-    assert it.stop(1).verdict == "needs expert"
+            Stop.from_json(row | change)

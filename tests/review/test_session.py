@@ -1,4 +1,4 @@
-"""One review in its file: written, read, and shared by several windows."""
+"""One review in its file: written, read, and held by one window."""
 
 import json
 import os
@@ -6,26 +6,22 @@ import platform
 import stat
 import subprocess
 import sys
-import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import filelock
+import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_uncertainty import InputError
+from generated import OBLIQUE
+from napari_uncertainty import Grid, InputError
 from napari_uncertainty.hotspots import Hotspot, Hotspots
 from napari_uncertainty.review import (
     Options,
-    Refreshed,
     ReviewedInput,
     Session,
-    apply_runs,
-    restore,
     session,
-    written,
 )
 
 OPTIONS = Options(np.float32(8), 12, (np.int64(1), 2), np.True_)
@@ -55,22 +51,15 @@ def hotspots(count=5):
     return Hotspots(tuple(places), 8.0, 123.5, (9, 9, 9), None)
 
 
-def begin(path, count=5, **how):
+def begin(path, count=5):
     return Session.begin(
-        path, "sub-007", INPUTS, OPTIONS, hotspots(count), NAMES, "bits", **how
+        path, "sub-007", INPUTS, OPTIONS, hotspots(count), NAMES, "bits"
     )
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "sub-007_review.json"
-
-
-@pytest.fixture
-def two(path):
-    """The same review in two windows."""
-    begin(path).save()
-    return Session.open(path), Session.open(path)
 
 
 def verdicts(it):
@@ -88,15 +77,20 @@ def test_all_comes_back(path):
     labels = np.zeros((9, 9, 9), np.uint8)
     now = labels.copy()
     now[3, 3, 3:6] = 2
-    it.set_labels(labels, now)
-    assert it.save() is None
+    grid = Grid(labels.shape, OBLIQUE)
+    assert it.set_labels(labels, now, grid)
+    assert not it.set_labels(labels, now, grid)
+    it.save()
     again = Session.open(path)
     for name in ("path", "case", "begun", "inputs", "options", "names", "unit"):
         assert getattr(again, name) == getattr(it, name), name
     for name, value in (("radius_mm", 8.0), ("expected_errors", 123.5)):
         assert getattr(again, name) == getattr(it, name) == value
     assert datetime.fromisoformat(again.begun).utcoffset() == timedelta(0)
-    assert again.runs.tolist() == [[3 * 81 + 3 * 9 + 3, 3, 2]]
+    assert again.changed_labels == it.changed_labels == 3
+    back, note = again.labels(labels.shape)
+    assert (back.dtype, note) == (labels.dtype, "")
+    np.testing.assert_array_equal(back, now)
     for before, after in zip(it.review.stops, again.review.stops, strict=True):
         one, other = before.hotspot, after.hotspot
         assert (one.rank, one.voxel, one.ras, one.classes) == (
@@ -116,9 +110,9 @@ def test_the_file_is_readable_and_stable(path):
     document = json.loads(text)
     assert list(document) == [
         "format", "program", "case", "begun", "unit", "map", "inputs", "options",
-        "names", "totals", "stops", "labels", "windows", "revision",
+        "names", "totals", "stops", "labels", "window",
     ]  # fmt: skip
-    assert document["format"] == 1
+    assert document["format"] == 2
     assert document["names"] == {"1": "gray matter", "2": "weiße Substanz"}
     assert "weiße Substanz" in text
     assert document["inputs"][1]["path"] == str(INPUTS[1].path)
@@ -128,30 +122,13 @@ def test_the_file_is_readable_and_stable(path):
         None,
     ) * 2
     assert len(text.splitlines()) < 60
+    assert document["labels"] is None
+    it.close()
     again = Session.open(path)
     again.save()
     other = json.loads(path.read_text("utf-8"))
-    assert other.pop("revision") == document.pop("revision") + 1
-    assert other.pop("windows")[0] == document.pop("windows")[0]
+    assert other.pop("window")["pid"] == document.pop("window")["pid"] == os.getpid()
     assert other == document
-
-
-def test_times_are_those_of_changes(path):
-    it = begin(path)
-    it.save()
-    before = time.time_ns()
-    it.review.see(1)
-    it.review.judge(2, "fine")
-    after = time.time_ns()
-    it.save()
-    times = [s["changed_at"] for s in json.loads(path.read_text("utf-8"))["stops"]]
-    assert times[0] == times[2] == 0
-    assert before <= times[1] <= after
-    again = Session.open(path)
-    again.save()
-    assert [
-        stop["changed_at"] for stop in json.loads(path.read_text("utf-8"))["stops"]
-    ] == times
 
 
 @pytest.mark.parametrize(
@@ -165,7 +142,7 @@ def test_times_are_those_of_changes(path):
         (b'{"format": "1"}', "is no review"),
         (b'{"format": 0}', "is no review"),
         (b"[" * 100_000, "is no review"),
-        (b'{"format": 2, "stops": "elsewhere"}', "written by a newer version"),
+        (b'{"format": 3, "stops": "elsewhere"}', "written by a newer version"),
     ],
 )
 def test_files_that_are_no_review(path, content, message):
@@ -184,13 +161,14 @@ def test_files_that_are_no_review(path, content, message):
         lambda d: d["stops"].append(d["stops"][0]),
         lambda d: d["stops"][0].update(verdict="x"),
         lambda d: d["stops"].append(None),
-        lambda d: d["labels"].update(runs=[[0, 2, 1], [1, 2, 1]]),
-        lambda d: d["labels"].update(runs=[[2**70, 2, 1]]),
+        lambda d: d.update(
+            labels={"file": "../other.nii.gz", "digest": "", "voxels": 1}
+        ),
+        lambda d: d.update(labels={"file": "labels.nii.gz"}),
         lambda d: d.update(names=["a"]),
         lambda d: d.update(case=3),
         lambda d: d.update(begun="yesterday"),
-        lambda d: d.update(windows=None),
-        lambda d: d.update(revision=1e999),
+        lambda d: d.update(window={"host": 3}),
         lambda d: d["totals"].update(expected_errors=[]),
     ],
 )
@@ -213,7 +191,6 @@ def test_a_file_that_vanished_is_written_anew(path):
     it.review.judge(1, "fine")
     it.save()
     path.unlink()
-    assert it.refresh() is None
     it.review.judge(2, "fixed")
     it.save()
     assert verdicts(Session.open(path))[:2] == ["fine", "fixed"]
@@ -223,9 +200,6 @@ def test_a_file_that_became_something_else(path):
     it = begin(path)
     it.save()
     path.write_text("groceries")
-    with pytest.raises(InputError, match="is no review"):
-        it.refresh()
-    assert it.refresh() is None  # told once
     it.review.judge(1, "fine")
     with pytest.raises(InputError, match="is no review"):
         it.save()
@@ -236,18 +210,15 @@ def test_a_file_that_became_something_else(path):
 
 
 def test_another_review_under_the_same_name(path):
-    begin(path).save()
+    first = begin(path)
+    first.save()
+    first.close()
     before = path.read_bytes()
     other = Session.begin(
         path, "sub-007", INPUTS, Options(5.0, 5.0, None, False), hotspots(), NAMES, ""
     )
     with pytest.raises(InputError, match="another review now, which was left as it is"):
         other.save()
-    moved = Hotspots(
-        (replace(hotspots().places[0], voxel=(7, 7, 7)),), 8.0, 1.0, (9, 9, 9), None
-    )
-    with pytest.raises(InputError, match="Place 1 is another one"):
-        Session.begin(path, "sub-007", INPUTS, OPTIONS, moved, NAMES, "").save()
     assert path.read_bytes() == before
 
 
@@ -281,17 +252,6 @@ def test_a_name_that_cannot_be_written(path, monkeypatch):
         begin(path).save()
 
 
-def test_another_program_that_does_not_end_to_write(path, monkeypatch):
-    monkeypatch.setattr(written, "_PATIENCE", 0.1)
-    it = begin(path)
-    with filelock.FileLock(path.parent / f".{path.name}.lock"):
-        with pytest.raises(InputError, match="is being written by another program"):
-            it.save()
-        assert not path.exists()
-    it.save()
-    assert path.exists()
-
-
 @pytest.mark.skipif(os.name != "posix", reason="folders are written so on POSIX")
 def test_a_decision_is_kept_once_file_and_folder_are_on_the_disk(path, monkeypatch):
     """The file before it gets its name, and then its name: both outlive the power."""
@@ -316,7 +276,7 @@ def test_a_decision_is_kept_once_file_and_folder_are_on_the_disk(path, monkeypat
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
-    assert it.save() is None
+    it.save()
     now = path.stat()
     assert calls == [
         ("file", now.st_ino, now.st_size),
@@ -346,238 +306,266 @@ def test_a_decision_that_does_not_reach_the_disk_is_not_taken_for_kept(
     assert verdicts(Session.open(path))[1] == "needs expert"
 
 
-def test_two_windows_that_decide_different_stops(two):
-    one, other = two
+# -- one window at a time -----------------------------------------------------
+
+
+def test_a_second_window_can_only_read_and_says_who_writes(path):
+    one = begin(path)
     one.review.judge(1, "fine")
-    assert one.save() is None
-    other.review.judge(2, "fixed")
-    other.review.see(3)
-    assert other.save() == Refreshed((1,), False)
-    assert one.refresh() == Refreshed((2, 3), False)
-    assert one.refresh() is None
-    expected = ["fine", "fixed", "open", "open", "open"]
-    assert (
-        verdicts(one) == verdicts(other) == verdicts(Session.open(one.path)) == expected
+    one.save()
+    before = path.read_bytes()
+    other = Session.open(path)
+    other.hold()
+    since = datetime.fromisoformat(json.loads(before)["window"]["since"]).astimezone()
+    assert other.read_only == (
+        "sub-007_review.json can only be read here, because another window has it open "
+        f"(process {os.getpid()} on {platform.node()}, since {since:%Y-%m-%d %H:%M}); "
+        "close it there, then click Find hotspots to go on here."
     )
-    assert one.review.stop(3).seen
-
-
-@pytest.mark.parametrize("first_saves_last", [True, False])
-def test_the_later_change_of_one_stop_wins(two, first_saves_last):
-    one, other = two
-    one.review.judge(1, "fine")
-    other.review.judge(1, "needs expert")
-    saves = [other, one] if first_saves_last else [one, other]
-    for it in saves:
-        it.save()
-    assert verdicts(Session.open(one.path))[0] == "needs expert"
-    one.refresh()
-    other.refresh()
-    assert verdicts(one)[0] == verdicts(other)[0] == "needs expert"
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Function that sets the clock, which then stands still."""
-    return lambda now: monkeypatch.setattr(session.time, "time_ns", lambda: now)
-
-
-def test_a_change_of_mind_is_later_even_if_the_clock_was_set_back(two, clock):
-    one, other = two
-    clock(2000)
-    one.review.judge(1, "fine")
-    clock(1500)
-    other.review.judge(1, "needs expert")
-    other.save()
-    clock(10)
-    one.review.judge(1, "fixed")  # later than at 2000, and so than at 1500
-    assert one.save() is None
-    assert verdicts(Session.open(one.path))[0] == "fixed"
-    other.refresh()
-    assert verdicts(other)[0] == "fixed"
-
-
-def test_decisions_within_one_tick_of_the_clock_have_an_order(path, clock):
-    it = begin(path)
-    clock(2000)
-    times = []
-    for verdict in ("fine", "fixed", "needs expert"):
-        it.review.judge(1, verdict)
-        it.save()
-        times.append(json.loads(path.read_text("utf-8"))["stops"][0]["changed_at"])
-    assert times == [2000, 2001, 2002]
-
-
-@pytest.mark.parametrize(("ours", "theirs"), [(1500, 2000), (2000, 1500)])
-def test_of_two_changes_the_later_time_is_kept(two, clock, ours, theirs):
-    """Or a third window would take a decision from before for the last one."""
-    one, other = two
-    third = Session.open(one.path)
-    clock(1700)
-    third.review.judge(1, "needs expert")
-    clock(theirs)
-    other.review.judge(1, "fixed")
-    other.save()
-    clock(ours)
-    one.review.judge(1, "fine")
-    one.save()
-    last = "fine" if ours > theirs else "fixed"
-    (stop, *_) = json.loads(one.path.read_text("utf-8"))["stops"]
-    assert (stop["verdict"], stop["changed_at"]) == (last, 2000)
-    third.save()
-    assert verdicts(third)[0] == last
-
-
-def test_of_two_changes_at_one_time_the_first_that_was_saved_stays(two, clock):
-    one, other = two
-    clock(2000)
-    one.review.judge(1, "fine")
-    other.review.judge(1, "fixed")
-    one.save()
-    other.save()
-    assert verdicts(other)[0] == verdicts(Session.open(one.path))[0] == "fine"
-
-
-def test_what_the_other_window_decided_cannot_be_undone_here(two):
-    one, other = two
-    one.review.judge(1, "fine")
-    one.review.judge(2, "fine")
-    one.save()
-    other.refresh()
-    other.review.judge(1, "needs expert")
-    other.save()
-    one.review.judge(3, "fine")
-    assert one.save() == Refreshed((1,), False)
-    assert [one.review.undo() for _ in range(3)] == [3, 2, None]
-    one.save()
-    assert verdicts(Session.open(one.path)) == ["needs expert", *["open"] * 4]
-    # Nor where the later decision here won.
-    other.refresh()
-    one.review.judge(4, "fine")
-    other.review.judge(4, "fixed")
-    one.save()
-    other.save()
-    assert verdicts(other)[3] == "fixed"
-    assert [other.review.undo() for _ in range(2)] == [1, None]
-    assert verdicts(other)[3] == "fixed"
-
-
-def test_unsaved_decisions_survive_a_refresh(two):
-    one, other = two
-    one.review.judge(1, "fine")
+    assert verdicts(other)[0] == "fine"
     other.review.judge(2, "fixed")
-    other.save()
-    assert one.refresh() == Refreshed((2,), False)
+    with pytest.raises(InputError, match="can only be read here"):
+        other.save()
+    other.close()
+    assert path.read_bytes() == before
+    one.review.judge(3, "needs expert")
     one.save()
-    assert verdicts(Session.open(one.path))[:2] == ["fine", "fixed"]
+    assert verdicts(Session.open(path)) == [
+        "fine", "open", "needs expert", "open", "open",
+    ]  # fmt: skip
 
 
-def test_labels_of_two_windows(two):
-    one, other = two
-    original = np.zeros((9, 9, 9), np.uint8)
-    labels = {it: original.copy() for it in two}
-
-    def paint(it, voxel, label):
-        labels[it][voxel] = label
-        it.set_labels(original, labels[it])
-        take(it, it.runs, it.save())
-
-    def take(it, before, told):
-        if told and told.labels:
-            restore(labels[it], original, before)
-            apply_runs(labels[it], it.runs)
-
-    paint(one, (0, 0, 0), 1)
-    paint(other, (0, 0, 1), 2)
-    before = one.runs
-    told = one.refresh()
-    assert told == Refreshed((), True)
-    take(one, before, told)
-    expected = original.copy()
-    expected[0, 0, :2] = 1, 2
-    for it in two:
-        np.testing.assert_array_equal(labels[it], expected)
-    paint(other, (0, 0, 0), 0)  # taken back
-    paint(one, (5, 5, 5), 3)
-    expected[0, 0, 0], expected[5, 5, 5] = 0, 3
-    np.testing.assert_array_equal(labels[one], expected)
-    assert Session.open(one.path).runs.tolist() == [[1, 1, 2], [5 * 91, 1, 3]]
-
-
-def test_what_came_in_before_a_fault_is_told_afterwards(two, monkeypatch):
-    one, other = two
-    one.review.judge(1, "fine")
-    one.set_labels(np.zeros((9, 9, 9), int), np.ones((9, 9, 9), int))
+def test_what_the_first_window_saved_is_there_when_the_second_gets_the_review(path):
+    one = begin(path)
     one.save()
-
-    def full(files, sync):
-        raise InputError("The disk is full.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(session, "write_whole", full)
-        with pytest.raises(InputError, match="full"):
-            other.save()
-    assert other.refresh() == Refreshed((1,), True)
-    assert other.save() is None
-
-
-def test_two_windows_that_begin_the_same_review(path):
-    one, other = begin(path), begin(path)
-    one.review.judge(1, "fine")
-    other.review.judge(2, "fixed")
-    one.save()
-    assert other.save() == Refreshed((1,), False)
-    assert verdicts(Session.open(path))[:2] == ["fine", "fixed"]
-
-
-def test_a_longer_list(two):
-    one, other = two
+    other = Session.open(path)
     one.review.judge(2, "fine")
     one.extend(hotspots(8))
-    one.review.judge(7, "fixed")
-    one.extend(hotspots(3))
-    assert len(one.review.stops) == 8
-    assert one.save() is None
-    other.review.judge(1, "needs expert")
-    assert other.save() == Refreshed((2, 6, 7, 8), False)
-    assert verdicts(Session.open(one.path)) == [
-        "needs expert", "fine", "open", "open", "open", "open", "fixed", "open",
-    ]  # fmt: skip
-    # A window with a longer list and a file with a shorter one.
-    one.refresh()
-    one.extend(hotspots(9))
-    other.review.judge(3, "fine")
-    other.save()
     one.save()
-    assert len(Session.open(one.path).review.stops) == 9
-    assert verdicts(one)[2] == "fine"
+    one.close()
+    other.extend(hotspots(9))
+    other.hold()
+    assert other.read_only == ""
+    assert verdicts(other) == ["open", "fine", *["open"] * 7]
+    other.review.judge(1, "fixed")
+    other.save()
+    assert verdicts(Session.open(path))[:2] == ["fixed", "fine"]
+
+
+def test_of_two_windows_that_begin_one_review_the_first_to_decide_has_it(path):
+    one, other = begin(path), begin(path)
+    one.review.judge(1, "fine")
+    one.save()
+    other.review.judge(2, "fixed")
+    with pytest.raises(InputError, match="another window has it open"):
+        other.save()
+    assert other.read_only
+    one.close()
+    late = begin(path)
+    late.review.judge(3, "fixed")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="was written by another window or program"):
+        late.save()
+    assert path.read_bytes() == before
+    assert verdicts(Session.open(path))[:3] == ["fine", "open", "open"]
+
+
+def test_a_file_that_another_program_wrote_is_left_as_it_is(path):
+    it = begin(path)
+    it.save()
+    theirs = path.read_text("utf-8").replace('"note": ""', '"note": "theirs"')
+    path.write_text(theirs, "utf-8")
+    it.review.judge(1, "fine")
+    with pytest.raises(InputError, match="was left as it is; click Find hotspots"):
+        it.save()
+    assert path.read_text("utf-8") == theirs
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from napari_uncertainty.review import Session
+it = Session.open(Path(sys.argv[1]))
+it.hold()
+it.save()
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_process_that_was_killed_locks_nobody_out(path):
+    first = begin(path)
+    first.save()
+    first.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        assert child.stdout.readline() == "held\n"
+        other = Session.open(path)
+        other.hold()
+        assert f"process {child.pid} on {platform.node()}, since" in other.read_only
+        child.kill()
+    after = Session.open(path)
+    after.hold()
+    assert after.read_only == ""
+    after.review.judge(1, "fine")
+    after.save()
+    assert verdicts(Session.open(path))[0] == "fine"
+
+
+def test_a_longer_list(path):
+    it = begin(path)
+    it.review.judge(2, "fine")
+    it.extend(hotspots(8))
+    it.review.judge(7, "fixed")
+    it.extend(hotspots(3))
+    assert len(it.review.stops) == 8
+    it.save()
+    expected = ["open", "fine", "open", "open", "open", "open", "fixed", "open"]
+    assert verdicts(Session.open(path)) == expected
     places = hotspots(10).places
     first = replace(places[0], voxel=(7, 7, 7))
     wrong = Hotspots((*places[1:], first), 8.0, 1.0, (9, 9, 9), None)
-    with pytest.raises(InputError, match="is another one"):
-        one.extend(wrong)
-    assert len(one.review.stops) == 9
+    with pytest.raises(InputError, match="Place 1 is another one"):
+        it.extend(wrong)
+    assert len(it.review.stops) == 8
 
 
-def test_windows_notice_each_other(path):
-    one = begin(path, register=True)
-    assert path.exists()
-    assert one.others() == ()
-    other = Session.open(path, register=True)
-    (seen,) = other.others()
-    assert (seen.host, seen.pid) == (platform.node(), os.getpid())
-    assert one.refresh() is None
-    (back,) = one.others()
-    assert back.id != seen.id
-    one.close()
-    other.refresh()
-    assert other.others() == ()
-    silent = Session.open(path)
-    assert len(silent.others()) == 1
-    silent.close()
-    assert len(json.loads(path.read_text("utf-8"))["windows"]) == 1
-    other.close()
-    assert json.loads(path.read_text("utf-8"))["windows"] == []
+# -- labels that were changed -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "label"),
+    [("u1", (9, 8, 7), 255), ("i4", (9, 8, 7), -70_000), ("?", (5, 6), True),
+     ("i8", (9, 8, 7), 2**40)],
+)  # fmt: skip
+def test_changed_labels_are_a_nifti_beside_the_review(path, dtype, shape, label):
+    """On the segmentation's own grid, in its own type."""
+    original = np.zeros(shape, dtype)
+    now = original.copy(order="F")
+    now[2, 3:5] = label
+    grid = Grid(shape, OBLIQUE) if len(shape) == 3 else None
+    it = begin(path)
+    it.set_labels(original, now, grid)
+    it.save()
+    told = json.loads(path.read_text("utf-8"))["labels"]
+    assert told["file"] == "sub-007_review_labels.nii.gz"
+    assert told["voxels"] == it.changed_labels == np.count_nonzero(now)
+    image = nib.load(path.with_name(told["file"]))
+    np.testing.assert_array_equal(np.asarray(image.dataobj), now)
+    assert image.get_data_dtype() == (np.uint8 if dtype == "?" else np.dtype(dtype))
+    if grid is not None:
+        np.testing.assert_allclose(image.affine, OBLIQUE, atol=1e-5)
+    back, note = Session.open(path).labels(shape)
+    assert note == ""
+    np.testing.assert_array_equal(back, now)
+    # Painted back, there is nothing to keep.
+    it.set_labels(original, original.copy(), grid)
+    it.save()
+    assert json.loads(path.read_text("utf-8"))["labels"] is None
+    assert not path.with_name(told["file"]).exists()
+    assert Session.open(path).labels(shape) == (None, "")
+
+
+@pytest.fixture
+def painted(path):
+    """A review with a verdict and changed labels, saved; and these labels."""
+    it = begin(path)
+    it.review.judge(1, "fine")
+    labels = np.zeros((9, 9, 9), np.uint8)
+    now = labels.copy()
+    now[1, 2, 3] = 4
+    it.set_labels(labels, now, Grid(now.shape, OBLIQUE))
+    it.save()
+    return it, now
+
+
+def test_a_disk_that_is_full_loses_neither_labels_nor_verdicts(
+    path, painted, monkeypatch
+):
+    it, before = painted
+    now = before.copy()
+    now[5, 5, 5] = 3
+
+    def full(*_, **__):
+        raise InputError("No space left on device.")
+
+    it.review.judge(2, "needs expert")
+    it.set_labels(np.zeros_like(now), now, None)
+    with monkeypatch.context() as patched:
+        patched.setattr("napari_uncertainty.review.edits.write_whole", full)
+        with pytest.raises(InputError, match="No space left"):
+            it.save()
+    again = Session.open(path)
+    assert verdicts(again)[:2] == ["fine", "needs expert"]
+    np.testing.assert_array_equal(again.labels(now.shape)[0], before)
+    it.save()  # when there is room again
+    np.testing.assert_array_equal(Session.open(path).labels(now.shape)[0], now)
+
+
+def test_labels_that_were_written_before_the_program_ended_are_taken(
+    path, painted, monkeypatch
+):
+    it, before = painted
+    now = before.copy()
+    now[5, 5, 5] = 3
+    it.set_labels(np.zeros_like(now), now, Grid(now.shape, OBLIQUE))
+
+    def ends(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "write_whole", ends)
+        with pytest.raises(KeyboardInterrupt):
+            it.save()
+    again = Session.open(path)
+    assert verdicts(again)[0] == "fine"
+    labels, note = again.labels(now.shape)
+    np.testing.assert_array_equal(labels, now)
+    assert note == (
+        "sub-007_review_labels.nii.gz was written after the review was saved last; its "
+        "labels are shown."
+    )
+
+
+def test_labels_that_are_gone_damaged_or_of_another_image(path, painted):
+    _, now = painted
+    file = path.with_name("sub-007_review_labels.nii.gz")
+    labels, note = Session.open(path).labels((3, 3, 3))
+    assert labels is None
+    assert "it has (9, 9, 9) voxels, not (3, 3, 3)" in note
+    for damage in (lambda: file.write_bytes(file.read_bytes()[:-40]), file.unlink):
+        damage()
+        again = Session.open(path)
+        labels, note = again.labels(now.shape)
+        assert labels is None
+        assert f"cannot be taken from {file}" in note
+        assert note.endswith("as they were before; the verdicts are kept.")
+        assert verdicts(again)[0] == "fine"
+
+
+def test_changed_labels_of_an_older_form_are_said_to_be_lost(path):
+    it = begin(path)
+    it.review.judge(1, "fine")
+    it.save()
+    it.close()
+    document = json.loads(path.read_text("utf-8"))
+    document |= {"format": 1, "labels": {"runs": [[3, 2, 1]]}, "windows": []}
+    path.write_text(json.dumps(document), "utf-8")
+    old = Session.open(path)
+    labels, note = old.labels((9, 9, 9))
+    assert labels is None
+    assert note.startswith(
+        "Labels that were changed in this review were kept in a form"
+    )
+    assert verdicts(old)[0] == "fine"
+    old.save()
+    assert Session.open(path).labels((9, 9, 9)) == (None, "")
+    assert verdicts(Session.open(path))[0] == "fine"
+
+
+# -- the end ------------------------------------------------------------------
 
 
 def test_closing_saves_but_makes_no_file_for_nothing(path):
@@ -588,48 +576,9 @@ def test_closing_saves_but_makes_no_file_for_nothing(path):
     it.close()
     assert verdicts(Session.open(path))[0] == "fine"
     it.review.judge(2, "fine")
-    it.save()
-    assert json.loads(path.read_text("utf-8"))["windows"] == []
-    gone = Session.open(path, register=True)
+    it.close()
+    gone = Session.open(path)
+    gone.hold()
     path.unlink()
     gone.close()
     assert not path.exists()
-
-
-def entry(host, pid, since):
-    return {"id": "x", "host": host, "pid": pid, "since": since}
-
-
-def test_windows_that_are_gone(path):
-    begin(path).close()
-    it = begin(path, register=True)
-    now = datetime.now(UTC).isoformat()
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        pass
-    here = platform.node()
-    known = [
-        (entry(here, ended.pid, now), False),
-        (entry(here, os.getpid(), "2020-01-01T00:00:00+00:00"), False),
-        (entry(here, os.getpid(), now), True),
-        (entry(here, -1, now), False),
-        (entry(here, 2**40, now), False),
-        (entry(here, "1", now), False),
-        (entry(here, os.getpid(), "today"), False),
-        (entry("another-machine", 1, now), True),
-        ("garbage", False),
-        ({}, False),
-    ]
-    document = json.loads(path.read_text("utf-8"))
-    for row, is_open in known:
-        document["windows"] = [row]
-        document["revision"] += 1
-        path.write_text(json.dumps(document), "utf-8")
-        assert bool(Session.open(path).others()) == is_open, row
-    document["windows"] = [entry("another-machine", 1, now)]
-    path.write_text(json.dumps(document), "utf-8")
-    long_ago = time.time() - 2 * 3600
-    os.utime(path, (long_ago, long_ago))
-    assert Session.open(path).others() == ()
-    it.save()
-    (left,) = json.loads(path.read_text("utf-8"))["windows"]
-    assert left["pid"] == os.getpid()

@@ -20,16 +20,11 @@ from ..review import (
     Options,
     ReviewedInput,
     Session,
-    apply_runs,
     find_session,
     fingerprint,
 )
 
 _INSTEAD = "name the map instead, as a file: the review is found by its content."
-
-# A review that was begun with the usual options, of so many networks. It is rarely of
-# more, and such a one can be named.
-_NETWORKS = (1, 0, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +62,11 @@ def find_review(
     options = Options.of(usual)
     parents = (one.absolute().parent for one in beside if one is not None)
     folders = list(dict.fromkeys(parents))
-    notes: dict[str, None] = {}
-    for networks in _NETWORKS:
-        found = find_session(
-            inputs,
-            replace(options, networks=networks),
-            recorded.case,
-            folders,
-        )
-        if found.path is not None:
-            return Session.open(found.path), list(found.notes)
-        notes |= dict.fromkeys(found.notes)
-    return None, list(notes)
+    found = find_session(
+        inputs, replace(options, networks=None), recorded.case, folders
+    )
+    session = None if found.path is None else Session.open(found.path)
+    return session, list(found.notes)
 
 
 def labels_of(session: Session, given: Path | None) -> Labels:
@@ -115,20 +103,13 @@ def corrected(session: Session, labels: Labels) -> Labels:
             note=f"{segmentation.source} is not, or not any more, the segmentation "
             "with which the review was begun, so it is shown as it is.",
         )
-    if not len(session.runs):
-        return labels
-    # A correction may be a label that was in no voxel, and too large for the type.
-    largest = int(session.runs[:, 2].max())
-    data = segmentation.labels.astype(
-        np.promote_types(segmentation.labels.dtype, np.min_scalar_type(largest))
-    )
-    apply_runs(data, session.runs)
-    changed = int(session.runs[:, 1].sum())
+    edited, note = session.labels(segmentation.labels.shape)
+    if edited is None:
+        return replace(labels, note=note or labels.note)
+    changed = int(np.count_nonzero(edited != segmentation.labels))
     were = "voxel was" if changed == 1 else "voxels were"
-    return Labels(
-        replace(segmentation, labels=data),
-        f"{changed:,} {were} changed in the review; the labels of now are shown.",
-    )
+    seen = f"{changed:,} {were} changed in the review; the labels of now are shown."
+    return Labels(replace(segmentation, labels=edited), f"{seen} {note}".strip())
 
 
 def scan_of(session: Session) -> Path | None:

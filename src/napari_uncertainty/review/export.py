@@ -17,6 +17,7 @@ from ..io.atomic import write_whole
 from ..io.tables import tab_separated
 from ..regions.table import unnamed
 from ..version import __version__
+from .session import Session
 from .stop import Stop
 
 if TYPE_CHECKING:
@@ -88,83 +89,48 @@ def write_tsv(
     _write(Path(path), tab_separated(table))
 
 
-def write_json(
-    path: str | PathLike[str],
-    *,
-    case: str,
-    stops: Sequence[Stop],
-    names: Mapping[int, str] | None = None,
-    unit: str,
-    radius_mm: float,
-    expected_errors: float,
-    inputs: Sequence[Mapping[str, Any]] = (),
-    options: Mapping[str, Any] | None = None,
-) -> None:
+def write_json(path: str | PathLike[str], session: Session) -> None:
     """Write a review with every digit of its numbers, and its notes word for word.
 
     Parameters
     ----------
     path : path-like
         The file; an older one is replaced.
-    case : str
-        What the case is called.
-    stops : sequence of Stop
-        Its stops; each becomes an object with all that is known of it.
-    names : mapping of int to str, or None
-        Names of labels.
-    unit : str
-        Of the map, and so of ``peak`` and ``mean``.
-    radius_mm, expected_errors : float
-        Of each ball; how many voxels are expected to be wrong, all over.
-    inputs, options : sequence of mapping, mapping or None
-        What the review is about and how its places were found; of text, numbers,
-        paths, arrays, sequences and mappings.
+    session : Session
+        The review. Each stop becomes an object with all that is known of it; numbers
+        that JSON has not become null.
 
     Raises
     ------
     InputError
         If the file cannot be written; an older one is then still there.
     """
-    names = names or {}
     told = {
-        "case": case,
-        "unit": unit,
-        "radius_mm": radius_mm,
-        "expected_errors": expected_errors,
-        "class_names": names,
-        "inputs": inputs,
-        "options": options or {},
-        "stops": [_row(stop, names) for stop in stops],
+        "case": session.case,
+        "unit": session.unit,
+        "radius_mm": session.radius_mm,
+        "expected_errors": float(session.expected_errors),
+        "class_names": {str(label): name for label, name in session.names.items()},
+        "inputs": [one.to_json() for one in session.inputs],
+        "options": asdict(session.options),
+        "stops": [_row(stop, session.names) for stop in session.review.stops],
         "version": __version__,
     }
-    text = json.dumps(_plain(told), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
     _write(Path(path), f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def _row(stop: Stop, names: Mapping[int, str]) -> dict[str, Any]:
-    row = asdict(stop)
-    place: dict[str, Any] = row.pop("hotspot")
-    pair = place["classes"]
-    place["class_names"] = pair and [
-        names.get(label) or unnamed(label) for label in pair
-    ]
-    return place | row
-
-
-def _plain(value: Any) -> Any:
-    """With nothing in it but what JSON has; numbers that it has not become null."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, PathLike):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    """A stop for JSON, with the names of its classes behind these."""
+    row = {}
+    for key, value in stop.to_json().items():
+        row[key] = value
+        if key == "classes":
+            row["class_names"] = value and [
+                names.get(label) or unnamed(label) for label in value
+            ]
+    return row
 
 
 def _write(path: Path, content: bytes) -> None:

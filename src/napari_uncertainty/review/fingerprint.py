@@ -1,10 +1,10 @@
-"""What a review is about: images, told by a digest of their content, and options."""
+"""Images and options of a review; images are known by a digest of their content."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,25 @@ class ReviewedInput:
     path: Path | None
     digest: str
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> ReviewedInput:
+        """Return what :meth:`to_json` gave."""
+        path = told["path"]
+        return cls(
+            text(told["role"]),
+            text(told["name"]),
+            None if path is None else Path(text(path)),
+            text(told["digest"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self) | {"path": None if self.path is None else str(self.path)}
+
 
 @dataclass(frozen=True)
 class Options:
-    """What, besides the images, determines the places and their order.
+    """Options that, besides the images, determine the places and their order.
 
     Attributes
     ----------
@@ -56,15 +71,16 @@ class Options:
         The labels that places are looked for at; None for all.
     interior : bool
         Whether voxels at the boundary of a label were left out.
-    networks : int
-        Of how many the probabilities were taken; 0 where only the map was.
+    networks : int or None
+        Number of networks whose probabilities were taken; 0 where only the map was.
+        None, where a review is looked for, for any number.
     """
 
     radius_mm: float
     separation_mm: float
     classes: tuple[int, ...] | None
     interior: bool
-    networks: int = 1
+    networks: int | None = 1
 
     @classmethod
     def of(cls, wanted: HotspotOptions) -> Options:
@@ -74,6 +90,11 @@ class Options:
         assert separation is not None
         return cls(radius, separation, wanted.classes, wanted.interior)
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Options:
+        """Return what ``asdict`` gave."""
+        return cls(**{one.name: told[one.name] for one in fields(cls)})
+
     def __post_init__(self) -> None:
         # Numbers may come from arrays, and go to JSON.
         classes = None if self.classes is None else tuple(int(c) for c in self.classes)
@@ -81,7 +102,21 @@ class Options:
         object.__setattr__(self, "separation_mm", float(self.separation_mm))
         object.__setattr__(self, "classes", classes)
         object.__setattr__(self, "interior", bool(self.interior))
-        object.__setattr__(self, "networks", int(self.networks))
+        networks = None if self.networks is None else int(self.networks)
+        object.__setattr__(self, "networks", networks)
+
+    def fit(self, others: Options) -> bool:
+        """Return whether those of a review are the same, of as many networks."""
+        if self.networks is None:
+            others = replace(others, networks=None)
+        return self == others
+
+
+def text(value: object) -> str:
+    """Return a text of JSON; TypeError if it is something else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def digests(inputs: Sequence[ReviewedInput]) -> list[tuple[str, str]]:
@@ -123,7 +158,7 @@ def _place(grid: Grid) -> bytes:
 
 
 def _label_bytes(part: Array) -> bytes:
-    """In the smallest type that holds them, and its name: a quarter of the work."""
+    """Return labels in the smallest type that holds them: a quarter of the work."""
     least, largest = int(part.min()), int(part.max())
     for name in _LABEL_TYPES:
         limits = np.iinfo(name)

@@ -1,43 +1,26 @@
-"""One review in its file, which several windows may have open at once."""
+"""One review in its file, which one window at a time writes."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..hotspots import Hotspot, Hotspots
+from ..grid import Grid
+from ..hotspots import Hotspots
 from ..io.atomic import write_whole
 from ..model.record import Record
-from .edits import Array, Runs, as_runs, merged, runs_of
+from .edits import Array, read_edits, write_edits
 from .fingerprint import Options, ReviewedInput
-from .review import Review, decided_otherwise, settled
+from .review import Review
 from .stop import Stop
-from .window import Window, as_window
-from .written import Written, locked, read, state_of
-
-__all__ = ["Options", "Refreshed", "ReviewedInput", "Session", "Window"]
-
-
-@dataclass(frozen=True)
-class Refreshed:
-    """What came in from another window.
-
-    Attributes
-    ----------
-    stops : tuple of int
-        Ranks of those that changed.
-    labels : bool
-        Whether changed labels did: see :meth:`Session.set_labels`.
-    """
-
-    stops: tuple[int, ...]
-    labels: bool
+from .written import Holder, ReviewDocument, content_of
 
 
 class Session:
@@ -59,23 +42,38 @@ class Session:
     radius_mm, expected_errors : float
         Of each ball; how many voxels are expected to be wrong, all over.
     review : Review
-        The stops. It stays the same object when others' decisions come in.
-    runs : ndarray of int64, shape (n, 3)
-        What was changed in the labels, see :mod:`.edits`.
+        The stops. It stays the same object.
+    changed_labels : int
+        How many voxels have another label than before the review.
+    known_labels : ndarray or None
+        The labels as they are now, where they are known to be other than before.
+    read_only : str
+        Why nothing is written here, in a sentence; empty where it is.
     """
 
-    _known: Written
-
-    def __init__(self, path: Path, written: Written) -> None:
+    def __init__(
+        self, path: Path, document: ReviewDocument, content: bytes | None = None
+    ) -> None:
         self.path = path
-        self.runs: Runs = written.runs
-        self.review = Review(written.stops, self._stamp)
-        self._changed_at = dict(written.changed_at)
-        self._know(written)
-        self._came_in: tuple[set[int], bool] = set(), False
-        self._state: tuple[int, ...] | None = None
-        self._window = Window.here()
-        self._present = self._closed = False
+        self.review = Review(document.stops)
+        self.read_only = ""
+        self._lock: Any = None
+        self._holder = Holder.here()
+        self.known_labels: Array | None = None
+        self._grid: Grid | None = None
+        self._unwritten_labels = False  # the file beside the review is of others
+        self._take(document, content)
+
+    def _take(self, document: ReviewDocument, content: bytes | None) -> None:
+        """Note what the file says; without content, there is none yet."""
+        self._document, self._content = document, content
+        self.case, self.begun = document.case, document.begun
+        self.inputs, self.options = document.inputs, document.options
+        self.names, self.unit = document.names, document.unit
+        self.record = document.record
+        self.radius_mm = document.options.radius_mm
+        self.expected_errors = document.expected_errors
+        self.changed_labels = 0 if document.edits is None else document.edits.voxels
 
     @classmethod
     def begin(
@@ -89,31 +87,21 @@ class Session:
         unit: str,
         *,
         record: Record | None = None,
-        register: bool = False,
     ) -> Session:
-        """A new review.
+        """A new review, which has a file once it is saved.
 
         Parameters
         ----------
         path : Path
-            Its file. If another window begins the same review meanwhile, the two
-            become one when they are saved.
+            Its file.
         case, inputs, options : str, sequence of ReviewedInput, Options
             What it is about.
         hotspots, names, unit : Hotspots, mapping of int to str, str
             The places; names of labels; unit of the map, may be empty.
         record : Record or None
             What the map says of itself, so that it can be computed again.
-        register : bool
-            Whether to write the file at once, and in it that this window is here;
-            otherwise both are done when it is first saved.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written, or holds something else.
         """
-        written = Written(
+        document = ReviewDocument(
             case=case,
             begun=datetime.now(UTC).isoformat(timespec="seconds"),
             unit=unit,
@@ -122,49 +110,41 @@ class Session:
             names=dict(names),
             expected_errors=hotspots.expected_errors,
             stops=tuple(Stop(place) for place in hotspots.places),
-            changed_at={},
-            runs=as_runs([]),
             record=record,
         )
-        session = cls(path, written)
-        if register:
-            session.save()
-        return session
+        return cls(path, document)
 
     @classmethod
-    def open(cls, path: Path, *, register: bool = False) -> Session:
-        """The review in a file.
-
-        Parameters
-        ----------
-        path, register : Path, bool
-            The file; whether to write into it at once that this window is here.
+    def open(cls, path: Path) -> Session:
+        """The review in a file, to be read; :meth:`hold` it to go on with it.
 
         Raises
         ------
         InputError
-            If it is no review, was written by a newer version, or cannot be written.
+            If it cannot be read, is no review, or was written by a newer version.
         """
-        state = state_of(path)
-        session = cls(path, read(path))
-        session._state = state
-        if register:
-            session.save()
-        return session
+        content = content_of(path)
+        return cls(path, ReviewDocument.read(path, content), content)
 
-    def set_labels(self, original: Array, current: Array) -> None:
-        """Take over what is changed in the labels.
+    def hold(self) -> None:
+        """Have this window be the one that writes; else it is `read_only` from now on.
 
-        Whenever :meth:`save` or :meth:`refresh` tell that labels changed, `runs` have
-        to be put into the labels before this is called again: what is missing there
-        would count as taken back.
+        The system gives the lock of a process that has ended to the next one.
 
-        Parameters
-        ----------
-        original, current : ndarray of int, same shape
-            The labels when the review was begun, and now; in core order.
+        Raises
+        ------
+        InputError
+            If nothing can be written to the folder, or the file is no review any more.
         """
-        self.runs = runs_of(original, current)
+        if not self._has_lock():
+            return
+        content = content_of(self.path)
+        if content != self._content:  # meanwhile, another window has saved it
+            stops = self.review.stops
+            document = ReviewDocument.read(self.path, content)
+            self.review = Review(document.stops)
+            self.review.extend(stops)
+            self._take(document, content)
 
     def extend(self, hotspots: Hotspots) -> None:
         """Add the further places of a longer list; what was decided stays.
@@ -174,136 +154,177 @@ class Session:
         InputError
             If its first places are others; then nothing was added.
         """
-        stops = {stop.rank: stop for stop in self.review.stops}
+        known = {stop.rank: stop.hotspot for stop in self.review.stops}
         for place in hotspots.places:
-            _check_same(stops.setdefault(place.rank, Stop(place)), place)
-        self.review.adopt(stops.values())
+            if known.get(place.rank, place).voxel != place.voxel:
+                raise InputError(
+                    f"Place {place.rank} is another one in the review that is there, "
+                    "which was begun with another version or other data; begin a new "
+                    "review."
+                )
+        self.review.extend(Stop(place) for place in hotspots.places)
 
-    def save(self) -> Refreshed | None:
-        """Write the file, together with what other windows decided meanwhile.
+    def set_labels(self, original: Array, current: Array, grid: Grid | None) -> bool:
+        """Take over what is changed in the labels; tells whether anything is.
+
+        Parameters
+        ----------
+        original, current : ndarray of int, same shape
+            The labels when the review was begun, and now; in core order.
+        grid : Grid or None
+            Their place.
+        """
+        known = original if self.known_labels is None else self.known_labels
+        if np.array_equal(known, current):
+            return False
+        self.changed_labels = int(np.count_nonzero(original != current))
+        self.known_labels, self._grid = current.copy(order="K"), grid
+        self._unwritten_labels = True
+        return True
+
+    def labels(self, shape: tuple[int, ...]) -> tuple[Array | None, str]:
+        """Return the edited segmentation, and what a person should know, in a sentence.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the segmentation.
 
         Returns
         -------
-        Refreshed or None
-            What came in from them; None if nothing did.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written, or is not this review any more; then it is
-            as it was before.
+        ndarray or None, str
+            None where nothing was changed, or the labels cannot be had any more.
         """
-        with locked(self.path):
-            theirs = read(self.path) if self.path.exists() else None
-            newest = self._known.revision
-            if theirs is not None:
-                self._merge(theirs)
-            windows = [asdict(window) for window in self.others()]
-            self._present = not self._closed
-            if self._present:
-                windows.append(asdict(self._window))
-            written = replace(
-                self._known,
-                stops=self.review.stops,
-                changed_at=dict(self._changed_at),
-                runs=self.runs,
-                windows=tuple(windows),
-                revision=max(newest, self._known.revision) + 1,
+        if self._document.lost_edits:
+            return None, (
+                "Labels that were changed in this review were kept in a form that is "
+                "not read any more, so they are as they were before; the verdicts are "
+                "kept."
             )
-            content = written.text().encode("utf-8", "backslashreplace")
-            write_whole([(self.path, lambda file: file.write(content))], sync=True)
-            self._known, self._state = written, state_of(self.path)
-        return self._news()
+        told = self._document.edits
+        if told is None:
+            return None, ""
+        try:
+            labels, same = read_edits(self.path, told, shape)
+        except InputError as error:
+            return None, str(error)
+        if same:
+            self.known_labels = labels
+            return labels, ""
+        return labels, (
+            f"{told.file} was written after the review was saved last; its labels are "
+            "shown."
+        )
 
-    def refresh(self) -> Refreshed | None:
-        """Take over what other windows wrote; quick where they did not.
-
-        Returns
-        -------
-        Refreshed or None
-            What came in; None if nothing did.
+    def save(self) -> None:
+        """Write the file, and the labels beside it where they have changed.
 
         Raises
         ------
         InputError
-            If the file is not this review any more. That is told once.
+            If a file cannot be written, or is not this review any more; then it is as
+            it was before. Or if another window has the review open.
         """
-        state = state_of(self.path)
-        if state is not None and state != self._state:
-            self._state = state
-            theirs = read(self.path)
-            if theirs.revision != self._known.revision:
-                self._merge(theirs)
-        return self._news()
+        if not self.read_only and self._has_lock():
+            self._check_file()
+        if self.read_only:
+            raise InputError(self.read_only)
+        edits, failed = self._document.edits, None
+        if self._unwritten_labels:
+            try:
+                edits = self._written_labels()
+            except InputError as error:
+                failed = error  # what was decided is written nevertheless
+        document = replace(
+            self._document,
+            stops=self.review.stops,
+            edits=edits,
+            holder=self._holder,
+        )
+        content = document.content()
+        write_whole([(self.path, lambda file: file.write(content))], sync=True)
+        before, changed = self._document.edits, self.changed_labels
+        self._take(document, content)
+        if failed is not None:
+            self.changed_labels = changed
+            raise failed
+        self._unwritten_labels = False
+        if before is not None and edits is None:
+            with suppress(OSError):  # no review names it any more
+                self.path.with_name(before.file).unlink()
 
     def close(self) -> None:
-        """Take this window out of the file, and save what was not yet saved."""
-        self._closed = True
-        last = self._known
-        same = self.review.stops == last.stops and np.array_equal(self.runs, last.runs)
-        if not same or (self._present and state_of(self.path)):
-            self.save()
+        """Save what was not yet saved, and let another window have the review."""
+        unsaved = self.review.stops != self._document.stops or self._unwritten_labels
+        try:
+            if unsaved and not self.read_only:
+                self.save()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
-    def others(self) -> tuple[Window, ...]:
-        """The other windows that had this review open when the file was last read."""
-        state = state_of(self.path)
-        changed, own = state[0] / 1e9 if state else 0.0, self._window.id
-        known = [as_window(row) for row in self._known.windows]
-        return tuple(w for w in known if w and w.id != own and w.is_open(changed))
+    def _written_labels(self) -> Any:
+        assert self.known_labels is not None
+        if not self.changed_labels:
+            return None
+        return write_edits(
+            self.path, self.known_labels, self._grid, self.changed_labels
+        )
 
-    def _stamp(self, rank: int) -> None:
-        """Note the time; not before an earlier change, even if the clock was set."""
-        self._changed_at[rank] = max(time.time_ns(), self._changed_at.get(rank, 0) + 1)
+    def _has_lock(self) -> bool:
+        """Return whether nobody else writes, from now on; else it is read-only."""
+        from filelock import FileLock, Timeout
 
-    def _know(self, written: Written) -> None:
-        """Note what this window last read or wrote."""
-        self._known = written
-        self.case, self.begun = written.case, written.begun
-        self.inputs, self.options = written.inputs, written.options
-        self.names, self.unit = written.names, written.unit
-        self.record = written.record
-        self.radius_mm = written.options.radius_mm
-        self.expected_errors = written.expected_errors
+        if self._lock is not None:
+            return True
+        folder = self.path.parent
+        if not folder.is_dir():  # the lock would make one, even where a disk was
+            raise InputError(
+                f"The folder {folder} is not there; connect its disk, or choose "
+                "another folder."
+            )
+        lock = FileLock(folder / f".{self.path.name}.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.read_only = (
+                f"{self.path.name} can only be read here, because another window has "
+                f"it open ({self._who()}); close it there, then click Find hotspots to "
+                "go on here."
+            )
+            return False
+        except (OSError, NotImplementedError) as error:  # or no disk that locks
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"{self.path} cannot be written ({reason}); choose "
+                "another folder or make room."
+            ) from error
+        self._lock, self._holder = lock, Holder.here()
+        return True
 
-    def _merge(self, theirs: Written) -> None:
-        """Take over what others changed since this window last read or wrote."""
-        if not theirs.is_about(self.inputs, self.options):
+    def _who(self) -> str:
+        """The window that has the lock, as it wrote itself into the file."""
+        try:
+            holder = ReviewDocument.read(self.path).holder
+        except InputError:
+            holder = None
+        return "it has saved nothing yet" if holder is None else str(holder)
+
+    def _check_file(self) -> None:
+        """Raise InputError where the file is not what was read or written here last."""
+        if not self.path.exists():
+            return
+        content = content_of(self.path)
+        if content == self._content:
+            return
+        document = ReviewDocument.read(self.path, content)
+        if not document.is_about(self.inputs, self.options):
             raise InputError(
                 f"{self.path} holds another review now, which was left as it is; move "
                 "it away to save this one."
             )
-        before, runs = self.review.stops, self.runs
-        ours = {stop.rank: stop for stop in before}
-        base = {stop.rank: stop for stop in self._known.stops}
-        times, not_ours = dict(self._changed_at), set()
-        for stop in theirs.stops:
-            was = base.get(stop.rank) or Stop(stop.hotspot)
-            our = ours.get(stop.rank, was)
-            _check_same(our, stop.hotspot)
-            their_time = theirs.changed_at.get(stop.rank, 0)
-            our_time = times.get(stop.rank, 0)
-            ours[stop.rank] = settled(was, our, stop, our_time > their_time)
-            times[stop.rank] = max(our_time, their_time)
-            if decided_otherwise(was, stop):
-                not_ours.add(stop.rank)
-        self.review.adopt(ours.values(), not_ours)
-        self._changed_at = times
-        self.runs = merged(self._known.runs, runs, theirs.runs)
-        self._know(theirs)
-        ranks, labels = self._came_in
-        ranks |= {stop.rank for stop in set(self.review.stops) - set(before)}
-        self._came_in = ranks, labels or not np.array_equal(self.runs, runs)
-
-    def _news(self) -> Refreshed | None:
-        """What came in and was not yet told: a fault may have been in between."""
-        ranks, labels = self._came_in
-        self._came_in = set(), False
-        return Refreshed(tuple(sorted(ranks)), labels) if ranks or labels else None
-
-
-def _check_same(stop: Stop, place: Hotspot) -> None:
-    if stop.hotspot.voxel != place.voxel:
         raise InputError(
-            f"Place {place.rank} is another one in the review that is there, which was "
-            "begun with another version or other data; begin a new review."
+            f"{self.path} was written by another window or program since, and was left "
+            "as it is; click Find hotspots to go on with what is in it."
         )

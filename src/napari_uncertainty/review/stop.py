@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from ..hotspots import Hotspot
 
@@ -14,7 +16,7 @@ Verdict = str
 
 @dataclass(frozen=True)
 class Decision:
-    """What can be decided about a place.
+    """A verdict that a person can give about a place.
 
     Attributes
     ----------
@@ -83,6 +85,17 @@ VERDICTS: Mapping[Verdict, Decision] = MappingProxyType(
 )
 
 
+# What is in the JSON of a stop: numbers of its hotspot, and what a person made of it.
+_NUMBERS = ("mass", "peak", "mean", "share", "map_share")
+_DECISIONS = {
+    "verdict": str,
+    "suggested": bool,
+    "note": str,
+    "seen": bool,
+    "changed_voxels": int,
+}
+
+
 @dataclass(frozen=True)
 class Stop:
     """A hotspot and what a person made of it.
@@ -110,6 +123,51 @@ class Stop:
     note: str = ""
     seen: bool = False
     changed_voxels: int = 0
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Stop:
+        """Return what :meth:`to_json` gave.
+
+        Raises
+        ------
+        LookupError, TypeError, ValueError
+            If something is missing, of another type, or no verdict.
+        """
+        x_y_z, pair = told["ras"], told["classes"]
+        numbers = {
+            name: math.nan if told[name] is None else float(told[name])
+            for name in _NUMBERS
+        }
+        place = Hotspot(
+            rank=int(told["rank"]),
+            voxel=tuple(int(index) for index in told["voxel"]),
+            ras=None
+            if x_y_z is None
+            else (float(x_y_z[0]), float(x_y_z[1]), float(x_y_z[2])),
+            classes=None if pair is None else (int(pair[0]), int(pair[1])),
+            **numbers,
+        )
+        for name, kind in _DECISIONS.items():
+            if type(told[name]) is not kind:
+                raise TypeError(f"{name} is {told[name]!r}")
+        if told["verdict"] not in VERDICTS:
+            raise ValueError(f"{told['verdict']!r} is no verdict")
+        return cls(place, **{name: told[name] for name in _DECISIONS})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for JSON, which has no NaN."""
+        place, pair = self.hotspot, self.hotspot.classes
+        numbers = {name: float(getattr(place, name)) for name in _NUMBERS}
+        known = {n: x if math.isfinite(x) else None for n, x in numbers.items()}
+        told: dict[str, Any] = {
+            "rank": int(place.rank),
+            "voxel": [int(index) for index in place.voxel],
+            "ras": None if place.ras is None else [float(mm) for mm in place.ras],
+            **{name: known.pop(name) for name in ("mass", "peak", "mean")},
+            "classes": None if pair is None else [int(label) for label in pair],
+            **known,
+        }
+        return told | {name: getattr(self, name) for name in _DECISIONS}
 
     @property
     def rank(self) -> int:

@@ -1,4 +1,4 @@
-"""Where files of reviews are, and which one belongs to images."""
+"""Files of reviews: their folders, and the one that belongs to given images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Literal
 from ..errors import InputError
 from ..io.atomic import check_writable
 from .fingerprint import Options, ReviewedInput, digests
-from .written import Written, read
+from .written import ReviewDocument
 
 # In any locale.
 _MONTHS = [
@@ -87,7 +87,7 @@ def place_for(
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundReview:
     """The review of given content.
 
     Attributes
@@ -107,7 +107,7 @@ def find_session(
     options: Options,
     case: str,
     folders: Sequence[Path],
-) -> Found:
+) -> FoundReview:
     """Look for the review of the same content with the same options, under any name.
 
     Parameters
@@ -122,13 +122,13 @@ def find_session(
 
     Returns
     -------
-    Found
+    FoundReview
         Of several, the one that was written last.
     """
     fitting, older, broken = [], [], []
     for path in _candidates(folders):
         try:
-            written = read(path)
+            written = ReviewDocument.read(path)
         except InputError as error:
             broken.append(f"Passed over: {error}")
             continue
@@ -137,11 +137,11 @@ def find_session(
         elif written.case == case and (changed := _changed(written, inputs)):
             older.append(_changed_note(changed, written, path))
     if not fitting:
-        return Found(None, (*older[:1], *broken))
+        return FoundReview(None, (*older[:1], *broken))
     if len(fitting) > 1:
         others = ", ".join(map(str, fitting[1:]))
         broken.insert(0, f"There are more reviews of these images: {others}.")
-    return Found(fitting[0], tuple(broken))
+    return FoundReview(fitting[0], tuple(broken))
 
 
 def _candidates(folders: Sequence[Path]) -> list[Path]:
@@ -159,7 +159,7 @@ def _candidates(folders: Sequence[Path]) -> list[Path]:
     return [path for _, path in sorted(found.values(), reverse=True)]
 
 
-def _changed(written: Written, inputs: Sequence[ReviewedInput]) -> list[str]:
+def _changed(written: ReviewDocument, inputs: Sequence[ReviewedInput]) -> list[str]:
     """Names of the inputs whose content is not what it was; none if others differ."""
 
     def key(one: ReviewedInput) -> tuple[str, str]:
@@ -173,7 +173,7 @@ def _changed(written: Written, inputs: Sequence[ReviewedInput]) -> list[str]:
     return [one.path.name if one.path else one.name for one in changed]
 
 
-def _changed_note(names: Sequence[str], written: Written, path: Path) -> str:
+def _changed_note(names: Sequence[str], written: ReviewDocument, path: Path) -> str:
     begun = datetime.fromisoformat(written.begun).astimezone()
     date = f"{begun.day} {_MONTHS[begun.month - 1]} {begun.year}"
     what = " and ".join(f"'{name}'" for name in dict.fromkeys(names))

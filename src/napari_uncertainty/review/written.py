@@ -1,28 +1,29 @@
-"""What is in the file of a review, and writing it while nobody else does."""
+"""The file of a review, read into a typed object and written from it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..model.record import Record
 from ..version import __version__
-from .edits import Runs, as_runs
-from .fingerprint import Options, ReviewedInput, digests
-from .review import Review, as_row, as_stop
+from .edits import EditsFile
+from .fingerprint import Options, ReviewedInput, digests, text
+from .review import Review
 from .stop import Stop
 
 #: Of the file. A program that knows only older ones must not write to it.
-FORMAT = 1
+FORMAT = 2
 
-# Seconds to wait for another program that writes; it takes some 10 ms.
-_PATIENCE = 10.0
+# Format 1 kept changed labels as runs of voxels, which are not read any more.
+_WITH_RUNS = 1
 
 # What a document raises that is no review.
 _FAULTS = (
@@ -35,9 +36,46 @@ _FAULTS = (
 )
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The window that has a review open, or had it last.
+
+    Attributes
+    ----------
+    host, pid : str, int
+        Name of its machine, and number of its process there.
+    since : datetime
+        When it opened the review.
+    """
+
+    host: str
+    pid: int
+    since: datetime
+
+    @classmethod
+    def here(cls) -> Holder:
+        """Return a window that this process opens now."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        return cls(platform.node(), os.getpid(), now)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Holder:
+        """Return what :meth:`to_json` gave."""
+        since = datetime.fromisoformat(told["since"])
+        return cls(text(told["host"]), int(told["pid"]), since)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self) | {"since": self.since.isoformat()}
+
+    def __str__(self) -> str:
+        since = self.since.astimezone()
+        return f"process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M}"
+
+
 @dataclass(frozen=True, eq=False)
-class Written:
-    """What one file says; the attributes of :class:`.Session` explain it."""
+class ReviewDocument:
+    """Content of the file of a review; :class:`.Session` explains its attributes."""
 
     case: str
     begun: str
@@ -47,155 +85,113 @@ class Written:
     names: Mapping[int, str]
     expected_errors: float
     stops: tuple[Stop, ...]
-    changed_at: Mapping[int, int]
-    runs: Runs
-    windows: tuple[Any, ...] = ()
-    revision: int = 0
+    edits: EditsFile | None = None
+    holder: Holder | None = None
     record: Record | None = None
+    lost_edits: bool = False
 
     def is_about(self, inputs: Sequence[ReviewedInput], options: Options) -> bool:
         """Return whether it is a review of the same content with the same options."""
-        return digests(inputs) == digests(self.inputs) and options == self.options
+        return digests(inputs) == digests(self.inputs) and options.fit(self.options)
 
-    def text(self) -> str:
-        """As JSON: one line for each key, stop and run."""
-        inputs = [
-            asdict(one) | {"path": None if one.path is None else str(one.path)}
-            for one in self.inputs
-        ]
-        document = {
+    @classmethod
+    def read(cls, path: Path, content: bytes | None = None) -> ReviewDocument:
+        """Return what a file says.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        content : bytes or None
+            What is in it; None to read it.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, is no review, or was written by a newer version.
+        """
+        content = content_of(path) if content is None else content
+        try:
+            document = json.loads(content)
+            newer = document["format"] > FORMAT
+            if not newer:
+                return cls.from_json(document)
+        except _FAULTS as error:
+            raise InputError(
+                f"{path} is no review, or a damaged one ({type(error).__name__}: "
+                f"{error}); move it away or choose another file."
+            ) from error
+        raise InputError(
+            f"{path} was written by a newer version of napari-uncertainty; update "
+            "napari-uncertainty to go on with this review."
+        )
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> ReviewDocument:
+        """Return what :meth:`to_json` gave; raises any of several exceptions."""
+        if told["format"] not in (_WITH_RUNS, FORMAT):
+            raise ValueError(f"format {told['format']!r}")
+        stops = tuple(Stop.from_json(row) for row in told["stops"])
+        if len({stop.rank for stop in stops}) < len(stops):
+            raise ValueError("two stops have one rank")
+        with_runs = told["format"] == _WITH_RUNS
+        edits, record = None if with_runs else told["labels"], told.get("map")
+        holder = told.get("window")
+        return cls(
+            case=text(told["case"]),
+            begun=datetime.fromisoformat(told["begun"]).isoformat(),
+            unit=text(told["unit"]),
+            inputs=tuple(ReviewedInput.from_json(row) for row in told["inputs"]),
+            options=Options.from_json(told["options"]),
+            names={int(label): text(name) for label, name in told["names"].items()},
+            expected_errors=float(told["totals"]["expected_errors"]),
+            stops=stops,
+            edits=None if edits is None else EditsFile.from_json(edits),
+            holder=None if holder is None else Holder.from_json(holder),
+            # Older reviews do not say what their map is.
+            record=None if record is None else Record.from_json(record),
+            lost_edits=with_runs and bool(told["labels"]["runs"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for JSON, with the keys that ``docs/formats.md`` lists."""
+        totals = {"expected_errors": float(self.expected_errors)}
+        return {
             "format": FORMAT,
             "program": __version__,
             "case": self.case,
             "begun": self.begun,
             "unit": self.unit,
             "map": None if self.record is None else self.record.to_json(),
-            "inputs": inputs,
+            "inputs": [one.to_json() for one in self.inputs],
             "options": asdict(self.options),
             "names": {str(label): name for label, name in self.names.items()},
-            "totals": {"expected_errors": float(self.expected_errors)}
-            | asdict(Review(self.stops).progress()),
-            "stops": [as_row(s, self.changed_at.get(s.rank, 0)) for s in self.stops],
-            "labels": {"runs": self.runs.tolist()},
-            "windows": list(self.windows),
-            "revision": self.revision,
+            "totals": totals | asdict(Review(self.stops).progress()),
+            "stops": [stop.to_json() for stop in self.stops],
+            "labels": None if self.edits is None else self.edits.to_json(),
+            "window": None if self.holder is None else self.holder.to_json(),
         }
-        return _laid_out(document, "") + "\n"
+
+    def content(self) -> bytes:
+        """Return it as a file, with one line for each key and stop."""
+        text = _laid_out(self.to_json(), "") + "\n"
+        return text.encode("utf-8", "backslashreplace")
 
 
-def read(path: Path) -> Written:
-    """Return what a file says.
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a review.
 
     Raises
     ------
     InputError
-        If it cannot be read, is no review, or was written by a newer version.
+        If it cannot be read.
     """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             f"The review {path} cannot be read ({error.strerror or error})."
         ) from error
-    try:
-        document = json.loads(content)
-        newer = document["format"] > FORMAT
-        if not newer:
-            return _written(document)
-    except _FAULTS as error:
-        raise InputError(
-            f"{path} is no review, or a damaged one ({type(error).__name__}: {error}); "
-            "move it away or choose another file."
-        ) from error
-    raise InputError(
-        f"{path} was written by a newer version of napari-uncertainty; update "
-        "napari-uncertainty to go on with this review."
-    )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let nobody else write meanwhile."""
-    from filelock import FileLock, Timeout
-
-    folder = path.parent
-    if not folder.is_dir():  # the lock would make one, even where a disk was
-        raise InputError(
-            f"The folder {folder} is not there; connect its disk, or choose "
-            "another folder."
-        )
-    lock = FileLock(folder / f".{path.name}.lock")
-    try:
-        try:
-            lock.acquire(timeout=_PATIENCE)
-        except Timeout as error:
-            raise InputError(
-                f"{path} is being written by another program; close that program "
-                "and try again."
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be written ({error.strerror or error}); choose "
-                "another folder or make room."
-            ) from error
-        yield
-    finally:
-        lock.release(force=True)
-
-
-def state_of(path: Path) -> tuple[int, ...] | None:
-    """What tells, without reading it, whether a file was written; None without one."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _written(document: Mapping[str, Any]) -> Written:
-    """Raises any of several exceptions if the document is no review."""
-    if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']!r}")
-    stops = tuple(as_stop(row) for row in document["stops"])
-    if len({stop.rank for stop in stops}) < len(stops):
-        raise ValueError("two stops have one rank")
-    told = document.get("map")  # older reviews do not say what their map is
-    return Written(
-        case=_text(document["case"]),
-        begun=datetime.fromisoformat(document["begun"]).isoformat(),
-        unit=_text(document["unit"]),
-        inputs=tuple(_input(row) for row in document["inputs"]),
-        options=Options(
-            radius_mm=document["options"]["radius_mm"],
-            separation_mm=document["options"]["separation_mm"],
-            classes=document["options"]["classes"],
-            interior=document["options"]["interior"],
-            networks=document["options"]["networks"],
-        ),
-        names={int(label): _text(name) for label, name in document["names"].items()},
-        expected_errors=float(document["totals"]["expected_errors"]),
-        stops=stops,
-        changed_at={
-            int(row["rank"]): int(row["changed_at"]) for row in document["stops"]
-        },
-        runs=as_runs(document["labels"]["runs"]),
-        windows=tuple(document["windows"]),
-        revision=int(document["revision"]),
-        record=None if told is None else Record.from_json(told),
-    )
-
-
-def _input(row: Mapping[str, Any]) -> ReviewedInput:
-    path = None if row["path"] is None else Path(_text(row["path"]))
-    return ReviewedInput(
-        _text(row["role"]), _text(row["name"]), path, _text(row["digest"])
-    )
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
 
 
 def _laid_out(value: object, indent: str) -> str:

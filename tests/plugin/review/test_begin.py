@@ -57,8 +57,10 @@ def test_it_is_taken_up_again(case, files):
     verdicts = [stop.verdict for stop in opened.session.review.stops]
     assert verdicts == ["open", "fine", "open", "open", "open", "open"]
     assert opened.sentence.startswith("Taken up again: 6 hotspots of 'case'")
-    # Only who opens it for good is told to others.
-    assert json.loads(opened.session.path.read_text())["windows"] == []
+    # Only who opens it for good keeps others from writing.
+    opened.session.hold()
+    assert opened.session.read_only == ""
+    opened.session.close()
 
 
 def test_by_the_same_files_in_another_window_or_place(case, files, tmp_path, rng):

@@ -24,7 +24,6 @@ from reviewing import (
     open_case,
     open_file,
     paint,
-    settled,
     shown_index,
     wait_for_review,
     write_case,
@@ -35,6 +34,12 @@ from reviewing import (
 def written(path):
     """What the file says of each place."""
     return {row["rank"]: row for row in json.loads(path.read_text())["stops"]}
+
+
+def kept_labels(path):
+    """The labels beside a review."""
+    told = json.loads(path.read_text())["labels"]
+    return np.asarray(nib.load(path.with_name(told["file"])).dataobj)
 
 
 def ball(files, centre, radius=WANTED.radius_mm):
@@ -85,7 +90,6 @@ def in_file_order(case):
 
 def test_nothing_is_written_before_somebody_goes_anywhere(qtbot, desk, files):
     assert len(desk.stops) == 6
-    desk.refresh()
     desk.count()
     qtbot.wait(3 * SETTLE_MS)
     desk.close()
@@ -162,6 +166,22 @@ def test_taken_up_by_a_new_viewer(open_desk, desk, case, files):
     assert (stop.verdict, stop.suggested, stop.changed_voxels) == ("fixed", False, 3)
 
 
+def test_changed_labels_of_an_older_form_are_lost_with_a_word_and_no_verdict_is(
+    open_desk, desk, case, files
+):
+    desk.judge(1, "fine")
+    desk.stop()
+    [path] = files.reviews
+    document = json.loads(path.read_text())
+    document |= {"format": 1, "labels": {"runs": [[3, 2, 1]]}, "windows": []}
+    path.write_text(json.dumps(document))
+    again = open_desk(case.viewer)
+    [sentence] = again.messages
+    assert "in a form that is not read any more" in sentence
+    assert again.stops[0].verdict == "fine"
+    np.testing.assert_array_equal(in_file_order(case), files.labels)
+
+
 def test_a_file_that_was_changed_begins_a_new_review(open_desk, desk, files):
     desk.judge(1, "fine")
     desk.stop()
@@ -184,7 +204,7 @@ def test_what_is_asked_for_again(qtbot, open_desk, case, files):
     choices = {"wanted": WANTED}
     desk = open_desk(case.viewer)
     desk._choices = lambda _: replace(first, wanted=choices["wanted"])
-    first = desk_module.Choices(WANTED, True, "beside")
+    first = desk_module.ReviewChoices(WANTED, True, "beside")
     desk.judge(1, "fine")
 
     def look(wanted):
@@ -227,7 +247,6 @@ def test_errors_of_saving_are_told_and_nothing_is_lost(desk, files):
     assert str(path) in sentence
     assert "is no review, or a damaged one" in sentence
     desk.annotate(2, "mine")
-    desk.refresh()
     assert len(desk.failures) >= 2
     assert [stop.verdict for stop in desk.stops[:2]] == ["fine", "fixed"]
     assert path.read_text() == "no review"
@@ -240,6 +259,7 @@ def test_errors_of_saving_are_told_and_nothing_is_lost(desk, files):
 
 def test_an_error_at_the_end_is_told(desk, files):
     desk.judge(1, "fine")
+    desk.see(2)  # which is not yet written
     files.reviews[0].write_text("no review")
     desk.stop()
     [sentence] = desk.failures
@@ -249,7 +269,6 @@ def test_an_error_at_the_end_is_told(desk, files):
 def test_a_file_that_was_deleted_is_written_again(desk, files):
     desk.judge(1, "fine")
     files.reviews[0].unlink()
-    desk.refresh()
     desk.judge(2, "fixed")
     rows = written(files.reviews[0])
     assert (rows[1]["verdict"], rows[2]["verdict"]) == ("fine", "fixed")
@@ -277,7 +296,7 @@ def test_painting_suggests_that_it_is_fixed(qtbot, desk, case, files):
     with qtbot.waitSignal(desk.changed):
         edit(case, voxels)
     assert (desk.stops[1].verdict, desk.stops[1].suggested) == ("open", False)
-    assert json.loads(files.reviews[0].read_text())["labels"]["runs"] == []
+    assert json.loads(files.reviews[0].read_text())["labels"] is None
 
 
 def test_every_place_is_counted_by_its_own_ball(qtbot, desk, case, files, rng):
@@ -294,8 +313,9 @@ def test_painting_elsewhere_counts_nothing(qtbot, desk, case, files):
         edit(case, [far_voxel(desk, files)], 9)
     assert {stop.changed_voxels for stop in desk.stops} == {0}
     assert {stop.verdict for stop in desk.stops} == {"open"}
-    [run] = json.loads(files.reviews[0].read_text())["labels"]["runs"]
-    assert run == [np.ravel_multi_index(far_voxel(desk, files), (12, 13, 14)), 1, 9]
+    expected = files.labels.copy()
+    expected[far_voxel(desk, files)] = 9
+    np.testing.assert_array_equal(kept_labels(files.reviews[0]), expected)
 
 
 def test_the_last_stroke_counts_for_the_verdict(desk, case, files):
@@ -353,7 +373,6 @@ def test_a_lazy_segmentation_is_not_followed(open_desk, case, files):
     assert desk.messages == [NOT_FOLLOWED]
     desk.judge(1, "fine")
     desk.count()
-    desk.refresh()
     assert written(files.reviews[0])[1]["verdict"] == "fine"
     assert desk.failures == []
 
@@ -380,8 +399,7 @@ def test_shown_resampled_the_same_review_is_taken_up(
     assert again.opened.resumed
     assert again.stops[0].verdict == "fine"
     again.judge(3, "fine")
-    document = json.loads(files.reviews[0].read_text())
-    assert sum(run[1] for run in document["labels"]["runs"]) == 2
+    assert (kept_labels(files.reviews[0]) != files.labels).sum() == 2
     assert len(files.reviews) == 1
 
 
@@ -415,13 +433,11 @@ def test_without_its_map_the_review_is_left(qtbot, desk, case, files):
         case.viewer.layers.remove(case.map)
     assert (desk.opened, desk.session, desk.subject, desk.stops) == (None,) * 3 + ((),)
     document = json.loads(files.reviews[0].read_text())
-    assert document["windows"] == []
     assert written(files.reviews[0])[2]["changed_voxels"] == 1
     desk.judge(1, "fixed")
     desk.annotate(1, "x")
     desk.see(1)
     desk.save()
-    desk.refresh()
     desk.count()
     assert desk.undo() is None
     assert json.loads(files.reviews[0].read_text()) == document
@@ -464,82 +480,93 @@ def test_an_option_that_cannot_be(qtbot, open_desk, case):
 
 
 @pytest.fixture
-def pair(open_desk, kept):
-    """Two viewers with the same files."""
-    cases = [kept.case(number) for number in range(2)]
-    return [(case, open_desk(case.viewer)) for case in cases]
+def pair(open_desk, kept, files):
+    """Two viewers with the same files, in the first of which somebody decided."""
+    one, other = (kept.case(number) for number in range(2))
+    first = open_desk(one.viewer)
+    first.judge(2, "fine")
+    return (one, first), (other, open_desk(other.viewer))
 
 
-def test_a_verdict_comes_over(pair):
-    (_, one), (_, other) = pair
+def test_the_second_window_shows_the_review_and_keeps_nothing(pair, files):
+    (_, one), (other_case, other) = pair
     assert one.session.path == other.session.path
-    one.judge(2, "fine")
-    one.annotate(4, "look")
-    other.refresh()
-    assert (other.stops[1].verdict, other.stops[3].note) == ("fine", "look")
-    assert other.messages == ["Another window has changed hotspots 2, 4."]
+    assert one.read_only == ""
+    assert "can only be read here, because another window has it open" in (
+        other.read_only
+    )
+    assert [stop.verdict for stop in other.stops[:2]] == ["open", "fine"]
+    before = one.session.path.read_bytes()
     other.judge(2, "needs expert")
-    one.refresh()
-    assert one.stops[1].verdict == "needs expert"
-    assert one.messages == ["Another window has changed hotspot 2."]
-    assert written(one.session.path)[2]["verdict"] == "needs expert"
-    # What another decided is not undone here.
-    assert one.undo() == 4
+    other.annotate(3, "x")
+    other.see(4)
+    assert other.undo() is None
+    assert other.failures == [other.read_only] * 3
+    edit(other_case, voxels_of(other, files, 1, 1), 9)
+    other.count()
+    other.save()
+    other.stop()
+    assert one.session.path.read_bytes() == before
+    assert not other.stops
+    one.judge(1, "fixed")
+    assert written(one.session.path)[1]["verdict"] == "fixed"
 
 
-def test_labels_come_over(qtbot, pair, files):
+def test_the_second_window_shows_labels_that_were_changed(open_desk, desk, files):
+    case = open_case(ViewerModel(), files)
+    again = open_case(ViewerModel(), files)
+    desk.stop()
+    first = open_desk(case.viewer)
+    voxels = voxels_of(first, files, 2, 2)
+    edit(case, voxels, 9)
+    first.judge(2, "fixed")
+    second = open_desk(again.viewer)
+    assert second.read_only
+    expected = files.labels.copy()
+    expected[tuple(np.transpose(voxels))] = 9
+    np.testing.assert_array_equal(in_file_order(again), expected)
+
+
+def test_once_the_first_window_is_closed_the_second_goes_on(qtbot, pair):
+    (_, one), (_, other) = pair
+    one.judge(5, "fixed")
+    one.stop()
+    with qtbot.waitSignal(other.following.found):
+        other.following.look()
+    assert other.read_only == ""
+    assert [other.stops[at].verdict for at in (1, 4)] == ["fine", "fixed"]
+    other.judge(3, "fine")
+    assert written(other.session.path)[3]["verdict"] == "fine"
+
+
+def test_labels_of_both_windows_are_there_when_the_second_goes_on(qtbot, pair, files):
+    """Those that the first one changed after the second was opened, too."""
     (case, one), (other_case, other) = pair
     mine, theirs = voxels_of(one, files, 2, 2), voxels_of(one, files, 5, 3)
-    expected = files.labels.copy()
-    with qtbot.waitSignal(one.changed):
-        edit(case, mine, 9)
-    expected[tuple(np.transpose(mine))] = 9
-    # What was painted there and not yet counted stays.
+    edit(case, mine, 9)
+    one.count()
     edit(other_case, theirs, 8)
-    other.refresh()
+    one.stop()
+    with qtbot.waitSignal(other.following.found):
+        other.following.look()
+    expected = files.labels.copy()
+    expected[tuple(np.transpose(mine))] = 9
     expected[tuple(np.transpose(theirs))] = 8
     np.testing.assert_array_equal(in_file_order(other_case), expected)
-    settled(qtbot, other)
-    other.count()
-    one.refresh()
-    np.testing.assert_array_equal(in_file_order(case), expected)
-    for desk in (one, other):
-        assert [desk.stops[at].changed_voxels for at in (1, 4)] == [2, 3]
-        assert [desk.stops[at].suggested for at in (1, 4)] == [True, True]
-    # And back again.
-    with qtbot.waitSignal(one.changed):
-        edit(case, theirs)
-    other.refresh()
-    expected[tuple(np.transpose(theirs))] = files.labels[tuple(np.transpose(theirs))]
-    np.testing.assert_array_equal(in_file_order(other_case), expected)
-    assert other.stops[4].verdict == "open"
+    np.testing.assert_array_equal(kept_labels(other.session.path), expected)
+    assert [other.stops[at].changed_voxels for at in (1, 4)] == [2, 3]
 
 
-def test_labels_that_the_other_layer_cannot_hold(pair, files):
-    (case, one), (_, other) = pair
-    case.segmentation.data = np.asarray(case.segmentation.data).astype(np.int32)
-    edit(case, voxels_of(one, files, 2, 1), 1000)
-    one.count()
-    other.refresh()
-    [sentence] = other.failures
-    assert "1000" in sentence
-    assert other.edited is None
-    other.judge(1, "fine")
-    document = json.loads(one.session.path.read_text())
-    assert [run[2] for run in document["labels"]["runs"]] == [1000]
-
-
-def test_labels_come_over_to_a_layer_of_another_shape(pair, files):
-    """Before anybody has noticed."""
-    (case, one), (other_case, other) = pair
-    edit(case, voxels_of(one, files, 2, 1), 9)
-    one.count()
-    other_case.segmentation.data = np.ones((20, 20, 20), np.uint8)
-    other.refresh()
-    [sentence] = other.failures
-    assert "has other voxels than when the review was begun" in sentence
-    assert (np.asarray(other_case.segmentation.data) == 1).all()
-    assert other.stops[1].changed_voxels == 1
+def test_of_two_new_windows_the_first_to_decide_has_the_review(qtbot, open_desk, kept):
+    one, other = (open_desk(kept.case(number).viewer) for number in range(2))
+    one.judge(1, "fine")
+    with qtbot.waitSignal(other.following.found):
+        other.judge(2, "fixed")
+    assert "can only be read here" in other.failures[0]
+    assert other.read_only
+    assert [stop.verdict for stop in other.stops[:2]] == ["fine", "open"]
+    rows = written(one.session.path)
+    assert (rows[1]["verdict"], rows[2]["verdict"]) == ("fine", "open")
 
 
 def test_labels_that_a_new_viewer_cannot_hold(qtbot, open_desk, desk, case, files):
@@ -552,49 +579,6 @@ def test_labels_that_a_new_viewer_cannot_hold(qtbot, open_desk, desk, case, file
     assert "1000" in sentence
     again.judge(1, "fine")
     assert written(files.reviews[0])[2]["changed_voxels"] == 1
-
-
-def test_other_windows_are_known(qtbot, pair):
-    (_, one), (_, other) = pair
-    heard = []
-    one.changed.connect(lambda: heard.append(len(one.session.others())))
-    assert one.session.others() == ()
-    one.judge(1, "fine")
-    other.refresh()
-    assert len(other.session.others()) == 1
-    other.judge(2, "fine")
-    one.refresh()
-    assert len(one.session.others()) == 1
-    heard.clear()
-    other.stop()
-    one.refresh()
-    assert one.session.others() == ()
-    assert heard == [0]
-    one.refresh()
-    assert heard == [0]
-
-
-def test_a_window_that_only_looks_is_known(open_desk, desk, files):
-    """Where the review was there before."""
-    heard = []
-    desk.judge(1, "fine")
-    desk.changed.connect(lambda: heard.append(len(desk.session.others())))
-    other = open_desk(open_case(ViewerModel(), files).viewer)
-    desk.refresh()
-    assert heard == [1]
-    other.stop()
-    desk.refresh()
-    assert heard == [1, 0]
-
-
-def test_a_longer_list_in_another_window(open_desk, desk, files):
-    desk.judge(1, "fine")
-    viewer = open_case(ViewerModel(), files).viewer
-    longer = open_desk(viewer, replace(WANTED, count=9))
-    longer.judge(9, "fixed")
-    desk.refresh()
-    assert len(desk.stops) == 9
-    assert desk.stops[8].verdict == "fixed"
 
 
 # -- the end ------------------------------------------------------------------
@@ -613,7 +597,7 @@ def test_no_callback_outlives_it(qtbot, open_desk, case):
     edit(case, [(6, 6, 6)], 9)
     desk.stop()
     assert callbacks(case.viewer) == before
-    for timer in (desk._settle, desk._seen, desk._look, desk.following._settle):
+    for timer in (desk._settle, desk._seen, desk.following._settle):
         assert not timer.isActive()
     edit(case, [(6, 6, 6)])
     case.viewer.layers.remove(case.map)

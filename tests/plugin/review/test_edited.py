@@ -1,5 +1,7 @@
 """Labels that change during a review, against those from before."""
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -11,9 +13,12 @@ from inspecting import add
 from napari_uncertainty import Grid, InputError, LabelMap
 from napari_uncertainty.hotspots import Hotspot
 from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info
-from napari_uncertainty.plugin.review.edited import REVIEWED, Edited, original_of
+from napari_uncertainty.plugin.review.edited import (
+    REVIEWED,
+    EditedSegmentation,
+    original_of,
+)
 from napari_uncertainty.plugin.sources import ORIGINAL
-from napari_uncertainty.review import runs_of
 from phantoms import asymmetric
 from reviewing import Files, paint, shown_index
 
@@ -48,7 +53,7 @@ def inside(affine, shape, centre, radius=RADIUS):
 
 
 def test_both_are_in_the_order_of_the_file(layer, labels):
-    edited = Edited.of(layer, None)
+    edited = EditedSegmentation.of(layer, None)
     for array in (edited.original, edited.current):
         np.testing.assert_array_equal(array, labels)
     files = Files(None, None, labels, OBLIQUE)
@@ -59,9 +64,9 @@ def test_both_are_in_the_order_of_the_file(layer, labels):
 
 
 def test_a_second_look_keeps_what_was_first(layer, labels):
-    first = Edited.of(layer, None)
+    first = EditedSegmentation.of(layer, None)
     layer.data[:] = 2
-    second = Edited.of(layer, None)
+    second = EditedSegmentation.of(layer, None)
     np.testing.assert_array_equal(second.original, labels)
     assert second.original is first.original
     assert (second.current == 2).all()
@@ -69,21 +74,21 @@ def test_a_second_look_keeps_what_was_first(layer, labels):
 
 
 def test_of_another_shape_all_begins_anew(layer):
-    first = Edited.of(layer, None)
+    first = EditedSegmentation.of(layer, None)
     layer.data = np.ones((3, 4, 5), np.uint8)
     assert not first.is_whole
-    assert Edited.of(layer, None).original.shape == (3, 4, 5)
+    assert EditedSegmentation.of(layer, None).original.shape == (3, 4, 5)
     assert first.changed_in(hotspot((1, 1, 1)), RADIUS, Grid(SHAPE, OBLIQUE)) == 0
 
 
 def test_shown_resampled_it_is_not_whole(layer):
     """As it becomes when a scan of another tilt is opened afterwards."""
-    edited = Edited.of(layer, None)
+    edited = EditedSegmentation.of(layer, None)
     assert edited.is_whole
     info = {**layer_info(layer), ORIGINAL: edited.current}
     layer.metadata = {METADATA_KEY: info}
     assert not edited.is_whole
-    assert Edited.of(layer, None) is None
+    assert EditedSegmentation.of(layer, None) is None
     assert original_of(layer, edited.current) is edited.original
 
 
@@ -91,13 +96,13 @@ def test_what_cannot_be_followed(viewer, labels):
     lazy = viewer.add_labels(da.from_array(labels))
     many = viewer.add_labels(np.ones((2, 3, 4, 5), np.uint8))
     for layer in (lazy, many):
-        assert Edited.of(layer, None) is None
+        assert EditedSegmentation.of(layer, None) is None
         assert REVIEWED not in layer_info(layer)
 
 
 @pytest.mark.parametrize("voxel", [(6, 6, 7), (0, 6, 7), (11, 12, 13)])
 def test_changed_voxels_of_a_ball(layer, labels, rng, voxel):
-    edited = Edited.of(layer, None)
+    edited = EditedSegmentation.of(layer, None)
     changed = rng.random(SHAPE) < 0.3
     edited.current[changed] = 5 + labels[changed]
     number = edited.changed_in(hotspot(voxel), RADIUS, Grid(SHAPE, OBLIQUE))
@@ -110,7 +115,7 @@ def test_changed_voxels_of_a_ball_in_a_crop(viewer, labels, first):
     crop = np.zeros((9, 9, 9), np.uint8)
     affine = OBLIQUE @ from_matvec(np.eye(3), first)
     layer = add(viewer, LabelMap(crop, Grid(crop.shape, affine), name="crop"))
-    edited = Edited.of(layer, None)
+    edited = EditedSegmentation.of(layer, None)
     edited.current[:] = 1
     centre = (6, 6, 7)
     whole = np.zeros(np.add(first, 9), bool)
@@ -123,23 +128,54 @@ def test_changed_voxels_of_a_ball_in_a_crop(viewer, labels, first):
 
 def test_without_a_place_voxels_are_the_same(viewer):
     layer = viewer.add_labels(np.zeros((8, 9), np.uint8))
-    edited = Edited.of(layer, None)
+    edited = EditedSegmentation.of(layer, None)
     edited.current[3:5, 4] = 1
     assert edited.changed_in(hotspot((4, 4)), 2.0, None) == 2
     assert edited.changed_in(hotspot((4, 4, 4)), 2.0, None) == 0
 
 
-def test_other_changes_are_put_in_the_place_of_those_before(layer, labels):
-    edited = Edited.of(layer, None)
-    one, other = labels.copy(), labels.copy()
-    one[3:5, 4, 4], other[7, 4:7, 4] = 7, 8
-    before, after = runs_of(labels, one), runs_of(labels, other)
+REVIEW = Path("case_review.json")
+
+
+def test_labels_that_a_review_kept_are_taken_over(layer, labels):
+    edited = EditedSegmentation.of(layer, None)
+    kept = labels.astype(np.int32)
+    kept[7, 4:7, 4] = 8
     drawn = []
     layer.events.set_data.connect(drawn.append)
-    edited.put(before, before)
-    np.testing.assert_array_equal(edited.current, one)
-    edited.put(before, after)
-    np.testing.assert_array_equal(edited.current, other)
-    assert len(drawn) == 2
+    assert edited.take_over(REVIEW, kept) == 3
+    np.testing.assert_array_equal(edited.current, kept)
+    assert len(drawn) == 1
+    assert edited.take_over(REVIEW, kept) == 0
+    assert len(drawn) == 1
+    too_large = kept.copy()
+    too_large[0, 0, 0] = 300
     with pytest.raises(InputError, match="300"):
-        edited.put(after, np.array([[0, 1, 300]]))
+        edited.take_over(REVIEW, too_large)
+    assert edited.current[0, 0, 0] == labels[0, 0, 0]
+
+
+def test_what_was_changed_here_since_stays_when_labels_are_taken_over(layer, labels):
+    edited = EditedSegmentation.of(layer, None)
+    kept = labels.copy()
+    kept[3, 4, 4:6] = 9
+    edited.take_over(REVIEW, kept)
+    edited.current[3, 4, 5] = 7  # here
+    later = kept.copy()
+    later[3, 4, 4], later[8, 8, 8] = labels[3, 4, 4], 6  # in another window
+    assert edited.take_over(REVIEW, later) == 2
+    expected = later.copy()
+    expected[3, 4, 5] = 7
+    np.testing.assert_array_equal(edited.current, expected)
+    # That another review keeps nothing takes none of it back.
+    assert edited.take_over(Path("another_review.json"), None) == 0
+    np.testing.assert_array_equal(edited.current, expected)
+
+
+def test_labels_that_were_all_painted_back_elsewhere_are_as_before(layer, labels):
+    edited = EditedSegmentation.of(layer, None)
+    kept = labels.copy()
+    kept[3, 4, 4:6] = 9
+    edited.take_over(REVIEW, kept)
+    assert edited.take_over(REVIEW, None) == 2
+    np.testing.assert_array_equal(edited.current, labels)

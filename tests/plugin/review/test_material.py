@@ -14,7 +14,7 @@ from in_viewer import compute
 from inspecting import NAMES, network
 from napari_uncertainty.hotspots import HotspotOptions
 from napari_uncertainty.plugin.alignment import align, aligning
-from napari_uncertainty.plugin.review.edited import Edited
+from napari_uncertainty.plugin.review.edited import EditedSegmentation
 from napari_uncertainty.plugin.review.material import other_networks
 from phantoms import asymmetric
 from reviewing import (
@@ -70,7 +70,7 @@ def test_labels_that_were_changed_move_no_place(viewer, tmp_path, rng):
     """A review that was begun before knows the labels from before."""
     files = write_case(tmp_path, rng)
     case = open_case(viewer, files)
-    Edited.of(case.segmentation, None)
+    EditedSegmentation.of(case.segmentation, None)
     case.segmentation.data[:] = 1
     case.segmentation.refresh()
     expected = plain(files.entropy, files.labels, [files.p], files.affine)

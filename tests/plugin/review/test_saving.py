@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QFileDialog
 from in_viewer import compute
 from inspecting import NAMES, network
 from napari_uncertainty.plugin.review import saving as saving_module
-from napari_uncertainty.plugin.review.saving_tab import NOTHING, SavingTab
+from napari_uncertainty.plugin.review.saving_tab import NOTHING, ReviewSavingTab
 from phantoms import asymmetric
 from reviewing import (
     open_case,
@@ -37,7 +37,7 @@ def case(qapp, kept):
 
 @pytest.fixture
 def tab(qtbot, case, desk):
-    tab = SavingTab(case.viewer, desk)
+    tab = ReviewSavingTab(case.viewer, desk)
     qtbot.addWidget(tab)
     yield tab
     tab.stop()
@@ -250,7 +250,7 @@ def test_labels_of_a_crop_are_saved_at_the_scan(
     open_file(viewer, tmp_path / "crop_seg.nii.gz")
     desk = open_desk(viewer)
     assert desk.edited is not None
-    tab = SavingTab(viewer, desk)
+    tab = ReviewSavingTab(viewer, desk)
     qtbot.addWidget(tab)
     desk.edited.current[3, 4, 5] = 7
     save_as(tmp_path / "corrected.nii")
@@ -270,7 +270,7 @@ def test_labels_without_a_file(qtbot, open_desk, rng, tmp_path, save_as, told):
     layer = viewer.add_labels(labels.copy(), name="mine")
     compute(viewer, net)
     desk = open_desk(viewer)
-    tab = SavingTab(viewer, desk)
+    tab = ReviewSavingTab(viewer, desk)
     qtbot.addWidget(tab)
     paint(layer, (4, 5, 6), 9)
     save_as(tmp_path / "mine.nii.gz")
@@ -287,7 +287,7 @@ def test_without_a_segmentation_there_is_none_to_save(
 ):
     viewer = ViewerModel()
     open_case(viewer, files, segmentation=False)
-    tab = SavingTab(viewer, open_desk(viewer))
+    tab = ReviewSavingTab(viewer, open_desk(viewer))
     qtbot.addWidget(tab)
     asked = save_as("/never")
     tab.labels_button.click()
@@ -368,7 +368,7 @@ def test_of_a_scan_over_time_the_first_moment_is_shown(
         case = open_case(ViewerModel(), files, scan=True)
         assert case.scan.ndim == data.ndim
         desk = open_desk(case.viewer)
-        tab = SavingTab(case.viewer, desk)
+        tab = ReviewSavingTab(case.viewer, desk)
         qtbot.addWidget(tab)
         save_as(tmp_path / f"{name}.html")
         save_report(qtbot, tab, told)
@@ -383,7 +383,7 @@ def test_a_report_without_labels_or_scan(
 ):
     viewer, p = ViewerModel(), network(asymmetric((9, 10, 11)), rng)
     compute(viewer, viewer.add_image(p, name="net"))
-    tab = SavingTab(viewer, open_desk(viewer))
+    tab = ReviewSavingTab(viewer, open_desk(viewer))
     qtbot.addWidget(tab)
     save_as(tmp_path / "r.html")
     assert save_report(qtbot, tab, told) == [f"The report is in {tmp_path / 'r.html'}."]

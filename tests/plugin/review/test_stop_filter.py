@@ -327,23 +327,3 @@ def test_fields_tell_what_is_chosen(fields):
     assert told[-1] == (None, 1, "ask")
     assert fields.text.placeholderText()
     assert fields.text.isClearButtonEnabled()
-
-
-def test_a_long_name_ends_in_an_ellipsis(fields, model):
-    box, long = fields.classes, "cortex of the left hemisphere, frontal lobe"
-
-    def picture(name):
-        model.show(model.stops, {**NAMES, 1: name}, "bits", {})
-        fields.offer_classes(model)
-        box.setCurrentIndex(box.findData(1))
-        return box.grab().toImage()
-
-    # With a style sheet, as in napari, Qt would cut it.
-    fields.setStyleSheet("QComboBox { border: 1px solid gray; padding: 3px; }")
-    fields.show()
-    fields.resize(420, 40)
-    cut = picture(long)
-    alike = [n for n in range(len(long)) if picture(f"{long[:n]}…") == cut]
-    # What is there of the name, and the ellipsis, are both seen.
-    assert picture(long[: alike[0]]) != cut
-    assert alike[0] > len("cortex")

@@ -209,7 +209,7 @@ def test_a_review_from_beginning_to_end(case, environment):
     check_json(case)
     check_labels(case, labels)
     check_report(case)
-    check_kept(case)
+    check_kept(case, labels)
     assert {name: (case / name).read_bytes() for name in FILES} == before
     [end] = second.all("told")
     assert {severity for severity, _ in end["told"]} == {"info"}
@@ -219,7 +219,7 @@ def check_beginning(opened):
     assert [stop["rank"] for stop in opened["opened"]] == [*DECIDED]
     assert {stop["verdict"] for stop in opened["opened"]} == {"open"}
     assert opened["changed"] == []
-    assert not opened["others"]
+    assert not opened["read_only"]
 
 
 def check_taken_up(folder, first, opened):
@@ -236,13 +236,16 @@ def check_taken_up(folder, first, opened):
     changed = np.argwhere(in_layer_order(labels) != in_layer_order(original))
     assert len(changed) > 20
     assert opened["changed"] == changed.tolist()
-    assert not opened["others"]  # the window that was killed
+    assert not opened["read_only"]  # by the window that was killed
 
 
-def check_kept(folder):
-    """The review's own file has what was being written, and no window any more."""
+def check_kept(folder, labels):
+    """The review's own file has what was being written; its labels are beside it."""
     review = json.loads((folder / "case_review.json").read_text("utf-8"))
-    assert review["windows"] == []
+    image = nib.load(folder / review["labels"]["file"])
+    assert image.get_data_dtype() == np.int16
+    np.testing.assert_array_equal(image.dataobj, labels)
+    np.testing.assert_allclose(image.affine, AFFINE, atol=1e-5)
     notes = {stop["rank"]: stop["note"] for stop in review["stops"]}
     assert notes == dict.fromkeys(DECIDED, "") | NOTES | {STOPS: LAST_WORDS}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from ...errors import InputError
 from ...grid import Grid
 from ...hotspots import HotspotOptions, Hotspots, iter_hotspots
 from ...io.atomic import check_writable
+from ...matching.agreement import iter_as_classes
 from ...matching.comparison import Segmentation, iter_labels_at
+from ...matching.orientation import BELONGS
 from ...model.record import Record
 from ...review import (
     Options,
@@ -24,13 +26,15 @@ from ...review import (
     place_for,
 )
 from ...steps import part
-from .networks import iter_of_this_scan
 
 Array = np.ndarray[Any, Any]
 
+# Voxels along each axis that are plenty to tell whether two networks saw one scan.
+_LOOKED_AT = 64
+
 
 @dataclass(frozen=True, eq=False)
-class Reviewed:
+class ReviewedImage:
     """An image that a review is about: what it is, and its content.
 
     Attributes
@@ -49,26 +53,26 @@ class Reviewed:
     values: Array
     grid: Grid | None
 
-    def told(self) -> ReviewedInput:
-        """By a digest of its content."""
+    def as_input(self) -> ReviewedInput:
+        """Return it as the file of a review names it, with a digest of its content."""
         # They may be lazy.
         digest = fingerprint(np.asarray(self.values), self.grid)
         return ReviewedInput(self.role, self.name, self.path, digest)
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
-    """What a review is begun with, taken from layers on the main thread.
+class ReviewMaterial:
+    """Images and options that a review begins with, taken from layers.
 
     Attributes
     ----------
     case : str
         What it is called.
-    map : Reviewed
+    map : ReviewedImage
         The uncertainty map.
-    told : tuple of ReviewedInput
+    further_inputs : tuple of ReviewedInput
         Files that the places do not depend on: probabilities and scan.
-    segmentation : Reviewed or None
+    segmentation : ReviewedImage or None
         The labels before any change.
     labels : Segmentation
         What may be wrong: these labels, or the most probable class.
@@ -91,9 +95,9 @@ class Material:
     """
 
     case: str
-    map: Reviewed
-    told: tuple[ReviewedInput, ...]
-    segmentation: Reviewed | None
+    map: ReviewedImage
+    further_inputs: tuple[ReviewedInput, ...]
+    segmentation: ReviewedImage | None
     labels: Segmentation
     no_data: Array | None
     members: tuple[Any, ...]
@@ -113,19 +117,19 @@ class Material:
     @property
     def paths(self) -> list[Path]:
         """Files that a review may be beside, the best first."""
-        inputs = (self.segmentation, *self.told)
+        inputs = (self.segmentation, *self.further_inputs)
         return [one.path for one in inputs if one is not None and one.path is not None]
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedReview:
     """A review, and what it is of.
 
     Attributes
     ----------
     session : Session
         The review; this window is not in its file before it is saved.
-    material : Material
+    material : ReviewMaterial
         What it was begun with.
     hotspots : Hotspots
         Its places.
@@ -138,7 +142,7 @@ class Opened:
     """
 
     session: Session
-    material: Material
+    material: ReviewMaterial
     hotspots: Hotspots
     there: Iterable[int]
     notes: tuple[str, ...]
@@ -161,7 +165,7 @@ class Opened:
         )
 
 
-def iter_begin(material: Material) -> Generator[float, None, Opened]:
+def iter_begin(material: ReviewMaterial) -> Generator[float, None, OpenedReview]:
     """Find the places and the review; yields the share done.
 
     Nothing is written before the last step, so that no review is begun in a window that
@@ -186,7 +190,7 @@ def iter_begin(material: Material) -> Generator[float, None, Opened]:
     labels = np.asarray(labels)
     other_scans: list[str] = []
     if not material.of_members:
-        looking = iter_of_this_scan(material.members, material.told, labels)
+        looking = _iter_of_this_scan(material.members, material.further_inputs, labels)
         members, other_scans = yield from part(looking, 0.1, 0.15)
         material = replace(material, members=members)
     steps = iter_hotspots(
@@ -205,18 +209,18 @@ def iter_begin(material: Material) -> Generator[float, None, Opened]:
         places = tuple(replace(place, ras=None) for place in hotspots.places)
         hotspots = replace(hotspots, places=places)
     images = [one for one in (material.map, material.segmentation) if one is not None]
-    inputs = list(material.told)
+    inputs = list(material.further_inputs)
     for done, image in enumerate(images):
-        inputs.append(image.told())
+        inputs.append(image.as_input())
         yield 0.8 + 0.2 * (done + 1) / len(images)
     session, notes, resumed = _session(material, inputs, hotspots)
     there = tuple(int(label) for label in _labels_in(labels))
     notes = (*other_scans, *notes)
-    return Opened(session, material, hotspots, there, notes, resumed)
+    return OpenedReview(session, material, hotspots, there, notes, resumed)
 
 
 def _session(
-    material: Material, inputs: list[ReviewedInput], hotspots: Hotspots
+    material: ReviewMaterial, inputs: list[ReviewedInput], hotspots: Hotspots
 ) -> tuple[Session, tuple[str, ...], bool]:
     paths = material.paths
     folders = list(dict.fromkeys(path.parent for path in paths))
@@ -258,3 +262,55 @@ def _labels_in(labels: Array) -> Array:
         there: Array = np.flatnonzero(np.bincount(labels.ravel(order="K")))
         return there
     return np.unique(labels)
+
+
+# -- networks of the same scan --------------------------------------------------
+
+
+def _iter_of_this_scan(
+    members: Sequence[Any], told: Sequence[ReviewedInput], labels: Array
+) -> Generator[float, None, tuple[tuple[Any, ...], list[str]]]:
+    """Leave out networks that saw another scan; gives a sentence for each of these.
+
+    In the space of a template, files of two patients have the same voxels. Their
+    structures do not: below 70 % agreement in the foreground, two images are taken to
+    be of different scans. Yields the share done.
+
+    Parameters
+    ----------
+    members : sequence of array, shape (classes, *shape of `labels`)
+        Probabilities, the map's own first.
+    told : sequence of ReviewedInput
+        What each of them is.
+    labels : ndarray of int
+        At the voxels of the map.
+    """
+    kept, notes = list(members[:1]), []
+    others = list(zip(members[1:], told[1:], strict=False))
+    for done, (network, one) in enumerate(others):
+        steps = _iter_agreement(network, labels)
+        agreement = yield from part(steps, done / len(others), (done + 1) / len(others))
+        if agreement >= BELONGS:
+            kept.append(network)
+        else:
+            notes.append(
+                f"{one.path or one.name} agrees with the segmentation in less than "
+                f"{100 * BELONGS:.0f} % of the foreground, so it is taken to be of "
+                "another scan and does not count."
+            )
+    return tuple(kept), notes
+
+
+def _iter_agreement(network: Any, labels: Array) -> Generator[float, None, float]:
+    """Return the share of the foreground, by a sample, in which the two are equal."""
+    steps = tuple(
+        slice(None, None, max(1, length // _LOOKED_AT)) for length in labels.shape
+    )
+    prediction = np.asarray(network[(slice(None), *steps)]).argmax(axis=0)
+    try:
+        classes = (yield from iter_as_classes(labels, network.shape[0]))[steps]
+    except InputError:
+        return 0.0
+    foreground = (prediction != 0) | (classes != 0)
+    equal: Sequence[bool] = (prediction == classes)[foreground]
+    return float(np.mean(equal)) if len(equal) else 0.0

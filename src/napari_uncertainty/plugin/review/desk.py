@@ -6,31 +6,29 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from ...errors import InputError
-from ...review import Refreshed, Session, Stop, Verdict, Window
+from ...review import Session, Stop, Verdict
 from ..inspect.following import MapFollower
 from ..inspect.subject import ShownMap
 from ..sources import axes_of
 from ..viewer.lifetime import Listening
 from ..work import Steps
-from .begin import Opened, iter_begin
-from .edited import Edited
-from .material import Choices, material_of
+from .begin import OpenedReview, iter_begin
+from .edited import EditedSegmentation
+from .material import ReviewChoices, material_of
 
 # Labels change many times in a stroke.
 SETTLE_MS = 300
 
-# That somebody went to a place is written a little later (decisions are at once); and
-# how often to look for what other windows decided.
-SEEN_MS = LOOK_MS = 1000
+# That somebody went to a place is written a little later; decisions are at once.
+SEEN_MS = 1000
 
 _LABEL_EVENTS = ("paint", "labels_update", "data", "set_data")
 
 
-class Desk(QObject):
+class ReviewController(QObject):
     """One review at a time: of the map and the segmentation that are followed.
 
     Parameters
@@ -44,36 +42,35 @@ class Desk(QObject):
     ----------
     following : MapFollower
         Which map and segmentation.
-    opened : Opened or None
+    opened : OpenedReview or None
         The review.
-    edited : Edited or None
+    edited : EditedSegmentation or None
         Its segmentation, where changes can be followed.
     """
 
     #: The review ends; there is another one, or none any more.
     leaving = Signal()
     reopened = Signal()
-    #: Something was decided, seen or counted; here or in another window.
+    #: Something was decided, seen or counted.
     changed = Signal()
     #: What a person should know, and what went wrong, in a sentence.
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: Any, choices: Callable[[ShownMap], Choices]) -> None:
+    def __init__(
+        self, viewer: Any, choices: Callable[[ShownMap], ReviewChoices]
+    ) -> None:
         super().__init__()
         self._viewer, self._choices = viewer, choices
         self.following = MapFollower(viewer, self._look_at, heed_labels=False)
         self.following.begun.connect(self._begin)
         self.following.found.connect(self._open)
         self.following.nothing.connect(self._leave)
-        self.opened: Opened | None = None
-        self.edited: Edited | None = None
-        self._others: tuple[Window, ...] = ()
+        self.opened: OpenedReview | None = None
+        self.edited: EditedSegmentation | None = None
         self._of_labels = Listening()
         self._settle = self._timer(SETTLE_MS, self.count)
         self._seen = self._timer(SEEN_MS, self.save)
-        self._look = self._timer(LOOK_MS, self.refresh)
-        self._look.setSingleShot(False)
 
     def _timer(self, interval: int, call: Callable[[], object]) -> QTimer:
         timer = QTimer(self)
@@ -97,6 +94,11 @@ class Desk(QObject):
         """Return what was decided; empty without a review."""
         return () if self.session is None else self.session.review.stops
 
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be decided here, in a sentence; empty where it can."""
+        return "" if self.session is None else self.session.read_only
+
     # -- decisions ------------------------------------------------------------
 
     def see(self, rank: int, kept: bool = True) -> None:
@@ -109,7 +111,9 @@ class Desk(QObject):
         kept : bool
             Whether this alone is a reason to write the review.
         """
-        if self.session is not None and not self.session.review.stop(rank).seen:
+        if self.session is None or self.read_only:
+            return
+        if not self.session.review.stop(rank).seen:
             self.session.review.see(rank)
             if kept:
                 self._seen.start()
@@ -117,68 +121,48 @@ class Desk(QObject):
 
     def judge(self, rank: int, verdict: Verdict) -> None:
         """Decide about a stop."""
-        if self.session is not None:
+        if self.session is not None and self.may_decide():
             self._count_edits()
             self.session.review.judge(rank, verdict)
             self._decided()
 
     def annotate(self, rank: int, note: str) -> None:
         """Note what the person says about a stop."""
-        if self.session is not None:
+        if self.session is not None and self.may_decide():
             self.session.review.annotate(rank, note)
             self._decided()
 
     def undo(self) -> int | None:
         """Take the last decision or note back; gives its rank, None without any."""
-        if self.session is None:
+        if self.session is None or not self.may_decide():
             return None
         rank = self.session.review.undo()
         if rank is not None:
             self._decided()
         return rank
 
+    def may_decide(self) -> bool:
+        """Return whether decisions are kept; say why where they are not."""
+        if self.read_only:
+            self.failed.emit(self.read_only)
+            self.changed.emit()  # a note may be shown that is not taken
+        return not self.read_only
+
     def _decided(self) -> None:
         self.save()
         self.changed.emit()
 
     def save(self) -> None:
-        """Write the session; what other windows decided meanwhile comes in."""
+        """Write the session."""
         self._seen.stop()
-        if self.session is None:
+        if self.session is None or self.read_only:
             return
-        before = self.session.runs
         try:
-            news = self.session.save()
+            self.session.save()
         except InputError as error:
             self.failed.emit(str(error))
-        else:
-            self._take_in(news, before)
-
-    def refresh(self) -> None:
-        """Take over what other windows decided, and which there are."""
-        if self.session is None:
-            return
-        before = self.session.runs
-        try:
-            news = self.session.refresh()
-        except InputError as error:
-            self.failed.emit(str(error))
-        else:
-            self._take_in(news, before)
-        others, self._others = self._others, self.session.others()
-        if others != self._others:
-            self.changed.emit()
-
-    def _take_in(self, news: Refreshed | None, before: Any) -> None:
-        if news is None or self.session is None:
-            return
-        if news.labels:
-            self._put_labels(before)
-        if news.stops:
-            numbers = ", ".join(map(str, news.stops))
-            plural = "s" if len(news.stops) > 1 else ""
-            self.told.emit(f"Another window has changed hotspot{plural} {numbers}.")
-        self.changed.emit()
+            if self.session.read_only:  # another window was first to begin this review
+                self.following.look()
 
     # -- labels that change ---------------------------------------------------
 
@@ -193,32 +177,21 @@ class Desk(QObject):
         session, edited = self.session, self.edited
         if session is None or edited is None or self.opened is None:
             return False
+        if self.read_only:
+            return False
         if not self._still_whole(edited):
             return False
-        runs, stops = session.runs, session.review.stops
-        session.set_labels(edited.original, edited.current)
-        same = np.array_equal(runs, session.runs)
-        if same and not even_if_same:
+        stops = session.review.stops
+        changed = session.set_labels(edited.original, edited.current, edited.grid)
+        if not (changed or even_if_same):
             return False
         radius, grid = session.radius_mm, self.opened.hotspots.grid
         for stop in stops:
             number = edited.changed_in(stop.hotspot, radius, grid)
             session.review.count(stop.rank, number)
-        return not same or session.review.stops != stops
+        return changed or session.review.stops != stops
 
-    def _put_labels(self, before: Any) -> None:
-        """Show the changes of the session in the segmentation."""
-        if self.session is None or self.edited is None:
-            return
-        if not self._still_whole(self.edited):
-            return
-        try:
-            self.edited.put(before, self.session.runs)
-        except InputError as error:
-            self.failed.emit(str(error))
-            self._forget_labels()
-
-    def _still_whole(self, edited: Edited) -> bool:
+    def _still_whole(self, edited: EditedSegmentation) -> bool:
         if not edited.is_whole:
             self.failed.emit(
                 f"'{edited.layer.name}' has other voxels than when the review was "
@@ -233,11 +206,11 @@ class Desk(QObject):
 
     # -- another review -------------------------------------------------------
 
-    def _look_at(self, subject: ShownMap) -> Steps[Opened | None]:
+    def _look_at(self, subject: ShownMap) -> Steps[OpenedReview | None]:
         self.close()
         layer = subject.segmentation
         axes = axes_of(self._viewer.layers)
-        edited = None if layer is None else Edited.of(layer, axes)
+        edited = None if layer is None else EditedSegmentation.of(layer, axes)
         material = material_of(self._viewer, subject, self._choices(subject))
         self.edited = edited
         return partial(iter_begin, material)
@@ -247,7 +220,7 @@ class Desk(QObject):
         for note in opened.notes:
             self.told.emit(note)
         if opened.resumed:
-            self.save()  # now others know of this window
+            self._hold(opened.session)
         if self.edited is not None:
             for name in _LABEL_EVENTS:
                 event = getattr(self.edited.layer.events, name)
@@ -258,21 +231,35 @@ class Desk(QObject):
                 "The segmentation is not shown on its own voxels, so changes to its "
                 "labels are not followed."
             )
-        self._look.start()
         self.reopened.emit()
 
-    def _take_up(self, opened: Opened) -> None:
+    def _hold(self, session: Session) -> None:
+        """Have the review for this window, and let the next one read of it."""
+        try:
+            session.hold()
+        except InputError as error:
+            self.failed.emit(str(error))
+        self.save()
+
+    def _take_up(self, opened: OpenedReview) -> None:
         """Show what was changed in the labels before this window was opened."""
         session, edited = opened.session, self.edited
         assert edited is not None
-        if len(session.runs) and (edited.current == edited.original).all():
-            self._put_labels(session.runs)
-            voxels = int(session.runs[:, 1].sum())
-            if self.edited is not None:
-                self.told.emit(
-                    f"{voxels:,} voxels that were changed in this review are changed "
-                    f"in '{edited.layer.name}' again."
-                )
+        labels, note = session.labels(edited.original.shape)
+        if note:
+            self.told.emit(note)
+        known = opened.resumed and (labels is not None or not note)
+        try:
+            voxels = edited.take_over(session.path, labels) if known else 0
+        except InputError as error:
+            self.failed.emit(str(error))
+            self._forget_labels()
+            return
+        if voxels:
+            self.told.emit(
+                f"{voxels:,} voxels that were changed in this review are changed "
+                f"in '{edited.layer.name}' again."
+            )
         # There may be places that were not in the list when labels were changed.
         if self._count_edits(even_if_same=True):
             self._decided()
@@ -292,15 +279,19 @@ class Desk(QObject):
         self.leaving.emit()
         if self._settle.isActive():
             self.count()
-        for timer in (self._settle, self._seen, self._look):
+        for timer in (self._settle, self._seen):
             timer.stop()
-        session, self.opened, self._others = self.session, None, ()
+        session, self.opened, edited = self.session, None, self.edited
         self._forget_labels()
-        if session is not None:
-            try:
-                session.close()
-            except InputError as error:
-                self.failed.emit(str(error))
+        if session is None:
+            return
+        try:
+            session.close()
+        except InputError as error:
+            self.failed.emit(str(error))
+        else:
+            if edited is not None and not session.read_only:
+                edited.note_kept(session.path, session.known_labels)
 
     def stop(self) -> None:
         """The end: follow no longer."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 
+from ...errors import InputError
 from ...fold import as_dask
 from ...grid import Grid
 from ...hotspots import Ball, Hotspot
-from ...review import apply_runs, changed_voxels, restore
+from ...review import changed_voxels
 from ..layers import METADATA_KEY, layer_info
 from ..sources import ORIGINAL, source_of
 
@@ -21,6 +23,9 @@ Array = np.ndarray[Any, Any]
 #: review, in the order of its file.
 REVIEWED = "reviewed"
 
+#: And the file of a review, with the labels that it kept when they were last compared.
+KEPT = "kept"
+
 
 def original_of(layer: Any, values: Any) -> Any:
     """The labels before any change in a review; `values` where there was none."""
@@ -29,7 +34,7 @@ def original_of(layer: Any, values: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Edited:
+class EditedSegmentation:
     """Labels that can be changed in a viewer.
 
     Attributes
@@ -47,7 +52,7 @@ class Edited:
     grid: Grid | None
 
     @classmethod
-    def of(cls, layer: Labels, axes: Grid | None) -> Edited | None:
+    def of(cls, layer: Labels, axes: Grid | None) -> EditedSegmentation | None:
         """Keep the labels as they are, unless a review has done so before.
 
         None where changes could not be followed: the layer is shown resampled, its
@@ -101,21 +106,52 @@ class Edited:
             return 0
         return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
 
-    def put(self, before: Array, runs: Array) -> None:
-        """Show the labels with these changes instead of those before.
+    def take_over(self, review: Path, labels: Array | None) -> int:
+        """Show labels that a review kept, but for voxels that were changed here since.
+
+        Parameters
+        ----------
+        review : Path
+            Its file.
+        labels : ndarray of int, or None
+            In the order of the file, of the same shape; None where it kept none.
+
+        Returns
+        -------
+        int
+            How many voxels of the layer have another label now.
 
         Raises
         ------
         InputError
-            If the layer cannot hold such labels.
+            If the layer cannot hold such labels; then nothing was changed.
         """
-        current = self.current
-        restore(current, self.original, before)
-        apply_runs(current, runs)
-        self.layer.refresh()
+        current, labels = self.current, self.original if labels is None else labels
+        path, kept = layer_info(self.layer).get(KEPT, (None, self.original))
+        if path != review or kept.shape != current.shape:
+            kept = self.original
+        new = np.where(current == kept, labels, current)
+        held = new.astype(current.dtype)
+        if (lost := held != new).any():
+            raise InputError(
+                f"The review has the label {new[lost][0]}, which labels of the type "
+                f"{current.dtype} cannot hold; convert them to a larger type."
+            )
+        self.note_kept(review, labels)
+        changed = int(np.count_nonzero(held != current))
+        if changed:
+            current[...] = held
+            self.layer.refresh()
+        return changed
+
+    def note_kept(self, review: Path, labels: Array | None) -> None:
+        """Note which labels a review keeps, to tell them from later changes."""
+        kept = self.original if labels is None else labels
+        known = {**layer_info(self.layer), KEPT: (review, kept)}
+        self.layer.metadata = {**self.layer.metadata, METADATA_KEY: known}
 
     def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
-        """Where the centre of a place is among the labels, or outside of them."""
+        """Return the voxel of the labels at the centre of a place, or one outside."""
         if map_grid is None or self.grid is None:
             same = len(hotspot.voxel) == self.original.ndim
             return hotspot.voxel if same else None

@@ -1,16 +1,15 @@
-"""Keys of a review, where nothing else has them."""
+"""Keys of a review, which are fixed, and lines of text that keep theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from napari.layers import Image, Labels, Points, Shapes, Surface, Tracks, Vectors
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from ...review import VERDICTS
 
@@ -25,16 +24,14 @@ KEYS: dict[str, str] = {
     "flip plane": "W",
 }
 
-# A selected layer is asked for a key before the viewer is.
-_LAYERS = (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)
-
 Action = Callable[[], object]
 
 
 class ReviewKeys:
     """Keys that act in the canvas and in a dock, but not in its text fields.
 
-    A key that somebody else has bound before stays theirs, and its action gets none.
+    Where somebody has bound a key in this viewer before, or another dock has, it stays
+    theirs in the canvas; in the dock it acts all the same.
 
     Parameters
     ----------
@@ -44,11 +41,6 @@ class ReviewKeys:
         Where the keys act as well, with all that is in it.
     actions : mapping of str to callable
         What to do; keys of `KEYS`, of which some may be missing.
-
-    Attributes
-    ----------
-    keys : dict of str to str
-        Action and key, as it is written on a button; only of those that got theirs.
     """
 
     def __init__(
@@ -57,18 +49,9 @@ class ReviewKeys:
         self._viewer = viewer
         self._shortcuts: list[QShortcut] = []
         self._bound: dict[Any, Any] = {}
-        taken = {key for keymap in _keymaps(viewer) for key in keymap}
-        self.keys = {
-            name: KEYS[name] for name in actions if _binding(KEYS[name]) not in taken
-        }
-        for name, key in self.keys.items():
-            self._bind(key, actions[name])
-            self._add_shortcut(dock, key, actions[name])
-
-    @property
-    def available(self) -> frozenset[str]:
-        """The actions that have a key."""
-        return frozenset(self.keys)
+        for name, action in actions.items():
+            self._bind(KEYS[name], action)
+            self._add_shortcut(dock, KEYS[name], action)
 
     def stop(self) -> None:
         """Give all keys back."""
@@ -82,14 +65,16 @@ class ReviewKeys:
             shortcut.deleteLater()
         self._bound.clear()
         self._shortcuts.clear()
-        self.keys = {}
 
     def _bind(self, key: str, action: Action) -> None:
+        binding = coerce_keybinding(key)
+        if binding in self._viewer.keymap:
+            return
+
         def pressed(_viewer: Any) -> None:
             # What it gives is not given back: napari would call it on release.
             action()
 
-        binding = _binding(key)
         self._viewer.bind_key(binding, pressed)
         self._bound[binding] = pressed
 
@@ -103,21 +88,30 @@ class ReviewKeys:
         self._shortcuts.append(shortcut)
 
 
-def _binding(key: str) -> Any:
-    return coerce_keybinding(key)
+def keeps_keys(line: QWidget, event: Any) -> bool:
+    """Take the focus back, if nobody has chosen to leave the line.
 
+    napari gives it to the canvas whenever a notification fades: what is typed on would
+    be keys there, and decide.
 
-def _keymaps(viewer: Any) -> Iterator[Mapping[Any, Any]]:
-    """All keys that mean something in a canvas, whichever layer is selected."""
-    for provider in (viewer, *viewer.layers):
-        yield provider.keymap
-    # The class of what a proxy stands for.
-    for kind in (viewer.__class__, *(layer.__class__ for layer in viewer.layers)):
-        yield from _of_class(kind)
-    for kind in _LAYERS:
-        yield from _of_class(kind)
+    Parameters
+    ----------
+    line : QWidget
+        Where somebody types.
+    event : QEvent
+        What the line is told.
 
-
-def _of_class(kind: type) -> Iterator[Mapping[Any, Any]]:
-    for base in kind.__mro__:
-        yield getattr(base, "class_keymap", {})
+    Returns
+    -------
+    bool
+        Whether the line has the focus again; then it should not hear of the event.
+    """
+    if (
+        event.type() != QEvent.Type.FocusOut
+        # Not by mouse, by Tab, or to another window; and not given up.
+        or event.reason() != Qt.FocusReason.OtherFocusReason
+        or QApplication.focusWidget() is None
+    ):
+        return False
+    line.setFocus(Qt.FocusReason.OtherFocusReason)
+    return True

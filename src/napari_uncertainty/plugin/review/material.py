@@ -1,4 +1,4 @@
-"""What a review is begun with, taken from layers on the main thread."""
+"""Taking from layers, on the main thread, everything that a review begins with."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..layers import layer_info, record_of
 from ..opinions import opinions
 from ..selection import path_of, role_of, scan_for_map
 from ..sources import Source, axes_of, source_of
-from .begin import Material, Reviewed
+from .begin import ReviewedImage, ReviewMaterial
 from .edited import original_of
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What the person asked for.
+class ReviewChoices:
+    """Choices of the person who reviews.
 
     Attributes
     ----------
@@ -42,7 +42,9 @@ class Choices:
     prefer: str
 
 
-def material_of(viewer: Any, subject: ShownMap, choices: Choices) -> Material:
+def material_of(
+    viewer: Any, subject: ShownMap, choices: ReviewChoices
+) -> ReviewMaterial:
     """Take arrays and plain values from the layers of a subject.
 
     Parameters
@@ -51,7 +53,7 @@ def material_of(viewer: Any, subject: ShownMap, choices: Choices) -> Material:
         Where the layers are.
     subject : ShownMap
         The map, and the segmentation as it is shown.
-    choices : Choices
+    choices : ReviewChoices
         What the person asked for.
     """
     layer, source = subject.layer, subject.source
@@ -60,7 +62,7 @@ def material_of(viewer: Any, subject: ShownMap, choices: Choices) -> Material:
         # Places do not move when what was wrong is corrected.
         original = original_of(subject.segmentation, labels.labels)
         labels = replace(labels, labels=original)
-        segmentation = Reviewed(
+        segmentation = ReviewedImage(
             "segmentation",
             subject.segmentation.name,
             path_of(subject.segmentation),
@@ -73,16 +75,16 @@ def material_of(viewer: Any, subject: ShownMap, choices: Choices) -> Material:
     if choices.several and len(networks) == 1:
         others = other_networks(viewer.layers, networks[0][0])
         networks += [(one, _class_first(one, axes, source)) for one in others]
-    told = [_told("probabilities", one) for one, _ in networks]
+    inputs = [_named("probabilities", one) for one, _ in networks]
     scan = scan_for_map(viewer.layers, layer)
     if scan is not None:
-        told.append(_told("scan", scan))
+        inputs.append(_named("scan", scan))
     # Of a map, this is the file that it was made from.
     path = path_of(layer)
-    return Material(
+    return ReviewMaterial(
         case=layer.name if path is None else stem(path),
-        map=Reviewed("map", layer.name, None, source.values, source.grid),
-        told=tuple(told),
+        map=ReviewedImage("map", layer.name, None, source.values, source.grid),
+        further_inputs=tuple(inputs),
         segmentation=segmentation,
         labels=labels,
         no_data=subject.no_data,
@@ -122,7 +124,7 @@ def other_networks(layers: Iterable[Any], probabilities: Any) -> list[Any]:
     return found
 
 
-def _told(role: str, layer: Any) -> ReviewedInput:
+def _named(role: str, layer: Any) -> ReviewedInput:
     return ReviewedInput(role, layer.name, path_of(layer), "")
 
 
@@ -135,7 +137,7 @@ def _class_first(layer: Any, axes: Grid | None, of_map: Source) -> Any:
 def _exclusive(
     shown: Any, networks: Sequence[tuple[Any, Any]], segmentation: Any
 ) -> tuple[Any, ...]:
-    """What networks say of classes that exclude each other; none where these do not.
+    """Return probabilities of classes that exclude each other; none where they do not.
 
     They are in the order of labels, or of the numbers that a segmentation has instead.
 

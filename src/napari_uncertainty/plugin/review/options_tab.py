@@ -1,4 +1,4 @@
-"""Which places a review goes to, and where it is kept."""
+"""Options of a review: the places that it goes to, and the folder of its file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from ...hotspots import HotspotOptions
 from ...hotspots.wanted import LARGEST_RADIUS
 from ..preferences import review_preferences
-from .material import Choices
+from .material import ReviewChoices
 
 # Below one, voxels and image tell the radius.
 _BY_IMAGE = 0.0
@@ -37,7 +37,7 @@ _LIST_HEIGHT = 130
 
 
 class OptionsTab(QWidget):
-    """What is looked for; it is looked when the button is pressed."""
+    """Options of the search for hotspots, which the button starts."""
 
     asked = Signal()
 
@@ -93,7 +93,7 @@ class OptionsTab(QWidget):
         layout.addStretch()
 
     @property
-    def choices(self) -> Choices:
+    def choices(self) -> ReviewChoices:
         """Return what is asked for.
 
         Raises
@@ -103,7 +103,7 @@ class OptionsTab(QWidget):
         """
         apart, radius = self.separation.value(), self.radius.value()
         prefer = review_preferences().folder
-        return Choices(
+        return ReviewChoices(
             HotspotOptions(
                 self.count.value(),
                 radius if radius > _BY_IMAGE else None,
@@ -146,7 +146,7 @@ class OptionsTab(QWidget):
         self.kept.setText(text.replace("/", "/\u200b").replace("\\", "\\\u200b"))
 
     def _chosen_classes(self) -> tuple[int, ...] | None:
-        """None where all are chosen."""
+        """Return the labels of the chosen classes; None where all are chosen."""
         items = [self.classes.item(row) for row in range(self.classes.count())]
         chosen = [
             item.data(_LABEL)

@@ -1,4 +1,4 @@
-"""All hotspots of a map as marks, in the colours of what was decided.
+"""Marks of all hotspots of a map, in the colours of what was decided.
 
 In 2D each is a ring, as large as its ball is in the slice. In 3D it is a small solid
 sphere: what is behind a surface is hidden by it, and what is behind a cut is faint. A

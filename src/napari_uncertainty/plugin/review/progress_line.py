@@ -1,4 +1,4 @@
-"""How far a review is, as a thin bar and a sentence."""
+"""The progress of a review as a thin bar and a sentence."""
 
 from __future__ import annotations
 

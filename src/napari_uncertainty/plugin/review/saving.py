@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...grid import Grid
 from ...hotspots import Hotspots
 from ...io.endings import ending
 from ...io.labels import write_labels
@@ -25,22 +26,20 @@ from ...report import (
     iter_values_at,
     write_report,
 )
-from ...review import Stop
 from ...review.export import write_json, write_tsv
 from ...steps import part
 from ...text import count, counted
-from ..inspect.subject import Color
 from ..layers import layer_grid
 from ..selection import path_of, scan_for_map
 from ..sources import Source, axes_of, source_of
 from ..work import Steps
-from .begin import Opened
-from .desk import Desk
+from .begin import OpenedReview
+from .desk import ReviewController
 
 Array = np.ndarray[Any, Any]
 
 
-def save_list(path: Path, desk: Desk) -> str:
+def save_list(path: Path, desk: ReviewController) -> str:
     """Write the places with what was decided; gives what to tell.
 
     Raises
@@ -56,24 +55,14 @@ def save_list(path: Path, desk: Desk) -> str:
         )
     desk.count()
     if path.name.lower().endswith(".json"):
-        write_json(
-            path,
-            case=session.case,
-            stops=session.review.stops,
-            names=session.names,
-            unit=session.unit,
-            radius_mm=session.radius_mm,
-            expected_errors=session.expected_errors,
-            inputs=[asdict(one) for one in session.inputs],
-            options=asdict(session.options),
-        )
+        write_json(path, session)
     else:
         path = path if ending(path) else Path(f"{path}.tsv")
         write_tsv(path, session.review.stops, session.names)
     return f"The list is in {path}."
 
 
-def save_labels(path: Path, desk: Desk, viewer: Any) -> str:
+def save_labels(path: Path, desk: ReviewController, viewer: Any) -> str:
     """Write the segmentation as it is now; gives what to tell.
 
     Raises
@@ -96,39 +85,7 @@ def save_labels(path: Path, desk: Desk, viewer: Any) -> str:
     return f"The corrected segmentation is in {written.path}. {written.note}".strip()
 
 
-@dataclass(frozen=True, eq=False)
-class ReportMaterial:
-    """What a report is made of, taken from layers on the main thread.
-
-    Attributes
-    ----------
-    path : Path
-        Where it goes.
-    opened : Opened
-        The review.
-    stops, progress : sequence of Stop, str
-        What was decided, and how far it is.
-    record : Record
-        What the map says of itself.
-    labels : Segmentation
-        As they are now.
-    scan : tuple of (str, Source), or None
-        Name, values and place.
-    colors : mapping of int to (int, int, int)
-        Of labels.
-    """
-
-    path: Path
-    opened: Opened
-    stops: Sequence[Stop]
-    progress: str
-    record: Record
-    labels: Segmentation
-    scan: tuple[str, Source] | None
-    colors: Mapping[int, Color]
-
-
-def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path]:
+def report_steps(path: Path, desk: ReviewController, viewer: Any) -> Steps[Path]:
     """Return what writes a report in the background."""
     opened, subject = desk.opened, desk.following.subject
     assert opened is not None
@@ -138,76 +95,84 @@ def report_steps(path: Path, desk: Desk, viewer: Any) -> Steps[Path]:
     if desk.edited is not None:
         labels = replace(labels, labels=desk.edited.current.copy())
     scan = scan_for_map(viewer.layers, subject.layer)
-    axes = axes_of(viewer.layers)
-    session = opened.session
-    material = ReportMaterial(
-        path if ending(path) else Path(f"{path}.html"),
-        opened,
-        session.review.stops,
-        session.review.progress().sentence,
-        subject.record,
-        labels,
-        None if scan is None else (scan.name, source_of(scan, axes=axes)),
-        subject.colors_of({*opened.there, *subject.names}),
+    review, source, record = opened.session.review, opened.material, subject.record
+    places = tuple(stop.hotspot for stop in review.stops)
+    hotspots = replace(opened.hotspots, places=places)
+    case = ReportCase(
+        title=source.case,
+        values=source.map.values,
+        grid=source.map.grid if source.anatomical else None,
+        measure=record.measure,
+        unit=record.unit,
+        highest=record.highest,
+        labels=None,
+        scan=None,
+        no_data=source.no_data,
+        names=source.names,
+        colors=subject.colors_of({*opened.there, *subject.names}),
+        facts=_facts(
+            opened, record, hotspots, labels.name, None if scan is None else scan.name
+        ),
+        checks=record.checks,
+        table=None,
+        hotspots=hotspots,
+        stops=review.stops,
+        progress=review.progress().sentence,
+        reviewed=True,
+        made=date.today().isoformat(),
     )
-    return partial(iter_save_report, material)
+    shown = None if scan is None else source_of(scan, axes=axes_of(viewer.layers))
+    path = path if ending(path) else Path(f"{path}.html")
+    return partial(iter_save_report, path, case, source.map.grid, labels, shown)
 
 
-def iter_save_report(material: ReportMaterial) -> Generator[float, None, Path]:
+def iter_save_report(
+    path: Path,
+    case: ReportCase,
+    grid: Grid | None,
+    segmentation: Segmentation,
+    scan: Source | None,
+) -> Generator[float, None, Path]:
     """Write a report after the last step; yields the share done, gives its path.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes.
+    case : ReportCase
+        All of it but labels, scan and table.
+    grid : Grid or None
+        Where the voxels of the map are, in the patient or not.
+    segmentation : Segmentation
+        The labels as they are now.
+    scan : Source or None
+        Values and place of the scan.
 
     Raises
     ------
     InputError
         If it cannot be written.
     """
-    opened, source = material.opened, material.opened.material
-    values, grid = np.asarray(source.map.values), source.map.grid
-    steps = iter_labels_at(values.shape, grid, material.labels)
+    values = np.asarray(case.values)  # they may be lazy
+    case = replace(case, values=values)
+    steps = iter_labels_at(values.shape, grid, segmentation)
     labels = yield from part(steps, 0, 0.1)
-    scan = None
-    if material.scan is not None:
-        there = material.scan[1]
-        moment = _first_moment(there)
-        steps_of_scan = iter_values_at(moment, there.grid, values.shape, grid)
-        scan = yield from part(steps_of_scan, 0.1, 0.3)
+    if scan is not None:
+        moment = _first_moment(scan)
+        steps_of_scan = iter_values_at(moment, scan.grid, values.shape, grid)
+        case = replace(case, scan=(yield from part(steps_of_scan, 0.1, 0.3)))
     yield 0.3
-    table = None
     if labels is not None:
         labels = np.asarray(labels)
-        regions = yield from part(
-            iter_regions(values, labels, source.no_data), 0.3, 0.5
-        )
+        regions = yield from part(iter_regions(values, labels, case.no_data), 0.3, 0.5)
         table = class_table(
-            regions, class_names=source.names, voxel_volume_mm3=voxel_volume(grid)
+            regions, class_names=case.names, voxel_volume_mm3=voxel_volume(grid)
         )
-    places = tuple(stop.hotspot for stop in material.stops)
-    hotspots = replace(opened.hotspots, places=places)
-    case = ReportCase(
-        title=source.case,
-        values=values,
-        grid=grid if source.anatomical else None,
-        measure=material.record.measure,
-        unit=material.record.unit,
-        highest=material.record.highest,
-        labels=labels,
-        scan=scan,
-        no_data=source.no_data,
-        names=source.names,
-        colors=material.colors,
-        facts=_facts(material, hotspots),
-        checks=material.record.checks,
-        table=table,
-        hotspots=hotspots,
-        stops=material.stops,
-        progress=material.progress,
-        reviewed=True,
-        made=date.today().isoformat(),
-    )
+        case = replace(case, labels=labels, table=table)
     html = yield from part(iter_report(case), 0.5, 1)
     yield 1.0
-    write_report(material.path, html)
-    return material.path
+    write_report(path, html)
+    return path
 
 
 def _first_moment(scan: Source) -> Any:
@@ -220,21 +185,26 @@ def _first_moment(scan: Source) -> Any:
     return values[(..., *(0,) * (values.ndim - grid.ndim))]  # as a file has them
 
 
-def _facts(material: ReportMaterial, hotspots: Hotspots) -> list[tuple[str, str]]:
+def _facts(
+    opened: OpenedReview,
+    record: Record,
+    hotspots: Hotspots,
+    segmentation: str,
+    scan: str | None,
+) -> list[tuple[str, str]]:
     """Return the rows of the summary."""
-    opened, session = material.opened, material.opened.session
-    changed = int(session.runs[:, 1].sum())
+    session = opened.session
     return [
         *facts_of(
-            material.record,
-            material.record.statistics,
+            record,
+            record.statistics,
             opened.material.map.values.shape,
             hotspots,
-            segmentation=material.labels.name,
-            scan="none" if material.scan is None else material.scan[0],
+            segmentation=segmentation,
+            scan=scan or "none",
             reviewed=True,
         ),
         ("Networks", count(max(1, len(opened.material.members)))),
-        ("Changed labels", counted(changed, "voxel")),
+        ("Changed labels", counted(session.changed_labels, "voxel")),
         ("Review", f"begun on {session.begun[:10]}"),
     ]

@@ -20,24 +20,26 @@ from ...errors import InputError
 from ...io.endings import ending
 from ..paragraph import keep_whole
 from ..work import Job, cancel_all
-from .desk import Desk
+from .desk import ReviewController
 from .saving import report_steps, save_labels, save_list
 
 NOTHING = "There is no review to save; compute a map first."
 
 
-class SavingTab(QWidget):
+class ReviewSavingTab(QWidget):
     """Buttons that save what was decided.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Where the scan for the report is.
-    desk : Desk
+    desk : ReviewController
         Whose review is saved.
     """
 
-    def __init__(self, viewer: Any, desk: Desk, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: Any, desk: ReviewController, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._viewer, self._desk = viewer, desk
         self._jobs: list[Job[Path | None]] = []

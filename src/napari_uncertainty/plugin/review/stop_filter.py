@@ -1,4 +1,4 @@
-"""Which stops are shown, and in which order."""
+"""Filter and order of the table of stops."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLineEdit,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
     QWidget,
 )
 
+from ...colors import Color
 from ...regions.table import unnamed
 from ...review import VERDICTS, Stop, Verdict
-from ..short_names import SIGNS
-from .stop_model import NUMBERS, SWATCH_SIZE, Color, Column, StopModel, swatches
+from .stop_model import NUMBERS, SWATCH_SIZE, Column, StopModel, swatches
 
 ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"
 # That a box has room for; there is more where the window is wider.
@@ -82,11 +79,9 @@ class StopFilter(QSortFilterProxyModel):
 
     def let_go(self, rank: int | None = None) -> None:
         """Keep no stop any longer, or none but this one."""
-        gone = [kept for kept in self._kept if kept != rank]
-        stale = [kept for kept in gone if self._is_stale(kept)]
-        for kept in gone:
-            del self._kept[kept]
-        if stale:
+        kept = {one: stop for one, stop in self._kept.items() if one == rank}
+        if len(kept) < len(self._kept):
+            self._kept = kept
             self.invalidate()
 
     @property
@@ -209,25 +204,19 @@ class StopFilter(QSortFilterProxyModel):
         now = {stop.rank: stop for stop in self._model.stops}
         self._kept = {rank: now[rank] for rank in self._kept if rank in now}
 
-    def _is_stale(self, rank: int) -> bool:
-        """Return whether a kept stop would not be where it is if it were not kept."""
-        row = self.source_row(rank)
-        stop = None if row is None else self._model.stops[row]
-        return stop != self._kept[rank] or not self._matches(self._kept[rank])
-
     def _forget(self) -> None:
         self._kept = {}
 
 
 class FilterRow(QWidget):
-    """What a person filters stops by."""
+    """Fields by which a person filters stops."""
 
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._offer: list[tuple[str, int, Color | None]] = []
-        self.status, self.classes, self.text = _Box(), _Box(), QLineEdit()
+        self.status, self.classes, self.text = QComboBox(), QComboBox(), QLineEdit()
         self.status.addItem(ALL_STOPS, None)
         for verdict in VERDICTS:
             self.status.addItem(verdict.capitalize(), verdict)
@@ -277,24 +266,3 @@ class FilterRow(QWidget):
         self.classes.blockSignals(before)
         if chosen is not None and at < 0:
             self.changed.emit()
-
-
-class _Box(QComboBox):
-    """A list whose chosen text ends in an ellipsis where the box is narrow."""
-
-    def paintEvent(self, _event: Any) -> None:
-        """Paint as Qt does, but for a text that it would cut."""
-        painter, option = QStylePainter(self), QStyleOptionComboBox()
-        self.initStyleOption(option)
-        style, box = self.style(), QStyle.ComplexControl.CC_ComboBox
-        field = QStyle.SubControl.SC_ComboBoxEditField
-        assert style is not None
-        room = style.subControlRect(box, option, field, self).width() - 2
-        if not option.currentIcon.isNull():
-            room -= option.iconSize.width() + 4
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideRight, room
-        )
-        painter.drawComplexControl(box, option)
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        painter.end()

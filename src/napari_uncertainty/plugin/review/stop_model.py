@@ -15,11 +15,10 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 )
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 
+from ...colors import Color
 from ...hotspots import Hotspot
 from ...review import VERDICTS, Stop, Verdict
 from ...text import number
-
-Color = tuple[int, int, int]
 
 #: Size of each of the two swatches of a row, and of the dot of a verdict.
 SWATCH_SIZE, DOT_SIZE = 10, 12
@@ -186,7 +185,7 @@ class StopModel(QAbstractTableModel):
         return None
 
     def tip(self, stop: Stop) -> str:
-        """All about a stop, with what narrow columns cut or hide."""
+        """Return everything about a stop, with what narrow columns cut or hide."""
         spot, changed = stop.hotspot, _voxels(stop.changed_voxels)
         unit = f" {self.unit}" if self.unit else ""
         where = f"voxel {place(spot)}" if spot.ras is None else f"{place(spot)} mm"
@@ -239,7 +238,7 @@ def status(stop: Stop) -> str:
 
 
 def place(spot: Hotspot) -> str:
-    """Where a hotspot is: RAS mm such as ``R 3.4 A 8.9 S −4.2``, or its voxel."""
+    """Return RAS mm such as ``R 3.4 A 8.9 S −4.2``, or the voxel of a hotspot."""
     if spot.ras is None:
         return f"({', '.join(map(str, spot.voxel))})"
     # -0.04 is no -0.0.

@@ -26,11 +26,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...colors import Color
 from ...review import Stop
 from ..short_names import ShortNames, room
+from .keys import keeps_keys
 from .stop_filter import FilterRow, StopFilter
-from .stop_model import DOT_SIZE, SWATCH_SIZE, Color, Column, StopModel
-from .typing_line import keeps_keys
+from .stop_model import DOT_SIZE, SWATCH_SIZE, Column, StopModel
 
 # What columns have room for, in their order. Classes and notes get what is left, too.
 _WIDEST = (

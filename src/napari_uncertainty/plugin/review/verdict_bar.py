@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -18,8 +16,8 @@ from superqt import QElidingLabel
 
 from ...review import VERDICTS, Stop, Verdict
 from ..viewer.lifetime import weakly
+from .keys import KEYS, keeps_keys
 from .stop_model import dot
-from .typing_line import keeps_keys
 
 NO_STOP = "No hotspot is chosen."
 
@@ -31,21 +29,14 @@ _TEXTS = {
     **{one.action: (one.action.capitalize(), one.meaning) for one in VERDICTS.values()},
 }
 
-# What each button has room for where the window is wide enough.
-_SHORT_KEY = " (K)"
-
-# Left and right of a button's text, and beside its icon, in pixels.
-_PADDING, _ICON_GAP = 4, 4
-
 _CONFIRM = "Labels changed here. Press to confirm that it is fixed."
-_NOTE = "Note"
 _NOTE_TIP = (
     "What you want to say about this hotspot. Enter keeps it, Esc takes it back."
 )
 
 
 class VerdictBar(QWidget):
-    """What to do with the current stop; no button takes the keys of the canvas."""
+    """Buttons and note of the current stop; no button takes the canvas's keys."""
 
     #: +1 for the next stop, -1 for the previous one.
     moved = Signal(int)
@@ -58,12 +49,16 @@ class VerdictBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.shown: Stop | None = None
-        self._keys: Mapping[str, str] = {}
+        self._read_only = False
         self.line = QElidingLabel()
         self.line.setWordWrap(True)
         self.line.setTextFormat(Qt.TextFormat.PlainText)
-        self.buttons = {name: _Button() for name in _TEXTS}
+        self.buttons = {name: QPushButton() for name in _TEXTS}
+        for button in self.buttons.values():
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.note = _Note()
+        self.note.setPlaceholderText(f"Note ({KEYS['note']})…")
+        self.note.setToolTip(_NOTE_TIP)
         undecided, *decided = VERDICTS.values()
         for one in decided:
             button = self.buttons[one.action]
@@ -87,7 +82,6 @@ class VerdictBar(QWidget):
         layout.addLayout(last)
         self._connect()
         self._fit_line()
-        self.set_keys({})
         self.show_stop(None, "")
 
     def _connect(self) -> None:
@@ -98,21 +92,6 @@ class VerdictBar(QWidget):
         self.buttons["undo"].clicked.connect(self._undo)
         self.note.editingFinished.connect(self.commit_note)
         self.note.left.connect(self._leave_note)
-
-    def set_keys(self, keys: Mapping[str, str]) -> None:
-        """Tell the keys of the buttons, which are bound elsewhere.
-
-        Parameters
-        ----------
-        keys : mapping of str to str
-            Key of each action: "previous", "next", "undo", "note" and those of the
-            verdicts. Those without a key may be missing.
-        """
-        self._keys = dict(keys)
-        hint = f"{_NOTE} ({keys['note']})" if "note" in keys else _NOTE
-        self.note.setPlaceholderText(f"{hint}…")
-        self.note.setToolTip(_NOTE_TIP)
-        self._name_buttons()
 
     def show_stop(self, stop: Stop | None, where: str) -> None:
         """Show a stop, or that there is none.
@@ -137,6 +116,11 @@ class VerdictBar(QWidget):
                 self.note.setText(note)
             self.note.setModified(False)
         self._name_buttons()
+        self._check()
+
+    def set_read_only(self, read_only: bool) -> None:
+        """Let the person go through the stops, but decide nothing, or decide again."""
+        self._read_only = read_only
         self._check()
 
     def changeEvent(self, event: Any) -> None:
@@ -187,66 +171,18 @@ class VerdictBar(QWidget):
             button = self.buttons[decision.action]
             if button.isCheckable():
                 button.setChecked(name == verdict)
-        self.buttons[VERDICTS["open"].action].setEnabled(verdict != "open")
+            may = not self._read_only and (name != "open" or verdict != "open")
+            button.setEnabled(may)
+        for widget in (self.note, self.buttons["undo"]):
+            widget.setEnabled(not self._read_only)
 
     def _name_buttons(self) -> None:
         suggested = self.shown is not None and self.shown.suggested
         for name, (text, tip) in _TEXTS.items():
             if name == "fixed" and suggested:
                 text, tip = f"{text}?", _CONFIRM
-            key = self._keys.get(name)
-            self.buttons[name].set_text(text, key)
-            self.buttons[name].setToolTip(f"{tip} Key: {key}" if key else tip)
-
-
-class _Button(QPushButton):
-    """A button that leaves out its key where it is narrow, and then more."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._texts: tuple[str, ...] = ("",)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def set_text(self, text: str, key: str | None) -> None:
-        """Show a text, with a key where there is room."""
-        self._texts = (f"{text} ({key})", text) if key else (text,)
-        self._fit()
-        self.updateGeometry()
-
-    def sizeHint(self) -> QSize:
-        """Room for the text and a short key, whatever is shown of them."""
-        return self._hint(len(self._texts[-1]) + len(_SHORT_KEY))
-
-    def minimumSizeHint(self) -> QSize:
-        """Room for the text without a key."""
-        return self._hint(len(self._texts[-1]))
-
-    def _hint(self, letters: int) -> QSize:
-        """Size for the longest text that has no more letters."""
-        text = next(text for text in self._texts if len(text) <= letters)
-        width = self._margin() + self.fontMetrics().horizontalAdvance(text)
-        return QSize(width, super().sizeHint().height())
-
-    def resizeEvent(self, event: Any) -> None:
-        """Show what there is room for."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        """Show the longest text that there is room for, or a part of the shortest."""
-        metrics, room = self.fontMetrics(), self.width() - self._margin()
-        for text in self._texts:
-            if metrics.horizontalAdvance(text) <= room:
-                break
-        else:
-            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-        self.setText(text)
-
-    def _margin(self) -> int:
-        """Width of all but the text."""
-        icon = 0 if self.icon().isNull() else self.iconSize().width() + _ICON_GAP
-        return icon + 2 * _PADDING
+            self.buttons[name].setText(f"{text} ({KEYS[name]})")
+            self.buttons[name].setToolTip(f"{tip} Key: {KEYS[name]}")
 
 
 class _Note(QLineEdit):

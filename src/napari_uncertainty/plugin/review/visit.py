@@ -29,7 +29,7 @@ FAINT = 0.6
 BACKGROUND = 0
 
 
-class _View(NamedTuple):
+class _CameraState(NamedTuple):
     """Zoom as it was left, and what changes it without anybody zooming."""
 
     axes: tuple[int, ...]
@@ -54,7 +54,7 @@ class Visit:
         self._map: Any = None
         self._faint = True
         self._place: Array | None = None
-        self._left: _View | None = None
+        self._left: _CameraState | None = None
         # Numbers of axes shown, 2 or 3, in which somebody has zoomed.
         self._zoomed: set[int] = set()
         self._unheard = False
@@ -202,9 +202,9 @@ class Visit:
             self._zoomed.add(ndisplay)
         self._left = now
 
-    def _view(self) -> _View:
+    def _view(self) -> _CameraState:
         dims = self._viewer.dims
-        return _View(
+        return _CameraState(
             (dims.ndisplay, *dims.order),
             tuple(self._viewer.canvas.size),
             float(self._viewer.scene.camera.zoom),

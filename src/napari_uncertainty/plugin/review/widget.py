@@ -21,13 +21,13 @@ from ..inspect.subject import ShownMap
 from ..paragraph import keep_whole
 from ..viewer.four_views import FourViewsButton
 from ..viewer.lifetime import Docked, scrolled, weakly
-from .desk import Desk
+from .desk import ReviewController
 from .keys import ReviewKeys
-from .material import Choices
+from .material import ReviewChoices
 from .options_tab import OptionsTab
 from .points import HotspotPoints
 from .progress_line import ProgressLine
-from .saving_tab import SavingTab
+from .saving_tab import ReviewSavingTab
 from .stop_table import StopTable
 from .verdict_bar import VerdictBar
 from .visit import Visit, where
@@ -49,13 +49,13 @@ class ReviewWidget(Docked):
         self._viewer = viewer = napari_viewer
         self.options = OptionsTab()
         self._classes_of: tuple[Any, Any] = (None, None)
-        self.desk = Desk(viewer, weakly(self._choices))
-        self.message, self.others = QLabel(), QLabel()
+        self.desk = ReviewController(viewer, weakly(self._choices))
+        self.message, self.read_only = QLabel(), QLabel()
         self.progress = QProgressBar()
         self.line = ProgressLine()
         self.table = StopTable()
         self.bar = VerdictBar()
-        self.saving = SavingTab(viewer, self.desk)
+        self.saving = ReviewSavingTab(viewer, self.desk)
         self.visit = Visit(viewer)
         self.marks = QCheckBox("Mark all hotspots")
         self.marks.setToolTip(
@@ -83,7 +83,6 @@ class ReviewWidget(Docked):
                 "flip plane": self.visit.flip_plane,
             },
         )
-        self.bar.set_keys(self.keys.keys)
         self.end_with_me(
             self.desk.stop, self.saving.stop, self.keys.stop,
             self._letters.remove, self.visit.leave, self.points.remove,
@@ -101,7 +100,7 @@ class ReviewWidget(Docked):
         views.addWidget(FourViewsButton(self._viewer), 1)
         views.addWidget(self.marks)
         layout.addLayout(views)
-        for label in (self.message, self.others):
+        for label in (self.message, self.read_only):
             keep_whole(label)
             layout.addWidget(label)
         layout.addWidget(self.progress)
@@ -179,7 +178,8 @@ class ReviewWidget(Docked):
             return
         self.bar.commit_note()
         self.desk.judge(stop.rank, verdict)
-        if verdict != "open" and self.options.advance.isChecked():
+        advance = self.options.advance.isChecked() and not self.desk.read_only
+        if verdict != "open" and advance:
             following = self.table.next_open()
             if following is not None:
                 self.go_to(following)
@@ -188,14 +188,14 @@ class ReviewWidget(Docked):
         """Take the last decision or note back, and look at where it was."""
         rank = self.desk.undo()
         if rank is None:
-            if self.desk.stops:
+            if self.desk.stops and not self.desk.read_only:
                 show_info("There is nothing to take back.")
         elif rank != self.table.current:
             self.go_to(rank)
 
     def write_note(self) -> None:
         """Let the person write a note on the stop that is looked at."""
-        if self.current is not None:
+        if self.current is not None and self.desk.may_decide():
             self.bar.edit_note()
 
     def _annotate(self, note: str) -> None:
@@ -204,8 +204,8 @@ class ReviewWidget(Docked):
 
     # -- what is shown --------------------------------------------------------
 
-    def _choices(self, subject: ShownMap) -> Choices:
-        """What is asked for; of other images, classes chosen before say nothing."""
+    def _choices(self, subject: ShownMap) -> ReviewChoices:
+        """Return the choices; classes chosen for other images are forgotten."""
         same = self._classes_of == (subject.layer, subject.segmentation)
         if not same and not self.options.offers(subject.names):
             self.options.forget_classes()
@@ -266,19 +266,14 @@ class ReviewWidget(Docked):
                 self._show_points(True)
             else:
                 self.points.update(stops)
-        self._show_others()
+        self._show_read_only()
         self._show_current()
 
-    def _show_others(self) -> None:
-        session = self.desk.session
-        others = () if session is None else session.others()
-        self.others.setVisible(bool(others))
-        if others:
-            whose = ", ".join(f"process {one.pid} on {one.host}" for one in others)
-            self.others.setText(
-                f"This review is open in another window, too ({whose}). What is "
-                "decided in one is seen in the other."
-            )
+    def _show_read_only(self) -> None:
+        sentence = self.desk.read_only
+        self.read_only.setText(sentence)
+        self.read_only.setVisible(bool(sentence))
+        self.bar.set_read_only(bool(sentence))
 
     def _show_current(self) -> None:
         stop, subject = self.current, self.desk.subject
