@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from ...colors import Color
 from ...regions.table import unnamed
 from ...review import VERDICTS, Stop, Verdict
+from ..short_names import SIGNS
 from .stop_model import NUMBERS, SWATCH_SIZE, Column, StopModel, swatches
 
 ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"
