@@ -25,8 +25,8 @@ def open_volume(path: str | PathLike[str]) -> Scan | LabelMap | ProbabilityMap:
     Parameters
     ----------
     path : path-like
-        An image (``.nii``, ``.nii.gz``, ``.mgz``: scan, label map or probabilities), or
-        what :func:`read` takes.
+        An image (NIfTI, MGZ, NRRD: scan, label map or probabilities), or what
+        :func:`read` takes.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def read(
     Parameters
     ----------
     path : path-like, or sequence of path-like
-        An image (NIfTI, MGZ) with the class axis last or one of several with a class
+        An image (NIfTI, MGZ, NRRD) with a class axis or one of several with a class
         each, an array (``.npz``, ``.npy``, Zarr, HDF5), or a folder with one of these;
         ``docs/formats.md`` says more of each. Several images are the classes of one
         case, in this order, whatever their names.
