@@ -1,8 +1,7 @@
 """A record of a map, for tests that only need some."""
 
 from napari_uncertainty.model.interpretation import AS_SOFTMAX
-from napari_uncertainty.model.record import Record
-from napari_uncertainty.model.record import MapStatistics
+from napari_uncertainty.model.record import MapStatistics, Record
 
 NUMBERS = MapStatistics(
     voxels=210,
