@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE
+from ..probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE, is_lazy
 from ..stored import ChangedBlocks, StoredValues
 from ..text import percent
 from .logits import parts_by_class, tells_padding
@@ -193,7 +193,7 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
     """
     if isinstance(values, StoredValues):
         return FittedStream.of(values, fit)
-    if hasattr(values, "__dask_graph__"):
+    if is_lazy(values):
         dtype = fit.dtype_for(values.dtype)
         if fit.finds_padding(values):
             return values.rechunk({0: -1}).map_blocks(fit.apply_to_voxels, dtype=dtype)

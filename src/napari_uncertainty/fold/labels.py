@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..probabilities import is_lazy
 from ..stored import StoredValues, Volumes, iter_volumes
 
 Array = np.ndarray[Any, Any]
@@ -31,7 +32,7 @@ def in_order_of_labels(values: Any, background: int | None) -> Any:
     if background == 0:
         return values
     order = [background, *(n for n in range(values.shape[0]) if n != background)]
-    if not hasattr(values, "__dask_graph__"):
+    if not is_lazy(values):
         return _InOrder(values, order)
     if background is not None:
         return values[order]

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..kinds import divisor_of
 from ..measures import Base
-from ..probabilities import refuse_label_map, scale_of
+from ..probabilities import is_lazy, refuse_label_map, scale_of
 from .arrays import BLOCK_VALUES
 from .fitted import BeyondError, Fit, clipped
 from .kernel import Kernel
@@ -38,7 +38,7 @@ class _StoppedError(Exception):
 
 def as_dask(values: Any) -> Any:
     """The dask array that `values` are, or wrap (zarr, HDF5); None for any others."""
-    if hasattr(values, "__dask_graph__"):
+    if is_lazy(values):
         return values
     if hasattr(values, "chunks") and not isinstance(values, np.ndarray):
         import dask.array as da

@@ -12,6 +12,7 @@ from ..kinds import KINDS
 from ..measures import Base
 from ..model.background import FIRST_CLASS, Background
 from ..model.record import Check
+from ..probabilities import is_lazy
 from .blocks import slabs
 
 Array = np.ndarray[Any, Any]
@@ -215,7 +216,7 @@ def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
         changed[missing] = 0
         return changed
 
-    if hasattr(prediction, "__dask_graph__"):
+    if is_lazy(prediction):
         return prediction.map_blocks(change, no_data, dtype=table.dtype)
     changed = np.empty_like(prediction, table.dtype)
     for slab in slabs(prediction):  # an index takes eight bytes

@@ -184,7 +184,7 @@ class HotspotSearch:
 
 
 def _numbers_of_classes(labels: Array, n_classes: int) -> Array:
-    """The label that each class has; see :func:`~.as_classes`."""
+    """The label that each class has; see :func:`.iter_as_classes`."""
     if labels.min() >= 0 and labels.max() < n_classes:
         return np.arange(n_classes)
     return np.unique(labels)
