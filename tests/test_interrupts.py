@@ -33,7 +33,6 @@ from napari_uncertainty.fold import iter_fold
 from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
-from napari_uncertainty.regions import iter_regions
 from napari_uncertainty.regions import steps as region_steps
 from napari_uncertainty.steps import apart, run
 from small_pieces import small_pieces
@@ -99,9 +98,6 @@ STEPS = {
             for number, one in enumerate((values, values[:, ::-1]))
         ),
         threads=3,
-    ),
-    "class statistics": lambda values, _: iter_regions(
-        values[0], values.argmax(axis=0)
     ),
     "hotspots": lambda values, _: iter_hotspots(
         values[0], members=[values], wanted=HotspotOptions(5, 2.0), threads=3
