@@ -46,16 +46,15 @@ from pictures_views import animation, generated_case, picture_every_view
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtWidgets import QDockWidget
 
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.images import LabelMap, Scan
+from napari_uncertainty.compare.resampling import iter_resample
 from napari_uncertainty.io import open_volume
-from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.poster import poster
-from napari_uncertainty.plugin.session import compute, open_case
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.images import LabelMap, Scan
+from napari_uncertainty.plugin.session import compute, open_case, poster
+from napari_uncertainty.plugin.viewer.arrival import align
 from napari_uncertainty.plugin.viewer.layers import to_layer
-from napari_uncertainty.resampling import iter_resample
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 from napari_uncertainty.sample import mni152_case
 from napari_uncertainty.steps import run
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
-from napari_uncertainty.images import LabelMap, Scan
 from napari_uncertainty.io import open_volume
-from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.model.images import LabelMap, Scan
+from napari_uncertainty.model.probabilities import ProbabilityMap
 
 PICTURES = Path(__file__).parent / "pictures"
 

@@ -22,10 +22,10 @@ from picture_tools import (
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_uncertainty.modulation import MODULATIONS
-from napari_uncertainty.plugin.inspect.planes import PLANES
-from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
-from napari_uncertainty.plugin.viewer.framing import frame_case, picture
+from napari_uncertainty.analysis.colors import MODULATIONS
+from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
+from napari_uncertainty.plugin.viewer.view_planes import PLANES, frame_case, picture
 
 CANVAS = (900, 700)  # width and height, in pixels
 PANELS = (945, 400)  # three, too narrow for the names of layers

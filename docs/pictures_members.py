@@ -20,8 +20,8 @@ from picture_tools import (
     without_space_below,
 )
 
-from napari_uncertainty.plugin.session import PLUGIN
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 
 PANEL = 480  # height and width of one panel, in pixels
 MEASURES = ("expected_entropy", "mutual_information")

@@ -21,10 +21,11 @@ from picture_tools import (
 )
 from PIL import Image
 
-from napari_uncertainty.plugin.review.saving import report_steps
-from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.review.review_saving import report_steps
+from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
 from napari_uncertainty.plugin.viewer.four_views import FourViews
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 from napari_uncertainty.steps import run
 
 DOCK_WIDTH = 420

@@ -17,14 +17,15 @@ from picture_tools import (
 )
 from PIL import Image
 
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.images import LabelMap, Scan
-from napari_uncertainty.plugin.inspect.views import PRESETS
-from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.images import LabelMap, Scan
+from napari_uncertainty.model.probabilities import ProbabilityMap
+from napari_uncertainty.plugin.inspect.scenes import PRESETS
+from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
+from napari_uncertainty.plugin.viewer.class_outlines import outline_classes
 from napari_uncertainty.plugin.viewer.four_views import FourViews
-from napari_uncertainty.plugin.viewer.framing import frame_case, picture
-from napari_uncertainty.plugin.viewer.outlines import outline_classes
-from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.plugin.viewer.view_planes import frame_case, picture
 
 WINDOW = (1280, 720)
 THEMES = ("dark", "light")

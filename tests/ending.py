@@ -44,18 +44,16 @@ from vispy import config  # noqa: E402
 
 from benchmarks.window import generated, wait  # noqa: E402
 from napari_uncertainty import Grid, LabelMap, Scan  # noqa: E402
-from napari_uncertainty.plugin.alignment import align  # noqa: E402
-from napari_uncertainty.plugin.compute_widget import ComputeWidget  # noqa: E402
+from napari_uncertainty.plugin.compute.widget import ComputeWidget  # noqa: E402
 from napari_uncertainty.plugin.inspect.widget import InspectWidget  # noqa: E402
 from napari_uncertainty.plugin.review.widget import ReviewWidget  # noqa: E402
-from napari_uncertainty.plugin.session import (  # noqa: E402
+from napari_uncertainty.plugin.session import compute, open_case, run_case
+from napari_uncertainty.plugin.viewer.arrival import (
     PLUGIN,
-    compute,
-    open_case,
-    run_case,
+    align,
 )
+from napari_uncertainty.plugin.viewer.jobs import Job  # noqa: E402
 from napari_uncertainty.plugin.viewer.layers import to_layer  # noqa: E402
-from napari_uncertainty.plugin.work import Job  # noqa: E402
 
 # Where xdpyinfo and xrandr are not installed, vispy cannot ask for the resolution, and
 # says so on stderr.

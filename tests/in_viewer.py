@@ -1,9 +1,8 @@
 """What the compute widget does, without a window."""
 
-from napari_uncertainty.plugin.map_layer import show_map
-from napari_uncertainty.plugin.request import Request
-from napari_uncertainty.plugin.selection import role_of
-from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.compute.map_request import Request, show_map
+from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.layer_roles import role_of
 from napari_uncertainty.steps import run
 
 

@@ -17,12 +17,11 @@ from generated import OBLIQUE
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.model.interpretation import Interpretation
+from napari_uncertainty.plugin.compute.map_request import Request, show_map
 from napari_uncertainty.plugin.inspect.class_table import COLUMNS
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
-from napari_uncertainty.plugin.map_layer import show_map
-from napari_uncertainty.plugin.request import Request
+from napari_uncertainty.plugin.viewer.class_outlines import outline_classes
 from napari_uncertainty.plugin.viewer.layers import to_layer
-from napari_uncertainty.plugin.viewer.outlines import outline_classes
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 

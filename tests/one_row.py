@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from napari_uncertainty import measures
-from napari_uncertainty.measures import EnsembleMeasure, Measure, highest_entropy
+from napari_uncertainty.model import measures
+from napari_uncertainty.model.measures import EnsembleMeasure, Measure, highest_entropy
 
 
 def _collision(n, out, _spare):

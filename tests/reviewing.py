@@ -16,13 +16,17 @@ from generated import OBLIQUE
 from in_viewer import compute
 from inspecting import NAMES, SETTLE_MS, bits, callbacks, network
 from napari_uncertainty import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.io import open_volume
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.review.begin import iter_begin
-from napari_uncertainty.plugin.review.desk import ReviewController
-from napari_uncertainty.plugin.review.material import ReviewChoices, material_of
+from napari_uncertainty.plugin.review.begin import (
+    ReviewChoices,
+    iter_begin,
+    material_of,
+)
+from napari_uncertainty.plugin.review.controller import ReviewController
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_uncertainty.plugin.compute_widget import ComputeWidget
+from napari_uncertainty.plugin.compute.widget import ComputeWidget
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import pytest
 
-from napari_uncertainty.fold import arrays, by_class, by_voxel, streams
-from napari_uncertainty.fold import values as values_module
+from napari_uncertainty.engine import arrays, streams
+from napari_uncertainty.engine import streams as by_class
+from napari_uncertainty.engine import streams as by_voxel
+from napari_uncertainty.engine import values as values_module
 
 
 def small_pieces(blocks):

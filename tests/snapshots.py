@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
 
 #: What a layer's own data tuple does not tell.
 PARTS = ("name_overlay", "colorbar", "bounding_box", "contour", "selected_label")

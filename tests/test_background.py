@@ -19,9 +19,9 @@ from calling import call_here
 from napari_uncertainty import UncertaintyWarning
 from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.case import CaseInputs, iter_case
-from napari_uncertainty.description import describe
+from napari_uncertainty.describe import describe
+from napari_uncertainty.engine.logits import in_order_of_labels
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.fold.labels import in_order_of_labels
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model.background import (
     Background,

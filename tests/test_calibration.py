@@ -11,9 +11,11 @@ from scipy.ndimage import (
 
 import napari_uncertainty as nu
 from generated import softmax
-from napari_uncertainty.calibration import iter_confidence_of
-from napari_uncertainty.checks.confidence import iter_check_confidence
-from napari_uncertainty.fold import blocks
+from napari_uncertainty.checks.confidence import (
+    iter_check_confidence,
+    iter_confidence_of,
+)
+from napari_uncertainty.engine import blocks
 from napari_uncertainty.steps import run
 
 BOTH = ("entropy", "least_confidence")

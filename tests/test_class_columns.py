@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from napari_uncertainty.regions import table as table_module
-from napari_uncertainty.regions.table import COLUMNS, IN_DOCK, IN_REPORT, columns_of
+from napari_uncertainty.analysis import class_statistics as table_module
+from napari_uncertainty.analysis.class_statistics import (
+    COLUMNS,
+    IN_DOCK,
+    IN_REPORT,
+    columns_of,
+)
 from report.reading import a_case, page_of
 
 DOCS = Path(__file__).parents[1] / "docs" / "formats.md"

@@ -12,23 +12,26 @@ import pytest
 
 from generated import OBLIQUE, softmax
 from many_cases import PATIENCE
+from napari_uncertainty.analysis.class_blocks import iter_class_statistics
+from napari_uncertainty.analysis.colors import iter_shade_numbers
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.analysis.surfaces import iter_mesh
 from napari_uncertainty.case import CaseInputs, iter_case
-from napari_uncertainty.ensemble import Member, iter_ensemble
-from napari_uncertainty.fold import iter_fold, threads
-from napari_uncertainty.fold.threads import REPORT_INTERVAL
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
+from napari_uncertainty.compare.agreement import Comparison
+from napari_uncertainty.compare.changed import Pair
+from napari_uncertainty.compare.orientation import iter_search
+from napari_uncertainty.compare.resampling import iter_resample
+from napari_uncertainty.compare.segmentation import Segmentation, iter_compare
+from napari_uncertainty.engine import blocks
+from napari_uncertainty.engine.blocks import REPORT_INTERVAL
+from napari_uncertainty.engine.ensemble.ensemble_fold import iter_ensemble
+from napari_uncertainty.engine.ensemble.members import Member
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
-from napari_uncertainty.matching.agreement import Comparison
-from napari_uncertainty.matching.changed import Pair
-from napari_uncertainty.matching.comparison import Segmentation, iter_compare
-from napari_uncertainty.matching.orientation import iter_search
-from napari_uncertainty.modulation import iter_shade_numbers
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.probabilities import ProbabilityMap, numbered_class_names
 from napari_uncertainty.predictions import Predictions
-from napari_uncertainty.probabilities import ProbabilityMap, numbered_class_names
-from napari_uncertainty.regions import iter_regions
-from napari_uncertainty.resampling import iter_resample
-from napari_uncertainty.surfaces import iter_mesh
 from phantoms import asymmetric
 
 SHAPE = (72, 80, 64)
@@ -116,7 +119,7 @@ COMPUTATIONS = {
     "hotspots of the map": lambda o: iter_hotspots(
         o["map"], o["labels"], grid=GRID, wanted=HotspotOptions(9, interior=True)
     ),
-    "class statistics": lambda o: iter_regions(o["map"], o["labels"]),
+    "class statistics": lambda o: iter_class_statistics(o["map"], o["labels"]),
     "mesh": lambda o: iter_mesh(o["labels"], o["map"]),
     "shades": lambda o: iter_shade_numbers(
         o["map"], o["labels"], [1, 2, 3], (0.0, 1.0)
@@ -127,7 +130,7 @@ COMPUTATIONS = {
 @pytest.fixture
 def often(monkeypatch):
     """Threads that are looked at all the time, so that there are many steps."""
-    monkeypatch.setattr(threads, "REPORT_INTERVAL", 0.001)
+    monkeypatch.setattr(blocks, "REPORT_INTERVAL", 0.001)
 
 
 def computing():
@@ -180,7 +183,7 @@ def test_threads_of_what_is_closed_end_with_the_pieces_at_hand(ending):
         met.wait(PATIENCE)
         assert ending.wait(PATIENCE)  # and is told to stop before
 
-    steps = threads.iter_each(work, range(1000), threads=2)
+    steps = blocks.iter_each(work, range(1000), threads=2)
     next(steps)
     met.wait(PATIENCE)
     steps.close()
@@ -188,4 +191,4 @@ def test_threads_of_what_is_closed_end_with_the_pieces_at_hand(ending):
 
 
 def test_nothing_to_work_on_takes_no_step():
-    assert list(threads.iter_each(str, [], threads=2)) == []
+    assert list(blocks.iter_each(str, [], threads=2)) == []

@@ -5,9 +5,9 @@ import pytest
 from napari.utils.colormaps import ensure_colormap
 from skimage.color import lab2rgb, rgb2lab
 
-from napari_uncertainty import colors
-from napari_uncertainty.plugin.colors import (
-    OPAQUE_FROM,
+from napari_uncertainty.analysis import colors
+from napari_uncertainty.analysis.colors import OPAQUE_FROM
+from napari_uncertainty.plugin.viewer.layers import (
     label_colormap,
     map_colors,
     transparent_where_certain,

@@ -8,8 +8,8 @@ import pytest
 from scipy.special import log_softmax
 
 from every_kind import TOLD_BY_VALUES, phantom, random_values
-from napari_uncertainty.evidence import evidence_of
-from napari_uncertainty.fold.sampling import sample_of
+from napari_uncertainty.engine.evidence import evidence_of
+from napari_uncertainty.engine.values import sample_of
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
 

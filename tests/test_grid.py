@@ -18,7 +18,7 @@ from nibabel.orientations import (
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.model.placement import Placement
 from phantoms import ORIENTATIONS, disguised
 
 SHAPE = (6, 7, 8)

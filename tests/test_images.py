@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_uncertainty.images import (
+from napari_uncertainty.model.images import (
     NIFTI_INTENT_LABEL,
     as_whole_numbers,
     looks_like_labels,

@@ -20,20 +20,18 @@ from calling import call_here
 from folding import run as take_all
 from generated import softmax
 from many_cases import PATIENCE, PROGRAM, contents, wait_until, write_case
-from napari_uncertainty import stored
 from napari_uncertainty.__main__ import keeping_interrupts
-from napari_uncertainty.ensemble import (
-    Member,
-    blocks,
-    iter_ensemble,
-    side_by_side,
-    sources,
-)
-from napari_uncertainty.fold import iter_fold
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
+from napari_uncertainty.analysis import class_blocks as region_steps
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.engine.ensemble import ensemble_fold
+from napari_uncertainty.engine.ensemble import members as sources
+from napari_uncertainty.engine.ensemble.ensemble_fold import iter_ensemble
+from napari_uncertainty.engine.ensemble.members import Member
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
+from napari_uncertainty.model import stored
 from napari_uncertainty.model.interpretation import Interpretation
-from napari_uncertainty.regions import steps as region_steps
 from napari_uncertainty.steps import apart, run
 from small_pieces import small_pieces
 
@@ -55,10 +53,10 @@ def many_pieces(monkeypatch):
     patch = small_pieces(100)
     for module in (sources, stored):
         patch.setattr(module, "PIECE_VALUES", 500)
-    for module in (blocks, side_by_side, sources):
+    for module in (ensemble_fold, ensemble_fold, sources):
         patch.setattr(module, "RUN_VOXELS", 200)
     patch.setattr(region_steps, "BLOCK_VOXELS", 100)
-    patch.setattr("napari_uncertainty.hotspots.expected._TOGETHER", 100)
+    patch.setattr("napari_uncertainty.analysis.expected_errors._TOGETHER", 100)
     yield
     patch.undo()
 

@@ -16,8 +16,9 @@ from every_kind import KINDS as NAMES
 from every_kind import TOLD_BY_VALUES, expected, outcomes, phantom, random_values
 from napari_uncertainty import InputError, ProbabilityMap
 from napari_uncertainty.checks.values import check_kind
-from napari_uncertainty.fold import iter_fold
-from napari_uncertainty.kinds import (
+from napari_uncertainty.engine.fold import iter_fold
+from napari_uncertainty.model.interpretation import Interpretation
+from napari_uncertainty.model.kinds import (
     KINDS,
     n_classes_of,
     n_states_of,
@@ -26,8 +27,7 @@ from napari_uncertainty.kinds import (
     scores_of,
     table_of,
 )
-from napari_uncertainty.kinds import check_kind as require_kind
-from napari_uncertainty.model.interpretation import Interpretation
+from napari_uncertainty.model.kinds import check_kind as require_kind
 from napari_uncertainty.steps import run
 
 ALL = ("entropy", "least_confidence", "margin", "gini")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_uncertainty.measures import (
+from napari_uncertainty.model.measures import (
     ALL_MEASURES,
     MEASURES,
     check_base,

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from napari_uncertainty.errors import InputError
-from napari_uncertainty.modulation import (
+from napari_uncertainty.analysis.colors import (
     MOST_CLASSES,
     N_LEVELS,
     iter_shade_numbers,
     shades_of,
 )
-from napari_uncertainty.plugin.colors import label_colormap
+from napari_uncertainty.errors import InputError
+from napari_uncertainty.plugin.viewer.layers import label_colormap
 from napari_uncertainty.steps import run
 
 ORANGE = (1.0, 0.5, 0.0, 0.8)

@@ -15,11 +15,11 @@ from scipy.special import entr, expit, softmax, xlogy
 
 import napari_uncertainty as nu
 from every_kind import expected, expected_prediction, outcomes
+from napari_uncertainty.analysis.hotspots import usual_radius
 from napari_uncertainty.batch.inputs import find_inputs, tasks_of
 from napari_uncertainty.batch.task import Task, finished, run_task
 from napari_uncertainty.case import CaseInputs, iter_case
-from napari_uncertainty.description import describe
-from napari_uncertainty.hotspots.wanted import usual_radius
+from napari_uncertainty.describe import describe
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.steps import run
@@ -184,7 +184,7 @@ def test_units_of_a_header_are_honoured_and_kept(units, millimetres, rng, tmp_pa
 
 
 def test_a_crop_of_an_image_in_microns_keeps_the_unit(tmp_path):
-    from napari_uncertainty.io.maps import image_on
+    from napari_uncertainty.io.map_files import image_on
 
     affine = np.diag([20.0, 20, 25, 1])
     path = write(tmp_path / "image.nii", np.zeros(SHAPE, np.uint8), affine, "micron")

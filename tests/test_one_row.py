@@ -15,7 +15,8 @@ import napari_uncertainty as nu
 from every_kind import expected_prediction, outcomes, random_values
 from generated import OBLIQUE, softmax
 from napari_uncertainty.io import open_probabilities
-from napari_uncertainty.measures import (
+from napari_uncertainty.model.interpretation import Interpretation
+from napari_uncertainty.model.measures import (
     ALL_MEASURES,
     ENSEMBLE_MEASURES,
     ENTROPY,
@@ -26,7 +27,6 @@ from napari_uncertainty.measures import (
     MemberNumbers,
     Numbers,
 )
-from napari_uncertainty.model.interpretation import Interpretation
 from one_row import COLLISION, WORDS, add_rows
 from small_pieces import small_pieces
 
@@ -154,7 +154,7 @@ def test_of_members_with_independent_channels_it_is_that_of_all_outcomes(rng):
 def test_every_measure_that_can_be_asked_of_the_mean_is_that_of_it(rng, monkeypatch):
     for name, row in MEASURES.items():
         monkeypatch.setitem(
-            sys.modules["napari_uncertainty.measures"]._MEASURES,
+            sys.modules["napari_uncertainty.model.measures"]._MEASURES,
             name,
             replace(row, of_mean=True),
         )
@@ -191,7 +191,7 @@ def test_the_command_line_writes_its_map(rng, tmp_path):
 
 @pytest.mark.usefixtures("qapp")
 def test_the_widget_offers_it():
-    from napari_uncertainty.plugin.measure_choice import MeasureChoice
+    from napari_uncertainty.plugin.compute.choices import MeasureChoice
 
     choice = MeasureChoice("collision")
     assert "collision" in choice.choices

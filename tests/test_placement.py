@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation
 
-from napari_uncertainty.placement import Placement, all_orientations
+from napari_uncertainty.model.placement import Placement, all_orientations
 from phantoms import FLAT_ORIENTATIONS, ORIENTATIONS, target_index
 
 EVERY_WAY = [*ORIENTATIONS, *FLAT_ORIENTATIONS]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_uncertainty import InputError, ProbabilityMap
-from napari_uncertainty.probabilities import (
+from napari_uncertainty.model.probabilities import (
     find_class_axis,
     refuse_label_map,
     require_class_axis,

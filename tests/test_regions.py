@@ -10,8 +10,10 @@ from scipy.ndimage import generate_binary_structure, maximum_filter, minimum_fil
 
 import napari_uncertainty as nu
 from generated import OBLIQUE
+from napari_uncertainty.analysis import class_blocks
+from napari_uncertainty.analysis.class_blocks import iter_class_statistics
+from napari_uncertainty.analysis.class_statistics import class_table
 from napari_uncertainty.io import open_probabilities
-from napari_uncertainty.regions import class_table, iter_regions, steps
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 
@@ -20,7 +22,7 @@ ABSENT = -77
 
 
 def regions_of(values, labels, no_data=None, **options):
-    return run(iter_regions(values, labels, no_data, **options))
+    return run(iter_class_statistics(values, labels, no_data, **options))
 
 
 def boundary_of(labels):
@@ -95,7 +97,7 @@ def assert_profiles(regions, which, values, mask):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Many blocks, also of small volumes, cut across every axis."""
-    monkeypatch.setattr(steps, "BLOCK_VOXELS", 37)
+    monkeypatch.setattr(class_blocks, "BLOCK_VOXELS", 37)
 
 
 def rounded(rng, shape, dtype=np.float32):
@@ -275,7 +277,7 @@ def test_a_threshold_between_two_numbers_of_float32():
 @pytest.mark.usefixtures("small_blocks")
 def test_it_can_be_closed_between_blocks(rng):
     values, labels = rounded(rng, (40, 40, 40)), asymmetric((40, 40, 40))
-    with closing(iter_regions(values, labels)) as running:
+    with closing(iter_class_statistics(values, labels)) as running:
         assert 0 <= next(running) < 1
 
 

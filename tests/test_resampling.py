@@ -6,8 +6,9 @@ from nibabel.affines import apply_affine
 from scipy.ndimage import map_coordinates
 
 from generated import OBLIQUE
-from napari_uncertainty import Grid, resampling
-from napari_uncertainty.resampling import iter_resample
+from napari_uncertainty import Grid
+from napari_uncertainty.compare import resampling
+from napari_uncertainty.compare.resampling import iter_resample
 from napari_uncertainty.steps import run
 from phantoms import asymmetric, nearest_voxels
 

@@ -10,9 +10,9 @@ pytest.importorskip("nilearn")
 
 import napari_uncertainty as nu
 from napari_uncertainty import sample
-from napari_uncertainty.checks.match import check_comparison
+from napari_uncertainty.checks.place import check_comparison
+from napari_uncertainty.compare.segmentation import Segmentation, iter_compare
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.matching.comparison import Segmentation, iter_compare
 from napari_uncertainty.sample import (
     BACK_TO_FRONT,
     BLUR,

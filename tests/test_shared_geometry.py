@@ -12,13 +12,13 @@ from napari.components import ViewerModel
 
 import napari_uncertainty as nu
 from in_viewer import compute, request
-from napari_uncertainty.checks.match import check_comparison
-from napari_uncertainty.matching.agreement import Comparison
-from napari_uncertainty.matching.comparison import Segmentation, iter_compare
-from napari_uncertainty.matching.orientation import iter_search
-from napari_uncertainty.placement import Placement
-from napari_uncertainty.plugin.layers import layer_grid
-from napari_uncertainty.plugin.offers import apply, offer_of
+from napari_uncertainty.checks.place import check_comparison
+from napari_uncertainty.compare.agreement import Comparison
+from napari_uncertainty.compare.orientation import iter_search
+from napari_uncertainty.compare.segmentation import Segmentation, iter_compare
+from napari_uncertainty.model.placement import Placement
+from napari_uncertainty.plugin.compute.check_list import apply, offer_of
+from napari_uncertainty.plugin.viewer.scan_space import layer_grid
 from napari_uncertainty.steps import run
 
 pytestmark = pytest.mark.shared_data

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_uncertainty.statistics import map_statistics
+from napari_uncertainty.analysis.statistics import map_statistics
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from skimage.measure import marching_cubes
 
 from generated import OBLIQUE
-from napari_uncertainty import InputError, isosurface
+from napari_uncertainty import InputError
+from napari_uncertainty.analysis import surfaces
+from napari_uncertainty.analysis.surfaces import Mesh, iter_mesh
 from napari_uncertainty.steps import run
-from napari_uncertainty.surfaces import Mesh, iter_mesh
 from phantoms import asymmetric
 
 SHAPE = (40, 42, 44)
@@ -196,9 +197,9 @@ def ordered(mesh):
 @pytest.mark.parametrize("name", ["ball", "patches", "specks"])
 def test_blocks_make_no_difference(monkeypatch, rng, name, voxels):
     mask, values = SHAPES[name], rng.random(SHAPE).astype(np.float32)
-    monkeypatch.setattr(isosurface, "SLAB_VOXELS", 1 << 30)
+    monkeypatch.setattr(surfaces, "SLAB_VOXELS", 1 << 30)
     whole = mesh_of(mask, values)
-    monkeypatch.setattr(isosurface, "SLAB_VOXELS", voxels)
+    monkeypatch.setattr(surfaces, "SLAB_VOXELS", voxels)
     pieces = mesh_of(mask, values)
     assert_closed(pieces)
     assert len(pieces.faces) == len(whole.faces)
@@ -319,7 +320,7 @@ def test_order_of_the_axes_gives_the_same_surface(rng, order):
 
 
 def test_share_done_grows_to_all_of_it(monkeypatch):
-    monkeypatch.setattr(isosurface, "SLAB_VOXELS", 10_000)
+    monkeypatch.setattr(surfaces, "SLAB_VOXELS", 10_000)
     shares = list(iter_mesh(SHAPES["ball"], np.zeros(SHAPE, np.float32)))
     assert len(shares) > 20
     assert shares == sorted(shares)

@@ -11,14 +11,9 @@ import yaml
 from calling import call_here
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_probabilities
-from napari_uncertainty.io.endings import (
-    READERS,
-    is_image,
-    is_readable,
-    known_ending,
-)
-from napari_uncertainty.kinds import KINDS
-from napari_uncertainty.measures import ALL_MEASURES
+from napari_uncertainty.io.endings import READERS, is_image, is_readable, known_ending
+from napari_uncertainty.model.kinds import KINDS
+from napari_uncertainty.model.measures import ALL_MEASURES
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text("utf-8"))["contributions"]

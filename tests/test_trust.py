@@ -6,13 +6,13 @@ import pytest
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid, uncertainty
-from napari_uncertainty.checks import worst_level
-from napari_uncertainty.matching.comparison import Segmentation
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.checks.all import iter_trust
+from napari_uncertainty.compare.segmentation import Segmentation
+from napari_uncertainty.model.placement import Placement
+from napari_uncertainty.model.probabilities import ProbabilityMap, numbered_class_names
+from napari_uncertainty.model.record import worst_level
 from napari_uncertainty.predictions import Predictions
-from napari_uncertainty.probabilities import ProbabilityMap, numbered_class_names
 from napari_uncertainty.steps import part, run
-from napari_uncertainty.trust import iter_trust
 from phantoms import asymmetric, disguised, softmax_of
 
 SHAPE = (16, 18, 20)

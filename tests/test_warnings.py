@@ -23,7 +23,7 @@ def test_a_deprecation_within_a_library_is_shown_and_no_error(kind):
 
 @pytest.mark.parametrize("kind", [*KINDS, UserWarning, RuntimeWarning])
 @pytest.mark.parametrize(
-    "module", ["napari_uncertainty.isosurface", "napari_uncertainty", __name__]
+    "module", ["napari_uncertainty.analysis.surfaces", "napari_uncertainty", __name__]
 )
 def test_a_warning_of_our_own_is_an_error(kind, module):
     with pytest.raises(kind, match="old"):

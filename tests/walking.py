@@ -26,9 +26,10 @@ from tqdm import tqdm
 from vispy import config
 
 from at_window import CTRL, LEFT, Window, wait
-from napari_uncertainty.plugin.preferences import review_preferences
-from napari_uncertainty.plugin.review.mark import NAME as MARK
-from napari_uncertainty.plugin.session import PLUGIN, compute
+from napari_uncertainty.plugin.review.marks import NAME as MARK
+from napari_uncertainty.plugin.session import compute
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
+from napari_uncertainty.plugin.viewer.layers import review_preferences
 
 # Where xdpyinfo and xrandr are not installed, vispy cannot ask for the resolution, and
 # says so on stderr.

@@ -20,8 +20,9 @@ from typer.core import TyperGroup
 import napari_uncertainty
 
 from .errors import InputError
-from .kinds import AUTO, KINDS
-from .measures import (
+from .model.interpretation import Interpretation
+from .model.kinds import AUTO, KINDS
+from .model.measures import (
     ALL_MEASURES,
     ENSEMBLE_MEASURES,
     ENTROPY,
@@ -31,7 +32,6 @@ from .measures import (
     PREDICTIVE_ENTROPY,
     UNITS,
 )
-from .model.interpretation import Interpretation
 from .plugin.display import require_display
 from .steps import run
 
@@ -390,6 +390,7 @@ def map_cases(
         require_plain_case(ensemble, array, class_axis, frame)
     if radius is not None and hotspots is None:
         raise typer.BadParameter("--radius needs --hotspots.")
+    from .analysis.hotspots import HotspotOptions
     from .batch.executors import executor
     from .batch.inputs import (
         case_task,
@@ -401,7 +402,6 @@ def map_cases(
     from .batch.run import TerminalWatcher, run_batch
     from .batch.summary import outcome
     from .batch.task import Task
-    from .hotspots import HotspotOptions
 
     if radius is not None:
         with _usage():
@@ -489,8 +489,8 @@ def report(
 
     A review of the map is found by its content, and its verdicts are shown.
     """
-    from .report import iter_report, write_report
     from .report.from_files import check_report_path, iter_case_of, report_path
+    from .report.page import iter_report, write_report
 
     # As the JSON of maps has paths, with which these are compared.
     given = case.absolute()
@@ -533,7 +533,7 @@ def info(
     background: Background = None,
 ) -> None:
     """Print what a file holds and what is to be known of it, as JSON."""
-    from .description import describe
+    from .describe import describe
 
     how = interpretation_of(
         kind, temperature, array, class_axis, None, frame, background
@@ -564,7 +564,7 @@ def view(
 ) -> None:
     """Open a case in napari with its entropy computed, or with the maps that it has."""
     require_display()
-    from .plugin.opening import open_path
+    from .plugin.reader import open_path
 
     volumes: list[Any] = []
     for file in files:

@@ -10,18 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from .ensemble import Member, iter_ensemble, members_of
-from .ensemble.members import CommonVoxels, common, source_names
+from .compare.segmentation import Segmentation
+from .engine.ensemble.ensemble_fold import iter_ensemble
+from .engine.ensemble.members import (
+    CommonVoxels,
+    Member,
+    common,
+    members_of,
+    source_names,
+)
+from .engine.fold import iter_fold
+from .engine.logits import as_members
+from .engine.maps import UncertaintyMaps
 from .errors import InputError
-from .fold import UncertaintyMaps, iter_fold
-from .fold.logits import as_members
-from .grid import Grid
 from .io import open_members, open_probabilities
 from .io.endings import stem
 from .io.nifti import labels_of_place
-from .kinds import KINDS
-from .matching.comparison import Segmentation
-from .measures import Base
 from .model.background import (
     FIRST_CLASS,
     Background,
@@ -29,9 +33,12 @@ from .model.background import (
     surrounds,
     told_background,
 )
+from .model.grid import Grid
 from .model.interpretation import AS_FOUND, Interpretation, require_class
-from .probabilities import ProbabilityMap, numbered_class_names
-from .stored import Volumes
+from .model.kinds import KINDS
+from .model.measures import Base
+from .model.probabilities import ProbabilityMap, numbered_class_names
+from .model.stored import Volumes
 
 Array = np.ndarray[Any, Any]
 

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .grid import Grid
-from .images import LabelMap, Scan
-from .probabilities import ProbabilityMap
+from .model.grid import Grid
+from .model.images import LabelMap, Scan
+from .model.probabilities import ProbabilityMap
 
 Array = np.ndarray[Any, Any]
 

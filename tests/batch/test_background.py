@@ -12,7 +12,7 @@ import pytest
 
 import napari_uncertainty as nu
 from napari_uncertainty.batch.task import Task, run_task
-from napari_uncertainty.description import describe
+from napari_uncertainty.describe import describe
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.model.interpretation import Interpretation
 

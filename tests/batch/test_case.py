@@ -429,7 +429,7 @@ def test_a_missing_segmentation_fails_before_anything_is_computed(
         raise AssertionError("nothing has to be computed to know that")
 
     (tmp_path / "labels.nii.gz").unlink()
-    monkeypatch.setattr("napari_uncertainty.fold.iter_fold", computed)
+    monkeypatch.setattr("napari_uncertainty.engine.fold.iter_fold", computed)
     row = run_task(compared)
     assert row.status == "failed"
     assert row.message == f"There is no segmentation {compared.labels}."

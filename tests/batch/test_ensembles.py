@@ -11,9 +11,10 @@ import pytest
 from calling import call_here
 from ensemble.plain import expected, overlap
 from generated import OBLIQUE, softmax
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.batch.inputs import ensemble_name
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 
 SHAPE = (12, 13, 14)

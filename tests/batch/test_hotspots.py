@@ -17,7 +17,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, run_here, write_case
 from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
-from napari_uncertainty.grid import Grid
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.model.interpretation import Interpretation
 
 COLUMNS = [
@@ -384,7 +384,7 @@ def test_shares_rise_to_the_end(case):
 
 def test_memory_does_not_grow_with_the_classes(tmp_path, rng, monkeypatch):
     """Of the probabilities in a file, the whole is never there at once."""
-    from napari_uncertainty.stored import StoredValues
+    from napari_uncertainty.model.stored import StoredValues
 
     def whole(self):
         raise AssertionError("all classes were loaded")

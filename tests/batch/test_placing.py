@@ -16,7 +16,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import contents, run_here
 from napari_uncertainty.batch.task import Task, finished, run_task
-from napari_uncertainty.description import describe
+from napari_uncertainty.describe import describe
 
 # Label and box of each block; no turn of all three looks like another.
 BLOCKS = [

@@ -13,8 +13,8 @@ from many_cases import write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.batch.written import read_map
+from napari_uncertainty.model.placement import all_orientations
 from napari_uncertainty.model.record import Record
-from napari_uncertainty.placement import all_orientations
 from records import record
 
 

@@ -21,7 +21,9 @@ from scipy.signal import fftconvolve
 from skimage.feature import peak_local_max
 
 import napari_uncertainty as nu
-from napari_uncertainty.hotspots import Ball, HotspotOptions, Hotspots, iter_hotspots
+from napari_uncertainty.analysis.balls import Ball
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions, Hotspots
 from napari_uncertainty.steps import run
 
 from .memory import AnonymousPeak, status

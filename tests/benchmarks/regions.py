@@ -17,8 +17,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 import napari_uncertainty as nu
+from napari_uncertainty.analysis.class_blocks import iter_class_statistics
+from napari_uncertainty.analysis.class_statistics import ClassStatistics, class_table
 from napari_uncertainty.io import read
-from napari_uncertainty.regions import ClassStatistics, class_table, iter_regions
 from napari_uncertainty.steps import run
 
 from .cases import FETA
@@ -84,7 +85,7 @@ def generated(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of(values: np.ndarray, labels: np.ndarray) -> ClassStatistics:
-    regions = run(iter_regions(values, labels))
+    regions = run(iter_class_statistics(values, labels))
     assert regions is not None
     return regions
 

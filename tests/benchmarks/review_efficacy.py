@@ -21,8 +21,9 @@ from scipy.signal import fftconvolve
 from skimage.feature import peak_local_max
 
 from napari_uncertainty import entropy
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 
 FIRST = (5, 10, 20, 50, 100)

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 
 from .window import cells, generated, seconds, wait, watched
 

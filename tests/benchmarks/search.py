@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_uncertainty.compare.agreement import Comparison
+from napari_uncertainty.compare.orientation import iter_search
 from napari_uncertainty.io import read
-from napari_uncertainty.matching.agreement import Comparison
-from napari_uncertainty.matching.orientation import iter_search
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.model.placement import Placement
 from napari_uncertainty.steps import run
 
 from .cases import FETA

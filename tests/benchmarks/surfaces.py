@@ -19,9 +19,9 @@ from scipy.ndimage import find_objects, gaussian_filter, maximum_filter
 from skimage import measure
 
 import napari_uncertainty as nu
+from napari_uncertainty.analysis.surfaces import Mesh, iter_mesh
 from napari_uncertainty.io import read
 from napari_uncertainty.steps import run
-from napari_uncertainty.surfaces import Mesh, iter_mesh
 
 from .cases import FETA
 

@@ -23,10 +23,11 @@ from napari.utils.io import imsave
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_uncertainty.plugin.opening import open_path
-from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
+from napari_uncertainty.plugin.reader import open_path
+from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
 from napari_uncertainty.plugin.viewer.four_views import FourViews
-from napari_uncertainty.plugin.viewer.framing import frame_case
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 
 from .window import generated, seconds, wait
 

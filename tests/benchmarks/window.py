@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.images import LabelMap, Scan
-from napari_uncertainty.plugin.session import PLUGIN, compute, open_case
-from napari_uncertainty.plugin.viewer.framing import frame_case
-from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.images import LabelMap, Scan
+from napari_uncertainty.model.probabilities import ProbabilityMap
+from napari_uncertainty.plugin.session import compute, open_case
+from napari_uncertainty.plugin.viewer.arrival import PLUGIN
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 
 CLASSES = 8
 PRESETS = ("Glow", "Cut-away", "Surface")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from napari_uncertainty.checks.match import check_agreement
-from napari_uncertainty.matching.agreement import Agreement
-from napari_uncertainty.matching.orientation import Candidate, RankedPlacements
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.checks.place import check_agreement
+from napari_uncertainty.compare.agreement import Agreement
+from napari_uncertainty.compare.orientation import Candidate, RankedPlacements
+from napari_uncertainty.model.placement import Placement
 
 UPRIGHT = Placement.as_it_is(3)
 MIRRORED = Placement((0, 1, 2), (-1, 1, 1), (0, 0, 0))

@@ -10,12 +10,13 @@ from scipy.special import entr
 from every_kind import expected, outcomes, random_values
 from generated import softmax
 from napari_uncertainty import UncertaintyWarning, uncertainty
-from napari_uncertainty.checks import Check, worst_level
 from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
-from napari_uncertainty.fold import UncertaintyMaps, iter_fold
-from napari_uncertainty.kinds import n_classes_of, n_states_of
+from napari_uncertainty.engine.fold import iter_fold
+from napari_uncertainty.engine.maps import UncertaintyMaps
+from napari_uncertainty.model.kinds import n_classes_of, n_states_of
+from napari_uncertainty.model.record import Check, worst_level
+from napari_uncertainty.model.stored import StoredValues
 from napari_uncertainty.steps import run
-from napari_uncertainty.stored import StoredValues
 
 SHAPE = (5, 6, 7)
 

@@ -20,7 +20,7 @@ import numpy as np
 import napari_uncertainty as nu
 from calling import call_here
 from driving import compute
-from napari_uncertainty.plugin.layers import layer_info, record_of
+from napari_uncertainty.plugin.viewer.scan_space import layer_info, record_of
 from report.reading import Page
 
 PLUGIN = "napari-uncertainty"

@@ -10,7 +10,7 @@ from showing import widgets
 @pytest.fixture(autouse=True)
 def nothing_is_remembered():
     """What Compute remembers of one test is no default of the next."""
-    from napari_uncertainty.plugin.preferences import preferences
+    from napari_uncertainty.plugin.viewer.layers import preferences
 
     before = preferences().model_dump()
     yield

@@ -9,8 +9,9 @@ from scipy.special import softmax as scipy_softmax
 
 import napari_uncertainty as nu
 from generated import softmax
-from napari_uncertainty.ensemble import iter_ensemble, members_of
-from napari_uncertainty.fold import iter_fold
+from napari_uncertainty.engine.ensemble.ensemble_fold import iter_ensemble
+from napari_uncertainty.engine.ensemble.members import members_of
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.steps import run

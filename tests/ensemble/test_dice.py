@@ -3,7 +3,7 @@
 import numpy as np
 
 from ensemble.plain import overlap
-from napari_uncertainty.ensemble.dice import Overlap
+from napari_uncertainty.engine.ensemble.ensemble_maps import Overlap
 
 
 def test_in_pieces(rng):

@@ -9,9 +9,11 @@ import napari_uncertainty as nu
 from ensemble.plain import expected
 from folding import run
 from generated import OBLIQUE, softmax
-from napari_uncertainty import stored
-from napari_uncertainty.ensemble import Member, iter_ensemble, members_of, sources
+from napari_uncertainty.engine.ensemble import members as sources
+from napari_uncertainty.engine.ensemble.ensemble_fold import iter_ensemble
+from napari_uncertainty.engine.ensemble.members import Member, members_of
 from napari_uncertainty.io import open_members, open_probabilities
+from napari_uncertainty.model import stored
 
 # Members that are made of chance have hardly anything in common.
 pytestmark = pytest.mark.filterwarnings(

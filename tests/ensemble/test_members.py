@@ -5,9 +5,10 @@ import pytest
 
 import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
-from napari_uncertainty.ensemble import Member, iter_ensemble, members_of
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.engine.ensemble.ensemble_fold import iter_ensemble
+from napari_uncertainty.engine.ensemble.members import Member, members_of
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.probabilities import ProbabilityMap
 from napari_uncertainty.steps import run as finish
 
 SHAPE = (6, 7, 8)

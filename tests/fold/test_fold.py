@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from folding import run
 from generated import softmax
 from many_cases import PATIENCE
+from napari_uncertainty.engine.arrays import ArrayFold
+from napari_uncertainty.engine.blocks import REPORT_INTERVAL, in_memory_order, tiles
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.fold import iter_fold
-from napari_uncertainty.fold.arrays import ArrayFold
-from napari_uncertainty.fold.blocks import in_memory_order, tiles
-from napari_uncertainty.fold.threads import REPORT_INTERVAL
 
 
 @pytest.fixture

@@ -25,8 +25,9 @@ from every_kind import (
 )
 from folding import run
 from napari_uncertainty import InputError, ProbabilityMap
-from napari_uncertainty.fold import iter_fold, sampling
-from napari_uncertainty.fold.logits import SoftmaxStream, as_members, softmax
+from napari_uncertainty.engine import values as sampling
+from napari_uncertainty.engine.fold import iter_fold
+from napari_uncertainty.engine.logits import SoftmaxStream, as_members, softmax
 from napari_uncertainty.io import byte_sources, open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
 from small_pieces import small_pieces

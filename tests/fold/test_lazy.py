@@ -14,7 +14,8 @@ from folding import run
 from generated import softmax
 from many_cases import PATIENCE
 from napari_uncertainty import InputError
-from napari_uncertainty.fold import iter_fold, room
+from napari_uncertainty.engine import dask_arrays
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.model.interpretation import Interpretation
 
 # What is known before anything is computed is told at once.
@@ -132,7 +133,7 @@ def test_closed_between_chunks(values, ending):
 
 
 def test_maps_that_do_not_fit_into_memory_lie_in_a_file(values, monkeypatch, tmp_path):
-    monkeypatch.setattr(room, "available_memory", lambda: 1000)
+    monkeypatch.setattr(dask_arrays, "available_memory", lambda: 1000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     _, maps = run(iter_fold(da.from_array(values, (2, 5, 5, 5))))
     assert isinstance(maps["entropy"].base, np.memmap)
@@ -143,7 +144,7 @@ def test_no_room_at_all(values, monkeypatch, tmp_path):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(room, "available_memory", lambda: 1000)
+    monkeypatch.setattr(dask_arrays, "available_memory", lambda: 1000)
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(InputError, match=r"No space left on device.*TMPDIR"):
         run(iter_fold(da.from_array(values, (2, 5, 5, 5))))

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import array_shapes
 import napari_uncertainty as nu
 from folding import run
 from generated import softmax
-from napari_uncertainty.fold import iter_fold
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
 from small_pieces import small_pieces

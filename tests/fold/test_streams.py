@@ -16,7 +16,10 @@ from folding import run
 from generated import softmax
 from many_cases import PATIENCE
 from napari_uncertainty import InputError
-from napari_uncertainty.fold import by_class, by_voxel, iter_fold, streams
+from napari_uncertainty.engine import streams
+from napari_uncertainty.engine import streams as by_class
+from napari_uncertainty.engine import streams as by_voxel
+from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.io import byte_sources, open_probabilities
 from napari_uncertainty.io.byte_sources import PackedFile
 
@@ -35,7 +38,7 @@ def pieces(request, monkeypatch):
         monkeypatch.setattr(streams, "BLOCK_VALUES", 100)
         monkeypatch.setattr(by_class.ByClass, "piece_values", 100)
         monkeypatch.setattr(by_class, "RUN_VOXELS", 64)
-        monkeypatch.setattr("napari_uncertainty.fold.values.GRAIN", 16)
+        monkeypatch.setattr("napari_uncertainty.engine.values.GRAIN", 16)
     return request.param
 
 

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from napari_uncertainty import InputError
-from napari_uncertainty.description import describe
-from napari_uncertainty.ensemble import iter_ensemble, members_of
-from napari_uncertainty.fold import UncertaintyMaps, iter_fold
+from napari_uncertainty.describe import describe
+from napari_uncertainty.engine.ensemble.ensemble_fold import iter_ensemble
+from napari_uncertainty.engine.ensemble.members import members_of
+from napari_uncertainty.engine.fold import iter_fold
+from napari_uncertainty.engine.maps import UncertaintyMaps
 from napari_uncertainty.io import open_members, open_probabilities, open_volume
-from napari_uncertainty.io.written_maps import read_map
-from napari_uncertainty.measures import ENSEMBLE_MEASURES, MEASURES
-from napari_uncertainty.probabilities import ProbabilityMap
+from napari_uncertainty.io.map_files import read_map
+from napari_uncertainty.model.measures import ENSEMBLE_MEASURES, MEASURES
+from napari_uncertainty.model.probabilities import ProbabilityMap
 from napari_uncertainty.steps import run
 
 from .families import Case

@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from hotspots import plain
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Ball, around
-from napari_uncertainty.hotspots.around import ball_sums, iter_ball_sums, reached
+from napari_uncertainty.analysis import balls as around
+from napari_uncertainty.analysis.balls import Ball, ball_sums, iter_ball_sums, reached
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 
 FLAT = [(1,), (7,), (60,), (9, 13), (1, 40), (50, 1)]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hotspots.plain import SHEARED, TILTED, UPRIGHT, ball, inside
+from napari_uncertainty.analysis.balls import Ball
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Ball
+from napari_uncertainty.model.grid import Grid
 
 AFFINES = {"cubes": np.eye(4), "upright": UPRIGHT, "tilted": TILTED, "sheared": SHEARED}
 RADII = (0, 0.4, 1, 2, 3.75, 6.01)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hotspots import plain
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Ball
-from napari_uncertainty.hotspots.choice import iter_choices
+from napari_uncertainty.analysis.balls import Ball
+from napari_uncertainty.analysis.hotspot_domain import iter_choices
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 
 

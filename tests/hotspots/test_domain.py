@@ -6,10 +6,11 @@ from scipy.ndimage import generate_binary_structure, maximum_filter, minimum_fil
 
 from generated import turn
 from hotspots import plain
+from napari_uncertainty.analysis.balls import Ball
+from napari_uncertainty.analysis.hotspot_domain import Domain
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import Ball, HotspotOptions
-from napari_uncertainty.hotspots.domain import Domain
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 

@@ -9,7 +9,7 @@ import pytest
 
 from generated import softmax
 from hotspots import plain
-from napari_uncertainty.hotspots.expected import (
+from napari_uncertainty.analysis.expected_errors import (
     iter_expected,
     iter_sums_at,
     to_levels,

@@ -3,8 +3,8 @@
 import pytest
 
 from hotspots.plain import UPRIGHT, ball
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import COLUMNS, Hotspot, Hotspots
+from napari_uncertainty.analysis.hotspots import COLUMNS, Hotspot, Hotspots
+from napari_uncertainty.model.grid import Grid
 
 NAMES = {0: "air", 2: "white matter"}
 

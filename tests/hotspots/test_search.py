@@ -7,8 +7,9 @@ from scipy.ndimage import binary_erosion, generate_binary_structure
 from scipy.spatial.distance import cdist
 
 from hotspots import plain
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 
 RADIUS = 3.75

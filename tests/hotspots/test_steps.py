@@ -10,7 +10,8 @@ import pytest
 
 import napari_uncertainty as nu
 from hotspots import plain
-from napari_uncertainty.hotspots import COLUMNS, HotspotOptions, iter_hotspots
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import COLUMNS, HotspotOptions
 from napari_uncertainty.steps import run
 
 SHAPE = (30, 26, 22)
@@ -72,8 +73,8 @@ def test_memory_maps_and_lazy_arrays(case, tmp_path):
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_threads(case, threads, monkeypatch):
     expected = search(case).places
-    monkeypatch.setattr("napari_uncertainty.hotspots.around._SIDE", 16)
-    monkeypatch.setattr("napari_uncertainty.hotspots.expected._TOGETHER", 999)
+    monkeypatch.setattr("napari_uncertainty.analysis.balls._SIDE", 16)
+    monkeypatch.setattr("napari_uncertainty.analysis.expected_errors._TOGETHER", 999)
     assert search(case, threads=threads).places == expected
 
 

@@ -6,9 +6,10 @@ from nibabel.affines import apply_affine
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from hotspots import plain
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
-from napari_uncertainty.hotspots.turned import Turned
+from napari_uncertainty.analysis.hotspot_domain import Turned
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
 from phantoms import FLAT_ORIENTATIONS, ORIENTATIONS
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.errors import InputError
-from napari_uncertainty.hotspots import HotspotOptions
 
 
 def test_unless_told_otherwise():

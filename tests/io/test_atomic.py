@@ -8,10 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.io.atomic import (
-    check_writable,
-    write_whole,
-)
+from napari_uncertainty.io.writing import check_writable, write_whole
 
 
 def test_the_last_file_vouches_for_the_others(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from generated import OBLIQUE
 from napari_uncertainty import Grid
 from napari_uncertainty.io.image_files import load
-from napari_uncertainty.io.maps import write_map
+from napari_uncertainty.io.map_files import write_map
 from records import record
 
 # The same voxel sizes with another tilt, at another place.

@@ -11,7 +11,7 @@ from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.families import family_of
-from napari_uncertainty.stored import PlainBytes
+from napari_uncertainty.model.stored import PlainBytes
 
 SHAPE = (6, 7, 8)
 

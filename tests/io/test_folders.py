@@ -8,7 +8,7 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_probabilities, open_volume
-from napari_uncertainty.io.maps import write_map
+from napari_uncertainty.io.map_files import write_map
 from records import record
 
 

@@ -30,10 +30,10 @@ from fuzzing.traps import bomb_chunk, traps
 from fuzzing.trial import attempt
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, limits
+from napari_uncertainty.engine import values as sampling
 from napari_uncertainty.errors import LONGEST, in_short
-from napari_uncertainty.fold import sampling
 from napari_uncertainty.io.hdf5 import SoundHeaps
-from napari_uncertainty.io.zarr_arrays import unpacked_size
+from napari_uncertainty.io.zarr import unpacked_size
 
 MUTATIONS = 8
 

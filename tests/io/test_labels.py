@@ -10,11 +10,11 @@ from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from generated import OBLIQUE, turn
 from napari_uncertainty import Grid, InputError
-from napari_uncertainty.images import LabelMap
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.io.image_files import load
-from napari_uncertainty.io.labels import Written, write_labels
+from napari_uncertainty.io.label_files import Written, write_labels
 from napari_uncertainty.io.nifti import open_segmentation
+from napari_uncertainty.model.images import LabelMap
 
 SHAPE = (6, 7, 8)
 

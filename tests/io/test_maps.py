@@ -12,7 +12,7 @@ from calling import files_up_to
 from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
 from napari_uncertainty.io.image_files import load
-from napari_uncertainty.io.maps import write_map
+from napari_uncertainty.io.map_files import write_map
 from records import record
 
 

@@ -11,7 +11,7 @@ from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.image_files import load
-from napari_uncertainty.io.maps import write_map
+from napari_uncertainty.io.map_files import write_map
 from records import record
 
 ENDINGS = pytest.mark.parametrize("ending", [".mgz", ".mgh"])

@@ -10,7 +10,7 @@ import pytest
 import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
-from napari_uncertainty.io import arrays
+from napari_uncertainty.io import array_files
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_of_a_large_packed_array_the_beginning_is_looked_at(
     tmp_path, values, monkeypatch, n_rows, class_axis, expected
 ):
     array = np.moveaxis(values, 0, class_axis)
-    monkeypatch.setattr(arrays, "LOOK", n_rows * array[0].nbytes)
+    monkeypatch.setattr(array_files, "LOOK", n_rows * array[0].nbytes)
     np.savez_compressed(tmp_path / "a.npz", P=array)
     if class_axis == 3:  # whole voxels from the first on
         read = nu.read(tmp_path / "a.npz")
@@ -136,7 +136,7 @@ def test_of_a_large_packed_array_the_beginning_is_looked_at(
 
 def test_of_a_large_packed_array_the_slowest_axis_is_told(tmp_path, rng, monkeypatch):
     array = softmax(rng, (2, 6, 7, 8))
-    monkeypatch.setattr(arrays, "LOOK", array[0].nbytes // 3)
+    monkeypatch.setattr(array_files, "LOOK", array[0].nbytes // 3)
     np.savez_compressed(tmp_path / "a.npz", P=array)
     read = nu.read(tmp_path / "a.npz")
     assert read.values.shape == (2, 8, 7, 6)

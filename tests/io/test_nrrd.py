@@ -17,8 +17,8 @@ from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.nifti import open_segmentation
 from napari_uncertainty.io.nrrd import LARGEST_HEADER
+from napari_uncertainty.model.stored import PlainBytes, StoredValues
 from napari_uncertainty.plugin.reader import get_reader
-from napari_uncertainty.stored import PlainBytes, StoredValues
 
 SHAPE = (6, 7, 8)
 

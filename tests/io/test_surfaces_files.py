@@ -6,9 +6,9 @@ import pytest
 
 from generated import OBLIQUE
 from napari_uncertainty import InputError
-from napari_uncertainty.io.surfaces import write_surface
+from napari_uncertainty.analysis.surfaces import iter_mesh
+from napari_uncertainty.io.surface_files import write_surface
 from napari_uncertainty.steps import run
-from napari_uncertainty.surfaces import iter_mesh
 from phantoms import asymmetric
 
 SHAPE = (20, 21, 22)

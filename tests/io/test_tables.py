@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_uncertainty.io.tables import tab_separated, with_all_digits
+from napari_uncertainty.io.writing import tab_separated, with_all_digits
 
 
 def rows(content):

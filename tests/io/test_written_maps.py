@@ -8,7 +8,7 @@ import pytest
 
 from generated import OBLIQUE
 from napari_uncertainty import InputError
-from napari_uncertainty.io.written_maps import read_map
+from napari_uncertainty.io.map_files import read_map
 
 SHAPE = (5, 6, 7)
 

@@ -405,7 +405,7 @@ def test_nothing_is_unpickled(tmp_path, values, changes, monkeypatch):
 
 
 def test_codecs_that_are_not_known(tmp_path, values, monkeypatch):
-    from napari_uncertainty.io import zarr_arrays
+    from napari_uncertainty.io import zarr as zarr_arrays
 
     path = save(tmp_path / "a.zarr", values, shards=SHAPE, chunks=(4, 6, 7, 2))
     monkeypatch.setattr(zarr_arrays, "_HARMLESS", zarr_arrays._HARMLESS - {"zstd"})

@@ -6,13 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_uncertainty import InputError
-from napari_uncertainty.matching import agreement
-from napari_uncertainty.matching.agreement import (
-    Comparison,
-    box_of,
-    iter_as_classes,
-)
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.compare import agreement
+from napari_uncertainty.compare.agreement import Comparison, iter_as_classes
+from napari_uncertainty.engine.blocks import box_of
+from napari_uncertainty.model.placement import Placement
 from napari_uncertainty.steps import run
 from phantoms import (
     FLAT_ORIENTATIONS,

@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter, label
 
 import napari_uncertainty as nu
 from napari_uncertainty.batch.task import Task, run_task
-from napari_uncertainty.description import describe
-from napari_uncertainty.matching.changed import iter_classes_by_overlap
+from napari_uncertainty.compare.changed import iter_classes_by_overlap
+from napari_uncertainty.describe import describe
 from napari_uncertainty.steps import run
 
 SHAPE = (26, 30, 22)

@@ -7,14 +7,14 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid
-from napari_uncertainty.checks.match import check_comparison
-from napari_uncertainty.matching.comparison import (
+from napari_uncertainty.checks.place import check_comparison
+from napari_uncertainty.compare.segmentation import (
     Segmentation,
     iter_compare,
     iter_labels_at,
     on_prediction,
 )
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.model.placement import Placement
 from napari_uncertainty.steps import run
 from phantoms import (
     FLAT_ORIENTATIONS,

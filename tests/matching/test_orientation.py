@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from napari_uncertainty.matching import coarse
-from napari_uncertainty.matching.agreement import Agreement, Comparison
-from napari_uncertainty.matching.orientation import (
+from napari_uncertainty.compare import orientation
+from napari_uncertainty.compare.agreement import Agreement, Comparison
+from napari_uncertainty.compare.orientation import (
     Candidate,
     RankedPlacements,
     iter_search,
 )
-from napari_uncertainty.placement import Placement
+from napari_uncertainty.model.placement import Placement
 from napari_uncertainty.steps import run
 from phantoms import (
     FLAT_ORIENTATIONS,
@@ -122,8 +122,8 @@ def test_every_disguise_of_a_flat_image_is_found(box, order, flips):
 @pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[3::15], ids=str)
 def test_large_images_are_searched_in_a_sample(monkeypatch, box, order, flips):
     """As 10 million voxels would be, with every third voxel along each axis."""
-    monkeypatch.setattr(coarse, "COARSE_VOXELS", 72**3 // 27)
-    monkeypatch.setattr(coarse, "SAMPLE", 500)
+    monkeypatch.setattr(orientation, "COARSE_VOXELS", 72**3 // 27)
+    monkeypatch.setattr(orientation, "SAMPLE", 500)
     labels = asymmetric((72, 72, 72))
     part = labels if box is None else labels[box]
     found = search(disguised(part, order, flips), labels)

@@ -9,7 +9,7 @@ from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 
 from many_cases import PATIENCE
-from napari_uncertainty.fold.arrays import ArrayFold
+from napari_uncertainty.engine.arrays import ArrayFold
 
 PLUGIN = "napari-uncertainty"
 
@@ -27,7 +27,7 @@ def patience():
 @pytest.fixture(autouse=True)
 def nothing_is_remembered():
     """What Compute remembers of one test is no default of the next."""
-    from napari_uncertainty.plugin.preferences import preferences
+    from napari_uncertainty.plugin.viewer.layers import preferences
 
     before = preferences().model_dump()
     yield

@@ -13,13 +13,17 @@ from scipy.ndimage import center_of_mass
 from generated import turn
 from in_viewer import compute
 from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin import alignment
-from napari_uncertainty.plugin.alignment import align, aligning
-from napari_uncertainty.plugin.layers import layer_info
-from napari_uncertainty.plugin.pointer import ras_at, voxel_at
-from napari_uncertainty.plugin.sources import ORIGINAL, shown_grid, source_of
+from napari_uncertainty.compare.resampling import iter_resample
+from napari_uncertainty.plugin.viewer import arrival
+from napari_uncertainty.plugin.viewer.arrival import align, aligning
 from napari_uncertainty.plugin.viewer.layers import to_layer
-from napari_uncertainty.resampling import iter_resample
+from napari_uncertainty.plugin.viewer.pointer import ras_at, voxel_at
+from napari_uncertainty.plugin.viewer.scan_space import (
+    ORIGINAL,
+    layer_info,
+    shown_grid,
+    source_of,
+)
 
 PLUGIN = "napari-uncertainty"
 
@@ -228,7 +232,7 @@ def held(monkeypatch):
                 return end.value  # whatever was said meanwhile
             yield share
 
-    monkeypatch.setattr(alignment, "iter_resample", waiting)
+    monkeypatch.setattr(arrival, "iter_resample", waiting)
     yield go_on, runs
     go_on.set()
 
@@ -307,7 +311,7 @@ def test_a_layer_that_cannot_be_resampled_is_shown_as_it_was(
         raise InputError("There is no room for it.")
         yield
 
-    monkeypatch.setattr(alignment, "iter_resample", refused)
+    monkeypatch.setattr(arrival, "iter_resample", refused)
     add(model, scan(UPRIGHT, "T1"))
     t2 = add(model, scan(TILTED, "T2"))
     align(model)

@@ -7,11 +7,11 @@ from scipy.special import entr
 
 from driving import compute
 from generated import softmax
-from napari_uncertainty.hotspots import HotspotOptions
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
-from napari_uncertainty.plugin.review.material import ReviewChoices, material_of
+from napari_uncertainty.plugin.review.begin import ReviewChoices, material_of
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY, record_of
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from showing import widgets
 
 SHAPE = (10, 11, 12)

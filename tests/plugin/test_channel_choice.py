@@ -8,7 +8,7 @@ from scipy.special import entr
 from driving import compute
 from generated import softmax
 from in_viewer import names_in
-from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY, record_of
 from showing import widgets
 
 SHAPE = (10, 11, 12)

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QTextEdit
 
 from driving import compute
 from generated import OBLIQUE
-from napari_uncertainty.plugin.compute_widget import ComputeWidget
-from napari_uncertainty.plugin.layers import layer_grid
+from napari_uncertainty.plugin.compute.widget import ComputeWidget
+from napari_uncertainty.plugin.viewer.scan_space import layer_grid
 from showing import widgets
 
 PLUGIN = "napari-uncertainty"

@@ -7,14 +7,14 @@ from napari.layers import Image
 
 from generated import softmax
 from napari_uncertainty import InputError
-from napari_uncertainty.plugin.class_axis import (
+from napari_uncertainty.plugin.viewer.class_axis import (
     assumed_class_axis,
     class_axis_of,
     class_first,
     is_guess,
     required_class_axis,
 )
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 
 VOLUME = (12, 13, 14)
 

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import Grid, ProbabilityMap, Scan
-from napari_uncertainty.plugin.arrival import receive
+from napari_uncertainty.plugin.viewer.arrival import receive
 from napari_uncertainty.plugin.viewer.layers import to_layer
 
 NAMES = ("background", "gray matter", "white matter")

@@ -24,10 +24,10 @@ from qtpy.QtWidgets import (
     QTabBar,
 )
 
-from napari_uncertainty.plugin.compute_widget import ComputeWidget
+from napari_uncertainty.plugin.compute.widget import ComputeWidget
 from napari_uncertainty.plugin.review.widget import ReviewWidget
-from napari_uncertainty.plugin.selection import role_of
 from napari_uncertainty.plugin.viewer.four_views import FourViews
+from napari_uncertainty.plugin.viewer.layer_roles import role_of
 from reviewing import redirect, write_case
 
 LEFT, PLAIN = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

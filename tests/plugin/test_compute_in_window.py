@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from driving import button, click, compute, folding
 from generated import softmax
 from inspecting import bits
-from napari_uncertainty.plugin.layers import record_of
+from napari_uncertainty.plugin.viewer.scan_space import record_of
 
 PLUGIN = "napari-uncertainty"
 

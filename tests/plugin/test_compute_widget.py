@@ -9,8 +9,8 @@ from scipy.special import entr
 
 from driving import button, click, compute, folding
 from generated import softmax
-from napari_uncertainty.fold.arrays import ArrayFold
-from napari_uncertainty.plugin.layers import record_of
+from napari_uncertainty.engine.arrays import ArrayFold
+from napari_uncertainty.plugin.viewer.scan_space import record_of
 from showing import widgets
 
 PLUGIN = "napari-uncertainty"
@@ -69,7 +69,7 @@ def test_second_click_updates_in_place_but_not_another_measure(
 def test_foreground_only_and_fields_are_read_on_the_main_thread(
     qtbot, case, open_widget, monkeypatch
 ):
-    from napari_uncertainty.plugin import compute_widget
+    from napari_uncertainty.plugin.compute import widget as compute_widget
 
     readers = []
 
@@ -266,7 +266,7 @@ def test_rolling_the_axes_skips_the_classes(qtbot, case, open_widget):
 
 
 def test_preferences_are_the_defaults(qtbot, case, open_widget):
-    from napari_uncertainty.plugin.preferences import preferences
+    from napari_uncertainty.plugin.viewer.layers import preferences
 
     chosen = preferences()
     chosen.base, chosen.foreground_only = "normalised", True

@@ -14,9 +14,9 @@ from scipy.special import entr
 
 from generated import turn
 from in_viewer import compute
-from napari_uncertainty.plugin.pointer import describe_pointer, ras_at, voxel_at
 from napari_uncertainty.plugin.reader import read_layers
-from napari_uncertainty.plugin.sources import source_of
+from napari_uncertainty.plugin.viewer.pointer import describe_pointer, ras_at, voxel_at
+from napari_uncertainty.plugin.viewer.scan_space import source_of
 from napari_uncertainty.plugin.writer import write_map
 
 ORIENTATIONS = [

@@ -8,8 +8,8 @@ from scipy.special import entr, log_softmax
 
 from driving import button, compute
 from generated import softmax
-from napari_uncertainty.plugin.layers import METADATA_KEY, record_of
-from napari_uncertainty.plugin.preferences import preferences
+from napari_uncertainty.plugin.viewer.layers import preferences
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY, record_of
 from showing import widgets
 
 SHAPE = (12, 13, 14)

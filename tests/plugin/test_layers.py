@@ -10,17 +10,15 @@ from nibabel.orientations import inv_ornt_aff
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.colors import class_palette
-from napari_uncertainty.plugin.colors import map_colors
-from napari_uncertainty.plugin.layers import (
+from napari_uncertainty.analysis.colors import class_palette
+from napari_uncertainty.plugin.viewer.layers import map_colors, preferences, to_layer
+from napari_uncertainty.plugin.viewer.scan_space import (
     METADATA_KEY,
     ScanSpace,
     layer_grid,
     to_ras,
     to_world,
 )
-from napari_uncertainty.plugin.preferences import preferences
-from napari_uncertainty.plugin.viewer.layers import to_layer
 
 ORIENTATIONS = [
     np.stack([order, flips], axis=1)

@@ -15,12 +15,12 @@ from calling import call_here
 from in_viewer import maps_in, names_in
 from inspecting import check_table, open_widget
 from napari_uncertainty.plugin import session
-from napari_uncertainty.plugin.arrival import receive
 from napari_uncertainty.plugin.inspect.probe import Probe
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.opening import open_path
-from napari_uncertainty.plugin.preferences import preferences
+from napari_uncertainty.plugin.reader import open_path
+from napari_uncertainty.plugin.viewer.arrival import receive
+from napari_uncertainty.plugin.viewer.layers import preferences
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from reviewing import (
     Opened,
     begin,

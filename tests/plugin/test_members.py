@@ -12,11 +12,15 @@ from driving import click, compute, folding
 from generated import OBLIQUE, softmax
 from inspecting import NAMES, add, bits, network
 from napari_uncertainty import Grid, ProbabilityMap
-from napari_uncertainty.ensemble import blocks
+from napari_uncertainty.engine.ensemble import ensemble_fold
 from napari_uncertainty.limits import available_processors
-from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info, record_of
-from napari_uncertainty.plugin.members_choice import fitting, of_one_case
-from napari_uncertainty.plugin.sources import axes_of
+from napari_uncertainty.plugin.compute.choices import fitting, of_one_case
+from napari_uncertainty.plugin.viewer.scan_space import (
+    METADATA_KEY,
+    axes_of,
+    layer_info,
+    record_of,
+)
 from phantoms import asymmetric
 from showing import widgets
 
@@ -44,7 +48,7 @@ def slow_members(monkeypatch, ending):
     Gives the event that has them go on, and a list of those that have begun.
     """
     go_on, begun = threading.Event(), []
-    fold_block = blocks.Blocks._fold_block
+    fold_block = ensemble_fold.Blocks._fold_block
 
     def waiting(self, *block):
         begun.append(block)
@@ -52,8 +56,8 @@ def slow_members(monkeypatch, ending):
             pass
         return fold_block(self, *block)
 
-    monkeypatch.setattr(blocks.Blocks, "_fold_block", waiting)
-    monkeypatch.setattr(blocks, "RUN_VOXELS", 100)
+    monkeypatch.setattr(ensemble_fold.Blocks, "_fold_block", waiting)
+    monkeypatch.setattr(ensemble_fold, "RUN_VOXELS", 100)
     yield go_on, begun
     go_on.set()
 

@@ -12,8 +12,8 @@ import napari_uncertainty as nu
 from generated import OBLIQUE
 from in_viewer import compute, request
 from napari_uncertainty import InputError
-from napari_uncertainty.plugin.layers import layer_grid
-from napari_uncertainty.plugin.offers import apply, can_undo, offer_of, undo
+from napari_uncertainty.plugin.compute.check_list import apply, can_undo, offer_of, undo
+from napari_uncertainty.plugin.viewer.scan_space import layer_grid
 from napari_uncertainty.steps import run
 
 PLUGIN = "napari-uncertainty"

@@ -6,7 +6,7 @@ import pytest
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import ProbabilityMap, Scan
-from napari_uncertainty.plugin.opening import open_path
+from napari_uncertainty.plugin.reader import open_path
 
 
 @pytest.mark.parametrize("name", ["passes.nii", "passes.nii.gz"])

@@ -12,9 +12,9 @@ from generated import OBLIQUE, softmax
 from inspecting import NAMES, add, bits, compute_as, network
 from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.plugin.inspect.probe import Probe, by_label
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.opinions import opinions
-from napari_uncertainty.plugin.sources import axes_of, source_of
+from napari_uncertainty.plugin.viewer.layer_roles import opinions
+from napari_uncertainty.plugin.viewer.scan_space import axes_of, source_of
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from phantoms import asymmetric
 from reviewing import begin, check_places, material, plain, redirect
 

@@ -7,7 +7,7 @@ from imageio.v3 import imread
 from generated import softmax
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin import session
-from napari_uncertainty.plugin.poster import PANEL, TITLE, Panel, joined
+from napari_uncertainty.plugin.session import PANEL, TITLE, Panel, joined
 from phantoms import asymmetric, softmax_of
 
 WIDTH, HEIGHT = PANEL[0], PANEL[1] + TITLE

@@ -13,9 +13,10 @@ from napari.layers import Image, Labels
 from npe2 import PluginManifest
 
 from generated import OBLIQUE, softmax
-from napari_uncertainty.plugin import arrival, opening
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin import reader
 from napari_uncertainty.plugin.reader import get_reader, read_layers
+from napari_uncertainty.plugin.viewer import arrival
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 
 PLUGIN = "napari-uncertainty"
 SHAPE = (4, 6, 7, 8)
@@ -113,7 +114,7 @@ def test_members_in_one_file(tmp_path, values, ending):
 def test_large_arrays_stay_lazy(tmp_path, values, monkeypatch):
     path = save_array(tmp_path / "a.zarr", values)
     for free, lazy in ((4 * values.nbytes - 1, True), (4 * values.nbytes, False)):
-        monkeypatch.setattr(opening, "available_memory", lambda free=free: free)
+        monkeypatch.setattr(reader, "available_memory", lambda free=free: free)
         [(data, *_)] = read_layers(str(path))
         assert isinstance(data, da.Array) == lazy
         np.testing.assert_array_equal(data, values)

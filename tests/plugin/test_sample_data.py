@@ -11,8 +11,8 @@ pytest.importorskip("nilearn")
 from napari_uncertainty import sample
 from napari_uncertainty.errors import InputError
 from napari_uncertainty.plugin import sample_data
-from napari_uncertainty.plugin.members_choice import fitting, of_one_case
-from napari_uncertainty.plugin.sources import axes_of
+from napari_uncertainty.plugin.compute.choices import fitting, of_one_case
+from napari_uncertainty.plugin.viewer.scan_space import axes_of
 
 
 @pytest.fixture(autouse=True)

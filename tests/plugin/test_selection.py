@@ -7,8 +7,7 @@ from napari.layers import Image, Labels
 
 from generated import OBLIQUE, softmax
 from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.selection import (
+from napari_uncertainty.plugin.viewer.layer_roles import (
     check_scan_fits,
     rank_for_map,
     rank_scan,
@@ -17,6 +16,7 @@ from napari_uncertainty.plugin.selection import (
     same_case,
 )
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 
 
 @pytest.fixture

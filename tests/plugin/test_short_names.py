@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtGui import QFont, QFontMetrics
 
-from napari_uncertainty.plugin.short_names import ELLIPSIS, ShortNames
+from napari_uncertainty.plugin.viewer.widgets import ELLIPSIS, ShortNames
 
 NAMES = [
     f"{side}-{part}"

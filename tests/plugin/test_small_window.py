@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QSpinBox
 from driving import compute
 from inspecting import wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.short_names import ShortNames
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.widgets import ShortNames
 from reviewing import redirect, wait_for_review, write_case
 
 SIZE = 1280, 720

@@ -12,18 +12,18 @@ from scipy.special import entr
 from generated import OBLIQUE, softmax
 from in_viewer import compute, request
 from napari_uncertainty import Grid, InputError, LabelMap, Scan
-from napari_uncertainty.matching.comparison import iter_labels_at
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.report import report_lines
-from napari_uncertainty.plugin.selection import class_axis_of
-from napari_uncertainty.plugin.sources import (
+from napari_uncertainty.compare.segmentation import iter_labels_at
+from napari_uncertainty.plugin.compute.check_list import report_lines
+from napari_uncertainty.plugin.viewer.class_axis import class_axis_of
+from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.scan_space import (
+    METADATA_KEY,
     ORIGINAL,
     axes_of,
     segmentation_on,
     source_of,
     voxel_to_world,
 )
-from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.steps import run
 from phantoms import ORIENTATIONS
 

@@ -11,7 +11,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QThreadPool
 
 from napari_uncertainty import InputError
-from napari_uncertainty.plugin.work import Job
+from napari_uncertainty.plugin.viewer.jobs import Job
 
 
 class Told:

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import imageio.v3 as iio
 import numpy as np
 
-from napari_uncertainty.hotspots import Hotspot, Hotspots
-from napari_uncertainty.report import ReportCase, iter_report
+from napari_uncertainty.analysis.hotspots import Hotspot, Hotspots
+from napari_uncertainty.report.contents import ReportCase
+from napari_uncertainty.report.page import iter_report
 from napari_uncertainty.steps import run
 
 VOID = {"meta", "input", "img", "br"}

@@ -15,16 +15,22 @@ import napari_uncertainty as nu
 from generated import OBLIQUE, softmax
 from many_cases import contents, write_case
 from napari_uncertainty import InputError
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.batch.task import Task, run_task
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
-from napari_uncertainty.report import iter_report
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.report.from_files import (
     check_report_path,
     iter_case_of,
     report_path,
 )
-from napari_uncertainty.review import Options, ReviewedInput, Session, fingerprint
+from napari_uncertainty.report.page import iter_report
+from napari_uncertainty.review.reviewed_images import (
+    Options,
+    ReviewedInput,
+    fingerprint,
+)
+from napari_uncertainty.review.session import Session
 from napari_uncertainty.steps import run
 from records import record
 from report.reading import Page

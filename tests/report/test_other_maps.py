@@ -10,13 +10,14 @@ import napari_uncertainty as nu
 from generated import OBLIQUE
 from many_cases import write_case
 from napari_uncertainty import InputError
+from napari_uncertainty.analysis.hotspot_search import iter_hotspots
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.batch.inputs import ensemble_task
 from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.batch.written import read_map
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.hotspots import HotspotOptions, iter_hotspots
-from napari_uncertainty.report import iter_report
+from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.report.from_files import iter_case_of
+from napari_uncertainty.report.page import iter_report
 from napari_uncertainty.steps import run
 from report.reading import Page
 

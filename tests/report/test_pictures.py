@@ -8,9 +8,9 @@ import pytest
 from qtpy.QtGui import QImage
 
 from generated import OBLIQUE
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.placement import all_orientations
-from napari_uncertainty.plugin.layers import ScanSpace
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.placement import all_orientations
+from napari_uncertainty.plugin.viewer.scan_space import ScanSpace
 from napari_uncertainty.report.pictures import png_address
 from napari_uncertainty.report.planes import MOST_PIXELS, Upright
 from phantoms import FLAT_ORIENTATIONS, ORIENTATIONS, disguised

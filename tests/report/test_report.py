@@ -9,10 +9,10 @@ import pytest
 
 import napari_uncertainty as nu
 from napari_uncertainty import InputError
-from napari_uncertainty.checks import Check
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.report import iter_report, write_report
-from napari_uncertainty.review import VERDICTS, Stop
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.record import Check
+from napari_uncertainty.report.page import iter_report, write_report
+from napari_uncertainty.review.review import VERDICTS, Stop
 from napari_uncertainty.steps import run
 from napari_uncertainty.text import number, ras_place
 from report.reading import Page, a_case, hotspots, page_of

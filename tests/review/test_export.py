@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import COLUMNS, Hotspot, Hotspots
-from napari_uncertainty.review import Options, Review, ReviewedInput, Session, Stop
+from napari_uncertainty.analysis.hotspots import COLUMNS, Hotspot, Hotspots
 from napari_uncertainty.review.export import stops_table, write_json, write_tsv
+from napari_uncertainty.review.review import Review, Stop
+from napari_uncertainty.review.reviewed_images import Options, ReviewedInput
+from napari_uncertainty.review.session import Session
 
 NAMES = {1: "gray matter", 2: "white\tmatter"}
 NOTE = "Größe \"≥ 3 mm\"?\r\n\tsee\u2028\\n slice 7, 'left';  =1+1\n"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from generated import OBLIQUE
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.review import fingerprint
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.review.reviewed_images import fingerprint
 
 SHAPE = (12, 13, 14)
 

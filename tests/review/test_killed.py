@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from napari_uncertainty.hotspots import Hotspot, Hotspots
-from napari_uncertainty.review import Options, ReviewedInput, Session
+from napari_uncertainty.analysis.hotspots import Hotspot, Hotspots
+from napari_uncertainty.review.reviewed_images import Options, ReviewedInput
+from napari_uncertainty.review.session import Session
 
 STOPS = 40
 

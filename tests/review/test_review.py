@@ -3,8 +3,8 @@
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.review import Review, Stop
+from napari_uncertainty.analysis.hotspots import Hotspot
+from napari_uncertainty.review.review import Review, Stop
 
 
 def place(rank, share=0.1, map_share=0.05):

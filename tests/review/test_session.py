@@ -16,13 +16,10 @@ import pytest
 
 from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
-from napari_uncertainty.hotspots import Hotspot, Hotspots
-from napari_uncertainty.review import (
-    Options,
-    ReviewedInput,
-    Session,
-    session,
-)
+from napari_uncertainty.analysis.hotspots import Hotspot, Hotspots
+from napari_uncertainty.review import session
+from napari_uncertainty.review.reviewed_images import Options, ReviewedInput
+from napari_uncertainty.review.session import Session
 
 OPTIONS = Options(np.float32(8), 12, (np.int64(1), 2), np.True_)
 INPUTS = (
@@ -494,7 +491,7 @@ def test_a_disk_that_is_full_loses_neither_labels_nor_verdicts(
     it.review.judge(2, "needs expert")
     it.set_labels(np.zeros_like(now), now, None)
     with monkeypatch.context() as patched:
-        patched.setattr("napari_uncertainty.review.edits.write_whole", full)
+        patched.setattr("napari_uncertainty.review.reviewed_images.write_whole", full)
         with pytest.raises(InputError, match="No space left"):
             it.save()
     again = Session.open(path)

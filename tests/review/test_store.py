@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import Hotspot, Hotspots
-from napari_uncertainty.review import (
-    Options,
-    ReviewedInput,
-    Session,
+from napari_uncertainty.analysis.hotspots import Hotspot, Hotspots
+from napari_uncertainty.review import file
+from napari_uncertainty.review.file import (
+    beside,
     find_session,
+    in_user_folder,
     place_for,
-    store,
     user_folder,
 )
-from napari_uncertainty.review.store import beside, in_user_folder
+from napari_uncertainty.review.reviewed_images import Options, ReviewedInput
+from napari_uncertainty.review.session import Session
 
 OPTIONS = Options(8.0, 12.0, (1, 2), True)
 FOUND = Hotspots(
@@ -111,7 +111,7 @@ def test_where_nothing_can_be_written(study, inputs, own_folder, monkeypatch):
         if folder == study:
             raise InputError("Nothing can be written.")
 
-    monkeypatch.setattr(store, "check_writable", refused)
+    monkeypatch.setattr(file, "check_writable", refused)
     path = place_for(study / "sub-007.nii.gz", "c", inputs, OPTIONS)
     assert path == in_user_folder("c", inputs, OPTIONS)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import napari_uncertainty
-from napari_uncertainty.review import VERDICTS
+from napari_uncertainty.review.review import VERDICTS
 
 SOURCES = Path(napari_uncertainty.__file__).parent
 TABLE = SOURCES / "review" / "stop.py"

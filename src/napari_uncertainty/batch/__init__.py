@@ -1,1 +1,1 @@
-"""Many cases: finding them, naming them, and computing their maps one by one."""
+"""Many cases: finding them, naming them, and computing their maps."""

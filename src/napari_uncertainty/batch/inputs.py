@@ -15,10 +15,10 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..io import frames_in, open_members
+from ..io.class_names import named
 from ..io.endings import IMAGES, SUFFIXES, ending, is_array_folder, known_ending, stem
 from ..io.families import family_of, named_family
 from ..io.folders import cases_among
-from ..io.side_files import named
 from ..model.interpretation import Interpretation
 from .task import Task
 

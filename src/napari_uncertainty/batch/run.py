@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..io.atomic import check_writable
+from ..io.writing import check_writable
 from ..steps import apart
 from .executors import Execute
 from .summary import FILE_NAME, Row, write_summary

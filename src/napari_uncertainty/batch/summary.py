@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from ..io.atomic import write_whole
-from ..io.tables import with_all_digits
+from ..io.writing import with_all_digits, write_whole
 
 FILE_NAME = "summary.tsv"
 

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analysis.class_blocks import iter_class_statistics
+from ..analysis.class_statistics import class_table, voxel_volume
+from ..analysis.hotspot_search import iter_hotspots
+from ..analysis.hotspots import HotspotOptions, Hotspots
 from ..case import CaseResult
-from ..checks import Check
-from ..fold import UncertaintyMaps
-from ..grid import Grid
-from ..hotspots import HotspotOptions, Hotspots, iter_hotspots
-from ..io.atomic import write_whole
-from ..io.tables import tab_separated
-from ..kinds import KINDS
-from ..matching.comparison import Segmentation
-from ..measures import ALL_MEASURES, largest_value
-from ..model.record import Table
-from ..placement import Placement
-from ..regions import class_table, iter_regions, voxel_volume
+from ..compare.segmentation import Segmentation
+from ..engine.maps import UncertaintyMaps
+from ..io.writing import tab_separated, write_whole
+from ..model.grid import Grid
+from ..model.kinds import KINDS
+from ..model.measures import ALL_MEASURES, largest_value
+from ..model.placement import Placement
+from ..model.record import Check, Table
 from ..steps import part
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def iter_class_table(
     names = names_on_map(segmentation, classes, class_names)
     tables = []
     for done, measure in enumerate(maps):
-        steps = iter_regions(
+        steps = iter_class_statistics(
             where.turned(maps[measure]),
             where.foreground,
             where.turned(maps.no_data),
@@ -130,7 +130,7 @@ def labels_of_classes(
     """Return the label for each class number that the foreground on a map has.
 
     None where it has the segmentation's labels because they are no classes. See
-    :func:`~napari_uncertainty.matching.agreement.as_classes`; `checks` say where its
+    :func:`~napari_uncertainty.compare.agreement.as_classes`; `checks` say where its
     numbers are others, of which -1 stands for a label that none has.
     """
     told = next((one for one in checks if one.name == "labels"), None)

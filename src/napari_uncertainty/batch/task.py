@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.hotspots import HotspotOptions
 from ..case import CaseInputs, iter_case
-from ..ensemble import EnsembleMaps
+from ..engine.ensemble.ensemble_maps import EnsembleMaps
 from ..errors import InputError
-from ..hotspots import HotspotOptions
 from ..io.endings import is_array_folder
 from ..io.image_files import is_map, load
-from ..io.maps import write_map
-from ..measures import Base
+from ..io.map_files import write_map
 from ..model.interpretation import AS_FOUND, Interpretation
+from ..model.measures import Base
 from ..model.record import HotspotTable, Record
 from ..steps import part, run
 from ..version import __version__

@@ -12,10 +12,10 @@ from typing import Literal
 from ..errors import InputError
 from ..io.endings import IMAGES, SUFFIXES, is_image, stem
 from ..io.families import family_of
-from ..io.written_maps import WrittenMap
-from ..io.written_maps import read_map as read_written
+from ..io.map_files import WrittenMap
+from ..io.map_files import read_map as read_written
+from ..model.placement import Placement
 from ..model.record import FileState
-from ..placement import Placement
 from ..predictions import Predictions
 
 

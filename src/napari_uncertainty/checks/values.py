@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..ensemble import EnsembleMaps
-from ..fold import UncertaintyMaps
-from ..kinds import FRACTIONS, KINDS, SOFTMAX
+from ..engine.ensemble.ensemble_maps import EnsembleMaps
+from ..engine.maps import UncertaintyMaps
 from ..model.background import are_names
-from ..probabilities import is_lazy, lines_along
-from ..stored import StoredValues
+from ..model.kinds import FRACTIONS, KINDS, SOFTMAX
+from ..model.probabilities import is_lazy, lines_along
+from ..model.record import Check, Level
+from ..model.stored import StoredValues
 from ..text import percent
-from . import Check, Level
 
 #: Entropy in bits that rounding may take from a voxel without being told as a loss.
 SMALL_LOSS = 0.01

@@ -8,13 +8,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..images import LabelMap, Scan
 from ..limits import check_fits_memory
+from ..model.images import LabelMap, Scan
 from ..model.interpretation import AS_FOUND, Interpretation
-from ..probabilities import ProbabilityMap
-from ..stored import StoredValues
+from ..model.probabilities import ProbabilityMap
+from ..model.stored import StoredValues
 from . import nifti
-from .chunked_maps import declared_frames, members_of, probabilities_of
+from .chunked import declared_frames, members_of, probabilities_of
 from .endings import is_image, is_readable, reader_of, require_file
 from .folders import only_case_in
 
@@ -93,7 +93,7 @@ def open_probabilities(
     Returns
     -------
     ProbabilityMap
-        Its values are a :class:`~napari_uncertainty.stored.StoredValues`, which the
+        Its values are a :class:`~napari_uncertainty.model.stored.StoredValues`, which the
         engine takes from the file piece by piece, or a dask array.
     """
     if not isinstance(path, str | PathLike):

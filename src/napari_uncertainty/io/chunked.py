@@ -1,4 +1,10 @@
-"""Arrays in chunks (Zarr, HDF5): which one is meant, and its values as a dask array."""
+"""Arrays in chunks as dask arrays, and from them to probabilities or members.
+
+What the file says of its axes counts. Where it says nothing: with the class axis in
+front, the spatial axes are taken to be in the order (z, y, x) of SimpleITK and nnU-Net;
+with the class axis elsewhere, in nibabel's (i, j, k). The shape of an image of the same
+name overrules that.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +23,36 @@ import numpy as np
 
 from ..errors import InputError, in_short
 from ..limits import check_room
-from .named_axes import Axis, Order
+from ..model.interpretation import Interpretation
+from ..model.kinds import is_single
+from ..model.probabilities import ProbabilityMap
+from ..model.stored import StoredValues
+from .array_files import LOOK, MOST_MEMBERS, ArrayFile, without_batch
+from .axes import (
+    CLASSES,
+    MEMBERS,
+    Axis,
+    ClassAxis,
+    Order,
+    find_axis,
+    given_axis,
+    grid_of,
+    has_directions,
+    order_of,
+)
+from .endings import stem
+from .geometry import (
+    Place,
+    find_geometry,
+    probability_map,
+    runs_as_its_original,
+    shape_of_twin,
+)
+
+# Arrays in chunks (Zarr, HDF5): which one is meant, and its values as a dask array.
 
 Array = np.ndarray[Any, Any]
-Place = tuple[slice, ...]
+Slices = tuple[slice, ...]
 
 #: So many values are read at a time, where chunks are smaller.
 BLOCK_VALUES = 1 << 20
@@ -93,7 +125,7 @@ class ChunkedArray:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...] | None
-    read: Callable[[Place], Array]
+    read: Callable[[Slices], Array]
     n_stored: Callable[[int], int]
     main: bool = False
     fault: str = ""
@@ -155,7 +187,7 @@ class ChunkedArray:
             meta=np.empty((0,) * len(self.shape), native),
         )
 
-    def _checked(self, place: Place, native: np.dtype[Any]) -> Array:
+    def _checked(self, place: Slices, native: np.dtype[Any]) -> Array:
         with damage_told(self.path):
             values = np.asarray(self.read(place))
         if values.shape != tuple(one.stop - one.start for one in place):
@@ -253,3 +285,280 @@ def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int,
         more = max(1, BLOCK_VALUES // math.prod(block))
         block[axis] = min(shape[axis], block[axis] * more)
     return tuple(block)
+
+
+# From an array in a file to probabilities, or to several members.
+
+AnyArray = ArrayFile | ChunkedArray
+
+FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
+
+
+@dataclass(frozen=True, eq=False)
+class _Understood:
+    """Values whose axes are known.
+
+    Attributes
+    ----------
+    array : ArrayFile or ChunkedArray
+        Where they are from.
+    orders : tuple of Order
+        Where the axes belong; the likeliest first.
+    axes : tuple of Axis or None
+        What the file says of them, if that is what the order comes from.
+    note : str
+        Why, where that is less than certain.
+    guess : str
+        What was assumed of them; empty where nothing was.
+    """
+
+    array: AnyArray
+    orders: tuple[Order, ...]
+    axes: tuple[Axis, ...] | None
+    note: str
+    guess: str = ""
+
+    @property
+    def n_members(self) -> int:
+        """Return how many there are."""
+        members = self.orders[0].members
+        return 1 if members is None else self.array.shape[members]
+
+
+def probabilities_of(array: AnyArray, how: Interpretation) -> ProbabilityMap:
+    """Probabilities of an array, with the place and the names that are known.
+
+    Raises
+    ------
+    InputError
+        If it is not found out which axis is which, if there are several members, or if
+        the image beside it cannot belong to it.
+    """
+    if isinstance(array, ArrayFile):
+        array, how = without_batch(array, how)
+        if len(array.shape) > 4:
+            raise _seems_to_hold(array, array.shape[0])
+    understood = _understood(array, how, several=False)
+    frames = understood.n_members
+    if how.frame is not None:
+        if not (frames > 1 and 0 <= how.frame < frames):
+            raise InputError(
+                f"{array.path.name} has no frame {how.frame}: it holds {frames}, "
+                "counted from 0."
+            )
+        return _maps(understood)[how.frame]
+    if understood.axes is not None and declared_frames(array):
+        raise InputError(
+            f"{array.path.name} is a series of {frames} frames, each of which has a "
+            "map of its own (map); choose one (--frame, from 0). Only if all show one "
+            f"scan, compute from these {frames} members together, {FROM_ALL}."
+        )
+    if understood.n_members > 1:
+        raise _seems_to_hold(array, understood.n_members)
+    return _maps(understood)[0]
+
+
+def _seems_to_hold(array: AnyArray, n_members: int) -> InputError:
+    return InputError(
+        f"{array.path.name} has shape {array.shape}, an axis more than classes in "
+        f"space, so it seems to hold {n_members} members: compute from all of them, "
+        f"{FROM_ALL}, or save one alone."
+    )
+
+
+def declared_frames(array: AnyArray) -> int:
+    """Return the length of an axis of time that a file declares; 0 without one."""
+    for axis, length in zip(array.axes or (), array.shape, strict=False):
+        if axis.role == MEMBERS and axis.name.lower() in ("t", "time") and length > 1:
+            return int(length)
+    return 0
+
+
+def members_of(array: AnyArray, how: Interpretation) -> list[ProbabilityMap]:
+    """Each member of an array that may have an axis more, in front or named."""
+    is_file = isinstance(array, ArrayFile)
+    if is_file and array.shape[0] == 1 and len(array.shape) > 3:
+        return [probabilities_of(array, how)]
+    understood = _understood(array, how, several=True)
+    if is_file and understood.n_members == 1:
+        return [probabilities_of(array, how)]
+    if understood.n_members > MOST_MEMBERS:
+        raise InputError(
+            f"{array.path.name} would hold {understood.n_members} members, more than "
+            "can be meant; is that another axis?"
+        )
+    return _maps(understood)
+
+
+def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Understood:
+    named = how.class_axis
+    if named is not None:
+        named = given_axis(named, array.shape, array.path.name)
+    axes = array.axes
+    called = [n for n, axis in enumerate(axes or ()) if axis.role == CLASSES]
+    if axes is not None and (named is None or called == [named]):
+        order = order_of(axes, array.path.name)
+        return _Understood(array, (order,), axes, array.note)
+    found, stacked = _found(array, named, several, how.kind)
+    others = tuple(
+        axis
+        for axis in range(len(array.shape))
+        if axis != found.axis and not (stacked and axis == 0)
+    )
+    if len(others) < 2:
+        raise InputError(
+            f"{array.path.name} has shape {array.shape}, which leaves less than two "
+            "axes for space beside the class axis."
+        )
+    orders = [
+        Order(found.axis, 0 if stacked else None, space)
+        for space in (others[::-1], others)
+    ]
+    if found.axis not in (None, int(stacked)):
+        orders.reverse()
+    elif array.from_nnunet:
+        del orders[1:]  # it writes no other
+    note = " ".join(filter(None, (array.note, found.note)))
+    return _Understood(array, tuple(orders), None, note, found.note)
+
+
+def _found(
+    array: AnyArray,
+    named: int | None,
+    several: bool,
+    kind: str | None = None,
+) -> tuple[ClassAxis, bool]:
+    """The class axis in the order of the file, and whether the first is of members."""
+    name, n_axes = array.path.name, len(array.shape)
+    twin = shape_of_twin(array.path)
+    if n_axes == 5:
+        if named == 0:
+            raise InputError(
+                f"{name} has 5 axes, of which the first runs over members, so it "
+                "cannot be the class axis; name another."
+            )
+        if named is not None:
+            return ClassAxis(named), True
+        if array.from_nnunet:
+            return ClassAxis(1), True
+        found = find_axis(array.some[0], name, array.shape[1:], twin)
+        assert found.axis is not None  # of four axes there always is one
+        return replace(found, axis=found.axis + 1), True
+    one_member = n_axes == 3 or (named is None and twin is not None and len(twin) == 3)
+    if named is not None:
+        found = ClassAxis(named)
+    elif array.from_nnunet and (one_member or not several):
+        found = ClassAxis(0)
+    elif is_single(kind) and n_axes == 3:
+        ones = [axis for axis in (0, 2) if array.shape[axis] == 1]
+        found = ClassAxis(ones[0] if ones else None)
+    else:
+        try:
+            found = find_axis(array.some, name, array.shape, twin)
+        except InputError:
+            if not array.from_nnunet:
+                raise
+            found = ClassAxis(0)
+    if one_member:
+        return found, False
+    flat = twin is not None and len(twin) == 2
+    if several and (found.axis == 1 or (found.axis == 3 and flat)):
+        return found, True
+    if found.axis == 1 and named is None:
+        found = replace(
+            found,
+            note=f"The class axis of {name} is its second, and the first was taken for "
+            "an axis in space. If that one runs over members, compute from all of "
+            f"them, {FROM_ALL}.",
+        )
+    return found, False
+
+
+def _maps(understood: _Understood) -> list[ProbabilityMap]:
+    """All members, with the place and the names that are known."""
+    path, note = understood.array.path, understood.note
+    order, place = _placed(understood)
+    twin = shape_of_twin(path)
+    if place.grid is None and understood.axes is not None:
+        place, told = _own_place(understood, order, place)
+        note = " ".join(filter(None, (note, told)))
+        if place.grid is not None:
+            twin = None  # its axes are not those of this place
+    members = range(understood.n_members)
+    values = [understood.array.class_first(order, member, twin) for member in members]
+    frames = understood.axes is not None and declared_frames(understood.array)
+    maps = []
+    for member in members:
+        name = stem(path)
+        if understood.n_members > 1:
+            name += f" frame {member}" if frames else f" pass {member + 1}"
+        own = values[member]
+        if isinstance(own, StoredValues):
+            own = replace(own, scale=values[0].scale)  # all are of one network
+        opened = probability_map(
+            own, path, place, name=name, note=note, guess=understood.guess
+        )
+        maps.append(_named(opened, understood.array.class_names))
+    return maps
+
+
+def _own_place(
+    understood: _Understood, order: Order, place: Place
+) -> tuple[Place, str]:
+    """The place that the file itself gives, and what to know of it.
+
+    Parameters
+    ----------
+    understood : _Understood
+        Values with named axes.
+    order : Order
+        Of these.
+    place : Place
+        What there is beside, with the reason why that is nothing.
+    """
+    assert understood.axes is not None
+    spatial = tuple(understood.axes[n] for n in order.space)
+    own = grid_of(spatial, tuple(understood.array.shape[n] for n in order.space))
+    if isinstance(own, str):
+        return Place(note=f"{place.note} {own}"), ""
+    if has_directions(spatial):
+        return Place(own), ""
+    return Place(own), (
+        f"{understood.array.path.name} says how large its voxels are, but not where "
+        "Right, Anterior and Superior are: its axes x, y and z were taken for them, so "
+        "left and right may be swapped."
+    )
+
+
+def _placed(understood: _Understood) -> tuple[Order, Place]:
+    """The order of axes that the image beside them has, and its place.
+
+    Where it may have several, the numbers of an image that they are a copy of decide.
+    """
+    array = understood.array
+    twin = shape_of_twin(array.path)
+    likely = []
+    for order in understood.orders:
+        values = array.class_first(order, 0, twin)
+        likely.append((order, find_geometry(array.path, values.shape[1:])))
+    placed = [one for one in likely if one[1].grid is not None]
+    if len(placed) > 1 and _runs_as_its_original(array, placed[0][0]) is False:
+        return placed[1]
+    return placed[0] if placed else likely[0]
+
+
+def _runs_as_its_original(array: AnyArray, order: Order) -> bool | None:
+    """Ask it of the first class; None where not all of that can be looked at."""
+    first = order.class_first(array.some)[0]
+    whole = tuple(array.shape[axis] for axis in order.space)
+    lazy = isinstance(array, ChunkedArray)
+    if first.shape != whole or (lazy and first.nbytes > LOOK):
+        return None
+    return runs_as_its_original(array.path, np.asarray(first))
+
+
+def _named(opened: ProbabilityMap, class_names: tuple[str, ...]) -> ProbabilityMap:
+    """Give the names that the file itself has, unless its channels are regions."""
+    if len(class_names) != len(opened.class_names) or opened.region_order:
+        return opened
+    return replace(opened, class_names=class_names)

@@ -6,13 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
-from .endings import (
-    endings_told,
-    is_array_folder,
-    is_image,
-    is_readable,
-    stem,
-)
+from .endings import endings_told, is_array_folder, is_image, is_readable, stem
 from .families import family_of
 from .image_files import load
 from .nifti import told_vectors

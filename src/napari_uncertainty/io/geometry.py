@@ -12,18 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..grid import Grid
-from ..probabilities import ProbabilityMap
-from .dataset_json import channels_for, file_ending_beside
+from ..model.grid import Grid
+from ..model.probabilities import ProbabilityMap
+from .class_names import channels_for, file_ending_beside, named, not_fetched
 from .endings import is_image, stem
-from .image_files import (
-    grid_of,
-    load,
-    read_data,
-    squeezed_shape,
-    tells_its_place,
-)
-from .side_files import named, not_fetched
+from .image_files import grid_of, load, read_data, squeezed_shape, tells_its_place
 
 
 @dataclass(frozen=True, eq=False)

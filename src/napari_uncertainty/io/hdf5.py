@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from ..model.interpretation import Interpretation
-from .chunked import ChunkedArray, Place, choose, damage_told
-from .named_axes import CLASSES, MEMBERS, SPACE, Axis
+from .axes import CLASSES, MEMBERS, SPACE, Axis
+from .chunked import ChunkedArray, Slices, choose, damage_told
 
 KEY = "exported_data"
 
@@ -93,7 +93,7 @@ def _chunked(name: str, data_set: Any, path: Path) -> ChunkedArray:
     )
 
 
-def _read(path: Path, name: str, place: Place) -> Any:
+def _read(path: Path, name: str, place: Slices) -> Any:
     # To open the file each time takes a millisecond; left open, it would be so for as
     # long as anybody has the array.
     with _opened(path) as file:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, in_short
-from ..grid import Grid, in_millimetres, millimetres_of
 from ..limits import check_fits_memory
-from ..stored import Bytes, StoredValues
+from ..model.grid import Grid, in_millimetres, millimetres_of
+from ..model.stored import Bytes, StoredValues
 from .byte_sources import GZIP, PackedFile, PlainFile
 from .endings import READERS
 

@@ -15,31 +15,39 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.evidence import evidence_of
 from ..errors import InputError
-from ..evidence import evidence_of
-from ..grid import Grid
-from ..images import (
+from ..model.grid import Grid
+from ..model.images import (
     LabelMap,
     Scan,
     are_whole_numbers,
     as_whole_numbers,
     looks_like_labels,
 )
-from ..kinds import KINDS
 from ..model.interpretation import Interpretation
-from ..probabilities import (
+from ..model.kinds import KINDS
+from ..model.probabilities import (
     FARTHEST,
     ProbabilityMap,
     find_class_axis,
     lines_along,
     scale_of,
 )
-from ..stored import StoredValues
-from .array_headers import ArrayHeader
+from ..model.stored import StoredValues
+from .array_files import MOST_MEMBERS, ArrayHeader, bytes_of_member
 from .axes import NAME_IT, given_axis
-from .dataset_json import channels_for, label_names_beside
+from .byte_sources import join, with_scale
+from .class_names import channels_for, declared, label_names_beside
 from .endings import stem
-from .families import Family, check_same_grid, family_of, label_of, named_family
+from .families import (
+    Family,
+    check_same_grid,
+    family_of,
+    label_of,
+    named_family,
+    note_of_siblings,
+)
 from .image_files import (
     VECTOR_INTENTS,
     FileImage,
@@ -53,10 +61,6 @@ from .image_files import (
     squeezed_shape,
     stored_values,
 )
-from .joined import join, with_scale
-from .label_tables import declared
-from .siblings import note_of_siblings
-from .stacks import MOST_MEMBERS, bytes_of_member
 
 Array = np.ndarray[Any, Any]
 

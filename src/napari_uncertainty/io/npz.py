@@ -23,8 +23,7 @@ from typing import Any
 
 from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
-from .array_headers import ArrayHeader, read_header, require_class_axis
-from .arrays import ArrayFile
+from .array_files import ArrayFile, ArrayHeader, read_header, require_class_axis
 from .byte_sources import RAW_DEFLATE, PackedFile, PlainFile, opened
 
 #: Names of nnU-Net's array: by version 2, and by version 1.

@@ -26,12 +26,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, in_short
-from ..images import NIFTI_INTENT_LABEL
 from ..limits import check_fits_memory
-from ..stored import Bytes, StoredValues
+from ..model.images import NIFTI_INTENT_LABEL
+from ..model.stored import Bytes, StoredValues
+from .axes import MILLIMETRES
 from .byte_sources import GZIP, InMemory, PackedFile, PlainFile, opened
 from .image_files import VECTOR_INTENTS, FileImage
-from .named_axes import MILLIMETRES
 
 Array = np.ndarray[Any, Any]
 

@@ -1,1 +1,1 @@
-"""Kinds of things that everything else is about: interpretation and record."""
+"""Things that all packages speak of: grids, probabilities, kinds, measures, records."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ..errors import InputError
-from ..kinds import AUTO, KINDS, SOFTMAX
+from .kinds import AUTO, KINDS, SOFTMAX
 
 #: Where an entry comes from: a person, the file, the convention of the tool that wrote
 #: the file, the values, or what is usual where nothing tells.

@@ -12,17 +12,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from ..kinds import KINDS, SOFTMAX
-from ..measures import (
-    ALL_MEASURES,
-    Base,
-    Measure,
-    check_base,
-    largest_value,
-)
-from ..placement import Placement
 from ..version import __version__
 from .interpretation import AS_FOUND, AS_SOFTMAX, Interpretation
+from .kinds import KINDS, SOFTMAX
+from .measures import ALL_MEASURES, Base, Measure, check_base, largest_value
+from .placement import Placement
 
 #: Stands for the name of a segmentation where the most probable class says what is
 #: foreground.

@@ -1,1 +1,1 @@
-"""The napari plugin: the only package that imports napari, magicgui or Qt."""
+"""The viewer: the only package that imports napari, magicgui or Qt."""

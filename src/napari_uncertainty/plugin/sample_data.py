@@ -7,7 +7,7 @@ a sample without layers would be an error of its own there.
 from __future__ import annotations
 
 from ..sample import mni152_case, mni152_members
-from .arrival import drop
+from .viewer.arrival import drop
 from .viewer.layers import LayerData, Volume, to_layer
 
 

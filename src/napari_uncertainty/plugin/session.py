@@ -1,26 +1,193 @@
-"""The main job without clicks: layers in a viewer, the map computed, a picture."""
+"""The main job without clicks: layers in a viewer, the map computed, a picture.
+
+Above scan, segmentation and map in one slice; below four views, surfaces and a cut.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import napari
+import numpy as np
 from napari.utils.io import imsave
-from qtpy.QtCore import QEventLoop, QTimer
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtCore import QEventLoop, QRect, Qt, QTimer
+from qtpy.QtGui import QColor, QFont, QImage, QPainter
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
+from superqt.utils import qimage_to_array
 
 from ..errors import InputError
-from ..images import LabelMap, Scan
-from ..io.written_maps import WrittenMap
-from ..probabilities import ProbabilityMap
-from .alignment import aligning
-from .arrival import PLUGIN, introduce_map, receive
-from .layers import layer_info
-from .poster import poster
-from .viewer.framing import frame_case
+from ..io.map_files import WrittenMap
+from ..model.images import LabelMap, Scan
+from ..model.probabilities import ProbabilityMap
+from .viewer.arrival import PLUGIN, aligning, introduce_map, receive
+from .viewer.class_outlines import outline_classes
+from .viewer.four_views import FourViews
 from .viewer.layers import Volume, add_volume
+from .viewer.legends import title_of
+from .viewer.scan_space import layer_info
+from .viewer.view_planes import frame_case, picture
+
+# A picture of a case for somebody who has not seen it: six panels with titles.
+
+Array = np.ndarray[Any, Any]
+
+#: Width and height of a panel, and height of the title above it, in pixels.
+PANEL, TITLE = (640, 560), 44
+
+# Height of what the window has above and below the view.
+_AROUND = 90
+
+_GAP = 8
+_PER_ROW = 3
+_BACKGROUND = QColor(24, 25, 28)
+_FONT_SIZE = 22  # in pixels
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+class Panel(NamedTuple):
+    """Picture of a poster, with its title.
+
+    Attributes
+    ----------
+    title : str
+        What it shows.
+    pixels : ndarray of uint8, shape (height, width, 4)
+        The picture.
+    """
+
+    title: str
+    pixels: Array
+
+
+def poster(viewer: Any, wait_while: Wait) -> Array:
+    """Return a picture of what there is to see of the topmost map.
+
+    The viewer is not put back: to be called before it is closed.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        With a map, in a window.
+    wait_while : callable
+        Lets the window work as long as a function that it gets is true.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 4)
+        Flat images have the upper row alone.
+    """
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
+    following = widget.following
+    wait_while(lambda: following.subject is not None and following.findings is None)
+    window: Any = widget.window()
+    for dock in window.findChildren(QDockWidget):
+        dock.hide()
+    QApplication.processEvents()
+    window.resize(PANEL[0], PANEL[1] + _AROUND)
+    QApplication.processEvents()
+    panels = _slices(viewer, following.map.value, following.segmentation.value)
+    if following.findings is not None and following.map.value.ndim == 3:
+        panels.append(_four_views(viewer, wait_while))
+        for scene, title in (("Surface", "Surface"), ("Cut-away", "Cut")):
+            widget.views.show_scene(scene)
+            wait_while(lambda: widget.views.waiting.isVisibleTo(widget))
+            # Only a midline may have hardly anything but fluid.
+            widget.views.buttons.cut_axis.setCurrentText("Coronal")
+            panels.append(Panel(title, _seen(viewer)))
+    return joined(panels)
+
+
+def _slices(viewer: Any, shown: Any, segmentation: Any) -> list[Panel]:
+    """Scan, segmentation and map, the last two on the scan, in the middle slice."""
+    outlines = outline_classes(viewer)
+    classes = [] if segmentation is None else [segmentation]
+    wanted = {"Scan": [], "Segmentation": classes, "Uncertainty": [*classes, shown]}
+    if not classes:
+        del wanted["Segmentation"]
+    panels = []
+    for title, seen in wanted.items():
+        for layer in (*classes, shown):
+            layer.visible = layer in seen
+        outlines.fill(title == "Segmentation")
+        frame_case(viewer)
+        if layer in seen:
+            measured = title_of(shown)
+            title = measured[0].upper() + measured[1:]
+        panels.append(Panel(title, _seen(viewer)))
+    return panels
+
+
+def _four_views(viewer: Any, wait_while: Wait) -> Panel:
+    views = FourViews.of(viewer)
+    assert views is not None
+    views.enter()
+    wait_while(lambda: views.shown and not views.ready)
+    QApplication.processEvents()
+    seen = views.grab()
+    views.leave()
+    return Panel("Four views", qimage_to_array(seen))
+
+
+def _seen(viewer: Any) -> Array:
+    QApplication.processEvents()
+    return picture(viewer, *PANEL)
+
+
+def joined(panels: Sequence[Panel]) -> Array:
+    """Return panels in rows of three, each with its title above it.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        Pictures that are larger than a panel are made smaller.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 4)
+    """
+    columns = min(len(panels), _PER_ROW)
+    rows = -(-len(panels) // _PER_ROW)
+    width, height = PANEL[0] + _GAP, PANEL[1] + TITLE + _GAP
+    image = QImage(
+        columns * width + _GAP, rows * height + _GAP, QImage.Format.Format_ARGB32
+    )
+    image.fill(_BACKGROUND)
+    painter = QPainter(image)
+    painter.setRenderHints(
+        QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing
+    )
+    font = QFont()
+    font.setPixelSize(_FONT_SIZE)
+    painter.setFont(font)
+    painter.setPen(QColor("white"))
+    for place, panel in enumerate(panels):
+        row, column = divmod(place, _PER_ROW)
+        left, top = _GAP + column * width, _GAP + row * height
+        painter.drawText(
+            QRect(left + 6, top, PANEL[0] - 6, TITLE),
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,
+            panel.title,
+        )
+        pixels = np.ascontiguousarray(panel.pixels)
+        data: Any = pixels.data
+        shot = QImage(
+            data, pixels.shape[1], pixels.shape[0], 4 * pixels.shape[1],
+            QImage.Format.Format_RGBA8888,
+        ).scaled(
+            *PANEL,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )  # fmt: skip
+        painter.drawImage(left + (PANEL[0] - shot.width()) // 2, top + TITLE, shot)
+    painter.end()
+    joined_up: Array = qimage_to_array(image)
+    return joined_up
+
+
+# The main job without clicks: layers in a viewer, the map computed, a picture.
 
 
 def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path | None:

@@ -10,12 +10,11 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog
 
 from ..errors import InputError
-from ..grid import Grid
 from ..io.endings import stem
-from ..io.maps import write_map as write_map_files
+from ..io.map_files import write_map as write_map_files
+from ..model.grid import Grid
 from ..model.record import Record
-from .layers import METADATA_KEY, RECORD, ScanSpace, record_of
-from .sources import ORIGINAL
+from .viewer.scan_space import METADATA_KEY, ORIGINAL, RECORD, ScanSpace, record_of
 
 #: What to know before a map is saved by another writer, such as that of napari.
 SAVE_TIP = (

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analysis.class_statistics import unnamed
+from ..analysis.colors import Color, label_color
+from ..analysis.hotspots import Hotspots
 from ..batch.written import Recorded
-from ..checks import Check
-from ..colors import Color, label_color
+from ..compare.resampling import iter_resample
+from ..compare.segmentation import on_prediction
 from ..errors import InputError
-from ..grid import Grid
-from ..hotspots import Hotspots
 from ..io.nifti import open_nifti
-from ..matching.comparison import on_prediction
-from ..regions.table import unnamed
-from ..resampling import iter_resample
-from ..review import Stop
+from ..model.grid import Grid
+from ..model.record import Check
+from ..review.review import Stop
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.hotspot_search import iter_hotspots
+from ..analysis.hotspots import HotspotOptions, Hotspots
+from ..analysis.statistics import map_statistics
 from ..batch.tables import (
     iter_places,
     labels_of_classes,
@@ -18,16 +21,14 @@ from ..batch.tables import (
     of_the_map_alone,
 )
 from ..batch.written import Recorded
+from ..compare.agreement import Numbering
+from ..compare.segmentation import Segmentation, iter_labels_at
 from ..errors import InputError
-from ..grid import Grid
-from ..hotspots import HotspotOptions, Hotspots, iter_hotspots
-from ..kinds import KINDS
-from ..matching.agreement import Numbering
-from ..matching.comparison import Segmentation, iter_labels_at
+from ..model.grid import Grid
+from ..model.kinds import KINDS
+from ..model.probabilities import numbered_class_names
 from ..model.record import MapStatistics, Record
 from ..predictions import Predictions
-from ..probabilities import numbered_class_names
-from ..statistics import map_statistics
 from ..steps import part
 from ..text import count, in_unit, number, percent
 

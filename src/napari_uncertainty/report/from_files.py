@@ -9,27 +9,22 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ..analysis.class_blocks import iter_class_statistics
+from ..analysis.class_statistics import class_table, voxel_volume
+from ..analysis.hotspots import HotspotOptions, Hotspots
 from ..batch.written import Recorded, read_map
+from ..compare.segmentation import Segmentation
 from ..errors import InputError
-from ..hotspots import HotspotOptions, Hotspots
-from ..io.atomic import check_writable
 from ..io.endings import stem
 from ..io.nifti import open_segmentation
-from ..matching.comparison import Segmentation
-from ..measures import ALL_MEASURES
-from ..regions import class_table, iter_regions, voxel_volume
-from ..review import Session, Stop
+from ..io.writing import check_writable
+from ..model.measures import ALL_MEASURES
+from ..review.review import Stop
+from ..review.session import Session
 from ..steps import part
 from .contents import ReportCase, iter_scan_at
 from .facts import agreement_of, facts_of, iter_reported_map
-from .reviewed import (
-    Labels,
-    corrected,
-    find_review,
-    iter_map_of,
-    labels_of,
-    scan_of,
-)
+from .reviewed import Labels, corrected, find_review, iter_map_of, labels_of, scan_of
 
 # Stands near the beginning of every report that this program wrote.
 _OURS = b"uncertainty report</title>"
@@ -160,7 +155,9 @@ def iter_case_of(
     table = None
     if shown.labels is not None:
         regions = yield from part(
-            iter_regions(recorded.values, shown.labels, shown.no_data), 0.8, 0.9
+            iter_class_statistics(recorded.values, shown.labels, shown.no_data),
+            0.8,
+            0.9,
         )
         table = class_table(
             regions,

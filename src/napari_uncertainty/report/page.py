@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import text
-from ..colors import as_hex, map_palette
-from ..io.atomic import write_whole
-from ..measures import ALL_MEASURES
-from ..regions.table import IN_REPORT, Column, columns_of
-from ..review import VERDICTS, Stop
+from ..analysis.class_statistics import IN_REPORT, Column, columns_of
+from ..analysis.colors import as_hex, map_palette
+from ..io.writing import write_whole
+from ..model.measures import ALL_MEASURES
+from ..review.review import VERDICTS, Stop
 from ..version import __version__
 from .contents import ReportCase
 from .pictures import Picture, Pictures, png_address

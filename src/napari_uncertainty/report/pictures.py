@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..colors import as_hex, map_palette
-from ..hotspots import Hotspot
+from ..analysis.colors import as_hex, map_palette
+from ..analysis.hotspots import Hotspot
 from .contents import ReportCase
 from .planes import Plane, PlaneCut, Upright
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Grid
-from ..placement import Placement
+from ..model.grid import Grid
+from ..model.placement import Placement
 
 Array = np.ndarray[Any, Any]
 

@@ -9,20 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.hotspots import HotspotOptions
 from ..batch.written import Recorded, files_of, read_map, state
 from ..case import CaseInputs, iter_case
+from ..compare.segmentation import Segmentation
 from ..errors import InputError
-from ..hotspots import HotspotOptions
 from ..io.nifti import open_segmentation
-from ..matching.comparison import Segmentation
 from ..predictions import Predictions
-from ..review import (
-    Options,
-    ReviewedInput,
-    Session,
-    find_session,
-    fingerprint,
-)
+from ..review.file import find_session
+from ..review.reviewed_images import Options, ReviewedInput, fingerprint
+from ..review.session import Session
 
 _INSTEAD = "name the map instead, as a file: the review is found by its content."
 

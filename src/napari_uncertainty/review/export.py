@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..hotspots import Hotspots
-from ..io.atomic import write_whole
-from ..io.tables import tab_separated
-from ..regions.table import unnamed
+from ..analysis.class_statistics import unnamed
+from ..analysis.hotspots import Hotspots
+from ..io.writing import tab_separated, write_whole
 from ..version import __version__
+from .review import Stop
 from .session import Session
-from .stop import Stop
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.hotspots import Hotspots
 from ..errors import InputError
-from ..grid import Grid
-from ..hotspots import Hotspots
-from ..io.atomic import write_whole
+from ..io.writing import write_whole
+from ..model.grid import Grid
 from ..model.record import Record
-from .edits import Array, read_edits, write_edits
-from .fingerprint import Options, ReviewedInput
-from .review import Review
-from .stop import Stop
-from .written import Holder, ReviewDocument, content_of
+from .file import Holder, ReviewDocument, content_of
+from .review import Review, Stop
+from .reviewed_images import Array, Options, ReviewedInput, read_edits, write_edits
 
 
 class Session:

@@ -24,12 +24,12 @@ from inspecting import (
     open_widget,
     settle,
 )
-from napari_uncertainty.plugin.colors import CLASSES, transparent_where_certain
 from napari_uncertainty.plugin.inspect.appearance import (
     Appearance,
     AppearanceControls,
     limits_at,
 )
+from napari_uncertainty.plugin.viewer.layers import CLASSES, transparent_where_certain
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Image
 from napari.utils._proxies import PublicOnlyProxy
 
-from napari_uncertainty.plugin.inspect.changes import Changes
+from napari_uncertainty.plugin.viewer.lifetime import Changes
 
 
 @pytest.fixture

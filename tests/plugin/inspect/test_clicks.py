@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QToolTip
 
 from generated import OBLIQUE
 from inspecting import as_opened, open_for_module, show_scene
-from napari_uncertainty.plugin.inspect import stage as stage_module
+from napari_uncertainty.plugin.inspect import map_views as stage_module
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from qtpy.QtWidgets import QApplication, QLabel
 
 from generated import OBLIQUE
 from inspecting import add_case, show_scene, wait_until_found
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.review.points import HotspotPoints
-from napari_uncertainty.review.stop import Stop
+from napari_uncertainty.analysis.hotspots import Hotspot
+from napari_uncertainty.plugin.review.marks import HotspotPoints
+from napari_uncertainty.review.review import Stop
 from reviewing import redirect
 
 SHAPE = (20, 21, 22)

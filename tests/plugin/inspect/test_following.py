@@ -33,12 +33,11 @@ from inspecting import (
     table_of,
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.inspect import subject as subject_module
-from napari_uncertainty.plugin.inspect.following import NO_MAP, MapFollower
-from napari_uncertainty.plugin.layers import layer_info
-from napari_uncertainty.plugin.sources import ORIGINAL
+from napari_uncertainty.plugin.viewer import shown_map as subject_module
+from napari_uncertainty.plugin.viewer.arrival import align
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.scan_space import ORIGINAL, layer_info
+from napari_uncertainty.plugin.viewer.shown_map import NO_MAP, MapFollower
 from phantoms import asymmetric
 
 

@@ -15,7 +15,7 @@ from inspecting import (
     table_of,
     wait_until_found,
 )
-from napari_uncertainty.plugin.viewer.framing import picture
+from napari_uncertainty.plugin.viewer.view_planes import picture
 from showing import destroy
 
 SHAPE = (20, 21, 22)

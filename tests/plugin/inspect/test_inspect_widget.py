@@ -34,12 +34,12 @@ from inspecting import (
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect import meshes as meshes_module
-from napari_uncertainty.plugin.inspect import subject as subject_module
-from napari_uncertainty.plugin.inspect.highlight import PLACE_NAME
-from napari_uncertainty.plugin.inspect.planes import PLANES
+from napari_uncertainty.plugin.inspect.map_views import PLACE_NAME
 from napari_uncertainty.plugin.inspect.widget import InspectWidget
-from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
-from napari_uncertainty.plugin.viewer.outlines import outline_classes
+from napari_uncertainty.plugin.viewer import shown_map as subject_module
+from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.class_outlines import outline_classes
+from napari_uncertainty.plugin.viewer.view_planes import PLANES
 from phantoms import asymmetric
 
 SHAPE = (20, 21, 22)

@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 
 from inspecting import add_case, open_widget, settle, show_scene
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 from snapshots import differences, snapshot
 
 SIDE_BY_SIDE = "Side by side"

@@ -7,9 +7,8 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_uncertainty import Grid, Scan
-from napari_uncertainty.plugin.inspect.letters import Letters, letters_of
-from napari_uncertainty.plugin.inspect.planes import show_plane
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.view_planes import Letters, letters_of, show_plane
 
 EDGES = ("top", "bottom", "left", "right")
 EXPECTED = {"Axial": "APRL", "Coronal": "SIRL", "Sagittal": "SIAP"}

@@ -18,20 +18,16 @@ from inspecting import (
     settle,
     show_scene,
 )
-from napari_uncertainty.modulation import MODULATIONS, N_LEVELS, shades_of
-from napari_uncertainty.plugin.inspect.modulated import NAME, RESAMPLED, Legend
-from napari_uncertainty.plugin.inspect.modulation_legend import (
-    MOST_ROWS,
-    ModulationLegend,
-)
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.selection import role_of
-from napari_uncertainty.plugin.sources import ORIGINAL
-from napari_uncertainty.plugin.viewer.outlines import (
+from napari_uncertainty.analysis.colors import MODULATIONS, N_LEVELS, shades_of
+from napari_uncertainty.plugin.inspect.appearance import MOST_ROWS, ModulationLegend
+from napari_uncertainty.plugin.inspect.class_shades import NAME, RESAMPLED, Legend
+from napari_uncertainty.plugin.viewer.class_outlines import (
     HIDE_MAPS_KEY,
     outline_classes,
 )
-from napari_uncertainty.plugin.viewer.outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.layer_roles import role_of
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY, ORIGINAL
 from showing import destroy
 from snapshots import differences, snapshot
 

@@ -8,10 +8,10 @@ from skimage.color import rgb2hsv
 from in_viewer import compute, maps_in
 from inspecting import add, wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.inspect.letters import letters_of
 from napari_uncertainty.plugin.inspect.scenes import Scenes
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.view_planes import letters_of
 
 SIDE = 400
 SHAPE, RADIUS, VOXEL = (48, 48, 48), 19, 2.0

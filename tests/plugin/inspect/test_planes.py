@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_uncertainty.plugin.inspect.planes import (
+from napari_uncertainty.plugin.viewer.in_3d import in_3d
+from napari_uncertainty.plugin.viewer.view_planes import (
     PLANES,
     fit,
     go_to,
@@ -14,7 +15,6 @@ from napari_uncertainty.plugin.inspect.planes import (
     plane_of,
     show_plane,
 )
-from napari_uncertainty.plugin.viewer.in_3d import in_3d
 
 #: What a radiologist expects to the right and down, and across the slice, as
 #: directions in RAS.

@@ -10,14 +10,14 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPalette, QWheelEvent
 from qtpy.QtWidgets import QApplication, QScrollArea, QToolTip, QVBoxLayout, QWidget
 
-from napari_uncertainty.plugin.inspect.histogram import Curve, Histogram
-from napari_uncertainty.plugin.inspect.plots import Plot
-from napari_uncertainty.plugin.inspect.probability_bars import (
-    Bar,
-    ProbabilityBars,
-    number,
+from napari_uncertainty.plugin.inspect.plots import (
+    Curve,
+    Histogram,
+    Plot,
+    Profile,
+    Profiles,
 )
-from napari_uncertainty.plugin.inspect.profiles import Profile, Profiles
+from napari_uncertainty.plugin.inspect.probe import Bar, ProbabilityBars, number
 
 WIDTH = 340
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton

@@ -30,13 +30,11 @@ from inspecting import (
     open_widget,
 )
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.alignment import align
-from napari_uncertainty.plugin.inspect.probe import Probe
-from napari_uncertainty.plugin.inspect.probe_panel import HINT
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.layers import layer_info
-from napari_uncertainty.plugin.pointer import pointed_at
-from napari_uncertainty.plugin.sources import ORIGINAL
+from napari_uncertainty.plugin.inspect.probe import HINT, Probe
+from napari_uncertainty.plugin.viewer.arrival import align
+from napari_uncertainty.plugin.viewer.pointer import pointed_at
+from napari_uncertainty.plugin.viewer.scan_space import ORIGINAL, layer_info
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 
 
 @pytest.fixture

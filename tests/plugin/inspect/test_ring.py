@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_uncertainty.plugin.inspect.highlight import Ring
+from napari_uncertainty.plugin.inspect.map_views import Ring
 
 
 @pytest.fixture

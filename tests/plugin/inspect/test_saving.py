@@ -23,7 +23,7 @@ from inspecting import (
     open_widget,
 )
 from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap
-from napari_uncertainty.plugin.inspect.saving import files_for, save_picture
+from napari_uncertainty.plugin.inspect.tabs import files_for, save_picture
 from phantoms import asymmetric
 
 SHAPE = (20, 21, 22)

@@ -8,10 +8,10 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.colormaps import Colormap
 
-from napari_uncertainty.plugin.inspect.planes import go_to, show_plane
 from napari_uncertainty.plugin.inspect.scenes import Scenes
-from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.view_planes import go_to, show_plane
 
 SCENES = ("Surface", "Glow", "Cut-away")
 CORNERS = np.array([[-5.0, 10.0, 10.0], [16.0, 26.0, 24.0]])

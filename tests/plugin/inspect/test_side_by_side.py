@@ -6,10 +6,10 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.colormaps import Colormap
 
-from napari_uncertainty.plugin.colors import transparent_where_certain
-from napari_uncertainty.plugin.inspect.planes import show_plane
-from napari_uncertainty.plugin.inspect.side_by_side import PanelGrid
-from napari_uncertainty.plugin.layers import METADATA_KEY
+from napari_uncertainty.plugin.inspect.scenes import PanelGrid
+from napari_uncertainty.plugin.viewer.layers import transparent_where_certain
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.view_planes import show_plane
 
 GLOW = {
     "rendering": "average",

@@ -12,14 +12,14 @@ from generated import OBLIQUE, softmax
 from in_viewer import compute
 from inspecting import NAMES, SHAPE, add, add_case, compute_as, network
 from napari_uncertainty import Grid, InputError, LabelMap
-from napari_uncertainty.plugin.inspect.subject import (
+from napari_uncertainty.analysis.class_blocks import iter_class_statistics
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.shown_map import (
     Findings,
     ShownMap,
     iter_findings,
     names_of,
 )
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.regions import iter_regions
 from napari_uncertainty.steps import run
 from phantoms import ORIENTATIONS, asymmetric
 
@@ -100,7 +100,7 @@ def test_the_box_of_the_foreground(case):
 def test_the_box_of_one_class_everywhere(case, label):
     subject = ShownMap.of(case.viewer, case.map, None)
     labels = np.full(SHAPE, label, np.uint8)
-    found = Findings(labels, run(iter_regions(subject.source.values, labels)))
+    found = Findings(labels, run(iter_class_statistics(subject.source.values, labels)))
     assert found.box() == (None if label == 0 else ((0, 11), (0, 12), (0, 13)))
     corners = found.corners(subject)
     size = np.abs(subject.to_world[:3, :3]) @ (np.array(SHAPE) - 1)

@@ -17,14 +17,14 @@ from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.plugin.inspect import surface_layers as surface_layers_module
 from napari_uncertainty.plugin.inspect.appearance import Appearance
 from napari_uncertainty.plugin.inspect.meshes import Meshes
-from napari_uncertainty.plugin.inspect.subject import ShownMap
 from napari_uncertainty.plugin.inspect.surface_layers import (
     SurfaceLayers,
     _without_islands,
     in_ras,
 )
-from napari_uncertainty.plugin.layers import layer_info, record_of
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.scan_space import layer_info, record_of
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from phantoms import asymmetric, softmax_of
 
 SHAPE = (18, 20, 22)

@@ -11,10 +11,11 @@ from napari.components import ViewerModel
 from in_viewer import compute
 from inspecting import network
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import HotspotOptions
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review.begin import iter_begin
-from napari_uncertainty.review import Session, store
+from napari_uncertainty.review import file
+from napari_uncertainty.review.session import Session
 from napari_uncertainty.steps import run
 from phantoms import asymmetric
 from reviewing import (
@@ -201,10 +202,10 @@ def test_a_folder_that_cannot_be_written_to_any_more(case, files, monkeypatch):
             raise InputError(f"Nothing can be written to the folder {folder}.")
 
     monkeypatch.setattr(begin_module, "check_writable", refuse)
-    monkeypatch.setattr(store, "check_writable", refuse)
+    monkeypatch.setattr(file, "check_writable", refuse)
     opened = begin(case)
     assert not opened.resumed
-    assert opened.session.path.parent == store.user_folder()
+    assert opened.session.path.parent == file.user_folder()
     [note] = opened.notes
     assert note.endswith("A new review begins.")
 

@@ -13,11 +13,11 @@ from nibabel.affines import apply_affine, from_matvec
 from qtpy.QtCore import QThreadPool
 
 from inspecting import callbacks
-from napari_uncertainty.hotspots import HotspotOptions
-from napari_uncertainty.plugin.alignment import align, aligning
+from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review import begin as begin_module
-from napari_uncertainty.plugin.review import desk as desk_module
-from napari_uncertainty.review import Session
+from napari_uncertainty.plugin.review import controller as desk_module
+from napari_uncertainty.plugin.viewer.arrival import align, aligning
+from napari_uncertainty.review.session import Session
 from reviewing import (
     SETTLE_MS,
     WANTED,

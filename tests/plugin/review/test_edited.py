@@ -11,14 +11,17 @@ from nibabel.affines import apply_affine, from_matvec
 from generated import OBLIQUE
 from inspecting import add
 from napari_uncertainty import Grid, InputError, LabelMap
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.layers import METADATA_KEY, layer_info
+from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.edited import (
     REVIEWED,
     EditedSegmentation,
     original_of,
 )
-from napari_uncertainty.plugin.sources import ORIGINAL
+from napari_uncertainty.plugin.viewer.scan_space import (
+    METADATA_KEY,
+    ORIGINAL,
+    layer_info,
+)
 from phantoms import asymmetric
 from reviewing import Files, paint, shown_index
 

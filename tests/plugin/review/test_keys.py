@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uncertainty.plugin.review.keys import KEYS, ReviewKeys
+from napari_uncertainty.plugin.review.verdict_bar import KEYS, ReviewKeys
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 NONE = Qt.KeyboardModifier.NoModifier

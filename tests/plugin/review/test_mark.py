@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_uncertainty.plugin.review.mark import NAME, Mark
+from napari_uncertainty.plugin.review.marks import NAME, Mark
 
 SHAPE, SCALE, TRANSLATE = (20, 24, 30), (3.0, 2.0, 1.5), (-10.0, 5.0, 7.0)
 PLACE = np.array([20.0, 29.0, 29.5])  # of voxel 10, 12, 15

@@ -12,10 +12,10 @@ from nibabel.affines import apply_affine, from_matvec
 from generated import OBLIQUE, softmax, turn
 from in_viewer import compute
 from inspecting import NAMES, network
-from napari_uncertainty.hotspots import HotspotOptions
-from napari_uncertainty.plugin.alignment import align, aligning
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.plugin.review.begin import other_networks
 from napari_uncertainty.plugin.review.edited import EditedSegmentation
-from napari_uncertainty.plugin.review.material import other_networks
+from napari_uncertainty.plugin.viewer.arrival import align, aligning
 from phantoms import asymmetric
 from reviewing import (
     SHAPE,

@@ -4,9 +4,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_uncertainty import InputError
-from napari_uncertainty.hotspots import HotspotOptions
-from napari_uncertainty.plugin.preferences import review_preferences
-from napari_uncertainty.plugin.review.options_tab import OptionsTab
+from napari_uncertainty.analysis.hotspots import HotspotOptions
+from napari_uncertainty.plugin.review.review_tabs import OptionsTab
+from napari_uncertainty.plugin.viewer.layers import review_preferences
 
 NAMES = {0: "background", 1: "left", 2: "right"}
 

@@ -9,12 +9,12 @@ from napari.components import ViewerModel
 from napari.utils.colormaps.standardize_color import transform_color
 
 from inspecting import add_case
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.review.points import HotspotPoints
-from napari_uncertainty.plugin.selection import role_of
+from napari_uncertainty.analysis.hotspots import Hotspot
+from napari_uncertainty.plugin.review.marks import HotspotPoints
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
-from napari_uncertainty.review.stop import VERDICTS, Stop
+from napari_uncertainty.plugin.viewer.layer_roles import role_of
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
+from napari_uncertainty.review.review import VERDICTS, Stop
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11), (5, 5, 5)]
 CLASSES = [(1, 2), (0, 3), None, (3, 1)]

@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtGui import QColor
 
-from napari_uncertainty.plugin.review.progress_line import (
+from napari_uncertainty.plugin.review.review_tabs import (
     BAR_HEIGHT,
     DECIDED_COLOR,
     ProgressLine,

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from in_viewer import compute
 from inspecting import NAMES, network
-from napari_uncertainty.plugin.review import saving as saving_module
-from napari_uncertainty.plugin.review.saving_tab import NOTHING, ReviewSavingTab
+from napari_uncertainty.plugin.review import review_saving as saving_module
+from napari_uncertainty.plugin.review.review_tabs import NOTHING, ReviewSavingTab
 from phantoms import asymmetric
 from reviewing import (
     open_case,

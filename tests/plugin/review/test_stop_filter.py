@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QModelIndex, Qt
 
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.review.stop_filter import (
+from napari_uncertainty.analysis.hotspots import Hotspot
+from napari_uncertainty.plugin.review.stop_model import (
     ALL_CLASSES,
+    Column,
     FilterRow,
     StopFilter,
+    StopModel,
 )
-from napari_uncertainty.plugin.review.stop_model import Column, StopModel
-from napari_uncertainty.review import VERDICTS, Stop
+from napari_uncertainty.review.review import VERDICTS, Stop
 
 NAMES = {1: "gray matter", 2: "white matter", 3: "Ventricles"}
 UP, DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder

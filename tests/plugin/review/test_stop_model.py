@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 from qtpy.QtCore import QModelIndex, Qt
 
-from napari_uncertainty.hotspots import Hotspot
+from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.stop_model import Column, StopModel, dot
-from napari_uncertainty.review import VERDICTS, Stop
+from napari_uncertainty.review.review import VERDICTS, Stop
 
 NAMES = {1: "gray matter", 2: "white matter"}
 COLORS = {1: (200, 120, 90), 2: (230, 230, 220)}

@@ -7,10 +7,10 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QMainWindow
 
-from napari_uncertainty.hotspots import Hotspot
+from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.stop_model import Column
 from napari_uncertainty.plugin.review.stop_table import StopTable
-from napari_uncertainty.review import VERDICTS, Stop
+from napari_uncertainty.review.review import VERDICTS, Stop
 
 NAMES = {1: "gray matter", 2: "white matter", 3: "cerebrospinal fluid"}
 COLORS = {1: (200, 120, 90), 2: (230, 230, 220)}

@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
-from napari_uncertainty.plugin.review.keys import keeps_keys
+from napari_uncertainty.plugin.review.verdict_bar import keeps_keys
 
 
 class Line(QLineEdit):

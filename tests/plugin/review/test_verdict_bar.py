@@ -6,11 +6,10 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.review.keys import KEYS
-from napari_uncertainty.plugin.review.verdict_bar import NO_STOP, VerdictBar
+from napari_uncertainty.analysis.hotspots import Hotspot
+from napari_uncertainty.plugin.review.verdict_bar import KEYS, NO_STOP, VerdictBar
 from napari_uncertainty.plugin.review.widget import MIN_WIDTH
-from napari_uncertainty.review import Stop
+from napari_uncertainty.review.review import Stop
 
 SPOT = Hotspot(3, (1, 2, 3), (1.0, 2.0, 3.0), 41.2, 1.5, 0.6, (1, 2), 0.1, 0.05)
 STOP = Stop(SPOT, note="as before", seen=True)

@@ -10,17 +10,12 @@ from qtpy.QtWidgets import QApplication
 
 from inspecting import add_case, callbacks
 from napari_uncertainty import Grid, LabelMap
-from napari_uncertainty.hotspots import Hotspot
-from napari_uncertainty.plugin.inspect.planes import plane_of, show_plane
-from napari_uncertainty.plugin.inspect.subject import ShownMap
-from napari_uncertainty.plugin.review.mark import NAME
-from napari_uncertainty.plugin.review.visit import (
-    FAINT,
-    Visit,
-    label_to_paint,
-    where,
-)
+from napari_uncertainty.analysis.hotspots import Hotspot
+from napari_uncertainty.plugin.review.marks import NAME
+from napari_uncertainty.plugin.review.visit import FAINT, Visit, label_to_paint, where
 from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
+from napari_uncertainty.plugin.viewer.view_planes import plane_of, show_plane
 from reviewing import settings_of
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11)]

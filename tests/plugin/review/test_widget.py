@@ -14,15 +14,15 @@ from qtpy.QtWidgets import QFileDialog
 from generated import softmax
 from in_viewer import compute
 from inspecting import NAMES, SETTLE_MS, callbacks
-from napari_uncertainty.plugin.preferences import review_preferences
 from napari_uncertainty.plugin.review import begin as begin_module
-from napari_uncertainty.plugin.review import saving as saving_module
-from napari_uncertainty.plugin.review.mark import NAME as MARK
+from napari_uncertainty.plugin.review import review_saving as saving_module
+from napari_uncertainty.plugin.review.marks import NAME as MARK
 from napari_uncertainty.plugin.review.stop_model import Column
 from napari_uncertainty.plugin.review.verdict_bar import NO_STOP
 from napari_uncertainty.plugin.review.visit import FAINT
 from napari_uncertainty.plugin.review.widget import ReviewWidget
-from napari_uncertainty.review import Session
+from napari_uncertainty.plugin.viewer.layers import review_preferences
+from napari_uncertainty.review.session import Session
 from reviewing import (
     hurry,
     open_case,

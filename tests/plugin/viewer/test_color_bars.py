@@ -8,16 +8,16 @@ import pytest
 from napari.components import ViewerModel
 
 from inspecting import add_case, compute_as
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.viewer.color_bars import title_color_bars
+from napari_uncertainty.plugin.viewer.legends import title_color_bars
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 
 #: An image and a map with a colour bar in a window; the map goes, the window changes.
 REMOVED = """
 import napari
 import numpy as np
 from qtpy.QtTest import QTest
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.viewer.color_bars import title_color_bars
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.legends import title_color_bars
 
 viewer = napari.Viewer()
 viewer.window.resize(1000, 620)

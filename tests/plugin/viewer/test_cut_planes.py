@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_uncertainty.plugin.layers import METADATA_KEY
 from napari_uncertainty.plugin.viewer.cut_planes import CutPlanes, around, foreground
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 
 SHAPE, SCALE, SHIFT = (6, 7, 8), (2.0, 1.0, 0.5), (-3.0, 10.0, 4.0)
 PLACE = (1, 4, 5)  # a voxel

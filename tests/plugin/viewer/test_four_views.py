@@ -22,11 +22,11 @@ from vispy.scene import Node
 from at_window import CTRL, LEFT, NONE, PLAIN, SHIFT
 from generated import OBLIQUE
 from inspecting import add, add_case, callbacks, wait_until_found
-from napari_uncertainty.grid import Grid
-from napari_uncertainty.images import LabelMap, Scan
-from napari_uncertainty.plugin.inspect.highlight import PLACE_NAME, Ring
-from napari_uncertainty.plugin.pointer import ras_at
-from napari_uncertainty.plugin.viewer.crosshair import CrossHair
+from napari_uncertainty.model.grid import Grid
+from napari_uncertainty.model.images import LabelMap, Scan
+from napari_uncertainty.plugin.inspect.map_views import PLACE_NAME, Ring
+from napari_uncertainty.plugin.viewer.canvases import LinkedLayers
+from napari_uncertainty.plugin.viewer.class_outlines import ClassOutlines
 from napari_uncertainty.plugin.viewer.cut_planes import CutPlanes
 from napari_uncertainty.plugin.viewer.four_views import (
     NEEDS_3D,
@@ -36,8 +36,8 @@ from napari_uncertainty.plugin.viewer.four_views import (
     toggle_four_views,
 )
 from napari_uncertainty.plugin.viewer.lifetime import Listening
-from napari_uncertainty.plugin.viewer.linked_layers import LinkedLayers
-from napari_uncertainty.plugin.viewer.outlines import ClassOutlines
+from napari_uncertainty.plugin.viewer.panes import CrossHair
+from napari_uncertainty.plugin.viewer.pointer import ras_at
 
 #: So many openings are counted after the first four. Fifty take a minute, in which
 #: nothing else is found; OPENINGS=50 asks for them.

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.viewer.framing import (
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from napari_uncertainty.plugin.viewer.view_planes import (
     box_of_interest,
     frame_case,
     frame_unless_moved,

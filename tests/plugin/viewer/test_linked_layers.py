@@ -6,8 +6,8 @@ from napari.components import ViewerModel
 from napari.layers import Points
 from qtpy.QtWidgets import QApplication
 
-from napari_uncertainty.plugin.layers import METADATA_KEY
-from napari_uncertainty.plugin.viewer.linked_layers import LinkedLayers
+from napari_uncertainty.plugin.viewer.canvases import LinkedLayers
+from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
 
 SHAPE = (5, 6, 7)
 

@@ -10,19 +10,18 @@ from skimage.color import rgb2lab
 from generated import OBLIQUE
 from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap
-from napari_uncertainty.plugin.colors import label_colormap
-from napari_uncertainty.plugin.viewer.class_edges import class_edges
-from napari_uncertainty.plugin.viewer.class_legend import MOST_NAMED
-from napari_uncertainty.plugin.viewer.framing import frame_case
-from napari_uncertainty.plugin.viewer.in_3d import OPACITY_ON_PLANE
-from napari_uncertainty.plugin.viewer.layers import to_layer
-from napari_uncertainty.plugin.viewer.outlines import (
+from napari_uncertainty.plugin.viewer.class_outlines import (
     FILL_KEY,
     HIDE_CLASSES_KEY,
     HIDE_MAPS_KEY,
     NAME,
+    class_edges,
     outline_classes,
 )
+from napari_uncertainty.plugin.viewer.in_3d import OPACITY_ON_PLANE
+from napari_uncertainty.plugin.viewer.layers import label_colormap, to_layer
+from napari_uncertainty.plugin.viewer.legends import MOST_NAMED
+from napari_uncertainty.plugin.viewer.view_planes import frame_case
 from phantoms import asymmetric, softmax_of
 
 SHAPE = (12, 14, 16)

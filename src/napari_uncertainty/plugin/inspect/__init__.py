@@ -1,1 +1,1 @@
-"""The dock widget *Inspect uncertainty* and its parts."""
+"""The dock widget *Inspect uncertainty*."""

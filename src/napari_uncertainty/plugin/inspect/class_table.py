@@ -35,10 +35,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...analysis.class_statistics import IN_DOCK, columns_of
 from ...errors import InputError
-from ...io.atomic import write_whole
-from ...regions.table import IN_DOCK, columns_of
-from ..short_names import SIGNS, NameCells, ShortNames
+from ...io.writing import write_whole
+from ..viewer.widgets import SIGNS, NameCells, ShortNames
 
 #: From left to right.
 COLUMNS = columns_of(IN_DOCK)

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...isosurface import slabs
+from ...analysis.surfaces import Mesh, iter_mesh, slabs
 from ...steps import part
-from ...surfaces import Mesh, iter_mesh
-from ..work import Job, Steps, cancel_all
+from ..viewer.jobs import Job, Steps, cancel_all
 
 Array = np.ndarray[Any, Any]
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-# Before pyqtgraph, which takes the Qt binding that is loaded already.
+import numpy as np
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontInfo, QMouseEvent, QPalette, QWheelEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 import pyqtgraph as pg  # isort: skip
+
+
+# The look of all plots: small, in the colours of the window, without buttons.
+
+# Before pyqtgraph, which takes the Qt binding that is loaded already.
 
 
 # Text in a plot, as a part of the size of text around it.
@@ -215,3 +230,285 @@ def seen_through(color: QColor, alpha: float) -> QColor:
     faint = QColor(color)
     faint.setAlphaF(alpha * color.alphaF())
     return faint
+
+
+# Histogram of the uncertainty, with the threshold as a line to drag.
+
+# In pixels: decades need room for their numbers.
+HISTOGRAM_HEIGHT = 170
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Numbers of voxels in bins.
+
+    Attributes
+    ----------
+    name : str
+        Written in the legend.
+    edges : numpy.ndarray
+        Edges of the bins, ascending, one more than there are bins.
+    counts : numpy.ndarray
+        Numbers of voxels, zeros included.
+    color : tuple of int
+        Red, green and blue, 0 to 255.
+    """
+
+    name: str
+    edges: np.ndarray
+    counts: np.ndarray
+    color: tuple[int, int, int]
+
+
+class Histogram(QWidget):
+    """Histograms as steps over a logarithmic axis."""
+
+    #: Where the user drags the threshold to. Not emitted by `set_threshold`.
+    threshold_moved = pg.QtCore.Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threshold = np.nan
+        self._curves: list[Any] = []
+        self.plot = Plot(left="Voxels")
+        self.plot.setMinimumHeight(HISTOGRAM_HEIGHT)
+        self.plot.getAxis("left").setLogMode(y=True)
+        self.line = self.plot.add_line(Qt.PenStyle.DashLine, movable=True)
+        self.line.sigDragged.connect(self._tell)
+        # Above the plot, where it covers no curve.
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.legend)
+        column.addWidget(self.plot, 1)
+
+    def set_curves(self, curves: Sequence[Curve], unit: str) -> None:
+        """Show these over an axis with this unit, instead of those before."""
+        for item in self._curves:
+            self.plot.removeItem(item)
+        floor, top = _frame(curves)
+        self._curves = [_steps(curve, floor) for curve in curves]
+        for item in self._curves:
+            self.plot.addItem(item)
+        self.legend.setText(" &nbsp; ".join(map(_entry, curves)))
+        self.plot.set_bottom_label(unit)
+        self.plot.setYRange(np.log10(floor), np.log10(top), padding=0.03)
+        if curves:
+            low = min(float(curve.edges[0]) for curve in curves)
+            high = max(float(curve.edges[-1]) for curve in curves)
+            self.plot.setXRange(low, high, padding=0.02)
+            # Outside it could not be taken hold of again.
+            self.line.setBounds((low, high))
+            self.set_threshold(self._threshold)
+
+    def set_threshold(self, value: float) -> None:
+        """Draw the line here, or at the nearest end of the axis; NaN hides it."""
+        self._threshold = value
+        self.line.setVisible(bool(np.isfinite(value)))
+        if np.isfinite(value):
+            self.line.setValue(float(value))
+
+    def _tell(self) -> None:
+        self._threshold = float(self.line.value())
+        self.threshold_moved.emit(self._threshold)
+
+
+def _entry(curve: Curve) -> str:
+    color = f"rgb({', '.join(map(str, curve.color))})"
+    return f'<span style="color: {color}">▬</span>&nbsp;{escape(curve.name)}'
+
+
+def _frame(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Below the smallest count, where zeros are drawn, and above the largest."""
+    counts = np.concatenate(
+        [np.asarray(curve.counts, float) for curve in curves] or [np.empty(0)]
+    )
+    counts = counts[counts > 0]
+    if not counts.size:
+        return 0.5, 10.0
+    return float(counts.min()) / 2, float(counts.max()) * 1.5
+
+
+def _steps(curve: Curve, floor: float) -> Any:
+    # The logarithm of zero cannot be drawn, and the floor is the foot of the axis.
+    heights = np.log10(np.maximum(curve.counts, floor))
+    return pg.PlotCurveItem(
+        np.asarray(curve.edges, float),
+        heights,
+        stepMode="center",
+        pen=pg.mkPen(curve.color, width=1.5),
+        antialias=True,
+    )
+
+
+# Uncertainty slice by slice, along the three axes of the body.
+
+# Reads on dark and light; the line at the viewer's slice has the colour of text.
+CURVE = "#4a90d9"
+
+_PLOTS = 3
+_NO_NUMBERS = np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """A number for each slice along one axis.
+
+    Attributes
+    ----------
+    title : str
+        What the slices are called, such as "Axial slices".
+    positions : numpy.ndarray
+        Where the slices lie in mm, ascending or descending.
+    values : numpy.ndarray
+        One number for each slice; NaN where there is none.
+    low_end, high_end : str
+        Names of the ends with the smallest and the largest position.
+    """
+
+    title: str
+    positions: np.ndarray
+    values: np.ndarray
+    low_end: str
+    high_end: str
+
+
+class Profiles(QWidget):
+    """Up to three plots below each other, with a line at the viewer's slice.
+
+    The line moves by `set_marker` only: a click tells where the viewer is wanted, and
+    the line follows when the viewer has gone there.
+    """
+
+    #: "mean" or "total", when the user chose the other.
+    what_changed = pg.QtCore.Signal(str)
+
+    #: Index of a plot, and the position in mm of the slice that was clicked on.
+    moved = pg.QtCore.Signal(int, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choice = QComboBox()
+        self.choice.addItem("Mean", "mean")
+        self.choice.addItem("Total", "total")
+        self.choice.setToolTip("Average over the voxels of each slice, or their sum")
+        self.unit = QLabel()
+        self.header = QWidget()
+        row = QHBoxLayout(self.header)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.choice)
+        row.addWidget(self.unit, 1)
+        self.plots = tuple(map(_ProfilePlot, range(_PLOTS)))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.header)
+        for plot in self.plots:
+            column.addWidget(plot, 1)
+            # No closure, which would keep this widget when Qt has deleted it.
+            plot.moved.connect(self.moved)
+        self.choice.currentIndexChanged.connect(self._tell_what)
+        self.set_profiles(())
+
+    @property
+    def what(self) -> str:
+        """Return what the profiles are to be of each slice, "mean" or "total"."""
+        return str(self.choice.currentData())
+
+    @what.setter
+    def what(self, what: str) -> None:
+        self.choice.setCurrentIndex(self.choice.findData(what))
+
+    def set_unit(self, text: str) -> None:
+        """Write the unit of the values, once for all plots."""
+        self.unit.setText(text)
+
+    def set_profiles(self, profiles: Sequence[Profile]) -> None:
+        """Show these, the first on top; nothing at all when there are none."""
+        if len(profiles) > len(self.plots):
+            raise ValueError(f"{len(profiles)} profiles, but {len(self.plots)} plots")
+        self.header.setVisible(bool(profiles))
+        for index, plot in enumerate(self.plots):
+            plot.setVisible(index < len(profiles))
+            if index < len(profiles):
+                plot.show_profile(profiles[index])
+
+    def set_marker(self, index: int, position: float) -> None:
+        """Draw the line of a plot at the position in mm that the viewer shows."""
+        self.plots[index].mark(position)
+
+    def _tell_what(self, _index: int) -> None:
+        self.what_changed.emit(self.what)
+
+
+class _ProfilePlot(Plot):
+    """One profile, and the line at the viewer's slice."""
+
+    moved = pg.QtCore.Signal(int, float)
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+        self._positions = _NO_NUMBERS
+        self._told: float | None = None
+        self.curve = pg.PlotCurveItem(
+            pen=pg.mkPen(CURVE, width=1.5), connect="finite", antialias=True
+        )
+        # A line needs two neighbours; this shows slices that have none.
+        self.dots = pg.ScatterPlotItem(size=4, pen=None, brush=CURVE, antialias=True)
+        self.addItem(self.curve)
+        self.addItem(self.dots)
+        self.marker = self.add_line()
+        self.setToolTip("Click or drag to show this slice in the viewer")
+        self.pointed.connect(self._tell)
+
+    def show_profile(self, profile: Profile) -> None:
+        """Draw one profile, its low end at the left."""
+        order = np.argsort(profile.positions)
+        positions = np.asarray(profile.positions, float)[order]
+        values = np.asarray(profile.values, float)[order]
+        self._positions = positions
+        self.curve.setData(positions, values)
+        alone = _alone(values)
+        self.dots.setData(positions[alone], values[alone])
+        self.set_title(profile.title)
+        self.set_bottom_label(f"{profile.low_end} → {profile.high_end} (mm)")
+        self._frame(values[np.isfinite(values)])
+
+    def mark(self, position: float) -> None:
+        """Move the line, or hide it where the position is not known."""
+        if self.marker.isVisible() != np.isfinite(position):
+            self.marker.setVisible(bool(np.isfinite(position)))
+        if np.isfinite(position):
+            self.marker.setValue(float(position))
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Begin anew to tell slices."""
+        self._told = None
+        super().mousePressEvent(event)
+
+    def _frame(self, finite: np.ndarray) -> None:
+        if self._positions.size:
+            low, high = self._positions[[0, -1]]
+            # One slice alone has no extent.
+            self.setXRange(low, high if high > low else low + 1, padding=0.02)
+        bottom, top = min([0, *finite]), max([0, *finite])
+        self.setYRange(bottom, top if top > bottom else bottom + 1, padding=0.05)
+
+    def _tell(self, position: float) -> None:
+        if not self._positions.size:
+            return
+        nearest = float(self._positions[np.abs(self._positions - position).argmin()])
+        # Many moves of the pointer stay within one slice.
+        if nearest != self._told:
+            self._told = nearest
+            self.moved.emit(self.index, nearest)
+
+
+def _alone(values: np.ndarray) -> np.ndarray:
+    there = np.concatenate([[False], np.isfinite(values), [False]])
+    alone: np.ndarray = there[1:-1] & ~there[:-2] & ~there[2:]
+    return alone

@@ -1,4 +1,4 @@
-"""Views in 3D: surface, glow and cut-away; and back to 2D as it was."""
+"""Buttons of views, scenes in 3D and panels side by side."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from napari.components.overlays import TextOverlay
 from napari.layers import Image, Surface
+from napari.utils.colormaps import Colormap
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
+from superqt import QLabeledDoubleSlider
 
-from ..layers import layer_info
-from ..viewer.in_3d import in_3d, on_plane, without_air
-from .changes import Changes, Wanted
-from .cut import CuttingPlane
+from ..viewer.four_views import FourViewsButton, leave_four_views
+from ..viewer.in_3d import CuttingPlane, in_3d, on_plane, without_air
+from ..viewer.layers import arrange
+from ..viewer.lifetime import Change, Changes, Listening, weakly
+from ..viewer.scan_space import layer_info
+from ..viewer.view_planes import PLANES, fit, plane_of, plane_titles, show_plane
+from .appearance import PANEL, instead
+
+# Views in 3D: surface, glow and cut-away; and back to 2D as it was.
 
 Array = np.ndarray[Any, Any]
 
@@ -140,7 +150,7 @@ class Scenes:
         if self.cut is not None:
             self.cut.listening.stop()
 
-    def _show(self, wanted: Sequence[Wanted]) -> None:
+    def _show(self, wanted: Sequence[Change]) -> None:
         self.leave_cut()
         if not self._in_3d.entered:
             # Before, or all of them would become volumes first.
@@ -151,7 +161,7 @@ class Scenes:
         self._in_3d.enter()
         self._layers.become(wanted)
 
-    def _only(self, shown: Sequence[Any]) -> list[Wanted]:
+    def _only(self, shown: Sequence[Any]) -> list[Change]:
         layers = [
             layer
             for layer in self._viewer.layers
@@ -160,7 +170,7 @@ class Scenes:
         return [(layer, "visible", layer in shown) for layer in layers]
 
 
-def _with(owner: Any, **attributes: Any) -> list[Wanted]:
+def _with(owner: Any, **attributes: Any) -> list[Change]:
     return [(owner, name, value) for name, value in attributes.items()]
 
 
@@ -172,3 +182,329 @@ def _stack(layers: Any, moved: Sequence[Any], on_top: bool) -> None:
     if (places if on_top else sorted(places)) != wanted:
         for layer in moved:
             layers.move(layers.index(layer), n if on_top else 0)
+
+
+# Scan, segmentation and uncertainty next to each other, in 2D or in 3D, and back.
+
+#: Where titles stand if there are two panels, or three.
+_EDGES = {2: ("left", "right"), 3: ("left", "center", "right")}
+
+_TITLE_SIZE = 11
+
+# A title stands above the letter below the middle panel, and above that of a colour
+# bar, which in a grid is at the bottom, too.
+_RAISED = "{}\n "
+
+
+class PanelGrid:
+    """The panels of a case in napari's grid, with linked slices, camera and zoom.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._in_3d = in_3d(viewer)
+        self._changes, self._of_display = Changes(), Changes()
+        # Order of the layers, before and after.
+        self._order: list[Any] = []
+        self._arranged: list[Any] = []
+        self._panels: list[Any] = []
+        self._titles: list[str] = []
+        self._glow: Mapping[str, Any] = {}
+        self.shown = False
+
+    def show(
+        self,
+        panels: Mapping[str, Any],
+        corners: Any = None,
+        glow: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Show these layers from left to right, and no others.
+
+        Parameters
+        ----------
+        panels : mapping of str to Layer
+            From left to right, with their titles.
+        corners : ndarray, shape (2, n), or None
+            Two opposite corners of what is to fill each panel.
+        glow : mapping of str to object, or None
+            Attributes of the map in 3D, where one sees through it.
+        """
+        self.hide()
+        viewer, changes = self._viewer, self._changes
+        self._panels, self._glow = list(panels.values()), dict(glow or {})
+        self._order = list(viewer.layers)
+        arrange(viewer.layers, self._panels)
+        self._arranged = list(viewer.layers)
+        for layer in viewer.layers:
+            if layer_info(layer).get("role") != "outline":
+                changes.set(layer, "visible", layer in self._panels)
+        camera, grid = viewer.scene.camera, viewer.canvas.grid
+        changes.set(grid, "stride", 1)
+        changes.set(grid, "shape", (1, len(panels)))
+        changes.set(grid, "spacing", 4.0)
+        changes.set(grid, "enabled", True)
+        # Afterwards: outlines of classes, which no grid has, give back the opacity.
+        for layer in self._panels:
+            changes.set(layer, "opacity", 1.0)
+        if corners is not None:
+            middle = np.array(viewer.dims.point)
+            middle[-corners.shape[1] :] = corners.mean(axis=0)
+            center = tuple(middle[list(viewer.dims.displayed)])
+            changes.set(camera, "center", center)
+            zoom = camera.zoom
+            fit(viewer, corners)
+            fitting, camera.zoom = camera.zoom, zoom
+            changes.set(camera, "zoom", fitting)
+        if corners is not None and corners.shape[1] == 3:
+            self._in_3d.corners = corners
+        self._write(list(panels))
+        self.shown = True
+        self._in_3d.take()
+        self._show_display()
+
+    def turn(self, ndisplay: int) -> None:
+        """Show the panels in 3D (3), or slices again (2)."""
+        if ndisplay == 3:
+            self._in_3d.enter()
+        else:
+            self._in_3d.leave()
+        self._in_3d.take()
+        self._show_display()
+
+    def hide(self) -> None:
+        """Back to one view, with everything as it was."""
+        if not self.shown:
+            return
+        self.shown = False
+        for key in self._titles:
+            self._viewer.canvas.overlays.pop(key, None)
+        self._titles = []
+        self._in_3d.leave()
+        self._of_display.undo()
+        self._changes.undo()
+        layers = self._viewer.layers
+        left = [layer for layer in layers if layer in self._arranged]
+        if left == [layer for layer in self._arranged if layer in layers]:
+            arrange(layers, [layer for layer in self._order if layer in layers])
+        self._order, self._arranged, self._panels = [], [], []
+
+    def _show_display(self) -> None:
+        """Colours of the map with nothing below it, or as it is seen through in 3D."""
+        solid = self._viewer.dims.ndisplay == 3
+        wanted: list[Change] = []
+        for layer in self._panels:
+            if layer_info(layer).get("role") != "map":
+                continue
+            before = self._of_display.before(layer, "colormap")
+            look = {"colormap": _opaque(before), **(self._glow if solid else {})}
+            wanted += [(layer, name, value) for name, value in look.items()]
+        self._of_display.become(wanted)
+
+    def _write(self, titles: Sequence[str]) -> None:
+        for edge, title in zip(_EDGES.get(len(titles), ()), titles, strict=False):
+            key = f"panel at the {edge}"
+            self._titles.append(key)
+            self._viewer.canvas.overlays[key] = TextOverlay(
+                text=title if edge == "right" else _RAISED.format(title),
+                position=f"bottom_{edge}",
+                font_size=_TITLE_SIZE,
+                box=False,
+                visible=True,
+            )
+
+
+def _opaque(colormap: Colormap) -> Colormap:
+    """The same colours without transparency; hidden ones stay hidden."""
+    colors = np.array(colormap.colors)
+    colors[colors[:, 3] > 0, 3] = 1.0
+    name = f"{colormap.name}{PANEL}"
+    return instead(Colormap(colors, name=name, controls=colormap.controls))
+
+
+# The buttons for planes, side by side and 3D, and what belongs to each.
+
+# Sliders count in RAS mm, and the world of the viewer runs the other way.
+RAS = -1.0
+
+PRESETS = ("Surface", "Glow", "Cut-away")
+
+_TIPS = {
+    "Surface": "The boundary of the selected classes, or of the whole foreground, "
+    "coloured by the uncertainty just around it.",
+    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
+    "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
+    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
+    "Side by side": "Scan, segmentation and uncertainty next to each other.",
+}
+
+
+class ViewButtons(QWidget):
+    """Buttons of the views, and the sliders of surfaces and cuts.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose planes are shown.
+    """
+
+    #: A preset is asked for, or "3D", or "" to go back to 2D.
+    scene_asked = Signal(str)
+    side_by_side_asked = Signal(bool)
+    opacity_changed = Signal(float)
+    #: Axis of z, y, x and place in the world.
+    cut_moved = Signal(int, float)
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.buttons = {
+            name: QPushButton(name)
+            for name in (*PLANES, "3D", *PRESETS, "Side by side")
+        }
+        self._scene = ""
+        self.opacity = _slider(0.05, 1.0, 1.0)
+        self.cut_axis = QComboBox()
+        self.cut_axis.addItems(list(PLANES))
+        self.cut_place = _slider(0.0, 1.0, 0.5)
+        self._corners: np.ndarray[Any, Any] | None = None
+        self._lay_out()
+        for name, button in self.buttons.items():
+            button.setCheckable(True)
+            button.setToolTip(_TIPS.get(name, ""))
+            button.clicked.connect(weakly(self._clicked, name))
+        self.opacity.valueChanged.connect(self.opacity_changed)
+        self.cut_axis.currentIndexChanged.connect(self.cut_here)
+        self.cut_place.valueChanged.connect(self._tell_cut)
+        self.listening = Listening()
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            self.listening.to(event, self.update_buttons)
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+            self.listening.to(event, self.name_planes)
+        self.name_planes()
+        self.show_scene("")
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for column, name in enumerate((*PLANES, "3D")):
+            layout.addWidget(self.buttons[name], 0, column)
+        for column, name in enumerate(PRESETS):
+            layout.addWidget(self.buttons[name], 1, column)
+        layout.addWidget(self.buttons["Side by side"], 1, 3)
+        self.four_views = FourViewsButton(self._viewer)
+        layout.addWidget(self.four_views, 2, 0, 1, 4)
+        for column in range(4):
+            layout.setColumnStretch(column, 1)
+        self._opacity_label = QLabel("Opacity")
+        layout.addWidget(self._opacity_label, 3, 0)
+        layout.addWidget(self.opacity, 3, 1, 1, 3)
+        layout.addWidget(self.cut_axis, 4, 0)
+        layout.addWidget(self.cut_place, 4, 1, 1, 3)
+
+    def set_box(self, corners: np.ndarray[Any, Any] | None) -> None:
+        """Let cuts be between two opposite corners, in the world (z, y, x)."""
+        if np.array_equal(corners, self._corners):  # type: ignore[arg-type]
+            return
+        self._corners = corners
+        self.cut_here()
+
+    def cut(self) -> tuple[int, float]:
+        """Axis and place of the cut."""
+        # The planes are in the order of the axes that they are cut across.
+        return self.cut_axis.currentIndex(), RAS * self.cut_place.value()
+
+    def face(self, axis: int) -> None:
+        """Cut across this axis, through the place that the viewer is at."""
+        self.cut_axis.blockSignals(True)
+        self.cut_axis.setCurrentIndex(axis)
+        self.cut_axis.blockSignals(False)
+        self.cut_here()
+
+    def show_cut_place(self, at: float) -> None:
+        """Follow a plane that was dragged."""
+        self.cut_place.blockSignals(True)
+        self.cut_place.setValue(RAS * at)
+        self.cut_place.blockSignals(False)
+
+    def show_scene(self, name: str) -> None:
+        """Press the button of a preset; of none if empty."""
+        self._scene = name
+        surfaces, cut = name in ("Surface", "Cut-away"), name == "Cut-away"
+        self._opacity_label.setVisible(surfaces)
+        self.opacity.setVisible(surfaces)
+        self.cut_axis.setVisible(cut)
+        self.cut_place.setVisible(cut)
+        self.update_buttons()
+
+    def name_planes(self, *_: Any) -> None:
+        """Call the planes by their axes where the place in the patient is unknown."""
+        for place, (name, title) in enumerate(plane_titles(self._viewer).items()):
+            button = self.buttons[name]
+            button.setText(title)
+            if title == name:
+                button.setToolTip(f"The {name.lower()} plane, upright.")
+            else:
+                button.setToolTip(f"Slices across {title.lower()} of the image.")
+            self.cut_axis.setItemText(place, title)
+
+    def show_side_by_side(self, shown: bool) -> None:
+        """Press the button of the panels, or let it go."""
+        self.buttons["Side by side"].setChecked(shown)
+
+    def set_available(self, in_3d: bool, panels: bool) -> None:
+        """Enable what makes sense for a flat image, or without a segmentation."""
+        self.name_planes()
+        for name in (*PLANES, "3D", *PRESETS):
+            self.buttons[name].setEnabled(in_3d)
+        self.buttons["Side by side"].setEnabled(panels)
+
+    def update_buttons(self, *_: Any) -> None:
+        """Press those buttons whose view is shown."""
+        plane = plane_of(self._viewer)
+        for name in PLANES:
+            self.buttons[name].setChecked(name == plane)
+        in_3d = self._viewer.dims.ndisplay == 3
+        self.buttons["3D"].setChecked(in_3d and self._scene not in PRESETS)
+        for name in PRESETS:
+            self.buttons[name].setChecked(in_3d and name == self._scene)
+
+    def _clicked(self, name: str, _on: bool = False) -> None:
+        leave_four_views(self._viewer)
+        if name == "Side by side":
+            self.side_by_side_asked.emit(self.buttons[name].isChecked())
+        elif name in PLANES:
+            self.scene_asked.emit("")
+            show_plane(self._viewer, name)
+        else:
+            self.scene_asked.emit(name)
+        self.update_buttons()
+
+    def cut_here(self, *_: Any) -> None:
+        """Cut through the place that the viewer is at."""
+        if self._corners is None or self._corners.shape[1] < 3:
+            return  # a flat image is not cut
+        axis = self.cut_axis.currentIndex()
+        low, high = sorted(RAS * self._corners[:, axis])
+        self.cut_place.blockSignals(True)
+        self.cut_place.setRange(low, high)
+        # Where that is outside, through the middle.
+        at = RAS * self._viewer.dims.point[axis - 3]
+        self.cut_place.setValue(at if low <= at <= high else (low + high) / 2)
+        self.cut_place.blockSignals(False)
+        self._tell_cut()
+
+    def _tell_cut(self, *_: Any) -> None:
+        self.cut_moved.emit(*self.cut())
+
+
+def _slider(low: float, high: float, value: float) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(low, high)
+    slider.setValue(value)
+    slider.setDecimals(2 if high <= 1 else 1)
+    return slider

@@ -18,25 +18,19 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from ...regions import Part, class_table, voxel_volume
-from ..colors import keep_apart
-from ..paragraph import keep_whole
-from ..pointer import pointed_at
+from ...analysis.class_statistics import Part, class_table, voxel_volume
+from ..viewer.class_outlines import outline_classes
+from ..viewer.layers import keep_apart
 from ..viewer.lifetime import Docked, Listening, scrolled, weakly
-from ..viewer.outlines import outline_classes
+from ..viewer.pointer import pointed_at
+from ..viewer.shown_map import Color, Findings, MapFollower, ShownMap, look_for_findings
+from ..viewer.view_planes import Letters, go_to
+from ..viewer.widgets import keep_whole
 from .appearance import AppearanceControls
 from .class_table import ClassTable
-from .following import MapFollower
-from .highlight import Ring
-from .letters import Letters
-from .numbers_tab import NumbersTab
-from .planes import go_to
-from .probe import Probe
-from .probe_panel import ProbePanel
-from .saving_tab import MapSavingTab
-from .slices_tab import SlicesTab
-from .stage import MapViews
-from .subject import Color, Findings, ShownMap, look_for_findings
+from .map_views import MapViews, Ring
+from .probe import Probe, ProbePanel
+from .tabs import MapSavingTab, NumbersTab, SlicesTab
 
 MIN_WIDTH = 360
 

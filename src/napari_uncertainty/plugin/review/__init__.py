@@ -1,1 +1,1 @@
-"""The dock widget *Review uncertainty* and its parts."""
+"""The dock widget *Review uncertainty*."""

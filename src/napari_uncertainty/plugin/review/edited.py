@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
+from ...analysis.balls import Ball
+from ...analysis.hotspots import Hotspot
+from ...engine.dask_arrays import as_dask
 from ...errors import InputError
-from ...fold import as_dask
-from ...grid import Grid
-from ...hotspots import Ball, Hotspot
-from ...review import changed_voxels
-from ..layers import METADATA_KEY, layer_info
-from ..sources import ORIGINAL, source_of
+from ...model.grid import Grid
+from ...review.reviewed_images import changed_voxels
+from ..viewer.scan_space import METADATA_KEY, ORIGINAL, layer_info, source_of
 
 Array = np.ndarray[Any, Any]
 

@@ -26,12 +26,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...colors import Color
-from ...review import Stop
-from ..short_names import ShortNames, room
-from .keys import keeps_keys
-from .stop_filter import FilterRow, StopFilter
-from .stop_model import DOT_SIZE, SWATCH_SIZE, Column, StopModel
+from ...analysis.colors import Color
+from ...review.review import Stop
+from ..viewer.widgets import ShortNames, room
+from .stop_model import DOT_SIZE, SWATCH_SIZE, Column, FilterRow, StopFilter, StopModel
+from .verdict_bar import keeps_keys
 
 # What columns have room for, in their order. Classes and notes get what is left, too.
 _WIDEST = (

@@ -8,12 +8,11 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
-from ...hotspots import Hotspot
-from ..inspect.changes import Changes
-from ..inspect.planes import PLANES, go_to, on_steps, plane_of, show_plane
-from ..inspect.subject import ShownMap, names_of
-from ..viewer.lifetime import Listening, weakly
-from .mark import Mark, world_per_mm
+from ...analysis.hotspots import Hotspot
+from ..viewer.lifetime import Changes, Listening, weakly
+from ..viewer.shown_map import ShownMap, names_of
+from ..viewer.view_planes import PLANES, go_to, on_steps, plane_of, show_plane
+from .marks import Mark, world_per_mm
 
 Array = np.ndarray[Any, Any]
 

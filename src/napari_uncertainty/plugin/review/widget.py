@@ -15,21 +15,18 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from ...review import VERDICTS, Stop, Verdict
-from ..inspect.letters import Letters
-from ..inspect.subject import ShownMap
-from ..paragraph import keep_whole
+from ...review.review import VERDICTS, Stop, Verdict
 from ..viewer.four_views import FourViewsButton
 from ..viewer.lifetime import Docked, scrolled, weakly
-from .desk import ReviewController
-from .keys import ReviewKeys
-from .material import ReviewChoices
-from .options_tab import OptionsTab
-from .points import HotspotPoints
-from .progress_line import ProgressLine
-from .saving_tab import ReviewSavingTab
+from ..viewer.shown_map import ShownMap
+from ..viewer.view_planes import Letters
+from ..viewer.widgets import keep_whole
+from .begin import ReviewChoices
+from .controller import ReviewController
+from .marks import HotspotPoints
+from .review_tabs import OptionsTab, ProgressLine, ReviewSavingTab
 from .stop_table import StopTable
-from .verdict_bar import VerdictBar
+from .verdict_bar import ReviewKeys, VerdictBar
 from .visit import Visit, where
 
 MIN_WIDTH = 380

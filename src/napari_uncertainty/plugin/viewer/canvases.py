@@ -1,4 +1,8 @@
-"""Three more canvases in a window, beside and below its own.
+"""Further canvases in a window, and the layers that they share with it.
+
+napari has ``link_layers`` for this. It leaves out what marks need (data, sizes, colours
+of points), marks the layers as linked in the layer list, where a click would cut the
+links, and knows nothing of undoing.
 
 They are made once and kept, hidden and empty, until the window closes. What OpenGL has
 loaded for a canvas is shared between all of a program and outlives that canvas, so
@@ -8,15 +12,338 @@ longer than filling it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Image, Labels, Points, Surface, Vectors
 from napari.qt import QtViewer
 from napari.utils.action_manager import action_manager
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QSplitter, QStackedWidget, QWidget
 
-from ..inspect.planes import PLANES, SOLID
+from .layer_roles import PER_VIEW
+from .layers import arrange
+from .lifetime import Listening, weakly
+from .scan_space import layer_info
+from .view_planes import PLANES, SOLID
+
+# Layers of one viewer, shown in another on the same arrays.
+
+Array = np.ndarray[Any, Any]
+
+
+# Attributes with an event of their name. The place first, for sizes are measured in it.
+_OF_ALL = (
+    "name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
+    "projection_mode", "opacity", "blending", "visible",
+)  # fmt: skip
+
+_OF_KIND: dict[type, tuple[str, ...]] = {
+    Image: (
+        "colormap", "contrast_limits", "gamma", "interpolation2d", "interpolation3d",
+    ),
+    Labels: (
+        "colormap", "contour", "show_selected_label", "selected_label", "brush_size",
+        "contiguous", "n_edit_dimensions", "preserve_labels", "editable", "mode",
+    ),
+    Points: (
+        "symbol", "size", "border_width_is_relative", "border_width", "border_color",
+        "face_color", "canvas_size_limits",
+    ),
+    Surface: ("colormap", "contrast_limits", "gamma", "shading"),
+    Vectors: ("edge_width", "edge_color", "vector_style", "length"),
+}  # fmt: skip
+
+# Of what else there is, a copy is made anew where the data are others.
+_TAKES_DATA = (Image, Labels, Points, Surface, Vectors)
+
+
+class LinkedLayers:
+    """Copies of a viewer's layers in another viewer.
+
+    Copies share arrays with their layers and follow them, and the layers follow what is
+    done to the copies. Hidden layers get a copy when they are shown.
+
+    Parameters
+    ----------
+    source, target : napari.components.ViewerModel
+        Whose layers are shown, and where.
+    wanted : callable or None
+        Tells of a layer whether it is shown; None for all.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        target: Any,
+        wanted: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._source, self._target, self._wanted = source, target, wanted
+        self._links: dict[Any, _Link] = {}
+        self._listening, self._of_visible = Listening(), Listening()
+        events = source.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            self._listening.to(event, self._follow)
+        self._listening.to(source.layers.selection.events.active, self._select)
+        self._watch()
+
+    def copy_of(self, layer: Any) -> Any:
+        """The copy of a layer; None where it has none."""
+        link = self._links.get(layer)
+        return None if link is None else link.copy
+
+    def missing(self) -> list[Any]:
+        """Layers that are shown and have no copy yet, the lowest first."""
+        return [
+            layer
+            for layer in self._source.layers
+            if layer not in self._links and self._is_shown(layer)
+        ]
+
+    def add(self, layer: Any) -> None:
+        """Show a layer in its place among the others."""
+        if layer not in self._links:
+            self._links[layer] = _Link(self._source, self._target, layer, self._renew)
+            self._put(layer)
+
+    def stop(self) -> None:
+        """Let the copies go their own way, and call back no more."""
+        self._listening.stop()
+        self._of_visible.stop()
+        for link in self._links.values():
+            link.stop()
+        self._links.clear()
+
+    # -- the layer list -------------------------------------------------------
+
+    def _is_shown(self, layer: Any) -> bool:
+        per_view = layer_info(layer).get("role") in PER_VIEW
+        wanted = self._wanted is None or self._wanted(layer)
+        return bool(layer.visible and not per_view and wanted)
+
+    def _watch(self) -> None:
+        self._of_visible.stop()
+        for layer in self._source.layers:
+            self._of_visible.to(layer.events.visible, self._follow)
+
+    def _follow(self, *_: Any) -> None:
+        """Copy what came, remove what went, and put all in order."""
+        for layer in [one for one in self._links if one not in self._source.layers]:
+            self._drop(layer)
+        for layer in self.missing():
+            self.add(layer)
+        self._arrange()
+        self._watch()
+
+    def _drop(self, layer: Any) -> None:
+        link = self._links.pop(layer)
+        link.stop()
+        if link.copy in self._target.layers:
+            with self._camera_kept():
+                self._target.layers.remove(link.copy)
+
+    @contextmanager
+    def _camera_kept(self) -> Iterator[None]:
+        """Stay where it is: with one more axis, or less, napari shows all there is."""
+        camera = self._target.scene.camera
+        before = camera.zoom, camera.center
+        yield
+        if (camera.zoom, camera.center) != before:
+            camera.zoom, camera.center = before
+
+    def _renew(self, layer: Any) -> None:
+        """Copy a layer again, where its copy cannot take its new data."""
+        self._drop(layer)
+        self.add(layer)
+
+    def _put(self, layer: Any) -> None:
+        layers, at = self._target.layers, 0
+        for one in self._source.layers:
+            if one is layer:
+                break
+            copy = self.copy_of(one)
+            at = at if copy is None else layers.index(copy) + 1
+        with self._camera_kept():
+            layers.insert(at, self.copy_of(layer))
+        self._select()
+
+    def _arrange(self) -> None:
+        """Order the copies like their layers; what else is there stays in place."""
+        copies = [self.copy_of(one) for one in self._source.layers]
+        arrange(self._target.layers, [one for one in copies if one is not None])
+
+    def _select(self, *_: Any) -> None:
+        """Let the tools of the selected layer act here as well."""
+        active = self._source.layers.selection.active
+        self._target.layers.selection.active = self.copy_of(active)
+
+
+class _Link:
+    """Pair of a layer and its copy.
+
+    Parameters
+    ----------
+    viewer, target : napari.components.ViewerModel
+        That shows the layer itself, and that gets its copy.
+    layer : Layer
+        What is copied.
+    renew : callable
+        Asks for another copy.
+    """
+
+    def __init__(
+        self, viewer: Any, target: Any, layer: Any, renew: Callable[[Any], None]
+    ) -> None:
+        self._viewer, self._target, self._renew = viewer, target, renew
+        self.layer = layer
+        self.copy = layer.create(*layer.as_layer_data_tuple())
+        self._names = _attributes(layer)
+        self._busy = False
+        self._slice = _slice_of(viewer)
+        # Corners of what strokes in the copy covered, and how many of them ended.
+        self._painted: list[tuple[Array, Array]] = []
+        self._strokes = 0
+        self._listening = Listening()
+        for name in self._names:
+            # What is part of the data tuple is there already.
+            if not _equal(getattr(layer, name), getattr(self.copy, name)):
+                setattr(self.copy, name, getattr(layer, name))
+            for one, other in ((layer, self.copy), (self.copy, layer)):
+                self._listening.to(
+                    getattr(one.events, name), self._relay, name, one, other
+                )
+        self._listening.to(layer.events.data, self._take_data)
+        self._listening.to(layer.events.set_data, self._sliced)
+        if isinstance(layer, Labels):
+            self._listening.to(layer.events.labels_update, self._refresh_copy)
+            self._listening.to(self.copy.events.labels_update, self._paint_on)
+            self._listening.to(self.copy.events.paint, self._stroke_ended)
+
+    def stop(self) -> None:
+        """Follow each other no longer."""
+        self._hand_over()
+        self._listening.stop()
+
+    @contextmanager
+    def _relaying(self) -> Iterator[None]:
+        """Do something to one of the two that the other need not hear of."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def _relay(self, name: str, one: Any, other: Any, *_: Any) -> None:
+        if self._busy:
+            return
+        if isinstance(one, Points) and len(one.data) != len(other.data):
+            self._take_data()
+            return
+        with self._relaying():
+            setattr(other, name, getattr(one, name))
+
+    # -- data -----------------------------------------------------------------
+
+    def _take_data(self, *_: Any) -> None:
+        if self._busy:
+            return
+        if not isinstance(self.layer, _TAKES_DATA):
+            self._renew(self.layer)
+            return
+        with self._relaying():
+            self.copy.data = self.layer.data
+        self._take_look()
+
+    def _take_look(self) -> None:
+        """Take over what differs: not all that napari sets has an event."""
+        if isinstance(self.layer, Points):
+            with self._relaying():
+                for name in self._names:
+                    if not _equal(getattr(self.layer, name), getattr(self.copy, name)):
+                        setattr(self.copy, name, getattr(self.layer, name))
+
+    def _sliced(self, *_: Any) -> None:
+        """Draw again what was changed in its place; another slice changes nothing."""
+        before, self._slice = self._slice, _slice_of(self._viewer)
+        if before != self._slice or self._busy:
+            return
+        if isinstance(self.layer, Points):
+            if len(self.layer.data) == len(self.copy.data):
+                self._take_look()
+        else:
+            self._refresh_copy()
+
+    def _refresh_copy(self, *_: Any) -> None:
+        if not self._busy:
+            with self._relaying():
+                _draw_again(self.copy)
+
+    # -- painting -------------------------------------------------------------
+
+    def _paint_on(self, event: Any) -> None:
+        """Show a stroke in the other views while it is drawn."""
+        if self._busy:
+            return
+        start, stop = np.zeros(self.copy.ndim, int), np.array(self.copy.data.shape)
+        more = self._target.dims.ndim - self.copy.ndim
+        shown = [axis - more for axis in self._target.dims.displayed if axis >= more]
+        start[shown] = event.offset
+        stop[shown] = start[shown] + np.shape(event.data)
+        self._painted.append((start, stop))
+        with self._relaying():
+            _draw_again(self.layer)
+
+    def _stroke_ended(self, *_: Any) -> None:
+        """Let the layer itself undo a stroke, once napari has written all of it."""
+        self._strokes += 1
+        QTimer.singleShot(0, weakly(self._hand_over))
+
+    def _hand_over(self) -> None:
+        if not self._strokes or not self._painted:
+            return
+        strokes, self._strokes = self._strokes, 0
+        starts, stops = zip(*self._painted, strict=True)
+        self._painted.clear()
+        start, stop = np.min(starts, axis=0), np.max(stops, axis=0)
+        box = tuple(map(slice, start, stop))
+        with self._relaying():
+            after = np.array(self.copy.data[box])
+            for _ in range(strokes):
+                self.copy.undo()
+            changed = np.nonzero(np.asarray(self.layer.data[box]) != after)
+            places = tuple(np.add(changed, start[:, np.newaxis]))
+            self.layer.data_setitem(places, after[changed])
+            _draw_again(self.copy)
+
+
+def _attributes(layer: Any) -> tuple[str, ...]:
+    own = next(
+        (names for kind, names in _OF_KIND.items() if isinstance(layer, kind)), ()
+    )
+    return (*_OF_ALL, *own)
+
+
+def _slice_of(viewer: Any) -> tuple[Any, ...]:
+    """The slice that a viewer shows."""
+    dims = viewer.dims
+    at = tuple(dims.point[axis] for axis in dims.not_displayed)
+    return dims.order, dims.ndisplay, at, dims.margin_left, dims.margin_right
+
+
+def _draw_again(layer: Any) -> None:
+    layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return one is other or bool(np.all(np.asarray(one == other)))
+
+
+# Three more canvases in a window, beside and below its own.
 
 # Sizes of two canvases in one column, as shares.
 _EQUAL = [10_000, 10_000]

@@ -13,13 +13,11 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
-from ..inspect.planes import PLANES
-from ..layers import layer_info
-from ..selection import MODULATED, PER_VIEW
-from ..sources import axes_of
-from .framing import box_of
+from .layer_roles import MODULATED, PER_VIEW
 from .layers import add_helper
 from .lifetime import Listening
+from .scan_space import axes_of, layer_info
+from .view_planes import PLANES, box_of
 
 Array = np.ndarray[Any, Any]
 

@@ -25,16 +25,14 @@ from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-def
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
 
-from ..inspect.changes import Changes
-from ..inspect.planes import PLANES, SOLID, place_of_interest, plane_of, plane_titles
-from ..layers import layer_info
-from .canvases import Canvases
+from .canvases import Canvases, LinkedLayers
+from .class_outlines import ClassOutlines
 from .cut_planes import CutPlanes, around, foreground
 from .in_3d import UP, VIEW_DIRECTION
-from .lifetime import Listening, unwrapped, weakly
-from .linked_layers import LinkedLayers
-from .outlines import ClassOutlines
+from .lifetime import Changes, Listening, unwrapped, weakly
 from .panes import Panes
+from .scan_space import layer_info
+from .view_planes import PLANES, SOLID, place_of_interest, plane_of, plane_titles
 
 Array = np.ndarray[Any, Any]
 

@@ -6,7 +6,7 @@ is a block that hides scan and labels; on a plane through them all three are see
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, ref
@@ -15,16 +15,100 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import Colormap
 
-from ..colors import keep_apart, label_colormap
-from ..inspect.changes import Changes, Wanted
-from ..inspect.cut import CuttingPlane
-from ..inspect.planes import fit
-from ..layers import PREDICTION, layer_info
-from ..selection import role_of, segmentation_for_map
-from ..sources import ORIGINAL
-from .framing import box_of
-from .layers import add_helper
-from .lifetime import Listening, kept_by, one_per_viewer
+from .layer_roles import role_of, segmentation_for_map
+from .layers import add_helper, keep_apart, label_colormap
+from .lifetime import Change, Changes, Listening, kept_by, one_per_viewer, unwrapped
+from .scan_space import ORIGINAL, PREDICTION, layer_info
+from .view_planes import box_of, fit
+
+# A plane that cuts scan, map and surfaces open.
+
+
+class CuttingPlane:
+    """A plane through scan, map and surfaces at once.
+
+    It is dragged in napari's way, with the Shift key, or moved by :meth:`move`. What is
+    in front of it is cut away, also when the camera goes to its other side.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it is shown.
+    planes, surfaces : sequence of Image, sequence of Surface
+        Layers that are shown on the plane, and that are cut by it.
+    axis, at : int, float
+        Across which of z, y and x, and where in the world.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        planes: Sequence[Any],
+        surfaces: Sequence[Any],
+        axis: int,
+        at: float,
+    ) -> None:
+        self._viewer, self.planes, self._surfaces = viewer, planes, surfaces
+        self.axis, self.at = axis, at
+        self._moving = False
+        self._before = [(one.plane.normal, one.plane.position) for one in planes]
+        #: Called with the place when the plane was dragged.
+        self.on_moved: Callable[[float], None] = lambda at: None
+        self.listening = Listening()
+        self.listening.to(viewer.scene.camera.events.angles, self._turned)
+        for layer in planes:
+            self.listening.to(layer.plane.events.position, self._dragged)
+        self.move(axis, at)
+
+    def move(self, axis: int, at: float) -> None:
+        """Put the plane elsewhere: across this axis, at this place in the world."""
+        self.axis, self.at = axis, at
+        self._moving = True
+        for layer in self.planes:
+            if layer not in self._viewer.layers:
+                continue
+            place = np.mean(layer.extent.world, axis=0)[-3:]
+            place[axis] = at
+            world = np.array(self._viewer.dims.point)
+            world[-3:] = place
+            layer.plane.normal = tuple(np.eye(3)[axis])
+            layer.plane.position = tuple(layer.world_to_data(world[-layer.ndim :])[-3:])
+        self._moving = False
+        self._turned()
+
+    def stop(self) -> None:
+        """Let the surfaces be whole and planes as before, and call back no more."""
+        self.listening.stop()
+        for layer, (normal, position) in zip(self.planes, self._before, strict=True):
+            layer.plane.normal, layer.plane.position = normal, position
+        for surface in self._surfaces:
+            surface.experimental_clipping_planes = []
+
+    def _turned(self, *_: Any) -> None:
+        """Cut away what is between the camera and the plane."""
+        normal, position = np.zeros(3), np.zeros(3)
+        away = self._viewer.scene.camera.view_direction[self.axis]
+        normal[self.axis] = 1.0 if away >= 0 else -1.0
+        position[self.axis] = self.at
+        for surface in self._surfaces:
+            surface.experimental_clipping_planes = [
+                {"position": tuple(position), "normal": tuple(normal), "enabled": True}
+            ]
+
+    def _dragged(self, event: Any) -> None:
+        if self._moving:
+            return
+        for layer in self.planes:
+            # A plugin's widget sees a wrapper of it.
+            if unwrapped(layer.plane) is event.source:
+                data = np.zeros(layer.ndim)
+                data[-3:] = layer.plane.position
+                self.move(self.axis, float(layer.data_to_world(data)[-3:][self.axis]))
+                self.on_moved(self.at)
+                return
+
+
+# A viewer's way to 3D and back: the camera, a cut as the first picture, all put back.
 
 Array = np.ndarray[Any, Any]
 
@@ -348,12 +432,12 @@ class In3D:
         return None if shown is None else _foreground(self._viewer.layers, shown)
 
 
-def on_plane(layers: Sequence[Any]) -> list[Wanted]:
+def on_plane(layers: Sequence[Any]) -> list[Change]:
     """Attributes with which layers are seen on a plane, one through the other.
 
     Labels are not lighted: on a plane, light is taken for darker colours.
     """
-    wanted: list[Wanted] = []
+    wanted: list[Change] = []
     for layer in layers:
         look = {"depiction": "plane", "blending": "translucent_no_depth"}
         look["rendering"] = "translucent" if isinstance(layer, Labels) else "mip"
@@ -364,7 +448,7 @@ def on_plane(layers: Sequence[Any]) -> list[Wanted]:
     return wanted
 
 
-def without_air(scans: Sequence[Any]) -> list[Wanted]:
+def without_air(scans: Sequence[Any]) -> list[Change]:
     """Colours of scans, transparent at the dark end, where a scan has only air."""
     return [(scan, "colormap", _without_background(scan.colormap)) for scan in scans]
 

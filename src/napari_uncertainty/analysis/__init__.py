@@ -1,0 +1,1 @@
+"""Results that follow from a map: statistics, class statistics, hotspots, surfaces."""

@@ -1,0 +1,1 @@
+"""Probabilities in, maps out."""

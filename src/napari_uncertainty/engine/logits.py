@@ -1,0 +1,318 @@
+"""Logits as the softmax that they stand for, and probabilities in the order of labels.
+
+Label 0 is the background: a class, what shares of the others leave over, or nothing.
+
+p = exp(x / T) / Σ exp(x / T), with T the temperature: C. Guo et al., On Calibration of
+Modern Neural Networks, ICML 2017, arXiv:1706.04599. A single channel stands beside a
+background of 0, and becomes the probability of the foreground, 1 / (1 + exp(-x / T)).
+
+Where a network saw only a crop, 0 is put around it in all channels. That is padding and
+no prediction: such voxels have no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..model.kinds import KINDS
+from ..model.probabilities import is_lazy
+from ..model.stored import ChangedBlocks, StoredValues, Volumes, iter_volumes
+from .values import float_type
+
+# Probabilities in the order of labels, whatever the order of the classes is.
+
+Array = np.ndarray[Any, Any]
+
+
+def in_order_of_labels(values: Any, background: int | None) -> Any:
+    """Return probabilities with the background in front, which nothing may be.
+
+    Nothing is copied before it is looked at; where the first class is the background,
+    the values are returned as they are.
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (classes, ...)
+        In the order of the classes.
+    background : int or None
+        Number of the class that is the background; None where no class is, and label 0
+        is nowhere likely.
+    """
+    if background == 0:
+        return values
+    order = [background, *(n for n in range(values.shape[0]) if n != background)]
+    if not is_lazy(values):
+        return _InOrder(values, order)
+    if background is not None:
+        return values[order]
+    import dask.array as da
+
+    return da.concatenate([da.zeros_like(values[:1]), values])
+
+
+class _InOrder:
+    """Volumes in another order.
+
+    Parameters
+    ----------
+    values : array or StoredValues, shape (classes, ...)
+        Where they are.
+    order : sequence of (int or None)
+        Which of them stands for each label; None for nothing but 0.
+    """
+
+    def __init__(self, values: Any, order: list[int | None]):
+        self._volumes, self._order = Volumes(values), order
+        self.shape = (len(order), *values.shape[1:])
+        self.ndim, self.dtype = len(self.shape), values.dtype
+
+    def __getitem__(self, index: Any) -> Array:
+        labels, *place = index if isinstance(index, tuple) else (index,)
+        if not isinstance(labels, slice):
+            chosen: Array = self._volume(self._order[labels])[tuple(place)]
+            return chosen
+        # A volume of a file is there until the next one is read.
+        some = [np.array(self._volume(n)[tuple(place)]) for n in self._order[labels]]
+        return np.stack(some)
+
+    def _volume(self, channel: int | None) -> Array:
+        if channel is None:
+            return np.zeros(self.shape[1:], self.dtype)
+        return self._volumes[channel]
+
+
+def with_left_over(values: Any) -> Any:
+    """Shares of the classes with that of the background in front; None of integers.
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (classes, ...)
+        From 0 to 1; those of a voxel sum to 1 at most.
+    """
+    if values.dtype.kind != "f":
+        return None  # what stands for 1 is not known
+    if isinstance(values, StoredValues):
+        return _InFile(values)
+    rest = (1 - values.sum(axis=0, dtype=np.float64)).clip(0, 1)
+    first = rest.astype(values.dtype)[np.newaxis]
+    if isinstance(values, np.ndarray):
+        return np.concatenate([first, values])
+    import dask.array as da
+
+    return da.concatenate([first, values])
+
+
+class _InFile:
+    """Shares in a file, volume by volume; for the background, all are read.
+
+    Parameters
+    ----------
+    values : StoredValues
+        The classes but the background.
+    """
+
+    def __init__(self, values: StoredValues):
+        self._values, self._volumes = values, Volumes(values)
+        self.shape = (values.shape[0] + 1, *values.shape[1:])
+        self.ndim, self.dtype = len(self.shape), values.dtype
+
+    def __getitem__(self, label: int) -> Array:
+        if label:
+            return self._volumes[label - 1]
+        sums = np.zeros(self.shape[1:])
+        for volume in iter_volumes(self._values):
+            sums += volume
+        return (1 - sums).clip(0, 1).astype(self.dtype)
+
+
+# Logits as the softmax that they stand for, for every source that the fold takes.
+
+
+def softmax(logits: Array, temperature: float) -> Array:
+    """Probabilities of logits, shape (classes, ...), in float32 or float64."""
+    # NaN, and what infinity becomes, is how a voxel without data is known.
+    with np.errstate(invalid="ignore", over="ignore"):
+        z = logits.astype(precision_for(logits))
+        padding = ~logits.any(axis=0) if tells_padding(logits) else None
+        z /= temperature
+        highest = np.maximum(z[0], 0) if len(z) == 1 else z.max(axis=0)
+        z -= highest
+        np.exp(z, out=z)
+        z /= z[0] + np.exp(-highest) if len(z) == 1 else z.sum(axis=0)
+        if padding is not None:
+            z[:, padding] = np.nan
+    return z
+
+
+def tells_padding(logits: Any) -> bool:
+    """Return whether 0 in all channels can only be padding.
+
+    The floating-point numbers that a network computes are never exactly 0 in several
+    channels. Whole numbers may be, and so may a single channel.
+    """
+    return bool(logits.dtype.kind == "f" and logits.shape[0] > 1)
+
+
+def precision_for(logits: Any) -> np.dtype[Any]:
+    """float32, or float64 for what has more digits than that.
+
+    What a single channel leaves to the background is lost in float32 where the
+    foreground is all but certain.
+    """
+    single = logits.shape[0] == 1
+    return np.dtype(np.float64) if single else float_type(logits.dtype)
+
+
+def softmax_of_blocks(logits: Any, temperature: float) -> ChangedBlocks:
+    """Return an array of logits as one of which blocks are taken as softmax."""
+    change = partial(softmax, temperature=temperature)
+    return ChangedBlocks(logits, change, precision_for(logits))
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxStream(StoredValues):
+    """Logits in a file that is read from its beginning to its end, as softmax.
+
+    Where whole classes follow each other, the file is read twice: what the exponentials
+    of a voxel sum to has to be known before the first class is.
+    """
+
+    logits: Any = None
+    temperature: float = 1.0
+
+    @classmethod
+    def of(cls, stored: StoredValues, temperature: float) -> SoftmaxStream:
+        """Return the softmax of logits in a file."""
+        return stored.held_by(cls, logits=stored, temperature=temperature)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the softmax."""
+        return precision_for(self.logits)
+
+    def pieces(self, values: int) -> Iterator[Array]:
+        """All values in the order of the file; while nothing is known, empty pieces."""
+        _, n_classes, row = self.layout
+        whole = n_classes * row
+        if whole > values:
+            return self._read_twice(values)
+        return _cut(self._of_whole_voxels(values // whole * whole), values)
+
+    def _of_whole_voxels(self, values: int) -> Iterator[Array]:
+        _, n_classes, row = self.layout
+        for raw in self.logits.pieces(values):
+            block = raw.reshape(-1, n_classes, row).swapaxes(0, 1)
+            yield softmax(block, self.temperature).swapaxes(0, 1).reshape(-1)
+
+    def _read_twice(self, values: int) -> Iterator[Array]:
+        rounds, n_classes, row = self.layout
+        start = 0.0 if n_classes == 1 else -np.inf
+        sums = np.full((rounds, row), start, self.dtype)  # logarithms of them
+        told = tells_padding(self.logits)
+        padding = np.full((rounds, row), told, np.bool_)
+        for at, piece in self._scaled_pieces(values):
+            with np.errstate(invalid="ignore"):
+                for part, voxels in parts_by_class(at, piece, self.layout):
+                    here = sums[voxels]
+                    np.logaddexp(here, part, out=here)
+                    if told:
+                        padding[voxels] &= part == 0
+            yield piece[:0]
+        sums[padding] = np.nan
+        for at, piece in self._scaled_pieces(values):
+            with np.errstate(invalid="ignore", over="ignore"):
+                for part, voxels in parts_by_class(at, piece, self.layout):
+                    part -= sums[voxels]
+                    np.exp(part, out=part)
+            yield piece
+
+    def _scaled_pieces(self, values: int) -> Iterator[tuple[int, Array]]:
+        at = 0
+        for raw in self.logits.pieces(values):
+            with np.errstate(invalid="ignore", over="ignore"):
+                piece = raw.astype(self.dtype)
+                piece /= self.temperature
+            yield at, piece
+            at += len(piece)
+
+
+def softmax_of_dask(logits: Any, temperature: float) -> Any:
+    """A dask array of logits as one of probabilities, not computed yet."""
+    return logits.rechunk({0: -1}).map_blocks(
+        softmax, temperature, dtype=precision_for(logits)
+    )
+
+
+def as_members(
+    values: Any, kind: str, temperature: float, background: int | None = 0
+) -> list[Any]:
+    """Values as an opinion on which classes exclude each other; none if they are not.
+
+    They are in the order of labels, of which 0 is the background.
+
+    Parameters
+    ----------
+    values : ndarray, dask array or StoredValues, shape (classes, ...)
+        Of a softmax, scaled or not, they are returned as they are; of fractions, the
+        background stands in front of them.
+    kind : str
+        A key of :data:`.KINDS`.
+    temperature : float
+        Of logits.
+    background : int or None
+        Number of the class that is the background; None where no class is.
+    """
+    if KINDS[kind].sums_matter:
+        return [in_order_of_labels(values, background)]
+    if KINDS[kind].adds_background and not KINDS[kind].single:
+        whole = with_left_over(values)
+        return [] if whole is None else [whole]
+    if not KINDS[kind].exclusive_scores or values.shape[0] == 1:
+        return []
+    if isinstance(values, StoredValues):
+        whole = SoftmaxStream.of(values, temperature)
+    elif isinstance(values, np.ndarray):
+        whole = softmax(values, temperature)
+    else:
+        whole = softmax_of_dask(values, temperature)
+    return [in_order_of_labels(whole, background)]
+
+
+def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
+    """Yield the same values, so many at a time."""
+    rest = next(pieces)
+    for piece in pieces:
+        while len(rest) >= values:
+            yield rest[:values]
+            rest = rest[values:]
+        rest = np.concatenate([rest, piece]) if len(rest) else piece
+    for start in range(0, len(rest), values):
+        yield rest[start : start + values]
+
+
+def parts_by_class(
+    start: int, piece: Array, layout: tuple[int, int, int]
+) -> Iterator[tuple[Array, tuple[int, slice]]]:
+    """Parts of a piece that are of one class, and which voxels they are.
+
+    Parameters
+    ----------
+    start : int
+        Number of its first value.
+    piece : ndarray
+        Values in the order of the file.
+    layout : tuple of int
+        As of :class:`.StoredValues`.
+    """
+    _, n_classes, row = layout
+    while len(piece):
+        line, voxel = divmod(start, row)
+        length = min(len(piece), row - voxel)
+        yield piece[:length], (line // n_classes, slice(voxel, voxel + length))
+        start += length
+        piece = piece[length:]

@@ -1,0 +1,350 @@
+"""From an array in a file to probabilities, or to the members of an ensemble.
+
+Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+from __future__ import annotations
+
+import math
+import tokenize
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, in_short
+from ..model.interpretation import Interpretation
+from ..model.probabilities import find_class_axis, scale_of
+from ..model.stored import Bytes, PlainBytes, StoredValues
+from .axes import Order, batch_axes, dropped_note, given_axis
+from .byte_sources import PackedFile, PlainFile, in_pieces
+from .geometry import shape_of_twin
+
+# The header that numpy writes in front of an array: type, shape and order.
+
+# Besides ValueError, what numpy's reading of a damaged header ends in: it takes a
+# Python literal from there.
+HEADER_ERRORS = (
+    ValueError, SyntaxError, TypeError, MemoryError, RecursionError,
+    tokenize.TokenError,
+)  # fmt: skip
+
+#: Bytes that an address can reach. In a header, numbers may have any length.
+LARGEST = 1 << 63
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """Type, shape and order of an array, as its header tells them.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        As numpy has it.
+    fortran_order : bool
+        Whether the first axis, not the last, is the fastest in the file.
+    dtype : dtype
+        Of the values, with their byte order.
+    """
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Length of each axis, slowest first."""
+        return self.shape[::-1] if self.fortran_order else self.shape
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def has_class_axis(self) -> bool:
+        """Return whether it may be of classes, or of members with classes."""
+        plausible = len(self.shape) in (3, 4, 5) and min(self.shape) > 0
+        return plausible and self.dtype.kind in "fiu"
+
+    def file_axis(self, axis: int) -> int:
+        """Place of numpy's `axis` in `file_shape`."""
+        return len(self.shape) - 1 - axis if self.fortran_order else axis
+
+
+def read_header(file: Any, path: Path) -> ArrayHeader:
+    """Read type and shape, before a single value is.
+
+    Raises
+    ------
+    InputError
+        If there is no header of an array.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read is None:
+            raise InputError(f"{path.name} uses an unknown array format {version}.")
+        with warnings.catch_warnings():
+            # That Python 2 wrote the file is nothing that a person could change.
+            warnings.simplefilter("ignore", UserWarning)
+            header = ArrayHeader(*read(file))
+    except HEADER_ERRORS as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path.name} cannot be read: it is damaged or no array "
+            f"({in_short(error)})."
+        ) from error
+    if header.n_bytes > LARGEST:
+        raise InputError(
+            f"{path.name} cannot be read: it promises more than any file holds."
+        )
+    return header
+
+
+def require_class_axis(header: ArrayHeader, path: Path) -> None:
+    """Raise InputError where type or shape cannot be meant."""
+    if header.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path.name} holds values of type {header.dtype}, not real numbers; "
+            "Python objects are never loaded."
+        )
+    if not header.has_class_axis:
+        raise InputError(
+            f"{path.name} holds an array of shape {header.shape}; probabilities have a "
+            "class axis and two or three spatial axes."
+        )
+
+
+# Members that lie in one array: the part of a file's bytes that is one of them.
+
+#: More members than anybody has; so many in a header are a mistake.
+MOST_MEMBERS = 1000
+
+# Bytes of a member that are picked at a time where any part can be read.
+_PICKED = 1 << 20
+
+
+@dataclass(frozen=True)
+class EveryNth:
+    """Every n-th value of some bytes.
+
+    Attributes
+    ----------
+    whole : Bytes
+        All of them.
+    itemsize : int
+        Bytes of a value.
+    first, step : int
+        Which values are taken.
+    """
+
+    whole: Bytes
+    itemsize: int
+    first: int
+    step: int
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Pieces of `size` bytes, the last one maybe shorter."""
+        values = max(1, size // self.itemsize // self.step)
+        whole = self.whole.pieces(values * self.step * self.itemsize)
+        return in_pieces(map(self._picked, whole), size)
+
+    def _picked(self, piece: bytes | bytearray) -> bytes:
+        values = np.frombuffer(piece, f"V{self.itemsize}").reshape(-1, self.step)
+        return values[:, self.first].tobytes()
+
+
+@dataclass(frozen=True)
+class EveryNthPlain(EveryNth):
+    """The same, where any part can be had at any time."""
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on; both are whole values."""
+        assert isinstance(self.whole, PlainBytes)
+        length = max(1, _PICKED // self.itemsize) * self.itemsize
+        for at in range(0, len(out), length):
+            part = out[at : at + length]
+            piece = bytearray(len(part) * self.step)
+            self.whole.read_into((start + at) * self.step, memoryview(piece))
+            part[:] = self._picked(piece)
+
+
+def bytes_of_member(whole: Bytes, header: ArrayHeader, member: int) -> Bytes:
+    """Bytes of one member of an array with the members along its first axis.
+
+    In the order of C they are together; in that of Fortran the members come round with
+    each value. A checksum is of the whole array: in the order of C only the last
+    member, for which all others are unpacked, can be held against it.
+    """
+    n_members = header.shape[0]
+    if header.fortran_order:
+        kind = EveryNthPlain if isinstance(whole, PlainBytes) else EveryNth
+        return kind(whole, header.dtype.itemsize, member, n_members)
+    size = header.n_bytes // n_members
+    if isinstance(whole, PackedFile):
+        last = member == n_members - 1
+        skip = whole.skip + member * size
+        crc = whole.crc if last else None
+        return replace(whole, skip=skip, size=size, crc=crc)
+    assert isinstance(whole, PlainFile)
+    return PlainFile(whole.path, whole.offset + member * size, size)
+
+
+# Arrays in files of which the header is read first, and the values piece by piece.
+
+# Of a compressed file, so many bytes of values are unpacked to find the class axis.
+LOOK = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFile:
+    """An array in a file of which only the header was read.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    header : ArrayHeader
+        Shape, order and type.
+    bytes : Bytes or PlainBytes
+        The values.
+    from_nnunet : bool
+        Whether its name says that nnU-Net wrote it: class first, then (z, y, x).
+    note : str
+        What a person should know of how it was understood.
+    axes, class_names
+        As of a :class:`.ChunkedArray`; nothing names them here.
+    """
+
+    path: Path
+    header: ArrayHeader
+    bytes: Bytes
+    from_nnunet: bool = False
+    note: str = ""
+    axes: None = None
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the length of each axis, as numpy has it."""
+        return self.header.shape
+
+    @cached_property
+    def some(self) -> Any:
+        """Return values to judge by, as numpy has them; of a packed file the first."""
+        shape = list(self.header.file_shape)
+        if isinstance(self.bytes, PlainFile):
+            seen: Any = np.memmap(
+                self.path, self.header.dtype, "r", self.bytes.offset, tuple(shape)
+            )
+        else:
+            for axis in range(len(shape)):
+                row = math.prod(shape[axis + 1 :]) * self.header.dtype.itemsize
+                shape[axis] = min(shape[axis], max(1, LOOK // row))
+                if row <= LOOK:
+                    break
+            size = math.prod(shape) * self.header.dtype.itemsize
+            with closing(self.bytes.pieces(size)) as pieces:  # type: ignore[type-var]
+                seen = np.frombuffer(next(pieces), self.header.dtype).reshape(shape)
+        return seen.T if self.header.fortran_order else seen
+
+    def stored(self, class_axis: int | None, *, backwards: bool) -> StoredValues:
+        """The values, class axis in front.
+
+        Parameters
+        ----------
+        class_axis : int or None
+            In numpy's order; None for one channel.
+        backwards : bool
+            Whether the spatial axes of the array are (z, y, x).
+        """
+        header = self.header
+        one = (1,) if class_axis is None else ()
+        stored = StoredValues(
+            self.path,
+            self.bytes,
+            file_shape=one + header.file_shape,
+            class_axis=0 if class_axis is None else header.file_axis(class_axis),
+            stored=header.dtype,
+            reverse=backwards != header.fortran_order,
+        )
+        if class_axis is None or not isinstance(self.bytes, PlainBytes):
+            return stored  # what has to be unpacked is judged then
+        return replace(stored, scale=scale_of(self.some, class_axis) or 1.0)
+
+    def class_first(
+        self, order: Order, member: int, twin: tuple[int, ...] | None
+    ) -> StoredValues:
+        """Return one member's values, class axis first, as flat as the image beside."""
+        if order.members is None:
+            stored = self.stored(order.classes, backwards=_falls(order.space))
+            return _as_flat_as(stored, twin)
+        header = replace(self.header, shape=self.shape[1:])
+        part = bytes_of_member(self.bytes, self.header, member)
+        assert order.classes is not None
+        array = replace(self, header=header, bytes=part)
+        stored = array.stored(order.classes - 1, backwards=_falls(order.space))
+        return _as_flat_as(stored, twin)
+
+
+def _falls(axes: tuple[int, ...]) -> bool:
+    return axes[0] > axes[-1]
+
+
+def without_batch(
+    array: ArrayFile, how: Interpretation
+) -> tuple[ArrayFile, Interpretation]:
+    """Leave out axes of length 1 in front, with a note if there are any."""
+    shape, axis, twin = array.shape, how.class_axis, shape_of_twin(array.path)
+    if axis is not None:
+        axis = given_axis(axis, shape, array.path.name)
+    elif len(shape) == 4 and shape[0] == 1 and not array.from_nnunet:
+        axis = find_class_axis(array.some)
+    count = batch_axes(shape, axis)
+    if twin is not None and len(shape) == 4 and len(twin) == 3:
+        count = 0  # one slice of a volume
+    if len(shape) == 4 and axis == 3 and 1 in shape[1:3]:
+        count = 0  # a line of voxels is no picture
+    if not count or (array.from_nnunet and len(shape) == 4):
+        return array, how
+    header = replace(array.header, shape=shape[count:])
+    if how.class_axis is not None and axis is not None:
+        how = replace(how, class_axis=axis - count)
+    note = dropped_note(array.path.name, shape, count)
+    return replace(array, header=header, note=note), how
+
+
+def _as_flat_as(stored: StoredValues, twin: tuple[int, ...] | None) -> StoredValues:
+    """The same values with as many axes as the image, if the last of them is 1 long.
+
+    A flat image has two axes or three, as its program likes; of one with two, nnU-Net
+    keeps (class, 1, y, x) [1]_.
+
+    References
+    ----------
+    .. [1] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/imageio/simpleitk_reader_writer.py
+    """
+    *before, last = stored.shape[1:]
+    if twin is None or len(twin) == stored.ndim - 1:
+        return stored
+    shape, class_axis = list(stored.file_shape), stored.class_axis
+    spatial = [axis for axis in range(len(shape)) if axis != class_axis]
+    at = spatial[0] if stored.reverse else spatial[-1]
+    if len(twin) == 2 and len(before) == 2 and last == 1:
+        del shape[at]
+        class_axis -= at < class_axis
+    elif len(twin) == 3 and twin[-1] == 1:
+        at += not stored.reverse
+        shape.insert(at, 1)
+        class_axis += at <= class_axis
+    return replace(stored, file_shape=tuple(shape), class_axis=class_axis)

@@ -1,0 +1,292 @@
+"""Class probabilities in a file, of which only the header was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+import numpy as np
+
+from ..errors import InputError
+from ..limits import check_fits_memory
+
+Array = np.ndarray[Any, Any]
+Stored = TypeVar("Stored", bound="StoredValues")
+
+#: So many values are unpacked at once.
+PIECE_VALUES = 1 << 19
+
+
+class Bytes(Protocol):
+    """Bytes that can be had from the first to the last, once for each call."""
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield pieces of `size` bytes, the last one maybe shorter.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, was changed, or ends too early.
+        """
+
+
+@runtime_checkable
+class PlainBytes(Bytes, Protocol):
+    """Bytes of which any part can be had at any time, from any thread."""
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredValues:
+    """Probabilities as a file stores them; made by :mod:`.io`, folded by :mod:`.fold`.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    bytes : Bytes or PlainBytes
+        Its values, without any header.
+    file_shape : tuple of int
+        Length of each axis, the slowest first.
+    class_axis : int
+        Which of these runs over the classes.
+    stored : dtype
+        Type of the values in the file, with its byte order.
+    slope, inter : float
+        The values are slope · stored + inter, taken in float64.
+    reverse : bool
+        Whether the spatial axes are nibabel's in reversed order.
+    scale : float
+        What the values of a voxel sum to, where that was looked at.
+    declared : bool
+        Whether the file says that these are probabilities; otherwise their sums have
+        to show it.
+    """
+
+    path: Path
+    bytes: Bytes
+    file_shape: tuple[int, ...]
+    class_axis: int
+    stored: np.dtype[Any]
+    slope: float = 1.0
+    inter: float = 0.0
+    reverse: bool = True
+    scale: float = 1.0
+    declared: bool = True
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Classes first, then the spatial axes in nibabel's order."""
+        n_classes = self.file_shape[self.class_axis]
+        spatial = self._spatial_shape
+        return (n_classes, *(spatial[::-1] if self.reverse else spatial))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.file_shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.file_shape)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values once they are read."""
+        if (self.slope, self.inter) != (1, 0):
+            return np.dtype(np.float32)
+        return self.stored.newbyteorder("=")
+
+    @cached_property
+    def layout(self) -> tuple[int, int, int]:
+        """Number of rounds over the classes, of classes, and of values in a row."""
+        before = self.file_shape[: self.class_axis]
+        after = self.file_shape[self.class_axis + 1 :]
+        return math.prod(before), self.file_shape[self.class_axis], math.prod(after)
+
+    def pieces(self, values: int) -> Iterator[Array]:
+        """Yield all values in the order of the file, so many at a time."""
+        for piece in self.bytes.pieces(values * self.stored.itemsize):
+            yield self.scaled(np.frombuffer(piece, self.stored))
+
+    def load(self) -> Array:
+        """Return all values, classes first, then spatial axes in nibabel's order."""
+        check_fits_memory(self.path, self.file_shape, self.dtype)
+        values = np.empty(self.size, self.dtype)
+        start = 0
+        for piece in self.pieces(1 << 20):
+            values[start : start + len(piece)] = piece
+            start += len(piece)
+        in_file_order = values.reshape(self.file_shape)
+        return self._in_core_order(np.moveaxis(in_file_order, self.class_axis, 0))
+
+    def require_scale(self, scale: float | None) -> float:
+        """Return the sum of a voxel's values, given what nearly all sums agree on.
+
+        Raises
+        ------
+        InputError
+            If they agree on nothing and the file does not say what they are.
+        """
+        if scale is None and not self.declared:
+            raise InputError(
+                f"{self.path.name} does not look like class probabilities: along its "
+                "last axis the values do not sum to 1. Choose the network's softmax "
+                "output."
+            )
+        return scale or 1.0
+
+    def restore(self, voxels: Array) -> Array:
+        """Return a view in nibabel's order of an array in the file's order."""
+        view: Array = self._in_core_order(voxels.reshape(1, *self._spatial_shape))[0]
+        return view
+
+    @property
+    def _spatial_shape(self) -> tuple[int, ...]:
+        axis = self.class_axis
+        return self.file_shape[:axis] + self.file_shape[axis + 1 :]
+
+    def _in_core_order(self, values: Array) -> Array:
+        if not self.reverse:
+            return values
+        return values.transpose(0, *range(values.ndim - 1, 0, -1))
+
+    def held_by(self, kind: type[Stored], **further: Any) -> Stored:
+        """Return the same values as another class holds them, with further fields."""
+        own = {one.name: getattr(self, one.name) for one in fields(StoredValues)}
+        return kind(**own, **further)
+
+    def scaled(self, raw: Array) -> Array:
+        """Return values from stored ones, by slope and intercept."""
+        if (self.slope, self.inter) == (1, 0):
+            return raw
+        with np.errstate(all="ignore"):  # damage shows as values that are not finite
+            scaled: Array = raw * np.float64(self.slope) + np.float64(self.inter)
+            return scaled.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredBlocks:
+    """Plainly stored values as an array, shape (classes, rounds, row); see `layout`.
+
+    Only whole classes of blocks can be taken: some voxels of one row, or whole rows
+    of some rounds.
+    """
+
+    values: StoredValues
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Classes, rounds, voxels in a row."""
+        rounds, classes, row = self.values.layout
+        return classes, rounds, row
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.values.dtype
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        n_rounds, n_classes, row = self.values.layout
+        first, last, _ = block[1].indices(n_rounds)
+        start, stop, _ = block[2].indices(row)
+        if (start, stop) == (0, row):
+            raw = np.empty((last - first, n_classes, row), self.values.stored)
+            self._read(first * n_classes * row, raw)
+            return self.values.scaled(raw).transpose(1, 0, 2)
+        raw = np.empty((n_classes, stop - start), self.values.stored)
+        for label, values in enumerate(raw):
+            self._read((first * n_classes + label) * row + start, values)
+        return self.values.scaled(raw)[:, np.newaxis]
+
+    def _read(self, start: int, out: Array) -> None:
+        """Fill `out` with the values from number `start` on."""
+        plain = cast(PlainBytes, self.values.bytes)  # to ask takes longer than to read
+        plain.read_into(start * out.dtype.itemsize, out.reshape(-1).view(np.uint8).data)
+
+
+@dataclass(frozen=True, eq=False)
+class ChangedBlocks:
+    """Array of which each block is changed as it is taken, to probabilities say.
+
+    Attributes
+    ----------
+    values : array_like, shape (classes, ...)
+        Where blocks with all classes can be taken.
+    change : callable
+        Gives what a block becomes.
+    dtype : dtype
+        Type of what it gives.
+    """
+
+    values: Any
+    change: Callable[[Array], Array]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values, class axis first."""
+        return tuple(self.values.shape)
+
+    def __getitem__(self, block: tuple[Any, ...]) -> Array:
+        return self.change(np.asarray(self.values[block]))
+
+
+class Volumes:
+    """Volumes of channels, of which one is taken after the other.
+
+    Of a file only one is in memory, until the next is taken; where an earlier one is
+    asked for, the file is read again.
+
+    Parameters
+    ----------
+    values : array_like or StoredValues, shape (channels, ...)
+        Where they are.
+    """
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+        self._coming: Iterator[Array] = iter(())
+        self._next: int | None = None
+
+    def __getitem__(self, channel: int) -> Array:
+        if not isinstance(self._values, StoredValues):
+            return np.asarray(self._values[channel])
+        if self._next is None or channel < self._next:
+            self._coming, self._next = iter_volumes(self._values), 0
+        while True:
+            volume = next(self._coming)
+            self._next += 1
+            if self._next > channel:
+                return volume
+
+
+def iter_volumes(values: Any) -> Iterator[Array]:
+    """Yield one channel after the other; of a file, if possible, hold only one."""
+    if isinstance(values, StoredValues):
+        if values.layout[0] == 1:
+            yield from _stored_volumes(values)
+            return
+        values = values.load()
+    for channel in range(values.shape[0]):
+        yield np.asarray(values[channel])
+
+
+def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
+    row = stored.layout[2]
+    volume, filled = np.empty(row, stored.dtype), 0
+    for piece in stored.pieces(PIECE_VALUES):
+        while len(piece):
+            length = min(len(piece), row - filled)
+            volume[filled : filled + length] = piece[:length]
+            filled, piece = filled + length, piece[length:]
+            if filled == row:
+                yield stored.restore(volume)
+                filled = 0

@@ -1,0 +1,393 @@
+"""Sentences and checks of a finished map, and the placement that may follow from them.
+
+Nothing is moved without the user, and what was moved can be moved back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, Label, PushButton, TextEdit, Widget
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error
+from napari.utils.transforms import CompositeAffine
+from psygnal import Signal
+from qtpy.QtWidgets import QFrame, QSizePolicy
+
+from ...case import CaseResult
+from ...errors import InputError
+from ...model.grid import Grid
+from ...model.kinds import KINDS
+from ...model.measures import ALL_MEASURES
+from ...model.placement import Placement
+from ...model.record import Check
+from ..viewer.layers import CLASS_AXIS, TRANSFORM
+from ..viewer.scan_space import (
+    METADATA_KEY,
+    ScanSpace,
+    layer_grid,
+    layer_info,
+    reversed_axes,
+    source_of,
+)
+from ..viewer.widgets import wrapped
+from .map_request import Request
+
+# Sentences about a finished map, for the dock.
+
+_WHO = {
+    "person": "as you chose",
+    "file": "as the file says",
+    "convention": "as usual for such files",
+    "values": "found from the values",
+    "default": "as usual",
+}
+
+
+def report_lines(result: CaseResult, request: Request) -> list[str]:
+    """Total, means, maximum, no-data voxels and kind, a line each."""
+    numbers = result.statistics(request.measure)
+    measure = ALL_MEASURES[request.measure]
+    title, unit = measure.title, f" {measure.unit(result.maps.base)}".rstrip()
+    where = "the most probable class"
+    if request.segmentation is not None and result.trust.foreground is not None:
+        where = f"'{request.segmentation.name}'"
+    total = f"{numbers.total:,.1f}{unit}"
+    mean = f"{numbers.foreground_mean:.4g}{unit}"
+    if request.foreground_only:
+        lines = [f"Total {title} in the foreground: {total}", f"Mean: {mean}"]
+    else:
+        lines = [
+            f"Total {title}: {total}",
+            f"Mean: {numbers.mean:.4g}{unit}",
+            f"Mean in the foreground: {mean}",
+        ]
+    return [
+        *lines,
+        f"Maximum: {numbers.maximum:.4g}{unit}",
+        f"Voxels without data: {numbers.no_data:,}",
+        f"Foreground by {where}",
+        _kind_line(result, request),
+    ]
+
+
+def _kind_line(result: CaseResult, request: Request) -> str:
+    """Return what the values were taken for, and who said so."""
+    maps = result.maps
+    who = _WHO[result.interpretation.origin("kind") or "values"]
+    line = f"Kind: {KINDS[maps.kind].title}, {who}"
+    if maps.channel is not None:
+        return f"{line}; '{maps.channel}' alone"
+    warm = KINDS[maps.kind].logistic and maps.temperature != 1
+    return f"{line}; temperature {maps.temperature:g}" if warm else line
+
+
+# Another place for probabilities, offered where the evidence is for it.
+
+Array = np.ndarray[Any, Any]
+
+# In a layer's metadata: its data, transform and metadata before it was moved.
+BEFORE = "before_placing"
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """Place where a layer of probabilities may belong.
+
+    Attributes
+    ----------
+    probabilities : Image
+        The layer.
+    data : array
+        What it held when the evidence was found.
+    class_axis : int
+        Of its data.
+    onto : Image or Labels
+        The layer whose place it would share.
+    grid : Grid or None
+        The voxels that it would lie on; None where these are just the layer's.
+    choices : dict of str to Placement
+        What each is called.
+    sentence : str
+        Why, for a person.
+    """
+
+    probabilities: Image
+    data: Any
+    class_axis: int
+    onto: Image | Labels
+    grid: Grid | None
+    choices: Mapping[str, Placement]
+    sentence: str
+
+
+def offer_of(request: Request, result: CaseResult) -> Offer | None:
+    """Return the place that the evidence or the scan speaks for; None without one."""
+    layer, trust = request.probabilities, result.trust
+    class_axis = request.class_axis
+    if layer.rgb or request.stacked or class_axis is None:
+        return None
+    search = trust.search
+    if search is not None and search.better is not None:
+        assert request.segmentation is not None
+        assert trust.compared is not None
+        # Of equals the user may know which is right.
+        found = (search.better, *search.ties)
+        by_file = layer_grid(request.segmentation) is not None
+        if trust.compared.resampled and not by_file:
+            return None  # found among voxels that no layer has
+        onto = trust.compared.onto
+        axcodes = onto.grid.axcodes if onto.anatomical and onto.grid else None
+        choices = {search.describe(one, axcodes): one.placement for one in found}
+        return Offer(
+            layer,
+            request.data,
+            class_axis,
+            request.segmentation,
+            onto.grid if by_file else None,
+            choices,
+            f"Where '{layer.name}' and '{request.segmentation.name}' agree better:",
+        )
+    scan = request.scan
+    if request.source.grid is not None or scan is None or layer_grid(scan) is None:
+        return None
+    fitting = _fitting(request, scan)
+    if not fitting:
+        return None
+    return Offer(
+        layer,
+        request.data,
+        class_axis,
+        scan,
+        layer_grid(scan),
+        fitting,
+        f"'{layer.name}' does not say where it lies. If it was made from "
+        f"'{scan.name}', it can take its place:",
+    )
+
+
+def apply(offer: Offer, choice: str) -> None:
+    """Move the layer.
+
+    Raises
+    ------
+    InputError
+        If its data were replaced since the offer was made.
+    """
+    layer, placement = offer.probabilities, offer.choices[choice]
+    if layer.data is not offer.data:
+        raise InputError(
+            f"'{layer.name}' was changed since the checks were made; compute again."
+        )
+    before = {
+        "data": layer.data,
+        "metadata": dict(layer.metadata),
+        **{name: getattr(layer, name) for name in TRANSFORM},
+    }
+    values = source_of(layer, offer.class_axis).values
+    turned = placement.turn(values)
+    earlier = layer_info(layer).get("placement")
+    info = {
+        **layer_info(layer),
+        "role": "probabilities",
+        "class_axis": 0,
+        "placed": choice,
+        "placement": placement if earlier is None else placement.after(earlier),
+    }
+    if offer.grid is not None:
+        box = offer.grid.box(placement.offset, turned.shape[1:])
+        space = ScanSpace.of(box)
+        data, transform = space.turn.turn(turned), _in_scan_space(space)
+        info |= {"grid": box, "affine": box.affine}
+        info["geometry_source"] = layer_info(offer.onto).get("source", "")
+    else:
+        data, transform = turned, _box_transform(offer.onto, placement.offset)
+    info[BEFORE] = {**before, "moved": data}
+    _set(layer, data, transform, {**layer.metadata, METADATA_KEY: info})
+
+
+def can_undo(layer: Any) -> bool:
+    """Return whether a layer was moved by an offer, and still holds what was moved."""
+    if layer is None or BEFORE not in layer_info(layer):
+        return False
+    return bool(layer_info(layer)[BEFORE]["moved"] is layer.data)
+
+
+def undo(layer: Image) -> None:
+    """Put a layer back where it was before an offer was applied."""
+    before = layer_info(layer)[BEFORE]
+    transform = {name: before[name] for name in TRANSFORM}
+    _set(layer, before["data"], transform, before["metadata"])
+
+
+def _fitting(request: Request, scan: Image) -> dict[str, Placement]:
+    """Orders of the axes in which the probabilities have the scan's voxels."""
+    source, target = request.source, source_of(scan)
+    shape = tuple(source.values.shape[1:])
+    grid = layer_grid(scan)
+    assert grid is not None
+    if len(shape) != grid.ndim:
+        return {}
+    plain, backwards = Placement.as_it_is(grid.ndim), reversed_axes(grid.ndim)
+    if source.is_as_shown:  # the layer of another source
+        named = {
+            "as it is shown": target.turn.inverse(),
+            "its axes are z, y, x of the file": backwards,
+            "its axes are x, y, z of the file": plain,
+        }
+    else:  # an array file
+        named = {
+            "its axes are z, y, x, as nnU-Net writes": plain,
+            "its axes are x, y, z, as nibabel reads": backwards,
+        }
+    fitting: dict[str, Placement] = {}
+    for name, placement in named.items():
+        if (
+            placement.turned_shape(shape) == grid.shape
+            and placement not in fitting.values()
+        ):
+            fitting[name] = placement
+    return fitting
+
+
+def _in_scan_space(space: ScanSpace) -> dict[str, Any]:
+    n = len(space.scale) + 1
+    return {
+        **space.transform((CLASS_AXIS,)),
+        "rotate": np.eye(n),
+        "shear": np.zeros(n * (n - 1) // 2),
+        "affine": np.eye(n + 1),
+    }
+
+
+def _box_transform(onto: Any, offset: tuple[int, ...]) -> dict[str, Any]:
+    """The transform of a layer, a class axis in front, from one of its voxels on."""
+    n = onto.ndim
+    inner = CompositeAffine(
+        scale=onto.scale, translate=onto.translate, rotate=onto.rotate,
+        shear=onto.shear, ndim=n,
+    )  # fmt: skip
+    moved = inner.translate + inner.linear_matrix @ np.array(offset)
+    rotate, affine = np.eye(n + 1), np.eye(n + 2)
+    rotate[1:, 1:], affine[1:, 1:] = onto.rotate, onto.affine.affine_matrix
+    # An upper triangle, row by row: nothing is sheared along the class axis.
+    return {
+        "scale": (1.0, *onto.scale),
+        "translate": (0.0, *moved),
+        "rotate": rotate,
+        "shear": (*np.zeros(n), *onto.shear),
+        "affine": affine,
+        "units": ("pixel", *onto.units),
+        "axis_labels": (CLASS_AXIS, *onto.axis_labels),
+    }
+
+
+def _set(
+    layer: Image, data: Any, transform: Mapping[str, Any], metadata: dict[str, Any]
+) -> None:
+    limits = layer.contrast_limits
+    layer.data = data
+    for name in TRANSFORM:
+        setattr(layer, name, transform[name])
+    layer.metadata = metadata
+    layer.contrast_limits = limits
+
+
+# Checks as a short list, and the offer that may follow from them.
+
+# Signs besides colours, for those who do not see them; both read on dark and light.
+_SIGNS = {"green": ("✓", "#2fa84f"), "amber": ("▲", "#e0900b"), "red": ("✗", "#e5484d")}
+
+# Room for the worst few, in pixels.
+LIST_HEIGHT = 110
+
+_WORST_FIRST = ("red", "amber", "green")
+
+
+class CheckList(Container[Widget]):
+    """List of checks, the worst first, with buttons to move the probabilities."""
+
+    #: Emitted after probabilities were moved, or moved back.
+    moved = Signal()
+
+    def __init__(self) -> None:
+        self._offer: Offer | None = None
+        self._layer: Any = None
+        # Takes the room where the dock is high, and scrolls where it is low.
+        self.list = TextEdit(value="")
+        self.list.read_only = True
+        self.list.min_height = LIST_HEIGHT
+        self.list.native.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.native.setStyleSheet("background: transparent")
+        self.reason = wrapped(Label(value=""))
+        # A function, for napari asks for the choices anew whenever layers change.
+        self.choice: ComboBox = ComboBox(choices=self._choices)
+        self.apply_button = PushButton(text="Apply this placement")
+        self.undo_button = PushButton(text="Undo placement")
+        super().__init__(
+            widgets=[
+                self.reason,
+                self.choice,
+                self.apply_button,
+                self.undo_button,
+                self.list,
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.native.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
+        )
+        self.apply_button.changed.connect(self._apply)
+        self.undo_button.changed.connect(self._undo)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.show_checks((), None, None)
+
+    def show_checks(
+        self, checks: Sequence[Check], offer: Offer | None, layer: Any
+    ) -> None:
+        """Show what was found for a layer of probabilities, and what can be done."""
+        self._offer, self._layer = offer, layer
+        ranked = sorted(checks, key=lambda one: _WORST_FIRST.index(one.level))
+        # Scan and segmentation may tell the same.
+        lines = dict.fromkeys(map(_line, ranked))
+        self.list.native.setHtml("".join(lines))
+        self.choice.reset_choices()
+        self.reason.value = offer.sentence if offer else ""
+        self.list.visible = bool(checks)
+        for widget in (self.reason, self.choice, self.apply_button):
+            widget.visible = offer is not None
+        self.undo_button.visible = can_undo(layer)
+
+    def _choices(self, _widget: Any = None) -> list[str]:
+        return list(self._offer.choices) if self._offer else []
+
+    def _apply(self) -> None:
+        assert self._offer is not None
+        try:
+            apply(self._offer, self.choice.value)
+        except InputError as error:
+            show_error(str(error))
+            return
+        self.moved.emit()
+
+    def _undo(self) -> None:
+        if can_undo(self._layer):
+            undo(self._layer)
+        self.moved.emit()
+
+
+def _line(check: Check) -> str:
+    sign, colour = _SIGNS[check.level]
+    return (
+        f'<p style="margin: 2px 0"><span style="color: {colour}">{sign}</span> '
+        f"{escape(check.sentence).replace(' %', '&nbsp;%').replace(' mm', '&nbsp;mm')}"
+        "</p>"
+    )

@@ -1,0 +1,345 @@
+"""Scan space, which the viewer shows, and what layers hold in the order of their files.
+
+Scan space is the world that the viewer shows: the scan's own axes in mm, without its
+tilt. napari's (z, y, x) run to Inferior, Posterior and Left, so that napari's default
+camera shows every slicing direction upright, with the patient's left on the right
+(the radiological convention), and 3D unmirrored. For an upright scan the world
+coordinates are -(S, A, R) in nibabel's terms.
+
+The tilt has to go because napari cannot slice rotated layers. Images of one study
+share it, so they stay aligned; the true affine is kept in the layer's metadata.
+
+What is measured, compared and written comes from here, and not from what is shown: a
+layer may be shown resampled onto another image's axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from nibabel.orientations import (
+    axcodes2ornt,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
+
+from ...compare.segmentation import Segmentation
+from ...engine.dask_arrays import as_dask
+from ...errors import InputError
+from ...model.grid import Grid
+from ...model.placement import Placement
+from ...model.record import Record
+
+# Core objects to napari layers and back: the only place that knows scan space.
+
+Array = np.ndarray[Any, Any]
+
+
+#: Where this plugin keeps what it knows of a layer, in ``layer.metadata``.
+METADATA_KEY = "napari_uncertainty"
+
+#: Kept with a map: its record.
+RECORD = "record"
+
+#: Kept with a map: the most probable class, and which voxels have no data (None where
+#: all have), in the order in which the map is shown on its own voxels.
+PREDICTION = "prediction"
+NO_DATA = "no_data"
+
+SCAN_SPACE_AXES = ("z", "y", "x")
+
+
+@dataclass(frozen=True)
+class ScanSpace:
+    """Way from a grid's own axes to the viewer's, as views without a copy.
+
+    Attributes
+    ----------
+    turn : Placement
+        Order and direction of the grid's axes in the viewer.
+    scale, translate : tuple of float
+        Voxel size and position of the first voxel in mm, in the viewer's order.
+    axis_labels : tuple of str
+        Two or three of z, y, x.
+    """
+
+    turn: Placement
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    axis_labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, grid: Grid) -> ScanSpace:
+        """Scan space of a grid; a flat image leaves the missing axis out."""
+        shape = grid.shape + (1,) * (3 - grid.ndim)
+        orientation = ornt_transform(
+            io_orientation(grid.affine), axcodes2ornt(tuple("IPL"))
+        )
+        affine = grid.affine @ inv_ornt_aff(orientation, shape)
+        zooms = np.linalg.norm(affine[:3, :3], axis=0)
+        first = to_world(grid, affine[:3, 3])
+        order = [int(axis) for axis in np.argsort(orientation[:, 0])]
+        present = [place for place, axis in enumerate(order) if axis < grid.ndim]
+        return cls(
+            Placement(
+                tuple(order[place] for place in present),
+                tuple(int(orientation[order[place], 1]) for place in present),
+                (0,) * len(present),
+            ),
+            scale=tuple(float(zooms[place]) for place in present),
+            translate=tuple(float(first[place]) for place in present),
+            axis_labels=tuple(SCAN_SPACE_AXES[place] for place in present),
+        )
+
+    def transform(self, leading: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Return transform attributes of a layer that has these axes in front."""
+        more = len(leading)
+        return {
+            "scale": (1.0,) * more + self.scale,
+            "translate": (0.0,) * more + self.translate,
+            "units": ("pixel",) * more + ("mm",) * len(self.scale),
+            "axis_labels": leading + self.axis_labels,
+        }
+
+
+def to_world(along: Grid, ras: Any) -> Array:
+    """Scan space (z, y, x) of places in RAS mm, shape (..., 3).
+
+    Along a grid's own axes, which need not be at right angles: a shear is taken out
+    like a tilt, so that boxes of one image stay where they were in it.
+    """
+    own = np.asarray(ras) @ np.linalg.inv(along.directions).T
+    world: Array = -own[..., ::-1]
+    return world
+
+
+def to_ras(along: Grid, world: Any) -> Array:
+    """Places in RAS mm of scan space (z, y, x), shape (..., 3)."""
+    ras: Array = -np.asarray(world)[..., ::-1] @ along.directions.T
+    return ras
+
+
+def layer_info(layer: Any) -> Mapping[str, Any]:
+    """Return what this plugin knows of a layer; empty where another source made it."""
+    info = layer.metadata.get(METADATA_KEY, {})
+    return info if isinstance(info, Mapping) else {}
+
+
+def record_of(layer: Any) -> Record | None:
+    """Return the record of a map, or of what shows one; None of other layers."""
+    record = layer_info(layer).get(RECORD)
+    return record if isinstance(record, Record) else None
+
+
+def layer_grid(layer: Any) -> Grid | None:
+    """The true grid of a layer that this plugin read or made."""
+    grid = layer_info(layer).get("grid")
+    return grid if isinstance(grid, Grid) else None
+
+
+def reversed_axes(ndim: int) -> Placement:
+    """(x, y, z) as (z, y, x)."""
+    return Placement(tuple(range(ndim))[::-1], (1,) * ndim, (0,) * ndim)
+
+
+# Values of a layer in the order and place of its file, as far as they are known.
+
+#: In a layer's metadata: values on the layer's own grid, in core order, where it is
+#: shown resampled, and the grid that it is shown on.
+ORIGINAL = "original"
+SHOWN_GRID = "shown_grid"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Values of a layer, their order and their place.
+
+    Attributes
+    ----------
+    values : array
+        In core order where the layer was read by this plugin, else in the order that
+        the layer has; with a class axis in front if one was named.
+    turn : Placement
+        From that order to the viewer's.
+    grid : Grid or None
+        Where the voxels are; None where that is unknown.
+    anatomical : bool
+        Whether the grid is a patient's. A layer that knows no patient has one that
+        compares with others in the same viewer only.
+    """
+
+    values: Any
+    turn: Placement
+    grid: Grid | None
+    anatomical: bool = True
+
+    @property
+    def is_as_shown(self) -> bool:
+        """Return whether the values are in the viewer's order."""
+        return self.turn == Placement.as_it_is(len(self.turn.order))
+
+
+def source_of(
+    layer: Image | Labels, class_axis: int | None = None, axes: Grid | None = None
+) -> Source:
+    """Return what a layer holds.
+
+    Parameters
+    ----------
+    layer : Image or Labels
+        Its data may have any number of axes.
+    class_axis : int or None
+        Of the layer's data, if it holds probabilities.
+    axes : Grid or None
+        Whose own axes the viewer shows, for layers that know no patient.
+    """
+    info = layer_info(layer)
+    grid = layer_grid(layer)
+    if ORIGINAL in info and grid is not None:
+        return Source(info[ORIGINAL], ScanSpace.of(grid).turn, grid)
+    lazy = as_dask(layer.data)
+    data = layer.data if lazy is None else lazy
+    if class_axis is None and isinstance(layer, Image) and layer.rgb:
+        data = data[..., 0]  # colours have one place
+    if class_axis is not None:
+        data = np.moveaxis(data, class_axis, 0)
+    shape = data.shape if class_axis is None else data.shape[1:]
+    if grid is not None and len(shape) >= grid.ndim:
+        turn = ScanSpace.of(grid).turn
+        if shape[-grid.ndim :] == turn.turned_shape(grid.shape):
+            return Source(turn.turn_back(data), turn, grid)
+    if grid is None and info.get("role") == "probabilities" and len(shape) <= 3:
+        turn = reversed_axes(len(shape))
+        return Source(turn.turn_back(data), turn, None)
+    turn = Placement.as_it_is(len(shape))
+    return Source(
+        data, turn, _seen_grid(layer, class_axis, shape, axes), axes is not None
+    )
+
+
+def segmentation_on(
+    layer: Labels, source: Source, shape: Sequence[int], axes: Grid | None
+) -> Segmentation:
+    """A segmentation, to be taken at the voxels of another layer.
+
+    Parameters
+    ----------
+    layer : Labels
+        The segmentation.
+    source, shape : Source, sequence of int
+        What the other layer holds, and the shape of that without classes.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+    """
+    own = source_of(layer, axes=axes)
+    plain = Segmentation(own.values, own.grid, layer.name, own.anatomical)
+    if not source.is_as_shown:
+        return plain
+    # The viewer shows voxel on voxel, whatever the order in a file.
+    shown = tuple(shape) == layer.data.shape
+    return replace(plain, claimed=own.turn.inverse() if shown else None)
+
+
+def voxel_to_world(layer: Image, source: Source, axes: Grid | None) -> Array:
+    """Affine from the voxels of a source to where the viewer shows them.
+
+    Parameters
+    ----------
+    layer : Image
+        A map, without further axes.
+    source : Source
+        What it holds.
+    axes : Grid or None
+        Whose own axes the viewer shows.
+
+    Returns
+    -------
+    ndarray, shape (n + 1, n + 1)
+        From index in `source.values` to the last n of the viewer's axes.
+    """
+    n = len(source.turn.order)
+    if ORIGINAL in layer_info(layer) and source.grid is not None and axes is not None:
+        # Resampled onto these axes, it is shown on other voxels than it has.
+        points = np.vstack([np.zeros(n), np.eye(n)])
+        affine = source.grid.affine
+        at = to_world(axes, points @ affine[:3, :n].T + affine[:3, 3])[:, -n:]
+    else:
+        points = np.column_stack([_origin_and_units(layer), np.ones(n + 1)])
+        turned = points @ source.turn.affine(source.values.shape).T
+        at = np.array([layer.data_to_world(point) for point in turned[:, :n]])
+    affine = np.eye(n + 1)
+    affine[:n, :n], affine[:n, n] = (at[1:] - at[0]).T, at[0]
+    return affine
+
+
+def leader_of(layers: Iterable[Any]) -> Any:
+    """The layer whose own axes a viewer shows: the first scan, or else placed layer.
+
+    None where no layer knows its place.
+    """
+    placed = [layer for layer in layers if shown_grid(layer) is not None]
+    placed.sort(key=lambda layer: layer_info(layer).get("role") != "scan")
+    return placed[0] if placed else None
+
+
+def axes_of(layers: Iterable[Any]) -> Grid | None:
+    """The grid of that layer, as it is shown."""
+    leader = leader_of(layers)
+    return None if leader is None else shown_grid(leader)
+
+
+def shown_grid(layer: Any) -> Grid | None:
+    """The grid of a placed layer as it is shown, perhaps resampled."""
+    grid = layer_info(layer).get(SHOWN_GRID, layer_grid(layer))
+    return grid if isinstance(grid, Grid) else None
+
+
+def _seen_grid(
+    layer: Image | Labels,
+    class_axis: int | None,
+    shape: tuple[int, ...],
+    axes: Grid | None,
+) -> Grid | None:
+    """Return where another source put a layer, as seen in the viewer; None if nowhere.
+
+    In RAS mm, if the viewer's world is the scan space of `axes`. Beside images that
+    know their place, a layer that nobody has put anywhere has none.
+    """
+    n = len(shape)
+    if n not in (2, 3) or (axes is not None and _has_default_place(layer)):
+        return None
+    # The channels of an image that napari shows as RGB are none of its axes.
+    spatial = [axis for axis in range(layer.ndim) if axis != class_axis]
+    at = np.array([layer.data_to_world(point) for point in _origin_and_units(layer)])
+    at = at[:, spatial]
+    world = np.zeros((n + 1, 3))
+    world[:, 3 - n :] = np.vstack([at[0], at[1:][spatial] - at[0]])
+    rotation = np.eye(3) if axes is None else axes.directions
+    ras = -world[:, ::-1] @ rotation.T
+    affine = np.eye(4)
+    affine[:3, 3] = ras[0]
+    affine[:3, :n] = ras[1:].T
+    if n == 2:
+        affine[:3, 2] = rotation[:, 2]
+    try:
+        return Grid(shape, affine)
+    except InputError:  # squeezed flat, say
+        return None
+
+
+def _has_default_place(layer: Image | Labels) -> bool:
+    """Return whether nobody said where a layer is."""
+    points = _origin_and_units(layer)
+    here = np.array([layer.data_to_world(point) for point in points])
+    return np.array_equal(here, points) and all(
+        str(unit) == "pixel" for unit in layer.units
+    )
+
+
+def _origin_and_units(layer: Image | Labels) -> Array:
+    return np.vstack([np.zeros(layer.ndim), np.eye(layer.ndim)])
