@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from npe2 import PluginManager
 
-from generated import OBLIQUE, softmax
+from support.generated import OBLIQUE, softmax
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

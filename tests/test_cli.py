@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from calling import call_here, files_up_to
+from support.command_line import call_here, files_up_to
 
 PROGRAM = [sys.executable, "-m", "napari_uncertainty"]
 

@@ -7,8 +7,8 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from calling import call_here
 from napari_uncertainty.cli import BaseName, KindName, MeasureName, app
+from support.command_line import call_here
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 import napari_uncertainty as nu
-from calling import call_here
+from support.command_line import call_here
 
 DOCS = Path(__file__).parents[1] / "docs"
 SOURCES = Path(nu.__file__).parent

@@ -16,10 +16,6 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from calling import call_here
-from folding import run as take_all
-from generated import softmax
-from many_cases import PATIENCE, PROGRAM, contents, wait_until, write_case
 from napari_uncertainty.__main__ import keeping_interrupts
 from napari_uncertainty.analysis import class_blocks as region_steps
 from napari_uncertainty.analysis.hotspot_search import iter_hotspots
@@ -33,7 +29,11 @@ from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.model import stored
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.steps import apart, run
-from small_pieces import small_pieces
+from support.command_line import call_here
+from support.folds import run as take_all
+from support.generated import softmax
+from support.many_cases import PATIENCE, PROGRAM, contents, wait_until, write_case
+from support.small_pieces import small_pieces
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has other signals"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from calling import call_here
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_probabilities
 from napari_uncertainty.io.endings import READERS, is_image, is_readable, known_ending
 from napari_uncertainty.model.kinds import KINDS
 from napari_uncertainty.model.measures import ALL_MEASURES
+from support.command_line import call_here
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text("utf-8"))["contributions"]

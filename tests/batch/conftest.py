@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from many_cases import run_here, write_forty
+from support.many_cases import run_here, write_forty
 
 
 @pytest.fixture(scope="session")

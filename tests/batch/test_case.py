@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import softmax
-from many_cases import contents, write_case
 from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
 from napari_uncertainty.model.interpretation import Interpretation
+from support.generated import softmax
+from support.many_cases import contents, write_case
 
 MEMBER = "probabilities.npy"
 

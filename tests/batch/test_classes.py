@@ -12,9 +12,9 @@ import pytest
 from scipy.ndimage import generate_binary_structure, maximum_filter, minimum_filter
 
 import napari_uncertainty as nu
-from generated import OBLIQUE
-from many_cases import contents, write_case
 from napari_uncertainty.batch.task import Task, finished, run_task
+from support.generated import OBLIQUE
+from support.many_cases import contents, write_case
 
 FACES = generate_binary_structure(3, 1)
 NAMES = {"background": 0, "left": 1, "right": 2, "stem\tof it": 3}

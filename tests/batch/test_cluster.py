@@ -9,7 +9,10 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from many_cases import (
+from napari_uncertainty import InputError
+from napari_uncertainty.batch.executors import WORKERS_KILLED, on_cluster, run_on_worker
+from napari_uncertainty.batch.task import Task
+from support.many_cases import (
     PATIENCE,
     contents,
     maps_in,
@@ -18,9 +21,6 @@ from many_cases import (
     wait_until,
     write_case,
 )
-from napari_uncertainty import InputError
-from napari_uncertainty.batch.executors import WORKERS_KILLED, on_cluster, run_on_worker
-from napari_uncertainty.batch.task import Task
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 import napari_uncertainty as nu
-from calling import files_up_to
-from generated import OBLIQUE, softmax
-from many_cases import (
+from support.command_line import files_up_to
+from support.generated import OBLIQUE, softmax
+from support.many_cases import (
     PATIENCE,
     contents,
     maps_in,

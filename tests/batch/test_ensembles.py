@@ -8,14 +8,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from calling import call_here
-from ensemble.plain import expected, overlap
-from generated import OBLIQUE, softmax
 from napari_uncertainty.analysis.hotspot_search import iter_hotspots
 from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.batch.inputs import ensemble_name
 from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.steps import run
+from support.command_line import call_here
+from support.generated import OBLIQUE, softmax
+from support.plain_members import expected, overlap
 
 SHAPE = (12, 13, 14)
 USUAL = ("predictive_entropy", "expected_entropy", "mutual_information")

@@ -13,8 +13,8 @@ import pytest
 import zarr
 from scipy.stats import entropy
 
-from calling import call_here
-from generated import OBLIQUE, softmax
+from support.command_line import call_here
+from support.generated import OBLIQUE, softmax
 
 SHAPE = (4, 3, 5, 6)
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
-from many_cases import contents, run_here, write_case
 from napari_uncertainty.batch.task import Task, finished, iter_task, run_task
 from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.model.interpretation import Interpretation
+from support.generated import OBLIQUE, softmax
+from support.many_cases import contents, run_here, write_case
 
 COLUMNS = [
     "rank", "x", "y", "z", "i", "j", "k",

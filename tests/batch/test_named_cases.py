@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from calling import call_here
-from generated import OBLIQUE
 from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.io.families import named_family
+from support.command_line import call_here
+from support.generated import OBLIQUE
 
 SHAPE = (9, 10, 11)
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE
-from many_cases import contents, run_here
 from napari_uncertainty.batch.task import Task, finished, run_task
 from napari_uncertainty.describe import describe
+from support.generated import OBLIQUE
+from support.many_cases import contents, run_here
 
 # Label and box of each block; no turn of all three looks like another.
 BLOCKS = [

@@ -11,7 +11,6 @@ import numpy as np
 import psutil
 import pytest
 
-from many_cases import PATIENCE, contents, maps_in, start, wait_until, write_case
 from napari_uncertainty.batch.executors import (
     PROCESS_KILLED,
     in_processes,
@@ -20,6 +19,14 @@ from napari_uncertainty.batch.executors import (
 from napari_uncertainty.batch.summary import Row
 from napari_uncertainty.batch.task import Step, Task
 from napari_uncertainty.steps import run
+from support.many_cases import (
+    PATIENCE,
+    contents,
+    maps_in,
+    start,
+    wait_until,
+    write_case,
+)
 
 
 class Deadly:

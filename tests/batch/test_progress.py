@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from many_cases import PATIENCE, start, write_case
 from napari_uncertainty.batch.run import TerminalWatcher
 from napari_uncertainty.batch.summary import Row
 from napari_uncertainty.batch.task import Step
+from support.many_cases import PATIENCE, start, write_case
 
 pty = pytest.importorskip("pty")
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import softmax
-from many_cases import write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.task import Task, run_task
 from napari_uncertainty.batch.written import read_map
 from napari_uncertainty.model.placement import all_orientations
 from napari_uncertainty.model.record import Record
-from records import record
+from support.generated import softmax
+from support.many_cases import write_case
+from support.records import record
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from many_cases import contents, write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.executors import in_this_process
 from napari_uncertainty.batch.run import run_batch
 from napari_uncertainty.batch.summary import Row
 from napari_uncertainty.batch.task import Step, Task
+from support.many_cases import contents, write_case
 
 
 class Notebook:

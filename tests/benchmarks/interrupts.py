@@ -33,8 +33,8 @@ import nibabel as nib
 import numpy as np
 import psutil
 
-from generated import OBLIQUE, softmax
-from many_cases import contents, write_case
+from support.generated import OBLIQUE, softmax
+from support.many_cases import contents, write_case
 
 #: What an uninterrupted program is: its threads are told where it does not end.
 PROGRAM = (

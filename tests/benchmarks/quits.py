@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterable
 from statistics import median
 
-from ending import ONCE, STATES, Found, tidy_up, watched
+from support.ends_of_windows import ONCE, STATES, Found, tidy_up, watched
 
 
 def main() -> int:

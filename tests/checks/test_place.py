@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 
-from generated import OBLIQUE
 from napari_uncertainty import Grid
 from napari_uncertainty.checks.place import check_grid, check_header
+from support.generated import OBLIQUE
 
 SHAPE = (6, 7, 8)
 GRID = Grid(SHAPE, OBLIQUE)

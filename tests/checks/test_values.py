@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from scipy.special import entr
 
-from every_kind import expected, outcomes, random_values
-from generated import softmax
 from napari_uncertainty import UncertaintyWarning, uncertainty
 from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
 from napari_uncertainty.engine.fold import iter_fold
@@ -17,6 +15,8 @@ from napari_uncertainty.model.kinds import n_classes_of, n_states_of
 from napari_uncertainty.model.record import Check, worst_level
 from napari_uncertainty.model.stored import StoredValues
 from napari_uncertainty.steps import run
+from support.generated import softmax
+from support.values_of_kinds import expected, outcomes, random_values
 
 SHAPE = (5, 6, 7)
 

@@ -3,8 +3,8 @@
 import pytest
 from napari.components import ViewerModel
 
-from doors.asking import Window
-from showing import widgets
+from support.doors import Window
+from support.shown_widgets import widgets
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 
 from conftest import SHARED_DATA
-from doors import cases
-from doors.asking import (
+from support import door_cases as cases
+from support.clicks import compute
+from support.door_cases import entropy, numbers
+from support.door_questions import DOORS, KNOWN, QUESTIONS
+from support.doors import (
     PLUGIN,
     Asked,
     by_info,
@@ -25,9 +28,6 @@ from doors.asking import (
     map_all,
     warned,
 )
-from doors.cases import entropy, numbers
-from doors.questions import DOORS, KNOWN, QUESTIONS
-from driving import compute
 
 mark = pytest.mark
 

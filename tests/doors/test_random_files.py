@@ -13,9 +13,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from doors.asking import by_info, by_python, map_all, warned
-from doors.questions import DOORS
-from doors.recipes import draw, make
+from support.door_questions import DOORS
+from support.doors import by_info, by_python, map_all, warned
+from support.random_files import draw, make
 
 FIRST = int(os.environ.get("RANDOM_FIRST", "0"))
 FILES = int(os.environ.get("RANDOM_FILES", "300"))

@@ -18,10 +18,10 @@ from qtpy.QtCore import Qt
 from scipy.special import expit, softmax
 
 import napari_uncertainty as nu
-from calling import call_here
-from doors.asking import PLUGIN, Asked, by_info, by_map, by_python, map_all
-from doors.cases import binary, entropy, head, smooth, write
-from driving import compute
+from support.clicks import compute
+from support.command_line import call_here
+from support.door_cases import binary, entropy, head, smooth, write
+from support.doors import PLUGIN, Asked, by_info, by_map, by_python, map_all
 
 SHAPE = (11, 12, 10)
 CLOSE = 2e-5

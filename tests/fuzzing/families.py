@@ -15,7 +15,7 @@ import nrrd
 import numpy as np
 import zarr
 
-from generated import OBLIQUE
+from support.generated import OBLIQUE
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ import zarr
 from scipy.stats import entropy
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
+from support.generated import OBLIQUE, softmax
 
 SHAPE = (6, 7, 8)
 

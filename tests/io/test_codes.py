@@ -7,11 +7,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
 from napari_uncertainty import Grid
 from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.map_files import write_map
-from records import record
+from support.generated import OBLIQUE
+from support.records import record
 
 # The same voxel sizes with another tilt, at another place.
 TURN = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.families import family_of
 from napari_uncertainty.model.stored import PlainBytes
+from support.generated import OBLIQUE, softmax
 
 SHAPE = (6, 7, 8)
 

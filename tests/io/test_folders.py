@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.map_files import write_map
-from records import record
+from support.generated import OBLIQUE, softmax
+from support.records import record
 
 
 def save(path, data):

@@ -28,12 +28,12 @@ from fuzzing.fields import FLOATS, INTEGERS, NIFTI_1
 from fuzzing.mutations import OF_FOLDERS, mutated
 from fuzzing.traps import bomb_chunk, traps
 from fuzzing.trial import attempt
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, limits
 from napari_uncertainty.engine import values as sampling
 from napari_uncertainty.errors import LONGEST, in_short
 from napari_uncertainty.io.hdf5 import SoundHeaps
 from napari_uncertainty.io.zarr import unpacked_size
+from support.generated import OBLIQUE, softmax
 
 MUTATIONS = 8
 

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import entropy
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import chunked, open_members, open_probabilities
+from support.generated import OBLIQUE, softmax
 
 SHAPE = (4, 6, 7, 8)
 FLAGS = {"x": 2, "y": 2, "z": 2, "c": 1, "t": 8}

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from generated import OBLIQUE, turn
 from napari_uncertainty import Grid, InputError
 from napari_uncertainty.io import open_volume
 from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.label_files import Written, write_labels
 from napari_uncertainty.io.nifti import open_segmentation
 from napari_uncertainty.model.images import LabelMap
+from support.generated import OBLIQUE, turn
 
 SHAPE = (6, 7, 8)
 

@@ -8,12 +8,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from calling import files_up_to
-from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
 from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.map_files import write_map
-from records import record
+from support.command_line import files_up_to
+from support.generated import OBLIQUE
+from support.records import record
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.image_files import load
 from napari_uncertainty.io.map_files import write_map
-from records import record
+from support.generated import OBLIQUE, softmax
+from support.records import record
 
 ENDINGS = pytest.mark.parametrize("ending", [".mgz", ".mgh"])
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan, read
 from napari_uncertainty.describe import describe
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.label_files import write_labels
 from napari_uncertainty.io.map_files import write_map
 from napari_uncertainty.io.nifti import open_segmentation
-from records import record
+from support.generated import OBLIQUE, softmax
+from support.records import record
 
 
 def save(path, data, affine=OBLIQUE, **header):

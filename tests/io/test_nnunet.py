@@ -4,8 +4,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError, read
+from support.generated import OBLIQUE, softmax
 
 
 def stored(folder):

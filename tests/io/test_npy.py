@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
+from support.generated import OBLIQUE, softmax
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import array_files
+from support.generated import OBLIQUE, softmax
 
 
 @pytest.fixture

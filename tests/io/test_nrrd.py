@@ -10,8 +10,6 @@ import pytest
 from napari.layers import Layer
 
 import napari_uncertainty as nu
-from calling import call_here
-from generated import softmax
 from napari_uncertainty import InputError, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.io import open_probabilities, open_volume
 from napari_uncertainty.io.image_files import load
@@ -19,6 +17,8 @@ from napari_uncertainty.io.nifti import open_segmentation
 from napari_uncertainty.io.nrrd import LARGEST_HEADER
 from napari_uncertainty.model.stored import PlainBytes, StoredValues
 from napari_uncertainty.plugin.reader import get_reader
+from support.command_line import call_here
+from support.generated import softmax
 
 SHAPE = (6, 7, 8)
 

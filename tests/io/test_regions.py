@@ -9,9 +9,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
 from napari_uncertainty import InputError, read
 from napari_uncertainty.io import open_members, open_probabilities, open_volume
+from support.generated import OBLIQUE
 
 # As the documentation has it, but with labels placed in another order than 1, 2, 3.
 LABELS = {

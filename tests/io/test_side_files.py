@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
+from support.generated import OBLIQUE, softmax
 
 NAMES = ("background", "tumour", "Ödem")
 TEXT = json.dumps(

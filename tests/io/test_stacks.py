@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import open_members, open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
+from support.generated import OBLIQUE, softmax
 
 N = 3
 

@@ -4,12 +4,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
 from napari_uncertainty import InputError
 from napari_uncertainty.analysis.surfaces import iter_mesh
 from napari_uncertainty.io.surface_files import write_surface
 from napari_uncertainty.steps import run
-from phantoms import asymmetric
+from support.generated import OBLIQUE
+from support.phantoms import asymmetric
 
 SHAPE = (20, 21, 22)
 

@@ -6,9 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
 from napari_uncertainty import InputError
 from napari_uncertainty.io.map_files import read_map
+from support.generated import OBLIQUE
 
 SHAPE = (5, 6, 7)
 

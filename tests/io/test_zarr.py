@@ -12,10 +12,10 @@ import zarr
 from scipy.stats import entropy
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
 from napari_uncertainty import InputError
 from napari_uncertainty.io import chunked, open_members, open_probabilities
 from napari_uncertainty.model.interpretation import Interpretation
+from support.generated import OBLIQUE, softmax
 
 SHAPE = (4, 6, 7, 8)
 

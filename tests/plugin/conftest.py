@@ -8,8 +8,8 @@ import pytest
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 
-from many_cases import PATIENCE
 from napari_uncertainty.engine.arrays import ArrayFold
+from support.many_cases import PATIENCE
 
 PLUGIN = "napari-uncertainty"
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from imageio.v3 import imread
 
-from generated import softmax
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin import session
 from napari_uncertainty.plugin.session import PANEL, TITLE, Panel, joined
-from phantoms import asymmetric, softmax_of
+from support.generated import softmax
+from support.phantoms import asymmetric, softmax_of
 
 WIDTH, HEIGHT = PANEL[0], PANEL[1] + TITLE
 

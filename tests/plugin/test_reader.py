@@ -12,11 +12,11 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from npe2 import PluginManifest
 
-from generated import OBLIQUE, softmax
 from napari_uncertainty.plugin import reader
 from napari_uncertainty.plugin.reader import get_reader, read_layers
 from napari_uncertainty.plugin.viewer import arrival
 from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from support.generated import OBLIQUE, softmax
 
 PLUGIN = "napari-uncertainty"
 SHAPE = (4, 6, 7, 8)

@@ -8,9 +8,9 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_uncertainty as nu
-from generated import softmax
-from in_viewer import compute
 from napari_uncertainty.plugin.writer import suggested_path, write_map
+from support.compute_without_window import compute
+from support.generated import softmax
 
 PLUGIN = "napari-uncertainty"
 

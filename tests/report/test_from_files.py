@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE, softmax
-from many_cases import contents, write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.analysis.hotspot_search import iter_hotspots
 from napari_uncertainty.analysis.hotspots import HotspotOptions
@@ -32,8 +30,10 @@ from napari_uncertainty.review.reviewed_images import (
 )
 from napari_uncertainty.review.session import Session
 from napari_uncertainty.steps import run
-from records import record
-from report.reading import Page
+from support.generated import OBLIQUE, softmax
+from support.many_cases import contents, write_case
+from support.records import record
+from support.report_pages import Page
 
 SHAPE = (12, 13, 14)
 NAMES = ["background", "gray matter", "white matter", "stem"]

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from generated import OBLIQUE
-from many_cases import write_case
 from napari_uncertainty import InputError
 from napari_uncertainty.analysis.hotspot_search import iter_hotspots
 from napari_uncertainty.analysis.hotspots import HotspotOptions
@@ -19,7 +17,9 @@ from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.report.from_files import iter_case_of
 from napari_uncertainty.report.page import iter_report
 from napari_uncertainty.steps import run
-from report.reading import Page
+from support.generated import OBLIQUE
+from support.many_cases import write_case
+from support.report_pages import Page
 
 SHAPE = (12, 13, 14)
 MEASURE = "mutual_information"

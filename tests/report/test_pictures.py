@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from qtpy.QtGui import QImage
 
-from generated import OBLIQUE
 from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.model.placement import all_orientations
 from napari_uncertainty.plugin.viewer.scan_space import ScanSpace
 from napari_uncertainty.report.pictures import png_address
 from napari_uncertainty.report.planes import MOST_PIXELS, Upright
-from phantoms import FLAT_ORIENTATIONS, ORIENTATIONS, disguised
-from report.reading import a_case, decoded, maps, opacity, page_of, scans
+from support.generated import OBLIQUE
+from support.phantoms import FLAT_ORIENTATIONS, ORIENTATIONS, disguised
+from support.report_pages import a_case, decoded, maps, opacity, page_of, scans
 
 SHAPE = (11, 13, 9)
 RAS = np.diag([1.0, 1.5, 2.0, 1.0])

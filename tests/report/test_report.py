@@ -15,7 +15,7 @@ from napari_uncertainty.report.page import iter_report, write_report
 from napari_uncertainty.review.review import VERDICTS, Stop
 from napari_uncertainty.steps import run
 from napari_uncertainty.text import number, ras_place
-from report.reading import Page, a_case, hotspots, page_of
+from support.report_pages import Page, a_case, hotspots, page_of
 
 SHAPE = (12, 13, 14)
 NASTY = "<script>alert(\"1\")</script> & 'x' {{ 7 * 7 }} </style>"

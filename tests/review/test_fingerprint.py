@@ -5,9 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
 from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.review.reviewed_images import fingerprint
+from support.generated import OBLIQUE
 
 SHAPE = (12, 13, 14)
 

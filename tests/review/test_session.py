@@ -14,12 +14,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from generated import OBLIQUE
 from napari_uncertainty import Grid, InputError
 from napari_uncertainty.analysis.hotspots import Hotspot, Hotspots
 from napari_uncertainty.review import session
 from napari_uncertainty.review.reviewed_images import Options, ReviewedInput
 from napari_uncertainty.review.session import Session
+from support.generated import OBLIQUE
 
 OPTIONS = Options(np.float32(8), 12, (np.int64(1), 2), np.True_)
 INPUTS = (

@@ -93,8 +93,8 @@ def open_probabilities(
     Returns
     -------
     ProbabilityMap
-        Its values are a :class:`~napari_uncertainty.model.stored.StoredValues`, which the
-        engine takes from the file piece by piece, or a dask array.
+        Its values are a :class:`~napari_uncertainty.model.stored.StoredValues`, which
+        the engine takes from the file piece by piece, or a dask array.
     """
     if not isinstance(path, str | PathLike):
         paths = [Path(one) for one in path]

@@ -59,7 +59,7 @@ READERS = (
     Reader("", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
     Reader("nrrd", (".nrrd",), (".seg.nrrd", ".nhdr"), image=True),
     Reader("npz", (".npz", ".npy")),
-    Reader("zarr_arrays", (".zarr",), folder=True),
+    Reader("zarr", (".zarr",), folder=True),
     Reader("hdf5", (".h5",), (".hdf5", ".hdf")),
 )
 

@@ -36,7 +36,7 @@ def write_surface(
     path : path-like
         Ends in ``.gii``, such as ``.surf.gii``, or in ``.ply``.
     mesh : Mesh
-        Vertices in RAS+ mm, see :meth:`~napari_uncertainty.analysis.surfaces.Mesh.in_space`.
+        Vertices in RAS+ mm, see :meth:`.Mesh.in_space`.
     name : str
         What the surface is of, such as the name of the class.
     measure, unit : str

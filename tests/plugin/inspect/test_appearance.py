@@ -15,7 +15,13 @@ from napari.utils.colormaps import (
 from qtpy.QtCore import Qt
 from skimage.color import rgb2lab
 
-from inspecting import (
+from napari_uncertainty.plugin.inspect.appearance import (
+    Appearance,
+    AppearanceControls,
+    limits_at,
+)
+from napari_uncertainty.plugin.viewer.layers import CLASSES, transparent_where_certain
+from support.inspect_dock import (
     SETTLE_MS,
     add_case,
     compute_as,
@@ -24,12 +30,6 @@ from inspecting import (
     open_widget,
     settle,
 )
-from napari_uncertainty.plugin.inspect.appearance import (
-    Appearance,
-    AppearanceControls,
-    limits_at,
-)
-from napari_uncertainty.plugin.viewer.layers import CLASSES, transparent_where_certain
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QToolTip
 
-from generated import OBLIQUE
-from inspecting import as_opened, open_for_module, show_scene
 from napari_uncertainty.plugin.inspect import map_views as stage_module
+from support.generated import OBLIQUE
+from support.inspect_dock import as_opened, open_for_module, show_scene
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QLabel
 
-from generated import OBLIQUE
-from inspecting import add_case, show_scene, wait_until_found
 from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.marks import HotspotPoints
 from napari_uncertainty.review.review import Stop
-from reviewing import redirect
+from support.generated import OBLIQUE
+from support.inspect_dock import add_case, show_scene, wait_until_found
+from support.review_dock import redirect
 
 SHAPE = (20, 21, 22)
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton

@@ -14,9 +14,15 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QThreadPool
 from scipy.ndimage import affine_transform
 
-from generated import OBLIQUE, softmax, turn
-from in_viewer import compute
-from inspecting import (
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin.viewer import shown_map as subject_module
+from napari_uncertainty.plugin.viewer.arrival import align
+from napari_uncertainty.plugin.viewer.layers import to_layer
+from napari_uncertainty.plugin.viewer.scan_space import ORIGINAL, layer_info
+from napari_uncertainty.plugin.viewer.shown_map import NO_MAP, MapFollower
+from support.compute_without_window import compute
+from support.generated import OBLIQUE, softmax, turn
+from support.inspect_dock import (
     NAMES,
     SETTLE_MS,
     SHAPE,
@@ -32,13 +38,7 @@ from inspecting import (
     settle,
     table_of,
 )
-from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.viewer import shown_map as subject_module
-from napari_uncertainty.plugin.viewer.arrival import align
-from napari_uncertainty.plugin.viewer.layers import to_layer
-from napari_uncertainty.plugin.viewer.scan_space import ORIGINAL, layer_info
-from napari_uncertainty.plugin.viewer.shown_map import NO_MAP, MapFollower
-from phantoms import asymmetric
+from support.phantoms import asymmetric
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QFileDialog
 
-from generated import OBLIQUE
-from inspecting import (
+from napari_uncertainty.plugin.viewer.view_planes import picture
+from support.generated import OBLIQUE
+from support.inspect_dock import (
     add_case,
     callbacks,
     click_row,
@@ -15,8 +16,7 @@ from inspecting import (
     table_of,
     wait_until_found,
 )
-from napari_uncertainty.plugin.viewer.view_planes import picture
-from showing import destroy
+from support.shown_widgets import destroy
 
 SHAPE = (20, 21, 22)
 

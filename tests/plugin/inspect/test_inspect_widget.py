@@ -12,9 +12,17 @@ from napari.components import ViewerModel
 from nibabel.affines import apply_affine
 from qtpy.QtCore import QThreadPool, QTimer
 
-from generated import OBLIQUE, softmax
-from in_viewer import compute
-from inspecting import (
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin.inspect import meshes as meshes_module
+from napari_uncertainty.plugin.inspect.map_views import PLACE_NAME
+from napari_uncertainty.plugin.inspect.widget import InspectWidget
+from napari_uncertainty.plugin.viewer import shown_map as subject_module
+from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
+from napari_uncertainty.plugin.viewer.class_outlines import outline_classes
+from napari_uncertainty.plugin.viewer.view_planes import PLANES
+from support.compute_without_window import compute
+from support.generated import OBLIQUE, softmax
+from support.inspect_dock import (
     NAMES,
     add,
     add_case,
@@ -32,15 +40,7 @@ from inspecting import (
     table_of,
     wait_until_found,
 )
-from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.inspect import meshes as meshes_module
-from napari_uncertainty.plugin.inspect.map_views import PLACE_NAME
-from napari_uncertainty.plugin.inspect.widget import InspectWidget
-from napari_uncertainty.plugin.viewer import shown_map as subject_module
-from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
-from napari_uncertainty.plugin.viewer.class_outlines import outline_classes
-from napari_uncertainty.plugin.viewer.view_planes import PLANES
-from phantoms import asymmetric
+from support.phantoms import asymmetric
 
 SHAPE = (20, 21, 22)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from inspecting import add_case, open_widget, settle, show_scene
 from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
-from snapshots import differences, snapshot
+from support.inspect_dock import add_case, open_widget, settle, show_scene
+from support.snapshots import differences, snapshot
 
 SIDE_BY_SIDE = "Side by side"
 VIEWS = ("Surface", "Glow", "Cut-away", SIDE_BY_SIDE, "3D")

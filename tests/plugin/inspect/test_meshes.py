@@ -4,7 +4,7 @@ import numpy as np
 from qtpy.QtCore import QThreadPool
 
 from napari_uncertainty.plugin.inspect.meshes import Meshes
-from phantoms import asymmetric
+from support.phantoms import asymmetric
 
 SHAPE = (16, 18, 20)
 

@@ -9,15 +9,6 @@ from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtGui import QColor, QPalette
 from skimage.color import rgb2lab
 
-from inspecting import (
-    NAMES,
-    add_case,
-    compute_as,
-    found_after,
-    open_widget,
-    settle,
-    show_scene,
-)
 from napari_uncertainty.analysis.colors import MODULATIONS, N_LEVELS, shades_of
 from napari_uncertainty.plugin.inspect.appearance import MOST_ROWS, ModulationLegend
 from napari_uncertainty.plugin.inspect.class_shades import NAME, RESAMPLED, Legend
@@ -28,8 +19,17 @@ from napari_uncertainty.plugin.viewer.class_outlines import (
 from napari_uncertainty.plugin.viewer.class_outlines import NAME as OUTLINES
 from napari_uncertainty.plugin.viewer.layer_roles import role_of
 from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY, ORIGINAL
-from showing import destroy
-from snapshots import differences, snapshot
+from support.inspect_dock import (
+    NAMES,
+    add_case,
+    compute_as,
+    found_after,
+    open_widget,
+    settle,
+    show_scene,
+)
+from support.shown_widgets import destroy
+from support.snapshots import differences, snapshot
 
 FADED, GRAY = MODULATIONS
 DARK, LIGHT = (35, 38, 41), (240, 240, 240)

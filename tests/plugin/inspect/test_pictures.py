@@ -5,13 +5,13 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from skimage.color import rgb2hsv
 
-from in_viewer import compute, maps_in
-from inspecting import add, wait_until_found
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
 from napari_uncertainty.plugin.inspect.scenes import Scenes
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
 from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.plugin.viewer.view_planes import letters_of
+from support.compute_without_window import compute, maps_in
+from support.inspect_dock import add, wait_until_found
 
 SIDE = 400
 SHAPE, RADIUS, VOXEL = (48, 48, 48), 19, 2.0

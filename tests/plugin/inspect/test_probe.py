@@ -17,9 +17,15 @@ from nibabel.orientations import (
 )
 from pytestqt.qtbot import QtBot
 
-from generated import OBLIQUE, softmax
-from in_viewer import compute
-from inspecting import (
+from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
+from napari_uncertainty.plugin.inspect.probe import HINT, Probe
+from napari_uncertainty.plugin.viewer.arrival import align
+from napari_uncertainty.plugin.viewer.pointer import pointed_at
+from napari_uncertainty.plugin.viewer.scan_space import ORIGINAL, layer_info
+from napari_uncertainty.plugin.viewer.shown_map import ShownMap
+from support.compute_without_window import compute
+from support.generated import OBLIQUE, softmax
+from support.inspect_dock import (
     NAMES,
     SHAPE,
     add,
@@ -29,12 +35,6 @@ from inspecting import (
     network,
     open_widget,
 )
-from napari_uncertainty import Grid, LabelMap, ProbabilityMap, Scan
-from napari_uncertainty.plugin.inspect.probe import HINT, Probe
-from napari_uncertainty.plugin.viewer.arrival import align
-from napari_uncertainty.plugin.viewer.pointer import pointed_at
-from napari_uncertainty.plugin.viewer.scan_space import ORIGINAL, layer_info
-from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 
 
 @pytest.fixture

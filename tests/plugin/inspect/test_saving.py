@@ -11,9 +11,11 @@ from napari.components import ViewerModel
 from nibabel.affines import apply_affine
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from generated import OBLIQUE
-from in_viewer import compute
-from inspecting import (
+from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap
+from napari_uncertainty.plugin.inspect.tabs import files_for, save_picture
+from support.compute_without_window import compute
+from support.generated import OBLIQUE
+from support.inspect_dock import (
     NAMES,
     add,
     add_case,
@@ -22,9 +24,7 @@ from inspecting import (
     open_for_module,
     open_widget,
 )
-from napari_uncertainty import Grid, InputError, LabelMap, ProbabilityMap
-from napari_uncertainty.plugin.inspect.tabs import files_for, save_picture
-from phantoms import asymmetric
+from support.phantoms import asymmetric
 
 SHAPE = (20, 21, 22)
 

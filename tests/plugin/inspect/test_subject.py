@@ -8,9 +8,6 @@ from napari.components import ViewerModel
 from nibabel.affines import apply_affine
 from nibabel.orientations import inv_ornt_aff
 
-from generated import OBLIQUE, softmax
-from in_viewer import compute
-from inspecting import NAMES, SHAPE, add, add_case, compute_as, network
 from napari_uncertainty import Grid, InputError, LabelMap
 from napari_uncertainty.analysis.class_blocks import iter_class_statistics
 from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
@@ -21,7 +18,10 @@ from napari_uncertainty.plugin.viewer.shown_map import (
     names_of,
 )
 from napari_uncertainty.steps import run
-from phantoms import ORIENTATIONS, asymmetric
+from support.compute_without_window import compute
+from support.generated import OBLIQUE, softmax
+from support.inspect_dock import NAMES, SHAPE, add, add_case, compute_as, network
+from support.phantoms import ORIENTATIONS, asymmetric
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from nibabel.affines import apply_affine, from_matvec
 from pytestqt.qtbot import QtBot
 from scipy.spatial import KDTree
 
-from generated import OBLIQUE, turn
-from in_viewer import compute
 from napari_uncertainty import Grid, ProbabilityMap
 from napari_uncertainty.plugin.inspect import surface_layers as surface_layers_module
 from napari_uncertainty.plugin.inspect.appearance import Appearance
@@ -25,7 +23,9 @@ from napari_uncertainty.plugin.inspect.surface_layers import (
 from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.plugin.viewer.scan_space import layer_info, record_of
 from napari_uncertainty.plugin.viewer.shown_map import ShownMap
-from phantoms import asymmetric, softmax_of
+from support.compute_without_window import compute
+from support.generated import OBLIQUE, turn
+from support.phantoms import asymmetric, softmax_of
 
 SHAPE = (18, 20, 22)
 #: Axes that run to Left, Superior and Posterior, turned twice.

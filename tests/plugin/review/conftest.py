@@ -2,7 +2,7 @@
 
 import pytest
 
-from reviewing import Kept, desks, redirect
+from support.review_dock import Kept, desks, redirect
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from in_viewer import compute
-from inspecting import network
 from napari_uncertainty import InputError
 from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review import begin as begin_module
@@ -17,8 +15,10 @@ from napari_uncertainty.plugin.review.begin import iter_begin
 from napari_uncertainty.review import file
 from napari_uncertainty.review.session import Session
 from napari_uncertainty.steps import run
-from phantoms import asymmetric
-from reviewing import (
+from support.compute_without_window import compute
+from support.inspect_dock import network
+from support.phantoms import asymmetric
+from support.review_dock import (
     WANTED,
     Opened,
     begin,

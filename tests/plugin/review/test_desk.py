@@ -12,13 +12,13 @@ from napari.components import ViewerModel
 from nibabel.affines import apply_affine, from_matvec
 from qtpy.QtCore import QThreadPool
 
-from inspecting import callbacks
 from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review import controller as desk_module
 from napari_uncertainty.plugin.viewer.arrival import align, aligning
 from napari_uncertainty.review.session import Session
-from reviewing import (
+from support.inspect_dock import callbacks
+from support.review_dock import (
     SETTLE_MS,
     WANTED,
     open_case,

@@ -8,8 +8,6 @@ import pytest
 from napari.components import ViewerModel
 from nibabel.affines import apply_affine, from_matvec
 
-from generated import OBLIQUE
-from inspecting import add
 from napari_uncertainty import Grid, InputError, LabelMap
 from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.edited import (
@@ -22,8 +20,10 @@ from napari_uncertainty.plugin.viewer.scan_space import (
     ORIGINAL,
     layer_info,
 )
-from phantoms import asymmetric
-from reviewing import Files, paint, shown_index
+from support.generated import OBLIQUE
+from support.inspect_dock import add
+from support.phantoms import asymmetric
+from support.review_dock import Files, paint, shown_index
 
 SHAPE = (12, 13, 14)
 RADIUS = 3.0

@@ -9,15 +9,15 @@ import pytest
 from napari.components import ViewerModel
 from nibabel.affines import apply_affine, from_matvec
 
-from generated import OBLIQUE, softmax, turn
-from in_viewer import compute
-from inspecting import NAMES, network
 from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review.begin import other_networks
 from napari_uncertainty.plugin.review.edited import EditedSegmentation
 from napari_uncertainty.plugin.viewer.arrival import align, aligning
-from phantoms import asymmetric
-from reviewing import (
+from support.compute_without_window import compute
+from support.generated import OBLIQUE, softmax, turn
+from support.inspect_dock import NAMES, network
+from support.phantoms import asymmetric
+from support.review_dock import (
     SHAPE,
     WANTED,
     Opened,

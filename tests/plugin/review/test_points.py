@@ -8,13 +8,13 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.colormaps.standardize_color import transform_color
 
-from inspecting import add_case
 from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.marks import HotspotPoints
 from napari_uncertainty.plugin.viewer.in_3d import in_3d
 from napari_uncertainty.plugin.viewer.layer_roles import role_of
 from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from napari_uncertainty.review.review import VERDICTS, Stop
+from support.inspect_dock import add_case
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11), (5, 5, 5)]
 CLASSES = [(1, 2), (0, 3), None, (3, 1)]

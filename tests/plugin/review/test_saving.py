@@ -16,12 +16,12 @@ from nibabel.affines import apply_affine, from_matvec
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QFileDialog
 
-from in_viewer import compute
-from inspecting import NAMES, network
 from napari_uncertainty.plugin.review import review_saving as saving_module
 from napari_uncertainty.plugin.review.review_tabs import NOTHING, ReviewSavingTab
-from phantoms import asymmetric
-from reviewing import (
+from support.compute_without_window import compute
+from support.inspect_dock import NAMES, network
+from support.phantoms import asymmetric
+from support.review_dock import (
     open_case,
     open_file,
     paint,

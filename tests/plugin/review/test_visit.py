@@ -8,7 +8,6 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
-from inspecting import add_case, callbacks
 from napari_uncertainty import Grid, LabelMap
 from napari_uncertainty.analysis.hotspots import Hotspot
 from napari_uncertainty.plugin.review.marks import NAME
@@ -16,7 +15,8 @@ from napari_uncertainty.plugin.review.visit import FAINT, Visit, label_to_paint,
 from napari_uncertainty.plugin.viewer.layers import to_layer
 from napari_uncertainty.plugin.viewer.shown_map import ShownMap
 from napari_uncertainty.plugin.viewer.view_planes import plane_of, show_plane
-from reviewing import settings_of
+from support.inspect_dock import add_case, callbacks
+from support.review_dock import settings_of
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11)]
 FAR, NEAR = 2.0, 30.0  # pixels for each mm: balls of 12 and 180

@@ -18,9 +18,17 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-import walking
-from generated import turn
-from walking import BRUSHED, FILES, LAST_WORDS, NOTES, STOPS, in_layer_order, verdict_of
+from support import review_by_keys as walking
+from support.generated import turn
+from support.review_by_keys import (
+    BRUSHED,
+    FILES,
+    LAST_WORDS,
+    NOTES,
+    STOPS,
+    in_layer_order,
+    verdict_of,
+)
 
 SHAPE = (64, 60, 56)
 # Axes to Right, Anterior and Superior, tilted in two directions.

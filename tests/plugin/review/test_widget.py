@@ -11,9 +11,6 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog
 
-from generated import softmax
-from in_viewer import compute
-from inspecting import NAMES, SETTLE_MS, callbacks
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review import review_saving as saving_module
 from napari_uncertainty.plugin.review.marks import NAME as MARK
@@ -23,7 +20,10 @@ from napari_uncertainty.plugin.review.visit import FAINT
 from napari_uncertainty.plugin.review.widget import ReviewWidget
 from napari_uncertainty.plugin.viewer.layers import review_preferences
 from napari_uncertainty.review.session import Session
-from reviewing import (
+from support.compute_without_window import compute
+from support.generated import softmax
+from support.inspect_dock import NAMES, SETTLE_MS, callbacks
+from support.review_dock import (
     hurry,
     open_case,
     paint,
@@ -32,8 +32,8 @@ from reviewing import (
     wait_for_review,
     write_case,
 )
-from showing import destroy
-from snapshots import differences, snapshot
+from support.shown_widgets import destroy
+from support.snapshots import differences, snapshot
 
 POINTS = "case probabilities entropy hotspots"
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from inspecting import add_case, compute_as
 from napari_uncertainty.plugin.viewer.legends import title_color_bars
 from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
+from support.inspect_dock import add_case, compute_as
 
 #: An image and a map with a colour bar in a window; the map goes, the window changes.
 REMOVED = """

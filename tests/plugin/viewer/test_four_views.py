@@ -19,9 +19,6 @@ from qtpy.QtWidgets import QApplication
 from vispy.gloo.globject import GLObject
 from vispy.scene import Node
 
-from at_window import CTRL, LEFT, NONE, PLAIN, SHIFT
-from generated import OBLIQUE
-from inspecting import add, add_case, callbacks, wait_until_found
 from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.model.images import LabelMap, Scan
 from napari_uncertainty.plugin.inspect.map_views import PLACE_NAME, Ring
@@ -38,6 +35,9 @@ from napari_uncertainty.plugin.viewer.four_views import (
 from napari_uncertainty.plugin.viewer.lifetime import Listening
 from napari_uncertainty.plugin.viewer.panes import CrossHair
 from napari_uncertainty.plugin.viewer.pointer import ras_at
+from support.generated import OBLIQUE
+from support.inspect_dock import add, add_case, callbacks, wait_until_found
+from support.real_window import CTRL, LEFT, NONE, PLAIN, SHIFT
 
 #: So many openings are counted after the first four. Fifty take a minute, in which
 #: nothing else is found; OPENINGS=50 asks for them.

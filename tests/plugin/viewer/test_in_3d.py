@@ -8,15 +8,15 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
-from in_viewer import names_in
-from inspecting import add_case
 from napari_uncertainty.analysis.colors import class_palette
 from napari_uncertainty.plugin.viewer.class_outlines import outline_classes
 from napari_uncertainty.plugin.viewer.in_3d import PREDICTED_NAME, in_3d
 from napari_uncertainty.plugin.viewer.layers import map_colors
 from napari_uncertainty.plugin.viewer.legends import title_color_bars
 from napari_uncertainty.plugin.viewer.scan_space import METADATA_KEY
-from snapshots import differences, snapshot
+from support.compute_without_window import names_in
+from support.inspect_dock import add_case
+from support.snapshots import differences, snapshot
 
 
 @pytest.fixture

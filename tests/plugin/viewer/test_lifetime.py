@@ -20,7 +20,7 @@ from napari_uncertainty.plugin.viewer.lifetime import (
     end_with,
     weakly,
 )
-from showing import destroy
+from support.shown_widgets import destroy
 
 TESTS = Path(__file__).parents[2]
 
@@ -40,7 +40,7 @@ STATES = (
 @pytest.fixture(scope="module")
 def ended():
     """How a process ended; they run one after the other, in the order of the tests."""
-    command = [sys.executable, "-m", "ending", *STATES, "--times", "1"]
+    command = [sys.executable, "-m", "support.ends_of_windows", *STATES, "--times", "1"]
     paths = filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     found = {}

@@ -7,8 +7,6 @@ from napari.layers import Image, Labels, Points, Surface, Vectors
 from napari.utils.key_bindings import coerce_keybinding
 from skimage.color import rgb2lab
 
-from generated import OBLIQUE
-from in_viewer import compute
 from napari_uncertainty import Grid, LabelMap, ProbabilityMap
 from napari_uncertainty.plugin.viewer.class_outlines import (
     FILL_KEY,
@@ -22,7 +20,9 @@ from napari_uncertainty.plugin.viewer.in_3d import OPACITY_ON_PLANE
 from napari_uncertainty.plugin.viewer.layers import label_colormap, to_layer
 from napari_uncertainty.plugin.viewer.legends import MOST_NAMED
 from napari_uncertainty.plugin.viewer.view_planes import frame_case
-from phantoms import asymmetric, softmax_of
+from support.compute_without_window import compute
+from support.generated import OBLIQUE
+from support.phantoms import asymmetric, softmax_of
 
 SHAPE = (12, 14, 16)
 CLASSES = ("background", "outer", "inner", "core")

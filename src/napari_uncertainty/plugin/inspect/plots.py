@@ -19,12 +19,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+# After qtpy: pyqtgraph takes the Qt binding that is loaded already.
 import pyqtgraph as pg  # isort: skip
 
 
 # The look of all plots: small, in the colours of the window, without buttons.
-
-# Before pyqtgraph, which takes the Qt binding that is loaded already.
 
 
 # Text in a plot, as a part of the size of text around it.
