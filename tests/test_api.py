@@ -27,7 +27,7 @@ def reference(probabilities, axis=0):
     ("coin", "bits"),
     [((0.9, 0.1), 0.468996), ((0.5, 0.5), 1.0), ((1.0, 0.0), 0.0)],
 )
-def test_coins(coin, bits):
+def test_coins_have_the_entropy_of_shannon(coin, bits):
     assert float(nu.entropy(coin)) == pytest.approx(bits, abs=5e-7)
 
 
@@ -61,7 +61,7 @@ def test_float32_within_a_millionth_bit_of_scipy(sharpness, rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_tiny_probabilities(dtype):
+def test_tiny_probabilities_keep_their_entropy(dtype):
     """Down to the smallest number the type holds, and to zero."""
     smallest = np.finfo(dtype).smallest_subnormal
     small = np.array([0, smallest, 10 * smallest, 1e-7, 1e-4, 1e-2, 0.3], dtype)
@@ -83,7 +83,7 @@ def test_tiny_probabilities(dtype):
 )
 @pytest.mark.filterwarnings("ignore:.*The values were taken for softmax")
 @pytest.mark.filterwarnings("ignore:.*The probabilities of a voxel should sum to 1")
-def test_any_nonnegative_input(values):
+def test_any_nonnegative_input_gives_a_finite_entropy_in_range(values):
     """Whatever the sums: finite, in range, and right where there is data."""
     values = values + values.dtype.type(0.25)
     assume((values % 1).any())  # whole numbers alone are refused as labels
@@ -116,7 +116,7 @@ def test_sums_far_from_one_are_told(probabilities, factor, told):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_integers_scaled_to_their_range(dtype, probabilities):
+def test_integers_scaled_to_their_range_are_divided_by_their_sums(dtype, probabilities):
     scale = np.iinfo(dtype).max
     stored = np.rint(probabilities * scale).astype(dtype)
     np.testing.assert_allclose(nu.entropy(stored), reference(stored), atol=1e-6)
@@ -140,13 +140,13 @@ def test_every_layout_gives_the_same(probabilities):
         np.testing.assert_array_equal(entropy, expected)
 
 
-def test_memmap(probabilities, tmp_path):
+def test_a_memory_map_gives_the_entropy_of_its_array(probabilities, tmp_path):
     np.save(tmp_path / "softmax.npy", probabilities)
     mapped = np.load(tmp_path / "softmax.npy", mmap_mode="r")
     np.testing.assert_array_equal(nu.entropy(mapped), nu.entropy(probabilities))
 
 
-def test_bases(probabilities):
+def test_bits_nats_and_normalised_differ_by_their_factor(probabilities):
     bits = nu.entropy(probabilities)
     nats = nu.entropy(probabilities, base="e")
     share = nu.entropy(probabilities, base="classes")
@@ -236,7 +236,7 @@ def test_nothing_to_compute_is_refused(values):
         {"temperature": np.nan},
     ],
 )
-def test_wrong_arguments(wrong, probabilities):
+def test_wrong_arguments_raise_a_value_error(wrong, probabilities):
     with pytest.raises(ValueError, match=r"base|kind|class axis|temperature"):
         nu.entropy(probabilities, **wrong)
 
@@ -301,14 +301,14 @@ def test_no_data_in_all_measures(probabilities):
     assert maps.no_data.sum() == 7 * 8 + 1
 
 
-def test_a_volume_without_data():
+def test_a_volume_without_data_is_0_and_warns():
     with pytest.warns(nu.UncertaintyWarning, match="No voxel has data"):
         maps = nu.uncertainty(np.zeros((3, 5, 5), np.float32), ALL)
     assert maps.no_data.all()
     assert all((values == 0).all() for values in maps.values())
 
 
-def test_classes_that_occur_nowhere(rng):
+def test_classes_that_occur_nowhere_change_nothing(rng):
     """The first and last ones are left out of the work, not of the result."""
     values = np.zeros((9, 20, 20), np.float32)
     values[3:6] = softmax(rng, (3, 20, 20))

@@ -29,7 +29,7 @@ def call(*arguments, **environment):
     return call_here(*arguments)
 
 
-def test_info_of_probabilities(case_folder):
+def test_info_tells_kind_classes_and_place_of_probabilities(case_folder):
     ran = call("info", case_folder / "case.npz")
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
@@ -42,7 +42,7 @@ def test_info_of_probabilities(case_folder):
     assert told["largest_sum_deviation"] < 1e-3
 
 
-def test_info_of_a_scan_and_of_labels(case_folder):
+def test_info_tells_a_scan_from_labels(case_folder):
     scan = json.loads(call("info", case_folder / "T1.nii.gz").stdout)
     assert (scan["content"], scan["shape"]) == ("scan", [6, 7, 8])
     blocks = np.kron(np.arange(2).reshape(2, 1, 1), np.ones((5, 5, 5))).astype("u1")
@@ -104,7 +104,7 @@ def test_info_without_others_checks_the_file_and_the_labels_of_its_place(case_fo
     assert list(checks_of(call("info", case_folder / "case.npz"))) == alone
 
 
-def test_info_of_mirrored_probabilities(case_folder):
+def test_info_shows_that_probabilities_are_mirrored(case_folder):
     path = case_folder / "case.npz"
     with np.load(path) as archive:
         values = archive["probabilities"]
@@ -116,7 +116,7 @@ def test_info_of_mirrored_probabilities(case_folder):
     assert checks["agreement"]["foreground"] < 0.5
 
 
-def test_info_against_a_scan_elsewhere(case_folder):
+def test_info_shows_that_a_scan_lies_elsewhere(case_folder):
     away = np.eye(4)
     away[:3, 3] = 500
     scan = case_folder / "far.nii.gz"
@@ -200,7 +200,7 @@ def mapped(case_folder, monkeypatch):
     return case_folder / "out"
 
 
-def test_report_of_a_map(mapped, case_folder):
+def test_report_writes_a_page_beside_the_map(mapped, case_folder):
     before = {path.name for path in mapped.iterdir()}
     assert "case_hotspots.tsv" in before
     scan = ["--scan", case_folder / "T1.nii.gz"]
@@ -261,7 +261,7 @@ def test_report_refuses_wrong_files_and_writes_nothing(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
-def test_report_on_a_full_disk(mapped):
+def test_report_on_a_full_disk_keeps_the_old_page(mapped):
     path = mapped / "case_report.html"
     path.write_text("<title>case – uncertainty report</title>", "utf-8")
     before = {one.name: one.read_bytes() for one in mapped.iterdir()}

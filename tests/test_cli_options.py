@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch, probabilities):
         (["--class-axis", "last"], "the number of an axis, not last"),
     ],
 )
-def test_wrong_usage_of_map(folder, words, said):
+def test_wrong_options_of_map_exit_with_2(folder, words, said):
     ran = call_here("map", "case.npy", "-o", "out", *words)
     assert (ran.returncode, ran.stdout) == (2, "")
     told = " ".join(ran.stderr.replace("│", " ").split())
@@ -42,7 +42,7 @@ def test_wrong_usage_of_map(folder, words, said):
 
 @pytest.mark.parametrize("words", [["--kind", "guess"], ["--class-axis", "x"]])
 @pytest.mark.usefixtures("folder")
-def test_wrong_usage_of_info(words):
+def test_wrong_options_of_info_exit_with_2(words):
     assert call_here("info", "case.npy", *words).returncode == 2
 
 

@@ -42,7 +42,7 @@ def eight_processors(monkeypatch):
     ("quota", "processors"),
     [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("150000 1e5", 8)],
 )
-def test_processors_of_a_container(container, quota, processors):
+def test_the_processors_of_a_container_are_respected(container, quota, processors):
     container("0::/\n", cpu_dot_max=quota)
     assert limits.available_processors() == processors
 
@@ -58,7 +58,7 @@ def test_the_group_above_may_grant_less(container):
 
 
 @pytest.mark.usefixtures("eight_processors")
-def test_processors_with_version_1(container):
+def test_the_processors_of_a_container_of_version_1_are_respected(container):
     container(
         "4:cpu,cpuacct:/docker/abc\n",
         cpu__cpu_dot_cfs_quota_us="400000",
@@ -80,7 +80,7 @@ def test_processors_that_the_process_is_bound_to(container):
         os.sched_setaffinity(0, before)
 
 
-def test_memory_of_a_container(container):
+def test_the_memory_of_a_container_is_respected(container):
     container(
         "0::/\n",
         memory_dot_max="3000000",
@@ -90,7 +90,7 @@ def test_memory_of_a_container(container):
     assert limits.available_memory() == 700_000
 
 
-def test_memory_without_a_limit(container):
+def test_without_a_limit_the_memory_is_that_of_the_machine(container):
     container("0::/\n", memory_dot_max="max", memory_dot_current="2500000")
     assert limits.available_memory() > 10_000_000
 

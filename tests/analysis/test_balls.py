@@ -16,7 +16,7 @@ RADII = (0, 0.4, 1, 2, 3.75, 6.01)
 
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_every_offset_within_the_radius(affine, ndim):
+def test_a_ball_has_every_offset_within_its_radius(affine, ndim):
     for radius in RADII:
         found = Ball.of(Grid((9,) * ndim, affine), ndim, radius)
         expected = ball(affine, ndim, radius)
@@ -59,7 +59,7 @@ def test_a_voxel_on_the_sphere_belongs_to_it():
     assert found.mask[21, 7, 0]
 
 
-def test_smaller_than_a_voxel():
+def test_a_ball_smaller_than_a_voxel_is_that_voxel():
     found = Ball.of(Grid((9, 9, 9), UPRIGHT), 3, 0.5)
     assert found.mask.shape == (1, 1, 1)
     assert found.mask.all()
@@ -67,7 +67,7 @@ def test_smaller_than_a_voxel():
 
 @pytest.mark.parametrize("voxel", [(0, 0, 0), (6, 0, 3), (3, 4, 2), (6, 7, 4)])
 @pytest.mark.parametrize("radius", [1, 3.75, 12])
-def test_at_the_border(voxel, radius):
+def test_a_ball_is_cut_off_at_the_border(voxel, radius):
     shape = (7, 8, 5)
     found = Ball.of(Grid(shape, TILTED), 3, radius)
     values = np.zeros(shape, bool)
@@ -78,7 +78,7 @@ def test_at_the_border(voxel, radius):
 
 
 @pytest.mark.parametrize("radius", [-1, np.nan, np.inf])
-def test_no_radius(radius):
+def test_a_radius_that_is_not_above_0_is_refused(radius):
     with pytest.raises(InputError, match=r"A radius of .* mm is none; give one above"):
         Ball.of(None, 3, radius)
 

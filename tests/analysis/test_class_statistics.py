@@ -117,7 +117,7 @@ def laid_out(array, order, flips):
 
 @pytest.mark.parametrize("shape", [(60,), (9, 13), (1, 40), (7, 8, 9), (2, 1, 50)])
 @pytest.mark.usefixtures("small_blocks")
-def test_dimensions(rng, shape):
+def test_class_statistics_of_any_dimension_equal_numpy(rng, shape):
     values = rounded(rng, shape)
     labels = asymmetric(shape) if len(shape) > 1 else rng.integers(0, 3, shape)
     no_data = rng.random(shape) < 0.2
@@ -140,7 +140,7 @@ def test_dimensions(rng, shape):
     ],
 )
 @pytest.mark.usefixtures("small_blocks")
-def test_any_labels(rng, dtype, numbers):
+def test_class_statistics_of_any_labels_equal_numpy(rng, dtype, numbers):
     labels = np.array(numbers, dtype)[asymmetric((7, 8, 9))]
     values = rounded(rng, labels.shape)
     assert_like_numpy(regions_of(values, labels), values, labels)
@@ -148,7 +148,7 @@ def test_any_labels(rng, dtype, numbers):
 
 @pytest.mark.parametrize("turned", ["values", "labels", "both"])
 @pytest.mark.usefixtures("small_blocks")
-def test_any_order_in_memory(rng, turned):
+def test_class_statistics_do_not_depend_on_the_order_in_memory(rng, turned):
     labels, values = asymmetric((6, 7, 8)), rounded(rng, (6, 7, 8))
     no_data = rng.random(values.shape) < 0.2
     for order, flips in (
@@ -165,7 +165,7 @@ def test_any_order_in_memory(rng, turned):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, ">f4", np.uint8])
-def test_any_values(rng, dtype):
+def test_class_statistics_of_any_type_of_value_equal_numpy(rng, dtype):
     labels = asymmetric((6, 7, 8))
     values = (
         rng.random(labels.shape) if dtype == np.float64 else rounded(rng, (6, 7, 8))
@@ -191,7 +191,7 @@ def test_more_values_than_are_looked_at_at_once(rng):
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_patches_without_a_common_label(rng):
+def test_patches_without_a_common_label_equal_numpy(rng):
     """As many labels as an atlas has, all over the volume."""
     labels = rng.permutation(400)[:64].reshape(4, 4, 4).repeat(2, 0).repeat(3, 2)
     values = rounded(rng, labels.shape)
@@ -228,7 +228,7 @@ def test_one_label_has_no_boundary(rng):
         assert_like_numpy(regions, values, labels)
 
 
-def test_no_voxel_with_data(rng):
+def test_without_data_there_are_no_class_statistics(rng):
     values, labels = rounded(rng, (4, 5)), rng.integers(0, 3, (4, 5))
     nothing = regions_of(values, labels, np.ones((4, 5), bool))
     assert (nothing.labels, nothing.count("whole")) == ((), 0)
@@ -293,7 +293,7 @@ def test_it_can_be_closed_between_blocks(rng):
         (np.array([0, -np.inf]), np.array([1, 1]), None, "not finite"),
     ],
 )
-def test_refused(values, labels, no_data, sentence):
+def test_wrong_input_is_refused_in_one_sentence(values, labels, no_data, sentence):
     with pytest.raises(nu.InputError, match=sentence):
         regions_of(values, labels, no_data)
 
@@ -365,7 +365,7 @@ def sheared(by):
         (sheared(1.5), 8.0),  # a shear keeps the volume
     ],
 )
-def test_volumes(affine, mm3):
+def test_volumes_are_in_millilitres(affine, mm3):
     labels = np.zeros((10, 10, 10), np.uint8)
     labels[2:4] = 1
     grid = nu.Grid(labels.shape, affine)
@@ -383,7 +383,7 @@ def test_a_flat_image_has_no_volume():
 
 
 @pytest.mark.shared_data
-def test_a_real_case(shared_data):
+def test_class_statistics_of_a_real_case_equal_scipy(shared_data):
     """The middle of it, so that scipy's filters do not take long."""
     folder = shared_data / "feta_sub-007/fold_0"
     probabilities = open_probabilities(folder / "sub-007.npz")

@@ -26,7 +26,7 @@ def test_keys_are_told_from_each_other():
     assert len({*headings}) == len(headings)
 
 
-def test_headings_and_tips():
+def test_columns_have_headings_and_tips():
     shown = {one.key: one for one in columns_of(IN_DOCK)}
     assert shown["interior_mean"].heading("\n") == "Inside\nmean"
     assert shown["volume_ml"].heading() == "Volume (mL)"

@@ -42,7 +42,7 @@ def members(request, rng):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_labels_given(rng, members, threads):
+def test_expected_errors_of_given_labels_follow_the_formula(rng, members, threads):
     labels = rng.integers(0, SHAPE[0], SHAPE[1:])
     found = expected(members, labels, threads)
     assert_like_formula(found, members, labels)
@@ -50,14 +50,14 @@ def test_labels_given(rng, members, threads):
     assert found.known.all()
 
 
-def test_labels_not_given(members):
+def test_without_labels_those_of_the_pooled_opinion_are_taken(members):
     found = expected(members)
     assert_like_formula(found, members)
     pool = np.exp(np.mean(np.log(members), axis=0))
     np.testing.assert_array_equal(found.labels, pool.argmax(axis=0))
 
 
-def test_more_than_256_classes(rng):
+def test_labels_of_more_than_256_classes_are_kept(rng):
     """The last one of them is the most probable class where it is."""
     one = softmax(rng, (300, 4, 3, 2), sharpness=6)
     one[:, 0] = 0.5 / 299
@@ -89,7 +89,7 @@ def test_members_that_contradict_each_other():
 
 
 @pytest.mark.parametrize("scale", [0.25, 3, 1000])
-def test_sums_other_than_one(rng, members, scale):
+def test_sums_other_than_one_are_divided_out(rng, members, scale):
     labels = rng.integers(0, SHAPE[0], SHAPE[1:])
     scales = (scale * rng.uniform(0.5, 2, SHAPE[1:])).astype(np.float32)
     assert_like_formula(
@@ -97,7 +97,7 @@ def test_sums_other_than_one(rng, members, scale):
     )
 
 
-def test_voxels_without_data(rng, members):
+def test_voxels_without_data_expect_no_error(rng, members):
     bad = rng.random(SHAPE[1:])
     for number, filling in enumerate((0, np.nan, np.inf)):
         members[0][:, (bad > number / 10) & (bad < (number + 1) / 10)] = filling
@@ -115,14 +115,14 @@ def test_voxels_without_data(rng, members):
 @pytest.mark.parametrize(
     ("dtype", "scale"), [(np.float16, 1), (np.float64, 1), (np.uint8, 255), (">f4", 1)]
 )
-def test_types(rng, members, dtype, scale):
+def test_every_type_of_number_follows_the_formula(rng, members, dtype, scale):
     labels = rng.integers(0, SHAPE[0], SHAPE[1:])
     stored = [np.rint(m * scale).astype(dtype) if scale > 1 else m.astype(dtype)
               for m in members]  # fmt: skip
     assert_like_formula(expected(stored, labels), stored, labels)
 
 
-def test_layouts(rng, members):
+def test_expected_errors_do_not_depend_on_the_layout_in_memory(rng, members):
     labels = rng.integers(0, SHAPE[0], SHAPE[1:])
     plainly = expected(members, labels)
     for lay in (
@@ -139,7 +139,7 @@ def test_layouts(rng, members):
         )
 
 
-def test_part_of_a_volume(rng, members):
+def test_expected_errors_of_a_part_are_those_of_the_whole_there(rng, members):
     box = slice(2, 9), slice(None), slice(1, 10, 1)
     labels = rng.integers(0, SHAPE[0], SHAPE[1:])
     found = expected(members, labels[box], view=lambda volume: volume[box])
@@ -174,7 +174,7 @@ def stored(request, tmp_path, rng):
     return files, arrays
 
 
-def test_files(stored):
+def test_expected_errors_of_files_are_those_of_arrays(stored):
     files, arrays = stored
     assert files[0].shape == arrays[0].shape == (4, 7, 8, 9)
     for count in (1, 2):
@@ -184,7 +184,7 @@ def test_files(stored):
         assert_like_formula(found, arrays[:count])
 
 
-def test_levels():
+def test_probabilities_are_rounded_to_4096_levels():
     given = np.array([0, 1, 0.5, -0.1, 2, 1e-9, 0.00013, np.nan, np.inf, -np.inf])
     levels = to_levels(given)
     assert levels.dtype == np.int32

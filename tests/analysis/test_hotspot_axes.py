@@ -69,7 +69,7 @@ def assert_same(found, expected):
     [(plain.TILTED, 1), (plain.UPRIGHT, 5), (plain.SHEARED, 5)],
     ids=["tilted", "upright", "sheared"],
 )
-def test_all_orientations(affine, step):
+def test_all_orientations_give_the_same_places(affine, step):
     """Tilted all, which the other two differ from only in their numbers."""
     case = plain.case((30, 26, 22))
     expected = places_of(case, affine, orientation_of(*ORIENTATIONS[0]))
@@ -88,7 +88,7 @@ def test_all_orientations(affine, step):
     ],
     ids=str,
 )
-def test_options_in_some_orientations(options):
+def test_places_with_options_do_not_depend_on_the_orientation(options):
     case = plain.case((30, 26, 22))
     first, *others = ORIENTATIONS[::9]
     expected = places_of(case, plain.TILTED, orientation_of(*first), **options)
@@ -119,7 +119,7 @@ def test_equals_come_in_the_same_order():
 
 
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
-def test_flat_images(affine):
+def test_turned_flat_images_give_the_same_places(affine):
     case = plain.case((60, 50))
     expected = places_of(case, affine, orientation_of(*FLAT_ORIENTATIONS[0]))
     for orientation in FLAT_ORIENTATIONS[1:]:
@@ -146,7 +146,7 @@ def test_axes_to_right_anterior_superior(rng):
             np.testing.assert_allclose(whole.ras(own), apply_affine(affine, own))
 
 
-def test_without_a_grid(rng):
+def test_without_a_grid_nothing_is_turned(rng):
     volume = rng.random((4, 5, 6))
     whole = Turned.of(volume.shape, None)
     np.testing.assert_array_equal(whole.view(volume), volume)

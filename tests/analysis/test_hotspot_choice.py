@@ -18,7 +18,7 @@ def chosen(levels, allowed, ball, apart, count, threads=1):
 @pytest.mark.parametrize("shape", [(90,), (30, 23), (17, 14, 11), (20, 1, 16)], ids=str)
 @pytest.mark.parametrize("separation", [0.5, 2, 3, 7])
 @pytest.mark.parametrize("most", [2, plain.LEVELS])
-def test_like_the_plain_choice(rng, shape, separation, most):
+def test_chosen_balls_are_those_of_the_plain_choice(rng, shape, separation, most):
     """With a separation below and above the ball's radius, and with many ties."""
     levels = rng.integers(0, most, shape).astype(np.int32)
     levels[rng.random(shape) < 0.5] = 0
@@ -40,7 +40,7 @@ def test_all_equal():
     assert found == plain.greedy(levels, levels > 0, ball.mask, ball.mask, 100)
 
 
-def test_fewer_than_asked():
+def test_fewer_balls_are_chosen_where_nothing_is_left():
     """Where nothing is left, and where no centre may be."""
     levels = np.zeros((20, 20), np.int32)
     levels[3, 3], levels[15, 4] = 5, 9
@@ -55,13 +55,13 @@ def test_fewer_than_asked():
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 0), (4, 5, 6)])
-def test_nothing_there(shape):
+def test_no_ball_is_chosen_where_no_error_is_expected(shape):
     levels = np.zeros(shape, np.int32)
     ball = Ball.of(None, 3, 2)
     assert chosen(levels, np.ones(shape, bool), ball, ball, 5) == []
 
 
-def test_a_ball_as_large_as_the_volume(rng):
+def test_a_ball_as_large_as_the_volume_holds_all_of_it(rng):
     levels = rng.integers(0, 9, (8, 9, 5)).astype(np.int32)
     ball = Ball.of(None, 3, 30)
     found = chosen(levels, np.ones(levels.shape, bool), ball, ball, 5)

@@ -37,14 +37,14 @@ def domain(labels, zooms=(1, 1, 1), data=None, **wanted):
 
 
 @pytest.mark.parametrize("zooms", ZOOMS, ids=str)
-def test_near_the_foreground(zooms):
+def test_hotspots_are_sought_near_the_foreground(zooms):
     labels = asymmetric((20, 24, 17))
     expected = plain.near_foreground(labels != 0, zooms)
     assert expected.sum() > (labels != 0).sum()
     np.testing.assert_array_equal(domain(labels, zooms), expected)
 
 
-def test_near_some_classes():
+def test_hotspots_are_sought_near_the_chosen_classes():
     labels = asymmetric((20, 24, 17))
     expected = plain.near_foreground(np.isin(labels, (1, 3)), (1, 1, 1))
     np.testing.assert_array_equal(domain(labels, classes=(1, 3)), expected)
@@ -53,7 +53,7 @@ def test_near_some_classes():
 
 
 @pytest.mark.parametrize("classes", [None, (2, 3)])
-def test_interior(classes):
+def test_inside_means_that_all_face_neighbours_have_the_same_class(classes):
     labels = asymmetric((20, 24, 17))
     faces = generate_binary_structure(3, 1)
     same = minimum_filter(labels, footprint=faces, mode="nearest") == maximum_filter(
@@ -66,7 +66,7 @@ def test_interior(classes):
 
 
 @pytest.mark.parametrize("interior", [False, True])
-def test_without_data(rng, interior):
+def test_voxels_without_data_are_not_searched(rng, interior):
     labels = asymmetric((20, 24, 17))
     data = rng.random(labels.shape) < 0.5
     expected = domain(labels, interior=interior) & data
@@ -75,18 +75,18 @@ def test_without_data(rng, interior):
 
 
 @pytest.mark.parametrize("interior", [False, True])
-def test_no_foreground(interior):
+def test_without_foreground_nothing_is_searched(interior):
     assert not domain(np.zeros((5, 6, 7), np.uint8), interior=interior).any()
 
 
-def test_foreground_at_the_corners():
+def test_foreground_at_the_corners_is_searched_to_the_edge():
     labels = np.zeros((9, 8, 7), np.uint8)
     labels[0, 0, 0] = labels[-1, -1, -1] = 1
     expected = plain.near_foreground(labels != 0, (1, 1, 1))
     np.testing.assert_array_equal(domain(labels), expected)
 
 
-def test_without_labels_everywhere(rng):
+def test_without_labels_everything_with_data_is_searched(rng):
     data = rng.random((5, 6)) < 0.5
     for given in (data, None):
         found = run(

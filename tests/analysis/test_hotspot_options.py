@@ -7,7 +7,7 @@ from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.errors import InputError
 
 
-def test_unless_told_otherwise():
+def test_by_default_fifty_places_of_3_75_mm_are_asked_for():
     wanted = HotspotOptions().on(None, (180, 220, 180))
     assert (wanted.count, wanted.radius_mm, wanted.classes) == (50, 3.75, None)
     assert wanted.separation == 3.75
@@ -17,7 +17,7 @@ def test_unless_told_otherwise():
 
 
 @pytest.mark.parametrize("count", [0, -3])
-def test_no_number(count):
+def test_a_number_of_hotspots_below_1_is_refused(count):
     with pytest.raises(InputError) as caught:
         HotspotOptions(count)
     assert str(caught.value) == (
@@ -26,7 +26,7 @@ def test_no_number(count):
 
 
 @pytest.mark.parametrize("length", [0, -1.5, np.nan, np.inf])
-def test_no_length(length):
+def test_a_radius_or_separation_that_is_not_above_0_is_refused(length):
     for name in ("radius", "separation"):
         with pytest.raises(InputError) as caught:
             HotspotOptions(**{f"{name}_mm": length})
@@ -35,13 +35,13 @@ def test_no_length(length):
         )
 
 
-def test_no_class():
+def test_an_empty_choice_of_classes_is_refused():
     with pytest.raises(InputError) as caught:
         HotspotOptions(classes=())
     assert str(caught.value) == "No class is chosen; choose one, or leave all."
 
 
 @pytest.mark.parametrize("name", ["radius", "separation"])
-def test_too_large(name):
+def test_a_radius_or_separation_above_50_mm_is_refused(name):
     with pytest.raises(InputError, match=f"A {name} of 51 mm is too large; give at "):
         HotspotOptions(**{f"{name}_mm": 51})

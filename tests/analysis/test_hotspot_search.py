@@ -92,7 +92,7 @@ def assert_like_plain(found, case, allowed, radius=RADIUS, separation=RADIUS):
     assert masses == pytest.approx(shares * found.expected_errors, rel=1e-12)
 
 
-def test_like_the_plain_search(case):
+def test_places_are_those_of_the_plain_search(case):
     found = found_in(case)
     assert len(found.places) == COUNT
     assert len({place.classes for place in found.places}) > 3
@@ -102,18 +102,18 @@ def test_like_the_plain_search(case):
 @pytest.mark.parametrize(
     ("radius", "separation"), [(2.0, 2.0), (3.75, 1.5), (3.75, 8.0), (0.5, 5.0)]
 )
-def test_radius_and_separation(case, radius, separation):
+def test_radius_and_separation_are_kept(case, radius, separation):
     found = found_in(case, radius_mm=radius, separation_mm=separation)
     assert_like_plain(found, case, allowed_in(case), radius, separation)
 
 
-def test_some_classes(case):
+def test_only_places_near_the_chosen_classes_are_found(case):
     foreground = np.isin(case["labels"], (1, 3))
     found = found_in(case, classes=(1, 3))
     assert_like_plain(found, case, allowed_in(case, foreground))
 
 
-def test_interior(case):
+def test_only_places_inside_of_classes_are_found(case):
     faces = generate_binary_structure(3, 1)
     inner = np.zeros(case["labels"].shape, bool)
     for label in (1, 2, 3):
@@ -125,7 +125,7 @@ def test_interior(case):
 
 @pytest.mark.parametrize("affine", [plain.UPRIGHT, plain.TILTED], ids=["up", "tilt"])
 @pytest.mark.parametrize("separation", [None, 1.2, 7])
-def test_centres(case, affine, separation):
+def test_centres_have_data_lie_near_the_foreground_and_apart(case, affine, separation):
     """With data, near the foreground, and apart."""
     grid = Grid(case["labels"].shape, affine)
     found = found_in(case, grid=grid, separation_mm=separation, count=60)
@@ -142,7 +142,7 @@ def test_centres(case, affine, separation):
     assert masses == sorted(masses, reverse=True)
 
 
-def test_first_places_of_a_longer_list(case):
+def test_a_longer_list_begins_with_the_places_of_a_shorter_one(case):
     places = found_in(case, count=30).places
     for count in (1, 7):
         assert found_in(case, count=count).places == places[:count]
@@ -202,7 +202,7 @@ def test_a_planted_error_comes_first(case):
     assert place.classes[0] == here
 
 
-def test_two_members(case):
+def test_places_lie_where_two_sure_members_contradict_each_other(case):
     """Places are where they contradict each other, though each is sure."""
     one = np.full((2, 20, 20, 20), 0.02, np.float32)
     one[1] = 0.98
@@ -221,7 +221,7 @@ def test_two_members(case):
     assert second.mass < 10
 
 
-def test_labels_of_an_atlas(case):
+def test_labels_of_an_atlas_give_the_same_places(case):
     numbers = np.array([0, 10, 20, 1035], np.int32)
     expected = found_in(case, classes=(1, 3)).places
     atlas = case | {"labels": numbers[case["labels"]]}
@@ -239,7 +239,7 @@ def test_without_labels_the_most_probable_class(case):
     assert found_in(case, labels=False).places == found_in(case).places
 
 
-def test_the_map_and_labels_alone(case):
+def test_without_probabilities_the_map_stands_in_for_them(case):
     """Half the voxels are wrong where the map is 1 bit."""
     exact = np.round(case["values"] * 512) / 512
     given = case | {"values": exact.astype(np.float32)}
@@ -268,7 +268,7 @@ def test_the_map_and_labels_alone(case):
         assert place.classes == (named if np.count_nonzero(there) > 1 else None)
 
 
-def test_the_map_alone(case):
+def test_from_the_map_alone_places_have_no_classes(case):
     found = found_in(case, members=[], labels=False, no_data=False)
     assert {place.classes for place in found.places} == {None}
     assert found.places[0].peak > 0.9

@@ -17,7 +17,7 @@ def hotspots(*places, shape=(9, 9, 9), grid=None):
     return Hotspots(tuple(places), 3.75, 50.0, shape, grid)
 
 
-def test_columns():
+def test_the_table_has_the_numbers_and_names_of_each_place():
     table = hotspots(place(), place(2, classes=(0, 2))).table(NAMES)
     assert [*table.columns] == COLUMNS
     assert table.iloc[0].to_dict() == {
@@ -37,30 +37,30 @@ def test_without_names():
 @pytest.mark.parametrize(
     ("voxel", "missing"), [((3, 4), ["k"]), ((3,), ["j", "k"]), ((3, 4, 5), [])]
 )
-def test_flat(voxel, missing):
+def test_columns_of_axes_that_a_flat_image_lacks_are_empty(voxel, missing):
     table = hotspots(place(voxel=voxel)).table()
     assert [*table.columns[table.isna().all()]] == missing
     assert [*table.columns] == COLUMNS
 
 
-def test_what_is_not_known():
+def test_columns_of_an_unknown_place_and_classes_are_empty():
     table = hotspots(place(ras=None, classes=None)).table()
     assert [*table.columns[table.isna().all()]] == ["x", "y", "z", "class_a", "class_b"]
 
 
-def test_no_place():
+def test_a_table_without_places_has_its_columns():
     table = hotspots().table(NAMES)
     assert table.empty
     assert [*table.columns] == COLUMNS
 
 
-def test_in_words():
+def test_competing_classes_are_put_into_words():
     assert place().competing(NAMES) == "white matter ↔ label 7"
     assert place(classes=(0, 2)).competing({}) == "background ↔ label 2"
     assert place(classes=None).competing(NAMES) == ""
 
 
-def test_ball():
+def test_the_ball_of_hotspots_has_their_radius():
     for ndim in (1, 2, 3):
         shape = (9,) * ndim
         found = hotspots(shape=shape, grid=Grid(shape, UPRIGHT)).ball

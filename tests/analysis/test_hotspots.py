@@ -49,7 +49,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
-def test_layouts(case, lay):
+def test_places_do_not_depend_on_the_layout_in_memory(case, lay):
     other = {name: lay(volume) for name, volume in case.items()}
     for grid in (GRID, None):
         for no_data in (True, False):
@@ -59,7 +59,7 @@ def test_layouts(case, lay):
             assert search(other, **options).places == expected.places
 
 
-def test_memory_maps_and_lazy_arrays(case, tmp_path):
+def test_memory_maps_and_lazy_arrays_give_the_same_places(case, tmp_path):
     np.save(tmp_path / "p.npy", case["probabilities"])
     np.save(tmp_path / "map.npy", case["values"])
     expected = search(case).places
@@ -71,7 +71,7 @@ def test_memory_maps_and_lazy_arrays(case, tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_threads(case, threads, monkeypatch):
+def test_the_number_of_threads_changes_no_place(case, threads, monkeypatch):
     expected = search(case).places
     monkeypatch.setattr("napari_uncertainty.analysis.balls._SIDE", 16)
     monkeypatch.setattr("napari_uncertainty.analysis.expected_errors._TOGETHER", 999)
@@ -100,7 +100,7 @@ def test_input_is_left_alone(case):
         np.testing.assert_array_equal(case[name], volume)
 
 
-def test_stored_as_bytes(case):
+def test_probabilities_stored_as_bytes_give_the_same_places(case):
     """Votes out of 64, as they were counted."""
     votes = np.rint(case["probabilities"] * 64).astype(np.uint8)
     assert search(case, members=[votes]).places == search(case).places
@@ -111,7 +111,7 @@ def test_stored_as_bytes(case):
 
 @pytest.mark.parametrize("shape", [(300,), (60, 50), (1, 60, 50), (60, 50, 1)], ids=str)
 @pytest.mark.parametrize("with_grid", [True, False])
-def test_flat(shape, with_grid):
+def test_flat_images_have_the_places_of_the_plain_choice(shape, with_grid):
     case = plain.case(shape, seed=3)
     zooms = np.diag(plain.UPRIGHT)[: len(shape)] if with_grid else np.ones(len(shape))
     grid = nu.Grid(shape, plain.UPRIGHT) if with_grid else None
@@ -132,7 +132,7 @@ def test_flat(shape, with_grid):
 # Nothing to find, or all of it at once
 
 
-def test_all_certain(case):
+def test_a_certain_map_has_no_places(case):
     certain = (case["probabilities"] == case["probabilities"].max(axis=0)).astype(float)
     certain[:, certain.sum(axis=0) > 1] = [[1], [0], [0], [0]]
     labels = certain.argmax(axis=0)
@@ -143,7 +143,7 @@ def test_all_certain(case):
 
 
 @pytest.mark.parametrize("members", [True, False])
-def test_all_without_data(case, members):
+def test_an_image_without_data_has_no_places(case, members):
     options = {"members": [case["probabilities"]] if members else ()}
     everywhere = np.ones(SHAPE, bool)
     assert search(case, no_data=everywhere, **options).places == ()
@@ -154,7 +154,7 @@ def test_all_without_data(case, members):
 
 
 @pytest.mark.parametrize("interior", [True, False])
-def test_no_such_class(case, interior):
+def test_a_class_that_does_not_occur_has_no_places(case, interior):
     wanted = HotspotOptions(classes=(9,), interior=interior)
     assert search(case, wanted=wanted).places == ()
     nothing = np.zeros(SHAPE, np.uint8)
@@ -199,7 +199,7 @@ def test_memory_does_not_grow_with_the_radius():
     assert peaks[50.0] < 40 * values.nbytes
 
 
-def test_one_place(case):
+def test_a_single_place_is_the_first_of_a_longer_list(case):
     found = search(case, count=1)
     assert found.places == search(case, count=12).places[:1]
     assert (found.radius_mm, found.shape, found.grid) == (3.75, SHAPE, GRID)
@@ -275,7 +275,7 @@ def ones(*shape):
     ],
     ids=lambda one: next(iter(one)) if isinstance(one, dict) else "",
 )
-def test_sentences(given, sentence):
+def test_wrong_input_is_refused_in_one_sentence(given, sentence):
     with pytest.raises(nu.InputError, match=f"^{re.escape(sentence)}$"):
         run(iter_hotspots(**({"values": ones(4, 5)} | given)))
 
@@ -283,7 +283,7 @@ def test_sentences(given, sentence):
 # The function that scripts call
 
 
-def test_table(case):
+def test_find_hotspots_gives_the_places_as_a_table(case):
     names = {0: "air", 1: "gray", 2: "white", 3: "stem"}
     table = nu.find_hotspots(
         case["values"], case["labels"], probabilities=case["probabilities"],
@@ -324,7 +324,7 @@ def test_a_probability_map_brings_place_and_names(case):
     assert set(moved["class_a"]) <= set("abcd")
 
 
-def test_several_networks(case):
+def test_find_hotspots_asks_several_networks(case):
     other = np.roll(case["probabilities"], 1, axis=2)
     table = nu.find_hotspots(
         case["values"], case["labels"], probabilities=[case["probabilities"], other],
@@ -335,7 +335,7 @@ def test_several_networks(case):
     assert table["mass"].tolist() != [place.mass for place in search(case).places]
 
 
-def test_options_of_the_table(case):
+def test_find_hotspots_takes_all_options_of_a_search(case):
     options = {"radius_mm": 2.5, "separation_mm": 6.0, "classes": [1, 2]}
     table = nu.find_hotspots(
         case["values"], case["labels"], probabilities=case["probabilities"], grid=GRID,
@@ -358,7 +358,7 @@ def test_options_of_the_table(case):
     assert table["mass"].tolist() == [place.mass for place in places]
 
 
-def test_lists_of_numbers():
+def test_find_hotspots_takes_lists_of_numbers():
     table = nu.find_hotspots(
         [0.0, 0.1, 0.9, 0.0], [0, 1, 1, 0], probabilities=np.full((2, 4), 0.5)
     )

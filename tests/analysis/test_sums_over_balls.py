@@ -32,7 +32,7 @@ def test_sums_are_exact(rng, shape):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_block_by_block(rng, monkeypatch, threads):
+def test_sums_in_blocks_are_those_of_the_whole(rng, monkeypatch, threads):
     """Blocks with and without a rest along each axis."""
     monkeypatch.setattr(around, "_SIDE", 16)
     for shape in ((40, 31, 9), (17, 48, 33), (100, 7), (77,)):
@@ -52,7 +52,7 @@ def test_large_sums():
     assert found.max() > np.iinfo(np.int32).max
 
 
-def test_any_layout(rng):
+def test_sums_do_not_depend_on_the_layout_in_memory(rng):
     levels = rng.integers(0, plain.LEVELS + 1, (14, 15, 16)).astype(np.int32)
     ball = Ball.of(None, 3, 3)
     expected = plain.sums(levels, ball.mask)
@@ -72,7 +72,7 @@ def test_nothing_to_sum():
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("share", [0, 0.03, 0.3])
-def test_reached(rng, shape, share):
+def test_voxels_within_a_ball_are_those_of_a_dilation(rng, shape, share):
     inside = rng.random(shape) < share
     for ball in balls(len(shape)):
         expected = binary_dilation(inside, ball.mask)

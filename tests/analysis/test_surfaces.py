@@ -111,7 +111,7 @@ def test_closed_outward_and_of_the_volume_of_its_voxels(name):
         ("shell", 4),
     ],
 )
-def test_topology(name, expected):
+def test_a_surface_has_the_topology_of_its_shape(name, expected):
     assert euler(mesh_of(SHAPES[name])) == expected
 
 
@@ -136,7 +136,7 @@ def degrees_off(vertices, faces, center):
     return np.degrees(np.arccos(cosines.clip(-1, 1))), areas
 
 
-def test_no_staircase():
+def test_a_surface_of_a_ball_has_no_staircase():
     center = np.array((19.3, 20.1, 21.7))
     mask = distance(center) < 15
     smooth = mesh_of(mask)
@@ -166,7 +166,7 @@ def test_no_staircase():
         OBLIQUE[:, [1, 0, 2, 3]],
     ],
 )
-def test_outward_in_any_space(affine):
+def test_a_surface_faces_outward_in_any_space(affine):
     mesh = mesh_of(SHAPES["ball"])
     moved = mesh.in_space(affine)
     scale = abs(np.linalg.det(affine[:3, :3]))
@@ -179,7 +179,7 @@ def test_outward_in_any_space(affine):
     assert_closed(moved)
 
 
-def test_where_the_voxels_are():
+def test_a_surface_lies_where_the_voxels_are():
     mask = box((5, 15), (20, 40), (30, 44))  # up to the edge along the last axis
     vertices = mesh_of(mask).vertices
     low, high = vertices.min(axis=0), vertices.max(axis=0)
@@ -277,7 +277,7 @@ def test_voxels_without_a_value_are_passed_over():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, ">u2"])
-def test_chosen_labels_alone(dtype):
+def test_a_surface_encloses_the_chosen_labels_alone(dtype):
     labels = asymmetric((20, 21, 22)).astype(dtype)
     for chosen, mask in (
         (None, labels != 0),
@@ -345,7 +345,9 @@ def test_what_has_no_surface_is_refused(labels, shape, chosen, message):
 
 
 @pytest.mark.shared_data
-def test_real_case(shared_data):
+def test_the_surface_of_a_real_case_is_closed_and_more_uncertain_than_the_inside(
+    shared_data,
+):
     """Outside of a real segmentation and its thinnest class, on its uncertainty."""
     import nibabel as nib
 

@@ -41,7 +41,7 @@ def later(path):
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
 
 
-def test_maps_on_the_grid_of_the_input(task, source):
+def test_maps_lie_on_the_grid_of_their_input(task, source):
     task = replace(task, measures=("margin", "entropy"), base="e")
     row = run_task(task)
     probabilities = nu.read(source)
@@ -325,7 +325,7 @@ def test_closing_stops_it_and_leaves_nothing(task):
     assert contents(task.output) == {}
 
 
-def test_names_that_are_no_utf8(task, tmp_path, rng):
+def test_a_file_name_outside_of_utf8_is_written_and_found_again(task, tmp_path, rng):
     try:
         path = write_case(tmp_path / "in", "caf\udce9", rng)
     except (OSError, UnicodeError):

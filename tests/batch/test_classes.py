@@ -138,7 +138,7 @@ def test_a_table_that_is_missing_or_another_one_is_noticed(task):
     assert contents(task.output) == before
 
 
-def test_no_table_without_a_segmentation(task):
+def test_without_a_segmentation_there_is_no_class_table(task):
     task = replace(task, labels=None)
     row = run_task(task)
     assert not task.table.exists()

@@ -259,7 +259,9 @@ def test_wrong_usage_of_map_ends_with_status_2(
         (["--labels", "nowhere", "--place"], "no folder nowhere."),
     ],
 )
-def test_wrong_usage_of_a_segmentation(few, tmp_path, monkeypatch, options, said):
+def test_wrong_options_of_a_segmentation_exit_with_2(
+    few, tmp_path, monkeypatch, options, said
+):
     monkeypatch.chdir(tmp_path)
     output = tmp_path / "out"
     status, out, err = run_here(few, "-o", output, *options)
@@ -350,7 +352,7 @@ def test_a_comparison_is_not_made_twice(few, tmp_path, rng):
     assert "b: Another placement agrees far better: as loaded" in err
 
 
-def test_one_segmentation_for_all(few, tmp_path):
+def test_one_segmentation_is_compared_with_all_cases(few, tmp_path):
     """One network's output against the labels of another one's."""
     status, _, err = run_here(few, "-o", tmp_path / "out", "--labels", few / "a.nii.gz")
     assert (status, err) == (0, "")
@@ -375,7 +377,7 @@ def test_a_run_without_an_output_folder_is_wrong_usage(few):
     assert "--output" in err
 
 
-def test_a_file_in_place_of_the_folder(few, tmp_path):
+def test_a_file_in_place_of_the_output_folder_is_told_and_kept(few, tmp_path):
     (tmp_path / "out").write_text("mine")
     status, out, err = run_here(few, "-o", tmp_path / "out")
     assert (status, out) == (1, "")

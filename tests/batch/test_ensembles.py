@@ -246,7 +246,7 @@ def test_a_segmentation_in_a_folder_and_another_place(members, labels):
     assert len(members.table("sub-007_hotspots.tsv")) == 2
 
 
-def test_passes_in_one_file(tmp_path, rng):
+def test_passes_in_one_file_are_members(tmp_path, rng):
     passes = np.stack([softmax(rng, (3, 5, 6, 7)).astype(np.float64) for _ in range(4)])
     passes /= passes.sum(axis=1, keepdims=True)
     np.save(tmp_path / "drop.npy", passes.transpose(0, 1, 4, 3, 2))
@@ -292,7 +292,7 @@ def test_an_ensemble_is_called_by_the_words_that_its_members_share(paths, name):
     assert ensemble_name([Path("/in", one) for one in paths], USUAL) == name
 
 
-def test_two_crops_of_real_networks(tmp_path, shared_data):
+def test_crops_of_two_real_networks_are_laid_on_each_other(tmp_path, shared_data):
     """Each has its own affine; of each a part, as its files were written."""
     folder = shared_data / "brainchop_t1"
     values, starts, measure = [], [], "mutual_information"

@@ -114,7 +114,9 @@ def later(path):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_by_its_file_and_by_its_folder(tmp_path, values, name):
+def test_a_case_gives_the_same_map_by_its_file_and_by_its_folder(
+    tmp_path, values, name
+):
     write, case = WRITERS[name]
     folder = tmp_path / "in"
     folder.mkdir()

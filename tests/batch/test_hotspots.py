@@ -139,7 +139,7 @@ def test_the_table_has_the_columns_and_numbers_of_find_hotspots(case):
         assert float(one["mean"]) == pytest.approx(inside.mean(), rel=1e-6)
 
 
-def test_names_without_tabs_and_lines(case):
+def test_class_names_are_written_without_tabs_and_line_breaks(case):
     case.names()
     task = case.task()
     run_task(task)

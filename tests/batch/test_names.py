@@ -53,7 +53,7 @@ def test_files_of_one_name_get_the_names_of_their_folders():
     ]
 
 
-def test_only_folders_that_differ():
+def test_only_folders_that_differ_are_put_in_front():
     assert names("a/validation/s.npz", "b/validation/s.npz") == ["a_s", "b_s"]
     assert names("a/x/s.npz", "b/x/s.npz", "b/y/s.npz") == ["a_x_s", "b_x_s", "b_y_s"]
 

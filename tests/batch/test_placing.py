@@ -571,7 +571,7 @@ def test_an_image_that_is_not_a_segmentation_is_refused(case, image, said):
 # Place alone
 
 
-def test_voxel_on_voxel_without_a_place(case):
+def test_a_case_that_agrees_voxel_on_voxel_takes_the_place_of_the_segmentation(case):
     case.write(case.values)
     row = case.run(place=False)
     assert (row.status, row.agreement) == ("written", 1)
@@ -590,7 +590,7 @@ def test_voxel_on_voxel_without_a_place(case):
 
 
 @pytest.mark.shared_data
-def test_a_disguised_crop_of_a_real_scan(shared_data, tmp_path):
+def test_a_turned_crop_of_a_real_scan_is_placed(shared_data, tmp_path):
     """Axes reversed and one of them flipped, beside the whole scan alone.
 
     Every second voxel of both: the search in all of them is shown in the window.

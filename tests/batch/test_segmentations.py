@@ -32,7 +32,7 @@ def test_a_folder_has_one_named_like_each_input(tmp_path):
     ]
 
 
-def test_of_two_endings_the_packed_one(tmp_path):
+def test_of_two_segmentations_the_compressed_one_is_taken(tmp_path):
     touch(tmp_path, "a.nii", "a.nii.gz")
     assert find_segmentations(tmp_path, CASES[:1]) == [tmp_path / "a.nii.gz"]
 

@@ -44,7 +44,7 @@ def random_softmax(rng, labels):
     return (values / values.sum(axis=0)).astype(np.float32)
 
 
-def test_probabilities_alone(rng):
+def test_probabilities_alone_are_checked_by_themselves(rng):
     found = trust(random_softmax(rng, asymmetric(SHAPE)))
     assert names(found) == ALWAYS
     assert worst_level(check.level for check in found.checks) == "green"
@@ -74,7 +74,7 @@ def test_all_that_belongs_to_a_case_is_looked_at(rng):
     assert found.compared.onto.name == "seg"
 
 
-def test_no_segmentation_of_a_scan(values):
+def test_a_scan_without_a_segmentation_is_checked_by_its_grid(values):
     found = trust(values, "case", None, None, ("T1", GRID))
     assert names(found) == [*ALWAYS, "scan_grid"]
     [check] = [check for check in found.checks if check.name == "scan_grid"]

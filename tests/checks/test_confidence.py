@@ -58,7 +58,7 @@ def test_members_that_overlap_by_less_than_three_tenths_are_hardly_of_one_case(
     )
 
 
-def test_members_without_any_foreground():
+def test_members_that_find_no_foreground_are_green():
     check = checked([0, 0, 0], [0, 0, 0])
     assert check.level == "green"
     assert check.numbers["dice_foreground"] is None

@@ -39,7 +39,7 @@ def blobs(rng, shape, sharpness):
 
 @pytest.mark.parametrize("slab", [1 << 20, 200])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_against_counting(rng, monkeypatch, slab, order):
+def test_confidence_equals_plain_counting(rng, monkeypatch, slab, order):
     monkeypatch.setattr(blocks, "SLAB_VOXELS", slab)
     p = np.asarray(blobs(rng, (14, 15, 16), 8), order=order)
     p[:, 3:5, 2:9, 4:12] = 0
@@ -60,7 +60,7 @@ def test_against_counting(rng, monkeypatch, slab, order):
         assert above == pytest.approx((best[which] > 0.99).mean(), abs=1e-6)
 
 
-def test_flat_images_and_single_voxels(rng):
+def test_flat_images_and_single_voxels_have_a_confidence(rng):
     flat = nu.uncertainty(softmax(rng, (3, 9, 10)), BOTH)
     found = run(
         iter_confidence_of(flat["least_confidence"], flat.prediction, flat.no_data)

@@ -65,7 +65,7 @@ def test_sums_are_judged_by_their_largest_deviation(rng, factor, level):
         assert f"{abs(factor - 1):.3g}" in check.sentence
 
 
-def test_no_voxel_without_data(rng):
+def test_data_everywhere_is_green(rng):
     check = check_no_data(uncertainty(softmax(rng, (4, *SHAPE))))
     assert check.level == "green"
     assert check.numbers == {"no_data": 0, "voxels": 210}
@@ -82,7 +82,7 @@ def test_some_voxels_without_data_are_counted(rng, value):
     assert "16.5 %" in check.sentence
 
 
-def test_no_voxel_with_data():
+def test_data_nowhere_is_red():
     with pytest.warns(UncertaintyWarning, match="No voxel has data"):
         maps = uncertainty(np.zeros((3, 4, 5, 6), np.float32))
     check = check_no_data(maps)
@@ -289,13 +289,13 @@ def test_masks_are_no_probabilities(rng, kind, dtype):
     assert check.level == ("amber" if dtype == np.uint8 else "red")
 
 
-def test_worst_level():
+def test_the_worst_level_is_red_before_amber_before_green():
     assert worst_level(["green", "red", "amber"]) == "red"
     assert worst_level(["green", "amber"]) == "amber"
     assert worst_level([]) == "green"
 
 
-def test_check_as_plain_values():
+def test_a_check_turns_into_plain_values():
     check = Check("kind", "amber", "Odd.", {"largest_sum_deviation": 0.5})
     assert check.to_dict() == {
         "name": "kind",

@@ -58,7 +58,7 @@ def levels(compared):
     return {check.name: check.level for check in check_comparison(compared)}
 
 
-def test_same_grid(rng):
+def test_on_the_same_grid_agreement_is_counted_voxel_by_voxel(rng):
     labels = asymmetric(SHAPE)
     prediction = with_errors(labels, rng)
     found = compare(prediction, GRID, labels, GRID)
@@ -76,7 +76,7 @@ def test_same_grid(rng):
 
 
 @pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::4], ids=str)
-def test_same_voxels_in_another_order(order, flips):
+def test_the_same_voxels_in_another_order_agree(order, flips):
     labels = asymmetric(SHAPE)
     orientation = np.array(list(zip(order, flips, strict=True)))
     stored = apply_orientation(labels, orientation)

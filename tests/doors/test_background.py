@@ -116,7 +116,9 @@ def run_map(folder, source, **options):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("container", [".npz", ".npy", ".nii", ".nii.gz", "", ".zarr"])
-def test_foreground_of_every_container(tmp_path, rng, container, place):
+def test_foreground_and_background_are_the_same_from_every_container(
+    tmp_path, rng, container, place
+):
     p = probabilities(place, rng)
     source = save(tmp_path / "in", container, p)
     how = Interpretation(background=named(place))
@@ -141,7 +143,7 @@ def test_foreground_of_every_container(tmp_path, rng, container, place):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", ["softmax", "per cent", "logits", "scaled"])
-def test_kinds(rng, kind, place):
+def test_a_background_can_be_any_class_of_every_kind(rng, kind, place):
     if kind == "logits":
         x = scores_of(place, rng)
         p, given, options = scipy_softmax(x, axis=0), x, {"kind": "logits"}
@@ -164,7 +166,7 @@ def test_kinds(rng, kind, place):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_lazy_arrays(rng, place):
+def test_a_background_can_be_any_class_of_lazy_arrays(rng, place):
     import dask.array as da
 
     p = probabilities(place, rng)
@@ -175,7 +177,7 @@ def test_lazy_arrays(rng, place):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("container", [None, ".npz", ".nii.gz"])
-def test_members(tmp_path, rng, container, place):
+def test_a_background_can_be_any_class_of_members(tmp_path, rng, container, place):
     scores = scores_of(place, rng)
     members = [
         scipy_softmax(scores + rng.standard_normal(scores.shape), axis=0) for _ in "abc"
@@ -362,7 +364,7 @@ def test_the_command_line_chooses_it(tmp_path, rng):
         (("class 0", "class 1"), None),
     ],
 )
-def test_names_that_mean_background(names, expected):
+def test_names_that_mean_background_are_known(names, expected):
     assert class_called_background(names) == expected
 
 

@@ -103,7 +103,7 @@ def test_a_name_comes_before_a_number(values):
 
 
 @pytest.mark.parametrize("channel", [3, -1, "core", "-1", "1.0", ""])
-def test_no_such_channel(folder, channel):
+def test_a_channel_that_does_not_exist_is_refused(folder, channel):
     with pytest.raises(InputError, match=r"a number from 0 to 2, or a name \(whole"):
         nu.entropy(folder / "case.npz", channel=channel)
 
@@ -122,7 +122,9 @@ def test_channels_that_exclude_each_other(tmp_path, rng, kind, packed):
 
 @pytest.mark.parametrize("channel", range(3))
 @pytest.mark.parametrize("files", [False, True])
-def test_members(tmp_path, values, rng, files, channel):
+def test_one_channel_of_members_is_measured_alone(
+    tmp_path, values, rng, files, channel
+):
     others = np.clip(values + rng.normal(0, 0.2, values.shape), 0, 1)
     members = [values, others.astype(np.float32), values[:, ::-1].copy()]
     truth = expected_of_members(
@@ -160,7 +162,7 @@ def test_members_that_exclude_each_other(rng):
 # -- on the command line ------------------------------------------------------
 
 
-def test_a_map_of_one_region(folder, values):
+def test_a_map_of_one_region_names_it_in_json_and_report(folder, values):
     import nibabel as nib
 
     words = ("map", folder / "case.npz", "-o", folder / "out", "--channel")
@@ -202,7 +204,7 @@ def test_another_region_is_another_map(folder):
         (("--channel", 0, "--kind", "softmax"), "for independent channels alone"),
     ],
 )
-def test_no_map(folder, words, said):
+def test_a_wrong_channel_on_the_command_line_writes_no_map(folder, words, said):
     ran = call_here("map", folder / "case.npz", "-o", folder / "out", *words)
     assert ran.returncode != 0
     assert said in " ".join(ran.stderr.replace("│", " ").split())

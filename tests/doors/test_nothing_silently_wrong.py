@@ -615,7 +615,7 @@ def test_padding_around_scores_of_channels_has_no_data(name, dtype, rng, tmp_pat
     assert maps.no_data.sum() == truth.size - truth[inside].size
 
 
-def test_one_channel_of_scores_alone(rng):
+def test_one_channel_of_scores_is_measured_alone(rng):
     scores = region_logits(rng)
     maps = nu.uncertainty(scores, kind="channel_logits", channel=1)
     q = 1 / (1 + np.exp(-scores[1].astype(float)))

@@ -76,7 +76,9 @@ def shapes(request):
     return brain(request.getfixturevalue("shared_data"))
 
 
-def test_from_the_folder_to_the_checks(tmp_path, shapes):
+def test_a_region_model_is_independent_channels_from_the_folder_to_the_checks(
+    tmp_path, shapes
+):
     values = channels(shapes)
     labels = nnunet_folder(tmp_path, values, OBLIQUE)
     for path in (tmp_path, tmp_path / "case.npz"):
@@ -96,7 +98,7 @@ def test_from_the_folder_to_the_checks(tmp_path, shapes):
         assert "sum to more than 1" in check.sentence
 
 
-def test_one_region_alone(shapes):
+def test_the_entropy_of_one_region_is_that_of_a_foreground(shapes):
     values = channels(shapes)
     for one in values:
         found = nu.entropy(one[np.newaxis], kind="foreground")

@@ -112,7 +112,9 @@ def p(rng):
 
 @follows("this looks like a scan. If these are logits, choose that kind.")
 @pytest.mark.parametrize("name", ["case.nii.gz", "case.npy"])
-def test_logits_that_are_not_negative(name, rng, tmp_path, following):
+def test_logits_without_negative_values_are_computed_once_their_kind_is_named(
+    name, rng, tmp_path, following
+):
     scores = scores_of(rng) + 2 * smooth(rng, SHAPE).astype(np.float32)
     scores -= scores.min() - 0.5
     path = stored(tmp_path / name, scores)
@@ -132,7 +134,9 @@ def stored(path, values):
 
 
 @follows("One channel of logits and a scan with negative values look alike;")
-def test_one_channel_of_logits(rng, tmp_path, following):
+def test_one_channel_of_logits_is_computed_once_its_kind_is_named(
+    rng, tmp_path, following
+):
     scores = regions_of(rng)[0]
     path = as_image(tmp_path / "case.nii.gz", scores)
     following.told(path, "One channel of logits and a scan .* choose that kind")
@@ -141,7 +145,9 @@ def test_one_channel_of_logits(rng, tmp_path, following):
 
 
 @follows("In each voxel the values are a vector of length 1, as directions are;")
-def test_logits_of_length_1(rng, tmp_path, following):
+def test_logits_of_length_1_are_computed_once_their_kind_is_named(
+    rng, tmp_path, following
+):
     scores = scores_of(rng, 3)
     scores /= np.linalg.norm(scores, axis=0)
     path = as_image(tmp_path / "case.nii.gz", scores)
@@ -340,7 +346,7 @@ def test_files_of_several_patients_are_not_advised_to_be_one_case(
 
 
 @follows("No class seems to be the background: ")
-def test_surroundings_without_any_class(rng, tmp_path):
+def test_a_background_guessed_from_empty_surroundings_can_be_named(rng, tmp_path):
     p = head(rng, 4, (20, 22, 24)).astype(np.float32)
     at = np.meshgrid(*(np.linspace(-1, 1, n) for n in p.shape[1:]), indexing="ij")
     inside = sum(x**2 for x in at) < 0.8
@@ -374,7 +380,7 @@ def test_a_background_beside_the_one_that_is_left_over(p, tmp_path):
 
 
 @follows("give a number from 0 to ", "if its channels are ")
-def test_one_of_the_channels(rng, tmp_path):
+def test_one_channel_is_computed_as_the_messages_advise(rng, tmp_path):
     q = expit(regions_of(rng))
     path = as_image(tmp_path / "case.nii.gz", q)
 
@@ -399,7 +405,7 @@ def test_one_of_the_channels(rng, tmp_path):
     "runs over the classes: along none do the values sum to 1. Name it ",
     "--class-axis on the command line, class_axis= in Python, counted from 0",
 )
-def test_a_class_axis_that_nothing_tells(rng, tmp_path, following):
+def test_a_class_axis_that_nothing_tells_can_be_named(rng, tmp_path, following):
     scores = scores_of(rng)
     np.save(tmp_path / "case.npy", scores)
     path = tmp_path / "case.npy"
@@ -435,7 +441,9 @@ def test_the_shortest_axis_is_not_that_of_the_classes(rng, tmp_path, following):
 
 
 @follows("; if this is a single channel, name the kind (foreground)")
-def test_few_slices_of_a_single_channel(rng, tmp_path, following):
+def test_few_slices_of_a_single_channel_are_right_as_foreground(
+    rng, tmp_path, following
+):
     q = np.clip(0.3 + 0.6 * smooth(rng, (3, 24, 20)), 0, 1).astype(np.float32)
     np.save(tmp_path / "case.npy", q)
     path = tmp_path / "case.npy"
@@ -467,7 +475,9 @@ def test_values_that_are_not_where_they_are_looked_for(rng, tmp_path, following)
 
 
 @follows("looks like a label map or a scan. Choose the network's output; if that is ")
-def test_logits_that_are_whole_numbers(rng, tmp_path, following):
+def test_whole_logits_are_computed_once_axis_and_kind_are_named(
+    rng, tmp_path, following
+):
     scores = np.rint(4 * scores_of(rng)).astype(np.int8)
     np.save(tmp_path / "case.npy", scores)
     path = tmp_path / "case.npy"
@@ -487,7 +497,9 @@ def test_the_first_axis_of_an_image_is_shorter(rng, tmp_path, following):
 
 
 @follows("There is no class axis ")
-def test_a_class_axis_that_is_not_there(p, tmp_path, following):
+def test_a_class_axis_that_does_not_exist_is_refused_with_the_shape(
+    p, tmp_path, following
+):
     path = as_image(tmp_path / "case.nii.gz", p)
     following.told(path, r"no class axis 4 .*shape is \(11, 12, 10, 4\)", class_axis=4)
     following.right(path, entropy(p), class_axis=3)
@@ -497,7 +509,7 @@ def test_a_class_axis_that_is_not_there(p, tmp_path, following):
 
 
 @follows("say which one holds the probabilities (--array NAME on the command line, ")
-def test_several_arrays_in_an_archive(p, tmp_path):
+def test_one_of_several_arrays_in_an_archive_can_be_named(p, tmp_path):
     path = tmp_path / "case.npz"
     np.savez(path, one=p, other=p[::-1])
     [answer] = map_all([path], tmp_path / "none").values()
@@ -511,7 +523,7 @@ def test_several_arrays_in_an_archive(p, tmp_path):
 
 
 @follows(" holds several of them: ", "--array on the command line, array= in Python")
-def test_several_arrays_in_a_group(p, tmp_path):
+def test_one_of_several_arrays_in_a_group_can_be_named(p, tmp_path):
     path = tmp_path / "case.h5"
     with h5py.File(path, "w") as file:
         file["one"], file["other"] = p, p[::-1]
@@ -525,7 +537,7 @@ def test_several_arrays_in_a_group(p, tmp_path):
     "each of which has a map of its own (map); choose one (--frame, from 0). Only if ",
     " has no frame ", "with map --ensemble or nu.ensemble_uncertainty",
 )  # fmt: skip
-def test_one_frame_of_a_series(rng, tmp_path, following):
+def test_one_frame_of_a_series_can_be_named(rng, tmp_path, following):
     frames = np.stack([head(rng, 3, SHAPE) for _ in range(3)]).astype(np.float32)
     kinds = (("t", 8), ("c", 1), ("z", 2), ("y", 2), ("x", 2))
     axes = [{"key": key, "typeFlags": flags} for key, flags in kinds]
@@ -559,7 +571,7 @@ def save_array(path, values):
     " members: compute from all of them, {}, or save one alone.",
 )
 @pytest.mark.parametrize("name", ["case.npy", "case.h5", "case.nii.gz"])
-def test_members_in_one_file(name, rng, tmp_path, following):
+def test_members_in_one_file_are_computed_with_ensemble(name, rng, tmp_path, following):
     members = np.stack([head(rng, 3, SHAPE) for _ in range(2)]).astype(np.float32)
     path = tmp_path / name
     save_array(path, members)
@@ -580,7 +592,9 @@ def test_members_in_one_file(name, rng, tmp_path, following):
 
 @follows("If that one runs over members, compute from ")
 @pytest.mark.parametrize("name", ["case.npy", "case.h5"])
-def test_members_of_a_picture(name, rng, tmp_path, following):
+def test_members_of_a_flat_image_are_computed_with_ensemble(
+    name, rng, tmp_path, following
+):
     members = np.stack([head(rng, 3, (20, 18)) for _ in range(5)]).astype(np.float32)
     path = tmp_path / name
     save_array(path, members)
@@ -594,7 +608,7 @@ def test_members_of_a_picture(name, rng, tmp_path, following):
 
 
 @follows("choose that kind")
-def test_members_that_are_logits(rng):
+def test_members_that_are_logits_are_computed_once_their_kind_is_named(rng):
     scores = [scores_of(rng) for _ in range(2)]
     with pytest.raises(nu.InputError, match="if they are logits, choose that kind"):
         nu.ensemble_uncertainty(scores, kind="softmax")
@@ -608,7 +622,7 @@ def test_members_that_are_logits(rng):
     "holds one member, and an ensemble has at least two; name the files of ",
     "One member alone cannot disagree with anybody; give at least two.",
 )
-def test_an_ensemble_of_one(rng, tmp_path):
+def test_an_ensemble_of_one_is_refused_and_two_are_computed(rng, tmp_path):
     members = [head(rng, 3, SHAPE).astype(np.float32) for _ in range(2)]
     paths = [
         as_image(tmp_path / f"fold_{number}" / "case.nii.gz", one)
@@ -626,7 +640,7 @@ def test_an_ensemble_of_one(rng, tmp_path):
 
 
 @follows("to 1, and not along the first one; name it with class_axis.")
-def test_an_array_with_its_classes_last(rng):
+def test_an_array_with_its_classes_last_is_told_and_right(rng):
     p = np.moveaxis(head(rng, 3, SHAPE), 0, -1)
     with pytest.warns(nu.UncertaintyWarning, match="name it with class_axis"):
         found = nu.entropy(p)
@@ -731,7 +745,7 @@ def test_files_of_one_class_that_do_not_belong_together(p, tmp_path, following):
 
 
 @follows("); open one of them.", "open one of them.")
-def test_a_folder_with_several_cases(p, tmp_path):
+def test_a_folder_with_several_cases_is_refused_and_its_file_opens(p, tmp_path):
     (tmp_path / "in").mkdir()
     for name, one in (("a", p), ("b", p[::-1])):
         as_image(tmp_path / "in" / f"{name}.nii.gz", one)
@@ -742,7 +756,7 @@ def test_a_folder_with_several_cases(p, tmp_path):
 
 
 @follows("regions_class_order with a whole number above 0 for each of them; repair ")
-def test_regions_without_an_order(rng, tmp_path, following):
+def test_regions_without_an_order_are_right_once_it_is_given(rng, tmp_path, following):
     q = expit(regions_of(rng))
     path = tmp_path / "case.npz"
     np.savez(path, probabilities=q.transpose(0, 3, 2, 1))
@@ -757,7 +771,9 @@ def test_regions_without_an_order(rng, tmp_path, following):
 
 
 @follows("is a single array under another name; give it the ", "save it with ")
-def test_archives_that_are_none_of_numpy(p, tmp_path, following):
+def test_archives_that_numpy_did_not_write_are_right_once_saved_as_advised(
+    p, tmp_path, following
+):
     with (tmp_path / "case.npz").open("wb") as file:
         np.save(file, p)
     following.told(tmp_path / "case.npz", r"give it the ending \.npy")
@@ -783,7 +799,9 @@ def test_an_archive_without_probabilities(p, tmp_path, following):
 
 
 @follows("in other places than {} itself, which are not followed; copy them into ")
-def test_values_outside_of_their_file(p, tmp_path, following):
+def test_values_outside_of_an_hdf5_file_are_read_once_copied_into_it(
+    p, tmp_path, following
+):
     (tmp_path / "values.raw").write_bytes(p.tobytes())
     path = tmp_path / "case.h5"
     elsewhere = [(str(tmp_path / "values.raw"), 0, p.nbytes)]
@@ -796,7 +814,7 @@ def test_values_outside_of_their_file(p, tmp_path, following):
 
 
 @follows(", so it was left out; repair or remove it.")
-def test_a_side_file_that_is_damaged(p, tmp_path, following):
+def test_a_damaged_side_file_is_left_out_until_it_is_repaired(p, tmp_path, following):
     path, beside = tmp_path / "case.npz", tmp_path / "dataset.json"
     np.savez(path, probabilities=p.transpose(0, 3, 2, 1))
     beside.write_text("{")
@@ -826,7 +844,9 @@ def test_maps_and_other_files_in_the_folder(p, tmp_path, following):
 
 @follows("repair the header (sform or qform) first.",
          "; repair the header (sform or qform) first.")  # fmt: skip
-def test_a_header_that_says_no_place(p, tmp_path, following):
+def test_a_header_with_a_singular_affine_is_refused_until_repaired(
+    p, tmp_path, following
+):
     image = nib.Nifti1Image(np.moveaxis(p, 0, -1), np.eye(4))
     image.header["srow_x"], image.header["sform_code"] = 0, 1
     image.header["qform_code"] = 0
@@ -871,7 +891,7 @@ def test_layers_of_others_whose_kind_has_to_be_chosen(rng, tmp_path, window):
 
 
 @follows("softmax and choose it under Probabilities.")
-def test_a_window_without_probabilities(p, tmp_path, window):
+def test_a_window_without_probabilities_says_what_to_open(p, tmp_path, window):
     assert compute(window.qtbot, window.widget) is None
     told = window.widget.result.value
     assert "open the network's softmax and choose it under Probabilities" in told

@@ -39,7 +39,9 @@ ALMOST_ALL = 0.99999
     ],
     ids=["feta fold 0", "feta fold 1", "brainchop"],
 )
-def test_a_case(shared_data, scan, labels, probabilities, total, mean, maximum):
+def test_a_real_case_has_the_known_entropy_and_lies_on_its_scan(
+    shared_data, scan, labels, probabilities, total, mean, maximum
+):
     """All that is promised of it at once, because reading it takes longest."""
     given = open_volume(shared_data / probabilities)
     maps = nu.uncertainty(given)

@@ -37,7 +37,7 @@ def test_each_kind_is_known_by_its_values(kind, why):
     assert re.search(why, found.sentence)
 
 
-def test_logarithms_of_a_softmax(rng):
+def test_logarithms_of_a_softmax_are_logits(rng):
     values = log_softmax(random_values("logits", rng, (4, 500)), axis=0)
     found = evidence(values)
     assert found.kind == "logits"
@@ -45,7 +45,7 @@ def test_logarithms_of_a_softmax(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_foreground_in_whole_numbers(dtype):
+def test_whole_numbers_up_to_the_largest_are_foreground(dtype):
     values = np.rint(phantom("foreground") * np.iinfo(dtype).max).astype(dtype)
     found = evidence(values)
     assert found.kind == "foreground"
@@ -100,7 +100,7 @@ def test_a_softmax_that_something_has_changed(rng):
     assert found.allows("softmax")
 
 
-def test_a_softmax_that_was_multiplied(rng):
+def test_a_softmax_that_was_multiplied_is_a_softmax(rng):
     """By 100, say: each voxel is divided by its sum anyway."""
     found = evidence(random_values("softmax", rng, (3, 1000)) * 100)
     assert found.kind == "softmax"

@@ -102,21 +102,21 @@ def compute(source, *args, pieces=100, **options):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_from_every_source(kind, source, rng, tmp_path):
+def test_every_kind_is_right_from_every_source(kind, source, rng, tmp_path):
     values = random_values(kind, rng, SHAPE)
     assert_maps(kind, values, source_of(source, values, tmp_path))
 
 
 @pytest.mark.parametrize(("base", "source"), [("e", "array"), ("classes", "first.npz")])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_in_every_base(kind, base, source, rng, tmp_path):
+def test_every_kind_is_right_in_every_base(kind, base, source, rng, tmp_path):
     values = random_values(kind, rng, SHAPE)
     assert_maps(kind, values, source_of(source, values, tmp_path), base)
 
 
 @pytest.mark.parametrize("source", ["array", "first.npz"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_in_double_precision(kind, source, rng, tmp_path):
+def test_every_kind_is_right_in_double_precision(kind, source, rng, tmp_path):
     values = random_values(kind, rng, SHAPE, np.float64)
     assert_maps(kind, values, source_of(source, values, tmp_path))
 
@@ -174,7 +174,7 @@ def with_gaps(kind, values):
 
 @pytest.mark.parametrize("source", EACH_WAY)
 @pytest.mark.parametrize("kind", KINDS)
-def test_voxels_without_data(kind, source, rng, tmp_path):
+def test_voxels_without_data_are_left_out_in_every_kind(kind, source, rng, tmp_path):
     values, no_data = with_gaps(kind, random_values(kind, rng, SHAPE))
     given = source_of(source, values, tmp_path)
     maps = compute(given, ALL, kind=kind)
@@ -208,7 +208,9 @@ def test_nothing_but_zeros_is_background_for_certain(kind, source, tmp_path):
 
 @pytest.mark.parametrize("source", EACH_WAY)
 @pytest.mark.parametrize(("n_channels", "temperature"), [(1, 0.5), (4, 0.5), (4, 3)])
-def test_temperature_of_logits(source, n_channels, temperature, rng, tmp_path):
+def test_a_temperature_divides_the_logits(
+    source, n_channels, temperature, rng, tmp_path
+):
     values = random_values("logits", rng, (n_channels, *SHAPE[1:]))
     given = source_of(source, values, tmp_path)
     truth = expected(outcomes("logits", values, temperature))
@@ -232,7 +234,7 @@ def test_one_channel_of_logits_keeps_its_digits(source, tmp_path):
 
 
 @pytest.mark.parametrize("source", EACH_WAY)
-def test_halves_of_logits(source, rng, tmp_path):
+def test_logits_in_half_precision_keep_their_digits(source, rng, tmp_path):
     values = random_values("logits", rng, SHAPE).astype(np.float16)
     truth = expected(outcomes("logits", values))["entropy"]
     given = source_of(source, values, tmp_path)
@@ -540,7 +542,7 @@ def test_closed_within_the_first_reading_of_logits(rng, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_damaged_logits(compressed, rng, tmp_path):
+def test_damaged_logits_are_refused_with_the_file_name(compressed, rng, tmp_path):
     path = tmp_path / "case.npz"
     save = np.savez_compressed if compressed else np.savez
     save(path, scores=random_values("logits", rng, SHAPE))

@@ -66,7 +66,7 @@ def test_several_results_share_the_work(values):
     )
 
 
-def test_whole_numbers(values):
+def test_lazy_whole_numbers_give_the_maps_of_an_array(values):
     stored = np.rint(values * 255).astype(np.uint8)
     lazy = nu.uncertainty(da.from_array(stored, (3, 6, 7, 7)))
     np.testing.assert_allclose(lazy["entropy"], nu.entropy(stored), atol=1e-6)
@@ -80,7 +80,7 @@ def test_label_maps_are_refused(rng):
         nu.entropy(labels)
 
 
-def test_voxels_without_data(values):
+def test_voxels_without_data_are_left_out_of_a_lazy_map(values):
     values[:, 0] = 0
     values[2, 1, 1, 1] = np.nan
     maps = nu.uncertainty(da.from_array(values, (2, 5, 5, 5)))
@@ -104,7 +104,7 @@ def test_sums_that_are_not_1_are_known_once_computed(values):
     assert "differ by up to 2" in maps.sums_message
 
 
-def test_computed_step_by_step(values):
+def test_a_lazy_array_is_computed_with_rising_progress(values):
     shares, maps = run(iter_fold(da.from_array(values, (2, 5, 5, 5)), threads=2))
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -112,7 +112,7 @@ def test_computed_step_by_step(values):
     np.testing.assert_allclose(maps["entropy"], nu.entropy(values), atol=1e-6)
 
 
-def test_closed_between_chunks(values, ending):
+def test_closing_between_chunks_computes_no_further_ones(values, ending):
     """No chunk is made after those at hand."""
     made = []
 
@@ -140,7 +140,9 @@ def test_maps_that_do_not_fit_into_memory_lie_in_a_file(values, monkeypatch, tmp
     np.testing.assert_allclose(maps["entropy"], nu.entropy(values), atol=1e-6)
 
 
-def test_no_room_at_all(values, monkeypatch, tmp_path):
+def test_a_full_disk_for_a_large_map_is_told_with_the_folder(
+    values, monkeypatch, tmp_path
+):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
@@ -150,7 +152,7 @@ def test_no_room_at_all(values, monkeypatch, tmp_path):
         run(iter_fold(da.from_array(values, (2, 5, 5, 5))))
 
 
-def test_empty_dimensions():
+def test_an_array_without_voxels_is_refused():
     with pytest.raises(InputError, match="holds no voxels"):
         nu.entropy(da.zeros((3, 0, 4)))
 

@@ -68,7 +68,7 @@ softmaxes = st.builds(
 
 @given(values=softmaxes, data=st.data())
 @settings(deadline=None)
-def test_arrays_of_any_layout(values, data):
+def test_arrays_of_any_layout_give_the_same_maps(values, data):
     axis = data.draw(st.integers(0, values.ndim - 1), "class axis")
     order = data.draw(st.permutations(range(values.ndim)), "order in memory")
     flips = data.draw(st.tuples(*[st.sampled_from([1, -1])] * values.ndim), "flips")
@@ -95,7 +95,7 @@ def test_arrays_of_any_layout(values, data):
 
 @given(values=softmaxes, data=st.data())
 @settings(deadline=None, max_examples=40)
-def test_dask_arrays_of_any_chunks(values, data):
+def test_dask_arrays_of_any_chunks_give_the_same_maps(values, data):
     axis = data.draw(st.integers(-1, 1), "class axis")
     moved = np.moveaxis(values, 0, axis)
     # Chunks of one voxel in one direction; in all of them, they would be thousands.
@@ -151,7 +151,9 @@ def write(path, values):
     blocks=st.sampled_from([5, 64, 1 << 20]),
 )
 @settings(deadline=None, max_examples=10)
-def test_files(name, seed, shape, dtype, blocks):
+def test_files_of_any_type_and_shape_give_the_same_maps(
+    name, seed, shape, dtype, blocks
+):
     if name.endswith((".nii", ".nii.gz")) and dtype == "<f2":
         dtype = "<f4"  # NIfTI has no halves
     values = softmax(np.random.default_rng(seed), shape).astype(dtype)
@@ -171,7 +173,7 @@ def test_files(name, seed, shape, dtype, blocks):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_one_voxel_and_one_class(tmp_path, name):
+def test_a_file_with_one_voxel_or_one_class_is_computed(tmp_path, name):
     values = np.ones((1, 1, 1, 1), np.float32)
     path = tmp_path / name
     if name.endswith((".npy", ".nii", ".nii.gz")):

@@ -90,7 +90,7 @@ def test_certain_voxels_take_nothing_from_those_beside_them(save):
         assert (entropy[:, 6:] == 0).all()
 
 
-def test_voxels_without_data(values, save):
+def test_voxels_without_data_are_0_in_every_measure(values, save):
     values[:, 0, 0] = 0
     values[1, 1, 1, 1] = np.nan
     values[1, 2, 2, 2] = np.inf
@@ -105,7 +105,7 @@ def test_voxels_without_data(values, save):
     assert maps.largest_sum_deviation < 1e-5
 
 
-def test_only_voxels_without_data(values, save):
+def test_a_file_of_zeros_has_no_data_and_warns(values, save):
     with pytest.warns(UserWarning, match="nothing but 0, NaN or infinity"):
         maps = nu.uncertainty(save(np.zeros_like(values)))
     assert maps.no_data.all()
@@ -125,7 +125,7 @@ def test_negative_rounding_counts_as_zero(values, save):
     assert nu.entropy(save(values))[1, 2, 3] == 0
 
 
-def test_halves_of_every_size(save):
+def test_every_half_precision_number_is_right(save):
     """All float16 from 0 to 1, subnormal ones too, as two classes."""
     first = np.arange(0x3C01, dtype=np.uint16).view(np.float16)
     first = np.resize(first, (8, 41, 47))
@@ -182,7 +182,7 @@ def test_a_voxel_whose_numbers_overflow_has_no_data(measure, n_classes, large, s
 @pytest.mark.parametrize(
     ("dtype", "scale"), [("u1", 255), ("u1", 100), ("u2", 65535), ("i4", 1000)]
 )
-def test_whole_numbers_that_were_scaled(values, save, dtype, scale):
+def test_scaled_whole_numbers_are_divided_by_their_sums(values, save, dtype, scale):
     whole = np.rint(values * scale).astype(dtype)
     maps = nu.uncertainty(save(whole))
     truth = scipy.stats.entropy(whole.astype(float), base=2, axis=0)
@@ -198,7 +198,7 @@ def test_label_maps_are_refused(rng, save, dtype):
         nu.entropy(save(labels))
 
 
-def test_scaled_nifti(values, save_nifti):
+def test_a_scaled_nifti_is_divided_by_its_sums(values, save_nifti):
     whole = np.rint(np.cumsum(values, axis=0) * 200)
     stored = np.diff(whole, axis=0, prepend=0).astype(np.uint8)
     path = save_nifti(stored, slope=1 / 200, inter=0)
@@ -224,7 +224,7 @@ def test_many_classes_keep_their_digits(rng, tmp_path):
         np.testing.assert_allclose(nu.entropy(values), truth, atol=1e-6, rtol=0)
 
 
-def test_more_than_256_classes(rng, tmp_path):
+def test_more_than_256_classes_take_a_wider_type_of_label(rng, tmp_path):
     values = softmax(rng, (300, 4, 5, 6))
     np.savez_compressed(tmp_path / "a.npz", probabilities=values)
     maps = nu.uncertainty(tmp_path / "a.npz")
@@ -233,7 +233,7 @@ def test_more_than_256_classes(rng, tmp_path):
     np.testing.assert_array_equal(found, values.argmax(axis=0))
 
 
-def test_progress_and_maps_in_place(values, save):
+def test_progress_rises_to_one_and_maps_have_the_shape_of_the_volume(values, save):
     shares, maps = run(iter_fold(open_probabilities(save(values))))
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -275,7 +275,7 @@ def test_python_s_own_zlib_gives_the_same(values, save, monkeypatch, without):
     np.testing.assert_allclose(nu.entropy(save(values)), expected, atol=1e-6)
 
 
-def test_gzip_in_several_members(values, save_nifti):
+def test_gzip_in_several_members_is_read_to_its_end(values, save_nifti):
     """As bgzip and parallel compressors write it."""
     import gzip
 
@@ -339,7 +339,7 @@ def test_a_file_that_is_changed_while_it_is_read(values, tmp_path):
         run(iter_fold(opened))
 
 
-def test_a_file_that_is_gone(values, save):
+def test_a_file_that_was_removed_is_told(values, save):
     path = save(values)
     opened = open_probabilities(path)
     path.unlink()
@@ -383,7 +383,9 @@ def test_a_small_gzip_file_that_promises_terabytes(tmp_path, save_nifti, values)
         nu.entropy(path)
 
 
-def test_more_voxels_than_memory(tmp_path, monkeypatch, values, save):
+def test_a_file_with_more_voxels_than_memory_is_refused(
+    tmp_path, monkeypatch, values, save
+):
     monkeypatch.setattr("napari_uncertainty.limits.available_memory", lambda: 1000)
     with pytest.raises(InputError, match="of memory"):
         nu.entropy(save(values))

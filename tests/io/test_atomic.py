@@ -75,7 +75,9 @@ def test_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     assert synced == [4, image, told]
 
 
-def test_the_last_one_on_the_disk_too(tmp_path, monkeypatch):
+def test_with_sync_the_last_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path, monkeypatch
+):
     told = tmp_path / "review.json"
     synced = []
 
@@ -126,7 +128,7 @@ def test_a_folder_is_made(tmp_path):
     assert list((tmp_path / "new" / "folder").iterdir()) == []
 
 
-def test_a_file_in_place_of_the_folder(tmp_path):
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="Nothing can be written to the folder"):
         check_writable(tmp_path / "file")
@@ -135,7 +137,7 @@ def test_a_file_in_place_of_the_folder(tmp_path):
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
 )
-def test_a_folder_without_permission(tmp_path):
+def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="Permission denied"):
         check_writable(tmp_path)

@@ -142,7 +142,9 @@ def test_the_map_is_that_of_one_array(tmp_path, values, ending):
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 @pytest.mark.parametrize("n_tissues", [3, 6])
-def test_tissues_of_spm(tmp_path, rng, ending, n_tissues):
+def test_tissues_of_spm_leave_their_rest_to_the_background(
+    tmp_path, rng, ending, n_tissues
+):
     tissues = softmax(rng, (6, *SHAPE))
     stored = np.rint(255 * tissues) / 255
     for number in range(n_tissues):
@@ -203,7 +205,7 @@ def test_what_rounding_leaves_of_tissues_is_no_background(
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 4096])
-def test_pieces_of_any_size(tmp_path, values, size):
+def test_a_family_is_read_in_pieces_of_any_size(tmp_path, values, size):
     save_all(tmp_path, CONVENTIONS["DeepMedic"][0], values)
     opened = open_probabilities(tmp_path)
     pieces = list(opened.values.pieces(size))
@@ -212,7 +214,7 @@ def test_pieces_of_any_size(tmp_path, values, size):
     np.testing.assert_array_equal(np.concatenate(pieces), in_file_order)
 
 
-def test_flat_images(tmp_path, rng):
+def test_flat_images_of_a_class_each_are_opened_together(tmp_path, rng):
     flat = softmax(rng, (3, 6, 7))
     files = save_all(tmp_path, [f"xPosteriors{n}" for n in (1, 2, 3)], flat)
     opened = open_volume(files[0])
@@ -220,7 +222,7 @@ def test_flat_images(tmp_path, rng):
     assert opened.grid.shape == (6, 7)
 
 
-def test_more_than_nine(tmp_path, rng):
+def test_more_than_nine_files_are_in_the_order_of_their_numbers(tmp_path, rng):
     values = softmax(rng, (11, 3, 4, 5))
     names = [f"aProbMapClass{n}" for n in range(11)]
     files = save_all(tmp_path, names, values, ".nii")
@@ -276,7 +278,7 @@ def test_a_gap_names_the_missing_file(tmp_path, values, names, missing):
         ["x_label-2_probseg", "x_label-41_probseg"],  # labels are no count
     ],
 )
-def test_no_gap(tmp_path, values, names):
+def test_a_missing_first_number_is_not_a_gap(tmp_path, values, names):
     files = save_all(tmp_path, names, values[:2])
     assert len(open_probabilities(files[0]).class_names) == 2
 
@@ -367,7 +369,7 @@ def test_the_json_of_a_file_is_not_asked_for_names(tmp_path, values):
     assert nu.read(files[0]).class_names == ("GM", "WM")
 
 
-def test_real_posteriors(shared_data):
+def test_real_posteriors_of_atropos_are_fractions(shared_data):
     """Four tissues that sum to 1 in the mask; outside of it all is background."""
     folder = shared_data / "ants_ixi002_2d"
     name = "exampleBrainSegmentationPosteriors{}.nii.gz"

@@ -42,7 +42,7 @@ def values(rng):
     return softmax(rng, (3, 6, 7, 8))
 
 
-def test_an_image(folder, values):
+def test_a_folder_with_one_image_opens_it(folder, values):
     path = save(folder / "softmax.nii.gz", np.moveaxis(values, 0, -1))
     opened = open_probabilities(folder)
     assert opened.source == path
@@ -50,14 +50,14 @@ def test_an_image(folder, values):
     np.testing.assert_array_equal(open_volume(folder).values, values)
 
 
-def test_mgz(folder, values):
+def test_a_folder_with_one_mgz_opens_it(folder, values):
     path = folder / "softmax.mgz"
     nib.MGHImage(np.moveaxis(values, 0, -1), OBLIQUE).to_filename(path)
     assert open_probabilities(folder).source == path
 
 
 @pytest.mark.parametrize("ending", [".npz", ".npy"])
-def test_an_array(folder, values, ending):
+def test_a_folder_with_one_array_opens_it(folder, values, ending):
     save_array = np.savez if ending == ".npz" else np.save
     save_array(folder / f"a{ending}", values)
     assert open_probabilities(folder).source == folder / f"a{ending}"
@@ -71,13 +71,13 @@ def test_options_are_those_of_the_file(folder, values):
         nu.read(folder)
 
 
-def test_nnunet(case_folder):
+def test_a_folder_of_nnunet_opens_its_archive_with_names(case_folder):
     opened = open_probabilities(case_folder)
     assert opened.source == case_folder / "case.npz"
     assert opened.class_names == ("background", "left", "right", "stem")
 
 
-def test_zarr(folder, values):
+def test_a_folder_with_a_zarr_array_opens_it(folder, values):
     import zarr
 
     group = zarr.open_group(folder / "prediction.zarr", mode="w")
@@ -86,7 +86,7 @@ def test_zarr(folder, values):
     np.testing.assert_array_equal(np.asarray(opened.values).shape[0], 3)
 
 
-def test_several(folder, values):
+def test_several_cases_in_a_folder_are_listed(folder, values):
     for number in range(7):
         np.save(folder / f"a{number}.npy", values)
     with pytest.raises(
@@ -95,7 +95,7 @@ def test_several(folder, values):
         open_probabilities(folder)
 
 
-def test_a_family_and_an_array(folder, values):
+def test_a_family_counts_as_one_case(folder, values):
     for number in range(3):
         save(folder / f"x_pve_{number}.nii.gz", values[number])
     assert open_probabilities(folder).name == "x"
@@ -104,7 +104,7 @@ def test_a_family_and_an_array(folder, values):
         open_probabilities(folder)
 
 
-def test_none(folder):
+def test_a_folder_without_probabilities_is_refused(folder):
     with pytest.raises(InputError, match="case there are no class probabilities"):
         open_probabilities(folder)
 

@@ -63,7 +63,7 @@ def little(monkeypatch):
 
 @posix
 @pytest.mark.parametrize("family", FAMILIES)
-def test_damaged(family, values, tmp_path, little):
+def test_damaged_files_give_maps_or_one_sentence(family, values, tmp_path, little):
     case, marker = build(family, values), tmp_path / "executed"
     assert attempt(case, tmp_path / "intact").maps
     for number in range(MUTATIONS):
@@ -76,7 +76,9 @@ def test_damaged(family, values, tmp_path, little):
 
 
 @pytest.mark.parametrize("family", ["nnU-Net v2", ".npy", "Zarr v2", "Zarr v3", "FAST"])
-def test_traps(family, values, tmp_path, little):
+def test_files_that_would_run_code_or_fill_the_memory_are_refused(
+    family, values, tmp_path, little
+):
     """Each file that would run code, or unpack to more than there is, is refused."""
     case, marker = build(family, values), tmp_path / "executed"
     name = case.opened
@@ -90,7 +92,7 @@ def test_traps(family, values, tmp_path, little):
 
 @posix
 @pytest.mark.parametrize("change", OF_FOLDERS)
-def test_folders(change, values, tmp_path):
+def test_damaged_folders_give_maps_or_one_sentence(change, values, tmp_path):
     for family in ("nnU-Net v2", "SPM", "OME-Zarr 0.5"):
         damaged = change(build(family, values), Random(1), tmp_path / "executed")
         attempt(damaged, tmp_path / "case", described=False)
@@ -124,7 +126,9 @@ types = st.one_of(
     content=st.binary(max_size=400),
     version=st.sampled_from([b"\1\0", b"\1\0", b"\2\0", b"\3\0"]),
 )
-def test_any_header_of_an_array(header, content, version):
+def test_an_array_with_any_header_gives_values_or_one_sentence(
+    header, content, version
+):
     text = repr(header).encode("utf-8", "replace")
     length = len(text).to_bytes(2 if version[0] == 1 else 4, "little")
     file = b"\x93NUMPY" + version + length + text + content
@@ -139,7 +143,9 @@ def test_any_header_of_an_array(header, content, version):
     codes=st.tuples(st.integers(-2, 5), st.integers(-2, 5)),
     data=st.integers(0, 3000),
 )
-def test_any_header_of_an_image(dim, datatype, floats, codes, data):
+def test_an_image_with_any_header_gives_values_or_one_sentence(
+    dim, datatype, floats, codes, data
+):
     header = np.zeros((), nib.nifti1.header_dtype)
     header["sizeof_hdr"], header["magic"] = 348, b"n+1"
     header["vox_offset"] = 352
@@ -202,7 +208,7 @@ def test_a_chunk_that_is_a_link_to_a_file_is_read(values, tmp_path):
     ],
 )
 @pytest.mark.parametrize("size", [100, 300, 70_000, 1 << 22])
-def test_size_of_a_packed_chunk(codec, size):
+def test_the_size_that_a_packed_chunk_promises_is_read(codec, size):
     packed = bytes(codec.encode(bytes(size)))
     assert unpacked_size(packed[:18], len(packed)) == size
     assert unpacked_size(b"", 0) == unpacked_size(packed[1:19], len(packed)) == 0
@@ -224,7 +230,7 @@ def with_tags(path, values):
 
 
 @pytest.mark.parametrize("length", [0, 1, (1 << 64) - 8, 3800])
-def test_a_heap_that_leads_in_circles(values, tmp_path, length):
+def test_a_heap_that_leads_in_circles_is_refused(values, tmp_path, length):
     """The HDF5 library would never come back from it."""
     with_tags(tmp_path / "a.h5", values)
     content = bytearray((tmp_path / "a.h5").read_bytes())
@@ -279,7 +285,7 @@ def test_numbers_of_any_length_in_a_header(tmp_path, name):
         nu.read(tmp_path / name)
 
 
-def test_numbers_of_any_length_in_zarr(values, tmp_path):
+def test_numbers_of_any_length_in_zarr_are_refused(values, tmp_path):
     zarr.create_array(tmp_path / "a.zarr", data=values, zarr_format=2)
     told = json.loads((tmp_path / "a.zarr" / ".zarray").read_text())
     told["shape"][1] = 10**400

@@ -53,7 +53,7 @@ def ordered(values, axes):
 
 
 @pytest.mark.parametrize("axes", ["zyxc", "czyx", "xyzc", "tzyxc", "tczyx", "yzcx"])
-def test_ilastik(tmp_path, values, axes):
+def test_ilastik_s_export_is_read_with_its_axes(tmp_path, values, axes):
     path = save(tmp_path / "a_Probabilities.h5", ordered(values, axes), axes)
     read = nu.read(path)
     np.testing.assert_array_equal(read.values, values)
@@ -65,7 +65,7 @@ def test_ilastik(tmp_path, values, axes):
     np.testing.assert_allclose(nu.entropy(path), expected, atol=1e-6)
 
 
-def test_resolution_and_units(tmp_path, values):
+def test_resolution_and_units_give_the_voxel_size(tmp_path, values):
     path = save(
         tmp_path / "a.h5",
         ordered(values, "zyxc"),
@@ -78,14 +78,14 @@ def test_resolution_and_units(tmp_path, values):
     assert "left and right may be swapped" in read.note
 
 
-def test_renormalised_to_whole_numbers(tmp_path, values):
+def test_values_renormalised_to_whole_numbers_are_read(tmp_path, values):
     array = np.rint(ordered(values, "zyxc") * 255).astype(np.uint8)
     path = save(tmp_path / "a.h5", array, "zyxc")
     expected = entropy(values.astype(np.float64), base=2)
     np.testing.assert_allclose(nu.entropy(path), expected, atol=0.1)
 
 
-def test_flat_and_without_channels(tmp_path, rng):
+def test_flat_images_and_single_channels_are_read(tmp_path, rng):
     flat = softmax(rng, (3, 8, 9))
     read = nu.read(save(tmp_path / "a.h5", flat.transpose(2, 1, 0), "yxc"))
     np.testing.assert_array_equal(read.values, flat)
@@ -105,7 +105,7 @@ def test_time_is_of_members(tmp_path, rng):
     np.testing.assert_allclose(nu.entropy(members[0]), nu.entropy(stack[0]), atol=1e-6)
 
 
-def test_without_tags_as_numpy_arrays(tmp_path, values):
+def test_without_tags_axes_are_those_of_a_numpy_array(tmp_path, values):
     path = save(tmp_path / "a.h5", ordered(values, "czyx"), name="group/softmax")
     np.testing.assert_array_equal(nu.read(path).values, values)
     path = save(tmp_path / "b.hdf5", np.moveaxis(values, 0, -1), name="softmax")
@@ -135,7 +135,7 @@ def test_tags_that_say_nothing_are_told(tmp_path, values, tags):
     assert "axistags" in read.note
 
 
-def test_tags_of_two_channel_axes(tmp_path, values):
+def test_two_channel_axes_are_refused_until_one_is_named(tmp_path, values):
     path = save(tmp_path / "a.h5", values, "ccyx")
     with pytest.raises(InputError, match=r"axes of a\.h5 are c, c, y, x"):
         nu.read(path)
@@ -143,7 +143,7 @@ def test_tags_of_two_channel_axes(tmp_path, values):
     np.testing.assert_array_equal(read.values, values.transpose(0, 3, 2, 1))
 
 
-def test_which_array(tmp_path, values):
+def test_the_named_or_the_only_fitting_data_set_is_read(tmp_path, values):
     path = save(tmp_path / "a.h5", ordered(values, "czyx"), name="one")
     save(path, np.arange(3), name="classes")
     np.testing.assert_array_equal(nu.read(path).values, values)
@@ -224,7 +224,7 @@ def test_however_it_is_stored(tmp_path, values, options, monkeypatch):
         assert str(path) not in files
 
 
-def test_filter_that_is_not_installed(tmp_path, values):
+def test_a_filter_that_is_not_installed_is_named(tmp_path, values):
     path = save(tmp_path / "a.h5", values, chunks=SHAPE, fletcher32=True)
     with h5py.File(path, "w") as file:
         made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -258,7 +258,7 @@ def test_damage_shows_when_chunks_are_read(tmp_path, values, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, -100])
-def test_cut_short(tmp_path, values, kept):
+def test_a_file_that_is_cut_short_is_refused(tmp_path, values, kept):
     path = save(tmp_path / "a.h5", values)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"a\.h5 cannot be read"):

@@ -98,7 +98,7 @@ def test_only_voxels_change(labels, tmp_path, dtype, endianness, image_class, en
 
 
 @pytest.mark.parametrize("codes", [(0, 0), (0, 3), (1, 0), (4, 2)])
-def test_codes(labels, tmp_path, codes):
+def test_corrected_labels_keep_the_codes_of_their_source(labels, tmp_path, codes):
     image = image_of(labels, np.uint8)
     image.header["sform_code"], image.header["qform_code"] = codes
     # nibabel would set codes of its own for an affine that is not the header's.
@@ -131,7 +131,7 @@ def test_unchanged_labels_give_the_same_file(labels, tmp_path, axes, tilt):
 
 
 @pytest.mark.parametrize("shape", [(6, 7), (6, 7, 1), (6, 7, 8, 1), (6, 7, 8, 1, 3)])
-def test_any_number_of_axes(rng, tmp_path, shape):
+def test_labels_with_any_number_of_axes_are_written(rng, tmp_path, shape):
     stored = rng.integers(0, 3, shape).astype(np.int16)
     source, path = tmp_path / "seg.nii.gz", tmp_path / "out.nii"
     nib.Nifti1Image(stored, OBLIQUE).to_filename(source)
@@ -220,7 +220,7 @@ def test_labels_that_do_not_fit(labels, tmp_path, dtype, label):
     assert (tmp_path / "out.nii").read_bytes() == b"older"
 
 
-def test_negative_labels(labels, tmp_path):
+def test_negative_labels_are_written(labels, tmp_path):
     signed = labels.astype(np.int16) - 2
     image_of(signed, np.int16).to_filename(tmp_path / "seg.nii")
     grid = Grid(SHAPE, OBLIQUE)
@@ -264,7 +264,9 @@ def check_place(path, scan):
 
 @pytest.mark.parametrize("axes", ["PIL", "RAS", "LSA"])
 @pytest.mark.parametrize("dtype", ["u1", ">i2", "f4"])
-def test_a_crop_in_other_axes(rng, scan, tmp_path, axes, dtype):
+def test_labels_of_a_turned_crop_are_written_on_the_scan(
+    rng, scan, tmp_path, axes, dtype
+):
     whole = np.zeros(scan.shape[:3], np.int32)
     box = (slice(3, 9), slice(2, 9), slice(5, 13))
     whole[box] = rng.integers(0, 200 if dtype == "u1" else 3000, SHAPE) // 2
@@ -314,7 +316,7 @@ def test_a_scale_goes_with_it(scaled, labels, scan, tmp_path):
     np.testing.assert_array_equal(np.asarray(written.dataobj), expected)
 
 
-def test_what_is_outside_of_the_scan(labels, scan, tmp_path):
+def test_labels_outside_of_the_scan_are_told_or_refused(labels, scan, tmp_path):
     beyond = Grid(scan.shape[:3], scan.affine, scan.header).box((9, 0, 0), SHAPE)
     labels[:] = 2
     told = write_labels(
@@ -361,7 +363,7 @@ def test_moments_go_one_by_one(rng, scan, tmp_path):
     np.testing.assert_array_equal(values(told.path), expected)
 
 
-def test_the_grid_of_a_flat_scan(rng, tmp_path):
+def test_labels_are_written_on_the_grid_of_a_flat_scan(rng, tmp_path):
     flat = rng.integers(0, 4, (6, 7)).astype(np.uint8)
     opened = saved(nib.Nifti1Image(flat[::-1], OBLIQUE @ FLIP), tmp_path / "seg.nii")
     scan = Grid((6, 7), OBLIQUE)
@@ -403,7 +405,7 @@ def test_the_smallest_type(tmp_path, ends, dtype):
     assert written.header.get_xyzt_units()[0] == "mm"
 
 
-def test_the_header_of_the_grid(labels, scan, tmp_path):
+def test_labels_without_a_source_take_the_header_of_the_grid(labels, scan, tmp_path):
     grid = Grid(scan.shape[:3], scan.affine, scan.header)
     whole = np.zeros(grid.shape, bool)
     whole[:6, :7, :8] = labels > 2
@@ -422,7 +424,7 @@ def test_the_scan_tells_the_codes_where_the_grid_does_not(scan, tmp_path):
     check_place(tmp_path / "out.nii", scan)
 
 
-def test_place_unknown(labels, tmp_path):
+def test_labels_without_a_place_are_written_without_codes(labels, tmp_path):
     told = write_labels(
         tmp_path / "out.nii", labels, None, source=None, scan=Grid((3, 3, 3), OBLIQUE)
     )
@@ -443,7 +445,7 @@ def test_the_type_of_mgz(labels, tmp_path, dtype):
     np.testing.assert_array_equal(values(told.path), labels)
 
 
-def test_a_source_that_is_no_image(labels, tmp_path):
+def test_labels_of_an_array_are_written_as_a_new_image(labels, tmp_path):
     np.save(tmp_path / "seg.npy", labels)
     grid = Grid(SHAPE, OBLIQUE)
     told = write_labels(tmp_path / "out.nii", labels, grid, source=tmp_path / "seg.npy")
@@ -490,7 +492,7 @@ def test_the_source_is_never_overwritten(labels, tmp_path, how):
     assert source.read_bytes() == before
 
 
-def test_endings(labels, tmp_path):
+def test_labels_are_saved_as_nii_or_nii_gz_alone(labels, tmp_path):
     image_of(labels, np.uint8).to_filename(tmp_path / "seg.nii.gz")
     (tmp_path / "seg.nii.gz").rename(tmp_path / "SEG.NII.GZ")
     grid = Grid(SHAPE, OBLIQUE)
@@ -534,12 +536,12 @@ def test_a_failed_write_leaves_the_old_file(labels, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_no_such_folder(labels, tmp_path):
+def test_a_folder_that_does_not_exist_is_told(labels, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_labels(tmp_path / "none" / "out.nii", labels, None, source=None)
 
 
-def test_what_is_no_segmentation(labels, tmp_path):
+def test_values_that_are_not_labels_are_refused(labels, tmp_path):
     path = tmp_path / "out.nii"
     with pytest.raises(InputError, match="one whole number for each voxel"):
         write_labels(path, labels / 2, None, source=None)
@@ -547,7 +549,7 @@ def test_what_is_no_segmentation(labels, tmp_path):
         write_labels(path, labels[1:], Grid(SHAPE, OBLIQUE), source=None)
 
 
-def test_read_back_as_labels(labels, tmp_path):
+def test_written_labels_are_read_back_as_labels(labels, tmp_path):
     """Without patches or a telling name: the intent says it."""
     write_labels(tmp_path / "x.nii", labels, Grid(SHAPE, OBLIQUE), source=None)
     assert isinstance(open_volume(tmp_path / "x.nii"), LabelMap)

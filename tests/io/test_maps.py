@@ -38,7 +38,7 @@ RECORD = record(source="größe.npz")
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
-def test_lies_where_its_source_lies(source, values, tmp_path, ending):
+def test_a_map_lies_where_its_source_lies(source, values, tmp_path, ending):
     grid = Grid(source.shape, source.affine, source.header)
     files = write_map(tmp_path / f"map{ending}", values, RECORD, grid=grid)
     assert files == [tmp_path / f"map{ending}", tmp_path / "map.json"]
@@ -60,7 +60,7 @@ def test_lies_where_its_source_lies(source, values, tmp_path, ending):
     assert told["affine"] == source.affine.tolist()
 
 
-def test_qform_alone(values, tmp_path):
+def test_a_map_of_a_source_with_a_qform_alone_keeps_its_affine(values, tmp_path):
     """An affine that only the quaternion holds comes back bit for bit."""
     image = nib.Nifti1Image(np.zeros((6, 7, 8)), None)
     image.set_qform(OBLIQUE, code=1)
@@ -73,7 +73,7 @@ def test_qform_alone(values, tmp_path):
     assert written.header["sform_code"] == 0
 
 
-def test_four_dimensional_source(values, tmp_path):
+def test_a_map_of_a_4d_source_has_three_axes(values, tmp_path):
     image = nib.Nifti1Image(np.zeros((6, 7, 8, 4), np.float32), OBLIQUE)
     grid = Grid((6, 7, 8), image.affine, image.header)
     write_map(tmp_path / "map.nii.gz", values, record(), grid=grid)
@@ -81,7 +81,7 @@ def test_four_dimensional_source(values, tmp_path):
     assert written.shape == (6, 7, 8)
 
 
-def test_place_unknown(values, tmp_path):
+def test_a_map_without_a_place_has_no_codes_and_the_voxel_size(values, tmp_path):
     write_map(tmp_path / "map.nii.gz", values, record(), grid=None, zooms=(1, 2, 3))
     written = nib.load(tmp_path / "map.nii.gz")
     assert written.header["sform_code"] == written.header["qform_code"] == 0
@@ -100,7 +100,7 @@ def test_other_shape_is_refused(values, tmp_path):
         )
 
 
-def test_no_such_folder(values, tmp_path):
+def test_a_folder_that_does_not_exist_is_told(values, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_map(tmp_path / "none" / "map.nii.gz", values, record(), grid=None)
 
@@ -153,7 +153,7 @@ def test_a_full_disk_is_one_error_with_every_python(tmp_path, rng, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_names_that_are_no_utf8(values, tmp_path):
+def test_the_json_escapes_names_outside_of_utf8(values, tmp_path):
     """JSON escapes what a file name holds and UTF-8 does not."""
     told = record(source="caf\udce9.npz")
     _, sidecar = write_map(tmp_path / "map.nii", values, told, grid=None)

@@ -23,7 +23,7 @@ def save(path, data):
 
 
 @ENDINGS
-def test_scan(tmp_path, rng, ending):
+def test_an_mgz_with_many_values_is_a_scan(tmp_path, rng, ending):
     data = (rng.random((6, 7, 8)) * 1000).astype(np.int16)
     scan = open_volume(save(tmp_path / f"orig{ending}", data))
     assert isinstance(scan, Scan)
@@ -34,7 +34,7 @@ def test_scan(tmp_path, rng, ending):
     assert scan.name == "orig"
 
 
-def test_labels(tmp_path):
+def test_an_mgz_with_patches_is_a_label_map(tmp_path):
     blocks = np.kron(np.arange(4).reshape(2, 2, 1), np.ones((5, 5, 5)))
     labels = open_volume(save(tmp_path / "aseg.mgz", blocks.astype(np.int32)))
     assert isinstance(labels, LabelMap)
@@ -76,7 +76,7 @@ def test_it_gives_an_array_its_place(tmp_path, rng):
 
 @ENDINGS
 @pytest.mark.parametrize("keep", [0, 0.001, 0.3, 0.9])
-def test_cut_short(tmp_path, rng, ending, keep):
+def test_an_mgz_that_is_cut_short_is_refused(tmp_path, rng, ending, keep):
     path = save(tmp_path / f"orig{ending}", rng.random((9, 9, 9)).astype("f4"))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
@@ -84,7 +84,7 @@ def test_cut_short(tmp_path, rng, ending, keep):
         open_volume(path)
 
 
-def test_no_mgz_at_all(tmp_path):
+def test_text_in_an_mgz_is_refused(tmp_path):
     path = tmp_path / "text.mgz"
     path.write_bytes(gzip.compress(b"hello" * 400))
     with pytest.raises(InputError, match="cannot be read"):
@@ -92,7 +92,7 @@ def test_no_mgz_at_all(tmp_path):
 
 
 @pytest.mark.parametrize("length", [-3, 0, 30000])
-def test_odd_lengths_in_the_header(tmp_path, rng, length):
+def test_odd_lengths_in_the_header_are_refused(tmp_path, rng, length):
     path = save(tmp_path / "odd.mgh", rng.random((3, 3, 3)).astype("f4"))
     content = bytearray(path.read_bytes())
     content[4:16] = np.array([length] * 3, ">i4").tobytes()

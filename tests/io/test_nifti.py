@@ -27,7 +27,7 @@ def save(path, data, affine=OBLIQUE, **header):
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
-def test_scan(tmp_path, rng, ending):
+def test_an_image_with_many_values_is_a_scan(tmp_path, rng, ending):
     data = (rng.random((6, 7, 8)) * 1000).astype(np.int16)
     scan = open_volume(save(tmp_path / f"T1{ending}", data))
     assert isinstance(scan, Scan)
@@ -49,21 +49,23 @@ def test_labels_take_names_from_dataset_json(case_folder):
     assert labels.class_names == {0: "background", 1: "left", 2: "right", 3: "stem"}
 
 
-def test_labels_stored_as_floats(tmp_path):
+def test_labels_stored_as_floats_are_a_label_map(tmp_path):
     blocks = np.kron(np.arange(4).reshape(2, 2, 1), np.ones((5, 5, 5)))
     labels = open_volume(save(tmp_path / "a.nii.gz", blocks.astype(np.float32)))
     assert isinstance(labels, LabelMap)
     assert labels.data.dtype == np.int32
 
 
-def test_label_intent(tmp_path, rng):
+def test_the_label_intent_makes_a_label_map(tmp_path, rng):
     data = rng.integers(0, 9, (6, 7, 8)).astype(np.int16)
     path = save(tmp_path / "a.nii.gz", data, intent_code=1002)
     assert isinstance(open_volume(path), LabelMap)
 
 
 @pytest.mark.parametrize("shape", [(6, 7, 8, 4), (6, 7, 8, 1, 4)])
-def test_probabilities_class_last(tmp_path, rng, shape):
+def test_an_image_that_sums_to_1_along_its_last_axis_is_probabilities(
+    tmp_path, rng, shape
+):
     values = softmax(rng, (4, 6, 7, 8))
     stored = np.moveaxis(values, 0, -1).reshape(shape)
     probabilities = read(save(tmp_path / "softmax.nii.gz", stored))
@@ -114,7 +116,7 @@ def test_scaled_integers_become_float32(tmp_path):
     np.testing.assert_allclose(scan.data, stored.get_fdata(), rtol=1e-6)
 
 
-def test_big_endian_file(tmp_path, rng):
+def test_a_big_endian_file_is_read_in_native_order(tmp_path, rng):
     data = rng.random((3, 4, 5)).astype(">f4")
     nib.Nifti1Image(data, np.eye(4), nib.Nifti1Header(endianness=">")).to_filename(
         tmp_path / "big.nii"
@@ -124,14 +126,14 @@ def test_big_endian_file(tmp_path, rng):
     np.testing.assert_array_equal(scan.data, data)
 
 
-def test_flat_image(tmp_path, rng):
+def test_a_flat_image_has_a_grid_of_two_axes(tmp_path, rng):
     scan = open_volume(save(tmp_path / "slice.nii.gz", rng.random((5, 6))))
     assert scan.grid.shape == (5, 6)
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 @pytest.mark.parametrize("keep", [0.9, 0.3, 0.001, 0])
-def test_cut_short(tmp_path, rng, ending, keep):
+def test_an_image_that_is_cut_short_is_refused(tmp_path, rng, ending, keep):
     path = save(tmp_path / f"T1{ending}", rng.random((16, 16, 16)))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
@@ -139,7 +141,7 @@ def test_cut_short(tmp_path, rng, ending, keep):
         open_volume(path)
 
 
-def test_not_nifti_at_all(tmp_path):
+def test_text_in_a_nifti_is_refused(tmp_path):
     path = tmp_path / "text.nii.gz"
     path.write_bytes(gzip.compress(b"hello" * 400))
     with pytest.raises(InputError, match="cannot be read"):
@@ -161,7 +163,7 @@ def test_header_that_promises_more_than_the_memory_holds(tmp_path):
         open_volume(path)
 
 
-def test_singular_affine(tmp_path):
+def test_a_singular_affine_is_refused(tmp_path):
     path = save(tmp_path / "flat.nii", np.zeros((2, 2, 2)), affine=np.eye(4))
     content = bytearray(path.read_bytes())
     content[296:308] = bytes(12)  # the second row of the sform, x but its offset
@@ -192,7 +194,7 @@ def test_three_axes_are_one_channel(tmp_path, rng, ending):
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
-def test_whole_numbers_that_sum_to_255(tmp_path, rng, ending):
+def test_whole_numbers_that_sum_to_255_are_a_softmax(tmp_path, rng, ending):
     values = np.rint(softmax(rng, (4, 6, 7, 8)) * 255).astype(np.uint8)
     path = save(tmp_path / f"scaled{ending}", np.moveaxis(values, 0, -1))
     p = values / values.sum(axis=0, dtype=float)
@@ -238,7 +240,7 @@ def probseg(folder, rng, label_map, n_classes=3):
     return path
 
 
-def test_label_map_of_bids(tmp_path, rng):
+def test_class_names_come_from_the_label_map_of_bids(tmp_path, rng):
     path = probseg(tmp_path, rng, ["CSF", "GM", "WM"])
     for opened in (open_volume(path), open_probabilities(path)):
         assert isinstance(opened, ProbabilityMap)
@@ -276,7 +278,9 @@ def test_damaged_json_of_a_probabilistic_segmentation(tmp_path, rng):
         ("sub_post.nii.gz", 33, False),
     ],
 )
-def test_synthseg(tmp_path, rng, name, n_classes, named):
+def test_posteriors_of_synthseg_have_the_names_of_its_table(
+    tmp_path, rng, name, n_classes, named
+):
     values = softmax(rng, (n_classes, 3, 4, 2))
     opened = open_volume(save(tmp_path / name, np.moveaxis(values, 0, -1)))
     if not named:
@@ -294,7 +298,7 @@ def test_synthseg(tmp_path, rng, name, n_classes, named):
 
 
 @pytest.mark.parametrize("name", ["missing.nii.gz", "missing.mgz"])
-def test_no_such_file(tmp_path, name):
+def test_a_file_that_does_not_exist_is_told(tmp_path, name):
     with pytest.raises(InputError, match="There is no file"):
         open_volume(tmp_path / name)
 

@@ -30,7 +30,7 @@ def test_argmax_is_the_segmentation(case_folder):
     assert agreement.mean() > 0.99  # float16 rounds a near tie
 
 
-def test_another_file_ending(case_folder):
+def test_the_file_ending_of_dataset_json_is_followed(case_folder):
     (case_folder / "case.nii.gz").unlink()
     nib.Nifti1Image(np.zeros((6, 7, 8)), np.eye(4)).to_filename(
         case_folder / "case.nii"
@@ -41,7 +41,7 @@ def test_another_file_ending(case_folder):
     assert probabilities.class_names[0] == "class 0"
 
 
-def test_likely_neighbour(case_folder):
+def test_the_image_with_the_most_words_in_common_gives_the_place(case_folder):
     (case_folder / "case.nii.gz").rename(case_folder / "sub-1_seg_crop.nii.gz")
     (case_folder / "case.npz").rename(case_folder / "sub-1_softmax.npz")
     # Same words, other shape; same shape, other words; not readable.
@@ -98,7 +98,7 @@ def test_an_image_without_a_place_gives_none(case_folder):
     assert read(case_folder / "case.npz").grid is None
 
 
-def test_twin_of_another_shape(case_folder):
+def test_a_segmentation_of_another_shape_is_refused(case_folder):
     nib.Nifti1Image(np.zeros((6, 7, 5)), np.eye(4)).to_filename(
         case_folder / "case.nii.gz"
     )
@@ -115,7 +115,7 @@ def test_a_crop_or_another_order_has_no_place(case_folder, shape):
     assert "Perhaps it is a crop" in probabilities.place_note
 
 
-def test_a_crop_of_version_1(tmp_path, rng):
+def test_a_crop_of_version_1_opens_without_a_place(tmp_path, rng):
     """Named ``softmax``, float16, and only what is left after cropping."""
     values = softmax(rng, (3, 4, 5, 6)).astype(np.float16)
     np.savez_compressed(tmp_path / "a.npz", softmax=values)
@@ -130,7 +130,7 @@ def test_a_crop_of_version_1(tmp_path, rng):
     assert "Perhaps it is a crop" in probabilities.place_note
 
 
-def test_two_dimensions(tmp_path):
+def test_a_flat_prediction_is_read(tmp_path):
     values = np.full((2, 5, 4), 0.5, np.float32)
     np.savez(tmp_path / "a.npz", probabilities=values)
     assert read(tmp_path / "a.npz").values.shape == (2, 4, 5)
@@ -175,14 +175,14 @@ def test_pickle_beside_is_not_touched(case_folder):
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 5), (1, 2, 4, 5, 6, 7), (2, 0, 3)])
-def test_wrong_number_of_axes(tmp_path, shape):
+def test_a_wrong_number_of_axes_is_refused(tmp_path, shape):
     np.savez(tmp_path / "a.npz", probabilities=np.zeros(shape))
     with pytest.raises(InputError, match="class axis and two or three spatial axes"):
         read(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("keep", [0.99, 0.5, 0.01, 0])
-def test_cut_short(case_folder, keep):
+def test_an_archive_that_is_cut_short_is_refused(case_folder, keep):
     path = case_folder / "case.npz"
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
@@ -190,7 +190,7 @@ def test_cut_short(case_folder, keep):
         read(path)
 
 
-def test_damaged_inside(case_folder):
+def test_an_archive_that_is_damaged_inside_is_refused(case_folder):
     path = case_folder / "case.npz"
     content = bytearray(path.read_bytes())
     content[200:400] = bytes(200)
@@ -232,7 +232,7 @@ def test_header_that_promises_more_than_the_memory_holds(tmp_path):
         '{"labels": {"a": null}, "file_ending": ".' + 300 * "n" + '"}',
     ],
 )
-def test_odd_dataset_json(case_folder, text):
+def test_an_odd_dataset_json_leaves_the_numbers_of_the_classes(case_folder, text):
     (case_folder / "dataset.json").write_text(text)
     probabilities = read(case_folder / "case.npz")
     assert probabilities.class_names[1] == "class 1"
@@ -240,7 +240,7 @@ def test_odd_dataset_json(case_folder, text):
 
 
 @pytest.mark.parametrize("text", ["{", "\xff", 100_000 * "["])
-def test_damaged_dataset_json(case_folder, text):
+def test_a_damaged_dataset_json_costs_a_note(case_folder, text):
     (case_folder / "dataset.json").write_bytes(text.encode("latin-1"))
     opened = read(case_folder / "case.npz")
     assert opened.class_names == ("class 0", "class 1", "class 2", "class 3")
@@ -256,7 +256,7 @@ def test_what_is_left_out_of_training_has_no_channel(case_folder):
     )  # fmt: skip
 
 
-def test_names_as_version_1_wrote_them(case_folder):
+def test_names_in_the_order_of_version_1_are_read(case_folder):
     (case_folder / "dataset.json").write_text(
         '{"labels": {"0": "air", "1": "left", "2": "right", "3": "stem"}}'
     )

@@ -36,7 +36,7 @@ def test_an_image_beside_of_another_shape(tmp_path, values):
         (b"no array at all, but some bytes", "damaged or no array"),
     ],
 )
-def test_damaged(tmp_path, content, message):
+def test_a_damaged_array_is_refused(tmp_path, content, message):
     path = tmp_path / "a.npy"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
@@ -56,7 +56,7 @@ def test_damaged(tmp_path, content, message):
         (np.array([[["a"]]]), "not real numbers"),
     ],
 )
-def test_refused(tmp_path, array, message):
+def test_arrays_that_cannot_be_probabilities_are_refused(tmp_path, array, message):
     path = tmp_path / "a.npy"
     np.save(path, array, allow_pickle=True)
     with pytest.raises(InputError, match=message):
@@ -65,7 +65,7 @@ def test_refused(tmp_path, array, message):
 
 @pytest.mark.parametrize("stored", ["<f2", ">f4", "<f8", "u1", ">u2"])
 @pytest.mark.parametrize("fortran", [False, True])
-def test_types_and_byte_orders(tmp_path, values, stored, fortran):
+def test_every_type_and_byte_order_is_read(tmp_path, values, stored, fortran):
     scale = {"u1": 255, ">u2": 65535}.get(stored, 1)
     array = np.moveaxis(values * scale, 0, -1)
     if scale > 1:  # whole numbers that still sum to the scale
@@ -110,7 +110,7 @@ def test_a_named_class_axis_is_believed(tmp_path, class_axis, n):
 
 
 @pytest.mark.parametrize("class_axis", [3, -4])
-def test_no_such_class_axis(tmp_path, class_axis):
+def test_a_class_axis_that_does_not_exist_is_refused(tmp_path, class_axis):
     path = save(tmp_path / "a.npy", np.full((3, 4, 5), 0.2))
     with pytest.raises(InputError, match=f"There is no class axis {class_axis}"):
         nu.read(path, class_axis=class_axis)
@@ -138,7 +138,9 @@ def test_a_softmax_like_the_image_beside_it_has_classes(tmp_path, rng):
 
 
 @pytest.mark.parametrize("class_axis", [0, -1])
-def test_a_flat_image_with_three_axes(tmp_path, rng, class_axis):
+def test_a_flat_image_beside_with_three_axes_gives_the_array_a_third_one(
+    tmp_path, rng, class_axis
+):
     values = softmax(rng, (3, 6, 7))
     array = values.transpose(0, 2, 1) if class_axis == 0 else np.moveaxis(values, 0, -1)
     read = nu.read(save(tmp_path / "a.npy", array, twin=(6, 7, 1)))

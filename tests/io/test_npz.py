@@ -74,7 +74,7 @@ def test_a_named_array_comes_before_that_of_nnunet(tmp_path, values):
     assert read.values.shape[0] == 2
 
 
-def test_no_array_of_that_name(tmp_path, values):
+def test_an_array_that_is_not_there_is_refused_with_those_that_are(tmp_path, values):
     np.savez(tmp_path / "a.npz", P=values)
     with pytest.raises(InputError, match=r'holds no array "Q", but "P" \(4 × 6'):
         nu.read(tmp_path / "a.npz", array="Q")
@@ -89,13 +89,13 @@ def test_no_array_of_that_name(tmp_path, values):
         ({f"a{n}": np.ones(1) for n in range(20)}, "12 more: none"),
     ],
 )
-def test_no_array_with_a_class_axis(tmp_path, arrays, message):
+def test_an_archive_without_a_class_axis_is_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(InputError, match=message):
         nu.read(tmp_path / "a.npz")
 
 
-def test_a_file_that_is_no_array(tmp_path):
+def test_an_archive_entry_that_is_not_an_array_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("readme.txt", "no array")
     with pytest.raises(InputError, match=r'"readme.txt" \(no array\): none'):
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_array(tmp_path):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_another_compression(tmp_path, values, method):
+def test_another_compression_is_refused_with_advice(tmp_path, values, method):
     content = io.BytesIO()
     np.save(content, values)
     with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
@@ -152,7 +152,7 @@ def test_a_look_ends_before_the_damage(tmp_path, values):
         nu.read(tmp_path / "a.npz")
 
 
-def test_headers_that_no_numpy_wrote(tmp_path, values):
+def test_headers_that_numpy_never_wrote_are_refused(tmp_path, values):
     """Python literals of any kind stand where numpy expects three keys."""
     for text in (
         b"(" * 300, b"{'descr': '<f4', 'fortran_order': 0, 'shape': (1, 2, 3)}",

@@ -91,7 +91,7 @@ def test_single_labels_in_lists_are_classes(folder):
     assert (probabilities.kind, probabilities.region_order) == (None, ())
 
 
-def test_another_number_of_channels(folder):
+def test_regions_of_another_number_than_the_channels_cost_a_note(folder):
     write(folder, {"background": 0, "whole": [1, 2], "core": 2}, [1, 2])
     probabilities = open_probabilities(folder / "case.npz")
     assert probabilities.class_names == ("class 0", "class 1", "class 2")

@@ -33,7 +33,9 @@ def save(path, array):
 @pytest.mark.parametrize("fortran", [False, True])
 @pytest.mark.parametrize("class_axis", [1, 4])
 @pytest.mark.parametrize("stored", ["<f4", ">f2"])
-def test_members_first(tmp_path, passes, name, fortran, class_axis, stored):
+def test_members_are_read_along_the_first_axis(
+    tmp_path, passes, name, fortran, class_axis, stored
+):
     passes = passes[..., :3, :4, :5].astype(stored)
     array = passes.transpose(0, 1, 4, 3, 2) if class_axis == 1 else passes
     array = np.moveaxis(array, 1, class_axis)
@@ -174,7 +176,7 @@ def as_image(folder, passes, name="a.nii.gz"):
 
 @pytest.mark.filterwarnings("ignore:.*hardly look like members of one case")
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_members_along_the_fifth_axis(tmp_path, passes, name):
+def test_members_of_an_image_lie_along_its_fifth_axis(tmp_path, passes, name):
     (tmp_path / "dataset.json").write_text(
         '{"labels": {"background": 0, "a": 1, "b": 2, "c": 3}}'
     )
@@ -196,7 +198,7 @@ def test_members_along_the_fifth_axis(tmp_path, passes, name):
     assert len(open_members(path, Interpretation(class_axis=3))) == 3
 
 
-def test_scaled_members_in_an_image(tmp_path, passes):
+def test_members_of_a_scaled_image_are_scaled(tmp_path, passes):
     image = nib.Nifti1Image(passes.transpose(2, 3, 4, 1, 0), OBLIQUE)
     image.header.set_data_dtype(np.uint8)
     image.to_filename(tmp_path / "a.nii.gz")
@@ -214,7 +216,7 @@ def test_an_image_that_is_cut_short(tmp_path, passes):
         open_members(path)
 
 
-def test_too_many_members_in_an_image(tmp_path):
+def test_more_than_a_thousand_members_of_an_image_are_refused(tmp_path):
     many = np.zeros((1001, 2, 2, 2, 2), np.uint8)
     with pytest.raises(InputError, match="would hold 1001 members"):
         open_members(as_image(tmp_path, many))

@@ -71,7 +71,9 @@ def parsed(path):
 
 
 @pytest.mark.parametrize("kind", ["bytes", "floats", "none"])
-def test_ply_byte_by_byte(mesh, tmp_path, rng, kind):
+def test_a_ply_has_the_vertices_colours_values_and_faces_that_were_given(
+    mesh, tmp_path, rng, kind
+):
     path = tmp_path / "left.ply"
     colors = rng.integers(0, 256, (len(mesh.vertices), 4), np.uint8)
     given = {"bytes": colors, "floats": colors / 255, "none": None}[kind]

@@ -188,7 +188,7 @@ def test_a_damaged_json_leaves_the_image(tmp_path, values, damage):
     assert "Measure and unit were taken from the header of a.nii" in note
 
 
-def test_a_json_that_is_no_text(tmp_path, values):
+def test_a_json_that_is_not_text_leaves_the_image(tmp_path, values):
     path = save(tmp_path / "a.nii", values, None)
     (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00{")
     assert read_map(path).fault.startswith("a.json does not say")
@@ -200,14 +200,14 @@ def test_a_measure_of_the_future(tmp_path, values):
         read_map(path)
 
 
-def test_a_damaged_image(tmp_path, values):
+def test_a_damaged_map_is_refused(tmp_path, values):
     path = save(tmp_path / "a.nii.gz", values)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(InputError, match=r"a\.nii\.gz cannot be read"):
         read_map(path)
 
 
-def test_values_that_are_not_finite(tmp_path, values):
+def test_values_that_are_not_finite_count_as_no_data(tmp_path, values):
     values[0, 0] = np.nan
     values[0, 1] = np.inf
     written = read_map(save(tmp_path / "a.nii", values, None))

@@ -93,7 +93,9 @@ def edit(file, **changes):
         {"chunks": (4, 2, 1, 4)},
     ],
 )
-def test_other_chunks(tmp_path, values, options, monkeypatch):
+def test_chunks_of_any_shape_are_joined_into_fitting_blocks(
+    tmp_path, values, options, monkeypatch
+):
     monkeypatch.setattr(chunked, "BLOCK_VALUES", 100)
     opened = open_probabilities(
         save(tmp_path / "a.zarr", values, fill_value=0, **options),
@@ -125,7 +127,7 @@ def test_an_axis_that_is_only_short_is_told(tmp_path, rng):
         nu.read(tmp_path / "a.zarr", class_axis=4)
 
 
-def test_arrays_in_groups(tmp_path, values):
+def test_one_array_of_a_group_is_found_or_named(tmp_path, values):
     path = tmp_path / "a.zarr"
     zarr.create_group(path).create_group("deep")
     save(path / "numbers", np.arange(5))
@@ -144,7 +146,7 @@ def test_arrays_in_groups(tmp_path, values):
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_ome_zarr(tmp_path, values, version):
+def test_ome_zarr_gives_names_and_place(tmp_path, values, version):
     names = ["background", "white", "gray", "fluid"]
     omero = {"channels": [{"label": name} for name in names]}
     path = save_image(
@@ -160,7 +162,7 @@ def test_ome_zarr(tmp_path, values, version):
     assert "left and right may be swapped" in read.note
 
 
-def test_ome_zarr_with_directions(tmp_path, values):
+def test_directions_of_ome_zarr_give_left_and_right(tmp_path, values):
     told = ("superior-to-inferior", "posterior-to-anterior", "right-to-left")
     axes = [AXES[0]] + [
         axis | {"orientation": {"type": "anatomical", "value": value}}
@@ -232,7 +234,7 @@ def test_time_is_dropped_or_of_members(tmp_path, rng, values):
 
 
 @pytest.mark.parametrize("axes", [["t", "c", "z", "y", "x"], None])
-def test_first_versions_of_ome_zarr(tmp_path, values, axes):
+def test_first_versions_of_ome_zarr_are_read_without_a_place(tmp_path, values, axes):
     array = reversed_axes(values)[None]
     path = save_image(tmp_path / "a.zarr", array, axes, (), version="0.3")
     read = nu.read(path)
@@ -257,7 +259,7 @@ def test_a_single_channel_and_a_flat_image(tmp_path, rng):
 
 
 @pytest.mark.parametrize("flat", [(6, 7), (6, 7, 1)])
-def test_as_flat_as_the_image_beside(tmp_path, rng, flat):
+def test_an_array_of_one_slice_is_as_flat_as_the_image_beside_it(tmp_path, rng, flat):
     values = softmax(rng, (3, 6, 7))
     array = values.transpose(0, 2, 1)[:, None]  # one slice, as ilastik exports it
     axes = AXES
@@ -276,7 +278,7 @@ def test_named_class_axis_overrules_the_file(tmp_path, rng):
     assert read.grid is None
 
 
-def test_stacked_members(tmp_path, rng):
+def test_stacked_members_are_read_one_by_one(tmp_path, rng):
     stack = np.stack([softmax(rng, SHAPE) for _ in range(3)])
     path = save(tmp_path / "a.zarr", stack)
     with pytest.raises(InputError, match="3 members"):
@@ -334,7 +336,7 @@ def test_chunks_that_are_cut_short(
         nu.read(path)
 
 
-def test_neither_array_nor_group(tmp_path, values):
+def test_a_folder_that_is_not_zarr_is_refused(tmp_path, values):
     path = tmp_path / "a.zarr"
     with pytest.raises(InputError, match="not there"):
         nu.read(path)
@@ -375,7 +377,7 @@ def test_metadata_that_cannot_be_meant(tmp_path, values, changes, message):
         nu.read(path)
 
 
-def test_chunks_larger_than_the_memory(tmp_path, values, monkeypatch):
+def test_chunks_larger_than_the_memory_are_refused(tmp_path, values, monkeypatch):
     path = save(tmp_path / "a.zarr", values)
     monkeypatch.setattr("napari_uncertainty.limits.available_memory", lambda: 500)
     with pytest.raises(InputError, match="memory for its chunks"):
@@ -404,7 +406,9 @@ def test_nothing_is_unpickled(tmp_path, values, changes, monkeypatch):
         nu.read(path)
 
 
-def test_codecs_that_are_not_known(tmp_path, values, monkeypatch):
+def test_codecs_that_are_not_known_to_be_harmless_are_refused(
+    tmp_path, values, monkeypatch
+):
     from napari_uncertainty.io import zarr as zarr_arrays
 
     path = save(tmp_path / "a.zarr", values, shards=SHAPE, chunks=(4, 6, 7, 2))

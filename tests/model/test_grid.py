@@ -45,7 +45,7 @@ def turned(degrees, axis=2):
     return affine
 
 
-def test_zooms_and_orientation():
+def test_a_grid_knows_voxel_size_and_orientation():
     grid = Grid((6, 7, 8), OBLIQUE)
     np.testing.assert_allclose(grid.zooms, (1, 1.5, 2))
     assert grid.axcodes == nib.aff2axcodes(OBLIQUE)
@@ -497,7 +497,7 @@ def test_tilt_between_two_tilted_images_is_the_largest_angle_between_their_axes(
     assert other.tilt_against(one) == pytest.approx(angle, rel=1e-9)
 
 
-def test_difference_of_flat_images():
+def test_flat_images_differ_by_their_origin_and_shape():
     apart = Grid((6, 7), np.eye(4)).difference(
         Grid((6, 7), shifted(np.eye(4), (0, 2, 0)))
     )

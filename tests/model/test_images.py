@@ -39,12 +39,12 @@ def test_storage_does_not_decide(labels, scan, dtype):
     assert not looks_like_labels(scan.astype(dtype))
 
 
-def test_many_scattered_label_values(labels):
+def test_many_scattered_label_numbers_look_like_labels(labels):
     """FreeSurfer numbers go up to thousands."""
     assert looks_like_labels(np.array([0, 2, 41, 1006, 2035, 251])[labels])
 
 
-def test_mask(labels):
+def test_a_mask_looks_like_labels(labels):
     assert looks_like_labels((labels > 2).astype(np.float32))
 
 
@@ -58,7 +58,7 @@ def test_mask(labels):
         (np.ones((4, 4), complex), "complex"),
     ],
 )
-def test_never_labels(values, why):
+def test_scans_never_look_like_labels(values, why):
     assert not looks_like_labels(values, name="seg.nii.gz"), why
 
 
@@ -66,7 +66,7 @@ def test_intent_decides(scan):
     assert looks_like_labels(scan, intent=NIFTI_INTENT_LABEL)
 
 
-def test_names_shift_the_decision(rng, labels):
+def test_a_file_name_shifts_the_decision_between_scan_and_labels(rng, labels):
     """Labels so thin that a third of the neighbours agree."""
     thin = np.where(rng.random(labels.shape) < 0.4, 3, rng.integers(1, 5, labels.shape))
     assert looks_like_labels(thin, name="sub-01_dseg.nii.gz")

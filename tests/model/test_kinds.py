@@ -94,7 +94,9 @@ def test_unknown_kinds_are_refused(wrong):
         ("channel_logits", 1, 2, 2),
     ],
 )
-def test_number_of_classes_and_outcomes(kind, n_channels, classes, states):
+def test_every_kind_has_its_number_of_classes_and_outcomes(
+    kind, n_channels, classes, states
+):
     assert n_classes_of(kind, n_channels) == classes
     assert n_states_of(kind, n_channels) == states
 
@@ -120,7 +122,7 @@ def test_regions_have_as_many_classes_as_their_largest_label():
          ("background", "core", "class 2", "whole")),
     ],
 )  # fmt: skip
-def test_names_of_classes(kind, names, order, classes):
+def test_every_kind_has_its_names_of_classes(kind, names, order, classes):
     assert names_of_classes(kind, names, order) == classes
     assert len(classes) == n_classes_of(kind, len(names), order)
     probabilities = ProbabilityMap(
@@ -130,7 +132,7 @@ def test_names_of_classes(kind, names, order, classes):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_probabilities_of_some_voxels(kind, rng):
+def test_every_kind_gives_probabilities_of_voxels(kind, rng):
     values = random_values(kind, rng, (3, 50))
     found = probabilities_of(kind, values)
     assert found.dtype == np.float64
@@ -139,7 +141,7 @@ def test_probabilities_of_some_voxels(kind, rng):
     np.testing.assert_allclose(found, truth, atol=1e-7)
 
 
-def test_probabilities_of_odd_voxels(rng):
+def test_probabilities_of_odd_voxels_are_right_or_not_a_number(rng):
     logits = random_values("logits", rng, (1, 50))
     np.testing.assert_allclose(
         probabilities_of("logits", logits, 2), outcomes("logits", logits, 2)

@@ -45,7 +45,7 @@ def test_highest_entropy_of_eight_classes(base, highest):
         ("gini", 7 / 8, ""),
     ],
 )
-def test_range_and_unit(name, highest, unit):
+def test_every_measure_has_its_range_and_unit(name, highest, unit):
     assert MEASURES[name].highest(2, 8) == pytest.approx(highest)
     assert MEASURES[name].highest(2, 1) == 0
     assert MEASURES[name].unit(2) == unit

@@ -80,7 +80,7 @@ def test_turning_back_gives_the_source_again(order, flips):
 
 
 @pytest.mark.parametrize(("order", "flips"), EVERY_WAY, ids=str)
-def test_from_affine_inverts_affine(order, flips):
+def test_a_placement_is_found_again_from_its_affine(order, flips):
     n = len(order)
     for offset in ((0, 0, 0), (3, -2, 7)):
         placement = Placement(order, flips, offset[:n])
@@ -232,7 +232,7 @@ def test_shifted_keeps_the_axes_and_holds_plain_numbers():
         ((1, 0), (-1, 1), (0, 0), "LP", "axes reversed, first axis flipped"),
     ],
 )
-def test_described_in_words(order, flips, offset, axcodes, sentence):
+def test_a_placement_is_described_in_words(order, flips, offset, axcodes, sentence):
     assert Placement(order, flips, offset).describe(axcodes) == sentence
 
 

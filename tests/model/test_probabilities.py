@@ -13,7 +13,7 @@ from napari_uncertainty.model.probabilities import (
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])
-def test_class_axis_anywhere(probabilities, axis):
+def test_the_class_axis_is_found_anywhere(probabilities, axis):
     assert find_class_axis(np.moveaxis(probabilities, 0, axis)) == axis
 
 
@@ -28,7 +28,7 @@ def test_float16_sums_are_close_enough(probabilities):
     assert find_class_axis(probabilities.astype(np.float16)) == 0
 
 
-def test_scaled_integers(probabilities):
+def test_the_scale_of_integers_is_found(probabilities):
     stored = np.rint(probabilities * 255).astype(np.uint8)
     assert find_class_axis(stored) == 0
     assert scale_of(stored, 0) == pytest.approx(255, abs=1)

@@ -14,7 +14,7 @@ def masks(rng):
     return values, no_data, rng.random(values.shape) < 0.4
 
 
-def test_whole_map(masks):
+def test_numbers_of_a_map_leave_out_voxels_without_data(masks):
     values, no_data, foreground = masks
     numbers = map_statistics(*masks)
     with_data = values[~no_data].astype(np.float64)
@@ -28,7 +28,7 @@ def test_whole_map(masks):
     assert numbers.foreground_mean == pytest.approx(inside.mean(), rel=1e-12)
 
 
-def test_foreground_only(masks):
+def test_numbers_of_the_foreground_leave_out_the_background(masks):
     values, no_data, foreground = masks
     numbers = map_statistics(*masks, foreground_only=True)
     inside = values[foreground & ~no_data].astype(np.float64)
@@ -38,7 +38,7 @@ def test_foreground_only(masks):
     assert numbers.maximum == inside.max()
 
 
-def test_no_voxel_with_data():
+def test_without_data_the_mean_is_0():
     nothing = np.zeros((2, 2), bool)
     numbers = map_statistics(np.zeros((2, 2), np.float32), ~nothing, nothing)
     assert (numbers.voxels, numbers.no_data, numbers.mean) == (0, 4, 0.0)

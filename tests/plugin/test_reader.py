@@ -89,7 +89,9 @@ ARRAYS = [".npy", ".npz", ".zarr", ".h5"]
 
 
 @pytest.mark.parametrize("ending", ARRAYS)
-def test_arrays_of_any_kind(tmp_path, values, ending, told):
+def test_arrays_of_any_kind_are_read_in_the_viewers_order(
+    tmp_path, values, ending, told
+):
     path = save_array(tmp_path / f"case{ending}", values.transpose(0, 3, 2, 1))
     assert get_reader(str(path)) is read_layers
     [(data, options, kind)] = read_layers(str(path))
@@ -102,7 +104,7 @@ def test_arrays_of_any_kind(tmp_path, values, ending, told):
 
 
 @pytest.mark.parametrize("ending", ARRAYS)
-def test_members_in_one_file(tmp_path, values, ending):
+def test_members_in_one_file_become_a_layer_each(tmp_path, values, ending):
     stacked = np.stack([values, values[::-1], values], axis=0).transpose(0, 1, 4, 3, 2)
     layers = read_layers(str(save_array(tmp_path / f"mc{ending}", stacked)))
     names = [options["name"] for _, options, _ in layers]
@@ -153,7 +155,7 @@ def test_folders_without_a_case_are_left_to_others(tmp_path, told):
     assert "there are no class probabilities" in told()[0]
 
 
-def test_folders(case_folder, values, told):
+def test_a_folder_with_one_case_is_read_and_several_are_told(case_folder, values, told):
     assert get_reader(str(case_folder)) is read_layers
     [(_, options, _)] = read_layers(str(case_folder))
     assert options["name"] == "case probabilities"
@@ -233,7 +235,7 @@ def test_logits_are_seen_from_lowest_to_highest(tmp_path, rng):
     assert 5 < high <= logits.max()
 
 
-def test_a_case_coincides(case_folder):
+def test_scan_labels_and_probabilities_of_a_case_coincide(case_folder):
     viewer = ViewerModel()
     for name in ("T1.nii.gz", "case.nii.gz", "case.npz"):
         viewer.open(case_folder / name, plugin=PLUGIN)
@@ -267,7 +269,7 @@ def test_a_bad_file_is_told_and_the_others_are_opened(case_folder, told):
     assert message.startswith("broken.nii.gz cannot be read")
 
 
-def test_nothing_but_a_bad_file(tmp_path, told):
+def test_a_bad_file_is_told_and_adds_no_layer(tmp_path, told):
     np.savez(tmp_path / "a.npz", other=np.ones(3))
     viewer = ViewerModel()
     viewer.open(tmp_path / "a.npz", plugin=PLUGIN)
@@ -298,7 +300,9 @@ def test_converting_between_image_and_labels_keeps_the_place(tmp_path):
     assert image.metadata[METADATA_KEY]["source"].endswith("a.nii")
 
 
-def test_a_drop_on_a_window(qtbot, make_napari_viewer, case_folder, values, told):
+def test_files_of_a_class_each_dropped_on_a_window_are_one_layer(
+    qtbot, make_napari_viewer, case_folder, values, told
+):
     """One layer of four files, and names at the slider, without further ado."""
     viewer = make_napari_viewer()
     paths = save_classes(case_folder, values, "c{}T1.nii")[1:3]

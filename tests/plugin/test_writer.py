@@ -20,7 +20,7 @@ def mapped(viewer, layer):
     return compute(viewer, layer)[0]
 
 
-def test_lies_on_the_scan_bit_for_bit(case_folder):
+def test_a_saved_map_lies_on_the_scan_bit_for_bit(case_folder):
     viewer = ViewerModel()
     [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
     entropy = mapped(viewer, layer)
@@ -43,7 +43,7 @@ def test_lies_on_the_scan_bit_for_bit(case_folder):
     assert "made_from" not in told
 
 
-def test_place_unknown(tmp_path, rng):
+def test_a_saved_map_without_a_place_keeps_its_voxel_size(tmp_path, rng):
     viewer = ViewerModel()
     layer = viewer.add_image(softmax(rng, (3, 4, 5, 6)), scale=(1, 2, 3, 4))
     entropy = mapped(viewer, layer)
@@ -62,7 +62,7 @@ def test_other_images_are_not_maps(case_folder):
     assert not (case_folder / "copy.nii.gz").exists()
 
 
-def test_cropped_in_the_viewer(case_folder):
+def test_a_map_cropped_in_the_viewer_is_not_saved(case_folder):
     viewer = ViewerModel()
     [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)
     entropy = mapped(viewer, layer)
@@ -72,7 +72,7 @@ def test_cropped_in_the_viewer(case_folder):
 
 
 @pytest.mark.parametrize("axis", [0, -1])
-def test_same_file_whatever_the_layout(case_folder, axis):
+def test_a_map_gives_the_same_file_whatever_its_layout_in_memory(case_folder, axis):
     """The layer's memory order does not reach the file."""
     viewer = ViewerModel()
     [layer] = viewer.open(case_folder / "case.npz", plugin=PLUGIN)

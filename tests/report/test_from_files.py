@@ -304,7 +304,7 @@ def test_a_report_of_a_placed_map_is_that_of_a_straight_one(files, tmp_path):
         assert one.mass == pytest.approx(other.mass)
 
 
-def test_voxels_without_data(files):
+def test_voxels_without_data_are_known_from_the_probabilities_alone(files):
     files.values[:, 3:5] = 0
     np.savez(files.source, probabilities=files.values.transpose(0, 3, 2, 1))
     files.write()

@@ -247,7 +247,7 @@ def test_outlines_in_the_colours_of_their_classes():
     assert "right" in legend
 
 
-def test_scan_with_one_value_or_none():
+def test_a_scan_with_one_value_is_shown_black():
     values = np.zeros((5, 5, 5))
     for scan in (np.zeros(values.shape, np.int16), np.full(values.shape, np.nan)):
         page = page_of(a_case(values, [(2, 2, 2)], scan=scan))

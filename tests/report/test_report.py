@@ -224,7 +224,7 @@ def test_stops_of_other_places_are_a_bug(rng, grid):
         full_case(rng, grid, stops=[Stop(hotspots(SHAPE, VOXELS).places[0])])
 
 
-def test_written_whole_or_not_at_all(tmp_path):
+def test_a_report_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "größe.html"
     write_report(path, "<p>↔</p>")
     assert path.read_bytes() == "<p>↔</p>".encode()

@@ -55,7 +55,7 @@ def export(path, stops=STOPS, case="sub-01", inputs=(), options=OPTIONS):
     return read_json(path)
 
 
-def test_the_table():
+def test_the_table_has_numbers_verdicts_and_notes():
     table = stops_table(STOPS, NAMES)
     assert list(table) == [
         *COLUMNS, "verdict", "suggested", "seen", "changed_voxels", "note",
@@ -178,7 +178,7 @@ def test_json_has_no_nan(tmp_path):
     assert told["stops"][0]["mass"] is told["stops"][0]["peak"] is None
 
 
-def test_numbers_of_numpy(tmp_path):
+def test_numbers_of_numpy_are_exported(tmp_path):
     """As a search may give them."""
     place = Hotspot(
         np.int64(1), tuple(np.array([1, 2, 3])), tuple(np.array([0.1, 0.2, 0.3])),
@@ -192,7 +192,7 @@ def test_numbers_of_numpy(tmp_path):
     assert row["class_names"] == ["gray matter", "white\tmatter"]
 
 
-def test_text_that_is_no_utf8(tmp_path):
+def test_text_outside_of_utf8_is_escaped(tmp_path):
     """JSON escapes what a file name holds and UTF-8 does not."""
     odd = Stop(FLAT.hotspot, note="caf\udce9")
     write_tsv(tmp_path / "a.tsv", [odd], {})

@@ -30,7 +30,7 @@ def test_types_of_labels_do_not_matter(labels):
     assert fingerprint(labels > 60, None) == fingerprint((labels > 60) * 1, None)
 
 
-def test_large_and_negative_labels():
+def test_large_and_negative_labels_have_digests_of_their_own():
     digests = {
         fingerprint(np.array([0, value]), None)
         for value in (1, -1, 255, 256, -(2**15), 2**31, 2**32 + 1, 2**62)
@@ -55,7 +55,7 @@ def test_layouts_do_not_matter(which, request):
         assert fingerprint(other, None) == expected
 
 
-def test_shape_values_and_kind_matter(labels, values):
+def test_a_digest_depends_on_shape_values_kind_and_place(labels, values):
     grid = Grid(SHAPE, OBLIQUE)
     changed = labels.copy()
     changed[5, 6, 7] += 1
@@ -107,5 +107,5 @@ def test_no_copy_of_the_whole():
     assert peak < labels.nbytes / 4
 
 
-def test_nothing_at_all():
+def test_empty_arrays_of_other_shapes_have_other_digests():
     assert fingerprint(np.zeros((0, 3)), None) != fingerprint(np.zeros((3, 0)), None)

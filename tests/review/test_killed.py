@@ -61,7 +61,7 @@ def deciding(path, verdict, first, step, rounds):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
-def test_killed_while_it_saves(path):
+def test_a_review_killed_while_it_saves_has_all_that_was_confirmed(path):
     """The file is whole, and has all that was confirmed, whenever that happens."""
     for attempt in range(4):
         with deciding(path, "fine", 1, 1, 10**6) as child:

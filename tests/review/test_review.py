@@ -45,7 +45,7 @@ def test_what_changes_nothing_is_no_step():
     assert [it.undo(), it.undo()] == [1, None]
 
 
-def test_undo_in_any_depth():
+def test_undo_goes_back_to_the_beginning():
     it = review()
     verdicts = ["fine", "fixed", "needs expert", "open"] * 50
     for verdict in verdicts:
@@ -56,7 +56,7 @@ def test_undo_in_any_depth():
     assert it.undo() is None
 
 
-def test_an_unknown_verdict():
+def test_an_unknown_verdict_is_refused():
     it = review()
     with pytest.raises(InputError, match="'good' is no verdict"):
         it.judge(1, "good")
@@ -99,7 +99,7 @@ def test_undoing_a_confirmation_leaves_no_suggestion_without_changes():
     assert it.undo() is None
 
 
-def test_progress():
+def test_progress_counts_what_was_seen_and_its_share_of_the_errors():
     shares = [(0.3, 0.2), (0.1, 0.18), (0.05, 0.1), (0.01, 0.01)]
     it = Review([Stop(place(n + 1, *both)) for n, both in enumerate(shares)])
     assert it.progress().sentence == "0 of 4 seen"
@@ -116,7 +116,7 @@ def test_progress():
     )
 
 
-def test_stops_as_json_rows():
+def test_hotspots_come_back_from_json_and_damage_is_noticed():
     for hotspot in (place(1), Hotspot(2, (5,), None, 1.0, 0.5, 0.25, None, 0.1, 0.2)):
         stop = Stop(hotspot, "needs expert", False, "ä \ud800 note", True, 3)
         assert Stop.from_json(stop.to_json()) == stop

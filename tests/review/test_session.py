@@ -142,7 +142,7 @@ def test_the_file_is_readable_and_stable(path):
         (b'{"format": 3, "stops": "elsewhere"}', "written by a newer version"),
     ],
 )
-def test_files_that_are_no_review(path, content, message):
+def test_files_that_are_not_a_review_are_refused_and_kept(path, content, message):
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         Session.open(path)
@@ -169,7 +169,7 @@ def test_files_that_are_no_review(path, content, message):
         lambda d: d["totals"].update(expected_errors=[]),
     ],
 )
-def test_damaged_reviews(path, change):
+def test_damaged_reviews_are_refused(path, change):
     begin(path).save()
     document = json.loads(path.read_text("utf-8"))
     change(document)
@@ -178,7 +178,7 @@ def test_damaged_reviews(path, change):
         Session.open(path)
 
 
-def test_no_such_file(path):
+def test_a_review_that_does_not_exist_is_told(path):
     with pytest.raises(InputError, match=r"cannot be read \(No such file"):
         Session.open(path)
 
@@ -219,7 +219,7 @@ def test_another_review_under_the_same_name(path):
     assert path.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_missing_folder_is_told_and_not_made(tmp_path):
     it = begin(tmp_path / "disk" / "x_review.json")
     it.review.judge(1, "fine")
     with pytest.raises(InputError, match=r"folder .*disk is not there"):
@@ -233,7 +233,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
 )
-def test_a_folder_without_permission(path):
+def test_a_folder_without_permission_is_told(path):
     path.parent.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
         begin(path).save()
@@ -411,7 +411,7 @@ def test_a_process_that_was_killed_locks_nobody_out(path):
     assert verdicts(Session.open(path))[0] == "fine"
 
 
-def test_a_longer_list(path):
+def test_a_longer_list_extends_the_review(path):
     it = begin(path)
     it.review.judge(2, "fine")
     it.extend(hotspots(8))

@@ -58,7 +58,7 @@ def written(path, inputs, options=OPTIONS, case="sub-007", age=0.0):
     return path
 
 
-def test_beside_the_image(study):
+def test_a_review_is_kept_beside_the_image_under_a_free_name(study):
     image = study / "sub-007.nii.gz"
     assert beside(image, "sub-007") == study / "sub-007_review.json"
     (study / "sub-007_review.json").touch()
@@ -69,7 +69,7 @@ def test_beside_the_image(study):
     assert beside(image, "..") == study / "case_review.json"
 
 
-def test_in_the_users_folder(inputs, own_folder):
+def test_a_review_in_the_users_folder_is_named_by_its_content(inputs, own_folder):
     path = in_user_folder("sub-007", inputs, OPTIONS)
     assert path.parent == own_folder == user_folder()
     name, digits = path.stem.rsplit("-", 1)
@@ -88,12 +88,12 @@ def test_in_the_users_folder(inputs, own_folder):
     assert len(others) == 4
 
 
-def test_the_real_users_folder(monkeypatch):
+def test_the_users_folder_is_that_of_the_program(monkeypatch):
     monkeypatch.undo()
     assert user_folder().parts[-2:] == ("napari-uncertainty", "reviews")
 
 
-def test_the_place_for_a_new_one(study, inputs, own_folder):
+def test_a_new_review_is_kept_where_it_can_be_written(study, inputs, own_folder):
     image = study / "sub-007.nii.gz"
     assert place_for(image, "c", inputs, OPTIONS) == study / "c_review.json"
     assert not own_folder.exists()
@@ -125,14 +125,14 @@ def test_nowhere_to_write(inputs, own_folder):
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
 )
-def test_a_folder_without_permission(study, inputs):
+def test_a_folder_without_permission_sends_a_review_to_the_users_folder(study, inputs):
     study.chmod(0o500)
     path = place_for(study / "sub-007.nii.gz", "c", inputs, OPTIONS)
     study.chmod(0o700)
     assert path == in_user_folder("c", inputs, OPTIONS)
 
 
-def test_found_by_content(study, inputs):
+def test_a_review_is_found_by_the_content_of_its_images(study, inputs):
     path = written(study / "any_review-7.json", inputs, case="another")
     written(study / "unfit_review.json", inputs, replace(OPTIONS, interior=False))
     moved = [
@@ -151,7 +151,7 @@ def test_found_by_content(study, inputs):
     assert find_session(swapped, OPTIONS, "x", [study]).path is None
 
 
-def test_found_in_the_users_folder(tmp_path, inputs, own_folder):
+def test_a_review_is_found_in_the_users_folder(tmp_path, inputs, own_folder):
     path = written(in_user_folder("sub-007", inputs, OPTIONS), inputs)
     for folders in ([], [tmp_path / "nowhere"], [own_folder], [own_folder] * 2):
         found = find_session(inputs, OPTIONS, "sub-007", folders)
@@ -166,7 +166,7 @@ def test_other_names_count_in_the_users_folder_only(study, inputs):
     assert (found.path, found.notes) == (None, ())
 
 
-def test_of_several_the_last_one(study, inputs):
+def test_of_several_reviews_the_last_one_is_taken_up(study, inputs):
     older = written(study / "a_review.json", inputs, age=100)
     newer = written(study / "b_review.json", inputs)
     found = find_session(inputs, OPTIONS, "sub-007", [study])
@@ -174,7 +174,7 @@ def test_of_several_the_last_one(study, inputs):
     assert found.notes == (f"There are more reviews of these images: {older}.",)
 
 
-def test_an_image_that_changed_since(study, inputs):
+def test_an_image_that_changed_since_is_named(study, inputs):
     path = written(study / "sub-007_review.json", inputs)
     document = json.loads(path.read_text("utf-8"))
     document["begun"] = "2026-11-24T12:00:00+00:00"

@@ -24,7 +24,7 @@ def test_each_verdict_is_told_from_the_others():
         assert one.meaning.endswith(".")
 
 
-def test_the_colour_in_numbers():
+def test_a_verdict_gives_its_colour_in_numbers():
     assert VERDICTS["needs expert"].rgb == (255, 95, 210)
 
 

@@ -6,7 +6,7 @@ from napari_uncertainty.engine.ensemble.ensemble_maps import Overlap
 from support.plain_members import overlap
 
 
-def test_in_pieces(rng):
+def test_overlap_counted_in_pieces_is_that_of_the_whole(rng):
     labels = rng.integers(0, 4, (3, 50)).astype(np.uint8)
     known = rng.random(50) > 0.2
     found = Overlap(3, 5)

@@ -82,7 +82,7 @@ def assert_expected(maps, members):
     [as_npz, as_npy, as_nifti(".nii"), as_nifti(".nii.gz")],
     ids=["npz", "npy", "nii", "nii.gz"],
 )
-def test_files(tmp_path, members, save, pieces):
+def test_members_in_files_give_the_maps_of_arrays(tmp_path, members, save, pieces):
     paths = [save(tmp_path, number, one) for number, one in enumerate(members)]
     in_memory = nu.ensemble_uncertainty(members, MEASURES)
     maps = nu.ensemble_uncertainty(paths, MEASURES)
@@ -104,7 +104,9 @@ def test_files_of_different_layouts_and_arrays_together(tmp_path, members, piece
 
 
 @pytest.mark.parametrize("how", ["npz", "npy"])
-def test_members_stacked_in_one_file(tmp_path, members, how, pieces):
+def test_members_stacked_in_one_file_give_the_maps_of_separate_ones(
+    tmp_path, members, how, pieces
+):
     stack = np.stack([one.transpose(0, 3, 2, 1) for one in members])
     path = tmp_path / f"passes.{how}"
     if how == "npz":
@@ -140,7 +142,9 @@ def test_background_left_out_and_channels_in_files(tmp_path, members, kind, piec
         )
 
 
-def test_scaled_to_whole_numbers(tmp_path, members, pieces):
+def test_members_scaled_to_whole_numbers_are_divided_by_their_sums(
+    tmp_path, members, pieces
+):
     given = [np.rint(one * 255).astype(np.uint8) for one in members]
     paths = [as_npz(tmp_path, number, one) for number, one in enumerate(given)]
     maps = nu.ensemble_uncertainty(paths, MEASURES)
@@ -192,7 +196,7 @@ def test_damage_is_told(tmp_path, members):
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_progress(tmp_path, members, in_memory):
+def test_progress_of_an_ensemble_rises_to_one(tmp_path, members, in_memory):
     given = [Member(one, f"m{n}") for n, one in enumerate(members)]
     if not in_memory:
         paths = [as_npz(tmp_path, number, one) for number, one in enumerate(members)]
@@ -225,7 +229,7 @@ def test_two_folds(shared_data, tmp_path):
 
 
 @pytest.mark.shared_data
-def test_two_crops_that_differ(shared_data):
+def test_real_crops_that_differ_have_data_where_both_do(shared_data):
     folder = shared_data / "brainchop_t1"
     paths = [folder / f"gwm3_{m}_crop_probabilities_f16.npz" for m in ("m20", "m5")]
     with pytest.warns(UserWarning, match="Not all members have data"):

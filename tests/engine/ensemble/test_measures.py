@@ -38,7 +38,7 @@ def members(rng):
 
 @pytest.mark.parametrize("base", IN_NATS)
 @pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-12), (np.float32, 1e-6)])
-def test_against_scipy(members, base, dtype, close):
+def test_measures_of_members_equal_scipy(members, base, dtype, close):
     given = list(members.astype(dtype))
     maps = nu.ensemble_uncertainty(given, MEASURES, base=base)
     for name, values in expected(members).items():
@@ -52,7 +52,7 @@ def test_against_scipy(members, base, dtype, close):
     assert (maps.n_classes, maps.n_states, maps.base) == (4, 4, base)
 
 
-def test_dice_of_each_pair(members):
+def test_dice_is_that_of_each_pair_of_members(members):
     maps = nu.ensemble_uncertainty(list(members))
     truth = overlap(members.argmax(axis=1), 4)
     np.testing.assert_allclose(maps.dice, truth)
@@ -84,7 +84,7 @@ def test_identical_members_disagree_in_nothing(rng, dtype, count):
     assert (maps["predictive_entropy"] > 0).any()
 
 
-def test_more_than_256_classes(rng):
+def test_more_than_256_classes_keep_their_labels(rng):
     members = [softmax(rng, (300, 5, 6), sharpness=6) for _ in range(3)]
     for one in members:
         one[:, 0] = 0.5 / 299
@@ -99,7 +99,7 @@ def test_more_than_256_classes(rng):
     np.testing.assert_allclose(maps.dice, overlap(labels, 300))
 
 
-def test_more_than_256_members(rng):
+def test_votes_of_more_than_256_members_are_counted(rng):
     """All but a few of whom say the same."""
     share = rng.random((270, 2, 3))
     there = 1 - share**60
@@ -184,7 +184,7 @@ def test_sums_that_are_off_are_divided_out(members):
     assert maps.largest_sum_deviation == pytest.approx(0.003, abs=1e-9)
 
 
-def test_independent_channels(rng):
+def test_measures_of_independent_channels_are_added(rng):
     x = expit(2 * rng.standard_normal((3, 4, 6, 7, 8)))
     maps = nu.ensemble_uncertainty(list(x), MEASURES, kind="sigmoid", base="e")
 
@@ -269,7 +269,7 @@ def test_other_kinds_are_the_softmax_they_stand_for(members, kind):
     np.testing.assert_array_equal(maps.prediction, members.mean(axis=0).argmax(axis=0))
 
 
-def test_logits_of_one_channel(rng):
+def test_members_with_one_channel_of_logits_have_two_classes(rng):
     x = expit(rng.standard_normal((3, 1, 5, 6)))
     maps = nu.ensemble_uncertainty(list(logit(x)), MEASURES, base="e", kind="logits")
     both = np.concatenate([1 - x, x], axis=1)
@@ -340,7 +340,7 @@ def test_the_kind_is_found_and_told(rng):
         )
 
 
-def test_class_axis_and_stacks(members):
+def test_members_in_one_array_may_have_their_classes_last(members):
     last = np.moveaxis(members, 1, -1)
     maps = nu.ensemble_uncertainty(last, MEASURES, class_axis=-1, base="e")
     for name, values in expected(members).items():
@@ -348,7 +348,7 @@ def test_class_axis_and_stacks(members):
 
 
 @pytest.mark.shared_data
-def test_published_implementations(shared_data):
+def test_measures_equal_published_implementations(shared_data):
     golden = json.loads((shared_data / "golden/golden.json").read_text())
     with np.load(shared_data / "golden/inputs.npz") as inputs:
         members = inputs["P"]

@@ -44,14 +44,14 @@ def moved(**change):
         (Grid(SHAPE, np.diag([1, 1.5, 2, 1.0])), "the axes run PIL and RAS"),
     ],
 )
-def test_other_voxels(values, other, sentence):
+def test_members_on_other_voxels_are_refused(values, other, sentence):
     with pytest.raises(nu.InputError) as told:
         compute(Member(values, "a", grid=GRID), Member(values, "b", grid=other))
     assert "'a' and 'b' do not lie on the same voxels" in str(told.value)
     assert sentence in str(told.value)
 
 
-def test_other_numbers_of_classes(rng, values):
+def test_members_with_other_numbers_of_classes_are_refused(rng, values):
     with pytest.raises(nu.InputError, match="'a' has 3 classes and 'b' 4"):
         compute(Member(values, "a"), Member(softmax(rng, (4, *SHAPE)), "b"))
 
@@ -64,13 +64,13 @@ def test_other_names_of_classes(values):
     assert compute(first, numbered) is not None
 
 
-def test_other_shapes_without_a_place(rng, values):
+def test_members_of_other_shapes_without_a_place_are_refused(rng, values):
     other = Member(softmax(rng, (3, 6, 7, 9)), "b")
     with pytest.raises(nu.InputError, match="6 × 7 × 9 voxels and 'a' 6 × 7 × 8"):
         compute(Member(values, "a"), other)
 
 
-def test_flat_and_solid(rng, values):
+def test_a_flat_member_beside_a_volume_is_refused(rng, values):
     with pytest.raises(nu.InputError, match="3 spatial axes and 'b' 2"):
         compute(Member(values, "a"), Member(softmax(rng, (3, 6, 7)), "b"))
 
@@ -89,7 +89,7 @@ def test_a_place_that_is_not_known_is_told(values):
     assert backwards.grid.same_place(GRID)
 
 
-def test_other_kinds(values):
+def test_members_of_other_kinds_are_refused_unless_they_are_a_softmax_too(values):
     with pytest.raises(nu.InputError, match="softmax and 'b' independent channels"):
         compute(Member(values, "a"), Member(values, "b", kind="sigmoid"))
     with pytest.raises(nu.InputError, match="softmax and 'b' logits"):
@@ -99,19 +99,19 @@ def test_other_kinds(values):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_fewer_than_two(values, count):
+def test_fewer_than_two_members_are_refused(values, count):
     with pytest.raises(nu.InputError, match="at least two"):
         compute(*[Member(values)] * count)
 
 
-def test_measures_that_there_are_not(values):
+def test_measures_that_members_do_not_have_are_refused(values):
     with pytest.raises(ValueError, match="Unknown measure margin of members"):
         nu.ensemble_uncertainty([values, values], ("margin",))
     with pytest.raises(ValueError, match="Unknown measure"):
         nu.ensemble_uncertainty([values, values], ())
 
 
-def test_what_is_no_probabilities(values):
+def test_a_member_that_holds_no_probabilities_is_named(values):
     with pytest.raises(nu.InputError, match="'b' holds no real numbers"):
         compute(Member(values, "a"), Member(values.astype(complex), "b"))
     with pytest.raises(nu.InputError, match="'b' has values down to -1"):

@@ -205,7 +205,9 @@ def test_from_the_start_to_a_report(qtbot, viewer, hand, files, monkeypatch, tmp
     assert "Hotspot" in report.read_text("utf-8")
 
 
-def test_from_the_dock_to_a_map(qtbot, viewer, hand, files, monkeypatch):
+def test_two_clicks_lead_from_the_dock_to_a_map(
+    qtbot, viewer, hand, files, monkeypatch
+):
     hand.menu("Plugins", "Uncertainty", "Compute uncertainty (Uncertainty)")
     compute = dock(qtbot, viewer, ComputeWidget)
     assert hand.clicks == 2

@@ -15,7 +15,9 @@ from support.inspect_dock import bits
 PLUGIN = "napari-uncertainty"
 
 
-def test_main_job(request, qtbot, viewer, open_widget, told):
+def test_an_empty_window_leads_to_a_map_without_a_warning(
+    request, qtbot, viewer, open_widget, told
+):
     """From an empty window to a map that is seen, without any warning."""
     assert in_the_measure_menu()
     widget = open_widget()

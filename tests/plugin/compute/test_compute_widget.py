@@ -205,7 +205,9 @@ def test_classes_that_napari_took_for_colours(qtbot, viewer, open_widget, rng, t
     assert "shows 'net' in colour; its last axis was read as 3 classes" in told()[0]
 
 
-def test_what_is_of_no_kind(qtbot, viewer, open_widget, rng, told):
+def test_layers_of_no_kind_are_refused_with_a_sentence(
+    qtbot, viewer, open_widget, rng, told
+):
     softmax_values = softmax(rng, (4, 12, 13, 14))
     widget = open_widget()
     for make, sentence in (
@@ -225,7 +227,7 @@ def test_what_is_of_no_kind(qtbot, viewer, open_widget, rng, told):
     assert len(told()) == 4
 
 
-def test_scan_of_another_shape(qtbot, viewer, open_widget, rng, told):
+def test_a_scan_of_another_shape_is_refused(qtbot, viewer, open_widget, rng, told):
     viewer.add_image(rng.random((9, 9, 9)), name="scan")
     viewer.add_image(softmax(rng, (4, 6, 7, 8)), name="net")
     widget = open_widget()
@@ -235,7 +237,9 @@ def test_scan_of_another_shape(qtbot, viewer, open_widget, rng, told):
     assert "'net' has 6 × 7 × 8 voxels and the scan 'scan' 9 × 9 × 9" in told()[0]
 
 
-def test_segmentation_on_other_voxels(qtbot, case, open_widget, told):
+def test_a_segmentation_on_other_voxels_is_compared_at_the_nearest_ones(
+    qtbot, case, open_widget, told
+):
     shifted = case.add_labels(
         np.asarray(case.layers["case"].data),
         name="shifted",

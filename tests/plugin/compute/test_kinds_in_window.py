@@ -74,7 +74,9 @@ def check_of(layer):
     return record_of(layer).check("kind")
 
 
-def test_each_kind(qtbot, viewer, open_widget, kinds, told):
+def test_each_kind_that_is_chosen_gives_its_map(
+    qtbot, viewer, open_widget, kinds, told
+):
     widget = open_widget()
     for kind, (values, expected) in kinds.items():
         show(viewer, widget, values)

@@ -154,7 +154,7 @@ def test_sixty_gigabytes_stay_out_of_memory(qtbot, viewer, widget, sixty_gigabyt
     assert ended == [None]
 
 
-def test_one_slice_of_a_lazy_result(sixty_gigabytes):
+def test_one_slice_of_a_lazy_result_computes_one_chunk(sixty_gigabytes):
     import napari_uncertainty as nu
 
     array, made = sixty_gigabytes

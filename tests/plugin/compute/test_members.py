@@ -177,7 +177,7 @@ def test_the_chosen_layer_is_always_a_member(model, open_in_model, rng):
     assert not item.flags() & Qt.ItemFlag.ItemIsUserCheckable
 
 
-def test_a_layer_that_holds_its_members(qtbot, model, open_in_model, rng, told):
+def test_a_layer_of_five_axes_holds_its_members(qtbot, model, open_in_model, rng, told):
     stack = np.stack([softmax(rng, (4, *SHAPE)) for _ in range(5)])
     net = model.add_image(stack, name="dropout", scale=(1, 1, 2, 3, 4))
     scan = model.add_image(rng.random(SHAPE), name="scan", scale=(2, 3, 4))

@@ -114,7 +114,7 @@ def test_a_crop_lands_on_its_voxel(folder):
     assert written.shape == grid.shape == (11, 13, 14)
 
 
-def test_a_scan_lends_its_place(folder):
+def test_a_scan_lends_its_place_in_both_orders_of_the_axes(folder):
     """Where no segmentation can tell, both orders of the axes are offered."""
     cube = (8, 8, 8)
     nib.Nifti1Image(np.random.default_rng(0).random(cube), OBLIQUE).to_filename(
@@ -179,7 +179,7 @@ def test_a_layer_of_a_script_beside_a_scan(folder, order):
 
 
 @pytest.mark.parametrize("class_axis", [0, 1, 3])
-def test_layers_of_a_script_alone(class_axis):
+def test_layers_of_a_script_are_placed_on_each_other(class_axis):
     """A cropped and mirrored softmax is put onto labels that are turned and sheared."""
     labels = blocks()
     part = np.moveaxis(softmax_of(labels)[:, 1:12, 14:1:-1, 2:16], 0, class_axis)

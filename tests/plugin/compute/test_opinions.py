@@ -152,12 +152,14 @@ X = np.array([0.2, 0.5, 0.1])
         (np.array([50, 150], np.uint8), "scaled", 1, (), [0.25, 0.75]),
     ],
 )
-def test_probabilities_of_each_label(values, kind, temperature, order, expected):
+def test_probabilities_are_given_for_each_label(
+    values, kind, temperature, order, expected
+):
     found = by_label(values, kind, temperature, order)
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_bars_of_logits(viewer, rng):
+def test_bars_of_logits_are_those_of_their_softmax(viewer, rng):
     scores = rng.normal(0, 3, (4, *SHAPE)).astype(np.float32)
     layer = placed(viewer, scores, "net")
     shown = compute_as(viewer, layer, kind="logits", temperature=2.0)

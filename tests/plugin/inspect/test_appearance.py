@@ -85,7 +85,7 @@ def apart(threshold, layer):
     return below, np.linspace(threshold + step, layer.contrast_limits[1], 50)
 
 
-def test_shares_above_the_threshold(case, widget):
+def test_a_sentence_tells_the_shares_above_the_threshold(case, widget):
     values, inside = case.entropy.astype(np.float32), case.labels > 0
     for threshold in (0.0, 0.31, 1.0, 2.0):
         widget.appearance.threshold.setValue(threshold)
@@ -111,7 +111,7 @@ def test_hides_what_is_not_above_the_threshold(case, widget, fade):
     assert (alpha_of(case.map, [0.4, 1.0, 2.0]) > 0).all()
 
 
-def test_fading(case, widget):
+def test_a_map_fades_in_up_to_60_percent_of_its_range(case, widget):
     """From 0 at certainty to opaque at 60 % of the range; or opaque everywhere."""
     share = np.linspace(0, 1, 21)
     np.testing.assert_allclose(

@@ -72,7 +72,7 @@ def test_and_also_after_a_further_change(changes, one, again):
     assert one.a == 9
 
 
-def test_becoming_something_else(changes, one, other):
+def test_new_changes_put_back_those_that_they_replace(changes, one, other):
     changes.become([(one, "a", 2), (one, "b", np.zeros(2))])
     changes.become([(other, "a", 6), (one, "a", 3)])
     assert (one.a, other.a, one.b.tolist()) == (3, 6, [1, 2])

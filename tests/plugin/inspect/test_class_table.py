@@ -119,11 +119,11 @@ def expected_order(frame, key, ascending):
         (1234567.8, "1,234,568"),
     ],
 )
-def test_numbers_as_text(value, text):
+def test_numbers_are_shown_with_three_digits(value, text):
     assert number(value) == text
 
 
-def test_shares_as_text():
+def test_shares_are_shown_in_per_cent():
     assert share(0.1234) == "12.3 %"
     assert share(float("nan")) == "–"
 
@@ -259,7 +259,7 @@ def test_a_double_click_or_enter_goes_to_a_part(qtbot, table, key, part):
     assert visited.args == [3, part]
 
 
-def test_no_visit_without_a_row(qtbot, table):
+def test_a_double_click_beside_the_rows_goes_nowhere(qtbot, table):
     with qtbot.assertNotEmitted(table.visited):
         view = table.view.viewport()
         qtbot.mouseDClick(view, LEFT, pos=QPoint(20, view.height() - 5))
@@ -329,7 +329,9 @@ def choose(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["numbers.tsv", "numbers.TSV", "numbers", "a.b"])
-def test_save(qtbot, table, choose, tmp_path, name):
+def test_save_writes_the_table_with_the_ending_tsv(
+    qtbot, table, choose, tmp_path, name
+):
     began = choose(tmp_path / name)
     path = tmp_path / (name if name.lower().endswith("tsv") else name + ".tsv")
     with qtbot.waitSignal(table.saved) as saved:
@@ -389,7 +391,7 @@ def test_no_shares_without_a_threshold(qtbot, table):
     assert table.view.columnWidth(shares[0]) == width > 0
 
 
-def test_no_class(qtbot, table):
+def test_an_empty_table_cannot_be_copied(qtbot, table):
     empties = (pd.DataFrame(), numbers().iloc[:0])
     for frame in empties:
         table.set_table(frame, {}, "", None)
@@ -407,7 +409,7 @@ def test_no_class(qtbot, table):
     assert table.copy_button.isEnabled()
 
 
-def test_swatches(qtbot, table):
+def test_rows_have_swatches_in_the_colours_of_their_classes(qtbot, table):
     def shown(label):
         icon = cell(table, label).data(Qt.ItemDataRole.DecorationRole)
         modes = (icon.Mode.Normal, icon.Mode.Selected)

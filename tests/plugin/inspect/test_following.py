@@ -106,7 +106,7 @@ def alone(qtbot, unsegmented):
 # -- numbers ------------------------------------------------------------------
 
 
-def test_without_a_map_one_sentence(qtbot, viewer):
+def test_without_a_map_one_sentence_says_so(qtbot, viewer):
     widget = open_widget(qtbot, viewer)
     assert widget.message.text() == NO_MAP
     assert not widget.progress.isVisibleTo(widget)
@@ -168,7 +168,7 @@ def test_every_measure(qtbot, empty, rng):
 
 @pytest.mark.parametrize("placed", [True, False], ids=["with a place", "without"])
 @pytest.mark.parametrize("shape", [SHAPE, (20, 30)], ids=str)
-def test_layers_of_other_readers(qtbot, empty, rng, placed, shape):
+def test_layers_of_other_readers_are_inspected(qtbot, empty, rng, placed, shape):
     viewer, widget = empty
     labels = asymmetric(shape)
     p = network(labels, rng)
@@ -196,7 +196,7 @@ def test_a_flat_image_has_no_planes_and_no_3d(qtbot, empty, rng):
     qtbot.waitUntil(widget.views.buttons.buttons["Side by side"].isEnabled)
 
 
-def test_probabilities_without_a_place(qtbot, empty, rng):
+def test_a_map_without_a_place_is_inspected(qtbot, empty, rng):
     """As of an .npz without a NIfTI beside it."""
     viewer, widget = empty
     p = softmax(rng, (4, 8, 9, 10))
@@ -231,7 +231,9 @@ def aside(labels):
 
 
 @pytest.mark.parametrize("elsewhere", [crop, finer, reordered, tilted, aside])
-def test_a_segmentation_on_other_voxels(qtbot, alone, elsewhere):
+def test_a_segmentation_on_other_voxels_is_taken_at_the_nearest_ones(
+    qtbot, alone, elsewhere
+):
     case, widget = alone
     stored, affine = elsewhere(case.labels)
     other = LabelMap(stored, Grid(stored.shape, affine), name="other")
@@ -245,7 +247,7 @@ def test_a_segmentation_on_other_voxels(qtbot, alone, elsewhere):
     check_table(widget, case.entropy, expected)
 
 
-def test_a_map_that_is_shown_resampled(qtbot, viewer, rng):
+def test_a_map_that_is_shown_resampled_is_measured_as_it_was(qtbot, viewer, rng):
     upright = Grid((30, 30, 30), from_matvec(np.eye(3), (0, 0, -40)))
     add(viewer, Scan(rng.random((30, 30, 30)).astype(np.float32), upright, name="T1"))
     case = add_case(viewer, rng, scan=False)
@@ -273,7 +275,7 @@ def test_voxels_without_data_are_in_no_class(qtbot, empty, rng):
     assert table_of(widget)["voxels"].sum() == there.sum()
 
 
-def test_labels_of_an_atlas(qtbot, alone):
+def test_labels_of_an_atlas_keep_their_large_numbers(qtbot, alone):
     """Large numbers, as of FreeSurfer."""
     case, widget = alone
     atlas = np.array([0, 17, 1_000_012, 2**31 - 1], np.int32)[case.labels]
@@ -283,7 +285,7 @@ def test_labels_of_an_atlas(qtbot, alone):
     assert list(table_of(widget).index) == [0, 17, 1_000_012, 2**31 - 1]
 
 
-def test_lazy_labels(qtbot, empty, rng):
+def test_lazy_labels_are_computed(qtbot, empty, rng):
     viewer, widget = empty
     from dask.array import from_array
 
@@ -296,7 +298,7 @@ def test_lazy_labels(qtbot, empty, rng):
     check_table(widget, bits(p), labels)
 
 
-def test_foreground_only(qtbot, empty, rng):
+def test_a_map_of_the_foreground_alone_is_0_in_the_background(qtbot, empty, rng):
     viewer, widget = empty
     case = add_case(viewer, rng)
     viewer.layers.remove(case.map)
@@ -314,7 +316,7 @@ def two_maps(case):
     return case, compute_as(case.viewer, case.probabilities, measure="margin")
 
 
-def test_follows_the_map_that_is_chosen(qtbot, two_maps):
+def test_the_dock_follows_the_map_that_is_chosen(qtbot, two_maps):
     """In the list or among the layers; before, the latest, whatever the order."""
     case, margin = two_maps
     widget, selection = open_widget(qtbot, case.viewer), case.viewer.layers.selection
@@ -393,7 +395,7 @@ def test_one_map_that_changes_and_goes(qtbot, case, rng, told):
     assert told() == []
 
 
-def test_painted_labels(qtbot, shown):
+def test_painted_labels_are_counted_anew(qtbot, shown):
     case, widget = shown
     found_after(qtbot, widget, case.segmentation.fill, (5, 5, 5), 2)
     counts = np.bincount(np.asarray(case.segmentation.data).ravel())
@@ -412,7 +414,7 @@ def test_a_brush_stroke_is_looked_at_once_it_is_drawn(qtbot, shown):
     assert found == [1]
 
 
-def test_replaced_labels(qtbot, shown):
+def test_replaced_labels_are_counted_anew(qtbot, shown):
     case, widget = shown
     other = np.asarray(case.segmentation.data) // 2
     found_after(qtbot, widget, setattr, case.segmentation, "data", other)
@@ -421,7 +423,7 @@ def test_replaced_labels(qtbot, shown):
     assert list(table_of(widget)["voxels"]) == list(counts)
 
 
-def test_a_map_of_another_shape(qtbot, case, told):
+def test_a_map_that_was_cropped_by_hand_is_refused(qtbot, case, told):
     """Cropped by hand, it has another place, and its argmax is not known."""
     widget = open_widget(qtbot, case.viewer)
     with qtbot.waitSignal(widget.following.found):
@@ -434,7 +436,7 @@ def test_a_map_of_another_shape(qtbot, case, told):
     assert told() == []
 
 
-def test_renamed_layers(shown):
+def test_renamed_layers_are_called_by_their_new_names(shown):
     case, widget = shown
     case.segmentation.name, case.map.name = "truth", "entropy"
     assert widget.following.map.native.currentText() == "entropy"

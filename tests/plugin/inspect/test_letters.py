@@ -57,7 +57,7 @@ def world(letter):
 
 
 @pytest.mark.parametrize("further", [(), (2,)], ids=["3D", "with times"])
-def test_each_plane(further):
+def test_each_plane_has_its_letters(further):
     viewer = shown(scan(*further))
     letters = Letters(viewer)
     for plane, expected in EXPECTED.items():
@@ -104,7 +104,7 @@ def letters_shown(viewer):
     ]
 
 
-def test_turned_over_in_the_preferences():
+def test_letters_follow_a_view_that_the_preferences_turn_over():
     viewer = shown(scan())
     letters = Letters(viewer)
     viewer.scene.camera.orientation2d = ("up", "left")
@@ -124,7 +124,7 @@ def test_flat_images_know_their_plane(plane):
 
 
 @pytest.mark.parametrize(("view", "right"), VIEWS.items(), ids=lambda v: "".join(v))
-def test_each_side_in_3d(view, right):
+def test_letters_in_3d_follow_the_side_of_the_camera(view, right):
     viewer = shown(scan())
     letters = Letters(viewer)
     viewer.dims.ndisplay = 3
@@ -142,7 +142,7 @@ def test_each_side_in_3d(view, right):
     letters.remove()
 
 
-def test_from_anywhere_in_3d():
+def test_letters_in_3d_are_the_directions_that_the_camera_projects():
     """Letters name the directions that the camera projects to each edge."""
     viewer = shown(scan())
     viewer.dims.ndisplay = 3

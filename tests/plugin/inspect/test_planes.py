@@ -115,7 +115,7 @@ def test_flat_images_have_no_planes():
     assert viewer.dims.point == (8.0, 3.0)
 
 
-def test_never_a_mirror_image_in_3d(viewer):
+def test_3d_never_shows_a_mirror_image(viewer):
     for name in PLANES:
         show_plane(viewer, name)
         in_3d(viewer).enter()

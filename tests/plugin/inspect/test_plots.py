@@ -198,7 +198,7 @@ def test_slices_without_a_number_are_not_drawn(shown):
     ("positions", "values"),
     [([], []), ([5], [1]), ([5], [np.nan]), ([0, 1], [np.nan] * 2), ([0, 1], [0, 0])],
 )
-def test_profiles_with_next_to_nothing(shown, positions, values):
+def test_profiles_of_next_to_nothing_are_drawn(shown, positions, values):
     widget = shown(Profiles())
     widget.set_profiles([profile(positions, values)] * 3)
     widget.grab()
@@ -217,7 +217,7 @@ def test_no_profiles_show_nothing(shown):
         widget.set_profiles([profile([0, 1])] * 4)
 
 
-def test_mean_or_total(shown):
+def test_mean_or_total_can_be_chosen(shown):
     widget = shown(Profiles())
     widget.set_profiles([profile([0, 1])])
     widget.set_unit("bits")
@@ -272,7 +272,7 @@ def curve(counts, name="All", color=(200, 60, 20), top=1.0):
     return Curve(name, np.linspace(0, top, len(counts) + 1), np.array(counts), color)
 
 
-def test_histogram_with_zeros(shown):
+def test_a_histogram_with_zeros_and_odd_names_is_drawn(shown):
     widget = shown(Histogram())
     widget.set_curves(
         [curve([1000, 0, 10, 0]), curve([0] * 4, "None & <b>", (1, 2, 3))], "bits"
@@ -348,7 +348,7 @@ def row_color(widget, row):
     return image.pixelColor(x, row * height + height // 2).getRgb()[:3]
 
 
-def test_bars_in_their_order(shown):
+def test_bars_keep_their_order_and_colours(shown):
     widget = shown(ProbabilityBars())
     height = widget.height()
     empty = drawn(widget)
@@ -385,7 +385,7 @@ def test_long_names_are_told_in_full(shown):
     ("probability", "text"),
     [(0.93, "0.93"), (1, "1.00"), (0, "0.00"), (0.001, "<0.01"), (0.006, "0.01")],
 )
-def test_numbers(probability, text):
+def test_probabilities_are_shown_as_short_numbers(probability, text):
     assert number(probability) == text
 
 
@@ -470,7 +470,7 @@ def test_a_closed_plot_follows_no_more(shown):
     assert widget.plots[1].foreground.name() == "#ffeedd"
 
 
-def test_a_title_and_its_colours(shown):
+def test_a_plot_takes_its_title_and_the_colours_of_the_theme(shown):
     plot = shown(Plot(left="Voxels"))
     plot.set_title("A & B")
     assert plot.plotItem.titleLabel.isVisible()

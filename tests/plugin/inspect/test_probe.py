@@ -86,7 +86,7 @@ GRIDS = {
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_reads_what_nibabel_reads(viewer, rng, name):
+def test_the_probe_reads_what_nibabel_reads(viewer, rng, name):
     case = add_case(viewer, rng, GRIDS[name])
     probe = probe_of(case)
     for place in places_in(case.map, rng, 20):
@@ -126,7 +126,7 @@ def test_reads_the_original_of_a_map_that_is_shown_resampled(qtbot, viewer, rng)
 # -- what there is of the probabilities ---------------------------------------
 
 
-def test_of_other_probabilities_no_bars(viewer, rng):
+def test_probabilities_that_are_lazy_or_of_another_shape_have_no_bars(viewer, rng):
     """Lazy ones, or of another shape."""
     case = add_case(viewer, rng)
     for other in (from_array(case.p, chunks=4), np.zeros((4, 3, 3, 3), np.float32)):
@@ -169,7 +169,7 @@ def move(viewer, position, direction=None):
     mouse_move_callbacks(viewer, event)
 
 
-def test_words_and_bars_at_a_place(qtbot, viewer, rng):
+def test_the_probe_shows_words_and_bars_at_a_place(qtbot, viewer, rng):
     """Outside there is a hint, and without the probabilities there are no bars."""
     case = add_case(viewer, rng)
     widget = open_widget(qtbot, viewer)
@@ -264,7 +264,7 @@ def towards(balls, direction, aside=(0, 0, 0)):
     return pointed_at(balls.viewer, (0.0, *start), direction)
 
 
-def test_on_a_surface(qtbot, balls, rng):
+def test_the_probe_finds_the_nearest_point_of_a_surface(qtbot, balls, rng):
     shown(qtbot, balls, "Surface")
     for direction in rng.standard_normal((30, 3)):
         direction /= np.linalg.norm(direction)

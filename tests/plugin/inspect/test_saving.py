@@ -99,7 +99,9 @@ def read_gifti(path):
 
 
 @pytest.mark.parametrize("ending", [".surf.gii", ".ply"])
-def test_the_foreground_in_ras(qtbot, case, widget, tmp_path, save_as, told, ending):
+def test_the_surface_of_the_foreground_is_saved_in_ras(
+    qtbot, case, widget, tmp_path, save_as, told, ending
+):
     show_surfaces(qtbot, widget)
     path = tmp_path / f"surface{ending}"
     save_as(path)
@@ -143,7 +145,7 @@ def test_classes_become_files_with_their_names(
         check_box(vertices, mask, case.affine)
 
 
-def test_names_of_files():
+def test_each_of_several_surfaces_has_a_file_with_its_name():
     path = Path("folder/a.ply")
     assert files_for(path, ["left"]) == [path]
     names = [file.name for file in files_for(path, ["Left a/b", "left a-b", "x", "x"])]

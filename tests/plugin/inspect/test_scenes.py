@@ -137,7 +137,7 @@ def test_back_in_2d_all_is_as_it_was(case):
     assert (case.looks(), case.view()) == (looks, view)
 
 
-def test_what_each_scene_shows(case):
+def test_each_scene_shows_its_own_layers(case):
     def visible():
         return {layer for layer in case.viewer.layers if layer.visible}
 
@@ -186,7 +186,7 @@ def test_the_same_scene_whatever_was_shown_before(case):
         assert is_cut == (name == "Cut-away")
 
 
-def test_without_a_scan(case):
+def test_scenes_work_without_a_scan(case):
     case.viewer.layers.remove(case.scan)
     for name in SCENES:
         case.show(name)
@@ -214,7 +214,7 @@ def test_what_the_user_changes_in_3d_is_kept(case):
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_removed_meanwhile(case, name):
+def test_leaving_a_scene_after_layers_were_removed_shows_the_plane_again(case, name):
     """The plane that was shown is shown again, with one axis less."""
     case.show(name)
     case.viewer.layers.remove(case.scan)
@@ -230,7 +230,7 @@ def test_removed_meanwhile(case, name):
     assert (center, zoom, point) == ((4.0, 11.0), 7.5, (2.0, 15.0, 12.0))
 
 
-def test_all_removed_meanwhile(case):
+def test_leaving_a_scene_after_all_layers_were_removed_does_no_harm(case):
     case.show("Cut-away")
     case.viewer.layers.clear()
     case.leave()

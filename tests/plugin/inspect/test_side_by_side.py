@@ -194,7 +194,7 @@ def test_the_grid_that_the_user_has_is_back(case):
 
 
 @pytest.mark.parametrize("gone", [["map"], ["scan", "other"], ["labels", "softmax"]])
-def test_removed_meanwhile(case, gone):
+def test_hiding_after_layers_were_removed_restores_the_others(case, gone):
     looks, order = case.looks(), case.order()
     case.show()
     for name in gone:
@@ -205,7 +205,7 @@ def test_removed_meanwhile(case, gone):
     assert not case.viewer.canvas.grid.enabled
 
 
-def test_added_meanwhile(case):
+def test_a_layer_added_meanwhile_stays_on_top(case):
     order = case.order()
     case.show()
     case.viewer.add_points([[1, 2, 3]], name="new")
@@ -213,7 +213,7 @@ def test_added_meanwhile(case):
     assert case.order() == [*order, "new"]
 
 
-def test_without_a_scan(case):
+def test_without_a_scan_two_panels_are_shown(case):
     case.viewer.layers.remove("scan")
     case.show()
     assert case.columns() == [["labels"], ["map"]]

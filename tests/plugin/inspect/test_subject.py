@@ -54,7 +54,7 @@ def map_of(viewer, values, affine):
 
 
 @pytest.mark.parametrize(("order", "flips"), ORIENTATIONS[::5], ids=str)
-def test_places_and_voxels(viewer, rng, order, flips):
+def test_places_and_voxels_are_converted_both_ways(viewer, rng, order, flips):
     shape = (5, 6, 7)
     values = rng.permutation(210).reshape(shape).astype(np.float32)
     orientation = np.array(list(zip(order, flips, strict=True)))
@@ -84,7 +84,7 @@ def test_a_map_without_a_place_has_no_ras(viewer, rng):
     assert subject.voxel(np.array([1.0, 2.0, 3.0])) == (1, 2, 3)
 
 
-def test_the_box_of_the_foreground(case):
+def test_the_box_holds_the_foreground(case):
     subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     source = subject.source
     found = run(iter_findings(source.values, source.grid, subject.labels, None))
@@ -127,7 +127,7 @@ def test_names_of_classes_are_lent_to_labels_of_classes(viewer, rng):
     assert own.named_for((0, 2)).names == dict(enumerate(NAMES))
 
 
-def test_names_of_layers_of_others(viewer):
+def test_names_come_from_the_features_of_layers_of_others(viewer):
     layer = viewer.add_labels(
         np.zeros((4, 5), int), features={"index": [0, 7], "name": ["air", "liver"]}
     )
@@ -149,7 +149,7 @@ def test_replaced_by_hand_the_most_probable_class_is_unknown(viewer, rng):
         ShownMap.of(case.viewer, case.map, None)
 
 
-def test_labels_that_lie_nowhere(viewer, rng):
+def test_labels_that_lie_nowhere_on_the_map_are_refused(viewer, rng):
     case = add_case(viewer, rng, segmentation=False)
     plain = viewer.add_labels(asymmetric((5, 5, 5)), name="plain")
     subject = ShownMap.of(viewer, case.map, plain)
@@ -159,7 +159,7 @@ def test_labels_that_lie_nowhere(viewer, rng):
         run(steps)
 
 
-def test_one_class(viewer):
+def test_a_map_of_one_class_still_has_a_range(viewer):
     """There is nothing to be unsure of, and still a range."""
     net = viewer.add_image(np.ones((1, 4, 5, 6), np.float32))
     net.metadata = {METADATA_KEY: {"class_axis": 0, "role": "probabilities"}}
@@ -169,7 +169,7 @@ def test_one_class(viewer):
     assert subject.record.highest == 1
 
 
-def test_probabilities_shown_as_colours(viewer, rng):
+def test_probabilities_shown_as_colours_have_places(viewer, rng):
     labels = np.minimum(asymmetric((20, 24)), 2)
     p = np.ascontiguousarray(np.moveaxis(network(labels, rng, 3), 0, -1))
     shown, _ = compute(viewer, viewer.add_image(p, rgb=True, scale=(2, 3)))

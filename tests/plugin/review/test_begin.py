@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_written_to_any_more(case, files, monkeypatch):
 # -- what cannot be reviewed, and the end -------------------------------------
 
 
-def test_nothing_uncertain(qapp):
+def test_a_certain_map_has_nothing_to_review(qapp):
     viewer, p = ViewerModel(), np.zeros((3, 8, 8, 8), np.float32)
     p[0], p[0, 4, 4], p[1, 4, 4] = 1, 0, 1
     net = viewer.add_image(p, name="net")

@@ -148,7 +148,7 @@ def test_taken_up_by_a_dock_that_is_opened_again(qtbot, open_desk, desk, case, f
     np.testing.assert_array_equal(last.edited.original, files.labels)
 
 
-def test_taken_up_by_a_new_viewer(open_desk, desk, case, files):
+def test_a_new_viewer_takes_the_review_and_its_labels_up(open_desk, desk, case, files):
     """Changed labels are changed again."""
     voxels = voxels_of(desk, files, 2, 3)
     edit(case, voxels, 9)
@@ -199,7 +199,9 @@ def test_a_file_that_was_changed_begins_a_new_review(open_desk, desk, files):
     ]  # fmt: skip  # "-2" comes first
 
 
-def test_what_is_asked_for_again(qtbot, open_desk, case, files):
+def test_other_options_are_another_review_and_a_longer_list_the_same(
+    qtbot, open_desk, case, files
+):
     """Other options are another review, and a longer list the same one."""
     choices = {"wanted": WANTED}
     desk = open_desk(case.viewer)
@@ -446,7 +448,9 @@ def test_without_its_map_the_review_is_left(qtbot, desk, case, files):
     assert desk.stops[0].verdict == "fine"
 
 
-def test_another_map_and_back(qtbot, desk, case, files, tmp_path, rng):
+def test_a_review_is_taken_up_again_when_its_map_is_chosen_again(
+    qtbot, desk, case, files, tmp_path, rng
+):
     # In the same place, it would count as another network for the same scan.
     moved = from_matvec(np.eye(3), (2, 0, 0)) @ files.affine
     other = write_case(tmp_path / "other", rng, moved)
@@ -604,7 +608,9 @@ def test_no_callback_outlives_it(qtbot, open_desk, case):
     assert desk.failures == []
 
 
-def test_closed_while_it_searches(qtbot, open_desk, case, files, monkeypatch):
+def test_a_desk_that_is_closed_while_it_searches_leaves_nothing(
+    qtbot, open_desk, case, files, monkeypatch
+):
     begun = []
     monkeypatch.setattr(Session, "begin", lambda *args: begun.append(args))
 

@@ -104,7 +104,7 @@ def test_what_cannot_be_followed(viewer, labels):
 
 
 @pytest.mark.parametrize("voxel", [(6, 6, 7), (0, 6, 7), (11, 12, 13)])
-def test_changed_voxels_of_a_ball(layer, labels, rng, voxel):
+def test_changed_voxels_of_a_ball_are_counted(layer, labels, rng, voxel):
     edited = EditedSegmentation.of(layer, None)
     changed = rng.random(SHAPE) < 0.3
     edited.current[changed] = 5 + labels[changed]

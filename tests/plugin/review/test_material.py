@@ -77,7 +77,7 @@ def test_labels_that_were_changed_move_no_place(viewer, tmp_path, rng):
     check_places(begin(case).hotspots, expected)
 
 
-def test_a_segmentation_on_a_crop(viewer, tmp_path, rng):
+def test_a_segmentation_on_a_crop_counts_where_it_lies(viewer, tmp_path, rng):
     files = write_case(tmp_path, rng)
     crop = files.labels[2:11, 1:, 3:12]
     moved = OBLIQUE @ from_matvec(np.eye(3), (2, 1, 3))
@@ -90,7 +90,9 @@ def test_a_segmentation_on_a_crop(viewer, tmp_path, rng):
     check_places(begin(case, segmentation=labels).hotspots, expected)
 
 
-def test_a_segmentation_of_other_voxels(viewer, tmp_path, rng):
+def test_a_segmentation_of_other_voxels_is_taken_at_the_nearest_ones(
+    viewer, tmp_path, rng
+):
     """Twice as coarse: each voxel has the label of the nearest one."""
     files = write_case(tmp_path, rng, UPRIGHT)
     coarse = files.labels[::2, ::2, ::2]
@@ -112,7 +114,9 @@ def test_a_segmentation_of_other_voxels(viewer, tmp_path, rng):
     pytest.fail("the places are not those of the nearest labels")
 
 
-def test_without_a_segmentation(viewer, tmp_path, rng):
+def test_without_a_segmentation_the_most_probable_class_is_reviewed(
+    viewer, tmp_path, rng
+):
     files = write_case(tmp_path, rng)
     case = open_case(viewer, files, segmentation=False)
     opened = begin(case)
@@ -126,7 +130,7 @@ def test_without_a_segmentation(viewer, tmp_path, rng):
     )
 
 
-def test_probabilities_that_are_gone(viewer, tmp_path, rng):
+def test_without_probabilities_hotspots_come_from_the_map_alone(viewer, tmp_path, rng):
     """The map alone then says what may be wrong, and it is another review."""
     files = write_case(tmp_path, rng)
     case = open_case(viewer, files)
@@ -137,7 +141,7 @@ def test_probabilities_that_are_gone(viewer, tmp_path, rng):
     assert "by the map alone" in opened.sentence
 
 
-def test_lazy_probabilities_and_labels(viewer, tmp_path, rng):
+def test_lazy_probabilities_and_labels_give_the_same_hotspots(viewer, tmp_path, rng):
     files = write_case(tmp_path, rng)
     case = open_case(viewer, files)
     expected = begin(case)
@@ -149,7 +153,7 @@ def test_lazy_probabilities_and_labels(viewer, tmp_path, rng):
     assert {one.role: one.digest for one in opened.session.inputs} == digests
 
 
-def test_classes_and_inside(viewer, tmp_path, rng):
+def test_classes_and_their_inside_can_be_asked_for(viewer, tmp_path, rng):
     files = write_case(tmp_path, rng)
     case = open_case(viewer, files)
     wanted = replace(WANTED, classes=(2, 3), interior=True, radius_mm=2)
@@ -163,7 +167,7 @@ def test_classes_and_inside(viewer, tmp_path, rng):
 # -- layers of others ---------------------------------------------------------
 
 
-def test_arrays_without_files(viewer, tmp_path, rng):
+def test_a_review_of_arrays_without_files_is_kept(viewer, tmp_path, rng):
     labels = asymmetric(SHAPE)
     p = network(labels, rng)
     net = viewer.add_image(p, name="net")
@@ -193,7 +197,9 @@ def test_a_flat_image_with_a_scale(viewer, rng):
 
 
 @pytest.mark.parametrize("shape", [(9, 10, 11), (10, 10, 10)])
-def test_probabilities_without_a_place(viewer, tmp_path, rng, shape):
+def test_hotspots_of_probabilities_without_a_place_have_the_viewers_order(
+    viewer, tmp_path, rng, shape
+):
     """Their map has the viewer's order: even in a cube nothing is mixed up."""
     labels = asymmetric(shape)
     p = network(labels, rng)
@@ -318,7 +324,7 @@ def test_probabilities_without_a_file_are_alone(viewer, rng):
 # -- what is told -------------------------------------------------------------
 
 
-def test_what_is_recorded(viewer, tmp_path, rng):
+def test_the_review_records_its_inputs(viewer, tmp_path, rng):
     files = write_case(tmp_path, rng)
     opened = begin(open_case(viewer, files, scan=True))
     assert {

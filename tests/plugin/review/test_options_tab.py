@@ -39,7 +39,7 @@ def preferred():
         setattr(preferences, name, value)
 
 
-def test_at_first(tab):
+def test_at_first_the_options_are_the_defaults(tab):
     assert tab.choices.wanted == HotspotOptions()
     assert tab.choices.several
     assert tab.choices.prefer == "beside"
@@ -57,7 +57,7 @@ def test_preferences_are_where_it_begins(qtbot, preferred):
     assert tab.choices.prefer == "user"
 
 
-def test_what_is_chosen(tab):
+def test_the_options_that_are_chosen_are_told(tab):
     tab.offer_classes(NAMES)
     tab.count.setValue(12)
     tab.radius.setValue(4)
@@ -95,7 +95,7 @@ def test_a_choice_of_classes_stays_while_they_are_the_same(tab):
     assert tab.choices.wanted.classes is None
 
 
-def test_which_classes_are_offered(tab):
+def test_a_class_is_offered_only_if_the_list_has_it(tab):
     assert not tab.offers({})
     assert not tab.offers(NAMES)
     tab.offer_classes({**NAMES, 3: "stem"})
@@ -111,7 +111,7 @@ def test_it_asks_when_the_button_is_pressed(qtbot, tab):
         tab.button.click()
 
 
-def test_where_it_is_kept(tab):
+def test_the_tab_says_where_the_review_is_kept(tab):
     tab.show_kept("/data/a folder/case_review.json")
     text = tab.kept.text().replace("\u200b", "")
     assert text == "This review is kept in /data/a folder/case_review.json"

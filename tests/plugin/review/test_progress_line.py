@@ -30,7 +30,7 @@ def lengths(line):
     return colors, [row.count(color) / len(row) for color in colors]
 
 
-def test_decided_seen_and_the_rest(line):
+def test_the_bar_shows_decided_seen_and_the_rest(line):
     line.show_progress(30, 20, 40, "30 of 40 seen.")
     colors, shares = lengths(line)
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.02)

@@ -77,7 +77,7 @@ def edit(case, voxels, label=2):
 # -- the list -----------------------------------------------------------------
 
 
-def test_the_list_as_a_table(tab, desk, case, files, tmp_path, save_as, told):
+def test_the_list_is_saved_as_a_table(tab, desk, case, files, tmp_path, save_as, told):
     decide(desk)
     edit(case, [desk.stops[3].hotspot.voxel], 9)
     path = tmp_path / "list.tsv"
@@ -110,7 +110,7 @@ def test_the_list_as_a_table(tab, desk, case, files, tmp_path, save_as, told):
     assert rows[1]["note"] == 'thin "sulcus" left of it'
 
 
-def test_the_list_as_json(tab, desk, files, tmp_path, save_as):
+def test_the_list_is_saved_as_json(tab, desk, files, tmp_path, save_as):
     decide(desk)
     save_as(tmp_path / "list.json")
     tab.list_button.click()
@@ -187,7 +187,7 @@ def test_a_dialog_that_is_left_saves_nothing(tab, desk, files, save_as, told):
     assert sorted(files.folder.iterdir()) == before
 
 
-def test_without_a_review(tab, desk, case, save_as, told):
+def test_without_a_review_nothing_is_saved(tab, desk, case, save_as, told):
     case.viewer.layers.remove(case.map)
     asked = save_as("/never")
     for button in (tab.list_button, tab.labels_button, tab.report_button):
@@ -205,7 +205,9 @@ def parts(path):
     return content[:352], content[352:]
 
 
-def test_corrected_labels(tab, desk, case, files, tmp_path, save_as, told):
+def test_corrected_labels_are_saved_with_the_header_of_their_file(
+    tab, desk, case, files, tmp_path, save_as, told
+):
     voxels = [(6, 7, 8), (1, 2, 3), (11, 12, 13)]
     edit(case, voxels, 2)
     path = tmp_path / "corrected.nii.gz"
@@ -264,7 +266,9 @@ def test_labels_of_a_crop_are_saved_at_the_scan(
     assert case.scan is not None
 
 
-def test_labels_without_a_file(qtbot, open_desk, rng, tmp_path, save_as, told):
+def test_corrected_labels_without_a_file_are_saved_without_a_place(
+    qtbot, open_desk, rng, tmp_path, save_as, told
+):
     viewer, labels = ViewerModel(), asymmetric((9, 10, 11))
     net = viewer.add_image(network(labels, rng), name="net")
     layer = viewer.add_labels(labels.copy(), name="mine")

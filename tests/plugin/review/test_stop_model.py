@@ -98,7 +98,7 @@ def test_one_voxel_is_no_voxels(model):
         assert data(model, 0, Column.VERDICT) == text
 
 
-def test_what_nobody_saw_is_bold(model):
+def test_a_hotspot_that_nobody_saw_is_bold(model):
     for column in (Column.RANK, Column.VERDICT):
         assert data(model, 0, column, ROLE.FontRole).bold()
         assert data(model, 1, column, ROLE.FontRole) is None

@@ -280,7 +280,7 @@ def test_the_current_stop_does_not_vanish_when_it_is_decided(driven):
     assert driven.picked == [5, 9]
 
 
-def test_nor_when_code_went_there(driven):
+def test_the_next_hotspot_is_chosen_when_code_went_to_the_last_one(driven):
     driven.filter("open")
     driven.table.select(driven.table.following(+1))
     driven.change(1, verdict="fine")

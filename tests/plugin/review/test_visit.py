@@ -294,7 +294,7 @@ def test_flat_views_have_no_other_plane(qapp):
     assert flat.dims.order == (0, 1)
 
 
-def test_places_in_words(case, subject):
+def test_places_are_told_in_mm_of_the_patient_or_in_voxels(case, subject):
     ras = nib.affines.apply_affine(case.affine, VOXELS[0])
     words = "R {:.1f}, A {:.1f}, S {:.1f} mm".format(*ras)
     assert where(subject, hotspot(ras=tuple(ras))) == words

@@ -111,7 +111,7 @@ def check_at(widget, case, rank):
 # -- going through ------------------------------------------------------------
 
 
-def test_at_first(widget, case, files):
+def test_at_first_the_first_hotspot_is_shown(widget, case, files):
     assert widget.table.model.rowCount() == 6
     check_at(widget, case, 1)
     assert widget.bar.buttons["next"].isEnabled()
@@ -135,7 +135,7 @@ def test_to_open_it_writes_nothing(qtbot, widget, files):
     qtbot.waitUntil(lambda: len(files.reviews) == 1)
 
 
-def test_going_to_a_hotspot(widget, case):
+def test_going_to_a_hotspot_shows_it_and_counts_it_as_seen(widget, case):
     for rank in (3, 1, 6):
         widget.go_to(rank)
         check_at(widget, case, rank)
@@ -175,7 +175,7 @@ def test_a_verdict_needs_a_hotspot(widget, files, told):
     assert files.reviews == []
 
 
-def test_verdicts(widget, case):
+def test_a_verdict_is_given_and_taken_away_by_its_button(widget, case):
     widget.go_to(2)
     widget.bar.buttons["fine"].click()
     assert verdicts(widget)[1] == "fine"
@@ -217,7 +217,7 @@ def test_undo_goes_back(widget, case, told):
     assert told() == ["There is nothing to take back."]
 
 
-def test_notes_in_the_bar(qtbot, widget, case):
+def test_a_note_is_written_in_the_bar(qtbot, widget, case):
     widget.write_note()  # of no hotspot
     widget.go_to(3)
     widget.write_note()
@@ -244,7 +244,7 @@ def test_half_a_note_is_kept_when_its_map_goes(qtbot, widget, case):
     assert written["stops"][2]["note"] == "half a"
 
 
-def test_notes_in_the_table(widget):
+def test_a_note_is_written_in_the_table(widget):
     widget.go_to(3)
     index = widget.table.order.index_of(5, Column.NOTE)
     widget.table.order.setData(index, "from the table", Qt.ItemDataRole.EditRole)
@@ -254,7 +254,7 @@ def test_notes_in_the_table(widget):
     assert widget.bar.note.text() == "from the table"
 
 
-def test_keys(widget, case):
+def test_keys_judge_and_go_to_hotspots(widget, case):
     def press(key):
         [bound] = [
             call for name, call in case.viewer.keymap.items() if str(name) == key
@@ -295,7 +295,7 @@ def look(qtbot, widget):
         widget.options.button.click()
 
 
-def test_another_list(qtbot, widget):
+def test_another_list_keeps_the_verdicts_of_the_same_options(qtbot, widget):
     widget.go_to(1)
     widget.judge("fine")
     widget.options.count.setValue(8)
@@ -317,7 +317,7 @@ def check_class(widget, label, checked):
             item.setCheckState(how)
 
 
-def test_classes(qtbot, widget):
+def test_classes_are_chosen_in_the_options(qtbot, widget):
     list_ = widget.options.classes
     names = [list_.item(row).text() for row in range(list_.count())]
     assert names == ["left", "right", "stem"]
@@ -348,7 +348,7 @@ def test_classes_of_another_case_are_not_asked_for(qtbot, widget, case, tmp_path
     assert [list_.item(row).text() for row in range(list_.count())] == list(names[1:])
 
 
-def test_nothing_to_review(open_widget):
+def test_without_a_map_there_is_nothing_to_review(open_widget):
     widget = open_widget(ViewerModel(), wait=False)
     assert widget.message.text().startswith("There is no uncertainty map yet")
     widget.step(1)
@@ -358,7 +358,7 @@ def test_nothing_to_review(open_widget):
     assert widget.current is None
 
 
-def test_a_map_that_comes_later(qtbot, open_widget, rng):
+def test_a_map_that_comes_later_is_reviewed(qtbot, open_widget, rng):
     viewer = ViewerModel()
     widget = open_widget(viewer, wait=False)
     compute(viewer, viewer.add_image(softmax(rng, (3, 20, 30)), name="net"))
@@ -384,7 +384,7 @@ def test_the_map_goes(qtbot, widget, case):
 # -- points -------------------------------------------------------------------
 
 
-def test_points(widget, case):
+def test_marks_lie_on_the_hotspots_and_have_their_verdicts(widget, case):
     widget.marks.setChecked(True)
     layer = case.viewer.layers[POINTS]
     for stop, point in zip(widget.desk.stops, layer.data, strict=True):
@@ -397,7 +397,7 @@ def test_points(widget, case):
     assert POINTS not in case.viewer.layers
 
 
-def test_points_removed_by_hand(widget, case):
+def test_marks_removed_by_hand_come_again_with_the_box(widget, case):
     widget.marks.setChecked(True)
     case.viewer.layers.remove(POINTS)
     assert not widget.marks.isChecked()
@@ -526,7 +526,7 @@ def test_the_map_is_faint_while_the_review_is_in_front(qtbot, viewer, files):
     assert case.map.opacity == 1.0
 
 
-def test_a_window_that_is_deleted(qtbot, case, files):
+def test_a_window_that_is_deleted_leaves_nothing_behind(qtbot, case, files):
     """Without having been closed, as by napari's end."""
     viewer = case.viewer
     before, layers, keys = callbacks(viewer), list(viewer.layers), dict(viewer.keymap)
@@ -548,7 +548,9 @@ def test_a_window_that_is_deleted(qtbot, case, files):
     session.close()
 
 
-def test_closed_while_it_searches(qtbot, open_widget, case, files, monkeypatch):
+def test_a_dock_that_is_closed_while_it_searches_leaves_nothing(
+    qtbot, open_widget, case, files, monkeypatch
+):
     def waiting(*args, **options):
         while True:
             time.sleep(0.005)

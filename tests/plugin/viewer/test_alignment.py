@@ -95,7 +95,9 @@ def settled(qtbot, *layers):
     ("first", "second"),
     [(UPRIGHT, TILTED), (TILTED, OBLIQUE), (UPRIGHT, SHEARED), (OBLIQUE, UPRIGHT)],
 )
-def test_what_is_seen_coincides(qtbot, model, first, second, told):
+def test_differently_tilted_images_coincide_on_the_screen(
+    qtbot, model, first, second, told
+):
     check_coincidence(qtbot, model, first, second)
     assert sum("resampled onto its axes" in message for message in told()) == 2
 
@@ -196,7 +198,7 @@ def test_one_study_is_left_alone(model):
     assert not any(ORIGINAL in layer_info(layer) for layer in model.layers)
 
 
-def test_removed_or_closed_meanwhile(qtbot, model):
+def test_a_layer_removed_while_it_is_resampled_leaves_nothing(qtbot, model):
     add(model, scan(UPRIGHT, "T1"))
     t2 = add(model, scan(TILTED, "T2"))
     watching = len(model.layers.events.removed.callbacks)
@@ -321,7 +323,7 @@ def test_a_layer_that_cannot_be_resampled_is_shown_as_it_was(
     assert told()[-1] == "There is no room for it."
 
 
-def test_a_scan_over_time(qtbot, model):
+def test_a_tilted_scan_over_time_is_resampled_frame_by_frame(qtbot, model):
     add(model, scan(UPRIGHT, "T1"))
     data = np.stack([1000 * ball(TILTED), 500 * ball(TILTED)], axis=-1)
     bold = add(model, Scan(data, Grid(data.shape[:3], TILTED), name="bold"))

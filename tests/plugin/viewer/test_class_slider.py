@@ -65,7 +65,7 @@ def test_it_does_whatever_is_opened_and_shown(viewer, rng):
     viewer.layers.clear()
 
 
-def test_an_axis_less(viewer, rng):
+def test_the_class_slider_keeps_its_name_when_an_axis_goes(viewer, rng):
     """A layer with more axes is there for a while."""
     viewer.add_image(rng.random((2, 3, *GRID.shape)))
     net = add_probabilities(viewer, rng)
@@ -129,7 +129,7 @@ def test_it_keeps_no_viewer_alive(rng):
     assert gone() is None
 
 
-def test_flat_images(viewer, rng):
+def test_the_class_slider_of_flat_images_names_its_class(viewer, rng):
     grid = Grid((6, 7), np.eye(4))
     values = softmax(rng, (3, 6, 7))
     add(viewer, ProbabilityMap(values, NAMES, grid))

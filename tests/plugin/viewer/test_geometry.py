@@ -145,7 +145,7 @@ def test_the_mark_is_where_nibabel_says(tmp_path, orientation, tilt, zooms, name
         assert found == tuple(voxel)
 
 
-def test_what_the_pointer_tells(tmp_path):
+def test_the_pointer_tells_ras_mm_and_the_voxel_of_the_file(tmp_path):
     stored(tmp_path, ORIENTATIONS[13], from_matvec(TILTS["tilted"], (0, 0, -60)))
     [t1] = Shelf(tmp_path, "T1.nii.gz").layers
     [place] = np.argwhere(np.asarray(t1.data) == 4000)

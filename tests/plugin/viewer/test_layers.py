@@ -119,7 +119,7 @@ def test_no_copy_and_back(rng):
     np.testing.assert_array_equal(space.turn.turn_back(view), data)
 
 
-def test_units_and_axis_labels(rng):
+def test_probabilities_have_units_and_axis_labels(rng):
     grid = Grid((6, 7, 8), OBLIQUE)
     values = softmax(rng, (4, 6, 7, 8))
     layer = layer_of(ProbabilityMap(values, tuple("abcd"), grid, name="case"))

@@ -241,7 +241,9 @@ def test_saved_again_it_is_the_same(viewer, files, written):
     assert {key: saved[key] for key in expected} == expected
 
 
-def test_a_place_that_is_not_known(viewer, files, written):
+def test_a_map_without_a_place_is_saved_again_with_its_voxel_size(
+    viewer, files, written
+):
     told = told_of(files)
     del told["affine"], told["shape"]
     written.with_name("case_entropy.json").write_text(json.dumps(told))

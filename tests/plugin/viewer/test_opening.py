@@ -21,7 +21,7 @@ def test_members_along_the_fifth_axis_of_an_image(tmp_path, rng, name):
         np.testing.assert_array_equal(one.values, expected)
 
 
-def test_five_axes_of_something_else(tmp_path, rng):
+def test_an_image_of_five_axes_that_do_not_sum_to_1_is_a_scan(tmp_path, rng):
     values = (1000 * rng.random((5, 6, 7, 3, 2))).astype(np.float32)
     nib.Nifti1Image(values, OBLIQUE).to_filename(tmp_path / "echoes.nii.gz")
     [scan] = open_path(tmp_path / "echoes.nii.gz")

@@ -24,7 +24,7 @@ def net(rng):
     return Image(softmax(rng, (4, 6, 7, 8)), name="net")
 
 
-def test_roles(net, rng):
+def test_roles_are_told_from_values_and_metadata(net, rng):
     assert role_of(net) == "probabilities"
     assert role_of(Image(rng.random((6, 7, 8)))) == "scan"
     assert role_of(Labels(np.zeros((6, 7, 8), int))) == "segmentation"
@@ -88,7 +88,7 @@ def test_companions_of_logits_and_of_one_channel(rng):
         assert rank_scan(probabilities, probabilities) is None
 
 
-def test_segmentation_with_a_place(rng):
+def test_a_segmentation_fits_if_it_overlaps_in_space(rng):
     _, net = placed(OBLIQUE, rng)
     ranks = []
     for affine, shape in (
@@ -112,7 +112,7 @@ def test_same_name_in_the_same_folder(net):
     assert not same_case(sourced(""), net)
 
 
-def test_a_segmentation_for_a_map(rng):
+def test_a_segmentation_of_the_same_case_fits_a_map_best(rng):
     """One of the same case is best, then one with the same voxels."""
     scan, _ = placed(OBLIQUE, rng)
 

@@ -135,7 +135,7 @@ def test_beside_a_file_an_unplaced_layer_has_no_place(rng):
     assert "place in space of the probabilities is unknown" in check.sentence
 
 
-def test_two_dimensions(tmp_path, rng):
+def test_flat_images_of_any_source_are_compared_and_saved(tmp_path, rng):
     """A flat NIfTI, one with a single slice, and a layer of a script."""
     labels = np.zeros((20, 24), np.uint8)
     labels[2:12, 3:20], labels[14:19, 3:9] = 1, 2
@@ -167,7 +167,7 @@ def test_two_dimensions(tmp_path, rng):
         np.testing.assert_allclose(written.affine, OBLIQUE, atol=1e-6)
 
 
-def test_colours_as_classes(rng):
+def test_classes_shown_as_colours_lie_on_their_labels(rng):
     values = np.ascontiguousarray(np.moveaxis(softmax(rng, (3, 20, 24)), 0, -1))
     viewer = ViewerModel()
     layer = viewer.add_image(values, rgb=True, scale=(2, 3), translate=(4, 5))
@@ -217,7 +217,7 @@ def test_the_whole_transform_is_inherited(rng):
     np.testing.assert_allclose(entropy.scale, (2, 3, 4))
 
 
-def test_one_negative_voxel(rng):
+def test_one_negative_voxel_is_found_and_refused(rng):
     """In a place that the quick look at the layer does not see."""
     values = softmax(rng, (4, 40, 41, 42))
     values[0, 0, 0, 0] = -0.5
@@ -270,7 +270,7 @@ def test_voxels_of_a_layer_with_every_transform(rng):
         )
 
 
-def test_voxels_of_a_flat_layer(rng):
+def test_voxels_of_a_flat_layer_lie_where_napari_draws_them(rng):
     layer = Image(rng.random((5, 6)), scale=(2, 3), translate=(4, 5))
     affine = voxel_to_world(layer, source_of(layer), None)
     np.testing.assert_array_equal(affine, [[2, 0, 4], [0, 3, 5], [0, 0, 1]])
