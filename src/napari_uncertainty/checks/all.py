@@ -100,7 +100,7 @@ def iter_trust(
     if background is not None:
         checks.append(background)
     if first.guess:
-        checks.append(Check("axes", "amber", first.guess))
+        checks.append(Check("axes", "amber", first.guess, guessed=True))
     yield 0.0
     if confidence and LEAST_CONFIDENCE.name in maps:
         checking = iter_check_confidence(maps)
