@@ -18,6 +18,7 @@ from support.command_line import call_here
 ROOT = Path(__file__).parents[1]
 MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text("utf-8"))["contributions"]
 FORMATS = (ROOT / "docs" / "formats.md").read_text("utf-8")
+MEASURES = (ROOT / "docs" / "measures.md").read_text("utf-8")
 MANY_CASES = (ROOT / "docs" / "many-cases.md").read_text("utf-8")
 ENDINGS = [end for one in READERS for end in one.all_endings]
 
@@ -80,6 +81,7 @@ def test_help_and_docs_name_every_measure_and_kind():
     told = help_of("map")
     for name in (*ALL_MEASURES, *KINDS):
         assert name in told
-        assert f"`{name}`" in FORMATS or f'`"{name}"`' in FORMATS
+        assert f"`{name}`" in MEASURES
     for name in KINDS:
+        assert f"`{name}`" in FORMATS or f'`"{name}"`' in FORMATS
         assert f"`{name}`" in MANY_CASES
