@@ -10,8 +10,12 @@ from scipy.special import entr
 
 import napari_uncertainty as nu
 from napari_uncertainty import UncertaintyWarning, uncertainty
+from napari_uncertainty.checks.input_values import (
+    check_kind,
+    check_no_data,
+    check_precision,
+)
 from napari_uncertainty.checks.place import check_grid
-from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
 from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.engine.maps import UncertaintyMaps
 from napari_uncertainty.model.kinds import n_classes_of, n_states_of
