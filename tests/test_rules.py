@@ -106,15 +106,6 @@ def test_no_function_imports_a_module_of_the_package_unless_for_a_reason():
     assert found == set(LOADED_LATER)
 
 
-def test_an_import_of_an_own_module_within_a_function_is_noticed(tmp_path):
-    text = (
-        "from . import b\n\n\ndef f():\n    import numpy\n    from .b import x\n\n\n"
-        "async def g():\n    from napari_uncertainty.io import y\n"
-    )
-    [(_, tree)] = planted(tmp_path, {"a.py": text})
-    assert [*own_imports(tree)] == [6, 10]
-
-
 def described(tree):
     """Each docstring of a module, with the line at which it begins."""
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -141,6 +132,15 @@ def test_a_docstring_that_opens_with_a_question_is_noticed(tmp_path):
     text = '"""Work."""\n\n\nclass A:\n    """Whether it is so."""\n'
     found = questions(planted(tmp_path, {"a.py": text}))
     assert found == ["a.py:5: Whether it is so."]
+
+
+def test_an_import_of_an_own_module_within_a_function_is_noticed(tmp_path):
+    text = (
+        "from . import b\n\n\ndef f():\n    import numpy\n    from .b import x\n\n\n"
+        "async def g():\n    from napari_uncertainty.io import y\n"
+    )
+    [(_, tree)] = planted(tmp_path, {"a.py": text})
+    assert [*own_imports(tree)] == [6, 10]
 
 
 def circles(imports):
