@@ -17,12 +17,12 @@ from napari_uncertainty.analysis.class_statistics import Column
 from napari_uncertainty.review import review
 from napari_uncertainty.review.review import Decision
 
-VERDICT = Decision("torn", "tear", "K", "The film is torn here.", "✗", "#FFB000")
+VERDICT = Decision("torn", "tear", "Shift+K", "The film is torn here.", "✗", "#FFB000")
 COLUMN = Column(
-    "p99",
-    "99 %",
-    "99 % of {voxels} are less uncertain than this{unit}.",
-    lambda of: of.statistics.quantiles(of.label, (0.99,), of.part)[0],
+    "p77",
+    "77 %",
+    "77 % of {voxels} are less uncertain than this{unit}.",
+    lambda of: of.statistics.quantiles(of.label, (0.77,), of.part)[0],
 )
 
 
