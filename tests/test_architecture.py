@@ -56,6 +56,14 @@ def test_a_path_on_the_architecture_page_exists(path):
     assert (SOURCES / path).exists() or (ROOT / path).exists()
 
 
+def test_every_package_and_module_of_the_top_is_on_the_architecture_page():
+    for path in sorted(SOURCES.iterdir()):
+        if path.is_dir() and (path / "__init__.py").exists():
+            assert f"`{path.name}/`" in PAGE
+        elif path.suffix == ".py" and path.stem not in ("__init__", "__main__"):
+            assert re.search(rf"\b{re.escape(path.name)}`", PAGE), path.name
+
+
 @pytest.mark.parametrize(("name", "places"), TYPES)
 def test_a_type_on_the_architecture_page_is_where_it_says(name, places):
     for place in re.findall(r"`([^`]*)`", places):

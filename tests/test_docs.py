@@ -59,6 +59,22 @@ def test_the_guide_leads_to_every_page(page):
         assert f"]({page.name})" in text_of("guide.md").replace("\n", " ")
 
 
+def anchors_of(page):
+    """Return what GitHub lets a link point to on a page: its headings, in one word."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.M)
+    bare = [re.sub(r"[^\w\- ]", "", one.lower()) for one in heads]
+    return {one.replace(" ", "-") for one in bare}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_to_a_page_leads_to_a_heading_that_is_there(page):
+    text = page.read_text("utf-8").replace("\n", " ")
+    for target, anchor in re.findall(r"\]\(([\w./-]*?\.md)?(?:#([\w-]+))?\)", text):
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors_of(path), f"{target}#{anchor}"
+
+
 def test_troubleshooting_has_messages_of_most_entries():
     assert len(quotes_in("troubleshooting.md")) >= 10
 

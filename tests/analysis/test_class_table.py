@@ -1,5 +1,6 @@
 """The table of classes has one row for each column: key, header, value, wording."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from napari_uncertainty.analysis.class_statistics import (
 )
 from support.report_pages import a_case, page_of
 
-DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_keys_are_told_from_each_other():
@@ -39,11 +40,19 @@ def test_columns_have_headings_and_tips():
 
 
 def test_the_docs_tell_of_every_column():
-    text = DOCS.read_text("utf-8")
+    text = (DOCS / "formats.md").read_text("utf-8")
     section = text[text.index("## Written: the table of classes") :]
     for column in COLUMNS:
         key = column.key.removeprefix(f"{column.part}_")
         assert f"`{key}`" in section or f"`{column.part}_…`" in section
+
+
+def test_the_page_on_the_dock_names_every_column_that_it_shows():
+    page = (DOCS / "inspect.md").read_text("utf-8").split("\n## ")
+    [section] = [one for one in page if one.startswith("Classes\n")]
+    for column in columns_of(IN_DOCK):
+        heading = replace(column, unit="").heading()
+        assert re.search(rf"(\| |, |\*){heading}(, | \||\*)", section), heading
 
 
 def test_a_column_is_one_row(monkeypatch, rng):

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 import napari_uncertainty as nu
 from napari_uncertainty import InputError, ProbabilityMap
-from napari_uncertainty.checks.values import check_kind
+from napari_uncertainty.checks.input_values import check_kind
 from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.model.interpretation import Interpretation
 from napari_uncertainty.model.kinds import (

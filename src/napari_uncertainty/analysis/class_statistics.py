@@ -535,10 +535,10 @@ def class_table(
     Returns
     -------
     DataFrame
-        Columns are those of :data:`COLUMNS`: ``label``, ``name``, ``voxels``,
-        ``volume_ml`` (in millilitres), ``total``, ``mean``, ``median``, ``p95``,
-        ``share_above``; then the same but for the volume of the boundary
-        (``boundary_voxels`` …) and of the interior (``interior_voxels`` …).
+        Columns are those of :data:`COLUMNS`: ``label``, ``name``, the numbers of all
+        voxels of the label (``voxels``, ``mean`` …), then the same but for the volume
+        of its boundary (``boundary_voxels`` …) and of its interior
+        (``interior_voxels`` …).
     """
     import pandas as pd
 

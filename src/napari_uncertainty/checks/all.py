@@ -18,6 +18,7 @@ from ..model.record import Check
 from ..predictions import Predictions
 from ..steps import part
 from .confidence import check_members, iter_check_confidence
+from .input_values import check_background, check_kind, check_no_data, check_precision
 from .place import (
     check_comparison,
     check_grid,
@@ -25,7 +26,6 @@ from .place import (
     check_lent_place,
     check_unconfirmed_place,
 )
-from .values import check_background, check_kind, check_no_data, check_precision
 
 # How much of the work is to see how confident the network is, before a comparison.
 SHARE_OF_CONFIDENCE = 0.2
@@ -100,7 +100,7 @@ def iter_trust(
     if background is not None:
         checks.append(background)
     if first.guess:
-        checks.append(Check("axes", "amber", first.guess))
+        checks.append(Check("axes", "amber", first.guess, guessed=True))
     yield 0.0
     if confidence and LEAST_CONFIDENCE.name in maps:
         checking = iter_check_confidence(maps)

@@ -164,7 +164,7 @@ def check_members(maps: EnsembleMaps) -> Check:
     }
     if maps.not_shared == maps.no_data.size:
         sentence = "In no voxel do all members have data."
-        return Check("members", "red", sentence, numbers)
+        return Check("members", "red", sentence, numbers, guessed=True)
     told = f"{len(maps.members)} members"
     if overlap is None:
         told += ", none of which finds any foreground"
@@ -176,10 +176,13 @@ def check_members(maps: EnsembleMaps) -> Check:
     remarks = [one for one in maps.messages if one not in maps.kind_messages]
     if overlap is not None and overlap < STRANGERS:
         sentence = f"{told}: they hardly look like members of one case."
-        return Check("members", "red", " ".join([sentence, *remarks]), numbers)
+        return Check(
+            "members", "red", " ".join([sentence, *remarks]), numbers, guessed=True
+        )
     return Check(
         "members",
         "amber" if remarks else "green",
         " ".join([f"{told}.", *remarks]),
         numbers,
+        guessed=True,
     )

@@ -30,11 +30,11 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
     grid, other : Grid or None
         Of the probabilities, and of the other image; None where it is unknown.
     """
-    key = f"{role}_grid"
+    key, guessed = f"{role}_grid", role == "segmentation"
     if grid is None or other is None:
         unknown = "the probabilities" if grid is None else f"'{name}'"
         sentence = f"The place in space of {unknown} is unknown."
-        return Check(key, "amber", sentence)
+        return Check(key, "amber", sentence, guessed=guessed)
     apart = grid.difference(other)
     numbers: dict[str, Any] = {
         "same_shape": apart.same_shape,
@@ -58,15 +58,15 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
                     f"A crop that lies voxel on voxel in '{name}', from its voxel "
                     f"{voxel_place(placement.offset)} on."
                 )
-            return Check(key, "green", sentence, numbers)
+            return Check(key, "green", sentence, numbers, guessed=guessed)
     if not grid.overlaps(other):
         sentence = (
             f"The probabilities and '{name}' do not overlap in space ({deviations})."
         )
-        return Check(key, "red", sentence, numbers)
+        return Check(key, "red", sentence, numbers, guessed=guessed)
     shape = "" if apart.same_shape else "another shape, "
     sentence = f"Other voxels than those of '{name}': {shape}{deviations}."
-    return Check(key, "amber", sentence, numbers)
+    return Check(key, "amber", sentence, numbers, guessed=guessed)
 
 
 def check_lent_place(placed: str) -> Check:
@@ -83,6 +83,7 @@ def check_lent_place(placed: str) -> Check:
         f"The place was taken over ({placed}); only a comparison with a segmentation "
         "can confirm it.",
         {"placed": placed},
+        guessed=True,
     )
 
 
@@ -98,7 +99,7 @@ def check_unconfirmed_place(name: str) -> Check:
         f"The place was taken from '{name}', and nothing confirms it: its labels are "
         "not these classes, or of something else."
     )
-    return Check("place", "amber", sentence, {"from": name})
+    return Check("place", "amber", sentence, {"from": name}, guessed=True)
 
 
 def check_header(name: str, grid: Grid | None) -> list[Check]:
@@ -170,7 +171,7 @@ def check_comparison(compared: Compared) -> list[Check]:
     """
     onto, search = compared.onto, compared.search
     if compared.refused:
-        checks = [Check("agreement", "red", compared.refused)]
+        checks = [Check("agreement", "red", compared.refused, guessed=True)]
     elif search is None:
         checks = [_agreement(compared.as_loaded, onto.name)]
     else:
@@ -185,7 +186,7 @@ def check_comparison(compared: Compared) -> list[Check]:
                 f"Which way round the probabilities lie on '{onto.name}' was judged "
                 "only by what both have."
             )
-            checks[1:] = [Check("orientation", "amber", sentence)]
+            checks[1:] = [Check("orientation", "amber", sentence, guessed=True)]
     if compared.numbering is not None:
         sentence = (
             f"The numbers in '{onto.name}' were taken for {compared.numbering.told}: "
@@ -220,7 +221,7 @@ def _explained(explanation: Explanation, name: str) -> Check:
             f"which agree in {percent(numbers['foreground'])} of the foreground, and "
             "not those of the most probable class (above 0.5)."
         )
-    return Check("agreement", "amber", sentence, numbers)
+    return Check("agreement", "amber", sentence, numbers, guessed=True)
 
 
 def check_agreement(
@@ -246,7 +247,7 @@ def _agreement(as_loaded: Candidate | None, name: str) -> Check:
             f"As loaded, the probabilities cannot be compared with '{name}': their "
             "place in it is unknown."
         )
-        return Check("agreement", "amber", sentence)
+        return Check("agreement", "amber", sentence, guessed=True)
     agreement = as_loaded.agreement
     numbers = {"overall": agreement.overall, "foreground": agreement.foreground}
     level: Level = "amber"
@@ -263,7 +264,7 @@ def _agreement(as_loaded: Candidate | None, name: str) -> Check:
         f"{percent(agreement.overall)} of all voxels and in "
         f"{percent(agreement.foreground)} of the foreground{comment}."
     )
-    return Check("agreement", level, sentence, numbers)
+    return Check("agreement", level, sentence, numbers, guessed=True)
 
 
 def _orientation(
@@ -272,7 +273,7 @@ def _orientation(
     best = search.best
     if best is None:
         sentence = f"In no orientation do the probabilities fit into '{name}'."
-        return Check("orientation", "red", sentence)
+        return Check("orientation", "red", sentence, guessed=True)
     numbers: dict[str, Any] = {
         "best": best.placement.describe(),
         "best_foreground": best.agreement.foreground,
@@ -283,24 +284,24 @@ def _orientation(
             f"agree: the probabilities and '{name}' are of different "
             "images, their classes differ, or they have too little in common."
         )
-        return Check("orientation", "red", sentence, numbers)
+        return Check("orientation", "red", sentence, numbers, guessed=True)
     if search.ties:
         return _tie(search, best, axcodes, numbers)
     if search.better is None:
         sentence = "No other order or direction of the axes agrees as well."
-        return Check("orientation", "green", sentence, numbers)
+        return Check("orientation", "green", sentence, numbers, guessed=True)
     turned, agrees = search.describe(best, axcodes), _share(best)
     if search.as_loaded is None:
         sentence = (
             f"They agree with '{name}' in {agrees} of the foreground when placed so: "
             f"{turned}."
         )
-        return Check("orientation", "amber", sentence, numbers)
+        return Check("orientation", "amber", sentence, numbers, guessed=True)
     sentence = (
         "Another placement agrees far better: as loaded "
         f"{_share(search.as_loaded)} of the foreground; {turned}: {agrees}."
     )
-    return Check("orientation", "red", sentence, numbers)
+    return Check("orientation", "red", sentence, numbers, guessed=True)
 
 
 def _tie(
@@ -324,7 +325,7 @@ def _tie(
             f"{_turn(others[0], loaded, axcodes)}, {_share(others[0])} would. The data "
             "cannot decide which is right."
         )
-        return Check("orientation", "amber", sentence, numbers)
+        return Check("orientation", "amber", sentence, numbers, guessed=True)
     tie = search.ties[0]
     only = (
         f"As loaded, only {_share(loaded)} of the foreground agree. " if loaded else ""
@@ -335,7 +336,9 @@ def _tie(
         f"{search.describe(best, axcodes)} ({_share(best)}), and that "
         f"{_turn(tie, best, axcodes)} ({_share(tie)})."
     )
-    return Check("orientation", "red" if loaded else "amber", sentence, numbers)
+    return Check(
+        "orientation", "red" if loaded else "amber", sentence, numbers, guessed=True
+    )
 
 
 def _turned(one: Candidate, other: Candidate) -> bool:

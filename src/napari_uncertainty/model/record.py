@@ -28,13 +28,6 @@ Level = Literal["green", "amber", "red"]
 
 _WORST = ("green", "amber", "red")
 
-# Checks of what was guessed, or what a file at hand contradicts. The others say what
-# the data are like.
-_OF_GUESSES = (
-    "kind", "members", "axes", "background", "place", "agreement", "orientation",
-    "segmentation_grid",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Check:
@@ -50,19 +43,22 @@ class Check:
         What was found, for a person.
     numbers : dict
         The same for a program.
+    guessed : bool
+        Whether it is about something that was guessed, or that a file at hand may
+        contradict, so that a script is warned of it even where it is amber. The others
+        say what the data are like. It is not written with the check.
     """
 
     name: str
     level: Level
     sentence: str
     numbers: dict[str, Any] = field(default_factory=dict)
+    guessed: bool = field(default=False, kw_only=True, compare=False)
 
     @property
     def warns(self) -> bool:
         """True of what a script is warned of: wrong, guessed or contradicted."""
-        return self.level == "red" or (
-            self.level == "amber" and self.name in _OF_GUESSES
-        )
+        return self.level == "red" or (self.level == "amber" and self.guessed)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the numbers beside name, level and sentence."""

@@ -41,9 +41,9 @@ def stops_table(
     Returns
     -------
     DataFrame
-        The columns of :meth:`.Hotspots.table`, then ``verdict`` (*open*, *fine*,
-        *fixed* or *needs expert*), ``suggested``, ``seen`` (bool), ``changed_voxels``
-        and ``note``. Indices of voxels are whole numbers even where one is missing.
+        The columns of :meth:`.Hotspots.table`, then ``verdict`` (a key of
+        :data:`.VERDICTS`), ``suggested``, ``seen`` (bool), ``changed_voxels`` and
+        ``note``. Indices of voxels are whole numbers even where one is missing.
     """
     places = tuple(stop.hotspot for stop in stops)
     # What is not of one place is in no row.

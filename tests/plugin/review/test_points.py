@@ -18,6 +18,7 @@ from support.inspect_dock import add_case
 
 VOXELS = [(6, 7, 8), (2, 3, 4), (9, 10, 11), (5, 5, 5)]
 CLASSES = [(1, 2), (0, 3), None, (3, 1)]
+SHOWN = [*VERDICTS][: len(VOXELS)]
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def stops():
             Hotspot(rank, voxel, None, 10.0 / rank, 1, 0.5, classes, 0.1, 0.1), verdict
         )
         for rank, (voxel, classes, verdict) in enumerate(
-            zip(VOXELS, CLASSES, VERDICTS, strict=True), start=1
+            zip(VOXELS, CLASSES, SHOWN, strict=True), start=1
         )
     ]
 
@@ -77,7 +78,7 @@ def test_what_is_known_of_them_is_in_the_features(case, subject, stops):
     assert layer.features["classes"].tolist() == [
         "left ↔ right", "background ↔ stem", "", "stem ↔ left",
     ]  # fmt: skip
-    assert layer.features["verdict"].tolist() == list(VERDICTS)
+    assert layer.features["verdict"].tolist() == SHOWN
     np.testing.assert_allclose(layer.features["mass"], 10.0 / np.arange(1, 5))
     assert list(layer.text.values) == ["1", "2", "3", "4"]
 
@@ -86,7 +87,7 @@ def test_the_colours_tell_the_verdicts_and_follow_them(case, subject, stops):
     points = HotspotPoints(case.viewer)
     points.show(subject, stops, subject.names, 2.5)
     layer = layer_of(case)
-    np.testing.assert_allclose(colors(layer), expected(*VERDICTS), atol=1e-6)
+    np.testing.assert_allclose(colors(layer), expected(*SHOWN), atol=1e-6)
     assert len(np.unique(colors(layer), axis=0)) == 4
     points.update([replace(stop, verdict="fine") for stop in stops])
     assert layer_of(case) is layer

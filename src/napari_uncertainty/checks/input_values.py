@@ -38,11 +38,13 @@ def check_kind(maps: UncertaintyMaps) -> Check:
         off = maps.sums_message is not None and deviation > 0.1
         level: Level = "red" if maps.contradiction or off else "amber"
         taken = f"Taken for {kind.called}. "
-        return Check("kind", level, taken + " ".join(maps.kind_messages), numbers)
+        return Check(
+            "kind", level, taken + " ".join(maps.kind_messages), numbers, guessed=True
+        )
     why = f": {maps.evidence}" if maps.evidence else ""
     if kind.sums_matter:
         why = f": the values of each voxel sum to 1 (largest deviation {deviation:.2g})"
-    return Check("kind", "green", f"{kind.title}{why}.", numbers)
+    return Check("kind", "green", f"{kind.title}{why}.", numbers, guessed=True)
 
 
 def check_no_data(maps: UncertaintyMaps) -> Check:
@@ -86,10 +88,10 @@ def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | Non
             f"leave of a voxel, and '{name}' counts as foreground. If all classes are "
             f"given, choose the kind {SOFTMAX.name}."
         )
-        return Check("background", "amber", sentence, {"class": None})
+        return Check("background", "amber", sentence, {"class": None}, guessed=True)
     if background.origin == "person":
         sentence = f"'{name}' is the background, as was asked for."
-        return Check("background", "green", sentence, numbers)
+        return Check("background", "green", sentence, numbers, guessed=True)
     if background.origin == "file":
         if background.channel == 0:
             return None
@@ -97,20 +99,20 @@ def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | Non
             f"'{name}' is the background, as its name says; it is class "
             f"{background.channel} of the input, and has the label 0."
         )
-        return Check("background", "green", sentence, numbers)
+        return Check("background", "green", sentence, numbers, guessed=True)
     if background.origin == "values":
         sentence = (
             f"'{name}' was taken for the background, as {background.why} shows, which "
             f"has 0 where this class is the most probable one. {_NAME_IT}"
         )
-        return Check("background", "amber", sentence, numbers)
+        return Check("background", "amber", sentence, numbers, guessed=True)
     if not are_names(names):
         return None
     sentence = (
         f"No class is called background, so the first one, '{name}', was taken for it. "
         f"{_NAME_IT}"
     )
-    return Check("background", "amber", sentence, numbers)
+    return Check("background", "amber", sentence, numbers, guessed=True)
 
 
 def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
@@ -124,21 +126,21 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
             f"No class seems to be the background: {shown}. So all of them count as "
             f"foreground. {_NAME_IT}"
         )
-        return Check("background", "amber", sentence, numbers)
+        return Check("background", "amber", sentence, numbers, guessed=True)
     why = background.why or "as was asked for"
     told = f"No class is the background ({why})"
     if own:
         sentence = f"{told}: it is what the classes leave of a voxel."
-        return Check("background", "green", sentence, numbers)
+        return Check("background", "green", sentence, numbers, guessed=True)
     told += ": the labels are 1, 2, 3, …, and each of them counts as foreground."
     if background.origin == "person":
-        return Check("background", "green", told, numbers)
+        return Check("background", "green", told, numbers, guessed=True)
     sentence = (
         f"{told} Taken for {KINDS[maps.kind].called}, voxels in which all of "
         f"them are 0 have no data; the kind '{FRACTIONS.name}' has a background of its "
         "own."
     )
-    return Check("background", "amber", sentence, numbers)
+    return Check("background", "amber", sentence, numbers, guessed=True)
 
 
 def check_precision(values: Any, maps: UncertaintyMaps) -> Check:

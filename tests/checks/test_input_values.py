@@ -1,5 +1,6 @@
 """What is told about the probabilities themselves, against numpy and scipy."""
 
+import ast
 from pathlib import Path
 
 import dask.array as da
@@ -7,8 +8,14 @@ import numpy as np
 import pytest
 from scipy.special import entr
 
+import napari_uncertainty as nu
 from napari_uncertainty import UncertaintyWarning, uncertainty
-from napari_uncertainty.checks.values import check_kind, check_no_data, check_precision
+from napari_uncertainty.checks.input_values import (
+    check_kind,
+    check_no_data,
+    check_precision,
+)
+from napari_uncertainty.checks.place import check_grid
 from napari_uncertainty.engine.fold import iter_fold
 from napari_uncertainty.engine.maps import UncertaintyMaps
 from napari_uncertainty.model.kinds import n_classes_of, n_states_of
@@ -303,3 +310,54 @@ def test_a_check_turns_into_plain_values():
         "sentence": "Odd.",
         "largest_sum_deviation": 0.5,
     }
+
+
+#: Checks of what was guessed, or what a file at hand contradicts.
+OF_GUESSES = {
+    "kind", "members", "axes", "background", "place", "agreement", "orientation",
+    "segmentation_grid",
+}  # fmt: skip
+
+
+def built_checks():
+    """Name of each check that the code builds, and whether it says ``guessed=True``.
+
+    Of :func:`.check_grid`, which builds two of them, both are called.
+    """
+    for path in Path(nu.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(ast.Name("Check"), [ast.Constant(name), *_], keywords):
+                    said = [ast.unparse(one) for one in keywords]
+                    yield name, "guessed=True" in said
+    here = nu.Grid((4, 5, 6), np.eye(4))
+    moved = [np.eye(4) + np.eye(4, k=3) * far for far in (0, 0.4, 1000)]
+    for role in ("scan", "segmentation"):
+        for other in (None, *(nu.Grid((4, 5, 6), affine) for affine in moved)):
+            check = check_grid("image", role, here, other)
+            yield check.name, check.guessed
+
+
+def test_all_checks_of_guesses_and_no_others_warn_where_they_are_amber():
+    built = list(built_checks())
+    assert {name for name, guessed in built if guessed} == OF_GUESSES
+    assert {name for name, guessed in built if not guessed}.isdisjoint(OF_GUESSES)
+
+
+@pytest.mark.parametrize("guessed", [False, True])
+def test_a_check_warns_of_what_is_red_or_guessed_and_amber(guessed):
+    warned = {
+        level: Check("new", level, "Odd.", guessed=guessed).warns
+        for level in ("green", "amber", "red")
+    }
+    assert warned == {"green": False, "amber": guessed, "red": True}
+
+
+def test_being_guessed_is_neither_compared_nor_written():
+    plain, guessed = (
+        Check("kind", "amber", "Odd.", {"n": 1}, guessed=one) for one in (False, True)
+    )
+    assert plain == guessed
+    assert plain.to_dict() == guessed.to_dict()
+    with pytest.raises(TypeError):
+        Check("kind", "amber", "Odd.", {}, True)
