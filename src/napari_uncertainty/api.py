@@ -1,4 +1,4 @@
-"""Functions that scripts and notebooks call: maps, and what follows from them."""
+"""Public functions for scripts and notebooks: maps, statistics and hotspots."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def entropy(
     background: int | str | None = None,
     threads: int | None = None,
 ) -> Array:
-    """Shannon entropy of the class probabilities, voxel by voxel.
+    """Return the Shannon entropy of class probabilities, voxel by voxel.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def uncertainty(
     background: int | str | None = None,
     threads: int | None = None,
 ) -> UncertaintyMaps:
-    """All asked measures, the prediction and the no-data mask, in one pass.
+    """Return maps of measures, the prediction and the no-data mask, in one pass.
 
     Parameters, errors and warnings are those of :func:`entropy`.
 
@@ -177,7 +177,7 @@ def ensemble_uncertainty(
     background: int | str | None = None,
     threads: int | None = None,
 ) -> EnsembleMaps:
-    """Return what several members doubt together, and where they disagree.
+    """Return maps of the uncertainty of an ensemble, such as its disagreement.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def summarize(
     grid: Grid | None = None,
     threshold: float | None = None,
 ) -> pd.DataFrame:
-    """Numbers of an uncertainty map for each label, at its boundary and inside.
+    """Return statistics of a map for each label, at its boundary and inside.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def find_hotspots(
     interior: bool = False,
     undecided: float = 0.5,
 ) -> pd.DataFrame:
-    """Places worth a look, those first in which most wrong voxels are expected.
+    """Return places to look at, those first in which most wrong voxels are expected.
 
     Parameters
     ----------

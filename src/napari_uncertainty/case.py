@@ -1,7 +1,7 @@
 """Pipeline of one case: from opened inputs to maps, their place, checks and records.
 
-Every door goes through it: the viewer, the command line and Python, so that the same
-file is judged the same way everywhere.
+The viewer, the command line and the Python functions all use it, so that a file is
+judged the same way everywhere.
 """
 
 from __future__ import annotations
@@ -42,15 +42,18 @@ from .model.record import (
 from .predictions import Predictions
 from .steps import part
 
-# Place of the maps of a case, after a segmentation was looked at.
-
 Array = np.ndarray[Any, Any]
 
-#: What to do where the evidence says that probabilities lie otherwise.
+#: Reaction to evidence that probabilities lie elsewhere than their files say.
 Elsewhere = Literal["tell", "refuse", "place"]
 
 # Names of the checks that another place makes anew.
 _ABOUT_THE_PLACE = ("agreement", "orientation", "segmentation_grid", "header")
+
+# Time that a comparison takes, where the fold takes 1.
+_COMPARISON = 0.25
+
+# Place of the maps of a case, as its segmentation shows it.
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +88,7 @@ class Placed:
 
     @property
     def by_labels(self) -> bool:
-        """True where the segmentation says what is foreground, not the prediction.
+        """Return whether the segmentation defines the foreground, not the prediction.
 
         It holds the labels then, or the numbers of the classes that they stand for.
         """
@@ -215,15 +218,12 @@ def _where_it_agrees(
     )
 
 
-# Pipeline of one case: from opened inputs to maps, their place, checks and records.
-
-# Time that a comparison takes, where the fold takes 1.
-_COMPARISON = 0.25
+# Inputs and results of a case, and the steps from the ones to the others.
 
 
 @dataclass(frozen=True, eq=False)
 class CaseInputs:
-    """Everything that a case is made of, opened but not read.
+    """Inputs of a case, opened but not read.
 
     Attributes
     ----------
@@ -299,7 +299,7 @@ class CaseInputs:
 
 @dataclass(frozen=True, eq=False)
 class CaseResult:
-    """Maps of a case, and what to know of them.
+    """Maps of a case, with their place, checks and records.
 
     Attributes
     ----------
@@ -342,7 +342,7 @@ class CaseResult:
         return predictions.names_as(self.maps.kind, channel)
 
     def record(self, measure: str) -> Record:
-        """Return what a map says of itself."""
+        """Return the record of a map."""
         maps, inputs, where = self.maps, self.inputs, self.where
         predictions, segmentation = inputs.predictions, inputs.segmentation
         known = segmentation is not None and segmentation.source is not None
@@ -383,7 +383,7 @@ class CaseResult:
 
     @property
     def interpretation(self) -> Interpretation:
-        """Interpretation of the values as it was found, and who says so."""
+        """Interpretation of the values with the source of each entry."""
         maps, predictions = self.maps, self.inputs.predictions
         how, first = predictions.how, predictions.first
         if how.kind is not None:
@@ -405,7 +405,7 @@ class CaseResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that a person should know, each once."""
+        """Remarks for a person, in sentences, each once."""
         maps, predictions = self.maps, self.inputs.predictions
         notes = [*self.where.notes, *predictions.notes]
         if predictions.how.temperature != 1 and not KINDS[maps.kind].logistic:

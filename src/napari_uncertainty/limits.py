@@ -1,4 +1,4 @@
-"""Processors and memory that this process may use, with a container's limits."""
+"""Processors and memory that this process may use within the limits of a container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probabilities of a case, of one network or of several members, not read yet."""
+"""Probabilities of a case, of one network or several members, opened but not read."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ class Predictions:
 
     @property
     def first(self) -> ProbabilityMap:
-        """The first member, or the only one."""
+        """First member, or the only one."""
         return self.members[0]
 
     @property
     def member_names(self) -> tuple[str, ...]:
-        """Return what each member is called."""
+        """Name of each member."""
         return tuple(one.name for one in self._given)
 
     @property
@@ -124,12 +124,12 @@ class Predictions:
 
     @property
     def grid(self) -> Grid | None:
-        """Return where the voxels of the maps are; errors are those of `shape`."""
+        """Grid of the maps, or None; errors are those of `shape`."""
         return self._common.grid if self.together else self.first.grid
 
     @property
     def geometry_source(self) -> Path | None:
-        """The file that says so, where it is not that of the first member."""
+        """File that the grid comes from, where it is not that of the first member."""
         for one in self.members:
             if one.grid is not None:
                 own = None if one is self.first else one.source
@@ -153,12 +153,12 @@ class Predictions:
 
     @property
     def notes(self) -> list[str]:
-        """Return what a person should know of how they were opened, in sentences."""
+        """Remarks on the opening of the files, in sentences."""
         return [one.note for one in self.members if one.note]
 
     @property
     def named(self) -> ProbabilityMap:
-        """The first member that has names for its classes, or the first."""
+        """First member that has names for its classes, or else the first."""
         named = (
             one
             for one in self.members
@@ -173,11 +173,11 @@ class Predictions:
 
     @property
     def tissues_of(self) -> str:
-        """Source of there being no background, as of :class:`.ProbabilityMap`."""
+        """Source of there being no background; see :class:`.ProbabilityMap`."""
         return next((one.tissues_of for one in self.members if one.tissues_of), "")
 
     def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:
-        """A name for each label that the most probable class can have.
+        """Return a name for each label that the most probable class can have.
 
         Parameters are those of :meth:`.ProbabilityMap.names_as`.
         """
@@ -287,9 +287,9 @@ class Predictions:
     def on_maps(
         self, kind: str, temperature: float, background: int | None = 0
     ) -> list[Any]:
-        """Probabilities of each member for each label, on the voxels of the maps.
+        """Return the probabilities of each member for each label, on the maps' voxels.
 
-        None at all of kinds whose channels are no classes that exclude each other, see
+        The list is empty for kinds whose classes do not exclude each other, see
         :func:`.as_members`.
 
         Parameters

@@ -1,4 +1,4 @@
-"""A case without a download: models of tissue intensities segment the MNI152 template.
+"""Sample case without a download: the MNI152 template, segmented by tissue models.
 
 Each model is a mixture of Gaussians, fitted to the template's own scan by expectation
 maximisation, with the template's tissue maps as priors of each voxel. Its posteriors
@@ -60,7 +60,7 @@ _FILE = "datasets/data/mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 
 
 def mni152_case(resolution: int = 1) -> tuple[Scan, LabelMap, ProbabilityMap]:
-    """Scan, labels and probabilities of the ICBM 152 template (2009, version a).
+    """Return scan, labels and probabilities of the ICBM 152 template (2009, version a).
 
     The scan is the template's T1 without skull [1]_, as nilearn bundles it. All that is
     0 in it is background, and certain. The template is exactly symmetric, and nothing
@@ -91,7 +91,7 @@ def mni152_case(resolution: int = 1) -> tuple[Scan, LabelMap, ProbabilityMap]:
 def mni152_members(
     resolution: int = 1,
 ) -> tuple[Scan, LabelMap, tuple[ProbabilityMap, ...]]:
-    """Scan and labels as of :func:`mni152_case`, and what three models say of it.
+    """Return scan and labels of :func:`mni152_case`, and probabilities of three models.
 
     Each is fitted to a copy of the scan of its own: ``MNI152`` to the scan as it is,
     ``MNI152 blurred`` to the scan after a Gaussian blur of 1 mm standard deviation, in
@@ -175,7 +175,7 @@ class Template:
         return intensities
 
     def blurred(self) -> Array:
-        """Intensities of the scan with a Gaussian blur that stays within the brain."""
+        """Return the intensities of the scan, blurred within the brain."""
         from scipy.ndimage import find_objects, gaussian_filter
 
         (box,) = find_objects(self.inside.astype(np.uint8))
@@ -193,12 +193,12 @@ class Template:
         return blurred
 
     def shaded(self) -> Array:
-        """Intensities of the scan, darker at the back of the brain than in front."""
+        """Return the intensities of the scan, darker at the back than in front."""
         shaded: Array = self.scan.data * (1 + BACK_TO_FRONT * _ramp(self.inside, 1))
         return shaded[self.inside]
 
     def segmented(self, name: str, intensities: Array) -> ProbabilityMap:
-        """Probabilities of the classes, by a mixture fitted to these intensities.
+        """Return class probabilities, by a mixture fitted to these intensities.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class Template:
         return ProbabilityMap(values, CLASS_NAMES, self.scan.grid, name=name)
 
     def labels(self, probabilities: ProbabilityMap) -> LabelMap:
-        """Labels of the most probable classes."""
+        """Return labels of the most probable classes."""
         labels = np.zeros(self.inside.shape, np.uint8)
         of_brain = probabilities.values[1:, self.inside]
         labels[self.inside] = 1 + of_brain.argmax(axis=0)
@@ -251,7 +251,7 @@ class Mixture:
     def fit(
         cls, intensities: Array, priors: Array, gaussians: Sequence[int]
     ) -> Mixture:
-        """Fit by expectation maximisation; it begins at what the priors alone give.
+        """Fit a mixture by expectation maximisation, from what the priors alone give.
 
         Parameters
         ----------
@@ -288,7 +288,7 @@ class Mixture:
         return replace(mixture, log_likelihoods=tuple(reached))
 
     def densities(self, intensities: Array) -> Array:
-        """Density of each Gaussian times its weight, shape (Gaussians, voxels).
+        """Return the weighted density of each Gaussian, shape (Gaussians, voxels).
 
         Never 0, not even where the exponential is: a voxel that no Gaussian accounts
         for keeps its priors.
@@ -304,7 +304,7 @@ class Mixture:
         return densities
 
     def posteriors(self, intensities: Array, priors: Array) -> Array:
-        """Probability of each class once the intensity is known, float32.
+        """Return the probability of each class once the intensity is known, float32.
 
         Parameters
         ----------
@@ -321,7 +321,7 @@ class Mixture:
 
 
 def _moments(weights: Array, x: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of `x` under each row of weights."""
+    """Return mean and standard deviation of `x` under each row of weights."""
     amounts = weights.sum(axis=1)
     means = weights @ x / amounts
     return means, np.sqrt(weights @ x**2 / amounts - means**2)
@@ -339,7 +339,7 @@ def _ramp(inside: Array, axis: int) -> Array:
 
 
 def _coarser(values: Array, factor: int) -> Array:
-    """Means over cubes of `factor` voxels each way; what fills no cube is left out."""
+    """Return means over cubes of `factor` voxels each way, without incomplete cubes."""
     if factor == 1:
         return values
     n = [size // factor for size in values.shape]
@@ -350,7 +350,7 @@ def _coarser(values: Array, factor: int) -> Array:
 
 
 def _template_files() -> list[Path]:
-    """Scan, gray and white matter, among the files that nilearn is installed with."""
+    """Return nilearn's files of the scan, of gray and of white matter."""
     spec = find_spec("nilearn")
     if spec is None or not spec.submodule_search_locations:
         raise InputError(

@@ -1,7 +1,7 @@
-"""Numbers of each class of a map, at its boundary and inside, and their table.
+"""Statistics of each class of a map, at its boundary and inside, and their table.
 
-A row of :data:`COLUMNS` is all that a column takes: the data frame, the ``.tsv`` files,
-the dock and the report take title, unit, value and wording from it.
+A row of :data:`COLUMNS` defines a column: the data frame, the ``.tsv`` files, the dock
+and the report take title, unit, value and wording from it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Sorted runs of values: exact counts and quantiles of all, without merging them.
-
 Array = np.ndarray[Any, Any]
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
-# Values that are looked at of each run before any others. With more, fewer are left
-# to choose from, but the looking takes longer.
+#: A label, all labels but 0, or all labels.
+Which = int | Literal["foreground", "whole"]
+#: Voxels of a label that touch another one by a face, the others, or both.
+Part = Literal["all", "boundary", "interior"]
+
+_PARTS = {"boundary": (0,), "interior": (1,), "all": (0, 1)}
+
+# Sorted runs of values: exact counts and quantiles of all, without merging the runs.
+
+# Values of each run that narrow down where a quantile is. With more of them, fewer
+# values are left to choose from, but comparing them takes longer.
 SAMPLES = 64
 
 
@@ -54,9 +62,9 @@ def counts_below(
 
 
 def quantiles(runs: Sequence[Array], shares: npt.ArrayLike) -> Floats:
-    """Values below which these shares of all values lie, as :func:`numpy.quantile`.
+    """Return values below which these shares of all values lie.
 
-    Between two values it is linear; of no value at all it is NaN.
+    As of :func:`numpy.quantile`, linear between two values; of no value at all NaN.
     """
     wanted = np.asarray(shares, np.float64)
     size = sum(map(len, runs))
@@ -78,7 +86,7 @@ def _quantile(runs: Sequence[Array], size: int, share: float) -> float:
 
 
 def _neighbours(runs: Sequence[Array], size: int, rank: int) -> tuple[float, float]:
-    """The values of this rank and of the next, where all are sorted together."""
+    """Return the values of this rank and of the next among the values of all runs."""
     following = min(rank + 1, size - 1)
     step = max(1, size // (SAMPLES * len(runs)))
     samples = np.sort(np.concatenate([run[step - 1 :: step] for run in runs]))
@@ -108,7 +116,7 @@ def _neighbours(runs: Sequence[Array], size: int, rank: int) -> tuple[float, flo
 
 
 def _in_type(edges: Floats, dtype: np.dtype[Any], up: bool) -> Array:
-    """The nearest numbers of this type that are not below (or not above) the edges."""
+    """Return the nearest numbers of this type not below (or not above) the edges."""
     with np.errstate(over="ignore"):
         near = edges.astype(dtype)
     beyond = near < edges if up else near > edges
@@ -116,21 +124,12 @@ def _in_type(edges: Floats, dtype: np.dtype[Any], up: bool) -> Array:
     return np.where(beyond, np.nextafter(near, towards), near)
 
 
-# Numbers of each label of a map, at its boundary and inside.
-
-Integers = npt.NDArray[np.int64]
-
-#: A label, all labels but 0, or all labels.
-Which = int | Literal["foreground", "whole"]
-#: Voxels of a label that touch another one by a face, the others, or both.
-Part = Literal["all", "boundary", "interior"]
-
-_PARTS = {"boundary": (0,), "interior": (1,), "all": (0, 1)}
+# Statistics of each label of a map, at its boundary and inside.
 
 
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """Numbers of a map for each label; no-data voxels are in none of them.
+    """Statistics of a map for each label, without voxels that have no data.
 
     Methods take a label, ``"foreground"`` (all labels but 0) or ``"whole"``, and a
     part: ``"boundary"`` (voxels with another label at one of their faces),
@@ -166,26 +165,26 @@ class ClassStatistics:
     slice_counts: tuple[Integers, ...]
 
     def count(self, label: Which, part: Part = "all") -> int:
-        """Number of voxels."""
+        """Return the number of voxels."""
         lengths = np.diff(self.starts).sum(axis=0)
         return int(lengths[self._groups(label, part)].sum())
 
     def total(self, label: Which, part: Part = "all") -> float:
-        """Sum of the values, taken in float64."""
+        """Return the sum of the values, taken in float64."""
         return float(self.totals.flat[self._groups(label, part)].sum())
 
     def mean(self, label: Which, part: Part = "all") -> float:
-        """`total` over `count`."""
+        """Return the mean of the values: `total` over `count`."""
         return _share(self.total(label, part), self.count(label, part))
 
     def maximum(self, label: Which, part: Part = "all") -> float:
-        """Largest value."""
+        """Return the largest value."""
         return max((float(r[-1]) for r in self._runs(label, part)), default=np.nan)
 
     def quantiles(
         self, label: Which, shares: npt.ArrayLike, part: Part = "all"
     ) -> Floats:
-        """Values below which these shares (0 to 1) of the voxels are.
+        """Return values below which these shares (0 to 1) of the voxels are.
 
         Exact, and linear between two values, as :func:`numpy.quantile` of them in
         float64. Shape of `shares`.
@@ -193,7 +192,7 @@ class ClassStatistics:
         return quantiles(self._runs(label, part), shares)
 
     def share_above(self, label: Which, threshold: float, part: Part = "all") -> float:
-        """Share (0 to 1) of the voxels whose value is above the threshold, not equal.
+        """Return the share (0 to 1) of the voxels above the threshold, not equal to it.
 
         Exact, and quick enough to follow a slider.
         """
@@ -236,7 +235,7 @@ class ClassStatistics:
         return np.diff(up_to), edges
 
     def peak(self, label: Which, part: Part = "all") -> tuple[int, ...] | None:
-        """The voxel with the largest value; the first in C order of several."""
+        """Return the voxel with the largest value; the first in C order of several."""
         groups = self._groups(label, part)
         largest = self.maximum(label, part)
         runs = {g: self._runs_of([g]) for g in groups}
@@ -252,7 +251,7 @@ class ClassStatistics:
     def profile(
         self, axis: int, label: Which, what: Literal["mean", "total", "count"] = "mean"
     ) -> Floats:
-        """Mean, total or number of voxels for each slice across an axis.
+        """Return mean, total or number of voxels for each slice across an axis.
 
         The mean is NaN where a slice has none of the voxels.
 
@@ -308,13 +307,13 @@ def _edges(
     return np.linspace(*span, int(bins) + 1)
 
 
-# The numbers of each label as a table, and the columns that it has.
+# Table of the statistics, and its columns.
 
 MM3_PER_ML = 1000.0
 
 
 def voxel_volume(grid: Grid | None) -> float | None:
-    """Volume of a voxel in mm³, tilted and sheared ones too; None for a flat image."""
+    """Return the volume of a voxel in mm³, even if sheared; None for a flat image."""
     if grid is None or grid.ndim != 3:
         return None
     return float(abs(np.linalg.det(grid.affine[:3, :3])))
@@ -322,16 +321,16 @@ def voxel_volume(grid: Grid | None) -> float | None:
 
 @dataclass(frozen=True)
 class PartOfLabel:
-    """Voxels of one label, of which numbers are asked for.
+    """Voxels of one label that a row of the table is about.
 
     Attributes
     ----------
     statistics : ClassStatistics
         Numbers of all labels.
     label : int
-        Which.
+        Number of the label.
     name : str
-        What it is called.
+        Its name.
     part : "all", "boundary" or "interior"
         Which of its voxels.
     ml_per_voxel, threshold : float
@@ -347,18 +346,18 @@ class PartOfLabel:
 
     @property
     def voxels(self) -> int:
-        """Return how many there are."""
+        """Number of these voxels."""
         return self.statistics.count(self.label, self.part)
 
     @cached_property
     def median_and_p95(self) -> npt.NDArray[np.float64]:
-        """Return both at once, for values are looked through for them."""
+        """Median and 95 % quantile, which are computed together."""
         return self.statistics.quantiles(self.label, (0.5, 0.95), self.part)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of classes.
+    """Column of the table of classes.
 
     Attributes
     ----------
@@ -424,7 +423,7 @@ _WHERE = (
     "\nUncertainty inside is the more alarming kind."
 )
 
-# Those that boundary and interior have as well.
+# Columns that boundary and interior have as well.
 _OF_PARTS = (
     Column(
         "voxels",
@@ -496,7 +495,7 @@ COLUMNS = (
     *(replace(one, key=f"interior_{one.key}", part="interior") for one in _OF_PARTS),
 )
 
-#: What the dock and the report have room for, from left to right.
+#: Columns in the dock and in the report, from left to right.
 IN_DOCK = (
     "name", "interior_mean", "boundary_mean", "mean", "median", "p95", "share_above",
     "interior_share_above", "total", "volume_ml",

@@ -1,4 +1,4 @@
-"""Colours of classes and of maps, and shades of classes that tell the uncertainty.
+"""Colours of classes and of maps, and shades of classes that show the uncertainty.
 
 The uncertainty of each voxel is one of a few levels, from certain to uncertain, and
 each class has a shade of its colour for each level. A volume of whole numbers, one for
@@ -260,7 +260,7 @@ def as_hex(color: npt.ArrayLike) -> str:
     return "#" + "".join(f"{int(number):02x}" for number in numbers)
 
 
-# Classes whose own colours tell how uncertain they are.
+# Shades of the colour of a class, which show how uncertain a voxel is.
 
 Array = np.ndarray[Any, Any]
 
@@ -270,7 +270,7 @@ N_LEVELS = 16
 #: More shades than 16 bits can number would not be told apart anyway.
 MOST_CLASSES = (2**16 - 1) // N_LEVELS
 
-# Voxels that are looked at in one step.
+# Voxels that are numbered in one step.
 _BLOCK_VOXELS = 1 << 18
 
 

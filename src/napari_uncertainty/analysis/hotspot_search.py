@@ -1,4 +1,4 @@
-"""The search for hotspots: from a map, labels and probabilities to places."""
+"""Search for hotspots in a map, with its labels and probabilities."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from .expected_errors import LEVELS, iter_expected, iter_sums_at, len_of, to_lev
 from .hotspot_domain import SLAB_VOXELS, Choice, Domain, Turned, iter_choices
 from .hotspots import Hotspot, HotspotOptions, Hotspots
 
-# Parts of a search for hotspots: what may be wrong, and what the places are like.
-
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+
+# Threads that search, unless the caller says otherwise.
+THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class SearchedVoxels:
     Attributes
     ----------
     domain : Domain
-        Where it was looked.
+        The voxels that were searched.
     levels : ndarray of int32
         In the box of the domain: how likely each voxel is to be wrong, in `LEVELS`.
     labels : ndarray or None
@@ -56,7 +57,7 @@ class HotspotSearch:
     Attributes
     ----------
     turned : Turned
-        How.
+        The turn.
     values, labels, data : ndarray, or None
         The map, the segmentation, and which voxels have data; see `iter_hotspots`.
     members : sequence
@@ -75,7 +76,7 @@ class HotspotSearch:
     threads: int
 
     def iter_looked(self) -> Generator[float, None, SearchedVoxels]:
-        """Find what may be wrong; yields the share done."""
+        """Find the voxels that may be wrong; yields the share done."""
         labels = self.labels
         if labels is None and self.members:
             steps = iter_expected(self.members, self.turned.view, None, self.threads)
@@ -109,9 +110,9 @@ class HotspotSearch:
     ) -> Generator[float, None, list[Pair | None]]:
         """Return the two labels that compete in each place; yields the share done.
 
-        By the probability of each class, summed over the ball. The more a voxel is
-        likely to be wrong, the more it weighs: others say nothing of what competes.
-        Without probabilities, by the voxels of each label.
+        These are the classes with the largest probabilities, summed over the ball. A
+        voxel weighs the more, the more it is likely to be wrong: others say nothing of
+        what competes. Without probabilities, the voxels of each label are counted.
         """
         weights = []
         for choice in choices:
@@ -186,7 +187,7 @@ class HotspotSearch:
 
 
 def _numbers_of_classes(labels: Array, n_classes: int) -> Array:
-    """The label that each class has; see :func:`.iter_as_classes`."""
+    """Return the label that each class has; see :func:`.iter_as_classes`."""
     if labels.min() >= 0 and labels.max() < n_classes:
         return np.arange(n_classes)
     return np.unique(labels)
@@ -201,17 +202,12 @@ def _labels_in(labels: Array | None, box: Box, weight: Array) -> Pair | None:
 
 
 def _two_largest(numbers: Array, sums: Array) -> Pair | None:
-    """The numbers of the two largest sums; None where only one is there at all."""
+    """Return the numbers of the two largest sums; None where fewer are above 0."""
     if np.count_nonzero(sums) < 2:
         return None
     # Stable, so that of equals the first comes first.
     first, second = np.argsort(-sums, kind="stable")[:2]
     return int(numbers[first]), int(numbers[second])
-
-
-# Search for hotspots in a map, with its labels and probabilities.
-
-THREADS = 2
 
 
 def iter_hotspots(

@@ -14,11 +14,13 @@ from ..engine.blocks import cut
 from ..errors import InputError
 from ..steps import part
 
-# The closed surface of a field that encloses a wanted volume, slab by slab.
-
+Array = np.ndarray[Any, Any]
 Field = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float32]
 Vertices = npt.NDArray[np.float32]
 Faces = npt.NDArray[np.int32]
+
+# Closed surface of a field that encloses a given volume, slab by slab.
 
 # Marching cubes keep all other threads waiting, the window too: for so many voxels some
 # 2 ms where a smooth surface passes through, 20 ms where there is surface everywhere.
@@ -78,7 +80,7 @@ def iter_enclosing(
 
 @dataclass(frozen=True)
 class _Piece:
-    """The surface within one block; `shared` tells which vertices others have, too."""
+    """Surface within one block; `shared` marks vertices that other blocks have, too."""
 
     vertices: Vertices
     faces: Faces
@@ -86,7 +88,7 @@ class _Piece:
 
 
 class _LevelSearch:
-    """Looks for the level between one too low and one too high.
+    """Search for the level of a surface, between one too low and one too high.
 
     The first guess is the level above which as many voxels lie as are wanted. Where
     the surface is strongly curved, or a sheet is thin, it encloses another volume than
@@ -104,7 +106,7 @@ class _LevelSearch:
         self.level = self._inside(self._exceeded_by(wanted))
 
     def learn(self, volume: float) -> None:
-        """Take another level, given the volume that the present one encloses."""
+        """Choose the next level, given the volume that the present one encloses."""
         if volume > self._wanted:
             self._low, self._above = self.level, volume
         else:
@@ -119,7 +121,7 @@ class _LevelSearch:
             self.level = self._inside(self._exceeded_by(voxels))
 
     def _exceeded_by(self, voxels: float) -> float:
-        """The level that so many voxels exceed, about."""
+        """Return the level that about so many voxels exceed."""
         last = len(self._sample) - 1
         at = round(len(self._sample) - voxels / self._voxels_each)
         at = min(max(at, 1), last)
@@ -135,7 +137,7 @@ class _LevelSearch:
 def _iter_pieces(
     field: Field, level: float
 ) -> Generator[float, None, tuple[list[_Piece], float]]:
-    """The surface in pieces, block by block, and the volume that it encloses.
+    """Return the surface in pieces, block by block, and the volume that it encloses.
 
     Neighbouring blocks share a plane of voxels.
     """
@@ -166,7 +168,7 @@ def _iter_pieces(
 
 
 def _blocks(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
-    """Blocks of whole rows; each begins with the last voxels of the one before."""
+    """Return blocks of rows; each begins with the last voxels of the one before."""
     rows = slabs(shape[1] - 1, 2 * shape[2])
     planes = slabs(shape[0] - 1, rows[0].stop * shape[2])
     return [
@@ -188,7 +190,7 @@ def _enclosed(vertices: Vertices, faces: Faces) -> float:
 
 
 def _joined(pieces: list[_Piece]) -> tuple[Vertices, Faces]:
-    """One mesh; the vertices that blocks have in common become one."""
+    """Return one mesh of all pieces; vertices that blocks share become one."""
     vertices = np.concatenate([piece.vertices for piece in pieces])
     shared = np.flatnonzero(np.concatenate([piece.shared for piece in pieces]))
     edges = _edges(vertices[shared])
@@ -206,19 +208,16 @@ def _joined(pieces: list[_Piece]) -> tuple[Vertices, Faces]:
 
 
 def _edges(vertices: Vertices) -> npt.NDArray[np.int64]:
-    """A number for the edge between two voxels that each vertex is on."""
+    """Return a number for the edge between two voxels that each vertex is on."""
     # Even along an axis where the vertex is at a voxel, odd where it is between two.
     at = (np.floor(vertices) + np.ceil(vertices)).astype(np.int64)
     edges: npt.NDArray[np.int64] = (at[:, 0] << 42) + (at[:, 1] << 21) + at[:, 2]
     return edges
 
 
-# The boundary of a class as a smooth closed mesh, with the uncertainty around it.
+# Surface of a class, with the uncertainty around it.
 
-Array = np.ndarray[Any, Any]
-Values = npt.NDArray[np.float32]
-
-# Taken in one go, so that it can be closed soon.
+# Vertices that are taken in one step, so that the work can be cancelled soon.
 TOGETHER = 1 << 16
 
 AVERAGING_ROUNDS = 3
@@ -344,7 +343,7 @@ def _is_chosen(labels: Array, chosen: Collection[int] | None) -> npt.NDArray[np.
 def _iter_box(
     labels: Array, chosen: Collection[int] | None
 ) -> Generator[float, None, tuple[tuple[slice, ...], int]]:
-    """The box around the chosen labels, and the number of their voxels."""
+    """Return the box around the chosen labels, and the number of their voxels."""
     # Plane by plane as they lie in memory.
     slow = int(np.argmax(np.abs(labels.strides)))
     ordered = np.moveaxis(labels, slow, 0)
@@ -367,7 +366,7 @@ def _iter_box(
 def _iter_smoothed(
     labels: Array, chosen: Collection[int] | None, smoothing: float, margin: int
 ) -> Generator[float, None, Array]:
-    """The smoothed mask, float32, with a margin around it."""
+    """Return the smoothed mask, float32, with a margin around it."""
     from scipy.ndimage import gaussian_filter
 
     field = np.zeros([length + 2 * margin for length in labels.shape], np.float32)
@@ -386,7 +385,7 @@ def _iter_smoothed(
 
 
 def _iter_around(values: Array, vertices: Vertices) -> Generator[float, None, Values]:
-    """The largest value within a voxel of the one nearest to each vertex."""
+    """Return the largest value around the voxel nearest to each vertex."""
     found = np.full(len(vertices), np.nan, np.float32)
     last = np.array(values.shape) - 1
     for start in range(0, len(vertices), TOGETHER):
@@ -402,7 +401,7 @@ def _iter_around(values: Array, vertices: Vertices) -> Generator[float, None, Va
 
 
 def _iter_averaged(values: Values, faces: Faces) -> Generator[float, None, Values]:
-    """Each value averaged with those of the vertices that an edge joins it to."""
+    """Return each value averaged with those of vertices that share an edge with it."""
     from scipy.sparse import coo_array
 
     # On a closed mesh an edge is part of two faces, which run along it in opposite

@@ -27,7 +27,7 @@ from .place import (
 )
 from .values import check_background, check_kind, check_no_data, check_precision
 
-# How much of the work is to see how confident the network is, before a comparison.
+# Share of the work that it takes to judge the confidence of the network.
 SHARE_OF_CONFIDENCE = 0.2
 
 
@@ -152,7 +152,7 @@ def _iter_compared(
     thorough: bool,
     classes: Sequence[int],
 ) -> Generator[float, None, Compared]:
-    """Compare the most probable class with labels, and explain what does not agree."""
+    """Compare the prediction with labels, and explain what does not agree."""
     comparing = iter_compare(
         maps.prediction,
         maps.n_classes,

@@ -1,4 +1,4 @@
-"""Checks of where probabilities lie, and of whether a segmentation belongs to them."""
+"""Checks of the place of probabilities and of their agreement with segmentations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..model.placement import Placement
 from ..model.record import Check, Level
 from ..text import percent, voxel_place
 
-# Checks of where probabilities lie: against other images, and by their header.
+# Checks of the place of probabilities, by other images and by their header.
 
 
 def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> Check:
@@ -70,7 +70,7 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
 
 
 def check_lent_place(placed: str) -> Check:
-    """Return what to tell of a place that a person chose, where nothing can confirm it.
+    """Return the check of a place that a person chose and that nothing can confirm.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def check_lent_place(placed: str) -> Check:
 
 
 def check_unconfirmed_place(name: str) -> Check:
-    """Return what to tell of a place that its own file does not confirm.
+    """Return the check of a place that its own file does not confirm.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
     return float(np.linalg.norm(sform.to_ras(ends) - qform.to_ras(ends), axis=1).max())
 
 
-# Checks of whether probabilities and a segmentation belong together, and which way.
+# Checks of the agreement with a segmentation, and of the orientation.
 
 
 def check_comparison(compared: Compared) -> list[Check]:

@@ -21,7 +21,7 @@ SLAB_VOXELS = 1 << 20
 
 @dataclass(frozen=True)
 class Agreement:
-    """Share of voxels that have the same class in both, 0 to 1.
+    """Shares of voxels that have the same class in both, 0 to 1.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Comparison:
 
     @classmethod
     def of(cls, prediction: Array, labels: Array) -> Comparison:
-        """Look for the foreground of both, once."""
+        """Return the comparison of two volumes, with the foreground of each."""
         boxes = box_of(prediction), box_of(labels)
         counts = (
             int(np.count_nonzero(prediction[boxes[0]])),
@@ -74,7 +74,7 @@ class Comparison:
         return cls(prediction, labels, *boxes, counts)
 
     def agreement(self, placement: Placement) -> Agreement:
-        """Exact agreement with the prediction in this placement.
+        """Return the exact agreement with the prediction in this placement.
 
         Where the prediction has no voxel it counts as background, and predicted
         foreground outside of the segmentation counts as wrong.
@@ -142,7 +142,7 @@ def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Arr
 
 @dataclass(frozen=True, eq=False)
 class Numbering:
-    """Numbers that a segmentation may have instead of labels with 0 for the background.
+    """Numbers that a segmentation may use instead of labels with 0 for the background.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ class Numbering:
 def iter_numberings(
     labels: Array, n_classes: int, classes: Sequence[int]
 ) -> Generator[float, None, list[Numbering]]:
-    """Other numbers that a segmentation may have; yields the share done.
+    """Return other numbers that a segmentation may use; yields the share done.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def iter_numberings(
 
 
 def iter_numbers(labels: Array) -> Generator[float, None, Array]:
-    """Return which numbers there are, ascending; yields the share done."""
+    """Return the numbers that occur, ascending; yields the share done."""
     found, pieces = np.array([], labels.dtype), pieces_of(labels)
     for done, (piece,) in enumerate(pieces, 1):
         found = np.union1d(found, piece)
@@ -223,7 +223,7 @@ def iter_numbers(labels: Array) -> Generator[float, None, Array]:
 
 
 def iter_ranks(labels: Array, found: Array) -> Generator[float, None, Array]:
-    """The place of each label among the numbers `found`; yields the share done."""
+    """Return the rank of each label among some numbers; yields the share done."""
     ranks = np.empty_like(labels, np.uint16)
     pieces = pieces_of(labels, ranks)
     for done, (piece, out) in enumerate(pieces, 1):

@@ -1,11 +1,10 @@
-"""Search for the placement of probabilities on a segmentation that agrees best.
+"""Search for the placement on a segmentation in which the prediction agrees best.
 
 Each order and direction of the axes whose shape fits is scored on a sample of the
 segmentation's foreground. Where the prediction is a cropped box, its shift is first
 estimated from the number of voxels of each class in each plane, and then refined.
 
-All that fit are looked at coarsely (:mod:`.coarse`); what comes near the best is
-evaluated exactly.
+The placements that come near the best one in this coarse search are evaluated exactly.
 """
 
 from __future__ import annotations
@@ -21,27 +20,26 @@ from ..model.placement import Placement, all_orientations
 from ..steps import part
 from .agreement import Agreement, Comparison
 
-# Coarse search among all ways to lay a prediction on a segmentation.
-
 Array = np.ndarray[Any, Any]
 
-# Voxels of the sample.
+# Voxels of the sample, and of the grid that it is taken from.
 SAMPLE = 20_000
-# Of the grid that the sample is taken from.
 COARSE_VOXELS = 600_000
 
-# So much, in the sample, may separate a candidate from the best: more than chance and
-# voxels outside of the segmentation's foreground make up for.
+# A candidate may agree in so much less of the sample than the best one: more than what
+# chance and voxels outside of the segmentation's foreground make up for.
 NEAR = 0.15
-# Of these at most, exactly.
+# Number of candidates that are evaluated exactly, at most.
 EXACT = 4
-# A whole that agrees in so much of the sample is not shifted.
+# A prediction of the full shape that agrees in so much of the sample is not shifted.
 GOOD = 0.95
-# Shifts are refined for so many.
+# Number of candidates whose shifts are refined.
 REFINED = 8
-# In voxels, one after the other; up to two also across the axes.
+# Steps of these shifts in voxels, one after the other; the last ones also diagonally.
 STEPS = (8, 4, 2, 1)
 ACROSS = 2
+
+# Coarse search among all placements of a prediction on a segmentation.
 
 
 def iter_likely(
@@ -79,7 +77,7 @@ def iter_likely(
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Foreground voxels of the segmentation, and the prediction to look them up in."""
+    """Foreground voxels of the segmentation, and the prediction to compare with."""
 
     prediction: Array
     voxels: Array  # shape (axes, n)
@@ -87,7 +85,7 @@ class Sample:
 
     @classmethod
     def of(cls, comparison: Comparison) -> Sample:
-        """Some voxels, evenly spread over the foreground."""
+        """Return a sample of voxels that are evenly spread over the foreground."""
         box = comparison.labels_box
         part = comparison.labels[box]
         steps = _steps(part)
@@ -102,7 +100,7 @@ class Sample:
         )
 
     def score(self, placement: Placement) -> float:
-        """Share of the sample whose class is predicted."""
+        """Return the share of the sample whose class is predicted."""
         if not self.classes.size:
             return 0.0
         shape = placement.turned_shape(self.prediction.shape)
@@ -131,7 +129,7 @@ class Sample:
     def _better(
         self, placement: Placement, score: float, moves: Array
     ) -> tuple[float, Placement] | None:
-        """The best of some moves; None where all are worse or there are none."""
+        """Return the best of some moves; None where none makes it better."""
         offsets = (np.array(placement.offset) + moves).tolist()
         tried = [placement.shifted(offset) for offset in offsets]
         best = max(((self.score(one), one) for one in tried), key=_score, default=None)
@@ -144,10 +142,7 @@ def _with_shifts(
     predicted: Sequence[Array],
     given: Sequence[Array],
 ) -> Iterable[Placement]:
-    """Each orientation with the shift at which the planes hold the same classes.
-
-    By the profiles of both.
-    """
+    """Yield each orientation with the shift at which the profiles of both agree."""
     for one in orientations:
         if _fills(comparison, one):
             yield one
@@ -180,7 +175,7 @@ def _fills(comparison: Comparison, placement: Placement) -> bool:
 
 
 def _profiles(labels: Array) -> list[Array]:
-    """For each axis: how many voxels of each class but 0 each plane has, a sample."""
+    """Return, for each axis, how many sampled voxels of each class each plane has."""
     n_classes = int(labels.max(initial=0)) + 1
     profiles = []
     for axis, length in enumerate(labels.shape):
@@ -198,7 +193,10 @@ def _profiles(labels: Array) -> list[Array]:
 
 
 def _steps(labels: Array) -> list[int]:
-    """Steps along the axes that leave about `COARSE_VOXELS`; short axes stay whole."""
+    """Return steps along the axes that leave about `COARSE_VOXELS`.
+
+    Short axes stay whole.
+    """
     step = max(1, round((labels.size / COARSE_VOXELS) ** (1 / max(1, labels.ndim))))
     return [step if length >= 16 * step else 1 for length in labels.shape]
 
@@ -207,7 +205,7 @@ def _score(scored: tuple[float, Placement]) -> float:
     return scored[0]
 
 
-# Order, direction and shift of the axes that lay a prediction on a segmentation.
+# Exact agreement of the candidates, and the choice among them.
 
 #: One placement is better than another only if it is so by half a percentage point,
 #: and by a quarter of what it leaves in disagreement. Else the data cannot decide.
@@ -226,7 +224,7 @@ AGREES = 0.95
 
 @dataclass(frozen=True)
 class Candidate:
-    """Placement, and how well the two then agree."""
+    """Placement of the prediction, and its agreement with the segmentation."""
 
     placement: Placement
     agreement: Agreement
@@ -261,7 +259,7 @@ class RankedPlacements:
 
     @property
     def best(self) -> Candidate | None:
-        """The best one, whether by chance or not; None where nothing fits."""
+        """Placement that agrees best, even if by chance; None where none fits."""
         return self.ranked[0] if self.ranked else None
 
     @property
@@ -272,7 +270,7 @@ class RankedPlacements:
 
     @property
     def better(self) -> Candidate | None:
-        """The best one, if it belongs and beats what is as loaded, or nothing is."""
+        """Best placement, if it belongs and beats that of the files; else None."""
         best = self.best
         if best is None or best == self.as_loaded or not best.belongs:
             return None
@@ -281,7 +279,7 @@ class RankedPlacements:
         return None
 
     def describe(self, one: Candidate, axcodes: Sequence[str] | None = None) -> str:
-        """A placement in words, as seen from what is loaded.
+        """Return a placement in words, relative to the one that the files claim.
 
         Parameters
         ----------
@@ -323,7 +321,7 @@ def iter_search(
     comparison: Comparison,
     as_loaded: Placement | None,
 ) -> Generator[float, None, RankedPlacements]:
-    """RankedPlacements step by step; yields the share done.
+    """Rank the placements of a prediction step by step; yields the share done.
 
     Parameters
     ----------

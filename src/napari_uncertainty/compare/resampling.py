@@ -1,4 +1,4 @@
-"""Values of one grid on another: for showing two tilts together, and for comparing."""
+"""Values of one grid on another, to show or to compare images that are tilted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A prediction against a segmentation, whatever voxels the two lie on.
+"""Comparison of a prediction with a segmentation, whatever voxels the two lie on.
 
-Where the two lie on other voxels, the segmentation is taken at the prediction's.
+Where they lie on different voxels, the segmentation is resampled to the prediction's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .resampling import iter_resample
 
 Array = np.ndarray[Any, Any]
 
-# So many voxels along each axis are plenty to tell what labels stand for.
+# Voxels along each axis that are enough to tell what labels stand for.
 _LOOKED_AT = 64
 
 # Above this share of voxels without a label, 0 means something.
@@ -145,7 +145,7 @@ class Compared:
 
     @property
     def confirms_or_denies(self) -> bool:
-        """True where the two agree enough, placed somehow, to be of one image."""
+        """Return whether the two agree enough, somehow placed, to judge the place."""
         if self.refused:
             return False
         if self.explanation is not None or self.as_loaded is None:

@@ -16,8 +16,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-# Order of axes in memory, and arrays cut into blocks that are worked on in turn.
-
 Array = np.ndarray[Any, Any]
 
 #: Slices for each axis and an ellipsis, so that even a single voxel gives an array.
@@ -26,12 +24,14 @@ Block = tuple[Any, ...]
 #: A slice for each axis.
 Box = tuple[slice, ...]
 
-# Voxels that are looked at together, so that masks stay small beside the map.
+# Voxels that are taken together, so that masks stay small beside the map.
 SLAB_VOXELS = 1 << 23
 
 
 def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Spatial axes as they lie in memory: slowest first, none flipped.
+    """Return values with the spatial axes as they lie in memory.
+
+    The slowest axis comes first, and none is flipped.
 
     Blocks are then runs of memory, whatever transposes and flips the caller's array
     has, and results made in the same order are cheap to write and to show.

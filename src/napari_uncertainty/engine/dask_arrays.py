@@ -38,9 +38,9 @@ SHARE_OF_MEMORY = 0.25
 
 
 def roomy_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-    """An array of zeros: in memory, or in a temporary file where it is too large.
+    """Return zeros, in memory or, where they are too large, in a temporary file.
 
-    The file has no name any more, or none that stays: it goes with the array.
+    The file is deleted together with the array.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class _StoppedError(Exception):
 
 
 def as_dask(values: Any) -> Any:
-    """The dask array that `values` are, or wrap (zarr, HDF5); None for any others."""
+    """Return `values` as a dask array if they are one, zarr or HDF5; else None."""
     if is_lazy(values):
         return values
     if hasattr(values, "chunks") and not isinstance(values, np.ndarray):
@@ -92,7 +92,7 @@ def as_dask(values: Any) -> Any:
 def lazy_maps(
     values: Any, kernel: Kernel, base: Base, *, look: bool = False
 ) -> UncertaintyMaps:
-    """Maps as dask arrays, of which nothing is computed yet.
+    """Return maps as dask arrays, of which nothing is computed yet.
 
     Values that resampling has moved below 0 or above 1 are clipped where they are met,
     as those of an array are, if the kind is one whose sums matter.
@@ -289,7 +289,7 @@ def _per_chunk(
 def _add(
     kernel: Kernel, before: Running | None, chunk: Array, first: int, divisor: float
 ) -> Running:
-    """Running numbers with one more chunk; those before stay as they are."""
+    """Return running numbers with one more chunk; `before` stays as it is."""
     n_classes = len(chunk)
     x = chunk.reshape(n_classes, -1)
     n_voxels = x.shape[1]

@@ -1,6 +1,6 @@
 """Evidence for the kind of values that stand for classes.
 
-Some thousand voxels are looked at. Where two kinds look alike, that is said.
+It comes from a sample of some thousand voxels. Where two kinds look alike, it says so.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from ..text import percent
 
 Array = np.ndarray[Any, Any]
 
-#: So many of the voxels have to comply, as elsewhere.
+#: Share of the voxels that has to comply.
 NEARLY_ALL = 0.99
 
-#: Where so many do, the others may have been changed by something.
+#: Share of complying voxels from which on the others may have been changed.
 MOST = 0.9
 
 #: Of the voxels in the foreground, a network is certain of more than these.
@@ -145,7 +145,7 @@ class Evidence:
         return bool(self.doubt) and taken in self.numbers["candidates"]
 
     def _both_scores(self, taken: str) -> bool:
-        """Values do not tell whether scores are of classes that exclude each other."""
+        """Return whether both kinds are scores, which values cannot tell apart."""
         return KINDS[taken].logistic and KINDS[self.kind].logistic
 
     def _is_like(self, taken: str) -> bool:
@@ -166,8 +166,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
     Returns
     -------
     Evidence
-        Of nothing but 0, NaN and infinity it cannot say anything: softmax then, with a
-        doubt.
+        Where there is nothing but 0, NaN and infinity it is a softmax, with a doubt.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         x = sample.reshape(len(sample), -1).astype(np.float64)

@@ -1,10 +1,11 @@
-"""The engine: class probabilities stream in once, uncertainty maps come out.
+"""The fold: class probabilities are read once, and uncertainty maps are computed.
 
-Nothing as large as the input is ever made: of an array, blocks of voxels are taken with
-all their classes (:mod:`.arrays`); of a file that can only be read from its beginning,
-running numbers are kept (:mod:`.streams`); a dask array is taken chunk by chunk
-(:mod:`.lazy`). All leave the arithmetic to :mod:`.kernel`, or for kinds that are no
-softmax to :mod:`.kernels`; logits become a softmax first (:mod:`.logits`).
+Nothing as large as the input is ever made. An array is taken in blocks of voxels with
+all their classes (:mod:`.arrays`). Of a file that can only be read from its beginning,
+running numbers of each voxel are kept (:mod:`.streams`). A dask array is taken chunk by
+chunk (:mod:`.dask_arrays`). The arithmetic is the same for all of them: that of a
+softmax is in :mod:`.softmax`, that of other kinds in :mod:`.other_kinds`. Logits become
+a softmax first (:mod:`.logits`).
 """
 
 from __future__ import annotations
@@ -48,17 +49,15 @@ from .softmax import Kernel
 from .streams import iter_fold_stream
 from .values import WatchedStream, limits_of, sample_of
 
-# Request of a fold, checked before any value is looked at.
-
 
 @dataclass(frozen=True)
 class FoldRequest:
-    """Maps that a fold is to give, and how the values are to be taken for that.
+    """Request of a fold: the maps to compute, and the meaning of the values.
 
     Attributes
     ----------
     measures, base, predict
-        As of :func:`iter_fold`.
+        See :func:`iter_fold`.
     how : Interpretation
         Kind (``"auto"`` where it has to be found out), temperature and so on.
     region_order : tuple of int
@@ -165,7 +164,7 @@ def request_of(
 
 
 def _class_first(probabilities: Any, class_axis: int) -> Any:
-    """An ndarray, dask array or StoredValues, class axis first."""
+    """Return an ndarray, dask array or StoredValues, class axis first."""
     if isinstance(probabilities, StoredValues):
         return probabilities
     chunked = as_dask(probabilities)
@@ -177,9 +176,6 @@ def _class_first(probabilities: Any, class_axis: int) -> Any:
     return np.moveaxis(values, class_axis, 0)
 
 
-# The engine: class probabilities stream in once, uncertainty maps come out.
-
-
 def iter_fold(
     probabilities: npt.ArrayLike | ProbabilityMap,
     measures: Sequence[str] = ("entropy",),
@@ -189,10 +185,10 @@ def iter_fold(
     predict: bool = True,
     threads: int | None = None,
 ) -> Generator[float, None, UncertaintyMaps]:
-    """Fold step by step: yields the share done, returns the maps.
+    """Fold probabilities step by step; yields the share done.
 
-    Parameters are those of :func:`napari_uncertainty.uncertainty`, with all that is
-    said of the values in `how`. Closing the generator stops the threads within a block.
+    Parameters are those of :func:`napari_uncertainty.uncertainty`; the meaning of the
+    values is in `how`. Closing the generator stops the threads within a block.
     `predict` asks for the most probable class too; `threads` is by default the number
     of processors that this process may use.
 
@@ -296,7 +292,7 @@ def fold_lazily(
     base: Base = 2,
     predict: bool = True,
 ) -> UncertaintyMaps | None:
-    """Maps of lazy arrays (dask, zarr, HDF5), not computed yet; None for any others."""
+    """Return maps of lazy arrays (dask, zarr, HDF5), uncomputed; None of others."""
     values = probabilities
     if isinstance(values, ProbabilityMap):
         values = values.values

@@ -1,4 +1,4 @@
-"""Maps that a fold gives, with what was learnt on the way."""
+"""Maps that a fold computes, with what it found about the values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class UncertaintyMaps(Mapping[str, Any]):
-    """Maps by measure name, and what was learnt on the way.
+    """Maps by the name of their measure, and what the fold found about the values.
 
     All of them are dask arrays, not computed yet, where the input was one.
 

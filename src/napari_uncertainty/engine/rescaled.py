@@ -1,8 +1,8 @@
 """Probabilities that were multiplied, or moved out of 0 to 1 by resampling.
 
 Atlases store per cents, in any type. Interpolation by splines overshoots beside edges:
-values of a softmax that run from -0.02 to 1.02 still sum to 1. Both are taken from 0 to
-1, and what was done is counted, for somebody should know.
+values of a softmax that run from -0.02 to 1.02 still sum to 1. Both are changed to
+probabilities from 0 to 1, and the changed values are counted and reported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 
 class BeyondError(InputError):
-    """Values are below 0 or above 1, and no rounding explains it."""
+    """Values are farther below 0 or above 1 than rounding takes them."""
 
 
 @dataclass(eq=False)
@@ -120,7 +120,7 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """Return what was done, for a person."""
+        """Sentence that tells a person what was done."""
         told = []
         if self.scale != 1:
             called = "per cents" if self.scale == 100 else f"shares of {self.scale:g}"

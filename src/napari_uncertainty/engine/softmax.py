@@ -25,9 +25,12 @@ from ..model.probabilities import NEGATIVE_TOLERANCE
 from .rescaled import BeyondError
 from .values import float_type
 
-# Running numbers that a fold keeps of each voxel, and the results that it fills.
-
 Array = np.ndarray[Any, Any]
+
+# So many classes can be added in float32 without losing a digit.
+FEW = 16
+
+# Running numbers that a fold keeps of each voxel, and the results that it fills.
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,7 @@ def in_order(measures: Sequence[Measure]) -> list[Measure]:
 def in_place(
     needs: Mapping[str, Sequence[str]], numbers: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return whose memory maps can take.
+    """Return the numbers whose memory maps can take.
 
     Parameters
     ----------
@@ -145,10 +148,7 @@ class Folded(NamedTuple):
     scale: float = 1.0
 
 
-# Memory that a fold needs for the measures that are asked for.
-
-# So many classes can be added in float32 without losing a digit.
-FEW = 16
+# Measures that are asked for, and the memory that a fold needs for them.
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +163,7 @@ class Plan:
         Whether the most probable class is asked for.
     n_classes, n_states : int
         Labels that the most probable class can have, and outcomes that the
-        probabilities are about; see :mod:`.kinds`.
+        probabilities are about; see :mod:`.model.kinds`.
     kind : str
         What the values are, a key of :data:`.KINDS` other than logits.
     region_order : tuple of int
@@ -246,7 +246,7 @@ class Plan:
 
     @property
     def bytes_per_voxel(self) -> int:
-        """Memory for running numbers and results, results in place where they fit."""
+        """Memory for running numbers and for results, which share it where they fit."""
         one = self.running(1)
         results = self.results_in_place(one)
         arrays = {
@@ -317,13 +317,13 @@ class Plan:
 
 
 def _float32_not_above(value: float) -> np.floating[Any]:
-    """The largest float32 that does not exceed `value`."""
+    """Return the largest float32 that does not exceed `value`."""
     rounded = np.float32(value)
     below = np.nextafter(rounded, np.float32(0))
     return below if float(rounded) > value else rounded
 
 
-# The arithmetic of the fold: running numbers of a voxel, and what follows from them.
+# Arithmetic of the fold: adding classes to running numbers, and making maps of them.
 
 
 @dataclass(frozen=True, eq=False)
@@ -405,7 +405,7 @@ class Kernel(Plan):
     def _rank(
         self, running: Running, first: int, x: Array, lesser: Array, fresh: bool
     ) -> None:
-        """The two largest values, and whose the largest is: the first of equals."""
+        """Keep the two largest values, and the label of the first largest one."""
         best, second, winner = running.best, running.second, running.winner
         assert best is not None
         rows = [(self.label_of(channel), row) for channel, row in enumerate(x, first)]

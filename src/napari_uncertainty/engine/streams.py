@@ -1,9 +1,9 @@
 """Folding a file that can only be read from its beginning to its end.
 
 One thread unpacks, the others add, each for voxels of its own. Where whole classes
-follow each other in the file, only the running numbers of each voxel stay, and the maps
-take their place at the end (:mod:`.by_class`). Where the classes of a voxel lie
-together, each piece of the file is finished at once (:mod:`.by_voxel`).
+follow each other in the file, only the running numbers of each voxel are kept, and the
+maps take their place at the end (:class:`ByClass`). Where the classes of a voxel lie
+together, each piece of the file is finished at once (:class:`ByVoxel`).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from .blocks import Block, run_in_threads, take_in_turn, tiles
 from .softmax import Folded, Kernel, Results
 from .values import is_plain, read_values, stretches, sum_tolerance
 
-# Folding classes that follow each other: only running numbers of each voxel stay.
-
 Array = np.ndarray[Any, Any]
+
+# Files in which classes follow each other: running numbers of all voxels are kept.
 
 # Voxels that are added at once: their running numbers stay near the processor.
 RUN_VOXELS = 1 << 17
 
 
 class ByClass:
-    """One class after the other: running numbers of all voxels.
+    """Fold of one class after the other, with running numbers of all voxels.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class ByClass:
 
 
 class ClassShare:
-    """One thread's part of the work; it is shown all pieces, in their order.
+    """Work of one thread, which is given all pieces in their order.
 
     The runs of voxels are dealt out in turn, so that no two threads touch the same.
     """
@@ -142,7 +142,7 @@ class ClassShare:
             piece = piece[length:]
 
     def _add_class(self, label: int, first: int, raw: Array) -> None:
-        """Add values of one class, from voxel `first` on, to those that are mine."""
+        """Add values of one class, from voxel `first` on, to voxels of this thread."""
         for start, stop, certain in stretches(raw, self._all.divisor):
             place = first + start
             while place < first + stop:
@@ -170,11 +170,11 @@ class ClassShare:
         fold.kernel.add(running, label, x[None], scratch, binary=certain)
 
 
-# Folding files in which the classes of a voxel lie close together.
+# Files in which the classes of a voxel lie close together.
 
 
 class ByVoxel:
-    """All classes of some voxels in each piece of the file, which is finished at once.
+    """Fold of pieces that hold all classes of some voxels, each finished at once.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ class ByVoxel:
         return VoxelShare(self, worker)
 
     def finish(self) -> Generator[float, None, Folded]:
-        """Give the results, which are complete."""
+        """Return the results, which are complete already."""
         yield 1.0
         largest = max(folded.deviation for folded in self.folded)
         # A piece of nothing but padding does not know what stands for 1.
@@ -209,7 +209,7 @@ class ByVoxel:
 
 
 class VoxelShare:
-    """One thread's part of the work; it is shown all pieces, in their order."""
+    """Work of one thread, which is given all pieces in their order."""
 
     def __init__(self, fold: ByVoxel, worker: int) -> None:
         self._all = fold
@@ -257,9 +257,9 @@ def _scale_of_all(values: Array) -> float | None:
     return scale_of_sums(sums, len(values), whole)
 
 
-# Folding a file that can only be read from its beginning to its end.
+# Threads that unpack a file and add its values.
 
-# So many unpacked pieces may wait for being added. More would not stay near the
+# Unpacked pieces that may wait until they are added. More would not stay near the
 # processor until it is their turn.
 PIECES_WAITING = 2
 

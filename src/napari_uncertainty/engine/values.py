@@ -1,4 +1,4 @@
-"""Values in the precision of the kernel, and some voxels with all their values."""
+"""Conversion of values to the precision of the arithmetic, and samples of voxels."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from ..model.probabilities import SUM_TOLERANCE, lines_along
 from ..model.stored import PlainBytes, StoredBlocks, StoredValues
 
-# Conversion of values to the precision of the arithmetic, and quick looks at them.
-
 Array = np.ndarray[Any, Any]
+
+# Conversion of values to the precision of the arithmetic, and quick looks at them.
 
 # Values that are looked at together to see whether they matter.
 GRAIN = 1 << 12
@@ -111,9 +111,9 @@ def sum_tolerance(scale: float, n_classes: int) -> float:
     return SUM_TOLERANCE if scale == 1 else n_classes / scale
 
 
-# Some voxels with all their values, to see of what kind they are.
+# Samples of voxels with all their values, which show of what kind the values are.
 
-#: So many voxels are plenty to tell one kind from another.
+#: Voxels that are enough to tell one kind from another.
 VOXELS = 2000
 
 # A plain file is looked at in so many runs of voxels.
@@ -124,12 +124,12 @@ _GOLDEN = 0.618034
 
 
 class Sampler:
-    """Picks some voxels from a file as it passes by.
+    """Sample of voxels that is taken from a file while it is read.
 
     Parameters
     ----------
     stored : StoredValues
-        What passes.
+        Values of the file.
     """
 
     def __init__(self, stored: StoredValues) -> None:
@@ -170,13 +170,13 @@ class Sampler:
 
 @dataclass(frozen=True, eq=False)
 class WatchedStream(StoredValues):
-    """Values in a file, of which some voxels are picked as they are read."""
+    """Values in a file, of which a sample is taken while they are read."""
 
     sampler: Any = field(default=None)
 
     @classmethod
     def of(cls, stored: StoredValues) -> WatchedStream:
-        """Return values that are looked at as they are read."""
+        """Return the values with a new sampler."""
         return stored.held_by(cls, sampler=Sampler(stored))
 
     def pieces(self, values: int) -> Iterator[Array]:
@@ -206,7 +206,8 @@ def limits_of(values: Any) -> tuple[float, float] | None:
     Parameters
     ----------
     values : ndarray, dask array or StoredValues, shape (channels, ...)
-        None of several channels, whose sample tells enough, and of dask arrays.
+        The result is None for several channels, whose sample tells enough, and for dask
+        arrays.
     """
     if values.shape[0] > 1:
         return None
@@ -219,7 +220,7 @@ def limits_of(values: Any) -> tuple[float, float] | None:
 
 
 def sample_of(values: Any) -> Array:
-    """Some voxels of values that can be taken anywhere: shape (channels, voxels).
+    """Return a sample of voxels, shape (channels, voxels).
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def looks_like_labels(
 
 
 def as_whole_numbers(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Values without what a slope moved them off whole numbers, or as they are.
+    """Return values rounded to whole numbers if a slope moved them, or as they are.
 
     They are rounded where all of them are that near to whole numbers, not to 0 alone,
     and no two different values become one, as they would of near certain
@@ -157,7 +157,7 @@ def are_whole_numbers(data: np.ndarray[Any, Any]) -> bool:
 
 
 def _patchiness(data: np.ndarray[Any, Any], name: str) -> float:
-    """Share of neighbouring pairs inside the foreground that are equal, 0 to 1."""
+    """Return the share of equal pairs among neighbours in the foreground, 0 to 1."""
     equal = pairs = 0
     # Every third plane along each axis is plenty, and quick on large volumes.
     for axis in range(data.ndim):

@@ -1,7 +1,7 @@
-"""Interpretation of values that stand for classes: what they mean, and who says so.
+"""Interpretation of values that stand for classes: their meaning, and who says so.
 
-A person names some of it, a file declares some, and the values show the rest. Each
-entry keeps where it comes from, so that a guess can be told as one.
+A person names some of it, a file declares some, and the values show the rest. The
+source of each entry is kept, so that a guess is shown as a guess.
 """
 
 from __future__ import annotations
@@ -145,10 +145,10 @@ class Interpretation:
         return told | ({"origins": dict(self.origins)} if self.origins else {})
 
 
-#: Nothing was said.
+#: The interpretation where a person has said nothing.
 AS_FOUND = Interpretation()
 
-#: Usual of arrays, and of maps that do not say it.
+#: The interpretation of arrays, and of maps that do not say how they were made.
 AS_SOFTMAX = AS_FOUND.found("default", kind=SOFTMAX.name)
 
 

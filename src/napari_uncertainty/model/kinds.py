@@ -99,7 +99,7 @@ class Kind:
 
     @property
     def called(self) -> str:
-        """Name for people, within a sentence."""
+        """Name of the kind within a sentence."""
         return self.title.lower()
 
     @property

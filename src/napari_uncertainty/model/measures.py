@@ -99,7 +99,7 @@ def _missing(_numbers: Any, _out: Array, _spare: Array) -> None:
 
 @dataclass(frozen=True)
 class Measure:
-    """All that there is to one measure.
+    """Definition of one measure of uncertainty.
 
     All measures are 0 where one class is certain, and larger is less certain.
 
@@ -220,7 +220,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class EnsembleMeasure(Measure):
-    """A measure of several members; it needs fields of :class:`MemberNumbers`."""
+    """Measure of several members, computed from fields of :class:`MemberNumbers`."""
 
     _certain: ClassVar[Mapping[str, float]] = MappingProxyType(
         {

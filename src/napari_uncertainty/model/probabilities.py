@@ -1,4 +1,4 @@
-"""Class probabilities with their names and place, and what counts as valid."""
+"""Class probabilities with their names and place, and the rules for valid ones."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class ProbabilityMap:
 
 
 def numbered_class_names(n_classes: int) -> tuple[str, ...]:
-    """``("class 0", "class 1", …)``, for files that name no classes."""
+    """Return ``("class 0", "class 1", …)``, for files that name no classes."""
     return tuple(f"class {index}" for index in range(n_classes))
 
 

@@ -38,7 +38,7 @@ _OF_GUESSES = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """Result of one check of a case.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Check:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the numbers beside name, level and sentence."""
+        """Return a dictionary for JSON: name, level, sentence and all numbers."""
         return {
             "name": self.name,
             "level": self.level,
@@ -75,7 +75,7 @@ class Check:
 
 
 def worst_level(levels: Iterable[Level]) -> Level:
-    """The worst of some levels; green where there is none."""
+    """Return the worst of some levels; green where there is none."""
     return max(levels, key=_WORST.index, default="green")
 
 
@@ -149,7 +149,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class Table:
-    """A table beside a map.
+    """Table in a file beside a map.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class Table:
 
 @dataclass(frozen=True)
 class HotspotTable(Table):
-    """The table of hotspots beside a map.
+    """Table of hotspots in a file beside a map.
 
     Attributes
     ----------
@@ -209,7 +209,7 @@ class RecordedMember:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Everything that a map says of itself.
+    """Description of a map: its measure, its sources, and how it was made.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class Record:
 
     @property
     def about(self) -> Measure:
-        """The measure, with its title and meaning."""
+        """Measure of the map, with its title and meaning."""
         return ALL_MEASURES[self.measure]
 
     @property
@@ -327,13 +327,13 @@ class Record:
 
     @property
     def channel(self) -> str | None:
-        """The one independent channel that the map is of; None for all together."""
+        """Independent channel that the map is of; None for all together."""
         channel = self.interpretation.channel
         return None if channel is None else str(channel)
 
     @property
     def highest(self) -> float:
-        """The largest value that there can be, or where colours end; never 0."""
+        """Largest possible value, or the value at which colours end; never 0."""
         highest = largest_value(
             self.measure, self.base, self.n_states, self.kind, len(self.members)
         )
@@ -341,12 +341,12 @@ class Record:
 
     @property
     def undecided(self) -> float:
-        """The value where two classes are equally likely."""
+        """Value of the map where two classes are equally likely."""
         return self.about.undecided(self.base, self.n_states)
 
     @property
     def worst_check(self) -> Level:
-        """The worst level of all checks."""
+        """Worst level of all checks."""
         return worst_level(one.level for one in self.checks)
 
     @property
@@ -366,7 +366,7 @@ class Record:
 
     @property
     def by_labels(self) -> bool:
-        """True where a segmentation says what is foreground."""
+        """Return whether a segmentation defines the foreground."""
         return self.foreground_from != PREDICTION
 
     @property

@@ -1,4 +1,4 @@
-"""Class probabilities in a file, of which only the header was read."""
+"""Class probabilities in a file that was opened, and whose values are read later."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..limits import check_fits_memory
 Array = np.ndarray[Any, Any]
 Stored = TypeVar("Stored", bound="StoredValues")
 
-#: So many values are unpacked at once.
+#: Values that are unpacked at once.
 PIECE_VALUES = 1 << 19
 
 
 class Bytes(Protocol):
-    """Bytes that can be had from the first to the last, once for each call."""
+    """Bytes that can only be read from the first to the last."""
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """Yield pieces of `size` bytes, the last one maybe shorter.
@@ -36,7 +36,7 @@ class Bytes(Protocol):
 
 @runtime_checkable
 class PlainBytes(Bytes, Protocol):
-    """Bytes of which any part can be had at any time, from any thread."""
+    """Bytes of which any part can be read at any time, from any thread."""
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on."""
@@ -44,7 +44,7 @@ class PlainBytes(Bytes, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredValues:
-    """Probabilities as a file stores them; made by :mod:`.io`, folded by :mod:`.fold`.
+    """Probabilities as a file stores them; opened by `io`, folded by `engine`.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class StoredValues:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Classes first, then the spatial axes in nibabel's order."""
+        """Shape with the classes first, then the spatial axes in nibabel's order."""
         n_classes = self.file_shape[self.class_axis]
         spatial = self._spatial_shape
         return (n_classes, *(spatial[::-1] if self.reverse else spatial))
@@ -112,7 +112,7 @@ class StoredValues:
         return math.prod(before), self.file_shape[self.class_axis], math.prod(after)
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """Yield all values in the order of the file, so many at a time."""
+        """Yield all values in the order of the file, a number of them at a time."""
         for piece in self.bytes.pieces(values * self.stored.itemsize):
             yield self.scaled(np.frombuffer(piece, self.stored))
 
@@ -174,7 +174,7 @@ class StoredValues:
 
 @dataclass(frozen=True, eq=False)
 class StoredBlocks:
-    """Plainly stored values as an array, shape (classes, rounds, row); see `layout`.
+    """Values of a plain file as an array of shape (classes, rounds, row); see `layout`.
 
     Only whole classes of blocks can be taken: some voxels of one row, or whole rows
     of some rounds.
@@ -214,7 +214,7 @@ class StoredBlocks:
 
 @dataclass(frozen=True, eq=False)
 class ChangedBlocks:
-    """Array of which each block is changed as it is taken, to probabilities say.
+    """Array whose blocks are changed as they are taken, to probabilities for example.
 
     Attributes
     ----------
@@ -240,7 +240,7 @@ class ChangedBlocks:
 
 
 class Volumes:
-    """Volumes of channels, of which one is taken after the other.
+    """Volumes of channels, of which one is read after the other.
 
     Of a file only one is in memory, until the next is taken; where an earlier one is
     asked for, the file is read again.
@@ -269,7 +269,7 @@ class Volumes:
 
 
 def iter_volumes(values: Any) -> Iterator[Array]:
-    """Yield one channel after the other; of a file, if possible, hold only one."""
+    """Yield one channel after the other; of a file, hold only one if possible."""
     if isinstance(values, StoredValues):
         if values.layout[0] == 1:
             yield from _stored_volumes(values)

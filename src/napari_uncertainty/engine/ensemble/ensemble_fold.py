@@ -1,4 +1,4 @@
-"""Folding members side by side: arrays in blocks, files in two readings."""
+"""Folding the members of a case together: arrays in blocks, files in two readings."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ from .members import CommonVoxels, Member, Source, common, names_known_to, sourc
 from .opinion import MemberReading, Opinion, known_to_all
 from .readings import FirstReading, first_of_array, iter_first_readings
 
+Array = np.ndarray[Any, Any]
+
 # Members in memory: blocks of voxels with all classes of all members.
 
 
 class MemberBlocks:
-    """Members that are arrays.
+    """Fold of members that are arrays.
 
     Parameters
     ----------
@@ -116,11 +118,11 @@ class MemberBlocks:
             self.deviations = [max(pair) for pair in pairs]
 
 
-# Members of which some are files, in their second reading: part by part of a class.
+# Members of which some are files, in their second reading: class by class.
 
 
 class MemberStreams:
-    """Members that come in the same parts; what each is divided by is known now.
+    """Fold of members in their second reading, which come in the same parts.
 
     Parameters
     ----------
@@ -200,9 +202,7 @@ class MemberStreams:
         self._kernel.add(running[place], channel + extra, given)
 
 
-# Folding members side by side: arrays in blocks, files in two readings.
-
-Array = np.ndarray[Any, Any]
+# All members of a case.
 
 
 def iter_ensemble(
@@ -297,7 +297,7 @@ def _kernel(
     channel: int | None,
     firsts: Sequence[FirstReading],
 ) -> EnsembleKernel:
-    """The arithmetic for what all members are."""
+    """Return the arithmetic of the kind that all members have."""
     readings = [one.reading for one in firsts]
     first = readings[0]
     for other in readings[1:]:
@@ -331,7 +331,7 @@ def _as_maps(
     results: Results,
     overlap: Overlap,
 ) -> EnsembleMaps:
-    """Return the maps on the smallest box that holds all members, with all remarks."""
+    """Return the maps on the box that holds all members, with all remarks."""
 
     def whole(values: Array, fill: Any = 0) -> Array:
         if values.shape == where.shape:
@@ -376,7 +376,7 @@ def _as_maps(
 
 
 def _once(remarks: Sequence[tuple[str, str]]) -> str:
-    """Each remark once, after the names of the members that it is about."""
+    """Return each remark once, after the names of the members that it is about."""
     about: dict[str, list[str]] = {}
     for remark, name in remarks:
         if remark:

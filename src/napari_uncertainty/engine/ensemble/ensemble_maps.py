@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Maps that an ensemble gives, and how well its members agree.
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class EnsembleMaps(UncertaintyMaps):
         maps = super().with_background(background, n_channels)
         if background.channel == 0 or self.has_background(n_channels):
             return maps
-        # Nobody says a label that no class has.
+        # No member predicts a label that no class has.
         dice = np.full((len(self.dice), maps.n_classes), np.nan)
         dice[:, list(background.labels(n_channels))] = self.dice
         return replace(maps, dice=dice)
@@ -80,7 +80,7 @@ class EnsembleMaps(UncertaintyMaps):
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     def dice_table(self, class_names: Any) -> pd.DataFrame:
-        """A row for each class: label, name, mean, lowest and highest of the pairs.
+        """Return a row for each class: label, name, mean, lowest and highest Dice.
 
         Parameters
         ----------
@@ -106,11 +106,6 @@ class EnsembleMaps(UncertaintyMaps):
                 }
             )
         return pd.DataFrame(rows)
-
-
-# Overlap of the labels of members, pair by pair.
-
-Array = np.ndarray[Any, Any]
 
 
 class Overlap:
@@ -146,7 +141,7 @@ class Overlap:
             shared += np.bincount(same, minlength=n_classes)
 
     def dice(self) -> Array:
-        """2 |A ∩ B| / (|A| + |B|), shape (pairs, n_classes); NaN where both are empty.
+        """Return 2 |A ∩ B| / (|A| + |B|), shape (pairs, n_classes); NaN for no voxels.
 
         L. R. Dice, Measures of the Amount of Ecologic Association Between Species,
         Ecology 26 (1945), 297-302, doi:10.2307/1932409.

@@ -14,15 +14,10 @@ from ...model.grid import Grid
 from ...model.placement import Placement
 from ...model.probabilities import ProbabilityMap, numbered_class_names
 from ...model.stored import PIECE_VALUES, StoredValues, iter_volumes
-from ..blocks import tiles
+from ..blocks import Box, tiles
 from ..streams import RUN_VOXELS
 
-# Members of one case, and how they lie on each other.
-
 Array = np.ndarray[Any, Any]
-
-#: Slices along the spatial axes.
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +65,7 @@ class Member:
 def members_of(
     opened: Sequence[ProbabilityMap], kind: str | None = None, temperature: float = 1.0
 ) -> list[Member]:
-    """Members from files, each with a name that tells it from the others.
+    """Return members from files, each with a name that tells it from the others.
 
     Parameters
     ----------
@@ -92,7 +87,7 @@ def members_of(
 
 
 def names_known_to(members: Sequence[Member]) -> tuple[str, ...]:
-    """Names of the channels, of the first member that has any but mere numbers."""
+    """Return the names of channels, of the first member that has real names."""
     for one in members:
         if one.class_names not in ((), numbered_class_names(len(one.class_names))):
             return one.class_names
@@ -100,7 +95,7 @@ def names_known_to(members: Sequence[Member]) -> tuple[str, ...]:
 
 
 def names_of_members(opened: Sequence[ProbabilityMap]) -> list[str]:
-    """``fold_0/sub-007`` and ``fold_1/sub-007`` where the files have the same name."""
+    """Return names, such as ``fold_0/sub-007`` where files have the same name."""
     names = [one.name for one in opened]
     if len(set(names)) == len(names):
         return names
@@ -203,7 +198,7 @@ def common(members: Sequence[Member], on_first: bool = False) -> CommonVoxels:
 
 
 def _check_classes(first: Member, other: Member) -> None:
-    """Raise InputError where two members do not speak of the same classes."""
+    """Raise InputError where two members have different classes."""
     if len(first.shape) != len(other.shape):
         raise InputError(
             f"'{first.name}' has {len(first.shape)} spatial axes and '{other.name}' "
@@ -266,7 +261,7 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def source_names(opened: Sequence[ProbabilityMap]) -> list[Path]:
-    """The files of all members."""
+    """Return the files of all members."""
     return [
         path
         for one in opened
@@ -275,14 +270,14 @@ def source_names(opened: Sequence[ProbabilityMap]) -> list[Path]:
     ]
 
 
-# The values of a member in parts of one class each, in the order of a file.
+# Values of a member in parts of one class each, in the order of its file.
 
 #: A channel, which voxels, and its values there.
 Part = tuple[int, Any, Array]
 
 
 class InFileOrder:
-    """Files that store their values alike: parts are taken as they come.
+    """Source of files with the same layout: parts are taken as they come.
 
     Parameters
     ----------
@@ -315,7 +310,7 @@ class InFileOrder:
 
 
 class InVolumes:
-    """Whatever else: one volume after the other, of which a box is looked at.
+    """Source of any values: one volume after the other, of which a box is taken.
 
     Parameters
     ----------

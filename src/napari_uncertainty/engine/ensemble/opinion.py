@@ -1,6 +1,6 @@
 """Opinion of one member on each voxel: its label, and how probabilities follow.
 
-That takes a look at all classes of a voxel, before the first one can be used.
+All classes of a voxel have to be read before the probability of the first is known.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class MemberReading:
         return n_classes_of(self.kind, self.n_channels, self.region_order)
 
     def values(self, raw: Array) -> Array:
-        """Values in the precision of the work; a copy, checked.
+        """Return values in the precision of the arithmetic; a copy, checked.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class MemberReading:
 
 
 class Opinion:
-    """One member's numbers of some voxels.
+    """Numbers that one member gives for some voxels.
 
     Parameters
     ----------

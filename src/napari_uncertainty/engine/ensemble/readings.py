@@ -1,4 +1,4 @@
-"""FirstReading reading of each member, which gives its kind and its opinion."""
+"""First reading of each member, which gives its kind and its opinion."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class FirstReading:
     evidence : str
         What they look like.
     doubt, contradiction : str
-        As of :class:`.UncertaintyMaps`.
+        See :class:`.UncertaintyMaps`.
     scale : float
         What stands for 1.
     share_empty : float
-        As of :class:`.UncertaintyMaps`.
+        See :class:`.UncertaintyMaps`.
     """
 
     reading: MemberReading
