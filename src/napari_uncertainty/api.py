@@ -215,10 +215,11 @@ def ensemble_uncertainty(
     --------
     >>> import numpy as np
     >>> import napari_uncertainty as nu
-    >>> sure = np.array([[1.0], [0.0]])  # two classes, one voxel
-    >>> maps = nu.ensemble_uncertainty([sure, sure[::-1]], base="e")
-    >>> round(float(maps["mutual_information"][0]), 4)  # ln 2
-    0.6931
+    >>> sure = np.array([[0.1], [0.9]])  # two classes, one voxel
+    >>> unsure = np.array([[0.4], [0.6]])
+    >>> maps = nu.ensemble_uncertainty([sure, unsure])
+    >>> round(float(maps["mutual_information"][0]), 4)  # in bits
+    0.0913
     """
     how = _interpretation(kind, temperature, channel, class_axis, background)
     if isinstance(members, str | PathLike):

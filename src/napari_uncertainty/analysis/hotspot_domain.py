@@ -220,9 +220,7 @@ class Turned:
 
     def ball(self, radius_mm: float) -> Ball:
         """Return the ball of voxels around a turned voxel."""
-        if self.grid is None:
-            return Ball.of(None, len(self.shape), radius_mm, self.shape)
-        grid = self.grid.turned(self.placement)
+        grid = None if self.grid is None else self.grid.turned(self.placement)
         return Ball.of(grid, len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:

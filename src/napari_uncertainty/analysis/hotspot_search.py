@@ -44,11 +44,6 @@ class SearchedVoxels:
     levels: Array
     labels: Array | None
 
-    @property
-    def box(self) -> Box:
-        """Box of the domain."""
-        return self.domain.box
-
 
 @dataclass(frozen=True, eq=False)
 class HotspotSearch:
@@ -120,7 +115,9 @@ class HotspotSearch:
             weights.append((box, looked.levels[box] * mask))
         if not self.members:
             return [_labels_in(looked.labels, *weight) for weight in weights]
-        sums = yield from iter_sums_at(self.members, self._view(looked.box), weights)
+        sums = yield from iter_sums_at(
+            self.members, self._view(looked.domain.box), weights
+        )
         numbers = np.arange(sums.shape[1])
         if self.labels is not None:
             numbers = _numbers_of_classes(self.labels, len(numbers))
@@ -156,9 +153,8 @@ class HotspotSearch:
         fresh = data.copy("K")
         places = []
         for rank, (choice, pair) in enumerate(zip(choices, pairs, strict=True), 1):
-            voxel = tuple(
-                at + one.start for at, one in zip(choice.voxel, looked.box, strict=True)
-            )
+            starts = [one.start for one in looked.domain.box]
+            voxel = tuple(int(at) for at in np.add(choice.voxel, starts))
             box, mask = ball.at(voxel, fresh.shape)
             of_map = self.values[box]
             new = of_map[fresh[box] & mask]

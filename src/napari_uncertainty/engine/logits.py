@@ -23,7 +23,13 @@ import numpy as np
 
 from ..model.kinds import KINDS
 from ..model.probabilities import is_lazy
-from ..model.stored import ChangedBlocks, StoredValues, Volumes, iter_volumes
+from ..model.stored import (
+    ChangedBlocks,
+    StoredValues,
+    Volumes,
+    iter_volumes,
+    parts_by_class,
+)
 from .values import float_type
 
 Array = np.ndarray[Any, Any]
@@ -207,7 +213,7 @@ class SoftmaxStream(StoredValues):
         padding = np.full((rounds, row), told, np.bool_)
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore"):
-                for part, voxels in parts_by_class(at, piece, self.layout):
+                for _, voxels, part in parts_by_class(at, piece, self.layout):
                     here = sums[voxels]
                     np.logaddexp(here, part, out=here)
                     if told:
@@ -216,7 +222,7 @@ class SoftmaxStream(StoredValues):
         sums[padding] = np.nan
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore", over="ignore"):
-                for part, voxels in parts_by_class(at, piece, self.layout):
+                for _, voxels, part in parts_by_class(at, piece, self.layout):
                     part -= sums[voxels]
                     np.exp(part, out=part)
             yield piece
@@ -284,26 +290,3 @@ def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
         rest = np.concatenate([rest, piece]) if len(rest) else piece
     for start in range(0, len(rest), values):
         yield rest[start : start + values]
-
-
-def parts_by_class(
-    start: int, piece: Array, layout: tuple[int, int, int]
-) -> Iterator[tuple[Array, tuple[int, slice]]]:
-    """Parts of a piece that are of one class, and which voxels they are.
-
-    Parameters
-    ----------
-    start : int
-        Number of its first value.
-    piece : ndarray
-        Values in the order of the file.
-    layout : tuple of int
-        As of :class:`.StoredValues`.
-    """
-    _, n_classes, row = layout
-    while len(piece):
-        line, voxel = divmod(start, row)
-        length = min(len(piece), row - voxel)
-        yield piece[:length], (line // n_classes, slice(voxel, voxel + length))
-        start += length
-        piece = piece[length:]

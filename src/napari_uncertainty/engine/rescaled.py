@@ -17,9 +17,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..model.probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE, is_lazy
-from ..model.stored import ChangedBlocks, StoredValues
+from ..model.stored import ChangedBlocks, StoredValues, parts_by_class
 from ..text import percent
-from .logits import parts_by_class, tells_padding
+from .logits import tells_padding
 from .values import float_type
 
 Array = np.ndarray[Any, Any]
@@ -146,11 +146,6 @@ class FittedStream(StoredValues):
     whole: Any = None
     fit: Any = None
 
-    @classmethod
-    def of(cls, stored: StoredValues, fit: Fit) -> FittedStream:
-        """Return the same values, fitted."""
-        return stored.held_by(cls, whole=stored, fit=fit)
-
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the probabilities."""
@@ -166,14 +161,14 @@ class FittedStream(StoredValues):
         padding = np.ones((rounds, row), np.bool_)
         start = 0
         for raw in self.whole.pieces(values):
-            for part, voxels in parts_by_class(start, raw, self.layout):
+            for _, voxels, part in parts_by_class(start, raw, self.layout):
                 padding[voxels] &= part == 0
             start += len(raw)
             yield raw[:0]
         start = 0
         for raw in self.whole.pieces(values):
             piece = self.fit.apply(raw)
-            for part, voxels in parts_by_class(start, piece, self.layout):
+            for _, voxels, part in parts_by_class(start, piece, self.layout):
                 part[padding[voxels]] = np.nan
             start += len(raw)
             yield piece
@@ -192,7 +187,7 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
         Whether the values of each voxel sum to 1, those that are clipped, too.
     """
     if isinstance(values, StoredValues):
-        return FittedStream.of(values, fit)
+        return values.held_by(FittedStream, whole=values, fit=fit)
     if is_lazy(values):
         dtype = fit.dtype_for(values.dtype)
         if fit.finds_padding(values):

@@ -25,12 +25,12 @@ from ..model.probabilities import (
     scale_of,
     scale_of_sums,
 )
-from ..model.stored import StoredValues
+from ..model.stored import StoredValues, parts_by_class
 from ..steps import part
 from .arrays import BLOCK_VALUES, ArrayFold
 from .blocks import Block, run_in_threads, take_in_turn, tiles
 from .softmax import Folded, Kernel, Results
-from .values import is_plain, read_values, stretches, sum_tolerance
+from .values import is_plain, read_values, sampled_sums, stretches, sum_tolerance
 
 Array = np.ndarray[Any, Any]
 
@@ -108,11 +108,7 @@ class ByClass:
         """Return what the values of a voxel sum to, now that all sums are known."""
         if not self.kernel.sums_matter:
             return self.divisor
-        sums = self.running.sums
-        sample = sums[:: max(1, len(sums) // 100_003)] * np.float64(self.divisor)
-        whole = self.stored.dtype.kind in "ui" or bool(
-            (sample == np.rint(sample)).all()
-        )
+        sample, whole = sampled_sums(self.running.sums, self.divisor, self.stored.dtype)
         scale = scale_of_sums(sample, self.stored.shape[0], whole)
         if scale is None and whole and sample.any():
             raise not_adding_up()
@@ -132,14 +128,9 @@ class ClassShare:
 
     def add(self, start: int, piece: Array) -> None:
         """Add a piece that begins with value number `start` of the file."""
-        _, n_classes, row = self._all.stored.layout
-        while len(piece):
-            before, place = divmod(start, n_classes * row)
-            label, voxel = divmod(place, row)
-            length = min(len(piece), row - voxel)
-            self._add_class(label, before * row + voxel, piece[:length])
-            start += length
-            piece = piece[length:]
+        layout = self._all.stored.layout
+        for label, (around, voxels), values in parts_by_class(start, piece, layout):
+            self._add_class(label, around * layout[2] + voxels.start, values)
 
     def _add_class(self, label: int, first: int, raw: Array) -> None:
         """Add values of one class, from voxel `first` on, to voxels of this thread."""

@@ -111,6 +111,26 @@ def sum_tolerance(scale: float, n_classes: int) -> float:
     return SUM_TOLERANCE if scale == 1 else n_classes / scale
 
 
+def sampled_sums(
+    sums: Array, divisor: float, dtype: np.dtype[Any]
+) -> tuple[Array, bool]:
+    """Return sums of some voxels in units of the file, and whether values are whole.
+
+    Parameters
+    ----------
+    sums : ndarray
+        Sums of all voxels, of values that were divided by `divisor`.
+    divisor : float
+        As of :func:`.divisor_of`.
+    dtype : dtype
+        Type of the values in the file.
+    """
+    flat = sums.reshape(-1)
+    sample = flat[:: max(1, flat.size // 100_003)] * np.float64(divisor)
+    whole = dtype.kind in "ui" or bool((sample == np.rint(sample)).all())
+    return sample, whole
+
+
 # Samples of voxels with all their values, which show of what kind the values are.
 
 #: Voxels that are enough to tell one kind from another.
@@ -142,25 +162,20 @@ class Sampler:
         self._order = np.argsort(flat, kind="stable")
         self._places = flat[self._order]
         self._taken = 0
-        self._limits: tuple[float, float] | None = (0.0, 0.0)
-        if n_channels > 1:  # many voxels with several values tell enough
-            self._limits = None
+        #: Lowest and highest value of a single channel, 0 included; else None, for many
+        #: voxels with several values tell enough.
+        self.limits = (0.0, 0.0) if n_channels == 1 else None
         self._values = np.zeros((n_channels, len(voxels)), stored.dtype)
 
     def take(self, start: int, piece: Array) -> None:
         """Look at values from number `start` on; called in their order."""
-        if self._limits is not None:
-            self._limits = wider(self._limits, piece)
+        if self.limits is not None:
+            self.limits = wider(self.limits, piece)
         stop = int(np.searchsorted(self._places, start + len(piece)))
         here = slice(self._taken, stop)
         flat = self._values.reshape(-1)
         flat[self._order[here]] = piece[self._places[here] - start]
         self._taken = stop
-
-    @property
-    def limits(self) -> tuple[float, float] | None:
-        """Lowest and highest value of a single channel, 0 included; else None."""
-        return self._limits
 
     @property
     def sample(self) -> Array | None:

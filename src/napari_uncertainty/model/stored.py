@@ -116,6 +116,13 @@ class StoredValues:
         for piece in self.bytes.pieces(values * self.stored.itemsize):
             yield self.scaled(np.frombuffer(piece, self.stored))
 
+    def parts(self, values: int) -> Iterator[tuple[int, tuple[int, slice], Array]]:
+        """Yield the same values in parts, as of :func:`parts_by_class`."""
+        start = 0
+        for piece in self.pieces(values):
+            yield from parts_by_class(start, piece, self.layout)
+            start += len(piece)
+
     def load(self) -> Array:
         """Return all values, classes first, then spatial axes in nibabel's order."""
         check_fits_memory(self.path, self.file_shape, self.dtype)
@@ -170,6 +177,31 @@ class StoredValues:
         with np.errstate(all="ignore"):  # damage shows as values that are not finite
             scaled: Array = raw * np.float64(self.slope) + np.float64(self.inter)
             return scaled.astype(np.float32)
+
+
+def parts_by_class(
+    start: int, piece: Array, layout: tuple[int, int, int]
+) -> Iterator[tuple[int, tuple[int, slice], Array]]:
+    """Yield the parts of a piece that are of one class: class, voxels, and values.
+
+    The voxels are given as round and slice of the row; the values are views.
+
+    Parameters
+    ----------
+    start : int
+        Number of the first value of the piece.
+    piece : ndarray
+        Values in the order of the file.
+    layout : tuple of int
+        As of :class:`StoredValues`.
+    """
+    _, n_classes, row = layout
+    while len(piece):
+        line, voxel = divmod(start, row)
+        around, channel = divmod(line, n_classes)
+        length = min(len(piece), row - voxel)
+        yield channel, (around, slice(voxel, voxel + length)), piece[:length]
+        start, piece = start + length, piece[length:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,22 +303,14 @@ class Volumes:
 def iter_volumes(values: Any) -> Iterator[Array]:
     """Yield one channel after the other; of a file, hold only one if possible."""
     if isinstance(values, StoredValues):
-        if values.layout[0] == 1:
-            yield from _stored_volumes(values)
+        rounds, _, row = values.layout
+        if rounds == 1:
+            volume = np.empty(row, values.dtype)
+            for _, (_, voxels), part in values.parts(PIECE_VALUES):
+                volume[voxels] = part
+                if voxels.stop == row:
+                    yield values.restore(volume)
             return
         values = values.load()
     for channel in range(values.shape[0]):
         yield np.asarray(values[channel])
-
-
-def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
-    row = stored.layout[2]
-    volume, filled = np.empty(row, stored.dtype), 0
-    for piece in stored.pieces(PIECE_VALUES):
-        while len(piece):
-            length = min(len(piece), row - filled)
-            volume[filled : filled + length] = piece[:length]
-            filled, piece = filled + length, piece[length:]
-            if filled == row:
-                yield stored.restore(volume)
-                filled = 0

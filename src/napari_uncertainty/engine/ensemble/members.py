@@ -292,17 +292,7 @@ class InFileOrder:
 
     def parts(self) -> Iterator[Part]:
         """Yield parts from the first channel to the last."""
-        _, n_channels, row = self._stored.layout
-        start = 0
-        for piece in self._stored.pieces(PIECE_VALUES):
-            while len(piece):
-                line, voxel = divmod(start, row)
-                length = min(len(piece), row - voxel)
-                around, channel = divmod(line, n_channels)
-                place = (around, slice(voxel, voxel + length))
-                yield channel, place, piece[:length]
-                start += length
-                piece = piece[length:]
+        yield from self._stored.parts(PIECE_VALUES)
 
     def restore(self, voxels: Array) -> Array:
         """Return an array of these voxels as a view in nibabel's order."""

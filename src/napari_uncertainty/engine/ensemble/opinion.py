@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...model.kinds import KINDS, divisor_of, n_classes_of
 from ...model.probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
 from ..rescaled import BeyondError, Fit
-from ..values import bits, is_plain, read_values, sum_tolerance
+from ..values import bits, is_plain, read_values, sampled_sums, sum_tolerance
 
 Array = np.ndarray[Any, Any]
 
@@ -223,7 +223,10 @@ class Opinion:
             known &= ~self._padding
         self._require_sums(known)
         if KINDS[reading.kind].sums_matter:
-            scale = reading.scale or _scale(sums, reading)
+            scale = reading.scale
+            if scale is None:
+                sample, whole = sampled_sums(sums, reading.divisor, reading.stored)
+                scale = scale_of_sums(sample, reading.n_channels, whole) or 1.0
             self.scale = scale / reading.divisor
             tolerance = sum_tolerance(scale, reading.n_channels)
             known &= sums > 0
@@ -310,11 +313,3 @@ def known_to_all(opinions: Sequence[Opinion]) -> Array:
     for one in opinions[1:]:
         known &= one.known
     return known
-
-
-def _scale(sums: Array, reading: MemberReading) -> float:
-    """Return what the values of a voxel sum to, in units of the file."""
-    flat = sums.reshape(-1)
-    sample = flat[:: max(1, flat.size // 100_003)] * np.float64(reading.divisor)
-    whole = reading.stored.kind in "ui" or bool((sample == np.rint(sample)).all())
-    return scale_of_sums(sample, reading.n_channels, whole) or 1.0
