@@ -26,7 +26,7 @@ def reference(probabilities, axis=0):
     return entr(p).sum(axis=axis) / np.log(2)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::napari_uncertainty.UncertaintyWarning")
 def test_the_examples_give_what_they_show_without_a_warning():
     failed, attempted = doctest.testmod(api)
     assert attempted >= 10

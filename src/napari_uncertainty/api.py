@@ -359,7 +359,7 @@ def find_hotspots(
     ------
     InputError
         If shapes differ, the labels are no classes of the probabilities, or nothing
-        can be found with what is wanted.
+        can be found with these options.
 
     Examples
     --------

@@ -106,7 +106,7 @@ def place_maps(
     segmentation: Segmentation | None,
     elsewhere: Elsewhere,
 ) -> Placed:
-    """Return where maps lie: as the files have it, or where the evidence puts them.
+    """Return the place of maps, as their files or as the evidence has it.
 
     Parameters
     ----------
@@ -159,12 +159,12 @@ def place_maps(
 def _require_clear(
     search: RankedPlacements, checks: Sequence[Check], elsewhere: Elsewhere
 ) -> None:
-    [told] = [one.sentence for one in checks if one.name == "orientation"]
+    [sentence] = [one.sentence for one in checks if one.name == "orientation"]
     if search.ties:
-        raise InputError(f"{told} No map was written.")
+        raise InputError(f"{sentence} No map was written.")
     if elsewhere == "refuse":
         raise InputError(
-            f"{told} No map was written; with --place it is put where it agrees."
+            f"{sentence} No map was written; with --place it is put where it agrees."
         )
 
 
@@ -410,11 +410,13 @@ class CaseResult:
         notes = [*self.where.notes, *predictions.notes]
         if predictions.how.temperature != 1 and not KINDS[maps.kind].logistic:
             notes.append(
-                "The values are no logits, so the temperature changes nothing."
+                "The values are not logits, so the temperature changes nothing."
             )
         # The sentence of a check repeats what it is about.
-        told = [one for one in maps.messages if not any(one in note for note in notes)]
-        return tuple(dict.fromkeys((*told, *notes)))
+        messages = [
+            one for one in maps.messages if not any(one in note for note in notes)
+        ]
+        return tuple(dict.fromkeys((*messages, *notes)))
 
 
 def iter_case(

@@ -45,7 +45,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The probabilities of a case.
+    """Probabilities of a case.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ class Predictions:
         )
 
     def background_as(self, how: Interpretation) -> int | None:
-        """Return which class is the background of maps that were taken so."""
+        """Return the class that is the background of maps with this interpretation."""
         if how.background is None:
             return 0
         return require_class(how.background, self.named.class_names)
@@ -326,7 +326,7 @@ class Predictions:
 
 
 class _InBox:
-    """A member in the box that holds all of them, volume by volume; 0 elsewhere.
+    """Volumes of a member in the box that holds all members; 0 outside of it.
 
     Parameters
     ----------

@@ -60,7 +60,9 @@ class Ball:
             If the radius is negative or not finite.
         """
         if not (np.isfinite(radius_mm) and radius_mm >= 0):
-            raise InputError(f"A radius of {radius_mm} mm is none; give one above 0.")
+            raise InputError(
+                f"A radius of {radius_mm} mm is not possible; give one above 0."
+            )
         axes = np.eye(ndim) if grid is None else grid.affine[:3, :ndim]
         # How far along its own axis the ball reaches is more than the radius where
         # axes are not at right angles.

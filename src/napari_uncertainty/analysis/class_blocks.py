@@ -7,7 +7,7 @@ voxel by voxel, so that the work hardly grows with the number of labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,10 +46,10 @@ def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
         Twice the index of the label, and one more for an interior voxel.
     """
     wider, within = widened(box, (1,) * labels.ndim, labels.shape)
-    there, numbers = _numbered(np.ascontiguousarray(labels[wider]))
+    numbered, numbers = _numbered(np.ascontiguousarray(labels[wider]))
     keys = numbers[within] * numbers.dtype.type(2)
     keys += interior_of(numbers)[within]
-    return there, keys
+    return numbered, keys
 
 
 def _numbered(labels: Array) -> tuple[list[int], Array]:
@@ -62,14 +62,14 @@ def _numbered(labels: Array) -> tuple[list[int], Array]:
         return [*range(high + 1)], labels.astype(np.uint8, copy=False)
     if high - low < 128:
         return [*range(low, high + 1)], (labels - low).astype(np.uint8)
-    # Labels come in patches: only where one follows another there is something to see.
+    # Labels come in patches: only where labels change there is something to see.
     flat = labels.reshape(-1)
     begins = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
     lengths = np.diff(np.append(begins, flat.size))
-    there, numbers = np.unique(flat[begins], return_inverse=True)
-    small: npt.DTypeLike = np.min_scalar_type(2 * len(there))
+    occurring, numbers = np.unique(flat[begins], return_inverse=True)
+    small: npt.DTypeLike = np.min_scalar_type(2 * len(occurring))
     numbers = np.repeat(numbers.astype(small), lengths)
-    return there.tolist(), numbers.reshape(labels.shape)
+    return occurring.tolist(), numbers.reshape(labels.shape)
 
 
 def interior_of(numbers: Array) -> Array:
@@ -418,8 +418,8 @@ def _present(blocks: Sequence[BlockNumbers]) -> list[int]:
     """Return the labels of voxels with data, ascending."""
     found: set[int] = set()
     for block in blocks:
-        there = np.flatnonzero(block.counts.any(axis=1))
-        found.update(block.labels[row] for row in there.tolist())
+        rows = np.flatnonzero(block.counts.any(axis=1))
+        found.update(block.labels[row] for row in rows.tolist())
     return sorted(found)
 
 
@@ -502,18 +502,25 @@ def iter_class_statistics(
     return joined(values.shape, layout, sources.runs, np.array(starts), boxes, blocks)
 
 
-def _check(values: Array, labels: Array, no_data: Array | None) -> None:
-    for name, other in (("labels", labels), ("no-data mask", no_data)):
-        if other is not None and other.shape != values.shape:
+def require_shape(shape: tuple[int, ...], others: Mapping[str, Any]) -> None:
+    """Raise InputError where something, by its name, has not the shape of a map."""
+    for name, other in others.items():
+        if other is not None and other.shape != shape:
             raise InputError(
                 f"The {name} of shape {other.shape} cannot belong to a map of shape "
-                f"{values.shape}."
+                f"{shape}."
             )
+
+
+def _check(values: Array, labels: Array, no_data: Array | None) -> None:
+    require_shape(values.shape, {"labels": labels, "no-data mask": no_data})
     if not values.size or not values.ndim:
         raise InputError(f"A map of shape {values.shape} holds no voxels.")
     if values.dtype.kind not in "biuf":
-        raise InputError(f"Values of type {values.dtype} are no map; real numbers are.")
+        raise InputError(
+            f"Values of type {values.dtype} cannot be a map; give real numbers."
+        )
     if labels.dtype.kind not in "biu":
         raise InputError(
-            f"Values of type {labels.dtype} are no labels; whole numbers are."
+            f"Values of type {labels.dtype} cannot be labels; give whole numbers."
         )

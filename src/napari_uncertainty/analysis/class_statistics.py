@@ -42,7 +42,7 @@ SAMPLES = 64
 def counts_below(
     runs: Sequence[Array], edges: npt.ArrayLike, included: bool = False
 ) -> npt.NDArray[np.int64]:
-    """Return how many values are below each edge; with `included`, or equal to it.
+    """Return the number of values below each edge; with `included`, or equal to it.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ class ClassStatistics:
         range: tuple[float, float] | None = None,
         part: Part = "all",
     ) -> tuple[Integers, Floats]:
-        """Return how many values lie in each bin, and the edges of the bins.
+        """Return the number of values in each bin, and the edges of the bins.
 
         Exact, and quick enough to be drawn live.
 
@@ -271,7 +271,7 @@ class ClassStatistics:
         return means
 
     def _groups(self, label: Which, part: Part) -> list[int]:
-        """Return which runs of each block are meant."""
+        """Return the indices of the runs of each block."""
         if label == "whole":
             rows = [*range(len(self.labels))]
         elif label == "foreground":
@@ -402,7 +402,7 @@ class Column:
         return told[0].upper() + told[1:]
 
     def explain(self, unit: str, threshold: str) -> str:
-        """Return what the values are, with the unit of the measure in its place."""
+        """Return the explanation of the values, with the unit of the measure."""
         told = self.tip.format(
             unit=unit, threshold=threshold, voxels=_PART_VOXELS[self.part]
         )
@@ -558,5 +558,5 @@ def class_table(
 
 
 def unnamed(label: int) -> str:
-    """Return what a label is called that has no name."""
+    """Return a name for a label that has none."""
     return "background" if label == 0 else f"label {label}"

@@ -64,7 +64,7 @@ class Domain:
         shape: tuple[int, ...],
         labels: Array | None,
         data: Array | None,
-        wanted: HotspotOptions,
+        options: HotspotOptions,
         ball_of: Callable[[float], Ball],
         grid: Grid | None = None,
     ) -> Generator[float, None, Domain]:
@@ -76,7 +76,7 @@ class Domain:
             Of the volume.
         labels, data : ndarray of that shape, or None
             The segmentation, and which voxels have data (without it, all).
-        wanted : HotspotOptions
+        options : HotspotOptions
             In which classes, and where in them.
         ball_of : callable
             Gives the voxels within a radius in mm.
@@ -85,7 +85,7 @@ class Domain:
         """
         whole = tuple(slice(0, length) for length in shape)
         if labels is None:
-            if wanted.classes is not None or wanted.interior:
+            if options.classes is not None or options.interior:
                 raise InputError(
                     "Classes and their interior are only known with a segmentation; "
                     "choose one."
@@ -93,11 +93,11 @@ class Domain:
             voxels = np.ones(shape, bool) if data is None else np.array(data)
             return cls(whole, voxels)
         inside = labels != 0
-        if wanted.classes is not None:
-            inside = np.isin(labels, wanted.classes)
+        if options.classes is not None:
+            inside = np.isin(labels, options.classes)
         yield 0.1
         beside = NEIGHBOURHOOD * usual_radius(grid, shape) / RADIUS
-        near = ball_of(0.0 if wanted.interior else beside)
+        near = ball_of(0.0 if options.interior else beside)
         box, _ = widened(box_of(inside), near.halves, shape)
         voxels = np.zeros([one.stop - one.start for one in box], bool)
         for here in cut(len(voxels), voxels[:1].size, SLAB_VOXELS):
@@ -106,7 +106,7 @@ class Domain:
                 slice(here.start + box[0].start, here.stop + box[0].start),
                 *box[1:],
             )
-            if wanted.interior:
+            if options.interior:
                 around, within = widened(part, (1,) * len(shape), shape)
                 voxels[here] = inside[part] & interior_of(labels[around])[within]
             else:

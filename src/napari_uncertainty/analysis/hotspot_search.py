@@ -15,6 +15,7 @@ from ..limits import available_processors
 from ..model.grid import Grid
 from ..steps import part
 from .balls import Ball
+from .class_blocks import require_shape
 from .expected_errors import LEVELS, iter_expected, iter_sums_at, len_of, to_levels
 from .hotspot_domain import SLAB_VOXELS, Choice, Domain, Turned, iter_choices
 from .hotspots import Hotspot, HotspotOptions, Hotspots
@@ -57,7 +58,7 @@ class HotspotSearch:
         The map, the segmentation, and which voxels have data; see `iter_hotspots`.
     members : sequence
         Probabilities, as they are.
-    undecided, wanted, threads
+    undecided, options, threads
         As of `iter_hotspots`.
     """
 
@@ -67,10 +68,10 @@ class HotspotSearch:
     data: Array | None
     members: Sequence[Any]
     undecided: float
-    wanted: HotspotOptions
+    options: HotspotOptions
     threads: int
 
-    def iter_looked(self) -> Generator[float, None, SearchedVoxels]:
+    def iter_searched(self) -> Generator[float, None, SearchedVoxels]:
         """Find the voxels that may be wrong; yields the share done."""
         labels = self.labels
         if labels is None and self.members:
@@ -78,7 +79,7 @@ class HotspotSearch:
             first = yield from part(steps, 0, 0.4)
             labels = first.labels
         finding = Domain.iter_of(
-            self.values.shape, labels, self.data, self.wanted, self.turned.ball,
+            self.values.shape, labels, self.data, self.options, self.turned.ball,
             self.turned.grid,
         )  # fmt: skip
         domain = yield from part(finding, 0.4, 0.5)
@@ -101,7 +102,7 @@ class HotspotSearch:
         )
 
     def iter_competing(
-        self, looked: SearchedVoxels, choices: Sequence[Choice], ball: Ball
+        self, searched: SearchedVoxels, choices: Sequence[Choice], ball: Ball
     ) -> Generator[float, None, list[Pair | None]]:
         """Return the two labels that compete in each place; yields the share done.
 
@@ -111,12 +112,12 @@ class HotspotSearch:
         """
         weights = []
         for choice in choices:
-            box, mask = ball.at(choice.voxel, looked.levels.shape)
-            weights.append((box, looked.levels[box] * mask))
+            box, mask = ball.at(choice.voxel, searched.levels.shape)
+            weights.append((box, searched.levels[box] * mask))
         if not self.members:
-            return [_labels_in(looked.labels, *weight) for weight in weights]
+            return [_labels_in(searched.labels, *weight) for weight in weights]
         sums = yield from iter_sums_at(
-            self.members, self._view(looked.domain.box), weights
+            self.members, self._view(searched.domain.box), weights
         )
         numbers = np.arange(sums.shape[1])
         if self.labels is not None:
@@ -125,7 +126,7 @@ class HotspotSearch:
 
     def iter_described(
         self,
-        looked: SearchedVoxels,
+        searched: SearchedVoxels,
         choices: Sequence[Choice],
         pairs: Sequence[Pair | None],
         ball: Ball,
@@ -134,7 +135,7 @@ class HotspotSearch:
 
         Yields the share done.
         """
-        levels = int(looked.levels.sum(dtype=np.int64))
+        levels = int(searched.levels.sum(dtype=np.int64))
         total = max(1, levels)
         yield 0.1
         # In one order whatever the layout, so that it is rounded in the same way.
@@ -153,7 +154,7 @@ class HotspotSearch:
         fresh = data.copy("K")
         places = []
         for rank, (choice, pair) in enumerate(zip(choices, pairs, strict=True), 1):
-            starts = [one.start for one in looked.domain.box]
+            starts = [one.start for one in searched.domain.box]
             voxel = tuple(int(at) for at in np.add(choice.voxel, starts))
             box, mask = ball.at(voxel, fresh.shape)
             of_map = self.values[box]
@@ -247,7 +248,7 @@ def iter_hotspots(
     ------
     InputError
         If shapes differ, the labels are no classes of the probabilities, or nothing
-        can be found with what is wanted.
+        can be found with these options.
 
     References
     ----------
@@ -258,11 +259,11 @@ def iter_hotspots(
     _check(values, labels, no_data, grid, members)
     if not undecided > 0:
         raise InputError(
-            f"{undecided} is no value of undecided voxels; give the value of the map "
-            "where two classes are equally likely, above 0."
+            f"{undecided} cannot be the value of undecided voxels; give the value of "
+            "the map where two classes are equally likely, above 0."
         )
-    wanted = (wanted or HotspotOptions()).on(grid, values.shape)
-    radius, separation = wanted.radius_mm, wanted.separation
+    options = (wanted or HotspotOptions()).on(grid, values.shape)
+    radius, separation = options.radius_mm, options.separation
     assert radius is not None
     assert separation is not None
     finite = np.isfinite(values)
@@ -276,23 +277,23 @@ def iter_hotspots(
         None if no_data is None else ~turned.view(no_data),
         members,
         undecided,
-        wanted,
+        options,
         threads or min(THREADS, available_processors()),
     )
-    looked = yield from part(search.iter_looked(), 0, 0.5)
+    searched = yield from part(search.iter_searched(), 0, 0.5)
     ball = turned.ball(radius)
     steps = iter_choices(
-        looked.levels.copy(),
-        looked.domain.voxels,
+        searched.levels.copy(),
+        searched.domain.voxels,
         ball,
         # A little less: another centre may be at that very distance.
         turned.ball(separation * (1 - 1e-5)),
-        wanted.count,
+        options.count,
         threads=search.threads,
     )
     choices = yield from part(steps, 0.5, 0.9)
-    pairs = yield from part(search.iter_competing(looked, choices, ball), 0.9, 0.95)
-    describing = search.iter_described(looked, choices, pairs, ball)
+    pairs = yield from part(search.iter_competing(searched, choices, ball), 0.9, 0.95)
+    describing = search.iter_described(searched, choices, pairs, ball)
     places, levels = yield from part(describing, 0.95, 1)
     return Hotspots(
         places,
@@ -313,15 +314,11 @@ def _check(
     if not 1 <= values.ndim <= 3 or not values.size:
         raise InputError(f"No place can be found in a map of shape {values.shape}.")
     given = {"labels": labels, "no-data mask": no_data, "grid": grid}
-    for name, other in given.items():
-        if other is not None and other.shape != values.shape:
-            raise InputError(
-                f"The {name} of shape {other.shape} cannot belong to a map of shape "
-                f"{values.shape}."
-            )
+    require_shape(values.shape, given)
     if labels is not None and labels.dtype.kind not in "biu":
         raise InputError(
-            f"Labels of type {labels.dtype} are no segmentation; whole numbers are."
+            f"Labels of type {labels.dtype} cannot be a segmentation; give whole "
+            "numbers."
         )
     for member in members:
         if tuple(member.shape[1:]) != values.shape:

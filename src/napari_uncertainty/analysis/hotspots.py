@@ -63,14 +63,16 @@ class HotspotOptions:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise InputError(
-                f"{self.count} is no number of hotspots; ask for 1 or more."
+                f"{self.count} hotspots cannot be found; ask for 1 or more."
             )
         for name in ("radius", "separation"):
             length = self.separation if name == "separation" else self.radius_mm
             if length is None:
                 continue
             if not (np.isfinite(length) and length > 0):
-                raise InputError(f"{length} mm is no {name}; give a length above 0.")
+                raise InputError(
+                    f"A {name} of {length} mm is not possible; give a length above 0."
+                )
             if length > LARGEST_RADIUS:
                 raise InputError(
                     f"A {name} of {length} mm is too large; give at most "

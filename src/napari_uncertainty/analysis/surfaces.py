@@ -44,7 +44,7 @@ def slabs(length: int, plane: int) -> list[slice]:
 
 
 def iter_enclosing(
-    field: Field, wanted: float
+    field: Field, target: float
 ) -> Generator[float, None, tuple[Vertices, Faces]]:
     """Return the surface that encloses a volume; yields the share done.
 
@@ -52,7 +52,7 @@ def iter_enclosing(
     ----------
     field : ndarray of float32, shape (X, Y, Z)
         Higher inside; 0 in the outermost voxels, and above 0 somewhere.
-    wanted : float
+    target : float
         Volume in voxels.
 
     Returns
@@ -62,17 +62,17 @@ def iter_enclosing(
     faces : ndarray of int32, shape (m, 3)
         Counter-clockwise seen from outside. Every edge is part of exactly two of them.
     """
-    search = _LevelSearch(field, wanted)
+    search = _LevelSearch(field, target)
     best: list[_Piece] = []
     smallest, done = np.inf, 0.0
     for _ in range(ATTEMPTS):
         steps = _iter_pieces(field, search.level)
         pieces, volume = yield from part(steps, done, (1 + done) / 2)
         done = (1 + done) / 2
-        missing = abs(volume - wanted)
+        missing = abs(volume - target)
         if missing < smallest:
             best, smallest = pieces, missing
-        if missing <= VOLUME_TOLERANCE * wanted:
+        if missing <= VOLUME_TOLERANCE * target:
             break
         search.learn(volume)
     return _joined(best)
@@ -90,34 +90,34 @@ class _Piece:
 class _LevelSearch:
     """Search for the level of a surface, between one too low and one too high.
 
-    The first guess is the level above which as many voxels lie as are wanted. Where
+    The first guess is the level above which as many voxels lie as the target has. Where
     the surface is strongly curved, or a sheet is thin, it encloses another volume than
     that; between two known ends, the next guess takes the volume to fall exponentially.
     """
 
-    def __init__(self, field: Field, wanted: float) -> None:
+    def __init__(self, field: Field, target: float) -> None:
         sample = np.sort(field.ravel()[:: max(1, field.size // SAMPLES)])
         self._sample = sample
-        self._wanted = wanted
+        self._target = target
         self._voxels_each = field.size / len(sample)
         peak = float(field.max())
         self._low, self._above = 0.0, np.inf
         self._high, self._below = peak, 0.0
-        self.level = self._inside(self._exceeded_by(wanted))
+        self.level = self._inside(self._exceeded_by(target))
 
     def learn(self, volume: float) -> None:
         """Choose the next level, given the volume that the present one encloses."""
-        if volume > self._wanted:
+        if volume > self._target:
             self._low, self._above = self.level, volume
         else:
             self._high, self._below = self.level, volume
         if np.isfinite(self._above) and self._below:
-            share = np.log(self._above / self._wanted)
+            share = np.log(self._above / self._target)
             share /= np.log(self._above / self._below)
             share = min(max(float(share), 0.1), 0.9)  # or one end might never move
             self.level = self._low + share * (self._high - self._low)
         else:
-            voxels = self._wanted * self._wanted / max(volume, 1.0)
+            voxels = self._target * self._target / max(volume, 1.0)
             self.level = self._inside(self._exceeded_by(voxels))
 
     def _exceeded_by(self, voxels: float) -> float:
@@ -179,7 +179,7 @@ def _blocks(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
 
 
 def _enclosed(vertices: Vertices, faces: Faces) -> float:
-    """Return what faces add to the volume: that between them and the plane i = 0.
+    """Return the volume between faces and the plane i = 0.
 
     By the divergence theorem: the mean of i over the face times the area of its
     projection along i, which is negative where the face looks towards smaller i.

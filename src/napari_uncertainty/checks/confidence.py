@@ -110,7 +110,7 @@ STRANGERS = 0.3
 
 
 def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check]:
-    """Return how sure the network is of itself, and a hint where it cannot be so sure.
+    """Return the check of the confidence of a network, amber where it is too sure.
 
     Yields the share done.
 
@@ -142,7 +142,7 @@ def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check
 
 
 def check_members(maps: EnsembleMaps) -> Check:
-    """Return how well the labels of members overlap, and whether voxels are missing.
+    """Return the check of an ensemble: overlap of the labels, and missing voxels.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from ..text import percent, voxel_place
 
 
 def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> Check:
-    """Return whether the probabilities lie where a scan or segmentation lies.
+    """Return the check of the grids of the probabilities and of another image.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _mm(distance: float) -> str:
 
 
 def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
-    """Return how far apart they put a voxel, in mm; None if the qform is unusable."""
+    """Return the distance of voxels by both, in mm; None if the qform is unusable."""
     from nibabel.spatialimages import HeaderDataError
 
     try:
@@ -186,12 +186,13 @@ def check_comparison(compared: Compared) -> list[Check]:
                 "only by what both have."
             )
             checks[1:] = [Check("orientation", "amber", sentence)]
-    if compared.numbering is not None:
+    numbering = compared.numbering
+    if numbering is not None:
         sentence = (
-            f"The numbers in '{onto.name}' were taken for {compared.numbering.told}: "
+            f"The numbers in '{onto.name}' were taken for {numbering.description}: "
             "so more of the foreground agrees than if 0 were the background."
         )
-        numbers = {"numbers": list(compared.numbering.numbers)}
+        numbers = {"numbers": list(numbering.numbers)}
         checks.append(Check("labels", "green", sentence, numbers))
     return checks
 
@@ -226,7 +227,7 @@ def _explained(explanation: Explanation, name: str) -> Check:
 def check_agreement(
     search: RankedPlacements, name: str, axcodes: Sequence[str] | None
 ) -> list[Check]:
-    """Return whether the most probable class and a segmentation belong together.
+    """Return the checks of agreement and orientation on a segmentation.
 
     Parameters
     ----------

@@ -126,15 +126,15 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
         )
         return Check("background", "amber", sentence, numbers)
     why = background.why or "as was asked for"
-    told = f"No class is the background ({why})"
+    finding = f"No class is the background ({why})"
     if own:
-        sentence = f"{told}: it is what the classes leave of a voxel."
+        sentence = f"{finding}: it is what the classes leave of a voxel."
         return Check("background", "green", sentence, numbers)
-    told += ": the labels are 1, 2, 3, …, and each of them counts as foreground."
+    finding += ": the labels are 1, 2, 3, …, and each of them counts as foreground."
     if background.origin == "person":
-        return Check("background", "green", told, numbers)
+        return Check("background", "green", finding, numbers)
     sentence = (
-        f"{told} Taken for {KINDS[maps.kind].called}, voxels in which all of "
+        f"{finding} Taken for {KINDS[maps.kind].called}, voxels in which all of "
         f"them are 0 have no data; the kind '{FRACTIONS.name}' has a background of its "
         "own."
     )

@@ -43,7 +43,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A prediction and a segmentation, ready to be compared in any placement.
+    """Prediction and segmentation that can be compared in any placement.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Comparison:
         )
 
     def _foreground_inside(self, turned: Array, placement: Placement) -> int:
-        """Return how many voxels of predicted foreground are in the segmentation."""
+        """Return the number of predicted foreground voxels in the segmentation."""
         here, _ = placement.overlap(self.prediction.shape, self.labels.shape)
         shape = placement.turned_shape(self.prediction.shape)
         if here == tuple(slice(0, length) for length in shape):
@@ -126,7 +126,7 @@ def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Arr
     labels = np.asarray(labels)
     if labels.dtype.kind not in "biu":
         raise InputError(
-            f"Labels of type {labels.dtype} cannot be compared; whole numbers can."
+            f"Labels of type {labels.dtype} cannot be compared; give whole numbers."
         )
     if labels.size == 0 or (labels.min() >= 0 and labels.max() < n_classes):
         return labels
@@ -146,13 +146,13 @@ class Numbering:
 
     Attributes
     ----------
-    told : str
+    description : str
         How its numbers run, within a sentence.
     numbers : tuple of int
         For each label, its number; -1 where none stands for it.
     """
 
-    told: str
+    description: str
     numbers: tuple[int, ...]
 
     def of(self, labels: Array, prediction: Array | None = None) -> Array:
@@ -185,7 +185,7 @@ def iter_numberings(
     labels : ndarray of int
         The segmentation.
     n_classes : int
-        How many labels there can be.
+        Number of labels that there can be.
     classes : sequence of int
         The label of each class, in the order of the input; empty where classes may
         overlap.
@@ -203,12 +203,14 @@ def iter_numberings(
         found.append(Numbering("the order of the classes, from 0", tuple(order)))
     fits = highest == count if usual else highest <= count
     if fits and 0 in classes and lowest >= 0:
-        told = "the order of the classes, from 1"
-        found.append(Numbering(told, tuple(one + 1 for one in order)))
+        description = "the order of the classes, from 1"
+        found.append(Numbering(description, tuple(one + 1 for one in order)))
     if not usual and highest >= n_classes:
-        there = yield from iter_numbers(labels)
-        if len(there) == count:
-            numbers = tuple(int(there[one]) if one >= 0 else -1 for one in order)
+        numbers_of_labels = yield from iter_numbers(labels)
+        if len(numbers_of_labels) == count:
+            numbers = tuple(
+                int(numbers_of_labels[one]) if one >= 0 else -1 for one in order
+            )
             found.append(Numbering("the order of the classes", numbers))
     return found
 

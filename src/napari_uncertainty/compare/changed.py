@@ -69,7 +69,7 @@ class Pair:
     foreground: Array | None = None
 
     def iter_explained(self) -> Generator[float, None, Explanation | None]:
-        """Return what explains a changed segmentation; yield the share done.
+        """Return the explanation of a changed segmentation; yields the share done.
 
         The result is None where nothing does.
         """
@@ -94,9 +94,9 @@ class Pair:
             return np.array([np.bincount(one.ravel(), minlength=n) for one in both])
 
         counts = _iter_sums(count_classes, self.prediction, self.labels)
-        there, given = yield from part(counts, 0, 0.5)
-        lacking = [n for n in range(1, len(there)) if there[n] and not given[n]]
-        voxels, foreground = int(there[lacking].sum()), int(there[1:].sum())
+        predicted, given = yield from part(counts, 0, 0.5)
+        lacking = [one for one in range(1, n) if predicted[one] and not given[one]]
+        voxels, foreground = int(predicted[lacking].sum()), int(predicted[1:].sum())
         if not voxels or not given[1:].any() or voxels < LACKING * foreground:
             return None
 

@@ -112,7 +112,7 @@ class Sample:
         return float(np.count_nonzero(same)) / self.classes.size
 
     def climb(self, placement: Placement, score: float) -> tuple[float, Placement]:
-        """Shift the box, step by step, as long as that makes it better."""
+        """Shift the prediction step by step for as long as the score grows."""
         every = np.array(list(product((-1, 0, 1), repeat=len(placement.offset))))
         axes = np.abs(every).sum(axis=1)
         along, across = every[axes == 1], every[axes > 1]

@@ -403,7 +403,7 @@ def _iter_voxels(
 def _claimed(
     shape: tuple[int, ...], grid: Grid | None, segmentation: Segmentation
 ) -> Placement | None:
-    """Return how the files say that the prediction lies in the segmentation."""
+    """Return the placement in the segmentation that the files claim."""
     if grid is not None and segmentation.grid is not None:
         return grid.placement_in(segmentation.grid)
     if segmentation.claimed != "voxel on voxel":

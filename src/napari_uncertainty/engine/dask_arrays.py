@@ -75,7 +75,7 @@ Place = tuple[slice, ...]
 
 
 class _StoppedError(Exception):
-    """Ends the computation of a dask graph early."""
+    """Error that ends the computation of a dask graph early."""
 
 
 def as_dask(values: Any) -> Any:
@@ -219,7 +219,7 @@ def _per_chunk(
     go_on: Callable[[], None] = lambda: None,
     may_clip: bool = False,
 ) -> Any:
-    """Return what `finish` gives for the running numbers of each chunk of voxels.
+    """Return a dask array of the results of `finish` for each chunk of voxels.
 
     Parameters
     ----------
@@ -321,9 +321,9 @@ def _finish(
 
 
 def _scale(values: Any, kernel: Kernel, look: bool = False) -> float:
-    """Return what the values of a voxel sum to; whole numbers are looked at for it.
+    """Return the sum of the values of a voxel, for which whole numbers are sampled.
 
-    Others are 1 unless one may `look` at them, too.
+    Floating-point numbers sum to 1, unless `look` allows to sample them, too.
     """
     if not kernel.sums_matter:
         return divisor_of(values.dtype)

@@ -113,7 +113,7 @@ class Evidence:
         )
 
     def decide(self, kind: str, declared: bool, tissues: bool) -> tuple[str, bool]:
-        """Return what values are taken for, and whether they are tissues that sum to 1.
+        """Return the kind of the values, and whether they are tissues that sum to 1.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Evidence:
 
 
 def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evidence:
-    """Return what the values of some voxels seem to be.
+    """Return the evidence that the values of some voxels give.
 
     Parameters
     ----------
@@ -338,7 +338,7 @@ def _one_channel(
 def _scale_of_one(
     x: Array, lowest: float, highest: float, whole: bool, full: float
 ) -> float:
-    """Return what stands for 1: a scale that is reached, or that of the type."""
+    """Return the value that stands for 1: a scale that is reached, or the type's."""
     if lowest < -SUM_TOLERANCE or highest <= 1 + SUM_TOLERANCE:
         return full
     for scale in SCALES:

@@ -85,7 +85,7 @@ class FoldRequest:
 
     @property
     def kind(self) -> str:
-        """A key of :data:`.KINDS`, or ``"auto"``."""
+        """Kind of the values: a key of :data:`.KINDS`, or ``"auto"``."""
         return self.how.kind or AUTO
 
     @property
@@ -149,7 +149,7 @@ def request_of(
         raise InputError(f"An array of shape {values.shape} holds no voxels.")
     if values.dtype.kind not in "biuf":
         raise InputError(
-            f"Values of type {values.dtype} are no probabilities; real numbers are."
+            f"Values of type {values.dtype} cannot be probabilities; give real numbers."
         )
     if is_single(kind) and values.shape[0] != 1:
         raise InputError(
@@ -272,7 +272,7 @@ def fit_for(
 
 
 def sigmoid_for(kind: str, temperature: float) -> Fit | None:
-    """Return what makes probabilities of scores, each by itself; None of others."""
+    """Return the sigmoid for independent scores; None for other kinds."""
     alone = KINDS[kind].logistic and KINDS[kind].independent
     return Fit(temperature=temperature) if alone else None
 
@@ -299,28 +299,28 @@ def fold_lazily(
     if as_dask(values) is None:
         return None
     values, request = request_of(probabilities, measures, how, base, predict)
-    evidence = looked = None
+    evidence = sampled = None
     named = None if request.kind == AUTO else KINDS[request.kind]
     # What stands for 1 in a softmax is seen from its sums, and of scores nothing does.
     if named is None or not (named.sums_matter or named.logistic):
-        looked = evidence_of(sample_of(values))
+        sampled = evidence_of(sample_of(values))
     if named is None or (request.declared and named.independent):
-        evidence = looked
+        evidence = sampled
     decided = _of_kind_found(request, evidence)
     fit = sigmoid_for(decided.kind, how.temperature)
-    if looked is not None:
-        fit = fit_for(decided.kind, how.temperature, looked, values.dtype)
+    if sampled is not None:
+        fit = fit_for(decided.kind, how.temperature, sampled, values.dtype)
         if fit is not None and fit.clips:  # as far as it was seen
             fit.lowest, fit.highest = (
-                looked.numbers["lowest"],
-                looked.numbers["highest"],
+                sampled.numbers["lowest"],
+                sampled.numbers["highest"],
             )
     if fit is not None:
         sums_matter = KINDS[decided.kind].sums_matter
         values = fitted(values, fit, sums_matter=sums_matter)
     values = _without_logits(values, decided)
     kernel = decided.kernel(values.shape[0], values.dtype)
-    maps = lazy_maps(values, kernel, base, look=looked is not None and fit is None)
+    maps = lazy_maps(values, kernel, base, look=sampled is not None and fit is None)
     return _with_evidence(
         replace(
             maps,

@@ -209,14 +209,14 @@ class SoftmaxStream(StoredValues):
         rounds, n_classes, row = self.layout
         start = 0.0 if n_classes == 1 else -np.inf
         sums = np.full((rounds, row), start, self.dtype)  # logarithms of them
-        told = tells_padding(self.logits)
-        padding = np.full((rounds, row), told, np.bool_)
+        looks_for_padding = tells_padding(self.logits)
+        padding = np.full((rounds, row), looks_for_padding, np.bool_)
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore"):
                 for _, voxels, part in parts_by_class(at, piece, self.layout):
                     here = sums[voxels]
                     np.logaddexp(here, part, out=here)
-                    if told:
+                    if looks_for_padding:
                         padding[voxels] &= part == 0
             yield piece[:0]
         sums[padding] = np.nan

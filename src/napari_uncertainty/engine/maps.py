@@ -64,8 +64,8 @@ class UncertaintyMaps(Mapping[str, Any]):
     fitted : str
         How values became probabilities, where they were multiplied or beyond 0 to 1.
     clipped : float
-        How far those were below 0 or above 1 of which that was seen only when they
-        were computed.
+        Largest distance below 0 or above 1 of values for which it was known only once
+        they were computed.
     members : tuple of str
         What the members of an ensemble are called; empty for one network.
     checks : tuple of Check
@@ -124,7 +124,7 @@ class UncertaintyMaps(Mapping[str, Any]):
         )
 
     def has_background(self, n_channels: int) -> bool:
-        """Return whether the background is none of so many channels, by their kind."""
+        """Return whether their kind has a background that is none of the channels."""
         return not KINDS[self.kind].applied(n_channels).sums_matter
 
     def classes(self, n_channels: int) -> tuple[int, ...]:
@@ -137,24 +137,24 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def messages(self) -> list[str]:
-        """Return what a person should know, in sentences; usually nothing."""
+        """Remarks for a person, in sentences; usually none."""
         return self.kind_messages
 
     @property
     def kind_messages(self) -> list[str]:
-        """Return what speaks against the kind that the values were taken for."""
-        told = (
+        """Remarks that speak against the kind that the values were taken for."""
+        sentences = (
             self.contradiction,
             self.fitted,
             self.clipped_message,
             self.doubt,
             self.sums_message,
         )
-        return [sentence for sentence in told if sentence]
+        return [one for one in sentences if one]
 
     @property
     def clipped_message(self) -> str:
-        """Return what to tell about values that were clipped as they were computed.
+        """Sentence about values that were clipped as they were computed, or empty.
 
         Of dask arrays it has to be computed.
         """
@@ -168,7 +168,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def sums_message(self) -> str | None:
-        """Return what to tell of sums that rounding does not explain; None if it does.
+        """Sentence about sums that rounding does not explain; None if it does.
 
         Of dask arrays it has to be computed.
         """
@@ -198,7 +198,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
 
 def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
-    """Return labels in the place of numbers of classes; 0 where there is no data.
+    """Return labels in place of numbers of classes; 0 where there is no data.
 
     Parameters
     ----------

@@ -121,18 +121,20 @@ class Fit:
     @property
     def sentence(self) -> str:
         """Sentence that tells a person what was done."""
-        told = []
+        sentences = []
         if self.scale != 1:
             called = "per cents" if self.scale == 100 else f"shares of {self.scale:g}"
-            told.append(f"The values reach {self.scale:g} and were taken for {called}.")
+            sentences.append(
+                f"The values reach {self.scale:g} and were taken for {called}."
+            )
         if self.clips:
             share = f"{percent(self.beyond / self.seen)} of" if self.seen else "some of"
-            told.append(
+            sentences.append(
                 f"The values run from {self.lowest:.3g} to {self.highest:.3g}, and "
                 f"{share} them are below 0 or above 1, as resampling by splines makes "
                 "them; they were clipped to 0 to 1."
             )
-        return " ".join(told)
+        return " ".join(sentences)
 
 
 @dataclass(frozen=True, eq=False)

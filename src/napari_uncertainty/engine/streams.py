@@ -105,7 +105,7 @@ class ByClass:
         return self.kernel.finish(running, results, scratch, unit_sum)
 
     def _require_scale(self) -> float:
-        """Return what the values of a voxel sum to, now that all sums are known."""
+        """Return the sum of the values of a voxel, now that all sums are known."""
         if not self.kernel.sums_matter:
             return self.divisor
         sample, whole = sampled_sums(self.running.sums, self.divisor, self.stored.dtype)
@@ -195,8 +195,8 @@ class ByVoxel:
         yield 1.0
         largest = max(folded.deviation for folded in self.folded)
         # A piece of nothing but padding does not know what stands for 1.
-        told = max(self.folded, key=lambda folded: folded.scale)
-        return told._replace(deviation=largest)
+        known = max(self.folded, key=lambda folded: folded.scale)
+        return known._replace(deviation=largest)
 
 
 class VoxelShare:
@@ -216,9 +216,9 @@ class VoxelShare:
         if self._fold is None or not self._decided:
             if self._all.kernel.sums_matter:
                 refuse_label_map(values, 0)
-                found = scale_of(values, 0) or _scale_of_all(values)
-                self._decided = found is not None or bool(values.any())
-                scale = self._all.stored.require_scale(found)
+                scale_found = scale_of(values, 0) or _scale_of_all(values)
+                self._decided = scale_found is not None or bool(values.any())
+                scale = self._all.stored.require_scale(scale_found)
             else:
                 scale, self._decided = divisor_of(values.dtype), True
             self._fold = ArrayFold(self._all.kernel, n_classes, scale)

@@ -168,7 +168,7 @@ class Sampler:
         self._values = np.zeros((n_channels, len(voxels)), stored.dtype)
 
     def take(self, start: int, piece: Array) -> None:
-        """Look at values from number `start` on; called in their order."""
+        """Take values of a piece that begins with value `start`; called in order."""
         if self.limits is not None:
             self.limits = wider(self.limits, piece)
         stop = int(np.searchsorted(self._places, start + len(piece)))

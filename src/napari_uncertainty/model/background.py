@@ -110,7 +110,7 @@ def told_background(
 
 
 def class_called_background(names: Sequence[str]) -> int | None:
-    """Return which class has a name that means background; None where none has."""
+    """Return the class whose name means background; None where there is none."""
     plain = [re.sub(r"[\W\d_]+", "", name).lower() for name in names]
     for word in BACKGROUND_NAMES:
         if word in plain:
@@ -136,18 +136,18 @@ def surrounds(empty: Array) -> bool:
         Voxels in which all classes are 0.
     """
     n_empty = int(np.count_nonzero(empty))
-    n_there = empty.size - n_empty
+    n_occupied = empty.size - n_empty
     if (
         empty.size < _FEWEST_VOXELS
-        or not n_there
+        or not n_occupied
         or n_empty <= _SURROUNDING * empty.size
     ):
         return False
     box = 1
     for axis in range(empty.ndim):
         others = tuple(other for other in range(empty.ndim) if other != axis)
-        there = np.flatnonzero(~empty.all(axis=others))
-        box *= int(there[-1] - there[0]) + 1
+        occupied = np.flatnonzero(~empty.all(axis=others))
+        box *= int(occupied[-1] - occupied[0]) + 1
     corners = empty[np.ix_(*([0, -1],) * empty.ndim)]
     together = int(np.count_nonzero(empty[1:] & empty[:-1]))
-    return bool(corners.mean() > 0.5) and box > n_there and 2 * together > n_empty
+    return bool(corners.mean() > 0.5) and box > n_occupied and 2 * together > n_empty

@@ -33,7 +33,7 @@ NIFTI_INTENT_LABEL = 1002  # NIFTI_INTENT_LABEL in nifti1.h
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """An image that people look at.
+    """Scan: an image with intensities.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """A segmentation: one whole number per voxel.
+    """Segmentation with one whole number per voxel.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ..errors import InputError
-from .kinds import AUTO, KINDS, SOFTMAX
+from .kinds import SOFTMAX, check_kind
 
 #: Where an entry comes from: a person, the file, the convention of the tool that wrote
 #: the file, the values, or what is usual where nothing tells.
@@ -87,10 +87,8 @@ class Interpretation:
                 continue
             if not isinstance(value, types) or isinstance(value, bool):
                 raise ValueError(f"the {name.replace('_', ' ')} is {value!r}")
-        if self.kind is not None and self.kind not in KINDS and self.kind != AUTO:
-            raise ValueError(
-                f"kind is {', '.join(KINDS)} or {AUTO}, not {self.kind!r}."
-            )
+        if self.kind is not None:
+            check_kind(self.kind)
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"A temperature is above 0, not {self.temperature!r}.")
         for name, origin in self.origins.items():
@@ -107,7 +105,7 @@ class Interpretation:
         return replace(self, **entries, origins=origins)
 
     def origin(self, name: str) -> Origin | None:
-        """Return where an entry comes from; None where it is not known yet."""
+        """Return the origin of an entry; None where the entry is not known yet."""
         if getattr(self, name) is None:
             return None
         if name == "temperature" and self.temperature == 1:
@@ -116,7 +114,7 @@ class Interpretation:
 
     @property
     def asked(self) -> Interpretation:
-        """Entries that a person has named, and nothing else."""
+        """Interpretation with the entries that a person has named, and no others."""
         told: dict[str, Any] = {
             one.name: one.default for one in fields(self) if one.name in self.origins
         }
@@ -124,7 +122,7 @@ class Interpretation:
 
     @classmethod
     def from_json(cls, told: Any) -> Interpretation:
-        """Return what :meth:`to_json` wrote.
+        """Return an interpretation from the dictionary of :meth:`to_json`.
 
         Raises
         ------
@@ -137,7 +135,7 @@ class Interpretation:
         return cls(**entries, origins=dict(told.get("origins") or {}))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON; entries that hardly ever occur only where they do."""
+        """Return a dictionary for JSON, with rare entries only where they are set."""
         told: dict[str, Any] = {name: getattr(self, name) for name in _TYPES}
         for rare in ("frame", "background", "scale"):
             if told[rare] is None:

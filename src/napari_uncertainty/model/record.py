@@ -18,7 +18,7 @@ from .kinds import KINDS, SOFTMAX
 from .measures import ALL_MEASURES, Base, Measure, check_base, largest_value
 from .placement import Placement
 
-#: Stands for the name of a segmentation where the most probable class says what is
+#: Name in place of that of a segmentation, where the most probable class defines the
 #: foreground.
 PREDICTION = "prediction"
 
@@ -59,7 +59,7 @@ class Check:
 
     @property
     def warns(self) -> bool:
-        """True of what a script is warned of: wrong, guessed or contradicted."""
+        """Return whether scripts are warned of it: red, or a guess that is in doubt."""
         return self.level == "red" or (
             self.level == "amber" and self.name in _OF_GUESSES
         )
@@ -115,7 +115,7 @@ class MapStatistics:
 
 @dataclass(frozen=True)
 class FileState:
-    """Path, size and time of change of a file, by which a change is noticed.
+    """Path, size and time of change of a file, which show whether it was changed.
 
     Attributes
     ----------
@@ -135,12 +135,12 @@ class FileState:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> FileState:
-        """Return what :meth:`to_json` wrote."""
+        """Return the state from the dictionary of :meth:`to_json`."""
         path, size, changed = str(told["path"]), int(told["size"]), told["mtime_ns"]
         return cls(path, size, int(changed), str(told.get("crc32", "")))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON; a file has no checksum."""
+        """Return a dictionary for JSON; that of a file has no checksum."""
         told = asdict(self)
         if not self.crc32:
             del told["crc32"]
@@ -164,11 +164,11 @@ class Table:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Table:
-        """Return what :meth:`to_json` wrote."""
+        """Return the table from the dictionary of :meth:`to_json`."""
         return cls(str(told["file"]), str(told["crc32"]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return a dictionary for JSON."""
         return asdict(self)
 
 
@@ -189,7 +189,7 @@ class HotspotTable(Table):
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> HotspotTable:
-        """Return what :meth:`to_json` wrote."""
+        """Return the table from the dictionary of :meth:`to_json`."""
         radius = told.get("radius_mm")
         return cls(
             str(told["file"]),
@@ -361,7 +361,7 @@ class Record:
 
     @property
     def overlap(self) -> float | None:
-        """Dice of two members, mean over the foreground's classes; None if unknown."""
+        """Mean Dice of two members over the foreground classes; None if unknown."""
         return self._number("members", "dice_foreground")
 
     @property
@@ -432,7 +432,7 @@ class Record:
 
     @classmethod
     def from_json(cls, told: Any) -> Record:
-        """Return what :meth:`to_json` wrote.
+        """Return the record from the dictionary of :meth:`to_json`.
 
         What was written without a record of its own (before 0.1) says less: a place is
         then known in words only, and how values were taken from kind, temperature and

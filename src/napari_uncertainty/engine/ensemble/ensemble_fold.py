@@ -95,11 +95,11 @@ class MemberBlocks:
         kernel = self._kernel
         raws = [values[(slice(None), *block)] for values in self._values]
         opinions = [Opinion(one, results.no_data.shape) for one in self._readings]
-        told = []
+        deviations = []
         for opinion, raw in zip(opinions, raws, strict=True):
             for channel, values in enumerate(raw):
                 opinion.add(channel, values)
-            told.append(opinion.look_back())
+            deviations.append(opinion.look_back())
         running = kernel.running(results.no_data.shape)
         if opinions[0].reading.adds_background:
             kernel.add(running, 0, [one.background() for one in opinions])
@@ -114,7 +114,7 @@ class MemberBlocks:
         results.prediction[...] = np.where(results.no_data, 0, running.winner)
         with self._lock:
             self.overlap.add(labels, ~results.no_data)
-            pairs = zip(self.deviations, told, strict=True)
+            pairs = zip(self.deviations, deviations, strict=True)
             self.deviations = [max(pair) for pair in pairs]
 
 
@@ -344,7 +344,7 @@ def _as_maps(
     first = firsts[0]
     deviation, tolerance = max(deviations)
     return EnsembleMaps(
-        maps={name: whole(one) for name, one in results.maps.items()},
+        maps={name: whole(results.maps[name]) for name in kernel.measures},
         no_data=no_data,
         prediction=whole(results.prediction),
         n_classes=kernel.n_classes,

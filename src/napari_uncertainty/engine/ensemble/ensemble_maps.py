@@ -55,15 +55,15 @@ class EnsembleMaps(UncertaintyMaps):
 
     @property
     def messages(self) -> list[str]:
-        """Return what a person should know, in sentences."""
-        told = [*self.kind_messages, *self.remarks]
+        """Remarks for a person, in sentences."""
+        messages = [*self.kind_messages, *self.remarks]
         if self.not_shared:
             share = self.not_shared / self.no_data.size
-            told.append(
+            messages.append(
                 f"Not all members have data in {self.not_shared:,} voxels "
                 f"({100 * share:.3g} %); these are left out."
             )
-        return told
+        return messages
 
     @property
     def mean_dice(self) -> Any:
@@ -133,11 +133,11 @@ class Overlap:
             Which of them count.
         """
         n_classes = self._sizes.shape[1]
-        there = [one[known] for one in labels]
-        for sizes, one in zip(self._sizes, there, strict=True):
+        counted = [one[known] for one in labels]
+        for sizes, one in zip(self._sizes, counted, strict=True):
             sizes += np.bincount(one, minlength=n_classes)
         for shared, (first, second) in zip(self._shared, self.pairs, strict=True):
-            same = there[first][there[first] == there[second]]
+            same = counted[first][counted[first] == counted[second]]
             shared += np.bincount(same, minlength=n_classes)
 
     def dice(self) -> Array:

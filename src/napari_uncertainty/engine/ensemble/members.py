@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One opinion on a case.
+    """Member of an ensemble: probabilities of a case, and their meaning.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class CommonVoxels:
 
 
 def common(members: Sequence[Member], on_first: bool = False) -> CommonVoxels:
-    """Return how members lie on each other.
+    """Return the voxels that members have in common.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ Source = InFileOrder | InVolumes
 
 
 def sources_of(members: Sequence[Member], where: CommonVoxels) -> list[Source]:
-    """Return how to read each member so that all of them come in the same parts."""
+    """Return a source for each member, such that all give the same parts."""
     values = [one.values for one in members]
     first = values[0]
     alike = all(

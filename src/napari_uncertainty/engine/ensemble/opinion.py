@@ -78,7 +78,7 @@ class MemberReading:
 
     @property
     def divisor(self) -> float:
-        """Return what small whole numbers are divided by before they are used."""
+        """Number that small whole numbers are divided by before they are used."""
         if self.fit is not None or KINDS[self.kind].logistic:
             return 1.0
         return divisor_of(self.stored)
@@ -95,7 +95,7 @@ class MemberReading:
 
     @property
     def n_classes(self) -> int:
-        """Return how many labels there can be."""
+        """Number of labels that there can be."""
         return n_classes_of(self.kind, self.n_channels, self.region_order)
 
     def values(self, raw: Array) -> Array:
@@ -190,7 +190,7 @@ class Opinion:
         return KINDS[self.reading.kind].logistic or bool(bits(raw).any())
 
     def add(self, channel: int, raw: Array) -> None:
-        """Look at the values of one channel; called in their order."""
+        """Add the values of one channel; called in the order of the channels."""
         reading = self.reading
         if not self.matters(raw):
             return
@@ -212,7 +212,7 @@ class Opinion:
         np.maximum(self._best, x, out=self._best)
 
     def look_back(self) -> tuple[float, float]:
-        """End the first look; return the largest deviation of a sum, and its tolerance.
+        """End the first reading; return the largest deviation of sums, and a tolerance.
 
         Voxels without data get NaN for everything.
         """
@@ -260,7 +260,7 @@ class Opinion:
 
     @property
     def known(self) -> Array:
-        """Return which voxels have data."""
+        """Voxels that have data."""
         known: Array = np.isfinite(self._sums)
         return known
 
@@ -291,7 +291,7 @@ class Opinion:
         return x
 
     def _rest(self) -> Array:
-        """Return what is left over for the background: NaN where nothing is known."""
+        """Return the share left for the background; NaN where nothing is known."""
         if self.reading.scores:
             odds: Array = np.exp(-self._sums)
             return odds
@@ -308,7 +308,7 @@ class Opinion:
 
 
 def known_to_all(opinions: Sequence[Opinion]) -> Array:
-    """Return where all of them have data."""
+    """Return the voxels in which all opinions have data."""
     known = opinions[0].known
     for one in opinions[1:]:
         known &= one.known

@@ -51,7 +51,7 @@ class FirstReading:
 
 
 def first_of_array(member: Member, precision: np.dtype[Any]) -> FirstReading:
-    """Return what some voxels of an array say; nothing else has to be known of it."""
+    """Return the first reading of an array, for which some of its voxels are enough."""
     evidence = evidence_of(sample_of(member.values), limits_of(member.values))
     first = _first(member, precision, evidence)
     if KINDS[first.reading.kind].sums_matter:
@@ -190,7 +190,7 @@ def _is_auto(member: Member) -> bool:
 
 
 def _scale_of(reading: MemberReading, scale: float) -> float:
-    """Return what stands for 1 in the file."""
+    """Return the value that stands for 1 in the file."""
     if reading.fit is not None:
         return reading.fit.scale
     return scale * reading.divisor
@@ -210,7 +210,7 @@ def _first(
     evidence: Evidence,
     clips: bool = False,
 ) -> FirstReading:
-    """Return what is known of a member, given the evidence.
+    """Return the first reading of a member, given the evidence.
 
     With `clips`, it was refused as beyond 0 to 1, and is clipped if it may be.
     """
