@@ -437,9 +437,9 @@ def _maps(
         # Unless somebody says otherwise, an array is a softmax.
         opened = replace(opened, kind=SOFTMAX.name)
     predictions = Predictions((opened,), how)
-    told = predictions.told_background()
+    background = predictions.told_background()
     lazy = fold_lazily(
-        opened if told.channel is None else replace(opened, tissues_of=""),
+        opened if background.channel is None else replace(opened, tissues_of=""),
         measures,
         how,
         base=base,
@@ -476,8 +476,8 @@ def _checked(
         threads=threads,
     )
     maps = run(steps).maps
-    told = [one.sentence for one in maps.checks if one.warns]
-    _warn(told, stacklevel=3 + callers)
+    sentences = [one.sentence for one in maps.checks if one.warns]
+    _warn(sentences, stacklevel=3 + callers)
     return maps
 
 

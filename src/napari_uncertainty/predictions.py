@@ -211,18 +211,18 @@ class Predictions:
         InputError
             If a person has named a class, and the kind has a background of its own.
         """
-        told = self.told_background()
+        background = self.told_background()
         own = maps.has_background(self.n_channels)
-        if own and told.origin == "person" and told.channel is not None:
+        if own and background.origin == "person" and background.channel is not None:
             kind = KINDS[maps.kind]
             raise InputError(
                 f"Taken for {kind.called}, no class can be the background, "
-                f"{told.name(self.named.class_names)!r} neither: it is what all "
+                f"{background.name(self.named.class_names)!r} neither: it is what all "
                 "classes leave. Name no class (--background none), or another kind."
             )
         # What all classes leave is there in any case, and was not guessed from names.
         surrounded = (
-            told == FIRST_CLASS
+            background == FIRST_CLASS
             and not own
             and not KINDS[maps.kind].logistic
             and not maps.contradiction
@@ -232,8 +232,8 @@ class Predictions:
             and surrounds(maps.no_data)
         )
         if surrounded:
-            told = Background(None, "values")
-        return maps.with_background(told, self.n_channels)
+            background = Background(None, "values")
+        return maps.with_background(background, self.n_channels)
 
     def iter_maps(
         self,
@@ -259,7 +259,7 @@ class Predictions:
         InputError
             If something is wrong with the values, or the members are not of one case.
         """
-        told = self.told_background()  # what is wrong with it is told at once
+        background = self.told_background()  # an error in it is raised at once
         maps: UncertaintyMaps
         if self.together:
             maps = yield from iter_ensemble(
@@ -272,7 +272,7 @@ class Predictions:
             )
         else:
             first = self.first
-            if told.channel is not None:
+            if background.channel is not None:
                 first = replace(first, tissues_of="")
             maps = yield from iter_fold(
                 first,

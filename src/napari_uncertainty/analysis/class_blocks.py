@@ -25,6 +25,79 @@ Floats = npt.NDArray[np.float64]
 # For each block, which of its rows go to which rows of all labels.
 Rows = list[tuple[list[int], list[int]]]
 
+
+# Voxels in a block, which stay near the processor. Smaller ones are sorted faster, but
+# leave more runs to look through.
+BLOCK_VOXELS = 1 << 18
+
+
+def iter_class_statistics(
+    values: Array,
+    labels: Array,
+    no_data: Array | None = None,
+) -> Generator[float, None, ClassStatistics]:
+    """Compute the statistics of each class of a map; yields the share done.
+
+    Parameters
+    ----------
+    values : ndarray of float32 or float64, 1 to 3 dimensions
+        The map, laid out in memory however it is. Other real numbers are converted.
+    labels : ndarray of int or bool, shape of `values`
+        What each voxel belongs to; any numbers.
+    no_data : ndarray of bool, shape of `values`, or None
+        Voxels that are in no number. Their labels still make others a boundary.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, there is no voxel, the labels are no whole numbers, or values
+        are not finite.
+    """
+    _check(values, labels, no_data)
+    layout = Layout.of(values)
+    precise = np.result_type(values.dtype, np.float32) != np.float32
+    sources = Sources(
+        layout.in_memory(values),
+        layout.in_memory(labels),
+        None if no_data is None else layout.in_memory(no_data),
+        layout,
+        np.empty(values.size, np.float64 if precise else np.float32),
+    )
+    boxes: list[Box] = [tile[:-1] for tile in tiles(layout.shape, BLOCK_VOXELS)]
+    blocks, starts = [], []
+    start = 0
+    for done, box in enumerate(boxes, 1):
+        starts.append(start)
+        blocks.append(sources.numbers(box, start))
+        start += math.prod(one.stop - one.start for one in box)
+        yield done / len(boxes)
+    return joined(values.shape, layout, sources.runs, np.array(starts), boxes, blocks)
+
+
+def require_shape(shape: tuple[int, ...], others: Mapping[str, Any]) -> None:
+    """Raise InputError where something, by its name, has not the shape of a map."""
+    for name, other in others.items():
+        if other is not None and other.shape != shape:
+            raise InputError(
+                f"The {name} of shape {other.shape} cannot belong to a map of shape "
+                f"{shape}."
+            )
+
+
+def _check(values: Array, labels: Array, no_data: Array | None) -> None:
+    require_shape(values.shape, {"labels": labels, "no-data mask": no_data})
+    if not values.size or not values.ndim:
+        raise InputError(f"A map of shape {values.shape} holds no voxels.")
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"Values of type {values.dtype} cannot be a map; give real numbers."
+        )
+    if labels.dtype.kind not in "biu":
+        raise InputError(
+            f"Values of type {labels.dtype} cannot be labels; give whole numbers."
+        )
+
+
 # Keys of voxels, which tell the label, and boundary from interior.
 
 
@@ -452,75 +525,3 @@ def _slices(
             totals[axis][to, along] += block.slice_totals[axis][own]
             counts[axis][to, along] += block.slice_counts[axis][own]
     return totals, counts
-
-
-# Voxels in a block, which stay near the processor. Smaller ones are sorted faster, but
-# leave more runs to look through.
-BLOCK_VOXELS = 1 << 18
-
-
-def iter_class_statistics(
-    values: Array,
-    labels: Array,
-    no_data: Array | None = None,
-) -> Generator[float, None, ClassStatistics]:
-    """Compute the statistics of each class of a map; yields the share done.
-
-    Parameters
-    ----------
-    values : ndarray of float32 or float64, 1 to 3 dimensions
-        The map, laid out in memory however it is. Other real numbers are converted.
-    labels : ndarray of int or bool, shape of `values`
-        What each voxel belongs to; any numbers.
-    no_data : ndarray of bool, shape of `values`, or None
-        Voxels that are in no number. Their labels still make others a boundary.
-
-    Raises
-    ------
-    InputError
-        If shapes differ, there is no voxel, the labels are no whole numbers, or values
-        are not finite.
-    """
-    _check(values, labels, no_data)
-    layout = Layout.of(values)
-    precise = np.result_type(values.dtype, np.float32) != np.float32
-    sources = Sources(
-        layout.in_memory(values),
-        layout.in_memory(labels),
-        None if no_data is None else layout.in_memory(no_data),
-        layout,
-        np.empty(values.size, np.float64 if precise else np.float32),
-    )
-    boxes: list[Box] = [tile[:-1] for tile in tiles(layout.shape, BLOCK_VOXELS)]
-    blocks, starts = [], []
-    start = 0
-    for done, box in enumerate(boxes, 1):
-        starts.append(start)
-        blocks.append(sources.numbers(box, start))
-        start += math.prod(one.stop - one.start for one in box)
-        yield done / len(boxes)
-    return joined(values.shape, layout, sources.runs, np.array(starts), boxes, blocks)
-
-
-def require_shape(shape: tuple[int, ...], others: Mapping[str, Any]) -> None:
-    """Raise InputError where something, by its name, has not the shape of a map."""
-    for name, other in others.items():
-        if other is not None and other.shape != shape:
-            raise InputError(
-                f"The {name} of shape {other.shape} cannot belong to a map of shape "
-                f"{shape}."
-            )
-
-
-def _check(values: Array, labels: Array, no_data: Array | None) -> None:
-    require_shape(values.shape, {"labels": labels, "no-data mask": no_data})
-    if not values.size or not values.ndim:
-        raise InputError(f"A map of shape {values.shape} holds no voxels.")
-    if values.dtype.kind not in "biuf":
-        raise InputError(
-            f"Values of type {values.dtype} cannot be a map; give real numbers."
-        )
-    if labels.dtype.kind not in "biu":
-        raise InputError(
-            f"Values of type {labels.dtype} cannot be labels; give whole numbers."
-        )

@@ -161,21 +161,21 @@ def check_members(maps: EnsembleMaps) -> Check:
     if maps.not_shared == maps.no_data.size:
         sentence = "In no voxel do all members have data."
         return Check("members", "red", sentence, numbers)
-    told = f"{len(maps.members)} members"
+    summary = f"{len(maps.members)} members"
     if overlap is None:
-        told += ", none of which finds any foreground"
+        summary += ", none of which finds any foreground"
     else:
-        told += (
+        summary += (
             f"; the labels of two of them overlap by {overlap:.3f} on average (Dice, "
             "mean over the classes but the background)"
         )
     remarks = [one for one in maps.messages if one not in maps.kind_messages]
     if overlap is not None and overlap < STRANGERS:
-        sentence = f"{told}: they hardly look like members of one case."
+        sentence = f"{summary}: they hardly look like members of one case."
         return Check("members", "red", " ".join([sentence, *remarks]), numbers)
     return Check(
         "members",
         "amber" if remarks else "green",
-        " ".join([f"{told}.", *remarks]),
+        " ".join([f"{summary}.", *remarks]),
         numbers,
     )

@@ -31,45 +31,6 @@ from .rescaled import BeyondError, Fit, clipped
 from .softmax import Folded, Kernel, Results, Running
 from .values import is_plain, read_values, sum_tolerance
 
-# Room for maps that may be larger than the memory.
-
-# An array that would take more of the free memory than this goes to a file.
-SHARE_OF_MEMORY = 0.25
-
-
-def roomy_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-    """Return zeros, in memory or, where they are too large, in a temporary file.
-
-    The file is deleted together with the array.
-
-    Raises
-    ------
-    InputError
-        If the temporary folder has no room for it either.
-    """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    if size <= SHARE_OF_MEMORY * available_memory():
-        return np.zeros(shape, dtype)
-    # The array keeps the file open for as long as it is needed.
-    file = tempfile.TemporaryFile(prefix="napari-uncertainty-")  # noqa: SIM115
-    try:
-        if hasattr(os, "posix_fallocate"):
-            # Otherwise a full disk would show only when a page is written, by a crash.
-            os.posix_fallocate(file.fileno(), 0, size)
-        return np.memmap(file, dtype, "r+" if file.seek(0, 2) else "w+", 0, shape)
-    except OSError as error:
-        raise InputError(
-            f"A map of {size / 1e9:.1f} GB fits neither into memory nor into the "
-            f"temporary folder {tempfile.gettempdir()} ({error.strerror}); make room, "
-            "or name a larger folder in the environment variable TMPDIR."
-        ) from error
-    finally:
-        file.close()
-
-
-# Folding dask arrays chunk by chunk, lazily or into memory.
-
 Array = np.ndarray[Any, Any]
 Place = tuple[slice, ...]
 
@@ -331,3 +292,40 @@ def _scale(values: Any, kernel: Kernel, look: bool = False) -> float:
         return (scale_of(values, 0) or 1.0) if look else 1.0
     refuse_label_map(values, 0)
     return scale_of(values, 0) or 1.0
+
+
+# Room for maps that may be larger than the memory.
+
+# An array that would take more of the free memory than this goes to a file.
+SHARE_OF_MEMORY = 0.25
+
+
+def roomy_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """Return zeros, in memory or, where they are too large, in a temporary file.
+
+    The file is deleted together with the array.
+
+    Raises
+    ------
+    InputError
+        If the temporary folder has no room for it either.
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size <= SHARE_OF_MEMORY * available_memory():
+        return np.zeros(shape, dtype)
+    # The array keeps the file open for as long as it is needed.
+    file = tempfile.TemporaryFile(prefix="napari-uncertainty-")  # noqa: SIM115
+    try:
+        if hasattr(os, "posix_fallocate"):
+            # Otherwise a full disk would show only when a page is written, by a crash.
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, dtype, "r+" if file.seek(0, 2) else "w+", 0, shape)
+    except OSError as error:
+        raise InputError(
+            f"A map of {size / 1e9:.1f} GB fits neither into memory nor into the "
+            f"temporary folder {tempfile.gettempdir()} ({error.strerror}); make room, "
+            "or name a larger folder in the environment variable TMPDIR."
+        ) from error
+    finally:
+        file.close()

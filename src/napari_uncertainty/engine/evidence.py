@@ -101,14 +101,14 @@ class Evidence:
                 f"The values cannot tell {KINDS[taken].called} from "
                 f"{KINDS[self.kind].called} ({self.sentence})."
             )
-        told = (
+        finding = (
             f"The values were taken for {KINDS[taken].called}, but look like "
             f"{KINDS[self.kind].called}: {self.sentence}."
         )
         if self._is_like(taken):
-            return f"{told} The map is the same."
+            return f"{finding} The map is the same."
         return (
-            f"{told} If they are, this map is wrong: choose the kind "
+            f"{finding} If they are, this map is wrong: choose the kind "
             f"'{KINDS[self.kind].title}' ({self.kind})."
         )
 
