@@ -72,7 +72,7 @@ def entropy(
         whole numbers), or "auto", to find out from the values. By default what a file
         says, or else "auto"; and "softmax" of an array.
     temperature : float
-        What logits are divided by.
+        Number that logits are divided by.
     channel : int or str or None
         Number, from 0, or name of the one channel to measure, of independent channels;
         by default all of them together.

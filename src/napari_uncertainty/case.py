@@ -71,7 +71,7 @@ class CaseInputs:
     scan : tuple of (str, Grid or None) or None
         Name of the scan, and where it lies.
     name : str
-        What to call the probabilities.
+        Name of the probabilities.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
     placement : Placement or None
@@ -140,7 +140,7 @@ class CaseResult:
     Attributes
     ----------
     inputs : CaseInputs
-        What they were made from.
+        Inputs of the case.
     maps : UncertaintyMaps
         One map for each measure, with the checks, on the voxels of the probabilities;
         with `foreground_only`, 0 in the background.
@@ -271,11 +271,11 @@ def iter_case(
     Parameters
     ----------
     inputs : CaseInputs
-        What the case is made of.
+        Inputs of the case.
     measures : sequence of str
         Names of the measures, of one network or of several members.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     elsewhere : "tell", "refuse" or "place"
         What to do where a segmentation shows that the probabilities lie otherwise.
     foreground_only : bool
@@ -286,7 +286,7 @@ def iter_case(
         Whether the most probable class is wanted; where anything is compared with it,
         it is computed in any case.
     threads : int or None
-        How many threads compute.
+        Number of threads.
 
     Raises
     ------
@@ -375,9 +375,9 @@ class Placed:
     foreground_from : str
         File name of the segmentation that says so, or ``"prediction"``.
     checks : tuple of Check
-        What was looked at.
+        Checks of the case at this place.
     notes : tuple of str
-        What a person should know.
+        Remarks for a person.
     placement : Placement or None
         How the maps are turned; None where they stay as they are.
     """
@@ -417,7 +417,7 @@ def place_maps(
     predictions, maps, trust : Predictions, UncertaintyMaps, Trust
         What the maps were made from, the maps, and the evidence.
     segmentation : Segmentation or None
-        What they were to be compared with.
+        Labels that they were to be compared with.
     elsewhere : "tell", "refuse" or "place"
         What to do where the evidence says that the probabilities lie otherwise.
 

@@ -328,14 +328,8 @@ class Predictions:
 class _InBox:
     """Volumes of a member in the box that holds all members; 0 outside of it.
 
-    Parameters
-    ----------
-    values : array or StoredValues, shape (classes, ...)
-        On its own voxels; of a file, volumes come one after the other.
-    own, place : tuple of slice
-        The voxels that all members have: in its own volumes, and in the box.
-    shape : tuple of int
-        Of the box.
+    `own` and `place` are the voxels that all members have, in its own volumes and in
+    the box.
     """
 
     def __init__(self, values: Any, own: Any, place: Any, shape: tuple[int, ...]):

@@ -35,22 +35,23 @@ CLASS_NAMES = ("background", "cerebrospinal fluid", "gray matter", "white matter
 #: Gaussians of each tissue: fluid is darker in a ventricle than in a narrow sulcus.
 GAUSSIANS = (2, 1, 1)
 
-#: In mm, voxel sizes that can be asked for.
+#: Voxel sizes in mm that can be asked for.
 RESOLUTIONS = range(1, 9)
 
-#: The scan is darker by this share at the left end of the brain, brighter at the right.
+#: Share by which the scan is darker at the left end of the brain, brighter at the
+#: right.
 LEFT_TO_RIGHT = 0.04
 
 #: Standard deviation in mm of the blur that the second member sees the scan with.
 BLUR = 1.0
 
-#: The third member sees the scan by this share darker at the back, brighter in front.
+#: Share by which the third member sees the scan darker at the back, brighter in front.
 BACK_TO_FRONT = 0.08
 
-# A mixture is fitted to about so many voxels.
+# Number of voxels that a mixture is fitted to, about.
 _FITTED = 250_000
 
-# The fit ends once the log-likelihood of a voxel grows by less, or after so many steps.
+# Growth of the log-likelihood of a voxel below which the fit ends, and most steps.
 _LEAST_GAIN, _MOST_STEPS = 1e-5, 200
 
 _LEAST_DENSITY = 1e-300

@@ -221,12 +221,12 @@ def reached(inside: Array, ball: Ball) -> Array:
     wide = np.zeros((*inside.shape[:-1], length + 2 * half), bool)
     wide[..., half : half + length] = inside
     found = np.zeros(inside.shape, bool)
-    # Whether any of so many voxels from each one on is inside.
-    runs, long = wide.copy(), 1
-    for wanted, rows in sorted(_rows(ball).items()):
-        for further in range(long, wanted):
+    # Tells whether any of the next `run_length` voxels from each one on is inside.
+    runs, run_length = wide.copy(), 1
+    for row_length, rows in sorted(_rows(ball).items()):
+        for further in range(run_length, row_length):
             runs[..., :-further] |= wide[..., further:]
-        long = wanted
+        run_length = row_length
         for offsets, first in rows:
             here, there = _shifted(offsets, inside.shape)
             found[here] |= runs[..., first : first + length][there]

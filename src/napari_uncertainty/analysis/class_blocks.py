@@ -241,7 +241,7 @@ class Layout:
 
 # One block of a map: its values sorted for each label and part, and their numbers.
 
-# The commonest label is looked for among every so many voxels of a block.
+# Step between the voxels of a block among which the commonest label is counted.
 SPARSE = 61
 
 
@@ -453,7 +453,7 @@ def joined(
     Parameters
     ----------
     shape, layout
-        Of the map.
+        Shape of the map, and its layout in memory.
     runs : ndarray
         The sorted values of all blocks.
     starts : ndarray of int, shape (blocks,)

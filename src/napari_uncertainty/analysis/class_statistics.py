@@ -50,7 +50,7 @@ class ClassStatistics:
     labels : tuple of int
         Labels of the voxels with data, ascending.
     shape : tuple of int
-        Of the map.
+        Shape of the map.
     values : ndarray, shape (voxels,)
         All values in sorted runs, one for each block, label and part.
     starts : ndarray of int, shape (blocks, 2 · labels + 1)

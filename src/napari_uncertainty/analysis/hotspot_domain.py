@@ -196,7 +196,7 @@ class Turned:
     placement : Placement
         The turn.
     shape : tuple of int
-        Of the turned map.
+        Shape of the turned map.
     grid : Grid or None
         Of the map as it was.
     """

@@ -175,9 +175,9 @@ class Hotspots:
     expected_errors : float
         How many voxels are expected to be wrong, all over.
     shape : tuple of int
-        Of the map.
+        Shape of the map.
     grid : Grid or None
-        Where its voxels are.
+        Grid of its voxels.
     """
 
     places: tuple[Hotspot, ...]

@@ -79,7 +79,7 @@ def iter_trust(
     predictions, maps : Predictions, UncertaintyMaps
         The probabilities, and what was computed from them.
     name : str
-        What to call the probabilities.
+        Name of the probabilities.
     segmentation : Segmentation or None
         What to compare the most probable class with. Without one, labels of the file
         that the place comes from are compared, unless a person has chosen the place.

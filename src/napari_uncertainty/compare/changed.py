@@ -28,7 +28,7 @@ LACKING = 0.005
 #: Above this probability, the foreground is the more probable of two classes.
 HALF = 0.5
 
-# Between 0 and 1, thresholds are looked for in so many steps.
+# Number of steps between 0 and 1 in which thresholds are compared.
 _STEPS = 1 << 12
 
 

@@ -56,7 +56,7 @@ class Segmentation:
     grid : Grid or None
         Where they are; None where that is unknown.
     name : str
-        What to call it.
+        Name.
     anatomical : bool
         Whether the grid is that of a patient, so that its axes run to right or left.
     claimed : Placement, "voxel on voxel" or None
@@ -311,7 +311,7 @@ def background_shown(
     n_classes : int
         How many there are.
     grid : Grid or None
-        Where the prediction lies.
+        Grid of the prediction.
     segmentation : Segmentation
         Labels that have 0 for the background.
     """
@@ -357,7 +357,7 @@ def iter_labels_at(
     Parameters
     ----------
     shape, grid : tuple of int, Grid or None
-        Of the map.
+        Shape and grid of the map.
     segmentation : Segmentation
         Labels that lie on the map or overlap with it.
     """

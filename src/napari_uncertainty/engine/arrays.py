@@ -41,9 +41,9 @@ def iter_fold_array(
     kernel : Kernel
         The arithmetic.
     scale : float
-        What the values of a voxel should sum to.
+        Sum that the values of a voxel should have.
     threads : int
-        How many threads work.
+        Number of threads.
     """
     results = kernel.results(source.shape[1:])
     fold = ArrayFold(kernel, source.shape[0], scale)

@@ -71,7 +71,7 @@ def cut(length: int, each: int, most: int) -> list[slice]:
     Parameters
     ----------
     length : int
-        Of the axis.
+        Length of the axis.
     each : int
         Values at one index of it.
     most : int
@@ -120,7 +120,7 @@ def widened(box: Box, by: Sequence[int], shape: Sequence[int]) -> tuple[Box, Box
     by : sequence of int
         Voxels that are added at both ends of each axis, as far as there are some.
     shape : sequence of int
-        Of the volume.
+        Shape of the volume.
     """
     wide = tuple(
         slice(max(0, one.start - more), min(length, one.stop + more))
@@ -168,12 +168,12 @@ def take_in_turn(
     Parameters
     ----------
     pieces : iterable
-        What there is to do.
+        Pieces of the work.
     begin : callable
         Called in each thread; gives the function that works on one piece. Its results
         are collected, in no order.
     threads : int
-        How many threads, at most.
+        Largest number of threads.
     """
     left = deque(pieces)
     n_pieces, results = len(left), list[Result]()

@@ -66,7 +66,7 @@ def lazy_maps(
     kernel : Kernel
         The arithmetic.
     base : 2, "e" or "classes"
-        What the kernel was made for.
+        Base that the kernel was made for.
     look : bool
         Whether some of the other values may be looked at for that, too.
     """
@@ -182,22 +182,10 @@ def _per_chunk(
 ) -> Any:
     """Return a dask array of the results of `finish` for each chunk of voxels.
 
-    Parameters
-    ----------
-    values, kernel
-        What is folded, and how.
-    finish : callable
-        Gets the running numbers, the place of the chunk, and by how much its values
-        were clipped.
-    token : str
-        What tells this computation from others.
-    chunks, dtype
-        Of the result, one chunk for each of these.
-    go_on : callable
-        Called before each chunk; may raise.
-    may_clip : bool
-        Whether a chunk with values below 0 is taken once more, with all its classes,
-        and clipped.
+    `finish` gets the running numbers, the place of the chunk, and by how much its
+    values were clipped. The `token` tells this computation from others; `go_on` is
+    called before each chunk, and may raise. With `may_clip`, a chunk with values below
+    0 is taken once more, with all its classes, and clipped.
     """
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph

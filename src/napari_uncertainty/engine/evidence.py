@@ -41,13 +41,13 @@ NEARLY_ALL = 0.99
 #: Share of complying voxels from which on the others may have been changed.
 MOST = 0.9
 
-#: Of the voxels in the foreground, a network is certain of more than these.
+#: A network is certain of a larger share of the foreground than this.
 CERTAIN = 0.1
 
-#: Splines take values so far beyond 0 and 1, where sums do not tell that this is all.
+#: Distance by which splines take values beyond 0 and 1, where sums do not show more.
 OVERSHOOT = 0.1
 
-#: Where so many voxels have a score below 0 in all channels, these may overlap.
+#: From this share of voxels with scores below 0 in all channels on, these may overlap.
 NOWHERE = 0.2
 
 #: Below this share, what deviates may be noise of a few voxels; above, it tells.
@@ -61,11 +61,11 @@ class Evidence:
     Attributes
     ----------
     kind : str
-        A key of :data:`.KINDS`: what they seem to be.
+        A key of :data:`.KINDS`.
     sentence : str
         Why, for a person, as it stands behind a colon.
     doubt : str
-        What else they might be, in a sentence; empty where they are clear.
+        Other kinds that are possible, in a sentence; empty where the kind is clear.
     numbers : dict
         The same for a program.
     refusal : str
@@ -412,17 +412,11 @@ def _shares(sums: Array) -> Evidence:
     if ones >= MOST:
         numbers["candidates"].append(SOFTMAX.name)
         doubt += f" In {percent(ones)} of the voxels that are not empty they sum to 1."
-    elif _is_body_of_ones(ones, numbers["share_empty"]):
+    elif ones > 0.5 and numbers["share_empty"] > 0.05:
+        # Much sums to exactly 1, much is empty, and some is between: so tissues lie in
+        # a head, and independent channels have no reason to.
         doubt = ""
     return Evidence(FRACTIONS.name, sentence, doubt, numbers)
-
-
-def _is_body_of_ones(ones: float, empty: float) -> bool:
-    """Return whether much sums to exactly 1, much is empty, and some lies between.
-
-    That is how tissues lie in a head. Independent channels have no reason to.
-    """
-    return ones > 0.5 and empty > 0.05
 
 
 def _empty(sums: Array) -> dict[str, float]:

@@ -254,11 +254,11 @@ def fit_for(
     Parameters
     ----------
     kind, temperature : str, float
-        What the values are taken for.
+        Kind that the values are taken for.
     evidence : Evidence
-        What they look like.
+        Evidence of the values.
     dtype : dtype
-        Of the values.
+        Type of the values.
     """
     if KINDS[kind].logistic:
         return sigmoid_for(kind, temperature)

@@ -260,7 +260,7 @@ def as_members(
     kind : str
         A key of :data:`.KINDS`.
     temperature : float
-        Of logits.
+        Temperature of logits.
     background : int or None
         Number of the class that is the background; None where no class is.
     """

@@ -41,13 +41,13 @@ class UncertaintyMaps(Mapping[str, Any]):
     largest_sum_deviation : float
         Largest distance of a voxel's sum from 1, over voxels with data.
     sum_tolerance : float
-        How much of that rounding explains.
+        Largest such deviation that rounding explains.
     kind : str
         What the values were taken for, a key of :data:`.KINDS`.
     temperature : float
-        What logits were divided by.
+        Number that logits were divided by.
     scale : float
-        What stands for 1 in the input.
+        Value that stands for 1 in the input.
     n_states : int
         How many outcomes the maps are about: the classes, of C independent channels
         2^C, of one of them 2. With it, :attr:`.Measure.highest` gives the largest
@@ -56,9 +56,9 @@ class UncertaintyMaps(Mapping[str, Any]):
         Name, or else number, of the one independent channel that the maps are of; None
         for all together. The prediction is that of all.
     evidence : str
-        What the values look like; empty where they were not looked at.
+        Evidence of their kind, in words; empty where there is none.
     doubt : str
-        What else they may be, where the kind was found and is not clear.
+        Other kinds that are possible, where the kind was found and is not clear.
     contradiction : str
         Why they do not look like the kind that was named.
     fitted : str
@@ -67,9 +67,9 @@ class UncertaintyMaps(Mapping[str, Any]):
         Largest distance below 0 or above 1 of values for which it was known only once
         they were computed.
     members : tuple of str
-        What the members of an ensemble are called; empty for one network.
+        Names of the members of an ensemble; empty for one network.
     checks : tuple of Check
-        What was looked at before the maps may be believed; empty while they are not
+        Checks that say whether the maps can be trusted; empty while they are not
         computed yet.
     background : Background
         The class with label 0, see :mod:`.model.background`; of kinds that have a

@@ -36,13 +36,13 @@ class Fit:
     Attributes
     ----------
     scale : float
-        What stands for 1.
+        Value that stands for 1.
     temperature : float or None
         Of logits of independent channels, of which a sigmoid is taken; else None.
     clips : bool
         Whether values beyond 0 to 1 are clipped.
     lowest, highest : float
-        How far they go.
+        Lowest and highest value.
     beyond, seen : int
         How many are outside by more than rounding, and of how many.
     """
@@ -184,7 +184,7 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
     values : ndarray, dask array, StoredBlocks or StoredValues
         Class axis first.
     fit : Fit
-        What is done.
+        Change that makes probabilities of the values.
     sums_matter : bool
         Whether the values of each voxel sum to 1, those that are clipped, too.
     """

@@ -28,7 +28,7 @@ from .values import float_type
 Array = np.ndarray[Any, Any]
 Numbered = TypeVar("Numbered")
 
-# So many classes can be added in float32 without losing a digit.
+# Number of classes that can be added in float32 without losing a digit.
 FEW = 16
 
 # Running numbers that a fold keeps of each voxel, and the results that it fills.
@@ -114,7 +114,7 @@ def maps_in_place(
     numbers : mapping of str to ndarray
         Those that are as large as a map.
     shape, dtype
-        Of a map.
+        Shape and type of a map.
     """
     places: dict[str, str] = {}
     names = list(needs)
@@ -140,9 +140,9 @@ class Folded(NamedTuple):
     deviation : float
         Largest deviation of a voxel's sum from 1, over voxels with data.
     tolerance : float
-        How much of that rounding explains.
+        Largest such deviation that rounding explains.
     scale : float
-        What stands for 1 in the input.
+        Value that stands for 1 in the input.
     """
 
     results: Results
@@ -182,7 +182,7 @@ class Kernel:
     label_type : dtype
         Of the prediction: the smallest that holds all classes.
     precision : dtype
-        Of what is done with each value.
+        Type of the arithmetic with each value.
     sum_type : dtype
         Of Σ x and Σ x·log x. Rounding of one after the other would grow with the
         number of classes, so many of them are added in float64; and so are those of

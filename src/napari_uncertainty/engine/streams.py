@@ -65,6 +65,7 @@ def iter_fold_stream(
     _, n_classes, row = stored.layout
     by_class = n_classes * row > BLOCK_VALUES
     fold: Any = (ByClass if by_class else ByVoxel)(stored, kernel, threads)
+    share_of: Any = ClassShare if by_class else VoxelShare
     queues = [Queue[Array | None](PIECES_WAITING) for _ in range(threads)]
     done = [0] * threads
     refused: list[InputError] = []
@@ -97,7 +98,7 @@ def iter_fold_stream(
             yield piece
 
     def add(worker: int, stopped: threading.Event) -> None:
-        share = fold.share_of(worker)
+        share = share_of(fold, worker)
         with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
             for piece in arriving(queues[worker], stopped):
                 # Odd values may come from damage, which only the end of the file
@@ -131,11 +132,11 @@ class ByClass:
     Parameters
     ----------
     stored : StoredValues
-        What comes; whole classes one after the other.
+        Values of the file; whole classes one after the other.
     kernel : Kernel
         The arithmetic.
     threads : int
-        How many threads share the voxels.
+        Number of threads that share the voxels.
     """
 
     piece_values = BLOCK_VALUES
@@ -150,10 +151,6 @@ class ByClass:
         self.divisor = divisor_of(stored.dtype)
         # Which runs of voxels hold anything but 0 and 1.
         self.open = np.zeros(-(-rounds * row // RUN_VOXELS), np.bool_)
-
-    def share_of(self, worker: int) -> ClassShare:
-        """Return what one thread does."""
-        return ClassShare(self, worker)
 
     def finish(self) -> Generator[float, None, Folded]:
         """Turn the running numbers into maps, in their place where they fit."""
@@ -255,11 +252,11 @@ class ByVoxel:
     Parameters
     ----------
     stored : StoredValues
-        What comes.
+        Values of the file.
     kernel : Kernel
         The arithmetic.
     threads : int
-        How many threads take the pieces in turn.
+        Number of threads that take the pieces in turn.
     """
 
     def __init__(self, stored: StoredValues, kernel: Kernel, threads: int) -> None:
@@ -270,10 +267,6 @@ class ByVoxel:
         self.results = kernel.results((rounds * row,))
         self.folded: list[Folded] = []
         self.piece_values = max(1, BLOCK_VALUES // (n_classes * row)) * n_classes * row
-
-    def share_of(self, worker: int) -> VoxelShare:
-        """Return what one thread does."""
-        return VoxelShare(self, worker)
 
     def finish(self) -> Generator[float, None, Folded]:
         """Return the results, which are complete already."""

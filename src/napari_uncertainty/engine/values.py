@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 # Conversion of values to the precision of the arithmetic, and quick looks at them.
 
-# Values that are looked at together to see whether they matter.
+# Number of values in a grain: it is skipped as a whole where all values are 0.
 GRAIN = 1 << 12
 
 
@@ -32,7 +32,7 @@ def read_values(
     out : ndarray of float32 or float64
         Overwritten.
     divisor : float
-        What to divide by.
+        Number to divide by.
     plain : bool or None
         What :func:`is_plain` says of `raw`, where it was asked.
     """
@@ -86,7 +86,7 @@ def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:
     raw : ndarray
         One axis.
     one : float
-        What stands for 1.
+        Value that stands for 1.
     """
     starts = np.arange(0, len(raw), GRAIN)
     high = np.maximum.reduceat(bits(raw), starts)
@@ -136,7 +136,7 @@ def sampled_sums(
 #: Voxels that are enough to tell one kind from another.
 VOXELS = 2000
 
-# A plain file is looked at in so many runs of voxels.
+# Number of runs of voxels that a sample of a plain file consists of.
 _RUNS = 250
 
 # Multiples of this, less whole numbers, spread evenly however many there are.

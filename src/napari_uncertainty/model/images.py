@@ -41,11 +41,11 @@ class Scan:
         Intensities in the file's own axis order (i, j, k); further axes, such as
         time, come last.
     grid : Grid
-        Where the first two or three axes sit.
+        Grid of the first two or three axes.
     source : Path or None
         The file.
     name : str
-        What to call it.
+        Name.
     """
 
     data: np.ndarray[Any, Any]
@@ -63,13 +63,13 @@ class LabelMap:
     data : ndarray of int
         Labels in the file's own axis order (i, j, k); 0 is background.
     grid : Grid
-        Where the voxels sit.
+        Grid of the voxels.
     class_names : mapping of int to str
         Names of the labels, as far as they are known.
     source : Path or None
         The file.
     name : str
-        What to call it.
+        Name.
     colors : mapping of int to tuple of float
         Red, green and blue of labels, 0 to 1, where the file has them.
     """

@@ -45,7 +45,7 @@ class Interpretation:
     kind : str or None
         A key of :data:`.KINDS`; None for what a file says, or else its values show.
     temperature : float
-        What logits are divided by.
+        Number that logits are divided by.
     array : str or None
         Name of the array, in a file with several.
     class_axis : int or None
@@ -53,12 +53,12 @@ class Interpretation:
     channel : int, str or None
         Number or name of the one independent channel to measure; None for all.
     frame : int or None
-        Which one of a series, from 0.
+        Number of the frame in a series, from 0.
     background : str or None
         Name of the class that means "nothing", or ``"none"`` where all classes are
         something.
     scale : float or None
-        What stands for 1 in the values.
+        Value that stands for 1.
     origins : mapping of str to str
         Where entries come from, see :data:`Origin`; an entry that is not in it was
         named by a person, unless it is None.
@@ -98,7 +98,7 @@ class Interpretation:
     def found(self, origin: Origin, **entries: Any) -> Interpretation:
         """Return the same with entries that were found, and where they come from.
 
-        What is None is left as it is.
+        Entries that are None stay as they are.
         """
         entries = {name: value for name, value in entries.items() if value is not None}
         origins = {**self.origins, **dict.fromkeys(entries, origin)}

@@ -40,9 +40,9 @@ class Kind:
     meaning : str
         One sentence on what the values x of a voxel are.
     formula : str
-        How the probabilities p follow from them.
+        Formula of the probabilities p.
     together : "whole", "rest" or "independent"
-        How the classes go together.
+        Relation of the classes, see :data:`Together`.
     probabilities : callable
         The formula, see :data:`Probabilities`.
     activated : str
@@ -339,7 +339,7 @@ def require_independent(kind: str, channel: int | None) -> None:
     Parameters
     ----------
     kind : str
-        What the values were taken for.
+        Kind that the values were taken for.
     channel : int or None
         The channel that is asked for.
     """
@@ -392,9 +392,9 @@ def probabilities_of(
     values : ndarray, shape (channels, ...)
         Whatever is not finite stays so.
     temperature : float
-        Of logits.
+        Temperature of logits.
     scale : float
-        What stands for 1, where whole numbers do.
+        Value that stands for 1.
 
     Returns
     -------

@@ -114,7 +114,7 @@ class Measure:
     meaning : str
         One sentence on what it tells.
     source : str
-        Where the formula comes from.
+        Source of the formula.
     highest : callable
         Largest possible value for a base and a number of classes (of
         independent channels, of outcomes). Of a measure without bound, where
@@ -481,7 +481,7 @@ def largest_value(
     name : str
         A key of :data:`ALL_MEASURES`.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     n_states : int
         Outcomes that the probabilities are about.
     kind : str

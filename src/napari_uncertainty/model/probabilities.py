@@ -50,7 +50,7 @@ class ProbabilityMap:
     geometry_source : Path or None
         The file that the grid comes from, where it is another one.
     name : str
-        What to call the case.
+        Name of the case.
     place_note : str
         Why there is no grid, where there is none.
     region_order : tuple of int
@@ -155,7 +155,7 @@ def scale_of_sums(
     sums : ndarray
         Of values in float64. Voxels without data do not count.
     n_classes : int
-        How many values went into each.
+        Number of values in each sum.
     whole : bool
         Whether these were whole numbers.
     """

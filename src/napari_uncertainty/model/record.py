@@ -43,11 +43,11 @@ class Check:
     Attributes
     ----------
     name : str
-        What was looked at, such as ``"agreement"``.
+        Subject of the check, such as ``"agreement"``.
     level : "green", "amber" or "red"
         As it should be; to be known; not to be trusted.
     sentence : str
-        What was found, for a person.
+        Finding in a sentence, for a person.
     numbers : dict
         The same for a program.
     """
@@ -179,7 +179,7 @@ class HotspotTable(Table):
     Attributes
     ----------
     count : int
-        How many places were asked for.
+        Number of places that were asked for.
     radius_mm : float or None
         The radius that was asked for; None where voxels and image tell it.
     """
@@ -216,11 +216,11 @@ class Record:
     measure : str
         A key of :data:`.ALL_MEASURES`.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     interpretation : Interpretation
-        How the values were taken, and who says so.
+        Meaning of the values, and who says so.
     asked : Interpretation
-        What a person had named of it.
+        Part of it that a person had named.
     n_states, n_classes : int
         Outcomes that the map is about, and labels that the most probable class can
         have.
@@ -235,9 +235,9 @@ class Record:
     largest_sum_deviation : float
         Largest distance of a voxel's sum from 1.
     notes : tuple of str
-        What a person should know, in sentences.
+        Remarks for a person, in sentences.
     checks : tuple of Check
-        What was looked at.
+        All checks of the case.
     probabilities : str
         Name of the probabilities.
     source, geometry_source : str
@@ -246,7 +246,7 @@ class Record:
     class_files : tuple of str
         Files of the classes in their order, where a person named them as one case.
     members : tuple of RecordedMember
-        Of an ensemble, in their order.
+        Members of an ensemble, in their order.
     dice : tuple of (float or None)
         Of an ensemble: mean overlap of the labels of two members, for each class.
     not_shared : int or None

@@ -55,7 +55,7 @@ class StoredValues:
     file_shape : tuple of int
         Length of each axis, the slowest first.
     class_axis : int
-        Which of these runs over the classes.
+        Number of the axis that runs over the classes.
     stored : dtype
         Type of the values in the file, with its byte order.
     slope, inter : float
@@ -63,7 +63,7 @@ class StoredValues:
     reverse : bool
         Whether the spatial axes are nibabel's in reversed order.
     scale : float
-        What the values of a voxel sum to, where that was looked at.
+        Sum of the values of a voxel, if it is known.
     declared : bool
         Whether the file says that these are probabilities; otherwise their sums have
         to show it.
@@ -251,7 +251,7 @@ class ChangedBlocks:
     Attributes
     ----------
     values : array_like, shape (classes, ...)
-        Where blocks with all classes can be taken.
+        Array of which blocks with all classes can be taken.
     change : callable
         Gives what a block becomes.
     dtype : dtype
@@ -280,7 +280,7 @@ class Volumes:
     Parameters
     ----------
     values : array_like or StoredValues, shape (channels, ...)
-        Where they are.
+        Volumes of all channels.
     """
 
     def __init__(self, values: Any) -> None:

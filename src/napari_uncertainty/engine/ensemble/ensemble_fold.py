@@ -52,7 +52,7 @@ def iter_ensemble(
         Keys of :data:`.ENSEMBLE_MEASURES`, or of :data:`.MEASURES` where they can be
         asked of the mean.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     channel : int or str or None
         The one independent channel that the maps are of, by number or name.
     on_first : bool
@@ -309,7 +309,7 @@ class MemberStreams:
     sources : sequence of Source
         The values of each.
     opinions : sequence of Opinion
-        What the first reading gave.
+        Opinions that the first reading gave.
     kernel : EnsembleKernel
         The arithmetic.
     """

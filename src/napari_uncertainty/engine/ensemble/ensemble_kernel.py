@@ -80,7 +80,7 @@ class EnsembleKernel:
         Keys of :data:`.ENSEMBLE_MEASURES`, or of :data:`.MEASURES` for those of the
         mean.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     kind : str
         A key of :data:`.KINDS`: what the probabilities are.
     n_channels, n_classes, n_states : int
@@ -90,7 +90,7 @@ class EnsembleKernel:
     channel : int or None
         The one independent channel that the measures are of; None for all together.
     precision : dtype
-        Of all that is computed.
+        Type of the arithmetic.
     """
 
     measures: tuple[str, ...]

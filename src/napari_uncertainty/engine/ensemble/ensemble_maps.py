@@ -114,7 +114,7 @@ class Overlap:
     Parameters
     ----------
     n_members, n_classes : int
-        How many there are.
+        Number of members and of classes.
     """
 
     def __init__(self, n_members: int, n_classes: int) -> None:

@@ -29,15 +29,15 @@ class Member:
     values : ndarray, dask array or StoredValues, shape (channels, i, j[, k])
         In the order of its file.
     name : str
-        What to call it.
+        Name.
     class_names : tuple of str
         One for each channel; empty where they are not known.
     grid : Grid or None
-        Where its voxels are.
+        Grid of its voxels.
     kind : str or None
         A key of :data:`.KINDS`; None where it does not say, ``"auto"`` likewise.
     temperature : float
-        Of logits.
+        Temperature of logits.
     region_order : tuple of int
         Labels that independent channels write.
     declared : bool
@@ -74,7 +74,7 @@ def members_of(
     kind : str or None
         What a person says the values are; None for what each file says.
     temperature : float
-        Of logits.
+        Temperature of logits.
     """
     return [
         Member(
@@ -118,13 +118,13 @@ class CommonVoxels:
     grid : Grid or None
         Of the smallest box that holds all of them, or the first.
     shape : tuple of int
-        Of that box.
+        Shape of that box.
     shared : tuple of slice
         In that box, the voxels that all of them have.
     boxes : tuple of (tuple of slice)
         The same voxels in each of the members.
     remarks : tuple of str
-        What a person should know.
+        Remarks for a person.
     """
 
     grid: Grid | None

@@ -29,11 +29,11 @@ class MemberReading:
     Attributes
     ----------
     name : str
-        What to call the member.
+        Name of the member.
     kind : str
         A key of :data:`.KINDS`.
     temperature : float
-        Of logits.
+        Temperature of logits.
     n_channels : int
         Length of the class axis.
     region_order : tuple of int
@@ -43,9 +43,9 @@ class MemberReading:
     precision : dtype
         Of the probabilities.
     scale : float or None
-        What the values of a voxel sum to, where that was looked at.
+        Sum of the values of a voxel, if it is known.
     fit : Fit or None
-        What makes probabilities of them, where the type does not tell it.
+        Change that makes probabilities of the values, where one is needed.
     whole : bool
         Whether they are tissues that sum to 1 wherever there is one.
     """
@@ -152,7 +152,7 @@ class Opinion:
     reading : MemberReading
         How its values are read.
     shape : tuple of int
-        Of the voxels.
+        Shape of the voxels.
     """
 
     def __init__(self, reading: MemberReading, shape: tuple[int, ...]) -> None:

@@ -37,7 +37,7 @@ class FirstReading:
     doubt, contradiction : str
         See :class:`.UncertaintyMaps`.
     scale : float
-        What stands for 1.
+        Value that stands for 1.
     share_empty : float
         See :class:`.UncertaintyMaps`.
     """
@@ -98,6 +98,8 @@ def iter_first_readings(
 
 
 class _FirstReadings:
+    """First readings of all members, of which each is read by one thread."""
+
     def __init__(
         self,
         members: Sequence[Member],
@@ -138,9 +140,10 @@ class _FirstReadings:
         evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
         clips = isinstance(refused, BeyondError)
         first = _first(member, self._precision, evidence, clips)
-        if refused is not None or not _same(first.reading, taken.reading):
-            if refused is not None and _same(first.reading, taken.reading):
-                raise refused
+        same = _same(first.reading, taken.reading)
+        if refused is not None and same:
+            raise refused
+        if not same:
             self._take(number, first, stopped)
             return
         scale = self.opinions[number].scale  # type: ignore[union-attr]
