@@ -1,5 +1,7 @@
 """Entropy against closed forms and scipy."""
 
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import entr
 
 import napari_uncertainty as nu
+from napari_uncertainty import api
 from support.generated import softmax
 
 # Here, probabilities of 0 and 1 are meant.
@@ -21,6 +24,13 @@ def reference(probabilities, axis=0):
     p = np.asarray(probabilities, dtype=np.float64)
     p = p / p.sum(axis=axis, keepdims=True)
     return entr(p).sum(axis=axis) / np.log(2)
+
+
+@pytest.mark.filterwarnings("error::napari_uncertainty.UncertaintyWarning")
+def test_the_examples_give_what_they_show_without_a_warning():
+    failed, attempted = doctest.testmod(api)
+    assert attempted >= 10
+    assert failed == 0
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_search_is_measured(capsys, monkeypatch):
     assert all((labels != np.flip(labels, axis)).any() for axis in range(3))
 
 
-def test_regions_are_measured(capsys, monkeypatch):
+def test_class_statistics_are_measured(capsys, monkeypatch):
     from benchmarks import regions
 
     monkeypatch.setattr(sys, "argv", ["regions", "--size", "40", "--calls", "1"])
@@ -141,10 +141,10 @@ def test_regions_are_measured(capsys, monkeypatch):
     assert names == list(regions.actions(values, labels))
     assert set(np.unique(labels)) == set(range(8))
     assert 0.2 < (labels != 0).mean() < 0.4
-    found = regions.of(values, labels)
+    statistics = regions.of(values, labels)
     for (label, part), numbers in regions.plain(values, labels).items():
-        assert numbers[0] == found.count(label, part)
-        assert numbers[1] == pytest.approx(found.total(label, part), rel=1e-12)
+        assert numbers[0] == statistics.count(label, part)
+        assert numbers[1] == pytest.approx(statistics.total(label, part), rel=1e-12)
 
 
 def test_surfaces_are_measured(capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""Functions that scripts and notebooks call: maps, and what follows from them."""
+"""Public functions for scripts and notebooks: maps, statistics and hotspots."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def entropy(
     background: int | str | None = None,
     threads: int | None = None,
 ) -> Array:
-    """Shannon entropy of the class probabilities, voxel by voxel.
+    """Return the Shannon entropy of class probabilities, voxel by voxel.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def entropy(
         whole numbers), or "auto", to find out from the values. By default what a file
         says, or else "auto"; and "softmax" of an array.
     temperature : float
-        What logits are divided by.
+        Number that logits are divided by.
     channel : int or str or None
         Number, from 0, or name of the one channel to measure, of independent channels;
         by default all of them together.
@@ -139,7 +139,7 @@ def uncertainty(
     background: int | str | None = None,
     threads: int | None = None,
 ) -> UncertaintyMaps:
-    """All asked measures, the prediction and the no-data mask, in one pass.
+    """Return maps of measures, the prediction and the no-data mask, in one pass.
 
     Parameters, errors and warnings are those of :func:`entropy`.
 
@@ -177,7 +177,7 @@ def ensemble_uncertainty(
     background: int | str | None = None,
     threads: int | None = None,
 ) -> EnsembleMaps:
-    """Return what several members doubt together, and where they disagree.
+    """Return maps of the uncertainty of an ensemble, such as its disagreement.
 
     Parameters
     ----------
@@ -215,10 +215,11 @@ def ensemble_uncertainty(
     --------
     >>> import numpy as np
     >>> import napari_uncertainty as nu
-    >>> sure = np.array([[1.0], [0.0]])  # two classes, one voxel
-    >>> maps = nu.ensemble_uncertainty([sure, sure[::-1]], base="e")
-    >>> round(float(maps["mutual_information"][0]), 4)  # ln 2
-    0.6931
+    >>> sure = np.array([[0.1], [0.9]])  # two classes, one voxel
+    >>> unsure = np.array([[0.4], [0.6]])
+    >>> maps = nu.ensemble_uncertainty([sure, unsure])
+    >>> round(float(maps["mutual_information"][0]), 4)  # in bits
+    0.0913
     """
     how = _interpretation(kind, temperature, channel, class_axis, background)
     if isinstance(members, str | PathLike):
@@ -246,7 +247,7 @@ def summarize(
     grid: Grid | None = None,
     threshold: float | None = None,
 ) -> pd.DataFrame:
-    """Numbers of an uncertainty map for each label, at its boundary and inside.
+    """Return statistics of a map for each label, at its boundary and inside.
 
     Parameters
     ----------
@@ -316,7 +317,7 @@ def find_hotspots(
     interior: bool = False,
     undecided: float = 0.5,
 ) -> pd.DataFrame:
-    """Places worth a look, those first in which most wrong voxels are expected.
+    """Return places to look at, those first in which most wrong voxels are expected.
 
     Parameters
     ----------
@@ -358,7 +359,7 @@ def find_hotspots(
     ------
     InputError
         If shapes differ, the labels are no classes of the probabilities, or nothing
-        can be found with what is wanted.
+        can be found with these options.
 
     Examples
     --------
@@ -436,9 +437,9 @@ def _maps(
         # Unless somebody says otherwise, an array is a softmax.
         opened = replace(opened, kind=SOFTMAX.name)
     predictions = Predictions((opened,), how)
-    told = predictions.told_background()
+    background = predictions.told_background()
     lazy = fold_lazily(
-        opened if told.channel is None else replace(opened, tissues_of=""),
+        opened if background.channel is None else replace(opened, tissues_of=""),
         measures,
         how,
         base=base,
@@ -475,8 +476,8 @@ def _checked(
         threads=threads,
     )
     maps = run(steps).maps
-    told = [one.sentence for one in maps.checks if one.warns]
-    _warn(told, stacklevel=3 + callers)
+    sentences = [one.sentence for one in maps.checks if one.warns]
+    _warn(sentences, stacklevel=3 + callers)
     return maps
 
 

@@ -1,7 +1,7 @@
 """Pipeline of one case: from opened inputs to maps, their place, checks and records.
 
-Every door goes through it: the viewer, the command line and Python, so that the same
-file is judged the same way everywhere.
+The viewer, the command line and the Python functions all use it, so that a file is
+judged the same way everywhere.
 """
 
 from __future__ import annotations
@@ -42,188 +42,24 @@ from .model.record import (
 from .predictions import Predictions
 from .steps import part
 
-# Place of the maps of a case, after a segmentation was looked at.
-
 Array = np.ndarray[Any, Any]
 
-#: What to do where the evidence says that probabilities lie otherwise.
+#: Reaction to evidence that probabilities lie elsewhere than their files say.
 Elsewhere = Literal["tell", "refuse", "place"]
 
 # Names of the checks that another place makes anew.
 _ABOUT_THE_PLACE = ("agreement", "orientation", "segmentation_grid", "header")
 
-
-@dataclass(frozen=True, eq=False)
-class Placed:
-    """Voxels and foreground of the maps of a case.
-
-    Attributes
-    ----------
-    grid : Grid or None
-        Where their voxels are.
-    geometry_source : Path or None
-        The file that says so, where it is not that of the probabilities.
-    foreground : ndarray
-        Not 0 where there is foreground, on these voxels.
-    foreground_from : str
-        File name of the segmentation that says so, or ``"prediction"``.
-    checks : tuple of Check
-        What was looked at.
-    notes : tuple of str
-        What a person should know.
-    placement : Placement or None
-        How the maps are turned; None where they stay as they are.
-    """
-
-    grid: Grid | None
-    geometry_source: Path | None
-    foreground: Array
-    foreground_from: str
-    checks: tuple[Check, ...]
-    notes: tuple[str, ...]
-    placement: Placement | None = None
-
-    @property
-    def by_labels(self) -> bool:
-        """True where the segmentation says what is foreground, not the prediction.
-
-        It holds the labels then, or the numbers of the classes that they stand for.
-        """
-        return self.foreground_from != PREDICTION
-
-    def turned(self, values: Array) -> Array:
-        """Return a map on these voxels."""
-        return values if self.placement is None else self.placement.turn(values)
-
-
-def place_maps(
-    predictions: Predictions,
-    maps: UncertaintyMaps,
-    trust: Trust,
-    segmentation: Segmentation | None,
-    elsewhere: Elsewhere,
-) -> Placed:
-    """Return where maps lie: as the files have it, or where the evidence puts them.
-
-    Parameters
-    ----------
-    predictions, maps, trust : Predictions, UncertaintyMaps, Trust
-        What the maps were made from, the maps, and the evidence.
-    segmentation : Segmentation or None
-        What they were to be compared with.
-    elsewhere : "tell", "refuse" or "place"
-        What to do where the evidence says that the probabilities lie otherwise.
-
-    Raises
-    ------
-    InputError
-        If such evidence is refused, or it is not clear how they lie.
-    """
-    compared = trust.compared or trust.beside
-    search = None if compared is None else compared.search
-    if search is not None and elsewhere != "tell":
-        assert compared is not None
-        best = search.best
-        # Equal shapes suggest how it lies, but where it lies only the evidence tells.
-        to_be_placed = elsewhere == "place" and predictions.grid is None
-        if best is not None and (
-            search.better is not None or (to_be_placed and best.belongs)
-        ):
-            _require_clear(search, trust.checks, elsewhere)
-            return _where_it_agrees(
-                best, search, compared.onto, predictions, maps, trust, segmentation
-            )
-    unknown = predictions.grid is None
-    notes = [
-        one.sentence
-        for one in trust.checks
-        # That the place is unknown is said once, with the reason.
-        if one.level != "green" and not (unknown and one.name == "segmentation_grid")
-    ]
-    if unknown and predictions.first.place_note:
-        notes.insert(0, predictions.first.place_note)
-    by_labels = segmentation is not None and trust.foreground is not None
-    return Placed(
-        predictions.grid,
-        predictions.geometry_source,
-        trust.foreground if by_labels else maps.prediction,
-        segmentation.called if segmentation and by_labels else PREDICTION,
-        trust.checks,
-        tuple(notes),
-    )
-
-
-def _require_clear(
-    search: RankedPlacements, checks: Sequence[Check], elsewhere: Elsewhere
-) -> None:
-    [told] = [one.sentence for one in checks if one.name == "orientation"]
-    if search.ties:
-        raise InputError(f"{told} No map was written.")
-    if elsewhere == "refuse":
-        raise InputError(
-            f"{told} No map was written; with --place it is put where it agrees."
-        )
-
-
-def _where_it_agrees(
-    best: Candidate,
-    search: RankedPlacements,
-    onto: Segmentation,
-    predictions: Predictions,
-    maps: UncertaintyMaps,
-    trust: Trust,
-    segmentation: Segmentation | None,
-) -> Placed:
-    """Return the place on the segmentation's voxels; checks of the place are made anew.
-
-    Labels of the file that the place comes from tell the place, and nothing else.
-    """
-    there = segmentation or predictions.beside
-    assert there is not None
-    assert onto.grid is not None
-    placement = best.placement
-    shape = placement.turned_shape(maps.prediction.shape)
-    grid = onto.grid.box(placement.offset, shape)
-    shift = Placement.as_it_is(len(shape)).shifted(placement.offset)
-    # Where the segmentation was taken at other voxels, these are the probabilities'.
-    own = onto.grid is there.grid
-    checks = [one for one in trust.checks if one.name not in _ABOUT_THE_PLACE]
-    checks += [
-        *check_agreement(
-            RankedPlacements(best, search.ranked), there.name, grid.axcodes
-        ),
-        check_grid(there.name, "segmentation", grid, there.grid),
-        *([] if own else check_header(predictions.first.name, grid)),
-        *check_header(there.name, there.grid),
-    ]
-    note = f"Placed by its agreement with '{there.name}': {placement.describe()}."
-    source = predictions.geometry_source
-    if own and segmentation is not None:
-        source = segmentation.source
-    foreground, foreground_from = placement.turn(maps.prediction), PREDICTION
-    if segmentation is not None:
-        foreground = on_prediction(onto.labels, shift, shape)
-        foreground_from = segmentation.called
-    return Placed(
-        grid,
-        source,
-        foreground,
-        foreground_from,
-        tuple(checks),
-        (note, *(one.sentence for one in checks if one.level != "green")),
-        placement,
-    )
-
-
-# Pipeline of one case: from opened inputs to maps, their place, checks and records.
-
 # Time that a comparison takes, where the fold takes 1.
 _COMPARISON = 0.25
 
 
+# Inputs and results of a case, and the steps from the ones to the others.
+
+
 @dataclass(frozen=True, eq=False)
 class CaseInputs:
-    """Everything that a case is made of, opened but not read.
+    """Inputs of a case, opened but not read.
 
     Attributes
     ----------
@@ -235,7 +71,7 @@ class CaseInputs:
     scan : tuple of (str, Grid or None) or None
         Name of the scan, and where it lies.
     name : str
-        What to call the probabilities.
+        Name of the probabilities.
     placed : str
         How a person placed the probabilities; empty where they lie as loaded.
     placement : Placement or None
@@ -299,12 +135,12 @@ class CaseInputs:
 
 @dataclass(frozen=True, eq=False)
 class CaseResult:
-    """Maps of a case, and what to know of them.
+    """Maps of a case, with their place, checks and records.
 
     Attributes
     ----------
     inputs : CaseInputs
-        What they were made from.
+        Inputs of the case.
     maps : UncertaintyMaps
         One map for each measure, with the checks, on the voxels of the probabilities;
         with `foreground_only`, 0 in the background.
@@ -342,7 +178,7 @@ class CaseResult:
         return predictions.names_as(self.maps.kind, channel)
 
     def record(self, measure: str) -> Record:
-        """Return what a map says of itself."""
+        """Return the record of a map."""
         maps, inputs, where = self.maps, self.inputs, self.where
         predictions, segmentation = inputs.predictions, inputs.segmentation
         known = segmentation is not None and segmentation.source is not None
@@ -383,7 +219,7 @@ class CaseResult:
 
     @property
     def interpretation(self) -> Interpretation:
-        """Interpretation of the values as it was found, and who says so."""
+        """Interpretation of the values with the source of each entry."""
         maps, predictions = self.maps, self.inputs.predictions
         how, first = predictions.how, predictions.first
         if how.kind is not None:
@@ -405,16 +241,18 @@ class CaseResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that a person should know, each once."""
+        """Remarks for a person, in sentences, each once."""
         maps, predictions = self.maps, self.inputs.predictions
         notes = [*self.where.notes, *predictions.notes]
         if predictions.how.temperature != 1 and not KINDS[maps.kind].logistic:
             notes.append(
-                "The values are no logits, so the temperature changes nothing."
+                "The values are not logits, so the temperature changes nothing."
             )
         # The sentence of a check repeats what it is about.
-        told = [one for one in maps.messages if not any(one in note for note in notes)]
-        return tuple(dict.fromkeys((*told, *notes)))
+        messages = [
+            one for one in maps.messages if not any(one in note for note in notes)
+        ]
+        return tuple(dict.fromkeys((*messages, *notes)))
 
 
 def iter_case(
@@ -433,11 +271,11 @@ def iter_case(
     Parameters
     ----------
     inputs : CaseInputs
-        What the case is made of.
+        Inputs of the case.
     measures : sequence of str
         Names of the measures, of one network or of several members.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     elsewhere : "tell", "refuse" or "place"
         What to do where a segmentation shows that the probabilities lie otherwise.
     foreground_only : bool
@@ -448,7 +286,7 @@ def iter_case(
         Whether the most probable class is wanted; where anything is compared with it,
         it is computed in any case.
     threads : int or None
-        How many threads compute.
+        Number of threads.
 
     Raises
     ------
@@ -517,3 +355,168 @@ def _grid_of(scan: Path) -> Grid:
     if not scan.is_file():
         raise InputError(f"There is no scan {scan}.")
     return grid_of(load(scan))
+
+
+# Place of the maps of a case, as its segmentation shows it.
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Voxels and foreground of the maps of a case.
+
+    Attributes
+    ----------
+    grid : Grid or None
+        Where their voxels are.
+    geometry_source : Path or None
+        The file that says so, where it is not that of the probabilities.
+    foreground : ndarray
+        Not 0 where there is foreground, on these voxels.
+    foreground_from : str
+        File name of the segmentation that says so, or ``"prediction"``.
+    checks : tuple of Check
+        Checks of the case at this place.
+    notes : tuple of str
+        Remarks for a person.
+    placement : Placement or None
+        How the maps are turned; None where they stay as they are.
+    """
+
+    grid: Grid | None
+    geometry_source: Path | None
+    foreground: Array
+    foreground_from: str
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+    placement: Placement | None = None
+
+    @property
+    def by_labels(self) -> bool:
+        """Return whether the segmentation defines the foreground, not the prediction.
+
+        It holds the labels then, or the numbers of the classes that they stand for.
+        """
+        return self.foreground_from != PREDICTION
+
+    def turned(self, values: Array) -> Array:
+        """Return a map on these voxels."""
+        return values if self.placement is None else self.placement.turn(values)
+
+
+def place_maps(
+    predictions: Predictions,
+    maps: UncertaintyMaps,
+    trust: Trust,
+    segmentation: Segmentation | None,
+    elsewhere: Elsewhere,
+) -> Placed:
+    """Return the place of maps, as their files or as the evidence has it.
+
+    Parameters
+    ----------
+    predictions, maps, trust : Predictions, UncertaintyMaps, Trust
+        What the maps were made from, the maps, and the evidence.
+    segmentation : Segmentation or None
+        Labels that they were to be compared with.
+    elsewhere : "tell", "refuse" or "place"
+        What to do where the evidence says that the probabilities lie otherwise.
+
+    Raises
+    ------
+    InputError
+        If such evidence is refused, or it is not clear how they lie.
+    """
+    compared = trust.compared or trust.beside
+    search = None if compared is None else compared.search
+    if search is not None and elsewhere != "tell":
+        assert compared is not None
+        best = search.best
+        # Equal shapes suggest how it lies, but where it lies only the evidence tells.
+        to_be_placed = elsewhere == "place" and predictions.grid is None
+        if best is not None and (
+            search.better is not None or (to_be_placed and best.belongs)
+        ):
+            _require_clear(search, trust.checks, elsewhere)
+            return _where_it_agrees(
+                best, search, compared.onto, predictions, maps, trust, segmentation
+            )
+    unknown = predictions.grid is None
+    notes = [
+        one.sentence
+        for one in trust.checks
+        # That the place is unknown is said once, with the reason.
+        if one.level != "green" and not (unknown and one.name == "segmentation_grid")
+    ]
+    if unknown and predictions.first.place_note:
+        notes.insert(0, predictions.first.place_note)
+    by_labels = segmentation is not None and trust.foreground is not None
+    return Placed(
+        predictions.grid,
+        predictions.geometry_source,
+        trust.foreground if by_labels else maps.prediction,
+        segmentation.called if segmentation and by_labels else PREDICTION,
+        trust.checks,
+        tuple(notes),
+    )
+
+
+def _require_clear(
+    search: RankedPlacements, checks: Sequence[Check], elsewhere: Elsewhere
+) -> None:
+    [sentence] = [one.sentence for one in checks if one.name == "orientation"]
+    if search.ties:
+        raise InputError(f"{sentence} No map was written.")
+    if elsewhere == "refuse":
+        raise InputError(
+            f"{sentence} No map was written; with --place it is put where it agrees."
+        )
+
+
+def _where_it_agrees(
+    best: Candidate,
+    search: RankedPlacements,
+    onto: Segmentation,
+    predictions: Predictions,
+    maps: UncertaintyMaps,
+    trust: Trust,
+    segmentation: Segmentation | None,
+) -> Placed:
+    """Return the place on the segmentation's voxels; checks of the place are made anew.
+
+    Labels of the file that the place comes from tell the place, and nothing else.
+    """
+    there = segmentation or predictions.beside
+    assert there is not None
+    assert onto.grid is not None
+    placement = best.placement
+    shape = placement.turned_shape(maps.prediction.shape)
+    grid = onto.grid.box(placement.offset, shape)
+    shift = Placement.as_it_is(len(shape)).shifted(placement.offset)
+    # Where the segmentation was taken at other voxels, these are the probabilities'.
+    own = onto.grid is there.grid
+    checks = [one for one in trust.checks if one.name not in _ABOUT_THE_PLACE]
+    checks += [
+        *check_agreement(
+            RankedPlacements(best, search.ranked), there.name, grid.axcodes
+        ),
+        check_grid(there.name, "segmentation", grid, there.grid),
+        *([] if own else check_header(predictions.first.name, grid)),
+        *check_header(there.name, there.grid),
+    ]
+    note = f"Placed by its agreement with '{there.name}': {placement.describe()}."
+    source = predictions.geometry_source
+    if own and segmentation is not None:
+        source = segmentation.source
+    foreground, foreground_from = placement.turn(maps.prediction), PREDICTION
+    if segmentation is not None:
+        foreground = on_prediction(onto.labels, shift, shape)
+        foreground_from = segmentation.called
+    return Placed(
+        grid,
+        source,
+        foreground,
+        foreground_from,
+        tuple(checks),
+        (note, *(one.sentence for one in checks if one.level != "green")),
+        placement,
+    )

@@ -14,7 +14,7 @@ class InputError(ValueError):
 
 
 class UncertaintyWarning(UserWarning):
-    """Something that was guessed, or that a file at hand contradicts.
+    """Warning of a guess, or of something that a file contradicts.
 
     ``warnings.simplefilter("error", UncertaintyWarning)`` makes it an error.
     """

@@ -1,4 +1,4 @@
-"""Processors and memory that this process may use, with a container's limits."""
+"""Processors and memory that this process may use within the limits of a container."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_processors() -> int:
-    """Return how many processors this process may use, at least 1.
+    """Return the number of processors that this process may use, at least 1.
 
     Counts what the process is bound to and what its container grants (the quota of
     Linux control groups, version 2 or 1).
@@ -29,7 +29,7 @@ def available_processors() -> int:
 
 
 def available_memory() -> int:
-    """Return how many bytes are free, in the machine and in the container's limit."""
+    """Return the free bytes, in the machine and within the limit of the container."""
     import psutil
 
     free = [psutil.virtual_memory().available]
@@ -76,7 +76,7 @@ def _processor_quotas() -> Iterator[float]:
 
 
 def _control_groups(controller: str) -> Iterator[Path]:
-    """Folders of the control groups of this process, its own first.
+    """Yield the folders of the control groups of this process, its own first.
 
     Within a container the innermost group often is the mount itself, whatever name
     the process is told.
@@ -97,7 +97,7 @@ def _control_groups(controller: str) -> Iterator[Path]:
 
 
 def _reclaimable(folder: Path) -> int:
-    """Bytes of cached files, which a limit counts and which make room when needed."""
+    """Return the bytes of cached files, which a limit counts and which can be freed."""
     for line in _text(folder / "memory.stat").splitlines():
         name, _, size = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file"):

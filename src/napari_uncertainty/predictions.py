@@ -1,4 +1,4 @@
-"""Probabilities of a case, of one network or of several members, not read yet."""
+"""Probabilities of a case, of one network or several members, opened but not read."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The probabilities of a case.
+    """Probabilities of a case.
 
     Attributes
     ----------
@@ -98,12 +98,12 @@ class Predictions:
 
     @property
     def first(self) -> ProbabilityMap:
-        """The first member, or the only one."""
+        """First member, or the only one."""
         return self.members[0]
 
     @property
     def member_names(self) -> tuple[str, ...]:
-        """Return what each member is called."""
+        """Name of each member."""
         return tuple(one.name for one in self._given)
 
     @property
@@ -124,12 +124,12 @@ class Predictions:
 
     @property
     def grid(self) -> Grid | None:
-        """Return where the voxels of the maps are; errors are those of `shape`."""
+        """Grid of the maps, or None; errors are those of `shape`."""
         return self._common.grid if self.together else self.first.grid
 
     @property
     def geometry_source(self) -> Path | None:
-        """The file that says so, where it is not that of the first member."""
+        """File that the grid comes from, where it is not that of the first member."""
         for one in self.members:
             if one.grid is not None:
                 own = None if one is self.first else one.source
@@ -153,12 +153,12 @@ class Predictions:
 
     @property
     def notes(self) -> list[str]:
-        """Return what a person should know of how they were opened, in sentences."""
+        """Remarks on the opening of the files, in sentences."""
         return [one.note for one in self.members if one.note]
 
     @property
     def named(self) -> ProbabilityMap:
-        """The first member that has names for its classes, or the first."""
+        """First member that has names for its classes, or else the first."""
         named = (
             one
             for one in self.members
@@ -173,11 +173,11 @@ class Predictions:
 
     @property
     def tissues_of(self) -> str:
-        """Source of there being no background, as of :class:`.ProbabilityMap`."""
+        """Source of there being no background; see :class:`.ProbabilityMap`."""
         return next((one.tissues_of for one in self.members if one.tissues_of), "")
 
     def names_as(self, kind: str, background: int | None = 0) -> tuple[str, ...]:
-        """A name for each label that the most probable class can have.
+        """Return a name for each label that the most probable class can have.
 
         Parameters are those of :meth:`.ProbabilityMap.names_as`.
         """
@@ -198,7 +198,7 @@ class Predictions:
         )
 
     def background_as(self, how: Interpretation) -> int | None:
-        """Return which class is the background of maps that were taken so."""
+        """Return the class that is the background of maps with this interpretation."""
         if how.background is None:
             return 0
         return require_class(how.background, self.named.class_names)
@@ -211,18 +211,18 @@ class Predictions:
         InputError
             If a person has named a class, and the kind has a background of its own.
         """
-        told = self.told_background()
+        background = self.told_background()
         own = maps.has_background(self.n_channels)
-        if own and told.origin == "person" and told.channel is not None:
+        if own and background.origin == "person" and background.channel is not None:
             kind = KINDS[maps.kind]
             raise InputError(
                 f"Taken for {kind.called}, no class can be the background, "
-                f"{told.name(self.named.class_names)!r} neither: it is what all "
+                f"{background.name(self.named.class_names)!r} neither: it is what all "
                 "classes leave. Name no class (--background none), or another kind."
             )
         # What all classes leave is there in any case, and was not guessed from names.
         surrounded = (
-            told == FIRST_CLASS
+            background == FIRST_CLASS
             and not own
             and not KINDS[maps.kind].logistic
             and not maps.contradiction
@@ -232,8 +232,8 @@ class Predictions:
             and surrounds(maps.no_data)
         )
         if surrounded:
-            told = Background(None, "values")
-        return maps.with_background(told, self.n_channels)
+            background = Background(None, "values")
+        return maps.with_background(background, self.n_channels)
 
     def iter_maps(
         self,
@@ -259,7 +259,7 @@ class Predictions:
         InputError
             If something is wrong with the values, or the members are not of one case.
         """
-        told = self.told_background()  # what is wrong with it is told at once
+        background = self.told_background()  # an error in it is raised at once
         maps: UncertaintyMaps
         if self.together:
             maps = yield from iter_ensemble(
@@ -272,7 +272,7 @@ class Predictions:
             )
         else:
             first = self.first
-            if told.channel is not None:
+            if background.channel is not None:
                 first = replace(first, tissues_of="")
             maps = yield from iter_fold(
                 first,
@@ -287,9 +287,9 @@ class Predictions:
     def on_maps(
         self, kind: str, temperature: float, background: int | None = 0
     ) -> list[Any]:
-        """Probabilities of each member for each label, on the voxels of the maps.
+        """Return the probabilities of each member for each label, on the maps' voxels.
 
-        None at all of kinds whose channels are no classes that exclude each other, see
+        The list is empty for kinds whose classes do not exclude each other, see
         :func:`.as_members`.
 
         Parameters
@@ -326,16 +326,10 @@ class Predictions:
 
 
 class _InBox:
-    """A member in the box that holds all of them, volume by volume; 0 elsewhere.
+    """Volumes of a member in the box that holds all members; 0 outside of it.
 
-    Parameters
-    ----------
-    values : array or StoredValues, shape (classes, ...)
-        On its own voxels; of a file, volumes come one after the other.
-    own, place : tuple of slice
-        The voxels that all members have: in its own volumes, and in the box.
-    shape : tuple of int
-        Of the box.
+    `own` and `place` are the voxels that all members have, in its own volumes and in
+    the box.
     """
 
     def __init__(self, values: Any, own: Any, place: Any, shape: tuple[int, ...]):

@@ -1,4 +1,4 @@
-"""A case without a download: models of tissue intensities segment the MNI152 template.
+"""Sample case without a download: the MNI152 template, segmented by tissue models.
 
 Each model is a mixture of Gaussians, fitted to the template's own scan by expectation
 maximisation, with the template's tissue maps as priors of each voxel. Its posteriors
@@ -35,22 +35,23 @@ CLASS_NAMES = ("background", "cerebrospinal fluid", "gray matter", "white matter
 #: Gaussians of each tissue: fluid is darker in a ventricle than in a narrow sulcus.
 GAUSSIANS = (2, 1, 1)
 
-#: In mm, voxel sizes that can be asked for.
+#: Voxel sizes in mm that can be asked for.
 RESOLUTIONS = range(1, 9)
 
-#: The scan is darker by this share at the left end of the brain, brighter at the right.
+#: Share by which the scan is darker at the left end of the brain, brighter at the
+#: right.
 LEFT_TO_RIGHT = 0.04
 
 #: Standard deviation in mm of the blur that the second member sees the scan with.
 BLUR = 1.0
 
-#: The third member sees the scan by this share darker at the back, brighter in front.
+#: Share by which the third member sees the scan darker at the back, brighter in front.
 BACK_TO_FRONT = 0.08
 
-# A mixture is fitted to about so many voxels.
+# Number of voxels that a mixture is fitted to, about.
 _FITTED = 250_000
 
-# The fit ends once the log-likelihood of a voxel grows by less, or after so many steps.
+# Growth of the log-likelihood of a voxel below which the fit ends, and most steps.
 _LEAST_GAIN, _MOST_STEPS = 1e-5, 200
 
 _LEAST_DENSITY = 1e-300
@@ -60,7 +61,7 @@ _FILE = "datasets/data/mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 
 
 def mni152_case(resolution: int = 1) -> tuple[Scan, LabelMap, ProbabilityMap]:
-    """Scan, labels and probabilities of the ICBM 152 template (2009, version a).
+    """Return scan, labels and probabilities of the ICBM 152 template (2009, version a).
 
     The scan is the template's T1 without skull [1]_, as nilearn bundles it. All that is
     0 in it is background, and certain. The template is exactly symmetric, and nothing
@@ -91,7 +92,7 @@ def mni152_case(resolution: int = 1) -> tuple[Scan, LabelMap, ProbabilityMap]:
 def mni152_members(
     resolution: int = 1,
 ) -> tuple[Scan, LabelMap, tuple[ProbabilityMap, ...]]:
-    """Scan and labels as of :func:`mni152_case`, and what three models say of it.
+    """Return scan and labels of :func:`mni152_case`, and probabilities of three models.
 
     Each is fitted to a copy of the scan of its own: ``MNI152`` to the scan as it is,
     ``MNI152 blurred`` to the scan after a Gaussian blur of 1 mm standard deviation, in
@@ -175,7 +176,7 @@ class Template:
         return intensities
 
     def blurred(self) -> Array:
-        """Intensities of the scan with a Gaussian blur that stays within the brain."""
+        """Return the intensities of the scan, blurred within the brain."""
         from scipy.ndimage import find_objects, gaussian_filter
 
         (box,) = find_objects(self.inside.astype(np.uint8))
@@ -193,12 +194,12 @@ class Template:
         return blurred
 
     def shaded(self) -> Array:
-        """Intensities of the scan, darker at the back of the brain than in front."""
+        """Return the intensities of the scan, darker at the back than in front."""
         shaded: Array = self.scan.data * (1 + BACK_TO_FRONT * _ramp(self.inside, 1))
         return shaded[self.inside]
 
     def segmented(self, name: str, intensities: Array) -> ProbabilityMap:
-        """Probabilities of the classes, by a mixture fitted to these intensities.
+        """Return class probabilities, by a mixture fitted to these intensities.
 
         Parameters
         ----------
@@ -217,7 +218,7 @@ class Template:
         return ProbabilityMap(values, CLASS_NAMES, self.scan.grid, name=name)
 
     def labels(self, probabilities: ProbabilityMap) -> LabelMap:
-        """Labels of the most probable classes."""
+        """Return labels of the most probable classes."""
         labels = np.zeros(self.inside.shape, np.uint8)
         of_brain = probabilities.values[1:, self.inside]
         labels[self.inside] = 1 + of_brain.argmax(axis=0)
@@ -251,7 +252,7 @@ class Mixture:
     def fit(
         cls, intensities: Array, priors: Array, gaussians: Sequence[int]
     ) -> Mixture:
-        """Fit by expectation maximisation; it begins at what the priors alone give.
+        """Fit a mixture by expectation maximisation, from what the priors alone give.
 
         Parameters
         ----------
@@ -288,7 +289,7 @@ class Mixture:
         return replace(mixture, log_likelihoods=tuple(reached))
 
     def densities(self, intensities: Array) -> Array:
-        """Density of each Gaussian times its weight, shape (Gaussians, voxels).
+        """Return the weighted density of each Gaussian, shape (Gaussians, voxels).
 
         Never 0, not even where the exponential is: a voxel that no Gaussian accounts
         for keeps its priors.
@@ -304,7 +305,7 @@ class Mixture:
         return densities
 
     def posteriors(self, intensities: Array, priors: Array) -> Array:
-        """Probability of each class once the intensity is known, float32.
+        """Return the probability of each class once the intensity is known, float32.
 
         Parameters
         ----------
@@ -321,7 +322,7 @@ class Mixture:
 
 
 def _moments(weights: Array, x: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of `x` under each row of weights."""
+    """Return mean and standard deviation of `x` under each row of weights."""
     amounts = weights.sum(axis=1)
     means = weights @ x / amounts
     return means, np.sqrt(weights @ x**2 / amounts - means**2)
@@ -339,7 +340,7 @@ def _ramp(inside: Array, axis: int) -> Array:
 
 
 def _coarser(values: Array, factor: int) -> Array:
-    """Means over cubes of `factor` voxels each way; what fills no cube is left out."""
+    """Return means over cubes of `factor` voxels each way, without incomplete cubes."""
     if factor == 1:
         return values
     n = [size // factor for size in values.shape]
@@ -350,7 +351,7 @@ def _coarser(values: Array, factor: int) -> Array:
 
 
 def _template_files() -> list[Path]:
-    """Scan, gray and white matter, among the files that nilearn is installed with."""
+    """Return nilearn's files of the scan, of gray and of white matter."""
     spec = find_spec("nilearn")
     if spec is None or not spec.submodule_search_locations:
         raise InputError(

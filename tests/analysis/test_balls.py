@@ -79,7 +79,9 @@ def test_a_ball_is_cut_off_at_the_border(voxel, radius):
 
 @pytest.mark.parametrize("radius", [-1, np.nan, np.inf])
 def test_a_radius_that_is_not_above_0_is_refused(radius):
-    with pytest.raises(InputError, match=r"A radius of .* mm is none; give one above"):
+    with pytest.raises(
+        InputError, match=r"A radius of .* mm is not possible; give one above"
+    ):
         Ball.of(None, 3, radius)
 
 

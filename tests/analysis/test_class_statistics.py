@@ -286,8 +286,8 @@ def test_it_can_be_closed_between_blocks(rng):
     [
         (np.zeros((2, 3)), np.zeros((3, 2), int), None, r"labels of shape \(3, 2\)"),
         (np.zeros(3), np.zeros(3, int), np.zeros(2, bool), "no-data mask of shape"),
-        (np.zeros(3), np.zeros(3), None, "float64 are no labels"),
-        (np.zeros(3, complex), np.zeros(3, int), None, "complex128 are no map"),
+        (np.zeros(3), np.zeros(3), None, "float64 cannot be labels"),
+        (np.zeros(3, complex), np.zeros(3, int), None, "complex128 cannot be a map"),
         (np.zeros((0, 3)), np.zeros((0, 3), int), None, "holds no voxels"),
         (np.array([0, np.nan]), np.array([1, 1]), None, "not finite"),
         (np.array([0, -np.inf]), np.array([1, 1]), None, "not finite"),

@@ -21,7 +21,7 @@ def test_a_number_of_hotspots_below_1_is_refused(count):
     with pytest.raises(InputError) as caught:
         HotspotOptions(count)
     assert str(caught.value) == (
-        f"{count} is no number of hotspots; ask for 1 or more."
+        f"{count} hotspots cannot be found; ask for 1 or more."
     )
 
 
@@ -31,7 +31,7 @@ def test_a_radius_or_separation_that_is_not_above_0_is_refused(length):
         with pytest.raises(InputError) as caught:
             HotspotOptions(**{f"{name}_mm": length})
         assert str(caught.value) == (
-            f"{length} mm is no {name}; give a length above 0."
+            f"A {name} of {length} mm is not possible; give a length above 0."
         )
 
 

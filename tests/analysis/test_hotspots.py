@@ -246,7 +246,7 @@ def ones(*shape):
         ),
         (
             {"labels": ones(4, 5)},
-            "Labels of type float32 are no segmentation; whole numbers are.",
+            "Labels of type float32 cannot be a segmentation; give whole numbers.",
         ),
         (
             {"members": [ones(4, 5, 3)]},
@@ -264,8 +264,8 @@ def ones(*shape):
         ),
         (
             {"undecided": 0.0},
-            "0.0 is no value of undecided voxels; give the value of the map where two "
-            "classes are equally likely, above 0.",
+            "0.0 cannot be the value of undecided voxels; give the value of the map "
+            "where two classes are equally likely, above 0.",
         ),
         (
             {"wanted": HotspotOptions(interior=True)},

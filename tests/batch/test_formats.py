@@ -227,7 +227,7 @@ def test_a_temperature_of_what_is_no_logits_is_told(tmp_path, values):
     ran = call_here("map", path, "-o", tmp_path / "out", "--temperature", 2)
     assert ran.returncode == 0
     told = json.loads((tmp_path / "out" / "case_entropy.json").read_text())
-    said = "The values are no logits, so the temperature changes nothing."
+    said = "The values are not logits, so the temperature changes nothing."
     assert said in told["notes"]
 
 

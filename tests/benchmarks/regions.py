@@ -58,14 +58,14 @@ def main() -> None:
 
 def actions(values: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[], object]]:
     """What is measured, by its name."""
-    regions = of(values, labels)
+    statistics = of(values, labels)
     return {
         "numpy, label by label": lambda: plain(values, labels),
         "all numbers and the table": lambda: table(of(values, labels)),
-        "of which the table": lambda: table(regions),
-        "share above a threshold, whole": lambda: regions.share_above("whole", 1.0),
-        "histogram of 100 bins, whole": lambda: regions.histogram("whole", EDGES),
-        "two quantiles, whole": lambda: regions.quantiles("whole", (0.5, 0.95)),
+        "of which the table": lambda: table(statistics),
+        "share above a threshold, whole": lambda: statistics.share_above("whole", 1.0),
+        "histogram of 100 bins, whole": lambda: statistics.histogram("whole", EDGES),
+        "two quantiles, whole": lambda: statistics.quantiles("whole", (0.5, 0.95)),
     }
 
 
@@ -85,13 +85,13 @@ def generated(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of(values: np.ndarray, labels: np.ndarray) -> ClassStatistics:
-    regions = run(iter_class_statistics(values, labels))
-    assert regions is not None
-    return regions
+    statistics = run(iter_class_statistics(values, labels))
+    assert statistics is not None
+    return statistics
 
 
-def table(regions: ClassStatistics) -> object:
-    return class_table(regions, voxel_volume_mm3=1.0, threshold=THRESHOLD)
+def table(statistics: ClassStatistics) -> object:
+    return class_table(statistics, voxel_volume_mm3=1.0, threshold=THRESHOLD)
 
 
 def plain(values: np.ndarray, labels: np.ndarray) -> dict[tuple[int, str], tuple]:

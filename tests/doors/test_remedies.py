@@ -933,16 +933,11 @@ ADVICE = re.compile(
 )
 
 #: Modules whose messages are followed by the tests of their own folders: of the window,
-#: of reviews, of reports; and the help of the command line.
+#: of reviews, of reports, of hotspots; and the help of the command line.
 ELSEWHERE = (
-    "plugin/",
-    "review/",
-    "report/",
-    "cli",
-    "analysis/hotspot",
-    "analysis/balls",
-    "__main__",
-)
+    "plugin/", "review/", "report/", "cli", "__main__",
+    "analysis/balls", "analysis/hotspot",
+)  # fmt: skip
 
 #: Advice that leads to no other map, or whose right way is trivial.
 SELF_EVIDENT = (

@@ -53,8 +53,8 @@ def test_every_kind_says_what_it_is():
         ({"together": "both"}, "does not say how its classes go together"),
         ({"probabilities": None}, "does not say how probabilities follow"),
         ({"probabilities": lambda x, *_: x}, "sum to 0.25 for a single channel"),
-        ({"activated": "softmx"}, "'softmax' becomes 'softmx', which is no kind"),
-        ({"alike": ("scale",)}, "'softmax' is alike 'scale', which is no kind"),
+        ({"activated": "softmx"}, "'softmax' becomes 'softmx', which does not exist"),
+        ({"alike": ("scale",)}, "'softmax' is alike 'scale', which does not exist"),
     ],
 )
 def test_a_kind_without_its_behaviour_says_what_is_missing(change, said):

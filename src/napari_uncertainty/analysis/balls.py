@@ -14,8 +14,6 @@ from ..engine.blocks import Box, iter_each
 from ..errors import InputError
 from ..model.grid import Grid
 
-# The voxels within a few millimetres of one.
-
 Array = np.ndarray[Any, Any]
 
 # A voxel whose centre is on the sphere belongs to it, whichever way that was rounded.
@@ -24,7 +22,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Ball:
-    """A ball in voxels: of any shape where these are not cubes.
+    """Ball of voxels, which is not round in index space where voxels are not cubes.
 
     Attributes
     ----------
@@ -43,7 +41,7 @@ class Ball:
         radius_mm: float,
         shape: Sequence[int] | None = None,
     ) -> Ball:
-        """All voxels whose centres are at most the radius away.
+        """Return the ball of all voxels whose centres are at most the radius away.
 
         Parameters
         ----------
@@ -62,7 +60,9 @@ class Ball:
             If the radius is negative or not finite.
         """
         if not (np.isfinite(radius_mm) and radius_mm >= 0):
-            raise InputError(f"A radius of {radius_mm} mm is none; give one above 0.")
+            raise InputError(
+                f"A radius of {radius_mm} mm is not possible; give one above 0."
+            )
         axes = np.eye(ndim) if grid is None else grid.affine[:3, :ndim]
         # How far along its own axis the ball reaches is more than the radius where
         # axes are not at right angles.
@@ -84,11 +84,11 @@ class Ball:
 
     @property
     def halves(self) -> tuple[int, ...]:
-        """Return how many voxels it reaches from its centre along each axis."""
+        """Number of voxels that it reaches from its centre along each axis."""
         return tuple(length // 2 for length in self.mask.shape)
 
     def at(self, voxel: Sequence[int], shape: Sequence[int]) -> tuple[Box, Array]:
-        """The box around a voxel, as far as it is in the volume, and the ball in it.
+        """Return the box around a voxel within the volume, and the ball in this box.
 
         Returns
         -------
@@ -103,10 +103,10 @@ class Ball:
         return tuple(box), self.mask[tuple(part)]
 
 
-# Sums over the balls around all voxels, and what the balls reach.
+# Sums over the balls around all voxels, and voxels that balls reach.
 
-# Along each axis, of the blocks that are transformed: small enough for the cache, and
-# no power of 2, with which the voxels across would share a few lines of it.
+# Length along each axis of the blocks that are transformed: small enough for the cache,
+# and no power of 2, with which the voxels across would share a few lines of it.
 _SIDE = 72
 
 
@@ -138,7 +138,7 @@ def iter_ball_sums(
 
 
 def ball_sums(levels: Array, ball: Ball) -> Array:
-    """Return the same of a small volume, at once."""
+    """Return the sums of :func:`iter_ball_sums` for a small volume, at once."""
     sums, sum_block, blocks = _block_by_block(levels, ball)
     for block in blocks:
         sum_block(block)
@@ -148,9 +148,9 @@ def ball_sums(levels: Array, ball: Ball) -> Array:
 def _block_by_block(
     levels: Array, ball: Ball
 ) -> tuple[Array, Callable[[tuple[int, ...]], None], Iterable[tuple[int, ...]]]:
-    """Return the sums, of which none is made yet, what makes some, and all there are.
+    """Return an array for the sums, a function that sums a block, and all blocks.
 
-    What makes them takes where a block begins.
+    A block is given by the index of its first voxel.
     """
     from scipy.fft import irfftn, next_fast_len, rfftn
 
@@ -221,12 +221,12 @@ def reached(inside: Array, ball: Ball) -> Array:
     wide = np.zeros((*inside.shape[:-1], length + 2 * half), bool)
     wide[..., half : half + length] = inside
     found = np.zeros(inside.shape, bool)
-    # Whether any of so many voxels from each one on is inside.
-    runs, long = wide.copy(), 1
-    for wanted, rows in sorted(_rows(ball).items()):
-        for further in range(long, wanted):
+    # Tells whether any of the next `run_length` voxels from each one on is inside.
+    runs, run_length = wide.copy(), 1
+    for row_length, rows in sorted(_rows(ball).items()):
+        for further in range(run_length, row_length):
             runs[..., :-further] |= wide[..., further:]
-        long = wanted
+        run_length = row_length
         for offsets, first in rows:
             here, there = _shifted(offsets, inside.shape)
             found[here] |= runs[..., first : first + length][there]
@@ -234,7 +234,7 @@ def reached(inside: Array, ball: Ball) -> Array:
 
 
 def _rows(ball: Ball) -> dict[int, list[tuple[list[int], int]]]:
-    """Rows of a ball by their length: place across, and first voxel along the row."""
+    """Return rows of a ball by length: offset across, and first voxel along the row."""
     rows = defaultdict(list)
     for index in np.ndindex(ball.mask.shape[:-1]):
         places = np.flatnonzero(ball.mask[index])
@@ -247,7 +247,7 @@ def _rows(ball: Ball) -> dict[int, list[tuple[list[int], int]]]:
 def _shifted(
     offsets: Sequence[int], shape: Sequence[int]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Voxels that have another one so far away, and these others."""
+    """Return slices of voxels that have one so far away, and slices of those."""
     here, there = [], []
     for offset, length in zip(offsets, shape, strict=False):
         start, stop = max(0, -offset), max(0, length - max(0, offset))
@@ -258,7 +258,7 @@ def _shifted(
 
 
 def _within(mask: Array, shape: Sequence[int]) -> Array:
-    """A ball without what is outside wherever its centre is."""
+    """Return a ball without voxels that are outside wherever its centre is."""
     return mask[
         tuple(
             slice(max(0, side // 2 - length + 1), side // 2 + length)

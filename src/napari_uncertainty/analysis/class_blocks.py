@@ -1,4 +1,4 @@
-"""The numbers of each class computed block by block, and put together.
+"""Statistics of each class, computed block by block and put together.
 
 The commonest label of a block is taken with masks over the whole block, all others
 voxel by voxel, so that the work hardly grows with the number of labels.
@@ -7,7 +7,7 @@ voxel by voxel, so that the work hardly grows with the number of labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,87 @@ from ..engine.blocks import Box, slowest_first, tiles, widened
 from ..errors import InputError
 from .class_statistics import ClassStatistics
 
-# Keys of voxels, which tell the label, and boundary from interior.
-
 Array = np.ndarray[Any, Any]
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# For each block, which of its rows go to which rows of all labels.
+Rows = list[tuple[list[int], list[int]]]
+
+
+# Voxels in a block, which stay near the processor. Smaller ones are sorted faster, but
+# leave more runs to look through.
+BLOCK_VOXELS = 1 << 18
+
+
+def iter_class_statistics(
+    values: Array,
+    labels: Array,
+    no_data: Array | None = None,
+) -> Generator[float, None, ClassStatistics]:
+    """Compute the statistics of each class of a map; yields the share done.
+
+    Parameters
+    ----------
+    values : ndarray of float32 or float64, 1 to 3 dimensions
+        The map, laid out in memory however it is. Other real numbers are converted.
+    labels : ndarray of int or bool, shape of `values`
+        What each voxel belongs to; any numbers.
+    no_data : ndarray of bool, shape of `values`, or None
+        Voxels that are in no number. Their labels still make others a boundary.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, there is no voxel, the labels are no whole numbers, or values
+        are not finite.
+    """
+    _check(values, labels, no_data)
+    layout = Layout.of(values)
+    precise = np.result_type(values.dtype, np.float32) != np.float32
+    sources = Sources(
+        layout.in_memory(values),
+        layout.in_memory(labels),
+        None if no_data is None else layout.in_memory(no_data),
+        layout,
+        np.empty(values.size, np.float64 if precise else np.float32),
+    )
+    boxes: list[Box] = [tile[:-1] for tile in tiles(layout.shape, BLOCK_VOXELS)]
+    blocks, starts = [], []
+    start = 0
+    for done, box in enumerate(boxes, 1):
+        starts.append(start)
+        blocks.append(sources.numbers(box, start))
+        start += math.prod(one.stop - one.start for one in box)
+        yield done / len(boxes)
+    return joined(values.shape, layout, sources.runs, np.array(starts), boxes, blocks)
+
+
+def require_shape(shape: tuple[int, ...], others: Mapping[str, Any]) -> None:
+    """Raise InputError where something, by its name, has not the shape of a map."""
+    for name, other in others.items():
+        if other is not None and other.shape != shape:
+            raise InputError(
+                f"The {name} of shape {other.shape} cannot belong to a map of shape "
+                f"{shape}."
+            )
+
+
+def _check(values: Array, labels: Array, no_data: Array | None) -> None:
+    require_shape(values.shape, {"labels": labels, "no-data mask": no_data})
+    if not values.size or not values.ndim:
+        raise InputError(f"A map of shape {values.shape} holds no voxels.")
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"Values of type {values.dtype} cannot be a map; give real numbers."
+        )
+    if labels.dtype.kind not in "biu":
+        raise InputError(
+            f"Values of type {labels.dtype} cannot be labels; give whole numbers."
+        )
+
+
+# Keys of voxels, which tell the label, and boundary from interior.
 
 
 def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
@@ -41,14 +119,14 @@ def keyed(labels: Array, box: Box) -> tuple[list[int], Array]:
         Twice the index of the label, and one more for an interior voxel.
     """
     wider, within = widened(box, (1,) * labels.ndim, labels.shape)
-    there, numbers = _numbered(np.ascontiguousarray(labels[wider]))
+    numbered, numbers = _numbered(np.ascontiguousarray(labels[wider]))
     keys = numbers[within] * numbers.dtype.type(2)
     keys += interior_of(numbers)[within]
-    return there, keys
+    return numbered, keys
 
 
 def _numbered(labels: Array) -> tuple[list[int], Array]:
-    """Labels, ascending, and for each voxel which of them it has, in few bytes."""
+    """Return the labels, ascending, and the index of that of each voxel in them."""
     if labels.dtype == bool:
         labels = labels.view(np.uint8)
     low, high = int(labels.min()), int(labels.max())
@@ -57,18 +135,18 @@ def _numbered(labels: Array) -> tuple[list[int], Array]:
         return [*range(high + 1)], labels.astype(np.uint8, copy=False)
     if high - low < 128:
         return [*range(low, high + 1)], (labels - low).astype(np.uint8)
-    # Labels come in patches: only where one follows another there is something to see.
+    # Labels come in patches: only where labels change there is something to see.
     flat = labels.reshape(-1)
     begins = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
     lengths = np.diff(np.append(begins, flat.size))
-    there, numbers = np.unique(flat[begins], return_inverse=True)
-    small: npt.DTypeLike = np.min_scalar_type(2 * len(there))
+    occurring, numbers = np.unique(flat[begins], return_inverse=True)
+    small: npt.DTypeLike = np.min_scalar_type(2 * len(occurring))
     numbers = np.repeat(numbers.astype(small), lengths)
-    return there.tolist(), numbers.reshape(labels.shape)
+    return occurring.tolist(), numbers.reshape(labels.shape)
 
 
 def interior_of(numbers: Array) -> Array:
-    """Return whether all neighbours across faces are equal; outside there is none."""
+    """Return which voxels have the same number as all neighbours across a face."""
     interior = np.ones(numbers.shape, bool)
     for axis in range(numbers.ndim):
         along, inside = np.moveaxis(numbers, axis, 0), np.moveaxis(interior, axis, 0)
@@ -107,7 +185,7 @@ class Layout:
 
     @classmethod
     def of(cls, array: Array) -> Layout:
-        """The layout of an array."""
+        """Return the layout of an array."""
         order = slowest_first(array.strides)
         flips = [-1 if array.strides[axis] < 0 else 1 for axis in order]
         shape = [array.shape[axis] for axis in order]
@@ -118,14 +196,14 @@ class Layout:
         return cls(tuple(shape), tuple(order), tuple(flips), tuple(signed), first)
 
     def in_memory(self, array: Array) -> Array:
-        """An array of the same shape with its axes in this order; a view."""
+        """Return a view of an array of the same shape with its axes in this order."""
         flips = tuple(slice(None, None, flip) for flip in self.flips)
         return array.transpose(self.order)[flips]
 
     def restored(self, profiles: Sequence[Array]) -> tuple[Array, ...]:
-        """Profiles along each axis in memory, in the order of the axes of the array.
+        """Return one profile for each axis in memory, in the order of the array's axes.
 
-        They run along the last axis, in the direction of the array.
+        Each runs along its last axis, in the direction of the array.
         """
         return tuple(
             profiles[axis][..., :: self.flips[axis]]
@@ -135,7 +213,7 @@ class Layout:
     def first_of(
         self, voxels: Array, shape: tuple[int, ...], starts: Sequence[int]
     ) -> int:
-        """Smallest index in C order of the array.
+        """Return the smallest index in C order of the array.
 
         Parameters
         ----------
@@ -163,10 +241,7 @@ class Layout:
 
 # One block of a map: its values sorted for each label and part, and their numbers.
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-# The commonest label is looked for among every so many voxels of a block.
+# Step between the voxels of a block among which the commonest label is counted.
 SPARSE = 61
 
 
@@ -199,7 +274,7 @@ class BlockNumbers:
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """A map and what belongs to it, axes as the map has them in memory.
+    """Map, labels and mask, with the axes as the map has them in memory.
 
     Attributes
     ----------
@@ -220,7 +295,7 @@ class Sources:
     runs: Array
 
     def numbers(self, box: Box, start: int) -> BlockNumbers:
-        """Work on a block, and put its values in order from `start` on in `runs`."""
+        """Return the numbers of a block; its sorted values go to `runs` at `start`."""
         labels, keys = keyed(self.labels, box)
         values = self.values[box].reshape(-1).astype(self.runs.dtype, copy=False)
         missing = None
@@ -249,7 +324,7 @@ class Sources:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Voxels of a block that have a key in common; those of a label follow each other.
+    """Voxels of a block in groups with the same key; groups of a label are neighbours.
 
     Attributes
     ----------
@@ -282,7 +357,7 @@ class Groups:
     def of(
         cls, values: Array, keys: Array, missing: Array | None, n_labels: int
     ) -> Groups:
-        """Tell the voxels of a block apart."""
+        """Return the groups of a block."""
         shape, keys = keys.shape, keys.reshape(-1)
         common = int(np.bincount(keys[::SPARSE] >> 1).argmax())
         boundary, interior = keys == 2 * common, keys == 2 * common + 1
@@ -306,13 +381,13 @@ class Groups:
         )
 
     def values_of(self, key: int) -> Array:
-        """The values of a group, as they follow each other in memory."""
+        """Return the values of a group in the order in which they lie in memory."""
         if key >> 1 == self.common:
             return self.values[self.masks[key & 1]]
         return self.sorted_values[self.ends[key] : self.ends[key + 1]]
 
     def voxels_with(self, key: int, value: Any) -> Array:
-        """Voxels of a group that have this value, ascending."""
+        """Return the voxels of a group that have this value, ascending."""
         if key >> 1 == self.common:
             return np.flatnonzero((self.values == value) & self.masks[key & 1])
         group = slice(self.ends[key], self.ends[key + 1])
@@ -320,7 +395,7 @@ class Groups:
         return voxels
 
     def slices(self) -> tuple[list[Floats], list[Integers]]:
-        """Sums and counts for each label and slice across each axis."""
+        """Return sums and counts for each label and slice across each axis."""
         length = self.shape[-1]
         n_rows = self.values.size // length
         rows = np.zeros((2, self.n_labels, n_rows))
@@ -346,7 +421,7 @@ class Groups:
 
 
 def _across(rows: Array, shape: Sequence[int]) -> list[Array]:
-    """Sums for each slice across each axis, where the last axis of `rows` is a box."""
+    """Return sums for each slice across each axis of the box along the last axis."""
     boxes = rows.reshape(*rows.shape[:2], *shape)
     axes = range(2, boxes.ndim)
     return [boxes.sum(tuple(a for a in axes if a != axis)) for axis in axes]
@@ -362,10 +437,7 @@ def _sort_into(run: Array, values: Array) -> None:
         )
 
 
-# The numbers of all blocks of a map together.
-
-# For each block, which of its rows go to which rows of all labels.
-Rows = list[tuple[list[int], list[int]]]
+# All blocks of a map together.
 
 
 def joined(
@@ -376,12 +448,12 @@ def joined(
     boxes: Sequence[Box],
     blocks: Sequence[BlockNumbers],
 ) -> ClassStatistics:
-    """Add up in the order of the blocks, so that the same comes out each time.
+    """Return the statistics of a map from those of its blocks, added in their order.
 
     Parameters
     ----------
     shape, layout
-        Of the map.
+        Shape of the map, and its layout in memory.
     runs : ndarray
         The sorted values of all blocks.
     starts : ndarray of int, shape (blocks,)
@@ -389,7 +461,7 @@ def joined(
     boxes : sequence of tuple of slice
         Where the blocks are, along the axes in memory.
     blocks : sequence of BlockNumbers
-        What they told.
+        Numbers of each block.
     """
     labels = _present(blocks)
     row_of = {label: row for row, label in enumerate(labels)}
@@ -416,11 +488,11 @@ def joined(
 
 
 def _present(blocks: Sequence[BlockNumbers]) -> list[int]:
-    """Labels of voxels with data, ascending."""
+    """Return the labels of voxels with data, ascending."""
     found: set[int] = set()
     for block in blocks:
-        there = np.flatnonzero(block.counts.any(axis=1))
-        found.update(block.labels[row] for row in there.tolist())
+        rows = np.flatnonzero(block.counts.any(axis=1))
+        found.update(block.labels[row] for row in rows.tolist())
     return sorted(found)
 
 
@@ -453,70 +525,3 @@ def _slices(
             totals[axis][to, along] += block.slice_totals[axis][own]
             counts[axis][to, along] += block.slice_counts[axis][own]
     return totals, counts
-
-
-# Numbers of a map for each label, block by block.
-
-# Voxels in a block, which stay near the processor. Smaller ones are sorted faster, but
-# leave more runs to look through.
-BLOCK_VOXELS = 1 << 18
-
-
-def iter_class_statistics(
-    values: Array,
-    labels: Array,
-    no_data: Array | None = None,
-) -> Generator[float, None, ClassStatistics]:
-    """Tell the voxels of a map apart by label, step by step; yields the share done.
-
-    Parameters
-    ----------
-    values : ndarray of float32 or float64, 1 to 3 dimensions
-        The map, laid out in memory however it is. Other real numbers are converted.
-    labels : ndarray of int or bool, shape of `values`
-        What each voxel belongs to; any numbers.
-    no_data : ndarray of bool, shape of `values`, or None
-        Voxels that are in no number. Their labels still make others a boundary.
-
-    Raises
-    ------
-    InputError
-        If shapes differ, there is no voxel, the labels are no whole numbers, or values
-        are not finite.
-    """
-    _check(values, labels, no_data)
-    layout = Layout.of(values)
-    precise = np.result_type(values.dtype, np.float32) != np.float32
-    sources = Sources(
-        layout.in_memory(values),
-        layout.in_memory(labels),
-        None if no_data is None else layout.in_memory(no_data),
-        layout,
-        np.empty(values.size, np.float64 if precise else np.float32),
-    )
-    boxes: list[Box] = [tile[:-1] for tile in tiles(layout.shape, BLOCK_VOXELS)]
-    blocks, starts = [], []
-    start = 0
-    for done, box in enumerate(boxes, 1):
-        starts.append(start)
-        blocks.append(sources.numbers(box, start))
-        start += math.prod(one.stop - one.start for one in box)
-        yield done / len(boxes)
-    return joined(values.shape, layout, sources.runs, np.array(starts), boxes, blocks)
-
-
-def _check(values: Array, labels: Array, no_data: Array | None) -> None:
-    for name, other in (("labels", labels), ("no-data mask", no_data)):
-        if other is not None and other.shape != values.shape:
-            raise InputError(
-                f"The {name} of shape {other.shape} cannot belong to a map of shape "
-                f"{values.shape}."
-            )
-    if not values.size or not values.ndim:
-        raise InputError(f"A map of shape {values.shape} holds no voxels.")
-    if values.dtype.kind not in "biuf":
-        raise InputError(f"Values of type {values.dtype} are no map; real numbers are.")
-    if labels.dtype.kind not in "biu":
-        raise InputError(
-            f"Values of type {labels.dtype} are no labels; whole numbers are."
-        )

@@ -1,7 +1,7 @@
-"""Numbers of each class of a map, at its boundary and inside, and their table.
+"""Statistics of each class of a map, at its boundary and inside, and their table.
 
-A row of :data:`COLUMNS` is all that a column takes: the data frame, the ``.tsv`` files,
-the dock and the report take title, unit, value and wording from it.
+A row of :data:`COLUMNS` defines a column: the data frame, the ``.tsv`` files, the dock
+and the report take title, unit, value and wording from it.
 """
 
 from __future__ import annotations
@@ -21,103 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Sorted runs of values: exact counts and quantiles of all, without merging them.
-
 Array = np.ndarray[Any, Any]
 Floats = npt.NDArray[np.float64]
-
-# Values that are looked at of each run before any others. With more, fewer are left
-# to choose from, but the looking takes longer.
-SAMPLES = 64
-
-
-def counts_below(
-    runs: Sequence[Array], edges: npt.ArrayLike, included: bool = False
-) -> npt.NDArray[np.int64]:
-    """Return how many values are below each edge; with `included`, or equal to it.
-
-    Parameters
-    ----------
-    runs : sequence of ndarray
-        Each sorted, all of one floating-point type.
-    edges : array_like, shape (n,)
-        Compared as float64, however few digits the values have.
-    """
-    counts = np.zeros(np.shape(edges), np.int64)
-    if runs:
-        # Of another type, numpy would convert each whole run instead.
-        near = _in_type(np.asarray(edges, np.float64), runs[0].dtype, up=not included)
-        side: Any = "right" if included else "left"
-        for run in runs:
-            counts += run.searchsorted(near, side)
-    return counts
-
-
-def quantiles(runs: Sequence[Array], shares: npt.ArrayLike) -> Floats:
-    """Values below which these shares of all values lie, as :func:`numpy.quantile`.
-
-    Between two values it is linear; of no value at all it is NaN.
-    """
-    wanted = np.asarray(shares, np.float64)
-    size = sum(map(len, runs))
-    if not size:
-        return np.full(wanted.shape, np.nan)
-    found = [_quantile(runs, size, float(share)) for share in wanted.flat]
-    return np.array(found).reshape(wanted.shape)
-
-
-def _quantile(runs: Sequence[Array], size: int, share: float) -> float:
-    place = share * (size - 1)
-    rank = min(int(place), size - 1)
-    low, high = _neighbours(runs, size, rank)
-    beyond = place - rank
-    # From the nearer of the two, as numpy does, for the same rounding.
-    if beyond < 0.5:
-        return low + (high - low) * beyond
-    return high - (high - low) * (1 - beyond)
-
-
-def _neighbours(runs: Sequence[Array], size: int, rank: int) -> tuple[float, float]:
-    """The values of this rank and of the next, where all are sorted together."""
-    following = min(rank + 1, size - 1)
-    step = max(1, size // (SAMPLES * len(runs)))
-    samples = np.sort(np.concatenate([run[step - 1 :: step] for run in runs]))
-    # Fewer than `step` values of each run lie between two of its samples, so that the
-    # ranks of the samples are known that well.
-    first = (rank - len(runs) * (step - 1)) // step
-    last = -(-(following + 1) // step) - 1
-    low = samples[first] if first >= 0 else np.array(-np.inf, samples.dtype)
-    high = samples[last] if last < len(samples) else np.array(np.inf, samples.dtype)
-    starts = [int(run.searchsorted(low, "right")) for run in runs]
-    stops = [int(run.searchsorted(high, "left")) for run in runs]
-    up_to_low, below_high = sum(starts), sum(stops)
-    # Many values may be equal to one of the two; these are counted, not copied.
-    between = np.concatenate(
-        [run[a:b] for run, a, b in zip(runs, starts, stops, strict=True)]
-    )
-    inside = [k - up_to_low for k in (rank, following) if up_to_low <= k < below_high]
-    if inside:
-        between.partition(inside)
-
-    def value(k: int) -> float:
-        if k < up_to_low:
-            return float(low)
-        return float(high) if k >= below_high else float(between[k - up_to_low])
-
-    return value(rank), value(following)
-
-
-def _in_type(edges: Floats, dtype: np.dtype[Any], up: bool) -> Array:
-    """The nearest numbers of this type that are not below (or not above) the edges."""
-    with np.errstate(over="ignore"):
-        near = edges.astype(dtype)
-    beyond = near < edges if up else near > edges
-    towards = np.array(np.inf if up else -np.inf, dtype)
-    return np.where(beyond, np.nextafter(near, towards), near)
-
-
-# Numbers of each label of a map, at its boundary and inside.
-
 Integers = npt.NDArray[np.int64]
 
 #: A label, all labels but 0, or all labels.
@@ -128,9 +33,12 @@ Part = Literal["all", "boundary", "interior"]
 _PARTS = {"boundary": (0,), "interior": (1,), "all": (0, 1)}
 
 
+# Statistics of each label of a map, at its boundary and inside.
+
+
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """Numbers of a map for each label; no-data voxels are in none of them.
+    """Statistics of a map for each label, without voxels that have no data.
 
     Methods take a label, ``"foreground"`` (all labels but 0) or ``"whole"``, and a
     part: ``"boundary"`` (voxels with another label at one of their faces),
@@ -142,7 +50,7 @@ class ClassStatistics:
     labels : tuple of int
         Labels of the voxels with data, ascending.
     shape : tuple of int
-        Of the map.
+        Shape of the map.
     values : ndarray, shape (voxels,)
         All values in sorted runs, one for each block, label and part.
     starts : ndarray of int, shape (blocks, 2 · labels + 1)
@@ -166,26 +74,26 @@ class ClassStatistics:
     slice_counts: tuple[Integers, ...]
 
     def count(self, label: Which, part: Part = "all") -> int:
-        """Number of voxels."""
+        """Return the number of voxels."""
         lengths = np.diff(self.starts).sum(axis=0)
         return int(lengths[self._groups(label, part)].sum())
 
     def total(self, label: Which, part: Part = "all") -> float:
-        """Sum of the values, taken in float64."""
+        """Return the sum of the values, taken in float64."""
         return float(self.totals.flat[self._groups(label, part)].sum())
 
     def mean(self, label: Which, part: Part = "all") -> float:
-        """`total` over `count`."""
+        """Return the mean of the values: `total` over `count`."""
         return _share(self.total(label, part), self.count(label, part))
 
     def maximum(self, label: Which, part: Part = "all") -> float:
-        """Largest value."""
+        """Return the largest value."""
         return max((float(r[-1]) for r in self._runs(label, part)), default=np.nan)
 
     def quantiles(
         self, label: Which, shares: npt.ArrayLike, part: Part = "all"
     ) -> Floats:
-        """Values below which these shares (0 to 1) of the voxels are.
+        """Return values below which these shares (0 to 1) of the voxels are.
 
         Exact, and linear between two values, as :func:`numpy.quantile` of them in
         float64. Shape of `shares`.
@@ -193,7 +101,7 @@ class ClassStatistics:
         return quantiles(self._runs(label, part), shares)
 
     def share_above(self, label: Which, threshold: float, part: Part = "all") -> float:
-        """Share (0 to 1) of the voxels whose value is above the threshold, not equal.
+        """Return the share (0 to 1) of the voxels above the threshold, not equal to it.
 
         Exact, and quick enough to follow a slider.
         """
@@ -209,7 +117,7 @@ class ClassStatistics:
         range: tuple[float, float] | None = None,
         part: Part = "all",
     ) -> tuple[Integers, Floats]:
-        """Return how many values lie in each bin, and the edges of the bins.
+        """Return the number of values in each bin, and the edges of the bins.
 
         Exact, and quick enough to be drawn live.
 
@@ -236,7 +144,7 @@ class ClassStatistics:
         return np.diff(up_to), edges
 
     def peak(self, label: Which, part: Part = "all") -> tuple[int, ...] | None:
-        """The voxel with the largest value; the first in C order of several."""
+        """Return the voxel with the largest value; the first in C order of several."""
         groups = self._groups(label, part)
         largest = self.maximum(label, part)
         runs = {g: self._runs_of([g]) for g in groups}
@@ -252,7 +160,7 @@ class ClassStatistics:
     def profile(
         self, axis: int, label: Which, what: Literal["mean", "total", "count"] = "mean"
     ) -> Floats:
-        """Mean, total or number of voxels for each slice across an axis.
+        """Return mean, total or number of voxels for each slice across an axis.
 
         The mean is NaN where a slice has none of the voxels.
 
@@ -272,7 +180,7 @@ class ClassStatistics:
         return means
 
     def _groups(self, label: Which, part: Part) -> list[int]:
-        """Return which runs of each block are meant."""
+        """Return the indices of the runs of each block."""
         if label == "whole":
             rows = [*range(len(self.labels))]
         elif label == "foreground":
@@ -308,13 +216,13 @@ def _edges(
     return np.linspace(*span, int(bins) + 1)
 
 
-# The numbers of each label as a table, and the columns that it has.
+# Table of the statistics, and its columns.
 
 MM3_PER_ML = 1000.0
 
 
 def voxel_volume(grid: Grid | None) -> float | None:
-    """Volume of a voxel in mm³, tilted and sheared ones too; None for a flat image."""
+    """Return the volume of a voxel in mm³, even if sheared; None for a flat image."""
     if grid is None or grid.ndim != 3:
         return None
     return float(abs(np.linalg.det(grid.affine[:3, :3])))
@@ -322,16 +230,16 @@ def voxel_volume(grid: Grid | None) -> float | None:
 
 @dataclass(frozen=True)
 class PartOfLabel:
-    """Voxels of one label, of which numbers are asked for.
+    """Voxels of one label that a row of the table is about.
 
     Attributes
     ----------
     statistics : ClassStatistics
         Numbers of all labels.
     label : int
-        Which.
+        Number of the label.
     name : str
-        What it is called.
+        Its name.
     part : "all", "boundary" or "interior"
         Which of its voxels.
     ml_per_voxel, threshold : float
@@ -347,18 +255,18 @@ class PartOfLabel:
 
     @property
     def voxels(self) -> int:
-        """Return how many there are."""
+        """Number of these voxels."""
         return self.statistics.count(self.label, self.part)
 
     @cached_property
     def median_and_p95(self) -> npt.NDArray[np.float64]:
-        """Return both at once, for values are looked through for them."""
+        """Median and 95 % quantile, which are computed together."""
         return self.statistics.quantiles(self.label, (0.5, 0.95), self.part)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of classes.
+    """Column of the table of classes.
 
     Attributes
     ----------
@@ -399,15 +307,15 @@ class Column:
     def heading(self, between: str = " ") -> str:
         """Return the header; `between` is what is between its parts."""
         words = [_PART_TITLES[self.part], self.title, self.unit and f"({self.unit})"]
-        told = between.join(filter(None, words))
-        return told[0].upper() + told[1:]
+        text = between.join(filter(None, words))
+        return text[0].upper() + text[1:]
 
     def explain(self, unit: str, threshold: str) -> str:
-        """Return what the values are, with the unit of the measure in its place."""
-        told = self.tip.format(
+        """Return the explanation of the values, with the unit of the measure."""
+        text = self.tip.format(
             unit=unit, threshold=threshold, voxels=_PART_VOXELS[self.part]
         )
-        return told if self.part == "all" else told + _WHERE
+        return text if self.part == "all" else text + _WHERE
 
 
 _PART_TITLES: Mapping[Part, str] = {
@@ -424,7 +332,7 @@ _WHERE = (
     "\nUncertainty inside is the more alarming kind."
 )
 
-# Those that boundary and interior have as well.
+# Columns that boundary and interior have as well.
 _OF_PARTS = (
     Column(
         "voxels",
@@ -496,7 +404,7 @@ COLUMNS = (
     *(replace(one, key=f"interior_{one.key}", part="interior") for one in _OF_PARTS),
 )
 
-#: What the dock and the report have room for, from left to right.
+#: Columns in the dock and in the report, from left to right.
 IN_DOCK = (
     "name", "interior_mean", "boundary_mean", "mean", "median", "p95", "share_above",
     "interior_share_above", "total", "volume_ml",
@@ -559,5 +467,97 @@ def class_table(
 
 
 def unnamed(label: int) -> str:
-    """Return what a label is called that has no name."""
+    """Return a name for a label that has none."""
     return "background" if label == 0 else f"label {label}"
+
+
+# Sorted runs of values: exact counts and quantiles of all, without merging the runs.
+
+# Values of each run that narrow down where a quantile is. With more of them, fewer
+# values are left to choose from, but comparing them takes longer.
+SAMPLES = 64
+
+
+def counts_below(
+    runs: Sequence[Array], edges: npt.ArrayLike, included: bool = False
+) -> npt.NDArray[np.int64]:
+    """Return the number of values below each edge; with `included`, or equal to it.
+
+    Parameters
+    ----------
+    runs : sequence of ndarray
+        Each sorted, all of one floating-point type.
+    edges : array_like, shape (n,)
+        Compared as float64, however few digits the values have.
+    """
+    counts = np.zeros(np.shape(edges), np.int64)
+    if runs:
+        # Of another type, numpy would convert each whole run instead.
+        near = _in_type(np.asarray(edges, np.float64), runs[0].dtype, up=not included)
+        side: Any = "right" if included else "left"
+        for run in runs:
+            counts += run.searchsorted(near, side)
+    return counts
+
+
+def quantiles(runs: Sequence[Array], shares: npt.ArrayLike) -> Floats:
+    """Return values below which these shares of all values lie.
+
+    As of :func:`numpy.quantile`, linear between two values; of no value at all NaN.
+    """
+    wanted = np.asarray(shares, np.float64)
+    size = sum(map(len, runs))
+    if not size:
+        return np.full(wanted.shape, np.nan)
+    found = [_quantile(runs, size, float(share)) for share in wanted.flat]
+    return np.array(found).reshape(wanted.shape)
+
+
+def _quantile(runs: Sequence[Array], size: int, share: float) -> float:
+    place = share * (size - 1)
+    rank = min(int(place), size - 1)
+    low, high = _neighbours(runs, size, rank)
+    beyond = place - rank
+    # From the nearer of the two, as numpy does, for the same rounding.
+    if beyond < 0.5:
+        return low + (high - low) * beyond
+    return high - (high - low) * (1 - beyond)
+
+
+def _neighbours(runs: Sequence[Array], size: int, rank: int) -> tuple[float, float]:
+    """Return the values of this rank and of the next among the values of all runs."""
+    following = min(rank + 1, size - 1)
+    step = max(1, size // (SAMPLES * len(runs)))
+    samples = np.sort(np.concatenate([run[step - 1 :: step] for run in runs]))
+    # Fewer than `step` values of each run lie between two of its samples, so that the
+    # ranks of the samples are known that well.
+    first = (rank - len(runs) * (step - 1)) // step
+    last = -(-(following + 1) // step) - 1
+    low = samples[first] if first >= 0 else np.array(-np.inf, samples.dtype)
+    high = samples[last] if last < len(samples) else np.array(np.inf, samples.dtype)
+    starts = [int(run.searchsorted(low, "right")) for run in runs]
+    stops = [int(run.searchsorted(high, "left")) for run in runs]
+    up_to_low, below_high = sum(starts), sum(stops)
+    # Many values may be equal to one of the two; these are counted, not copied.
+    between = np.concatenate(
+        [run[a:b] for run, a, b in zip(runs, starts, stops, strict=True)]
+    )
+    inside = [k - up_to_low for k in (rank, following) if up_to_low <= k < below_high]
+    if inside:
+        between.partition(inside)
+
+    def value(k: int) -> float:
+        if k < up_to_low:
+            return float(low)
+        return float(high) if k >= below_high else float(between[k - up_to_low])
+
+    return value(rank), value(following)
+
+
+def _in_type(edges: Floats, dtype: np.dtype[Any], up: bool) -> Array:
+    """Return the nearest numbers of this type not below (or not above) the edges."""
+    with np.errstate(over="ignore"):
+        near = edges.astype(dtype)
+    beyond = near < edges if up else near > edges
+    towards = np.array(np.inf if up else -np.inf, dtype)
+    return np.where(beyond, np.nextafter(near, towards), near)

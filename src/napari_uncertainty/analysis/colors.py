@@ -1,4 +1,4 @@
-"""Colours of classes and of maps, and shades of classes that tell the uncertainty.
+"""Colours of classes and of maps, and shades of classes that show the uncertainty.
 
 The uncertainty of each voxel is one of a few levels, from certain to uncertain, and
 each class has a shade of its colour for each level. A volume of whole numbers, one for
@@ -19,14 +19,16 @@ from ..engine.blocks import cut
 from ..errors import InputError
 from .class_blocks import Layout
 
-# Colours of classes and of maps, for the viewer and the report.
-
+Array = np.ndarray[Any, Any]
+Floats = npt.NDArray[np.float64]
 Color = tuple[int, int, int]
+
+# Colours of classes and of maps, for the viewer and the report.
 
 #: A map is opaque from this share of its range on, and fades out towards 0 below.
 OPAQUE_FROM = 0.6
 
-#: So many classes have colours of their own; from then on colours come again.
+#: Number of classes with colours of their own; from then on colours come again.
 N_CLASS_COLORS = 120
 
 #: Distance in CIELAB between a class's colour and any colour of the map.
@@ -154,7 +156,7 @@ def _class_palette(of_map: bytes) -> npt.NDArray[np.uint8]:
     return palette
 
 
-def lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def lab(colors: npt.ArrayLike) -> Floats:
     """Return colours of sRGB in CIELAB, with the white D65.
 
     Computed here, since to import a library for it takes longer than all palettes.
@@ -171,7 +173,7 @@ def lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return _lab_of_linear(_linear(colors))
 
 
-def from_lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def from_lab(colors: npt.ArrayLike) -> Floats:
     """Return colours in CIELAB as sRGB, 0 to 255; what no screen can show is clipped.
 
     The inverse of :func:`lab`.
@@ -191,7 +193,7 @@ def from_lab(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(colors)
 
 
-def as_seen(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def as_seen(colors: npt.ArrayLike) -> Floats:
     """Return colours in CIELAB as they are, and as colour-blind people see them.
 
     Parameters
@@ -209,38 +211,34 @@ def as_seen(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return _lab_of_linear(np.concatenate([linear[None], blind]))
 
 
-def _linear(colors: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _linear(colors: npt.ArrayLike) -> Floats:
     share = np.asarray(colors) / 255
     curved = ((share + 0.055) / 1.055) ** 2.4
-    linear: npt.NDArray[np.float64] = np.where(share <= 0.04045, share / 12.92, curved)
+    linear: Floats = np.where(share <= 0.04045, share / 12.92, curved)
     return linear
 
 
-def _lab_of_linear(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _lab_of_linear(linear: Floats) -> Floats:
     xyz = linear @ _TO_XYZ.T
     root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
     x, y, z = np.moveaxis(root, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def _hue(colors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    hue: npt.NDArray[np.float64] = np.degrees(np.arctan2(colors[:, 2], colors[:, 1]))
+def _hue(colors: Floats) -> Floats:
+    hue: Floats = np.degrees(np.arctan2(colors[:, 2], colors[:, 1]))
     return hue
 
 
-def _distance(
-    colors: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _distance(colors: Floats, others: Floats) -> Floats:
     """Return the distance of each colour to the nearest of some others."""
     squares = (colors**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)
     squares -= 2 * colors @ others.T
-    distance: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares.min(axis=1), 0))
+    distance: Floats = np.sqrt(np.maximum(squares.min(axis=1), 0))
     return distance
 
 
-def _between(
-    values: npt.NDArray[np.float64], limits: tuple[float, float]
-) -> npt.NDArray[np.bool_]:
+def _between(values: Floats, limits: tuple[float, float]) -> npt.NDArray[np.bool_]:
     return (values >= limits[0]) & (values <= limits[1])
 
 
@@ -260,17 +258,15 @@ def as_hex(color: npt.ArrayLike) -> str:
     return "#" + "".join(f"{int(number):02x}" for number in numbers)
 
 
-# Classes whose own colours tell how uncertain they are.
+# Shades of the colour of a class, which show how uncertain a voxel is.
 
-Array = np.ndarray[Any, Any]
-
-#: So many shades has the colour of a class.
+#: Number of shades that the colour of a class has.
 N_LEVELS = 16
 
 #: More shades than 16 bits can number would not be told apart anyway.
 MOST_CLASSES = (2**16 - 1) // N_LEVELS
 
-# Voxels that are looked at in one step.
+# Voxels that are numbered in one step.
 _BLOCK_VOXELS = 1 << 18
 
 
@@ -296,7 +292,7 @@ MODULATIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
 )
 
 
-def shades_of(colors: npt.ArrayLike, modulation: str) -> npt.NDArray[np.float64]:
+def shades_of(colors: npt.ArrayLike, modulation: str) -> Floats:
     """Return the shades of colours, from certain to uncertain.
 
     Parameters

@@ -1,11 +1,11 @@
 """Probability that each voxel is wrong, and classes that compete in a place.
 
-Of the members, each an opinion p_m of a voxel, the normalised geometric mean is taken,
+Each member m gives a voxel the probabilities p_m. Their normalised geometric mean,
 
     q(c) = Π_m p_m(c)^(1/M) / Σ_k Π_m p_m(k)^(1/M),
 
-the logarithmic opinion pool [1]_: where members disagree, little is left for any class.
-The voxel, labelled l, is taken to be wrong with probability
+is the logarithmic opinion pool [1]_. A voxel with the label l is taken to be wrong with
+the probability
 
     max(1 - Σ_c q(c)², 1 - q(l)).
 
@@ -48,7 +48,7 @@ _TOGETHER = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """Probability that the voxels of a box are wrong.
+    """Probability that each voxel of a box is wrong.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def iter_expected(
     labels: Array | None,
     threads: int = 1,
 ) -> Generator[float, None, Expected]:
-    """Probability that voxels are wrong; yields the share done.
+    """Compute the probability that voxels are wrong; yields the share done.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def iter_expected(
 
 @dataclass(frozen=True, eq=False)
 class _Running:
-    """Numbers of all voxels while class after class comes."""
+    """Running numbers of all voxels, to which one class after the other is added."""
 
     sums: Array
     squares: Array
@@ -161,7 +161,7 @@ class _Running:
 
 
 def to_levels(probabilities: Array) -> Array:
-    """Probabilities in whole steps, int32; what is not finite is 0."""
+    """Return probabilities in whole steps, int32; 0 where they are not finite."""
     levels = np.nan_to_num(probabilities * np.float32(LEVELS), posinf=0, neginf=0)
     np.clip(levels, 0, LEVELS, out=levels)
     whole: Array = np.rint(levels, out=levels).astype(np.int32)
@@ -173,7 +173,7 @@ def iter_sums_at(
     view: View,
     weights: Sequence[tuple[Box, Array]],
 ) -> Generator[float, None, Array]:
-    """Weighted sums of each class in some places; yields the share done.
+    """Return weighted sums of each class in some places; yields the share done.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def len_of(member: Any) -> int:
 
 
 def _pooled(volumes: Sequence[Array]) -> Array:
-    """Geometric mean, as float32; a copy, in C order whatever the layout.
+    """Return the geometric mean, as float32; a copy in C order.
 
     Only operations that are rounded in the same way everywhere, wherever that goes.
     """
@@ -223,11 +223,11 @@ def _pooled(volumes: Sequence[Array]) -> Array:
 
 
 def _class_by_class(members: Sequence[Any], view: View) -> Iterator[tuple[Array, ...]]:
-    """The volumes of the first class in all members, then of the second, and so on."""
+    """Yield the volumes of the first class in all members, then of the next ones."""
     yield from zip(*(_volumes(member, view) for member in members), strict=True)
 
 
 def _volumes(member: Any, view: View) -> Iterator[Array]:
-    """One class after the other; of a file only one is in memory."""
+    """Yield one class after the other; of a file only one is in memory."""
     for volume in iter_volumes(member):
         yield view(volume)

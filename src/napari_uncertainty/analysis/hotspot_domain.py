@@ -1,17 +1,16 @@
-"""Where hotspots may be, and which balls hold most, one after the other.
+"""Voxels in which hotspots may be, and the choice of the balls that become hotspots.
 
-The greedy choice of the ball that holds most of what no ball before it holds. No other
-quick way is known to come closer: it covers at least 1 - 1/e of what the best choice of
-as many balls would [1]_, and its first n are the same however many are asked for.
+The choice is greedy: each ball holds most of what no ball before it holds. It covers at
+least 1 - 1/e of what the best choice of as many balls would cover [1]_, no other quick
+way is known to come closer, and its first n balls are the same however many are asked
+for. Volumes are turned to Right, Anterior and Superior first, so that the same places
+come out in the same order however the axes lie in memory.
 
 References
 ----------
 .. [1] G. L. Nemhauser, L. A. Wolsey, M. L. Fisher, An analysis of approximations for
    maximizing submodular set functions I, Mathematical Programming 14, 1978,
    doi:10.1007/BF01588971
-
-So that the same places come out in the same order whatever the order and direction of
-the axes in memory.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from .balls import Ball, ball_sums, iter_ball_sums, reached
 from .class_blocks import interior_of
 from .hotspots import RADIUS, HotspotOptions, usual_radius
 
-# Voxels that may be in a hotspot: near the foreground, and with data.
-
 Array = np.ndarray[Any, Any]
 
-#: In mm, of places as large as they usually are; nearer where these are smaller. What
-#: was segmented wrongly is in the foreground or beside it; uncertainty far away from it
-#: is about something else.
+# Voxels that may be in a hotspot: near the foreground, and with data.
+
+#: Largest distance to the foreground in mm, for places of the usual radius; less for
+#: smaller ones. What was segmented wrongly is in the foreground or beside it;
+#: uncertainty far away from it is about something else.
 NEIGHBOURHOOD = 2.0
 
-# Voxels that are looked at in one step.
+# Voxels that are processed in one step.
 SLAB_VOXELS = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """Voxels that may be in a place.
+    """Voxels that may be in a hotspot.
 
     Attributes
     ----------
@@ -65,11 +64,11 @@ class Domain:
         shape: tuple[int, ...],
         labels: Array | None,
         data: Array | None,
-        wanted: HotspotOptions,
+        options: HotspotOptions,
         ball_of: Callable[[float], Ball],
         grid: Grid | None = None,
     ) -> Generator[float, None, Domain]:
-        """Find them; yields the share done.
+        """Find the voxels that may be in a hotspot; yields the share done.
 
         Parameters
         ----------
@@ -77,7 +76,7 @@ class Domain:
             Of the volume.
         labels, data : ndarray of that shape, or None
             The segmentation, and which voxels have data (without it, all).
-        wanted : HotspotOptions
+        options : HotspotOptions
             In which classes, and where in them.
         ball_of : callable
             Gives the voxels within a radius in mm.
@@ -86,7 +85,7 @@ class Domain:
         """
         whole = tuple(slice(0, length) for length in shape)
         if labels is None:
-            if wanted.classes is not None or wanted.interior:
+            if options.classes is not None or options.interior:
                 raise InputError(
                     "Classes and their interior are only known with a segmentation; "
                     "choose one."
@@ -94,11 +93,11 @@ class Domain:
             voxels = np.ones(shape, bool) if data is None else np.array(data)
             return cls(whole, voxels)
         inside = labels != 0
-        if wanted.classes is not None:
-            inside = np.isin(labels, wanted.classes)
+        if options.classes is not None:
+            inside = np.isin(labels, options.classes)
         yield 0.1
         beside = NEIGHBOURHOOD * usual_radius(grid, shape) / RADIUS
-        near = ball_of(0.0 if wanted.interior else beside)
+        near = ball_of(0.0 if options.interior else beside)
         box, _ = widened(box_of(inside), near.halves, shape)
         voxels = np.zeros([one.stop - one.start for one in box], bool)
         for here in cut(len(voxels), voxels[:1].size, SLAB_VOXELS):
@@ -107,7 +106,7 @@ class Domain:
                 slice(here.start + box[0].start, here.stop + box[0].start),
                 *box[1:],
             )
-            if wanted.interior:
+            if options.interior:
                 around, within = widened(part, (1,) * len(shape), shape)
                 voxels[here] = inside[part] & interior_of(labels[around])[within]
             else:
@@ -123,7 +122,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Choice:
-    """Centre of a ball, and how much is in it that was in none before."""
+    """Centre of a ball, and the sum of its levels that no earlier ball holds."""
 
     voxel: tuple[int, ...]
     gained: int
@@ -138,7 +137,7 @@ def iter_choices(
     *,
     threads: int,
 ) -> Generator[float, None, list[Choice]]:
-    """Choose centres; yields the share done.
+    """Choose the centres of balls; yields the share done.
 
     Of equals, the first in the order of the array is taken.
 
@@ -176,7 +175,7 @@ def iter_choices(
 
 
 def _cover(levels: Array, sums: Array, ball: Ball, voxel: tuple[int, ...]) -> None:
-    """Take what a ball holds out of the levels, and out of the sums around it."""
+    """Remove what a ball holds from the levels and from the sums around it."""
     box, inside = ball.at(voxel, levels.shape)
     around, within = widened(box, ball.halves, levels.shape)
     taken = np.zeros([one.stop - one.start for one in around], np.int32)
@@ -195,9 +194,9 @@ class Turned:
     Attributes
     ----------
     placement : Placement
-        How.
+        The turn.
     shape : tuple of int
-        Of the turned map.
+        Shape of the turned map.
     grid : Grid or None
         Of the map as it was.
     """
@@ -208,7 +207,7 @@ class Turned:
 
     @classmethod
     def of(cls, shape: Sequence[int], grid: Grid | None) -> Turned:
-        """Turn a map of this shape."""
+        """Return the turn of a map of this shape."""
         if grid is None:
             placement = Placement.as_it_is(len(shape))
         else:
@@ -221,9 +220,7 @@ class Turned:
 
     def ball(self, radius_mm: float) -> Ball:
         """Return the ball of voxels around a turned voxel."""
-        if self.grid is None:
-            return Ball.of(None, len(self.shape), radius_mm, self.shape)
-        grid = self.grid.turned(self.placement)
+        grid = None if self.grid is None else self.grid.turned(self.placement)
         return Ball.of(grid, len(self.shape), radius_mm, self.shape)
 
     def own_voxel(self, turned: Sequence[int]) -> tuple[int, ...]:

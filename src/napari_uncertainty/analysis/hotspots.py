@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Options of the search for hotspots: how many, how large, and where.
-
-#: In mm, of images of people.
+#: Usual radius of a hotspot in mm, in images of people.
 RADIUS = 3.75
 
 # Of images with smaller voxels, places are as many voxels wide as with voxels of 1 mm,
 # or this share of the image, whichever is larger.
 _SHARE = 1 / 16
 
-#: In mm. Larger balls are no places any more.
+#: Largest radius in mm: a larger ball is too large to be a place.
 LARGEST_RADIUS = 50.0
 
 #: How many places, by default.
@@ -65,14 +63,16 @@ class HotspotOptions:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise InputError(
-                f"{self.count} is no number of hotspots; ask for 1 or more."
+                f"{self.count} hotspots cannot be found; ask for 1 or more."
             )
         for name in ("radius", "separation"):
             length = self.separation if name == "separation" else self.radius_mm
             if length is None:
                 continue
             if not (np.isfinite(length) and length > 0):
-                raise InputError(f"{length} mm is no {name}; give a length above 0.")
+                raise InputError(
+                    f"A {name} of {length} mm is not possible; give a length above 0."
+                )
             if length > LARGEST_RADIUS:
                 raise InputError(
                     f"A {name} of {length} mm is too large; give at most "
@@ -120,12 +120,9 @@ def usual_radius(grid: Grid | None, shape: Sequence[int]) -> float:
     return min(RADIUS, max(RADIUS * voxel, extent * _SHARE))
 
 
-# Places worth a look, and all of them as a table.
-
-
 @dataclass(frozen=True)
 class Hotspot:
-    """A ball in which many voxels may be wrong.
+    """Ball in which many voxels may be wrong.
 
     Attributes
     ----------
@@ -159,7 +156,7 @@ class Hotspot:
     map_share: float
 
     def competing(self, names: Mapping[int, str]) -> str:
-        """The two classes in words, such as ``gray matter ↔ white matter``."""
+        """Return the two classes in words, such as ``gray matter ↔ white matter``."""
         if self.classes is None:
             return ""
         return " ↔ ".join(names.get(label) or unnamed(label) for label in self.classes)
@@ -167,7 +164,7 @@ class Hotspot:
 
 @dataclass(frozen=True, eq=False)
 class Hotspots:
-    """The places of one map, the best first.
+    """Hotspots of one map, the best first.
 
     Attributes
     ----------
@@ -178,9 +175,9 @@ class Hotspots:
     expected_errors : float
         How many voxels are expected to be wrong, all over.
     shape : tuple of int
-        Of the map.
+        Shape of the map.
     grid : Grid or None
-        Where its voxels are.
+        Grid of its voxels.
     """
 
     places: tuple[Hotspot, ...]
@@ -191,11 +188,11 @@ class Hotspots:
 
     @property
     def ball(self) -> Ball:
-        """The voxels around each centre."""
+        """Voxels around the centre of each hotspot."""
         return Ball.of(self.grid, len(self.shape), self.radius_mm, self.shape)
 
     def table(self, names: Mapping[int, str] | None = None) -> pd.DataFrame:
-        """One row for each place.
+        """Return one row for each place.
 
         Parameters
         ----------

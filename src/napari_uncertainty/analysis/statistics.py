@@ -1,4 +1,4 @@
-"""Numbers that sum a map up."""
+"""Statistics of a whole map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def map_statistics(
     foreground: Any,
     foreground_only: bool = False,
 ) -> MapStatistics:
-    """Sum up a map in float64.
+    """Return the statistics of a map, computed in float64.
 
     Parameters
     ----------

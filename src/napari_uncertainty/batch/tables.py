@@ -108,10 +108,10 @@ def iter_class_table(
             where.foreground,
             where.turned(maps.no_data),
         )
-        regions = yield from part(steps, done / len(maps), (done + 1) / len(maps))
+        statistics = yield from part(steps, done / len(maps), (done + 1) / len(maps))
         threshold = highest_half(measure, maps)
         table = class_table(
-            regions,
+            statistics,
             class_names=names,
             voxel_volume_mm3=voxel_volume(where.grid),
             threshold=threshold,

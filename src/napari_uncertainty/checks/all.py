@@ -27,7 +27,7 @@ from .place import (
     check_unconfirmed_place,
 )
 
-# How much of the work is to see how confident the network is, before a comparison.
+# Share of the work that it takes to judge the confidence of the network.
 SHARE_OF_CONFIDENCE = 0.2
 
 
@@ -79,7 +79,7 @@ def iter_trust(
     predictions, maps : Predictions, UncertaintyMaps
         The probabilities, and what was computed from them.
     name : str
-        What to call the probabilities.
+        Name of the probabilities.
     segmentation : Segmentation or None
         What to compare the most probable class with. Without one, labels of the file
         that the place comes from are compared, unless a person has chosen the place.
@@ -152,7 +152,7 @@ def _iter_compared(
     thorough: bool,
     classes: Sequence[int],
 ) -> Generator[float, None, Compared]:
-    """Compare the most probable class with labels, and explain what does not agree."""
+    """Compare the prediction with labels, and explain what does not agree."""
     comparing = iter_compare(
         maps.prediction,
         maps.n_classes,

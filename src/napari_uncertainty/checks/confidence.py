@@ -1,4 +1,4 @@
-"""How sure a network is of itself, how members agree, and the checks of both.
+"""Confidence of a network, agreement of members, and the checks of both.
 
 Networks for segmentation are often surer than they are right, above all those trained
 with the Dice loss [1]_. Where almost no voxel is in doubt, not even beside a border of
@@ -27,8 +27,6 @@ from ..model.measures import LEAST_CONFIDENCE
 from ..model.record import Check
 from ..text import percent
 
-# Confidence of a network in itself, as far as it can be told without the truth.
-
 Array = np.ndarray[Any, Any]
 
 #: A voxel whose most probable class has more than this is taken for all but certain.
@@ -37,7 +35,7 @@ ALL_BUT_CERTAIN = 0.99
 
 @dataclass(frozen=True)
 class Confidence:
-    """Numbers of the probability of the most probable class, 0 to 1.
+    """Summary of the probability of the most probable class, 0 to 1.
 
     NaN where there are no such voxels. Voxels without data are in none of them.
 
@@ -59,7 +57,7 @@ class Confidence:
     border_above: float
 
     def to_dict(self) -> dict[str, float | None]:
-        """For JSON, which has no NaN."""
+        """Return the numbers for JSON, which has no NaN: None instead."""
         return {
             name: None if np.isnan(value) else value
             for name, value in asdict(self).items()
@@ -103,8 +101,6 @@ def iter_confidence_of(
     return Confidence(*map(float, numbers))
 
 
-# Checks of how sure the network is, and of how members of an ensemble agree.
-
 #: If more of the voxels at a border than this are all but certain, the network is sure
 #: where nobody could be.
 SURE_AT_BORDERS = 0.5
@@ -114,7 +110,7 @@ STRANGERS = 0.3
 
 
 def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check]:
-    """Return how sure the network is of itself; a hint where it is surer than can be.
+    """Return the check of the confidence of a network, amber where it is too sure.
 
     Yields the share done.
 
@@ -146,7 +142,7 @@ def iter_check_confidence(maps: UncertaintyMaps) -> Generator[float, None, Check
 
 
 def check_members(maps: EnsembleMaps) -> Check:
-    """Return how well the labels of members overlap, and whether voxels are missing.
+    """Return the check of an ensemble: overlap of the labels, and missing voxels.
 
     Parameters
     ----------
@@ -165,24 +161,24 @@ def check_members(maps: EnsembleMaps) -> Check:
     if maps.not_shared == maps.no_data.size:
         sentence = "In no voxel do all members have data."
         return Check("members", "red", sentence, numbers, guessed=True)
-    told = f"{len(maps.members)} members"
+    summary = f"{len(maps.members)} members"
     if overlap is None:
-        told += ", none of which finds any foreground"
+        summary += ", none of which finds any foreground"
     else:
-        told += (
+        summary += (
             f"; the labels of two of them overlap by {overlap:.3f} on average (Dice, "
             "mean over the classes but the background)"
         )
     remarks = [one for one in maps.messages if one not in maps.kind_messages]
     if overlap is not None and overlap < STRANGERS:
-        sentence = f"{told}: they hardly look like members of one case."
+        sentence = f"{summary}: they hardly look like members of one case."
         return Check(
             "members", "red", " ".join([sentence, *remarks]), numbers, guessed=True
         )
     return Check(
         "members",
         "amber" if remarks else "green",
-        " ".join([f"{told}.", *remarks]),
+        " ".join([f"{summary}.", *remarks]),
         numbers,
         guessed=True,
     )

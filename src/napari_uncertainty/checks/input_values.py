@@ -30,7 +30,7 @@ FEWEST_VALUES = 10
 
 
 def check_kind(maps: UncertaintyMaps) -> Check:
-    """Return what the values are, and whether they are what they were taken for."""
+    """Return the check of the kind: what the values look like, and were taken for."""
     deviation = float(maps.largest_sum_deviation)
     kind = KINDS[maps.kind]
     numbers = {"kind": kind.name, "largest_sum_deviation": deviation}
@@ -48,7 +48,7 @@ def check_kind(maps: UncertaintyMaps) -> Check:
 
 
 def check_no_data(maps: UncertaintyMaps) -> Check:
-    """Return whether all voxels have probabilities."""
+    """Return the check of voxels without data."""
     count, voxels = int(np.count_nonzero(maps.no_data)), maps.no_data.size
     numbers = {"no_data": count, "voxels": voxels}
     if count == 0:
@@ -65,7 +65,7 @@ def check_no_data(maps: UncertaintyMaps) -> Check:
 
 
 def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | None:
-    """Return what is taken for background; None where it is the first class, as usual.
+    """Return the check of the background; None where it is the first class, as usual.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def check_background(maps: UncertaintyMaps, names: Sequence[str]) -> Check | Non
 
 
 def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
-    """Return the check of classes of which all are something."""
+    """Return the check of the background where no class stands for it."""
     background, numbers = maps.background, {"class": None}
     if background.origin == "values":
         shown = "around what is there, all classes are 0"
@@ -128,15 +128,15 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
         )
         return Check("background", "amber", sentence, numbers, guessed=True)
     why = background.why or "as was asked for"
-    told = f"No class is the background ({why})"
+    finding = f"No class is the background ({why})"
     if own:
-        sentence = f"{told}: it is what the classes leave of a voxel."
+        sentence = f"{finding}: it is what the classes leave of a voxel."
         return Check("background", "green", sentence, numbers, guessed=True)
-    told += ": the labels are 1, 2, 3, …, and each of them counts as foreground."
+    finding += ": the labels are 1, 2, 3, …, and each of them counts as foreground."
     if background.origin == "person":
-        return Check("background", "green", told, numbers, guessed=True)
+        return Check("background", "green", finding, numbers, guessed=True)
     sentence = (
-        f"{told} Taken for {KINDS[maps.kind].called}, voxels in which all of "
+        f"{finding} Taken for {KINDS[maps.kind].called}, voxels in which all of "
         f"them are 0 have no data; the kind '{FRACTIONS.name}' has a background of its "
         "own."
     )
@@ -144,7 +144,7 @@ def _no_class(maps: UncertaintyMaps, own: bool) -> Check:
 
 
 def check_precision(values: Any, maps: UncertaintyMaps) -> Check:
-    """Return what the storage of the probabilities takes from the entropy.
+    """Return the check of what the storage of probabilities takes from the entropy.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def _only_labels(maps: UncertaintyMaps) -> bool:
 
 
 def _step(values: Any, maps: UncertaintyMaps) -> float | None:
-    """The step in which values are stored, as a share of 1; None for floats."""
+    """Return the step in which values are stored, as a share of 1; None for floats."""
     if KINDS[maps.kind].logistic:
         return None
     if isinstance(values, StoredValues):

@@ -1,4 +1,4 @@
-"""Checks of where probabilities lie, and of whether a segmentation belongs to them."""
+"""Checks of the place of probabilities and of their agreement with segmentations."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..model.placement import Placement
 from ..model.record import Check, Level
 from ..text import percent, voxel_place
 
-# Checks of where probabilities lie: against other images, and by their header.
+# Checks of the place of probabilities, by other images and by their header.
 
 
 def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> Check:
-    """Return whether the probabilities lie where a scan or segmentation lies.
+    """Return the check of the grids of the probabilities and of another image.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def check_grid(name: str, role: str, grid: Grid | None, other: Grid | None) -> C
 
 
 def check_lent_place(placed: str) -> Check:
-    """Return what to tell of a place that a person chose, where nothing can confirm it.
+    """Return the check of a place that a person chose and that nothing can confirm.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def check_lent_place(placed: str) -> Check:
 
 
 def check_unconfirmed_place(name: str) -> Check:
-    """Return what to tell of a place that its own file does not confirm.
+    """Return the check of a place that its own file does not confirm.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def _mm(distance: float) -> str:
 
 
 def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
-    """Return how far apart they put a voxel, in mm; None if the qform is unusable."""
+    """Return the distance of voxels by both, in mm; None if the qform is unusable."""
     from nibabel.spatialimages import HeaderDataError
 
     try:
@@ -158,7 +158,7 @@ def _sform_against_qform(header: Any, shape: tuple[int, ...]) -> float | None:
     return float(np.linalg.norm(sform.to_ras(ends) - qform.to_ras(ends), axis=1).max())
 
 
-# Checks of whether probabilities and a segmentation belong together, and which way.
+# Checks of the agreement with a segmentation, and of the orientation.
 
 
 def check_comparison(compared: Compared) -> list[Check]:
@@ -187,12 +187,13 @@ def check_comparison(compared: Compared) -> list[Check]:
                 "only by what both have."
             )
             checks[1:] = [Check("orientation", "amber", sentence, guessed=True)]
-    if compared.numbering is not None:
+    numbering = compared.numbering
+    if numbering is not None:
         sentence = (
-            f"The numbers in '{onto.name}' were taken for {compared.numbering.told}: "
+            f"The numbers in '{onto.name}' were taken for {numbering.description}: "
             "so more of the foreground agrees than if 0 were the background."
         )
-        numbers = {"numbers": list(compared.numbering.numbers)}
+        numbers = {"numbers": list(numbering.numbers)}
         checks.append(Check("labels", "green", sentence, numbers))
     return checks
 
@@ -227,7 +228,7 @@ def _explained(explanation: Explanation, name: str) -> Check:
 def check_agreement(
     search: RankedPlacements, name: str, axcodes: Sequence[str] | None
 ) -> list[Check]:
-    """Return whether the most probable class and a segmentation belong together.
+    """Return the checks of agreement and orientation on a segmentation.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ SLAB_VOXELS = 1 << 20
 
 @dataclass(frozen=True)
 class Agreement:
-    """Share of voxels that have the same class in both, 0 to 1.
+    """Shares of voxels that have the same class in both, 0 to 1.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A prediction and a segmentation, ready to be compared in any placement.
+    """Prediction and segmentation that can be compared in any placement.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Comparison:
 
     @classmethod
     def of(cls, prediction: Array, labels: Array) -> Comparison:
-        """Look for the foreground of both, once."""
+        """Return the comparison of two volumes, with the foreground of each."""
         boxes = box_of(prediction), box_of(labels)
         counts = (
             int(np.count_nonzero(prediction[boxes[0]])),
@@ -74,7 +74,7 @@ class Comparison:
         return cls(prediction, labels, *boxes, counts)
 
     def agreement(self, placement: Placement) -> Agreement:
-        """Exact agreement with the prediction in this placement.
+        """Return the exact agreement with the prediction in this placement.
 
         Where the prediction has no voxel it counts as background, and predicted
         foreground outside of the segmentation counts as wrong.
@@ -104,7 +104,7 @@ class Comparison:
         )
 
     def _foreground_inside(self, turned: Array, placement: Placement) -> int:
-        """Return how many voxels of predicted foreground are in the segmentation."""
+        """Return the number of predicted foreground voxels in the segmentation."""
         here, _ = placement.overlap(self.prediction.shape, self.labels.shape)
         shape = placement.turned_shape(self.prediction.shape)
         if here == tuple(slice(0, length) for length in shape):
@@ -126,7 +126,7 @@ def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Arr
     labels = np.asarray(labels)
     if labels.dtype.kind not in "biu":
         raise InputError(
-            f"Labels of type {labels.dtype} cannot be compared; whole numbers can."
+            f"Labels of type {labels.dtype} cannot be compared; give whole numbers."
         )
     if labels.size == 0 or (labels.min() >= 0 and labels.max() < n_classes):
         return labels
@@ -142,17 +142,17 @@ def iter_as_classes(labels: Array, n_classes: int) -> Generator[float, None, Arr
 
 @dataclass(frozen=True, eq=False)
 class Numbering:
-    """Numbers that a segmentation may have instead of labels with 0 for the background.
+    """Numbers that a segmentation may use instead of labels with 0 for the background.
 
     Attributes
     ----------
-    told : str
+    description : str
         How its numbers run, within a sentence.
     numbers : tuple of int
         For each label, its number; -1 where none stands for it.
     """
 
-    told: str
+    description: str
     numbers: tuple[int, ...]
 
     def of(self, labels: Array, prediction: Array | None = None) -> Array:
@@ -178,14 +178,14 @@ class Numbering:
 def iter_numberings(
     labels: Array, n_classes: int, classes: Sequence[int]
 ) -> Generator[float, None, list[Numbering]]:
-    """Other numbers that a segmentation may have; yields the share done.
+    """Return other numbers that a segmentation may use; yields the share done.
 
     Parameters
     ----------
     labels : ndarray of int
         The segmentation.
     n_classes : int
-        How many labels there can be.
+        Number of labels that there can be.
     classes : sequence of int
         The label of each class, in the order of the input; empty where classes may
         overlap.
@@ -203,18 +203,20 @@ def iter_numberings(
         found.append(Numbering("the order of the classes, from 0", tuple(order)))
     fits = highest == count if usual else highest <= count
     if fits and 0 in classes and lowest >= 0:
-        told = "the order of the classes, from 1"
-        found.append(Numbering(told, tuple(one + 1 for one in order)))
+        description = "the order of the classes, from 1"
+        found.append(Numbering(description, tuple(one + 1 for one in order)))
     if not usual and highest >= n_classes:
-        there = yield from iter_numbers(labels)
-        if len(there) == count:
-            numbers = tuple(int(there[one]) if one >= 0 else -1 for one in order)
+        numbers_of_labels = yield from iter_numbers(labels)
+        if len(numbers_of_labels) == count:
+            numbers = tuple(
+                int(numbers_of_labels[one]) if one >= 0 else -1 for one in order
+            )
             found.append(Numbering("the order of the classes", numbers))
     return found
 
 
 def iter_numbers(labels: Array) -> Generator[float, None, Array]:
-    """Return which numbers there are, ascending; yields the share done."""
+    """Return the numbers that occur, ascending; yields the share done."""
     found, pieces = np.array([], labels.dtype), pieces_of(labels)
     for done, (piece,) in enumerate(pieces, 1):
         found = np.union1d(found, piece)
@@ -223,7 +225,7 @@ def iter_numbers(labels: Array) -> Generator[float, None, Array]:
 
 
 def iter_ranks(labels: Array, found: Array) -> Generator[float, None, Array]:
-    """The place of each label among the numbers `found`; yields the share done."""
+    """Return the rank of each label among some numbers; yields the share done."""
     ranks = np.empty_like(labels, np.uint16)
     pieces = pieces_of(labels, ranks)
     for done, (piece, out) in enumerate(pieces, 1):

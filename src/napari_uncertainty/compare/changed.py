@@ -1,8 +1,8 @@
-"""Segmentations that were made from the probabilities and do not hold all of them.
+"""Segmentations that were made from the probabilities and then changed.
 
 Small structures are left out of a list of labels, small components are removed, lesions
 are cut at another threshold than the most probable class. Such a segmentation is not of
-another image: where it says something, it agrees, and what it lacks can be told.
+another image: it agrees where it has labels, and a check can say what it lacks.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from .orientation import AGREES
 
 Array = np.ndarray[Any, Any]
 
-#: Where a segmentation has a label, so many of the voxels agree if it was cleaned up.
+#: Share of the labelled voxels that agrees in a segmentation that was cleaned up.
 WHERE_LABELLED = 0.99
 
-#: What is lacking counts from this share of the predicted foreground on.
+#: A smaller share of the predicted foreground than this may lack without a message.
 LACKING = 0.005
 
-#: Above it, the foreground is the most probable class of two.
+#: Above this probability, the foreground is the more probable of two classes.
 HALF = 0.5
 
-# Between 0 and 1, thresholds are looked for in so many steps.
+# Number of steps between 0 and 1 in which thresholds are compared.
 _STEPS = 1 << 12
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Reason why a segmentation does not agree with the most probable class in all.
+    """Reason why a segmentation does not agree everywhere with the prediction.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Pair:
     foreground: Array | None = None
 
     def iter_explained(self) -> Generator[float, None, Explanation | None]:
-        """Return what explains a changed segmentation; yield the share done.
+        """Return the explanation of a changed segmentation; yields the share done.
 
         The result is None where nothing does.
         """
@@ -94,9 +94,9 @@ class Pair:
             return np.array([np.bincount(one.ravel(), minlength=n) for one in both])
 
         counts = _iter_sums(count_classes, self.prediction, self.labels)
-        there, given = yield from part(counts, 0, 0.5)
-        lacking = [n for n in range(1, len(there)) if there[n] and not given[n]]
-        voxels, foreground = int(there[lacking].sum()), int(there[1:].sum())
+        predicted, given = yield from part(counts, 0, 0.5)
+        lacking = [one for one in range(1, n) if predicted[one] and not given[one]]
+        voxels, foreground = int(predicted[lacking].sum()), int(predicted[1:].sum())
         if not voxels or not given[1:].any() or voxels < LACKING * foreground:
             return None
 
@@ -167,7 +167,7 @@ class Pair:
 
 
 def _iter_threshold(foreground: Array, labels: Array) -> Generator[float, None, float]:
-    """The threshold that comes nearest to the labels, which are some."""
+    """Return the threshold that comes nearest to the labels, which are not all 0."""
     inside, outside = (np.zeros(_STEPS, np.int64) for _ in range(2))
     out, within = 0.0, np.inf
     pieces = pieces_of(foreground, labels)
@@ -192,7 +192,7 @@ def _iter_threshold(foreground: Array, labels: Array) -> Generator[float, None, 
 def _iter_sums(
     count: Callable[..., Array], *arrays: Array
 ) -> Generator[float, None, Array]:
-    """Numbers of each piece of arrays, summed over all; yields the share done."""
+    """Return numbers of each piece of arrays, summed up; yields the share done."""
     pieces = pieces_of(*arrays)
     sums = count(*(one[:0] for one in arrays))
     for done, piece in enumerate(pieces, 1):
@@ -210,7 +210,7 @@ def _share(some: int, of: int) -> float:
 
 
 def _shortest(low: float, high: float) -> float:
-    """The number with the fewest digits from one bound on, below the other."""
+    """Return the number with the fewest digits from one bound on, below the other."""
     middle = (low + high) / 2
     for digits in range(1, 9):
         number = round(middle, digits)
@@ -222,7 +222,7 @@ def _shortest(low: float, high: float) -> float:
 def iter_classes_by_overlap(
     labels: Array, prediction: Array, n_classes: int
 ) -> Generator[float, None, dict[int, int] | None]:
-    """The class that each label stands for where some classes have no label.
+    """Return the class that each label stands for where some classes have no label.
 
     Labels stand for the classes in their order, and each for the class that most of its
     voxels are predicted to have; None where that is not so.

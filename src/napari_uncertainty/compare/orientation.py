@@ -1,11 +1,10 @@
-"""Search for the placement of probabilities on a segmentation that agrees best.
+"""Search for the placement on a segmentation in which the prediction agrees best.
 
 Each order and direction of the axes whose shape fits is scored on a sample of the
 segmentation's foreground. Where the prediction is a cropped box, its shift is first
 estimated from the number of voxels of each class in each plane, and then refined.
 
-All that fit are looked at coarsely (:mod:`.coarse`); what comes near the best is
-evaluated exactly.
+The placements that come near the best one in this coarse search are evaluated exactly.
 """
 
 from __future__ import annotations
@@ -21,193 +20,10 @@ from ..model.placement import Placement, all_orientations
 from ..steps import part
 from .agreement import Agreement, Comparison
 
-# Coarse search among all ways to lay a prediction on a segmentation.
-
 Array = np.ndarray[Any, Any]
 
-# Voxels of the sample.
-SAMPLE = 20_000
-# Of the grid that the sample is taken from.
-COARSE_VOXELS = 600_000
 
-# So much, in the sample, may separate a candidate from the best: more than chance and
-# voxels outside of the segmentation's foreground make up for.
-NEAR = 0.15
-# Of these at most, exactly.
-EXACT = 4
-# A whole that agrees in so much of the sample is not shifted.
-GOOD = 0.95
-# Shifts are refined for so many.
-REFINED = 8
-# In voxels, one after the other; up to two also across the axes.
-STEPS = (8, 4, 2, 1)
-ACROSS = 2
-
-
-def iter_likely(
-    comparison: Comparison,
-) -> Generator[float, None, list[Placement]]:
-    """Return the few placements that come near the best, the best first.
-
-    Yields the share done.
-    """
-    sample = Sample.of(comparison)
-    yield 0.05
-    orientations = all_orientations(comparison.prediction.ndim)
-    fitting = [one for one in orientations if _fits(comparison, one)]
-    predicted = _profiles(comparison.prediction)
-    yield 0.08
-    given = _profiles(comparison.labels)
-    yield 0.1
-    shifted = _with_shifts(comparison, fitting, predicted, given)
-    scored = []
-    for number, one in enumerate(shifted):
-        scored.append((sample.score(one), one))
-        yield 0.1 + 0.2 * number / len(fitting)
-    scored.sort(key=_score, reverse=True)
-    refined = []
-    for number, (score, placement) in enumerate(scored):
-        # Where the whole agrees, in whichever orientation, there is nothing to shift.
-        whole = scored[0][0] >= GOOD and _fills(comparison, placement)
-        if number < REFINED and not whole:
-            score, placement = sample.climb(placement, score)
-            yield 0.3 + 0.7 * number / REFINED
-        refined.append((score, placement))
-    refined.sort(key=_score, reverse=True)
-    return [one for score, one in refined[:EXACT] if score >= refined[0][0] - NEAR]
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Foreground voxels of the segmentation, and the prediction to look them up in."""
-
-    prediction: Array
-    voxels: Array  # shape (axes, n)
-    classes: Array  # shape (n,)
-
-    @classmethod
-    def of(cls, comparison: Comparison) -> Sample:
-        """Some voxels, evenly spread over the foreground."""
-        box = comparison.labels_box
-        part = comparison.labels[box]
-        steps = _steps(part)
-        coarse = part[tuple(slice(None, None, step) for step in steps)]
-        found = np.array(np.nonzero(coarse))
-        found = found[:, :: max(1, found.shape[1] // SAMPLE)]
-        starts = np.array([[side.start] for side in box])
-        return cls(
-            comparison.prediction,
-            found * np.array(steps)[:, np.newaxis] + starts,
-            coarse[tuple(found)],
-        )
-
-    def score(self, placement: Placement) -> float:
-        """Share of the sample whose class is predicted."""
-        if not self.classes.size:
-            return 0.0
-        shape = placement.turned_shape(self.prediction.shape)
-        turned = self.voxels - np.array(placement.offset)[:, np.newaxis]
-        limits = np.array(shape)[:, np.newaxis]
-        inside = ((turned >= 0) & (turned < limits)).all(axis=0)
-        index = tuple(axis[inside] for axis in turned)
-        same = placement.turn(self.prediction)[index] == self.classes[inside]
-        return float(np.count_nonzero(same)) / self.classes.size
-
-    def climb(self, placement: Placement, score: float) -> tuple[float, Placement]:
-        """Shift the box, step by step, as long as that makes it better."""
-        every = np.array(list(product((-1, 0, 1), repeat=len(placement.offset))))
-        axes = np.abs(every).sum(axis=1)
-        along, across = every[axes == 1], every[axes > 1]
-        for step in STEPS:
-            better: tuple[float, Placement] | None = score, placement
-            while better is not None:
-                score, placement = better
-                better = self._better(placement, score, step * along)
-                # Across only where no axis leads on: these are three times as many.
-                if better is None and step <= ACROSS:
-                    better = self._better(placement, score, step * across)
-        return score, placement
-
-    def _better(
-        self, placement: Placement, score: float, moves: Array
-    ) -> tuple[float, Placement] | None:
-        """The best of some moves; None where all are worse or there are none."""
-        offsets = (np.array(placement.offset) + moves).tolist()
-        tried = [placement.shifted(offset) for offset in offsets]
-        best = max(((self.score(one), one) for one in tried), key=_score, default=None)
-        return best if best is not None and best[0] > score else None
-
-
-def _with_shifts(
-    comparison: Comparison,
-    orientations: Iterable[Placement],
-    predicted: Sequence[Array],
-    given: Sequence[Array],
-) -> Iterable[Placement]:
-    """Each orientation with the shift at which the planes hold the same classes.
-
-    By the profiles of both.
-    """
-    for one in orientations:
-        if _fills(comparison, one):
-            yield one
-            continue
-        offset = []
-        for target, (axis, flip) in enumerate(zip(one.order, one.flips, strict=True)):
-            here, there = predicted[axis][:, ::flip], given[target]
-            n = max(len(here), len(there))
-            match = sum(
-                np.correlate(there[label], here[label], "valid")
-                for label in range(min(n, len(here), len(there)))
-            )
-            offset.append(int(np.argmax(match)))
-        yield one.shifted(offset)
-
-
-def _fits(comparison: Comparison, placement: Placement) -> bool:
-    """Return whether the turned prediction fits; single planes stay unflipped."""
-    turned = placement.turned_shape(comparison.prediction.shape)
-    sides = zip(turned, placement.flips, comparison.labels.shape, strict=True)
-    return all(
-        length <= room and (length > 1 or flip == 1) for length, flip, room in sides
-    )
-
-
-def _fills(comparison: Comparison, placement: Placement) -> bool:
-    """Return whether the turned prediction has the segmentation's shape."""
-    turned = placement.turned_shape(comparison.prediction.shape)
-    return turned == tuple(comparison.labels.shape)
-
-
-def _profiles(labels: Array) -> list[Array]:
-    """For each axis: how many voxels of each class but 0 each plane has, a sample."""
-    n_classes = int(labels.max(initial=0)) + 1
-    profiles = []
-    for axis, length in enumerate(labels.shape):
-        steps = _steps(labels)
-        steps[axis] = 1
-        coarse = np.moveaxis(
-            labels[tuple(slice(None, None, step) for step in steps)], axis, 0
-        ).reshape(length, -1)
-        planes = np.arange(length)[:, np.newaxis] * n_classes
-        counts = np.bincount(
-            (coarse + planes).ravel(), minlength=length * n_classes
-        ).reshape(length, n_classes)
-        profiles.append(counts.T[1:].astype(np.float64))
-    return profiles
-
-
-def _steps(labels: Array) -> list[int]:
-    """Steps along the axes that leave about `COARSE_VOXELS`; short axes stay whole."""
-    step = max(1, round((labels.size / COARSE_VOXELS) ** (1 / max(1, labels.ndim))))
-    return [step if length >= 16 * step else 1 for length in labels.shape]
-
-
-def _score(scored: tuple[float, Placement]) -> float:
-    return scored[0]
-
-
-# Order, direction and shift of the axes that lay a prediction on a segmentation.
+# Exact agreement of the candidates, and the choice among them.
 
 #: One placement is better than another only if it is so by half a percentage point,
 #: and by a quarter of what it leaves in disagreement. Else the data cannot decide.
@@ -226,7 +42,7 @@ AGREES = 0.95
 
 @dataclass(frozen=True)
 class Candidate:
-    """Placement, and how well the two then agree."""
+    """Placement of the prediction, and its agreement with the segmentation."""
 
     placement: Placement
     agreement: Agreement
@@ -261,7 +77,7 @@ class RankedPlacements:
 
     @property
     def best(self) -> Candidate | None:
-        """The best one, whether by chance or not; None where nothing fits."""
+        """Placement that agrees best, even if by chance; None where none fits."""
         return self.ranked[0] if self.ranked else None
 
     @property
@@ -272,7 +88,7 @@ class RankedPlacements:
 
     @property
     def better(self) -> Candidate | None:
-        """The best one, if it belongs and beats what is as loaded, or nothing is."""
+        """Best placement, if it belongs and beats that of the files; else None."""
         best = self.best
         if best is None or best == self.as_loaded or not best.belongs:
             return None
@@ -281,7 +97,7 @@ class RankedPlacements:
         return None
 
     def describe(self, one: Candidate, axcodes: Sequence[str] | None = None) -> str:
-        """A placement in words, as seen from what is loaded.
+        """Return a placement in words, relative to the one that the files claim.
 
         Parameters
         ----------
@@ -323,7 +139,7 @@ def iter_search(
     comparison: Comparison,
     as_loaded: Placement | None,
 ) -> Generator[float, None, RankedPlacements]:
-    """RankedPlacements step by step; yields the share done.
+    """Rank the placements of a prediction step by step; yields the share done.
 
     Parameters
     ----------
@@ -344,3 +160,186 @@ def iter_search(
         # Stable: of equals the first one, which is as loaded, stays in front.
         tuple(sorted(candidates, key=lambda one: -one.agreement.foreground)),
     )
+
+
+# Voxels of the sample, and of the grid that it is taken from.
+SAMPLE = 20_000
+COARSE_VOXELS = 600_000
+
+# A candidate may agree in so much less of the sample than the best one: more than what
+# chance and voxels outside of the segmentation's foreground make up for.
+NEAR = 0.15
+# Number of candidates that are evaluated exactly, at most.
+EXACT = 4
+# A prediction of the full shape that agrees in so much of the sample is not shifted.
+GOOD = 0.95
+# Number of candidates whose shifts are refined.
+REFINED = 8
+# Steps of these shifts in voxels, one after the other; the last ones also diagonally.
+STEPS = (8, 4, 2, 1)
+ACROSS = 2
+
+# Coarse search among all placements of a prediction on a segmentation.
+
+
+def iter_likely(
+    comparison: Comparison,
+) -> Generator[float, None, list[Placement]]:
+    """Return the few placements that come near the best, the best first.
+
+    Yields the share done.
+    """
+    sample = Sample.of(comparison)
+    yield 0.05
+    orientations = all_orientations(comparison.prediction.ndim)
+    fitting = [one for one in orientations if _fits(comparison, one)]
+    predicted = _profiles(comparison.prediction)
+    yield 0.08
+    given = _profiles(comparison.labels)
+    yield 0.1
+    shifted = _with_shifts(comparison, fitting, predicted, given)
+    scored = []
+    for number, one in enumerate(shifted):
+        scored.append((sample.score(one), one))
+        yield 0.1 + 0.2 * number / len(fitting)
+    scored.sort(key=_score, reverse=True)
+    refined = []
+    for number, (score, placement) in enumerate(scored):
+        # Where the whole agrees, in whichever orientation, there is nothing to shift.
+        whole = scored[0][0] >= GOOD and _fills(comparison, placement)
+        if number < REFINED and not whole:
+            score, placement = sample.climb(placement, score)
+            yield 0.3 + 0.7 * number / REFINED
+        refined.append((score, placement))
+    refined.sort(key=_score, reverse=True)
+    return [one for score, one in refined[:EXACT] if score >= refined[0][0] - NEAR]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Foreground voxels of the segmentation, and the prediction to compare with."""
+
+    prediction: Array
+    voxels: Array  # shape (axes, n)
+    classes: Array  # shape (n,)
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> Sample:
+        """Return a sample of voxels that are evenly spread over the foreground."""
+        box = comparison.labels_box
+        part = comparison.labels[box]
+        steps = _steps(part)
+        coarse = part[tuple(slice(None, None, step) for step in steps)]
+        found = np.array(np.nonzero(coarse))
+        found = found[:, :: max(1, found.shape[1] // SAMPLE)]
+        starts = np.array([[side.start] for side in box])
+        return cls(
+            comparison.prediction,
+            found * np.array(steps)[:, np.newaxis] + starts,
+            coarse[tuple(found)],
+        )
+
+    def score(self, placement: Placement) -> float:
+        """Return the share of the sample whose class is predicted."""
+        if not self.classes.size:
+            return 0.0
+        shape = placement.turned_shape(self.prediction.shape)
+        turned = self.voxels - np.array(placement.offset)[:, np.newaxis]
+        limits = np.array(shape)[:, np.newaxis]
+        inside = ((turned >= 0) & (turned < limits)).all(axis=0)
+        index = tuple(axis[inside] for axis in turned)
+        same = placement.turn(self.prediction)[index] == self.classes[inside]
+        return float(np.count_nonzero(same)) / self.classes.size
+
+    def climb(self, placement: Placement, score: float) -> tuple[float, Placement]:
+        """Shift the prediction step by step for as long as the score grows."""
+        every = np.array(list(product((-1, 0, 1), repeat=len(placement.offset))))
+        axes = np.abs(every).sum(axis=1)
+        along, across = every[axes == 1], every[axes > 1]
+        for step in STEPS:
+            better: tuple[float, Placement] | None = score, placement
+            while better is not None:
+                score, placement = better
+                better = self._better(placement, score, step * along)
+                # Across only where no axis leads on: these are three times as many.
+                if better is None and step <= ACROSS:
+                    better = self._better(placement, score, step * across)
+        return score, placement
+
+    def _better(
+        self, placement: Placement, score: float, moves: Array
+    ) -> tuple[float, Placement] | None:
+        """Return the best of some moves; None where none makes it better."""
+        offsets = (np.array(placement.offset) + moves).tolist()
+        tried = [placement.shifted(offset) for offset in offsets]
+        best = max(((self.score(one), one) for one in tried), key=_score, default=None)
+        return best if best is not None and best[0] > score else None
+
+
+def _with_shifts(
+    comparison: Comparison,
+    orientations: Iterable[Placement],
+    predicted: Sequence[Array],
+    given: Sequence[Array],
+) -> Iterable[Placement]:
+    """Yield each orientation with the shift at which the profiles of both agree."""
+    for one in orientations:
+        if _fills(comparison, one):
+            yield one
+            continue
+        offset = []
+        for target, (axis, flip) in enumerate(zip(one.order, one.flips, strict=True)):
+            here, there = predicted[axis][:, ::flip], given[target]
+            n = max(len(here), len(there))
+            match = sum(
+                np.correlate(there[label], here[label], "valid")
+                for label in range(min(n, len(here), len(there)))
+            )
+            offset.append(int(np.argmax(match)))
+        yield one.shifted(offset)
+
+
+def _fits(comparison: Comparison, placement: Placement) -> bool:
+    """Return whether the turned prediction fits; single planes stay unflipped."""
+    turned = placement.turned_shape(comparison.prediction.shape)
+    sides = zip(turned, placement.flips, comparison.labels.shape, strict=True)
+    return all(
+        length <= room and (length > 1 or flip == 1) for length, flip, room in sides
+    )
+
+
+def _fills(comparison: Comparison, placement: Placement) -> bool:
+    """Return whether the turned prediction has the segmentation's shape."""
+    turned = placement.turned_shape(comparison.prediction.shape)
+    return turned == tuple(comparison.labels.shape)
+
+
+def _profiles(labels: Array) -> list[Array]:
+    """Return, for each axis, how many sampled voxels of each class each plane has."""
+    n_classes = int(labels.max(initial=0)) + 1
+    profiles = []
+    for axis, length in enumerate(labels.shape):
+        steps = _steps(labels)
+        steps[axis] = 1
+        coarse = np.moveaxis(
+            labels[tuple(slice(None, None, step) for step in steps)], axis, 0
+        ).reshape(length, -1)
+        planes = np.arange(length)[:, np.newaxis] * n_classes
+        counts = np.bincount(
+            (coarse + planes).ravel(), minlength=length * n_classes
+        ).reshape(length, n_classes)
+        profiles.append(counts.T[1:].astype(np.float64))
+    return profiles
+
+
+def _steps(labels: Array) -> list[int]:
+    """Return steps along the axes that leave about `COARSE_VOXELS`.
+
+    Short axes stay whole.
+    """
+    step = max(1, round((labels.size / COARSE_VOXELS) ** (1 / max(1, labels.ndim))))
+    return [step if length >= 16 * step else 1 for length in labels.shape]
+
+
+def _score(scored: tuple[float, Placement]) -> float:
+    return scored[0]

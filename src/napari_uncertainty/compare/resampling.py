@@ -1,4 +1,4 @@
-"""Values of one grid on another: for showing two tilts together, and for comparing."""
+"""Values of one grid on another, to show or to compare images that are tilted."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def iter_resample(
     nearest: bool = False,
     fill: float = 0,
 ) -> Generator[float, None, Array]:
-    """Resample step by step; yields the share done.
+    """Resample values from one grid to another; yields the share done.
 
     Parameters
     ----------
     values : ndarray
         On the voxels of `source`; further axes, such as time, come last.
     source, target : Grid
-        Where the values are, and where they are wanted.
+        Grid that the values are on, and grid that they are computed for.
     nearest : bool
         Take the nearest voxel, as labels need it, instead of interpolating linearly.
     fill : float
@@ -48,13 +48,13 @@ def iter_resample(
     if source.ndim == 2:  # a flat image is a single slice of a volume
         source = Grid((*source.shape, 1), source.affine)
         values = np.expand_dims(values, 2)
-    wanted = target.shape + (1,) * (3 - target.ndim)
+    shape = target.shape + (1,) * (3 - target.ndim)
     further = values.shape[3:]
     dtype = values.dtype if nearest else np.dtype(np.float32)
-    out = np.empty((*wanted, *further), dtype)
+    out = np.empty((*shape, *further), dtype)
     to_source = np.linalg.inv(source.affine) @ target.affine
-    planes = cut(wanted[0], wanted[1] * wanted[2], SLAB_VOXELS)
-    done, total = 0, wanted[0] * max(1, int(np.prod(further)))
+    planes = cut(shape[0], shape[1] * shape[2], SLAB_VOXELS)
+    done, total = 0, shape[0] * max(1, int(np.prod(further)))
     for extra in np.ndindex(*further):
         volume = values[(..., *extra)]
         if volume.dtype == np.float16:
@@ -66,7 +66,7 @@ def iter_resample(
                 volume,
                 to_source[:3, :3],
                 to_source[:3, :3] @ (run.start, 0, 0) + to_source[:3, 3],
-                output_shape=(run.stop - run.start, *wanted[1:]),
+                output_shape=(run.stop - run.start, *shape[1:]),
                 output=volume.dtype if nearest else np.float32,
                 order=0 if nearest else 1,
                 # Half a voxel beyond the outermost centres is still inside.

@@ -1,6 +1,6 @@
-"""A prediction against a segmentation, whatever voxels the two lie on.
+"""Comparison of a prediction with a segmentation, whatever voxels the two lie on.
 
-Where the two lie on other voxels, the segmentation is taken at the prediction's.
+Where they lie on different voxels, the segmentation is resampled to the prediction's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .resampling import iter_resample
 
 Array = np.ndarray[Any, Any]
 
-# So many voxels along each axis are plenty to tell what labels stand for.
+# Voxels along each axis that are enough to tell what labels stand for.
 _LOOKED_AT = 64
 
 # Above this share of voxels without a label, 0 means something.
@@ -56,7 +56,7 @@ class Segmentation:
     grid : Grid or None
         Where they are; None where that is unknown.
     name : str
-        What to call it.
+        Name.
     anatomical : bool
         Whether the grid is that of a patient, so that its axes run to right or left.
     claimed : Placement, "voxel on voxel" or None
@@ -145,7 +145,7 @@ class Compared:
 
     @property
     def confirms_or_denies(self) -> bool:
-        """True where the two agree enough, placed somehow, to be of one image."""
+        """Return whether the two agree enough, somehow placed, to judge the place."""
         if self.refused:
             return False
         if self.explanation is not None or self.as_loaded is None:
@@ -311,7 +311,7 @@ def background_shown(
     n_classes : int
         How many there are.
     grid : Grid or None
-        Where the prediction lies.
+        Grid of the prediction.
     segmentation : Segmentation
         Labels that have 0 for the background.
     """
@@ -357,7 +357,7 @@ def iter_labels_at(
     Parameters
     ----------
     shape, grid : tuple of int, Grid or None
-        Of the map.
+        Shape and grid of the map.
     segmentation : Segmentation
         Labels that lie on the map or overlap with it.
     """
@@ -403,7 +403,7 @@ def _iter_voxels(
 def _claimed(
     shape: tuple[int, ...], grid: Grid | None, segmentation: Segmentation
 ) -> Placement | None:
-    """Return how the files say that the prediction lies in the segmentation."""
+    """Return the placement in the segmentation that the files claim."""
     if grid is not None and segmentation.grid is not None:
         return grid.placement_in(segmentation.grid)
     if segmentation.claimed != "voxel on voxel":

@@ -1,1 +1,1 @@
-"""Probabilities in, maps out."""
+"""Arithmetic that makes uncertainty maps of class probabilities."""

@@ -1,4 +1,4 @@
-"""Folding values that any part of can be taken at any time: blocks, on several threads.
+"""Folding of arrays and plain files, any part of which can be taken at any time.
 
 Each block is a set of voxels with all their classes, small enough to stay near the
 processor. Threads take blocks in turn; numpy releases the interpreter lock meanwhile.
@@ -32,7 +32,7 @@ def iter_fold_array(
     scale: float,
     threads: int,
 ) -> Generator[float, None, Folded]:
-    """Fold `source`; yields the share done.
+    """Fold `source` block by block; yields the share done.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def iter_fold_array(
     kernel : Kernel
         The arithmetic.
     scale : float
-        What the values of a voxel should sum to.
+        Sum that the values of a voxel should have.
     threads : int
-        How many threads work.
+        Number of threads.
     """
     results = kernel.results(source.shape[1:])
     fold = ArrayFold(kernel, source.shape[0], scale)
@@ -77,11 +77,11 @@ class ArrayFold:
 
     @property
     def sum_tolerance(self) -> float:
-        """Share by which rounding may move the sums from 1."""
+        """Share by which rounding may move the sums away from 1."""
         return sum_tolerance(self.scale, self.n_classes)
 
     def buffers(self) -> Buffers:
-        """Memory for :meth:`fold_block`, a set for each thread."""
+        """Return memory for :meth:`fold_block`; each thread needs its own."""
         voxels = self.block_voxels
         return (
             np.empty((2 * self.n_classes + 1, voxels), self.kernel.precision),
@@ -126,7 +126,7 @@ class ArrayFold:
         return self._fold_with_care(raw, results)
 
     def _load(self, raw: Array, buffer: Array) -> Array:
-        """Values of a block, shape (classes, voxels): a view if possible."""
+        """Return the values of a block, shape (classes, voxels); a view if possible."""
         if raw.dtype == buffer.dtype and self.scale == 1 and raw[0].flags.c_contiguous:
             return raw.reshape(buffer.shape)
         read_values(raw, buffer.reshape(raw.shape), self.scale)

@@ -16,8 +16,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-# Order of axes in memory, and arrays cut into blocks that are worked on in turn.
-
 Array = np.ndarray[Any, Any]
 
 #: Slices for each axis and an ellipsis, so that even a single voxel gives an array.
@@ -26,12 +24,14 @@ Block = tuple[Any, ...]
 #: A slice for each axis.
 Box = tuple[slice, ...]
 
-# Voxels that are looked at together, so that masks stay small beside the map.
+# Voxels that are taken together, so that masks stay small beside the map.
 SLAB_VOXELS = 1 << 23
 
 
 def in_memory_order(values: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Spatial axes as they lie in memory: slowest first, none flipped.
+    """Return values with the spatial axes as they lie in memory.
+
+    The slowest axis comes first, and none is flipped.
 
     Blocks are then runs of memory, whatever transposes and flips the caller's array
     has, and results made in the same order are cheap to write and to show.
@@ -71,7 +71,7 @@ def cut(length: int, each: int, most: int) -> list[slice]:
     Parameters
     ----------
     length : int
-        Of the axis.
+        Length of the axis.
     each : int
         Values at one index of it.
     most : int
@@ -120,7 +120,7 @@ def widened(box: Box, by: Sequence[int], shape: Sequence[int]) -> tuple[Box, Box
     by : sequence of int
         Voxels that are added at both ends of each axis, as far as there are some.
     shape : sequence of int
-        Of the volume.
+        Shape of the volume.
     """
     wide = tuple(
         slice(max(0, one.start - more), min(length, one.stop + more))
@@ -168,12 +168,12 @@ def take_in_turn(
     Parameters
     ----------
     pieces : iterable
-        What there is to do.
+        Pieces of the work.
     begin : callable
         Called in each thread; gives the function that works on one piece. Its results
         are collected, in no order.
     threads : int
-        How many threads, at most.
+        Largest number of threads.
     """
     left = deque(pieces)
     n_pieces, results = len(left), list[Result]()

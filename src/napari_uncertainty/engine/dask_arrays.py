@@ -31,55 +31,16 @@ from .rescaled import BeyondError, Fit, clipped
 from .softmax import Folded, Kernel, Results, Running
 from .values import is_plain, read_values, sum_tolerance
 
-# Room for maps that may be larger than the memory.
-
-# An array that would take more of the free memory than this goes to a file.
-SHARE_OF_MEMORY = 0.25
-
-
-def roomy_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-    """An array of zeros: in memory, or in a temporary file where it is too large.
-
-    The file has no name any more, or none that stays: it goes with the array.
-
-    Raises
-    ------
-    InputError
-        If the temporary folder has no room for it either.
-    """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    if size <= SHARE_OF_MEMORY * available_memory():
-        return np.zeros(shape, dtype)
-    # The array keeps the file open for as long as it is needed.
-    file = tempfile.TemporaryFile(prefix="napari-uncertainty-")  # noqa: SIM115
-    try:
-        if hasattr(os, "posix_fallocate"):
-            # Otherwise a full disk would show only when a page is written, by a crash.
-            os.posix_fallocate(file.fileno(), 0, size)
-        return np.memmap(file, dtype, "r+" if file.seek(0, 2) else "w+", 0, shape)
-    except OSError as error:
-        raise InputError(
-            f"A map of {size / 1e9:.1f} GB fits neither into memory nor into the "
-            f"temporary folder {tempfile.gettempdir()} ({error.strerror}); make room, "
-            "or name a larger folder in the environment variable TMPDIR."
-        ) from error
-    finally:
-        file.close()
-
-
-# Folding dask arrays chunk by chunk, lazily or into memory.
-
 Array = np.ndarray[Any, Any]
 Place = tuple[slice, ...]
 
 
 class _StoppedError(Exception):
-    """Ends the computation of a dask graph early."""
+    """Error that ends the computation of a dask graph early."""
 
 
 def as_dask(values: Any) -> Any:
-    """The dask array that `values` are, or wrap (zarr, HDF5); None for any others."""
+    """Return `values` as a dask array if they are one, zarr or HDF5; else None."""
     if is_lazy(values):
         return values
     if hasattr(values, "chunks") and not isinstance(values, np.ndarray):
@@ -92,7 +53,7 @@ def as_dask(values: Any) -> Any:
 def lazy_maps(
     values: Any, kernel: Kernel, base: Base, *, look: bool = False
 ) -> UncertaintyMaps:
-    """Maps as dask arrays, of which nothing is computed yet.
+    """Return maps as dask arrays, of which nothing is computed yet.
 
     Values that resampling has moved below 0 or above 1 are clipped where they are met,
     as those of an array are, if the kind is one whose sums matter.
@@ -105,7 +66,7 @@ def lazy_maps(
     kernel : Kernel
         The arithmetic.
     base : 2, "e" or "classes"
-        What the kernel was made for.
+        Base that the kernel was made for.
     look : bool
         Whether some of the other values may be looked at for that, too.
     """
@@ -219,24 +180,12 @@ def _per_chunk(
     go_on: Callable[[], None] = lambda: None,
     may_clip: bool = False,
 ) -> Any:
-    """Return what `finish` gives for the running numbers of each chunk of voxels.
+    """Return a dask array of the results of `finish` for each chunk of voxels.
 
-    Parameters
-    ----------
-    values, kernel
-        What is folded, and how.
-    finish : callable
-        Gets the running numbers, the place of the chunk, and by how much its values
-        were clipped.
-    token : str
-        What tells this computation from others.
-    chunks, dtype
-        Of the result, one chunk for each of these.
-    go_on : callable
-        Called before each chunk; may raise.
-    may_clip : bool
-        Whether a chunk with values below 0 is taken once more, with all its classes,
-        and clipped.
+    `finish` gets the running numbers, the place of the chunk, and by how much its
+    values were clipped. The `token` tells this computation from others; `go_on` is
+    called before each chunk, and may raise. With `may_clip`, a chunk with values below
+    0 is taken once more, with all its classes, and clipped.
     """
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph
@@ -289,7 +238,7 @@ def _per_chunk(
 def _add(
     kernel: Kernel, before: Running | None, chunk: Array, first: int, divisor: float
 ) -> Running:
-    """Running numbers with one more chunk; those before stay as they are."""
+    """Return running numbers with one more chunk; `before` stays as it is."""
     n_classes = len(chunk)
     x = chunk.reshape(n_classes, -1)
     n_voxels = x.shape[1]
@@ -321,9 +270,9 @@ def _finish(
 
 
 def _scale(values: Any, kernel: Kernel, look: bool = False) -> float:
-    """Return what the values of a voxel sum to; whole numbers are looked at for it.
+    """Return the sum of the values of a voxel, for which whole numbers are sampled.
 
-    Others are 1 unless one may `look` at them, too.
+    Floating-point numbers sum to 1, unless `look` allows to sample them, too.
     """
     if not kernel.sums_matter:
         return divisor_of(values.dtype)
@@ -331,3 +280,40 @@ def _scale(values: Any, kernel: Kernel, look: bool = False) -> float:
         return (scale_of(values, 0) or 1.0) if look else 1.0
     refuse_label_map(values, 0)
     return scale_of(values, 0) or 1.0
+
+
+# Room for maps that may be larger than the memory.
+
+# An array that would take more of the free memory than this goes to a file.
+SHARE_OF_MEMORY = 0.25
+
+
+def roomy_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """Return zeros, in memory or, where they are too large, in a temporary file.
+
+    The file is deleted together with the array.
+
+    Raises
+    ------
+    InputError
+        If the temporary folder has no room for it either.
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size <= SHARE_OF_MEMORY * available_memory():
+        return np.zeros(shape, dtype)
+    # The array keeps the file open for as long as it is needed.
+    file = tempfile.TemporaryFile(prefix="napari-uncertainty-")  # noqa: SIM115
+    try:
+        if hasattr(os, "posix_fallocate"):
+            # Otherwise a full disk would show only when a page is written, by a crash.
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, dtype, "r+" if file.seek(0, 2) else "w+", 0, shape)
+    except OSError as error:
+        raise InputError(
+            f"A map of {size / 1e9:.1f} GB fits neither into memory nor into the "
+            f"temporary folder {tempfile.gettempdir()} ({error.strerror}); make room, "
+            "or name a larger folder in the environment variable TMPDIR."
+        ) from error
+    finally:
+        file.close()

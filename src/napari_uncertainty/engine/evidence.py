@@ -1,6 +1,6 @@
 """Evidence for the kind of values that stand for classes.
 
-Some thousand voxels are looked at. Where two kinds look alike, that is said.
+It comes from a sample of some thousand voxels. Where two kinds look alike, it says so.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from ..text import percent
 
 Array = np.ndarray[Any, Any]
 
-#: So many of the voxels have to comply, as elsewhere.
+#: Share of the voxels that has to comply.
 NEARLY_ALL = 0.99
 
-#: Where so many do, the others may have been changed by something.
+#: Share of complying voxels from which on the others may have been changed.
 MOST = 0.9
 
-#: Of the voxels in the foreground, a network is certain of more than these.
+#: A network is certain of a larger share of the foreground than this.
 CERTAIN = 0.1
 
-#: Splines take values so far beyond 0 and 1, where sums do not tell that this is all.
+#: Distance by which splines take values beyond 0 and 1, where sums do not show more.
 OVERSHOOT = 0.1
 
-#: Where so many voxels have a score below 0 in all channels, these may overlap.
+#: From this share of voxels with scores below 0 in all channels on, these may overlap.
 NOWHERE = 0.2
 
 #: Below this share, what deviates may be noise of a few voxels; above, it tells.
@@ -61,11 +61,11 @@ class Evidence:
     Attributes
     ----------
     kind : str
-        A key of :data:`.KINDS`: what they seem to be.
+        A key of :data:`.KINDS`.
     sentence : str
         Why, for a person, as it stands behind a colon.
     doubt : str
-        What else they might be, in a sentence; empty where they are clear.
+        Other kinds that are possible, in a sentence; empty where the kind is clear.
     numbers : dict
         The same for a program.
     refusal : str
@@ -101,19 +101,19 @@ class Evidence:
                 f"The values cannot tell {KINDS[taken].called} from "
                 f"{KINDS[self.kind].called} ({self.sentence})."
             )
-        told = (
+        finding = (
             f"The values were taken for {KINDS[taken].called}, but look like "
             f"{KINDS[self.kind].called}: {self.sentence}."
         )
         if self._is_like(taken):
-            return f"{told} The map is the same."
+            return f"{finding} The map is the same."
         return (
-            f"{told} If they are, this map is wrong: choose the kind "
+            f"{finding} If they are, this map is wrong: choose the kind "
             f"'{KINDS[self.kind].title}' ({self.kind})."
         )
 
     def decide(self, kind: str, declared: bool, tissues: bool) -> tuple[str, bool]:
-        """Return what values are taken for, and whether they are tissues that sum to 1.
+        """Return the kind of the values, and whether they are tissues that sum to 1.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class Evidence:
         return bool(self.doubt) and taken in self.numbers["candidates"]
 
     def _both_scores(self, taken: str) -> bool:
-        """Values do not tell whether scores are of classes that exclude each other."""
+        """Return whether both kinds are scores, which values cannot tell apart."""
         return KINDS[taken].logistic and KINDS[self.kind].logistic
 
     def _is_like(self, taken: str) -> bool:
@@ -153,7 +153,7 @@ class Evidence:
 
 
 def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evidence:
-    """Return what the values of some voxels seem to be.
+    """Return the evidence that the values of some voxels give.
 
     Parameters
     ----------
@@ -166,8 +166,7 @@ def evidence_of(sample: Array, limits: tuple[float, float] | None = None) -> Evi
     Returns
     -------
     Evidence
-        Of nothing but 0, NaN and infinity it cannot say anything: softmax then, with a
-        doubt.
+        Where there is nothing but 0, NaN and infinity it is a softmax, with a doubt.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         x = sample.reshape(len(sample), -1).astype(np.float64)
@@ -339,7 +338,7 @@ def _one_channel(
 def _scale_of_one(
     x: Array, lowest: float, highest: float, whole: bool, full: float
 ) -> float:
-    """Return what stands for 1: a scale that is reached, or that of the type."""
+    """Return the value that stands for 1: a scale that is reached, or the type's."""
     if lowest < -SUM_TOLERANCE or highest <= 1 + SUM_TOLERANCE:
         return full
     for scale in SCALES:
@@ -413,17 +412,11 @@ def _shares(sums: Array) -> Evidence:
     if ones >= MOST:
         numbers["candidates"].append(SOFTMAX.name)
         doubt += f" In {percent(ones)} of the voxels that are not empty they sum to 1."
-    elif _is_body_of_ones(ones, numbers["share_empty"]):
+    elif ones > 0.5 and numbers["share_empty"] > 0.05:
+        # Much sums to exactly 1, much is empty, and some is between: so tissues lie in
+        # a head, and independent channels have no reason to.
         doubt = ""
     return Evidence(FRACTIONS.name, sentence, doubt, numbers)
-
-
-def _is_body_of_ones(ones: float, empty: float) -> bool:
-    """Return whether much sums to exactly 1, much is empty, and some lies between.
-
-    That is how tissues lie in a head. Independent channels have no reason to.
-    """
-    return ones > 0.5 and empty > 0.05
 
 
 def _empty(sums: Array) -> dict[str, float]:

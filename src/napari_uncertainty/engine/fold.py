@@ -1,10 +1,11 @@
-"""The engine: class probabilities stream in once, uncertainty maps come out.
+"""The fold: class probabilities are read once, and uncertainty maps are computed.
 
-Nothing as large as the input is ever made: of an array, blocks of voxels are taken with
-all their classes (:mod:`.arrays`); of a file that can only be read from its beginning,
-running numbers are kept (:mod:`.streams`); a dask array is taken chunk by chunk
-(:mod:`.lazy`). All leave the arithmetic to :mod:`.kernel`, or for kinds that are no
-softmax to :mod:`.kernels`; logits become a softmax first (:mod:`.logits`).
+Nothing as large as the input is ever made. An array is taken in blocks of voxels with
+all their classes (:mod:`.arrays`). Of a file that can only be read from its beginning,
+running numbers of each voxel are kept (:mod:`.streams`). A dask array is taken chunk by
+chunk (:mod:`.dask_arrays`). The arithmetic is the same for all of them: that of a
+softmax is in :mod:`.softmax`, that of other kinds in :mod:`.other_kinds`. Logits become
+a softmax first (:mod:`.logits`).
 """
 
 from __future__ import annotations
@@ -48,17 +49,15 @@ from .softmax import Kernel
 from .streams import iter_fold_stream
 from .values import WatchedStream, limits_of, sample_of
 
-# Request of a fold, checked before any value is looked at.
-
 
 @dataclass(frozen=True)
 class FoldRequest:
-    """Maps that a fold is to give, and how the values are to be taken for that.
+    """Request of a fold: the maps to compute, and the meaning of the values.
 
     Attributes
     ----------
     measures, base, predict
-        As of :func:`iter_fold`.
+        See :func:`iter_fold`.
     how : Interpretation
         Kind (``"auto"`` where it has to be found out), temperature and so on.
     region_order : tuple of int
@@ -86,7 +85,7 @@ class FoldRequest:
 
     @property
     def kind(self) -> str:
-        """A key of :data:`.KINDS`, or ``"auto"``."""
+        """Kind of the values: a key of :data:`.KINDS`, or ``"auto"``."""
         return self.how.kind or AUTO
 
     @property
@@ -150,7 +149,7 @@ def request_of(
         raise InputError(f"An array of shape {values.shape} holds no voxels.")
     if values.dtype.kind not in "biuf":
         raise InputError(
-            f"Values of type {values.dtype} are no probabilities; real numbers are."
+            f"Values of type {values.dtype} cannot be probabilities; give real numbers."
         )
     if is_single(kind) and values.shape[0] != 1:
         raise InputError(
@@ -165,7 +164,7 @@ def request_of(
 
 
 def _class_first(probabilities: Any, class_axis: int) -> Any:
-    """An ndarray, dask array or StoredValues, class axis first."""
+    """Return an ndarray, dask array or StoredValues, class axis first."""
     if isinstance(probabilities, StoredValues):
         return probabilities
     chunked = as_dask(probabilities)
@@ -177,9 +176,6 @@ def _class_first(probabilities: Any, class_axis: int) -> Any:
     return np.moveaxis(values, class_axis, 0)
 
 
-# The engine: class probabilities stream in once, uncertainty maps come out.
-
-
 def iter_fold(
     probabilities: npt.ArrayLike | ProbabilityMap,
     measures: Sequence[str] = ("entropy",),
@@ -189,10 +185,10 @@ def iter_fold(
     predict: bool = True,
     threads: int | None = None,
 ) -> Generator[float, None, UncertaintyMaps]:
-    """Fold step by step: yields the share done, returns the maps.
+    """Fold probabilities step by step; yields the share done.
 
-    Parameters are those of :func:`napari_uncertainty.uncertainty`, with all that is
-    said of the values in `how`. Closing the generator stops the threads within a block.
+    Parameters are those of :func:`napari_uncertainty.uncertainty`; the meaning of the
+    values is in `how`. Closing the generator stops the threads within a block.
     `predict` asks for the most probable class too; `threads` is by default the number
     of processors that this process may use.
 
@@ -258,11 +254,11 @@ def fit_for(
     Parameters
     ----------
     kind, temperature : str, float
-        What the values are taken for.
+        Kind that the values are taken for.
     evidence : Evidence
-        What they look like.
+        Evidence of the values.
     dtype : dtype
-        Of the values.
+        Type of the values.
     """
     if KINDS[kind].logistic:
         return sigmoid_for(kind, temperature)
@@ -276,7 +272,7 @@ def fit_for(
 
 
 def sigmoid_for(kind: str, temperature: float) -> Fit | None:
-    """Return what makes probabilities of scores, each by itself; None of others."""
+    """Return the sigmoid for independent scores; None for other kinds."""
     alone = KINDS[kind].logistic and KINDS[kind].independent
     return Fit(temperature=temperature) if alone else None
 
@@ -296,35 +292,35 @@ def fold_lazily(
     base: Base = 2,
     predict: bool = True,
 ) -> UncertaintyMaps | None:
-    """Maps of lazy arrays (dask, zarr, HDF5), not computed yet; None for any others."""
+    """Return maps of lazy arrays (dask, zarr, HDF5), uncomputed; None of others."""
     values = probabilities
     if isinstance(values, ProbabilityMap):
         values = values.values
     if as_dask(values) is None:
         return None
     values, request = request_of(probabilities, measures, how, base, predict)
-    evidence = looked = None
+    evidence = sampled = None
     named = None if request.kind == AUTO else KINDS[request.kind]
     # What stands for 1 in a softmax is seen from its sums, and of scores nothing does.
     if named is None or not (named.sums_matter or named.logistic):
-        looked = evidence_of(sample_of(values))
+        sampled = evidence_of(sample_of(values))
     if named is None or (request.declared and named.independent):
-        evidence = looked
+        evidence = sampled
     decided = _of_kind_found(request, evidence)
     fit = sigmoid_for(decided.kind, how.temperature)
-    if looked is not None:
-        fit = fit_for(decided.kind, how.temperature, looked, values.dtype)
+    if sampled is not None:
+        fit = fit_for(decided.kind, how.temperature, sampled, values.dtype)
         if fit is not None and fit.clips:  # as far as it was seen
             fit.lowest, fit.highest = (
-                looked.numbers["lowest"],
-                looked.numbers["highest"],
+                sampled.numbers["lowest"],
+                sampled.numbers["highest"],
             )
     if fit is not None:
         sums_matter = KINDS[decided.kind].sums_matter
         values = fitted(values, fit, sums_matter=sums_matter)
     values = _without_logits(values, decided)
     kernel = decided.kernel(values.shape[0], values.dtype)
-    maps = lazy_maps(values, kernel, base, look=looked is not None and fit is None)
+    maps = lazy_maps(values, kernel, base, look=sampled is not None and fit is None)
     return _with_evidence(
         replace(
             maps,

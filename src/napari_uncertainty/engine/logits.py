@@ -1,13 +1,15 @@
-"""Logits as the softmax that they stand for, and probabilities in the order of labels.
+"""Softmax of logits, and probabilities in the order of labels.
 
-Label 0 is the background: a class, what shares of the others leave over, or nothing.
-
+The softmax is
 p = exp(x / T) / Σ exp(x / T), with T the temperature: C. Guo et al., On Calibration of
 Modern Neural Networks, ICML 2017, arXiv:1706.04599. A single channel stands beside a
 background of 0, and becomes the probability of the foreground, 1 / (1 + exp(-x / T)).
 
-Where a network saw only a crop, 0 is put around it in all channels. That is padding and
-no prediction: such voxels have no data.
+Where a network saw only a crop, 0 is put around it in all channels. That is padding,
+not a prediction: such voxels have no data.
+
+In the order of labels, the background comes first: it has the label 0. It is one of the
+classes, or what the shares of all classes leave over, or it does not occur.
 """
 
 from __future__ import annotations
@@ -21,18 +23,24 @@ import numpy as np
 
 from ..model.kinds import KINDS
 from ..model.probabilities import is_lazy
-from ..model.stored import ChangedBlocks, StoredValues, Volumes, iter_volumes
+from ..model.stored import (
+    ChangedBlocks,
+    StoredValues,
+    Volumes,
+    iter_volumes,
+    parts_by_class,
+)
 from .values import float_type
-
-# Probabilities in the order of labels, whatever the order of the classes is.
 
 Array = np.ndarray[Any, Any]
 
+# Probabilities in the order of labels.
+
 
 def in_order_of_labels(values: Any, background: int | None) -> Any:
-    """Return probabilities with the background in front, which nothing may be.
+    """Return probabilities with the background in front, even where no class is it.
 
-    Nothing is copied before it is looked at; where the first class is the background,
+    Nothing is copied before it is needed; where the first class is the background,
     the values are returned as they are.
 
     Parameters
@@ -56,15 +64,7 @@ def in_order_of_labels(values: Any, background: int | None) -> Any:
 
 
 class _InOrder:
-    """Volumes in another order.
-
-    Parameters
-    ----------
-    values : array or StoredValues, shape (classes, ...)
-        Where they are.
-    order : sequence of (int or None)
-        Which of them stands for each label; None for nothing but 0.
-    """
+    """Volumes of classes in the order of labels; a label without a class is all 0."""
 
     def __init__(self, values: Any, order: list[int | None]):
         self._volumes, self._order = Volumes(values), order
@@ -87,7 +87,9 @@ class _InOrder:
 
 
 def with_left_over(values: Any) -> Any:
-    """Shares of the classes with that of the background in front; None of integers.
+    """Return shares of the classes, with that of the background in front.
+
+    The result is None for integers: their scale is not known.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ def with_left_over(values: Any) -> Any:
         From 0 to 1; those of a voxel sum to 1 at most.
     """
     if values.dtype.kind != "f":
-        return None  # what stands for 1 is not known
+        return None
     if isinstance(values, StoredValues):
         return _InFile(values)
     rest = (1 - values.sum(axis=0, dtype=np.float64)).clip(0, 1)
@@ -108,13 +110,7 @@ def with_left_over(values: Any) -> Any:
 
 
 class _InFile:
-    """Shares in a file, volume by volume; for the background, all are read.
-
-    Parameters
-    ----------
-    values : StoredValues
-        The classes but the background.
-    """
+    """Shares in a file with those of the background, for which all volumes are read."""
 
     def __init__(self, values: StoredValues):
         self._values, self._volumes = values, Volumes(values)
@@ -130,11 +126,11 @@ class _InFile:
         return (1 - sums).clip(0, 1).astype(self.dtype)
 
 
-# Logits as the softmax that they stand for, for every source that the fold takes.
+# Softmax of logits, from every source that the fold takes.
 
 
 def softmax(logits: Array, temperature: float) -> Array:
-    """Probabilities of logits, shape (classes, ...), in float32 or float64."""
+    """Return probabilities of logits, shape (classes, ...), in float32 or float64."""
     # NaN, and what infinity becomes, is how a voxel without data is known.
     with np.errstate(invalid="ignore", over="ignore"):
         z = logits.astype(precision_for(logits))
@@ -159,7 +155,7 @@ def tells_padding(logits: Any) -> bool:
 
 
 def precision_for(logits: Any) -> np.dtype[Any]:
-    """float32, or float64 for what has more digits than that.
+    """Return float32, or float64 for logits with more digits than that.
 
     What a single channel leaves to the background is lost in float32 where the
     foreground is all but certain.
@@ -176,7 +172,7 @@ def softmax_of_blocks(logits: Any, temperature: float) -> ChangedBlocks:
 
 @dataclass(frozen=True, eq=False)
 class SoftmaxStream(StoredValues):
-    """Logits in a file that is read from its beginning to its end, as softmax.
+    """Softmax of logits in a file that is read from its beginning to its end.
 
     Where whole classes follow each other, the file is read twice: what the exponentials
     of a voxel sum to has to be known before the first class is.
@@ -196,7 +192,7 @@ class SoftmaxStream(StoredValues):
         return precision_for(self.logits)
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """All values in the order of the file; while nothing is known, empty pieces."""
+        """Yield all values in file order; empty pieces during a first reading."""
         _, n_classes, row = self.layout
         whole = n_classes * row
         if whole > values:
@@ -213,20 +209,20 @@ class SoftmaxStream(StoredValues):
         rounds, n_classes, row = self.layout
         start = 0.0 if n_classes == 1 else -np.inf
         sums = np.full((rounds, row), start, self.dtype)  # logarithms of them
-        told = tells_padding(self.logits)
-        padding = np.full((rounds, row), told, np.bool_)
+        looks_for_padding = tells_padding(self.logits)
+        padding = np.full((rounds, row), looks_for_padding, np.bool_)
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore"):
-                for part, voxels in parts_by_class(at, piece, self.layout):
+                for _, voxels, part in parts_by_class(at, piece, self.layout):
                     here = sums[voxels]
                     np.logaddexp(here, part, out=here)
-                    if told:
+                    if looks_for_padding:
                         padding[voxels] &= part == 0
             yield piece[:0]
         sums[padding] = np.nan
         for at, piece in self._scaled_pieces(values):
             with np.errstate(invalid="ignore", over="ignore"):
-                for part, voxels in parts_by_class(at, piece, self.layout):
+                for _, voxels, part in parts_by_class(at, piece, self.layout):
                     part -= sums[voxels]
                     np.exp(part, out=part)
             yield piece
@@ -242,7 +238,7 @@ class SoftmaxStream(StoredValues):
 
 
 def softmax_of_dask(logits: Any, temperature: float) -> Any:
-    """A dask array of logits as one of probabilities, not computed yet."""
+    """Return the softmax of a dask array of logits, not computed yet."""
     return logits.rechunk({0: -1}).map_blocks(
         softmax, temperature, dtype=precision_for(logits)
     )
@@ -251,19 +247,20 @@ def softmax_of_dask(logits: Any, temperature: float) -> Any:
 def as_members(
     values: Any, kind: str, temperature: float, background: int | None = 0
 ) -> list[Any]:
-    """Values as an opinion on which classes exclude each other; none if they are not.
+    """Return the probabilities of classes that exclude each other, in a list.
 
-    They are in the order of labels, of which 0 is the background.
+    They are in the order of labels, of which 0 is the background. The list is empty
+    for kinds whose classes do not exclude each other.
 
     Parameters
     ----------
     values : ndarray, dask array or StoredValues, shape (classes, ...)
-        Of a softmax, scaled or not, they are returned as they are; of fractions, the
-        background stands in front of them.
+        Values of a softmax, scaled or not, are returned as they are; fractions get the
+        background in front.
     kind : str
         A key of :data:`.KINDS`.
     temperature : float
-        Of logits.
+        Temperature of logits.
     background : int or None
         Number of the class that is the background; None where no class is.
     """
@@ -284,7 +281,7 @@ def as_members(
 
 
 def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
-    """Yield the same values, so many at a time."""
+    """Yield the same values in pieces of that many `values`, the last one shorter."""
     rest = next(pieces)
     for piece in pieces:
         while len(rest) >= values:
@@ -293,26 +290,3 @@ def _cut(pieces: Iterator[Array], values: int) -> Iterator[Array]:
         rest = np.concatenate([rest, piece]) if len(rest) else piece
     for start in range(0, len(rest), values):
         yield rest[start : start + values]
-
-
-def parts_by_class(
-    start: int, piece: Array, layout: tuple[int, int, int]
-) -> Iterator[tuple[Array, tuple[int, slice]]]:
-    """Parts of a piece that are of one class, and which voxels they are.
-
-    Parameters
-    ----------
-    start : int
-        Number of its first value.
-    piece : ndarray
-        Values in the order of the file.
-    layout : tuple of int
-        As of :class:`.StoredValues`.
-    """
-    _, n_classes, row = layout
-    while len(piece):
-        line, voxel = divmod(start, row)
-        length = min(len(piece), row - voxel)
-        yield piece[:length], (line // n_classes, slice(voxel, voxel + length))
-        start += length
-        piece = piece[length:]

@@ -1,4 +1,4 @@
-"""Maps that a fold gives, with what was learnt on the way."""
+"""Maps that a fold computes, with what it found about the values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class UncertaintyMaps(Mapping[str, Any]):
-    """Maps by measure name, and what was learnt on the way.
+    """Maps by the name of their measure, and what the fold found about the values.
 
     All of them are dask arrays, not computed yet, where the input was one.
 
@@ -41,13 +41,13 @@ class UncertaintyMaps(Mapping[str, Any]):
     largest_sum_deviation : float
         Largest distance of a voxel's sum from 1, over voxels with data.
     sum_tolerance : float
-        How much of that rounding explains.
+        Largest such deviation that rounding explains.
     kind : str
         What the values were taken for, a key of :data:`.KINDS`.
     temperature : float
-        What logits were divided by.
+        Number that logits were divided by.
     scale : float
-        What stands for 1 in the input.
+        Value that stands for 1 in the input.
     n_states : int
         How many outcomes the maps are about: the classes, of C independent channels
         2^C, of one of them 2. With it, :attr:`.Measure.highest` gives the largest
@@ -56,20 +56,20 @@ class UncertaintyMaps(Mapping[str, Any]):
         Name, or else number, of the one independent channel that the maps are of; None
         for all together. The prediction is that of all.
     evidence : str
-        What the values look like; empty where they were not looked at.
+        Evidence of their kind, in words; empty where there is none.
     doubt : str
-        What else they may be, where the kind was found and is not clear.
+        Other kinds that are possible, where the kind was found and is not clear.
     contradiction : str
         Why they do not look like the kind that was named.
     fitted : str
         How values became probabilities, where they were multiplied or beyond 0 to 1.
     clipped : float
-        How far those were below 0 or above 1 of which that was seen only when they
-        were computed.
+        Largest distance below 0 or above 1 of values for which it was known only once
+        they were computed.
     members : tuple of str
-        What the members of an ensemble are called; empty for one network.
+        Names of the members of an ensemble; empty for one network.
     checks : tuple of Check
-        What was looked at before the maps may be believed; empty while they are not
+        Checks that say whether the maps can be trusted; empty while they are not
         computed yet.
     background : Background
         The class with label 0, see :mod:`.model.background`; of kinds that have a
@@ -124,7 +124,7 @@ class UncertaintyMaps(Mapping[str, Any]):
         )
 
     def has_background(self, n_channels: int) -> bool:
-        """Return whether the background is none of so many channels, by their kind."""
+        """Return whether their kind has a background that is none of the channels."""
         return not KINDS[self.kind].applied(n_channels).sums_matter
 
     def classes(self, n_channels: int) -> tuple[int, ...]:
@@ -137,24 +137,24 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def messages(self) -> list[str]:
-        """Return what a person should know, in sentences; usually nothing."""
+        """Remarks for a person, in sentences; usually none."""
         return self.kind_messages
 
     @property
     def kind_messages(self) -> list[str]:
-        """Return what speaks against the kind that the values were taken for."""
-        told = (
+        """Remarks that speak against the kind that the values were taken for."""
+        sentences = (
             self.contradiction,
             self.fitted,
             self.clipped_message,
             self.doubt,
             self.sums_message,
         )
-        return [sentence for sentence in told if sentence]
+        return [one for one in sentences if one]
 
     @property
     def clipped_message(self) -> str:
-        """Return what to tell about values that were clipped as they were computed.
+        """Sentence about values that were clipped as they were computed, or empty.
 
         Of dask arrays it has to be computed.
         """
@@ -168,7 +168,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
     @property
     def sums_message(self) -> str | None:
-        """Return what to tell of sums that rounding does not explain; None if it does.
+        """Sentence about sums that rounding does not explain; None if it does.
 
         Of dask arrays it has to be computed.
         """
@@ -198,7 +198,7 @@ class UncertaintyMaps(Mapping[str, Any]):
 
 
 def relabelled(prediction: Any, labels: Sequence[int], no_data: Any) -> Any:
-    """Return labels in the place of numbers of classes; 0 where there is no data.
+    """Return labels in place of numbers of classes; 0 where there is no data.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Arithmetic of kinds other than a softmax, and which arithmetic is for which kind.
+"""Arithmetic of kinds other than a softmax, and the choice of the right one.
 
 Of C independent channels with probabilities x, the measures are those of the 2^C
 outcomes together: entropies add up, Σ h(x) with h the entropy of x and 1 - x, and the

@@ -1,8 +1,8 @@
 """Probabilities that were multiplied, or moved out of 0 to 1 by resampling.
 
 Atlases store per cents, in any type. Interpolation by splines overshoots beside edges:
-values of a softmax that run from -0.02 to 1.02 still sum to 1. Both are taken from 0 to
-1, and what was done is counted, for somebody should know.
+values of a softmax that run from -0.02 to 1.02 still sum to 1. Both are changed to
+probabilities from 0 to 1, and the changed values are counted and reported.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import numpy as np
 
 from ..errors import InputError
 from ..model.probabilities import FARTHEST, NEGATIVE_TOLERANCE, SUM_TOLERANCE, is_lazy
-from ..model.stored import ChangedBlocks, StoredValues
+from ..model.stored import ChangedBlocks, StoredValues, parts_by_class
 from ..text import percent
-from .logits import parts_by_class, tells_padding
+from .logits import tells_padding
 from .values import float_type
 
 Array = np.ndarray[Any, Any]
 
 
 class BeyondError(InputError):
-    """Values are below 0 or above 1, and no rounding explains it."""
+    """Values are farther below 0 or above 1 than rounding takes them."""
 
 
 @dataclass(eq=False)
@@ -36,13 +36,13 @@ class Fit:
     Attributes
     ----------
     scale : float
-        What stands for 1.
+        Value that stands for 1.
     temperature : float or None
         Of logits of independent channels, of which a sigmoid is taken; else None.
     clips : bool
         Whether values beyond 0 to 1 are clipped.
     lowest, highest : float
-        How far they go.
+        Lowest and highest value.
     beyond, seen : int
         How many are outside by more than rounding, and of how many.
     """
@@ -120,19 +120,21 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """Return what was done, for a person."""
-        told = []
+        """Sentence that tells a person what was done."""
+        sentences = []
         if self.scale != 1:
             called = "per cents" if self.scale == 100 else f"shares of {self.scale:g}"
-            told.append(f"The values reach {self.scale:g} and were taken for {called}.")
+            sentences.append(
+                f"The values reach {self.scale:g} and were taken for {called}."
+            )
         if self.clips:
             share = f"{percent(self.beyond / self.seen)} of" if self.seen else "some of"
-            told.append(
+            sentences.append(
                 f"The values run from {self.lowest:.3g} to {self.highest:.3g}, and "
                 f"{share} them are below 0 or above 1, as resampling by splines makes "
                 "them; they were clipped to 0 to 1."
             )
-        return " ".join(told)
+        return " ".join(sentences)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +147,6 @@ class FittedStream(StoredValues):
 
     whole: Any = None
     fit: Any = None
-
-    @classmethod
-    def of(cls, stored: StoredValues, fit: Fit) -> FittedStream:
-        """Return the same values, fitted."""
-        return stored.held_by(cls, whole=stored, fit=fit)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -166,14 +163,14 @@ class FittedStream(StoredValues):
         padding = np.ones((rounds, row), np.bool_)
         start = 0
         for raw in self.whole.pieces(values):
-            for part, voxels in parts_by_class(start, raw, self.layout):
+            for _, voxels, part in parts_by_class(start, raw, self.layout):
                 padding[voxels] &= part == 0
             start += len(raw)
             yield raw[:0]
         start = 0
         for raw in self.whole.pieces(values):
             piece = self.fit.apply(raw)
-            for part, voxels in parts_by_class(start, piece, self.layout):
+            for _, voxels, part in parts_by_class(start, piece, self.layout):
                 part[padding[voxels]] = np.nan
             start += len(raw)
             yield piece
@@ -187,12 +184,12 @@ def fitted(values: Any, fit: Fit, *, sums_matter: bool) -> Any:
     values : ndarray, dask array, StoredBlocks or StoredValues
         Class axis first.
     fit : Fit
-        What is done.
+        Change that makes probabilities of the values.
     sums_matter : bool
         Whether the values of each voxel sum to 1, those that are clipped, too.
     """
     if isinstance(values, StoredValues):
-        return FittedStream.of(values, fit)
+        return values.held_by(FittedStream, whole=values, fit=fit)
     if is_lazy(values):
         dtype = fit.dtype_for(values.dtype)
         if fit.finds_padding(values):

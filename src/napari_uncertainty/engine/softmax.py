@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,13 @@ from ..model.probabilities import NEGATIVE_TOLERANCE
 from .rescaled import BeyondError
 from .values import float_type
 
-# Running numbers that a fold keeps of each voxel, and the results that it fills.
-
 Array = np.ndarray[Any, Any]
+Numbered = TypeVar("Numbered")
+
+# Number of classes that can be added in float32 without losing a digit.
+FEW = 16
+
+# Running numbers that a fold keeps of each voxel, and the results that it fills.
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +50,17 @@ class Running(Numbers):
     winner: Any = None
 
     def __getitem__(self, part: Any) -> Running:
-        return self._each(lambda numbers: numbers[part])
+        return each_of(self, lambda numbers: numbers[part])
 
     def copy(self) -> Running:
         """Return the same numbers in memory of their own."""
-        return self._each(np.ndarray.copy)
+        return each_of(self, np.ndarray.copy)
 
-    def _each(self, change: Callable[[Array], Array]) -> Running:
-        changed: list[Any] = [
-            None if numbers is None else change(numbers)
-            for numbers in vars(self).values()
-        ]
-        return Running(*changed)
+
+def each_of(running: Numbered, change: Callable[[Array], Array]) -> Numbered:
+    """Return the same running numbers, each array changed; None stays None."""
+    arrays = vars(running).values()
+    return type(running)(*(None if one is None else change(one) for one in arrays))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,15 +93,18 @@ def in_order(measures: Sequence[Measure]) -> list[Measure]:
     """Return measures in the order in which they are finished.
 
     Those that follow from several numbers come first: a map may then take the place of
-    a number that no later one needs, see :func:`in_place`.
+    a number that no later one needs, see :func:`maps_in_place`.
     """
     return sorted(measures, key=lambda one: -len(one.needs))
 
 
-def in_place(
-    needs: Mapping[str, Sequence[str]], numbers: Mapping[str, Any]
-) -> dict[str, str]:
-    """Return whose memory maps can take.
+def maps_in_place(
+    needs: Mapping[str, Sequence[str]],
+    numbers: Mapping[str, Array],
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+) -> dict[str, Array]:
+    """Return maps in the memory of numbers, or in their own where none is free.
 
     Parameters
     ----------
@@ -107,11 +113,8 @@ def in_place(
         follows from, those that it should take the place of first.
     numbers : mapping of str to ndarray
         Those that are as large as a map.
-
-    Returns
-    -------
-    dict of str to str
-        Of the maps for which there is a place, the number that is there.
+    shape, dtype
+        Shape and type of a map.
     """
     places: dict[str, str] = {}
     names = list(needs)
@@ -121,11 +124,14 @@ def in_place(
             if number in numbers and number not in {*later, *places.values()}:
                 places[name] = number
                 break
-    return places
+    return {
+        name: numbers[places[name]] if name in places else np.zeros(shape, dtype)
+        for name in names
+    }
 
 
 class Folded(NamedTuple):
-    """A finished fold.
+    """Result of a fold.
 
     Attributes
     ----------
@@ -134,9 +140,9 @@ class Folded(NamedTuple):
     deviation : float
         Largest deviation of a voxel's sum from 1, over voxels with data.
     tolerance : float
-        How much of that rounding explains.
+        Largest such deviation that rounding explains.
     scale : float
-        What stands for 1 in the input.
+        Value that stands for 1 in the input.
     """
 
     results: Results
@@ -145,15 +151,14 @@ class Folded(NamedTuple):
     scale: float = 1.0
 
 
-# Memory that a fold needs for the measures that are asked for.
-
-# So many classes can be added in float32 without losing a digit.
-FEW = 16
+# Arithmetic of the fold: adding classes to running numbers, and making maps of them.
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """Measures that are asked for, and the memory that they take.
+class Kernel:
+    """Arithmetic of a softmax for the measures that are asked for.
+
+    Running numbers grow class by class, and maps follow from them.
 
     Attributes
     ----------
@@ -163,7 +168,7 @@ class Plan:
         Whether the most probable class is asked for.
     n_classes, n_states : int
         Labels that the most probable class can have, and outcomes that the
-        probabilities are about; see :mod:`.kinds`.
+        probabilities are about; see :mod:`.model.kinds`.
     kind : str
         What the values are, a key of :data:`.KINDS` other than logits.
     region_order : tuple of int
@@ -177,7 +182,7 @@ class Plan:
     label_type : dtype
         Of the prediction: the smallest that holds all classes.
     precision : dtype
-        Of what is done with each value.
+        Type of the arithmetic with each value.
     sum_type : dtype
         Of Σ x and Σ x·log x. Rounding of one after the other would grow with the
         number of classes, so many of them are added in float64; and so are those of
@@ -209,7 +214,7 @@ class Plan:
         region_order: Sequence[int] = (),
         channel: int | None = None,
     ) -> Self:
-        """Plan for values of type `dtype`."""
+        """Return the arithmetic for values of type `dtype`."""
         n_states = n_states_of(kind, n_channels, channel)
         n_classes = n_classes_of(kind, n_channels, region_order)
         # float64 input is worth float64 arithmetic, and large integers need it; all
@@ -246,7 +251,7 @@ class Plan:
 
     @property
     def bytes_per_voxel(self) -> int:
-        """Memory for running numbers and results, results in place where they fit."""
+        """Memory for running numbers and for results, which share it where they fit."""
         one = self.running(1)
         results = self.results_in_place(one)
         arrays = {
@@ -257,7 +262,7 @@ class Plan:
         return int(sum(arrays.values())) + results.no_data.nbytes
 
     def in_float64(self) -> Self:
-        """Return the plan of the same measures with more digits."""
+        """Return the arithmetic of the same measures with more digits."""
         double = np.dtype(np.float64)
         return replace(self, precision=double, sum_type=double)
 
@@ -296,39 +301,18 @@ class Plan:
 
     def results_in_place(self, running: Running) -> Results:
         """Return results in the memory of numbers they follow from, where they fit."""
-        voxels = running.sums.shape
         free = {
             name: numbers
             for name in ("logs", "squares", "best", "second")
             if (numbers := getattr(running, name)) is not None
             and numbers.dtype == np.float32
         }
-        places = in_place({row.name: row.needs for row in self.rows}, free)
+        needs = {row.name: row.needs for row in self.rows}
         return Results(
-            {
-                name: free[places[name]]
-                if name in places
-                else np.zeros(voxels, np.float32)
-                for name in self.measures
-            },
-            np.zeros(voxels, np.bool_),
+            maps_in_place(needs, free, running.sums.shape, np.float32),
+            np.zeros(running.sums.shape, np.bool_),
             running.winner,
         )
-
-
-def _float32_not_above(value: float) -> np.floating[Any]:
-    """The largest float32 that does not exceed `value`."""
-    rounded = np.float32(value)
-    below = np.nextafter(rounded, np.float32(0))
-    return below if float(rounded) > value else rounded
-
-
-# The arithmetic of the fold: running numbers of a voxel, and what follows from them.
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel(Plan):
-    """Arithmetic of a softmax: running numbers grow, and maps follow from them."""
 
     @property
     def sums_matter(self) -> bool:
@@ -405,7 +389,7 @@ class Kernel(Plan):
     def _rank(
         self, running: Running, first: int, x: Array, lesser: Array, fresh: bool
     ) -> None:
-        """The two largest values, and whose the largest is: the first of equals."""
+        """Keep the two largest values, and the label of the first largest one."""
         best, second, winner = running.best, running.second, running.winner
         assert best is not None
         rows = [(self.label_of(channel), row) for channel, row in enumerate(x, first)]
@@ -486,6 +470,13 @@ class Kernel(Plan):
             out = results.maps[row.name]
             flat = result.reshape(out.shape)
             np.clip(flat, 0, self.highest[row.name], out=out, casting="same_kind")
+
+
+def _float32_not_above(value: float) -> np.floating[Any]:
+    """Return the largest float32 that does not exceed `value`."""
+    rounded = np.float32(value)
+    below = np.nextafter(rounded, np.float32(0))
+    return below if float(rounded) > value else rounded
 
 
 def _grow(numbers: Array, more: Array, fresh: bool) -> None:

@@ -1,9 +1,9 @@
 """Folding a file that can only be read from its beginning to its end.
 
 One thread unpacks, the others add, each for voxels of its own. Where whole classes
-follow each other in the file, only the running numbers of each voxel stay, and the maps
-take their place at the end (:mod:`.by_class`). Where the classes of a voxel lie
-together, each piece of the file is finished at once (:mod:`.by_voxel`).
+follow each other in the file, only the running numbers of each voxel are kept, and the
+maps take their place at the end (:class:`ByClass`). Where the classes of a voxel lie
+together, each piece of the file is finished at once (:class:`ByVoxel`).
 """
 
 from __future__ import annotations
@@ -25,32 +25,118 @@ from ..model.probabilities import (
     scale_of,
     scale_of_sums,
 )
-from ..model.stored import StoredValues
+from ..model.stored import StoredValues, parts_by_class
 from ..steps import part
 from .arrays import BLOCK_VALUES, ArrayFold
 from .blocks import Block, run_in_threads, take_in_turn, tiles
 from .softmax import Folded, Kernel, Results
-from .values import is_plain, read_values, stretches, sum_tolerance
-
-# Folding classes that follow each other: only running numbers of each voxel stay.
+from .values import is_plain, read_values, sampled_sums, stretches, sum_tolerance
 
 Array = np.ndarray[Any, Any]
+
+
+# Threads that unpack a file and add its values.
+
+# Unpacked pieces that may wait until they are added. More would not stay near the
+# processor until it is their turn.
+PIECES_WAITING = 2
+
+# Unpacking is never so quick that more threads than these had something to add.
+MOST_ADDING = 4
+
+# How soon a waiting thread notices that it is to stop, in seconds.
+PATIENCE = 0.05
+
+
+def iter_fold_stream(
+    stored: StoredValues, kernel: Kernel, *, threads: int
+) -> Generator[float, None, Folded]:
+    """Fold a file in one pass; yields the share done.
+
+    The results are flat, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or its values are no probabilities.
+    """
+    # One more unpacks. More threads than processors would wait for each other's lock.
+    threads = max(1, min(threads - 1, MOST_ADDING))
+    _, n_classes, row = stored.layout
+    by_class = n_classes * row > BLOCK_VALUES
+    fold: Any = (ByClass if by_class else ByVoxel)(stored, kernel, threads)
+    share_of: Any = ClassShare if by_class else VoxelShare
+    queues = [Queue[Array | None](PIECES_WAITING) for _ in range(threads)]
+    done = [0] * threads
+    refused: list[InputError] = []
+
+    def hand_over(piece: Array | None, stopped: threading.Event) -> None:
+        for queue in queues:
+            while not stopped.is_set():
+                with suppress(Full):
+                    queue.put(piece, timeout=PATIENCE)
+                    break
+
+    def unpack(stopped: threading.Event) -> None:
+        for piece in stored.pieces(fold.piece_values):
+            if stopped.is_set():
+                return
+            if len(piece):  # where something is looked at first, empty ones come
+                hand_over(piece, stopped)
+        hand_over(None, stopped)  # that was all
+
+    def arriving(
+        queue: Queue[Array | None], stopped: threading.Event
+    ) -> Iterator[Array]:
+        while not stopped.is_set():
+            try:
+                piece = queue.get(timeout=PATIENCE)
+            except Empty:
+                continue
+            if piece is None:
+                return
+            yield piece
+
+    def add(worker: int, stopped: threading.Event) -> None:
+        share = share_of(fold, worker)
+        with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
+            for piece in arriving(queues[worker], stopped):
+                # Odd values may come from damage, which only the end of the file
+                # tells for certain.
+                if not refused:
+                    try:
+                        share.add(done[worker], piece)
+                    except InputError as error:
+                        refused.append(error)
+                done[worker] += len(piece)
+
+    yield from run_in_threads(
+        [unpack, *(partial(add, worker) for worker in range(threads))],
+        share=lambda: 0.95 * min(done) / stored.size,
+    )
+    if refused:
+        raise refused[0]
+    folded: Folded = yield from part(fold.finish(), 0.95, 1)
+    return folded
+
+
+# Files in which classes follow each other: running numbers of all voxels are kept.
 
 # Voxels that are added at once: their running numbers stay near the processor.
 RUN_VOXELS = 1 << 17
 
 
 class ByClass:
-    """One class after the other: running numbers of all voxels.
+    """Fold of one class after the other, with running numbers of all voxels.
 
     Parameters
     ----------
     stored : StoredValues
-        What comes; whole classes one after the other.
+        Values of the file; whole classes one after the other.
     kernel : Kernel
         The arithmetic.
     threads : int
-        How many threads share the voxels.
+        Number of threads that share the voxels.
     """
 
     piece_values = BLOCK_VALUES
@@ -65,10 +151,6 @@ class ByClass:
         self.divisor = divisor_of(stored.dtype)
         # Which runs of voxels hold anything but 0 and 1.
         self.open = np.zeros(-(-rounds * row // RUN_VOXELS), np.bool_)
-
-    def share_of(self, worker: int) -> ClassShare:
-        """Return what one thread does."""
-        return ClassShare(self, worker)
 
     def finish(self) -> Generator[float, None, Folded]:
         """Turn the running numbers into maps, in their place where they fit."""
@@ -105,14 +187,10 @@ class ByClass:
         return self.kernel.finish(running, results, scratch, unit_sum)
 
     def _require_scale(self) -> float:
-        """Return what the values of a voxel sum to, now that all sums are known."""
+        """Return the sum of the values of a voxel, now that all sums are known."""
         if not self.kernel.sums_matter:
             return self.divisor
-        sums = self.running.sums
-        sample = sums[:: max(1, len(sums) // 100_003)] * np.float64(self.divisor)
-        whole = self.stored.dtype.kind in "ui" or bool(
-            (sample == np.rint(sample)).all()
-        )
+        sample, whole = sampled_sums(self.running.sums, self.divisor, self.stored.dtype)
         scale = scale_of_sums(sample, self.stored.shape[0], whole)
         if scale is None and whole and sample.any():
             raise not_adding_up()
@@ -120,7 +198,7 @@ class ByClass:
 
 
 class ClassShare:
-    """One thread's part of the work; it is shown all pieces, in their order.
+    """Work of one thread, which is given all pieces in their order.
 
     The runs of voxels are dealt out in turn, so that no two threads touch the same.
     """
@@ -132,17 +210,12 @@ class ClassShare:
 
     def add(self, start: int, piece: Array) -> None:
         """Add a piece that begins with value number `start` of the file."""
-        _, n_classes, row = self._all.stored.layout
-        while len(piece):
-            before, place = divmod(start, n_classes * row)
-            label, voxel = divmod(place, row)
-            length = min(len(piece), row - voxel)
-            self._add_class(label, before * row + voxel, piece[:length])
-            start += length
-            piece = piece[length:]
+        layout = self._all.stored.layout
+        for label, (around, voxels), values in parts_by_class(start, piece, layout):
+            self._add_class(label, around * layout[2] + voxels.start, values)
 
     def _add_class(self, label: int, first: int, raw: Array) -> None:
-        """Add values of one class, from voxel `first` on, to those that are mine."""
+        """Add values of one class, from voxel `first` on, to voxels of this thread."""
         for start, stop, certain in stretches(raw, self._all.divisor):
             place = first + start
             while place < first + stop:
@@ -170,20 +243,20 @@ class ClassShare:
         fold.kernel.add(running, label, x[None], scratch, binary=certain)
 
 
-# Folding files in which the classes of a voxel lie close together.
+# Files in which the classes of a voxel lie close together.
 
 
 class ByVoxel:
-    """All classes of some voxels in each piece of the file, which is finished at once.
+    """Fold of pieces that hold all classes of some voxels, each finished at once.
 
     Parameters
     ----------
     stored : StoredValues
-        What comes.
+        Values of the file.
     kernel : Kernel
         The arithmetic.
     threads : int
-        How many threads take the pieces in turn.
+        Number of threads that take the pieces in turn.
     """
 
     def __init__(self, stored: StoredValues, kernel: Kernel, threads: int) -> None:
@@ -195,21 +268,17 @@ class ByVoxel:
         self.folded: list[Folded] = []
         self.piece_values = max(1, BLOCK_VALUES // (n_classes * row)) * n_classes * row
 
-    def share_of(self, worker: int) -> VoxelShare:
-        """Return what one thread does."""
-        return VoxelShare(self, worker)
-
     def finish(self) -> Generator[float, None, Folded]:
-        """Give the results, which are complete."""
+        """Return the results, which are complete already."""
         yield 1.0
         largest = max(folded.deviation for folded in self.folded)
         # A piece of nothing but padding does not know what stands for 1.
-        told = max(self.folded, key=lambda folded: folded.scale)
-        return told._replace(deviation=largest)
+        known = max(self.folded, key=lambda folded: folded.scale)
+        return known._replace(deviation=largest)
 
 
 class VoxelShare:
-    """One thread's part of the work; it is shown all pieces, in their order."""
+    """Work of one thread, which is given all pieces in their order."""
 
     def __init__(self, fold: ByVoxel, worker: int) -> None:
         self._all = fold
@@ -225,9 +294,9 @@ class VoxelShare:
         if self._fold is None or not self._decided:
             if self._all.kernel.sums_matter:
                 refuse_label_map(values, 0)
-                found = scale_of(values, 0) or _scale_of_all(values)
-                self._decided = found is not None or bool(values.any())
-                scale = self._all.stored.require_scale(found)
+                scale_found = scale_of(values, 0) or _scale_of_all(values)
+                self._decided = scale_found is not None or bool(values.any())
+                scale = self._all.stored.require_scale(scale_found)
             else:
                 scale, self._decided = divisor_of(values.dtype), True
             self._fold = ArrayFold(self._all.kernel, n_classes, scale)
@@ -255,87 +324,3 @@ def _scale_of_all(values: Array) -> float | None:
         sums = values.sum(axis=0, dtype=np.float64)
         whole = values.dtype.kind in "ui" or bool((values == np.rint(values)).all())
     return scale_of_sums(sums, len(values), whole)
-
-
-# Folding a file that can only be read from its beginning to its end.
-
-# So many unpacked pieces may wait for being added. More would not stay near the
-# processor until it is their turn.
-PIECES_WAITING = 2
-
-# Unpacking is never so quick that more threads than these had something to add.
-MOST_ADDING = 4
-
-# How soon a waiting thread notices that it is to stop, in seconds.
-PATIENCE = 0.05
-
-
-def iter_fold_stream(
-    stored: StoredValues, kernel: Kernel, *, threads: int
-) -> Generator[float, None, Folded]:
-    """Fold a file in one pass; yields the share done.
-
-    The results are flat, in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged, or its values are no probabilities.
-    """
-    # One more unpacks. More threads than processors would wait for each other's lock.
-    threads = max(1, min(threads - 1, MOST_ADDING))
-    _, n_classes, row = stored.layout
-    by_class = n_classes * row > BLOCK_VALUES
-    fold: Any = (ByClass if by_class else ByVoxel)(stored, kernel, threads)
-    queues = [Queue[Array | None](PIECES_WAITING) for _ in range(threads)]
-    done = [0] * threads
-    refused: list[InputError] = []
-
-    def hand_over(piece: Array | None, stopped: threading.Event) -> None:
-        for queue in queues:
-            while not stopped.is_set():
-                with suppress(Full):
-                    queue.put(piece, timeout=PATIENCE)
-                    break
-
-    def unpack(stopped: threading.Event) -> None:
-        for piece in stored.pieces(fold.piece_values):
-            if stopped.is_set():
-                return
-            if len(piece):  # where something is looked at first, empty ones come
-                hand_over(piece, stopped)
-        hand_over(None, stopped)  # that was all
-
-    def arriving(
-        queue: Queue[Array | None], stopped: threading.Event
-    ) -> Iterator[Array]:
-        while not stopped.is_set():
-            try:
-                piece = queue.get(timeout=PATIENCE)
-            except Empty:
-                continue
-            if piece is None:
-                return
-            yield piece
-
-    def add(worker: int, stopped: threading.Event) -> None:
-        share = fold.share_of(worker)
-        with np.errstate(all="ignore"):  # NaN and infinity are looked for afterwards
-            for piece in arriving(queues[worker], stopped):
-                # Odd values may come from damage, which only the end of the file
-                # tells for certain.
-                if not refused:
-                    try:
-                        share.add(done[worker], piece)
-                    except InputError as error:
-                        refused.append(error)
-                done[worker] += len(piece)
-
-    yield from run_in_threads(
-        [unpack, *(partial(add, worker) for worker in range(threads))],
-        share=lambda: 0.95 * min(done) / stored.size,
-    )
-    if refused:
-        raise refused[0]
-    folded: Folded = yield from part(fold.finish(), 0.95, 1)
-    return folded

@@ -1,4 +1,4 @@
-"""Values in the precision of the kernel, and some voxels with all their values."""
+"""Conversion of values to the precision of the arithmetic, and samples of voxels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from ..model.probabilities import SUM_TOLERANCE, lines_along
 from ..model.stored import PlainBytes, StoredBlocks, StoredValues
 
-# Conversion of values to the precision of the arithmetic, and quick looks at them.
-
 Array = np.ndarray[Any, Any]
 
-# Values that are looked at together to see whether they matter.
+# Conversion of values to the precision of the arithmetic, and quick looks at them.
+
+# Number of values in a grain: it is skipped as a whole where all values are 0.
 GRAIN = 1 << 12
 
 
@@ -32,7 +32,7 @@ def read_values(
     out : ndarray of float32 or float64
         Overwritten.
     divisor : float
-        What to divide by.
+        Number to divide by.
     plain : bool or None
         What :func:`is_plain` says of `raw`, where it was asked.
     """
@@ -86,7 +86,7 @@ def stretches(raw: Array, one: float) -> Iterator[tuple[int, int, bool]]:
     raw : ndarray
         One axis.
     one : float
-        What stands for 1.
+        Value that stands for 1.
     """
     starts = np.arange(0, len(raw), GRAIN)
     high = np.maximum.reduceat(bits(raw), starts)
@@ -111,12 +111,32 @@ def sum_tolerance(scale: float, n_classes: int) -> float:
     return SUM_TOLERANCE if scale == 1 else n_classes / scale
 
 
-# Some voxels with all their values, to see of what kind they are.
+def sampled_sums(
+    sums: Array, divisor: float, dtype: np.dtype[Any]
+) -> tuple[Array, bool]:
+    """Return sums of some voxels in units of the file, and whether values are whole.
 
-#: So many voxels are plenty to tell one kind from another.
+    Parameters
+    ----------
+    sums : ndarray
+        Sums of all voxels, of values that were divided by `divisor`.
+    divisor : float
+        As of :func:`.divisor_of`.
+    dtype : dtype
+        Type of the values in the file.
+    """
+    flat = sums.reshape(-1)
+    sample = flat[:: max(1, flat.size // 100_003)] * np.float64(divisor)
+    whole = dtype.kind in "ui" or bool((sample == np.rint(sample)).all())
+    return sample, whole
+
+
+# Samples of voxels with all their values, which show of what kind the values are.
+
+#: Voxels that are enough to tell one kind from another.
 VOXELS = 2000
 
-# A plain file is looked at in so many runs of voxels.
+# Number of runs of voxels that a sample of a plain file consists of.
 _RUNS = 250
 
 # Multiples of this, less whole numbers, spread evenly however many there are.
@@ -124,12 +144,12 @@ _GOLDEN = 0.618034
 
 
 class Sampler:
-    """Picks some voxels from a file as it passes by.
+    """Sample of voxels that is taken from a file while it is read.
 
     Parameters
     ----------
     stored : StoredValues
-        What passes.
+        Values of the file.
     """
 
     def __init__(self, stored: StoredValues) -> None:
@@ -142,25 +162,20 @@ class Sampler:
         self._order = np.argsort(flat, kind="stable")
         self._places = flat[self._order]
         self._taken = 0
-        self._limits: tuple[float, float] | None = (0.0, 0.0)
-        if n_channels > 1:  # many voxels with several values tell enough
-            self._limits = None
+        #: Lowest and highest value of a single channel, 0 included; else None, for many
+        #: voxels with several values tell enough.
+        self.limits = (0.0, 0.0) if n_channels == 1 else None
         self._values = np.zeros((n_channels, len(voxels)), stored.dtype)
 
     def take(self, start: int, piece: Array) -> None:
-        """Look at values from number `start` on; called in their order."""
-        if self._limits is not None:
-            self._limits = wider(self._limits, piece)
+        """Take values of a piece that begins with value `start`; called in order."""
+        if self.limits is not None:
+            self.limits = wider(self.limits, piece)
         stop = int(np.searchsorted(self._places, start + len(piece)))
         here = slice(self._taken, stop)
         flat = self._values.reshape(-1)
         flat[self._order[here]] = piece[self._places[here] - start]
         self._taken = stop
-
-    @property
-    def limits(self) -> tuple[float, float] | None:
-        """Lowest and highest value of a single channel, 0 included; else None."""
-        return self._limits
 
     @property
     def sample(self) -> Array | None:
@@ -170,13 +185,13 @@ class Sampler:
 
 @dataclass(frozen=True, eq=False)
 class WatchedStream(StoredValues):
-    """Values in a file, of which some voxels are picked as they are read."""
+    """Values in a file, of which a sample is taken while they are read."""
 
     sampler: Any = field(default=None)
 
     @classmethod
     def of(cls, stored: StoredValues) -> WatchedStream:
-        """Return values that are looked at as they are read."""
+        """Return the values with a new sampler."""
         return stored.held_by(cls, sampler=Sampler(stored))
 
     def pieces(self, values: int) -> Iterator[Array]:
@@ -206,7 +221,8 @@ def limits_of(values: Any) -> tuple[float, float] | None:
     Parameters
     ----------
     values : ndarray, dask array or StoredValues, shape (channels, ...)
-        None of several channels, whose sample tells enough, and of dask arrays.
+        The result is None for several channels, whose sample tells enough, and for dask
+        arrays.
     """
     if values.shape[0] > 1:
         return None
@@ -219,7 +235,7 @@ def limits_of(values: Any) -> tuple[float, float] | None:
 
 
 def sample_of(values: Any) -> Array:
-    """Some voxels of values that can be taken anywhere: shape (channels, voxels).
+    """Return a sample of voxels, shape (channels, voxels).
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Things that all packages speak of: grids, probabilities, kinds, measures, records."""
+"""Data types that all other packages share: grids, probabilities, kinds, records."""

@@ -1,12 +1,13 @@
-"""Background of a case: the class that means nothing, if there is one.
+"""Background of a case: the class that stands for nothing, if there is one.
 
 It need not be the first class, and where all classes are tissues there is none. A
-person says it, or the names of the classes, or the convention of the tool that wrote
-them, or that they are surrounded by voxels in which all of them are 0; else the first
-class is it.
+person names it; or the names of the classes tell it, or the convention of the tool
+that wrote them, or voxels around the classes in which all of them are 0. If nothing
+tells, the first class is taken for the background.
 
-Labels follow: 0 is the background, classes before it have their number + 1, and those
-behind it their number. Without a background, labels are 1 to C, and 0 is what is left.
+The labels of the classes follow from it. The background has the label 0, a class in
+front of it has its number + 1, and a class behind it has its number. Without a
+background, the labels are 1 to C, and 0 stands for voxels that no class is in.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ BACKGROUND_NAMES = (
     "void", "empty", "outside", "exterior", "unlabeled", "unlabelled", "unknown",
 )  # fmt: skip
 
-# More of an image than this has to be empty before it surrounds anything.
+# A larger share of the image than this has to be empty to surround the rest.
 _SURROUNDING = 0.05
 
-# Fewer voxels than this may be empty by chance.
+# In an image with fewer voxels than this, some may be empty by chance.
 _FEWEST_VOXELS = 50
 
 # Numbers and single letters say nothing of what classes are.
@@ -42,16 +43,16 @@ _NUMBERED = re.compile(
 
 @dataclass(frozen=True)
 class Background:
-    """The class that means nothing, and who says so.
+    """Class that stands for nothing, and the source of this knowledge.
 
     Attributes
     ----------
     channel : int or None
         Number of the class along the class axis; None where no class is.
     origin : Origin
-        Where that comes from.
+        Source of this knowledge.
     why : str
-        Whose convention it is; empty where it is none.
+        Tool whose convention it is, or what shows it; usually empty.
     """
 
     channel: int | None = 0
@@ -68,14 +69,14 @@ class Background:
         )
 
     def name(self, names: Sequence[str]) -> str:
-        """Return what to call it, so that :func:`.require_class` finds it again."""
+        """Return a name by which :func:`.require_class` finds the background again."""
         if self.channel is None:
             return NO_BACKGROUND
         name = names[self.channel]
         return name if names.index(name) == self.channel else str(self.channel)
 
 
-#: Usual where nobody says anything else.
+#: The background that is assumed where nothing tells it.
 FIRST_CLASS = Background()
 
 
@@ -109,7 +110,7 @@ def told_background(
 
 
 def class_called_background(names: Sequence[str]) -> int | None:
-    """Return which class has a name that means background; None where none has."""
+    """Return the class whose name means background; None where there is none."""
     plain = [re.sub(r"[\W\d_]+", "", name).lower() for name in names]
     for word in BACKGROUND_NAMES:
         if word in plain:
@@ -123,10 +124,11 @@ def are_names(names: Sequence[str]) -> bool:
 
 
 def surrounds(empty: Array) -> bool:
-    """Return whether empty voxels surround what is there, as those around a brain do.
+    """Return whether empty voxels surround all others, as they surround a brain.
 
-    They are many, lie together, reach most corners of the image, and leave no box: that
-    would be a crop which was padded, and says nothing of its classes.
+    Such voxels are many, lie together and reach most corners of the image. What they
+    surround is not a box: a box is a crop that was padded, which tells nothing about
+    the background.
 
     Parameters
     ----------
@@ -134,18 +136,18 @@ def surrounds(empty: Array) -> bool:
         Voxels in which all classes are 0.
     """
     n_empty = int(np.count_nonzero(empty))
-    n_there = empty.size - n_empty
+    n_occupied = empty.size - n_empty
     if (
         empty.size < _FEWEST_VOXELS
-        or not n_there
+        or not n_occupied
         or n_empty <= _SURROUNDING * empty.size
     ):
         return False
     box = 1
     for axis in range(empty.ndim):
         others = tuple(other for other in range(empty.ndim) if other != axis)
-        there = np.flatnonzero(~empty.all(axis=others))
-        box *= int(there[-1] - there[0]) + 1
+        occupied = np.flatnonzero(~empty.all(axis=others))
+        box *= int(occupied[-1] - occupied[0]) + 1
     corners = empty[np.ix_(*([0, -1],) * empty.ndim)]
     together = int(np.count_nonzero(empty[1:] & empty[:-1]))
-    return bool(corners.mean() > 0.5) and box > n_there and 2 * together > n_empty
+    return bool(corners.mean() > 0.5) and box > n_occupied and 2 * together > n_empty

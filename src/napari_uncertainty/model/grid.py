@@ -136,13 +136,13 @@ class Grid:
         return float(np.degrees(np.arcsin(min(1.0, cosines.max()))))
 
     def tilt_against(self, other: Grid) -> float:
-        """Largest angle in degrees between corresponding axes of the two grids."""
+        """Return the largest angle in degrees between corresponding axes."""
         # By the chord: exact for small angles, where arccos is not.
         chords = np.linalg.norm(self.directions - other.directions, axis=0)
         return float(np.degrees(2 * np.arcsin(np.clip(chords / 2, 0, 1)).max()))
 
     def drift_along(self, other: Grid) -> float:
-        """Return how far voxels move at most, in mm, along another grid's axes.
+        """Return the largest shift of a voxel in mm, if the axes were another grid's.
 
         0 where both grids have the same axes; larger, the more these differ and the
         farther away the voxels are.
@@ -152,7 +152,7 @@ class Grid:
         return float(np.linalg.norm(corners @ (own - others).T, axis=1).max())
 
     def difference(self, other: Grid) -> GridDifference:
-        """Return how the two grids differ, whatever the order of their axes."""
+        """Return the difference of two grids, whatever the order of their axes."""
         shape, here = self._canonical
         other_shape, there = other._canonical
         zooms = np.linalg.norm(here[:3, :3], axis=0)
@@ -167,7 +167,7 @@ class Grid:
         )
 
     def placement_in(self, other: Grid) -> Placement | None:
-        """Return how the voxels lie on those of another grid; None where they do not.
+        """Return the placement of the voxels on another grid's; None if they are off.
 
         A voxel may miss the other's centre by a hundredth of the voxel.
         """
@@ -247,7 +247,7 @@ class Grid:
         return places
 
     def to_dict(self) -> dict[str, Any]:
-        """Shape and affine as plain lists, for JSON."""
+        """Return shape and affine as plain lists, for JSON."""
         return {"shape": list(self.shape), "affine": self.affine.tolist()}
 
     def turned_to(self, directions: str) -> tuple[Placement, str]:
@@ -277,7 +277,7 @@ class Grid:
         return Placement(order, flips, (0,) * len(order)), left
 
     def turned(self, turn: Placement) -> Grid:
-        """Return where the same voxels are once their axes are turned."""
+        """Return the grid of the same voxels with turned axes."""
         shape = turn.turned_shape(self.shape)
         back, axes = np.eye(4), [*range(self.ndim), 3]
         back[np.ix_(axes, axes)] = turn.inverse().affine(shape)
@@ -300,7 +300,7 @@ class Grid:
 
 
 def millimetres_of(header: Any) -> float:
-    """Return how many millimetres the unit of length in a NIfTI header has.
+    """Return the millimetres in the unit of length of a NIfTI header.
 
     A unit that is not told, or is none that NIfTI knows, is a millimetre.
     """

@@ -33,7 +33,7 @@ NIFTI_INTENT_LABEL = 1002  # NIFTI_INTENT_LABEL in nifti1.h
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """An image that people look at.
+    """Scan: an image with intensities.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Scan:
         Intensities in the file's own axis order (i, j, k); further axes, such as
         time, come last.
     grid : Grid
-        Where the first two or three axes sit.
+        Grid of the first two or three axes.
     source : Path or None
         The file.
     name : str
-        What to call it.
+        Name.
     """
 
     data: np.ndarray[Any, Any]
@@ -56,20 +56,20 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """A segmentation: one whole number per voxel.
+    """Segmentation with one whole number per voxel.
 
     Attributes
     ----------
     data : ndarray of int
         Labels in the file's own axis order (i, j, k); 0 is background.
     grid : Grid
-        Where the voxels sit.
+        Grid of the voxels.
     class_names : mapping of int to str
         Names of the labels, as far as they are known.
     source : Path or None
         The file.
     name : str
-        What to call it.
+        Name.
     colors : mapping of int to tuple of float
         Red, green and blue of labels, 0 to 1, where the file has them.
     """
@@ -115,7 +115,7 @@ def looks_like_labels(
 
 
 def as_whole_numbers(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Values without what a slope moved them off whole numbers, or as they are.
+    """Return values rounded to whole numbers if a slope moved them, or as they are.
 
     They are rounded where all of them are that near to whole numbers, not to 0 alone,
     and no two different values become one, as they would of near certain
@@ -157,7 +157,7 @@ def are_whole_numbers(data: np.ndarray[Any, Any]) -> bool:
 
 
 def _patchiness(data: np.ndarray[Any, Any], name: str) -> float:
-    """Share of neighbouring pairs inside the foreground that are equal, 0 to 1."""
+    """Return the share of equal pairs among neighbours in the foreground, 0 to 1."""
     equal = pairs = 0
     # Every third plane along each axis is plenty, and quick on large volumes.
     for axis in range(data.ndim):

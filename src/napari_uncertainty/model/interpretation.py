@@ -1,7 +1,7 @@
-"""Interpretation of values that stand for classes: what they mean, and who says so.
+"""Interpretation of values that stand for classes: their meaning, and who says so.
 
-A person names some of it, a file declares some, and the values show the rest. Each
-entry keeps where it comes from, so that a guess can be told as one.
+A person names some of it, a file declares some, and the values show the rest. The
+source of each entry is kept, so that a guess is shown as a guess.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ..errors import InputError
-from .kinds import AUTO, KINDS, SOFTMAX
+from .kinds import SOFTMAX, check_kind
 
 #: Where an entry comes from: a person, the file, the convention of the tool that wrote
 #: the file, the values, or what is usual where nothing tells.
@@ -45,7 +45,7 @@ class Interpretation:
     kind : str or None
         A key of :data:`.KINDS`; None for what a file says, or else its values show.
     temperature : float
-        What logits are divided by.
+        Number that logits are divided by.
     array : str or None
         Name of the array, in a file with several.
     class_axis : int or None
@@ -53,12 +53,12 @@ class Interpretation:
     channel : int, str or None
         Number or name of the one independent channel to measure; None for all.
     frame : int or None
-        Which one of a series, from 0.
+        Number of the frame in a series, from 0.
     background : str or None
         Name of the class that means "nothing", or ``"none"`` where all classes are
         something.
     scale : float or None
-        What stands for 1 in the values.
+        Value that stands for 1.
     origins : mapping of str to str
         Where entries come from, see :data:`Origin`; an entry that is not in it was
         named by a person, unless it is None.
@@ -87,10 +87,8 @@ class Interpretation:
                 continue
             if not isinstance(value, types) or isinstance(value, bool):
                 raise ValueError(f"the {name.replace('_', ' ')} is {value!r}")
-        if self.kind is not None and self.kind not in KINDS and self.kind != AUTO:
-            raise ValueError(
-                f"kind is {', '.join(KINDS)} or {AUTO}, not {self.kind!r}."
-            )
+        if self.kind is not None:
+            check_kind(self.kind)
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"A temperature is above 0, not {self.temperature!r}.")
         for name, origin in self.origins.items():
@@ -100,14 +98,14 @@ class Interpretation:
     def found(self, origin: Origin, **entries: Any) -> Interpretation:
         """Return the same with entries that were found, and where they come from.
 
-        What is None is left as it is.
+        Entries that are None stay as they are.
         """
         entries = {name: value for name, value in entries.items() if value is not None}
         origins = {**self.origins, **dict.fromkeys(entries, origin)}
         return replace(self, **entries, origins=origins)
 
     def origin(self, name: str) -> Origin | None:
-        """Return where an entry comes from; None where it is not known yet."""
+        """Return the origin of an entry; None where the entry is not known yet."""
         if getattr(self, name) is None:
             return None
         if name == "temperature" and self.temperature == 1:
@@ -116,7 +114,7 @@ class Interpretation:
 
     @property
     def asked(self) -> Interpretation:
-        """Entries that a person has named, and nothing else."""
+        """Interpretation with the entries that a person has named, and no others."""
         told: dict[str, Any] = {
             one.name: one.default for one in fields(self) if one.name in self.origins
         }
@@ -124,7 +122,7 @@ class Interpretation:
 
     @classmethod
     def from_json(cls, told: Any) -> Interpretation:
-        """Return what :meth:`to_json` wrote.
+        """Return an interpretation from the dictionary of :meth:`to_json`.
 
         Raises
         ------
@@ -137,7 +135,7 @@ class Interpretation:
         return cls(**entries, origins=dict(told.get("origins") or {}))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON; entries that hardly ever occur only where they do."""
+        """Return a dictionary for JSON, with rare entries only where they are set."""
         told: dict[str, Any] = {name: getattr(self, name) for name in _TYPES}
         for rare in ("frame", "background", "scale"):
             if told[rare] is None:
@@ -145,10 +143,10 @@ class Interpretation:
         return told | ({"origins": dict(self.origins)} if self.origins else {})
 
 
-#: Nothing was said.
+#: The interpretation where a person has said nothing.
 AS_FOUND = Interpretation()
 
-#: Usual of arrays, and of maps that do not say it.
+#: The interpretation of arrays, and of maps that do not say how they were made.
 AS_SOFTMAX = AS_FOUND.found("default", kind=SOFTMAX.name)
 
 

@@ -1,4 +1,4 @@
-"""Kinds of values that stand for classes, and what each means for one voxel."""
+"""Kinds of values that stand for classes, and the probabilities that they mean."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from ..errors import InputError
 
 Array = np.ndarray[Any, Any]
 
-#: To find the kind from the values.
+#: Kind of values whose kind is to be found out.
 AUTO = "auto"
 
-
-#: How the classes of a voxel go together once there are probabilities: those that are
-#: given are all there are, what they leave over is the background, or each is there or
-#: not whatever the others are.
+#: Relation of the classes of a voxel once there are probabilities: they sum to 1, they
+#: leave the rest to the background, or each is independent of the others.
 Together = Literal["whole", "rest", "independent"]
 
 #: Probabilities in float64 of values in float64, class axis first, with the temperature
@@ -31,7 +29,7 @@ Probabilities = Callable[[Array, float, float], Array]
 
 @dataclass(frozen=True)
 class Kind:
-    """Kind of input: what the numbers are, and what follows from them.
+    """Kind of input: the meaning of the numbers, and the probabilities of them.
 
     Attributes
     ----------
@@ -42,9 +40,9 @@ class Kind:
     meaning : str
         One sentence on what the values x of a voxel are.
     formula : str
-        How the probabilities p follow from them.
+        Formula of the probabilities p.
     together : "whole", "rest" or "independent"
-        How the classes go together.
+        Relation of the classes, see :data:`Together`.
     probabilities : callable
         The formula, see :data:`Probabilities`.
     activated : str
@@ -99,7 +97,7 @@ class Kind:
 
     @property
     def called(self) -> str:
-        """Name for people, within a sentence."""
+        """Name of the kind within a sentence."""
         return self.title.lower()
 
     @property
@@ -235,19 +233,19 @@ SCALED = Kind(
 
 
 def table_of(kinds: Iterable[Kind]) -> Mapping[str, Kind]:
-    """Return kinds by name; ValueError where one refers to a kind that is not there."""
+    """Return kinds by name; raise ValueError where one refers to a missing kind."""
     table = {one.name: one for one in kinds}
     for one in table.values():
         said = [("becomes", one.activated), ("alone becomes", one.alone)]
         for what, other in [*said, *(("is alike", other) for other in one.alike)]:
             if other and other not in table:
                 raise ValueError(
-                    f"The kind '{one.name}' {what} '{other}', which is no kind."
+                    f"The kind '{one.name}' {what} '{other}', which does not exist."
                 )
     return MappingProxyType(table)
 
 
-#: What values can be.
+#: All kinds by their names.
 KINDS = table_of(
     (SOFTMAX, LOGITS, SIGMOID, CHANNEL_LOGITS, FOREGROUND, FRACTIONS, SCALED)
 )
@@ -260,13 +258,13 @@ def check_kind(kind: object) -> None:
 
 
 def is_single(kind: str | None) -> bool:
-    """Return whether there can be but one channel; not where no kind is named."""
+    """Return whether the kind has a single channel; False where no kind is named."""
     named = KINDS.get(kind or "")
     return named is not None and named.single
 
 
 def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -> int:
-    """Return how many labels there can be, the background's 0 included.
+    """Return the number of labels, that of the background included.
 
     Parameters
     ----------
@@ -283,10 +281,10 @@ def n_classes_of(kind: str, n_channels: int, region_order: Sequence[int] = ()) -
 
 
 def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
-    """Return how many outcomes a measure of a voxel is about.
+    """Return the number of outcomes that a measure of a voxel is about.
 
-    That of C independent channels is about 2^C, for any of them may be there or not;
-    that of one `channel` is about two.
+    C independent channels have 2^C outcomes, for each may be present or not; one
+    `channel` has two.
     """
     if channel is not None:
         return 2
@@ -298,7 +296,7 @@ def n_states_of(kind: str, n_channels: int, channel: int | None = None) -> int:
 def find_channel(
     channel: int | str | None, n_channels: int, names: Sequence[str] = ()
 ) -> int | None:
-    """Return which channel is meant, from 0; None where none is.
+    """Return the number of a channel, from 0; None where none is asked for.
 
     Parameters
     ----------
@@ -329,19 +327,19 @@ def find_channel(
 
 
 def name_of_channel(channel: int | None, names: Sequence[str] = ()) -> str | None:
-    """Return what to call a channel: its number, where the names are not known."""
+    """Return the name of a channel, or its number where the names are not known."""
     if channel is None:
         return None
     return names[channel] if names else str(channel)
 
 
 def require_independent(kind: str, channel: int | None) -> None:
-    """Raise InputError where one channel is asked for, and channels say nothing alone.
+    """Raise InputError where one channel is asked for that has no meaning alone.
 
     Parameters
     ----------
     kind : str
-        What the values were taken for.
+        Kind that the values were taken for.
     channel : int or None
         The channel that is asked for.
     """
@@ -394,9 +392,9 @@ def probabilities_of(
     values : ndarray, shape (channels, ...)
         Whatever is not finite stays so.
     temperature : float
-        Of logits.
+        Temperature of logits.
     scale : float
-        What stands for 1, where whole numbers do.
+        Value that stands for 1.
 
     Returns
     -------

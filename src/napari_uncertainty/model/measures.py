@@ -1,9 +1,9 @@
-"""Every measure of uncertainty: formula, arithmetic, unit, range and source.
+"""Measures of uncertainty: formula, arithmetic, unit, range and source.
 
-A row of :data:`MEASURES` or :data:`ENSEMBLE_MEASURES` is all that a measure takes: the
+A row of :data:`MEASURES` or :data:`ENSEMBLE_MEASURES` defines a measure completely: the
 engine, the widget, the command line, reports and the docs read from here. The engine
-keeps the running numbers that the rows need, class by class, and a row says what
-follows from them.
+keeps the running numbers that the rows need, class by class, and each row has the
+arithmetic that makes a measure of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 Base = Literal[2, "e", "classes"]
 
-#: What one unit of entropy is called, for each base.
+#: Name of the unit of entropy for each base.
 UNITS: Mapping[Base, str] = MappingProxyType(
     {2: "bits", "e": "nats", "classes": "normalised"}
 )
@@ -99,7 +99,7 @@ def _missing(_numbers: Any, _out: Array, _spare: Array) -> None:
 
 @dataclass(frozen=True)
 class Measure:
-    """All that there is to one measure.
+    """Definition of one measure of uncertainty.
 
     All measures are 0 where one class is certain, and larger is less certain.
 
@@ -114,10 +114,10 @@ class Measure:
     meaning : str
         One sentence on what it tells.
     source : str
-        Where the formula comes from.
+        Source of the formula.
     highest : callable
-        Largest possible value for a base and a number of classes (outcomes of
-        independent channels, see :mod:`.kinds`). Of a measure without bound, where
+        Largest possible value for a base and a number of classes (of
+        independent channels, of outcomes). Of a measure without bound, where
         colours end.
     needs : tuple of str
         The fields of :class:`Numbers` that it follows from, beside the sums.
@@ -135,8 +135,8 @@ class Measure:
     Raises
     ------
     ValueError
-        If its arithmetic is missing, needs what nobody keeps, or contradicts what is
-        said of all measures.
+        If its arithmetic is missing, needs unknown numbers, or contradicts the rule for
+        all measures.
     """
 
     name: str
@@ -189,7 +189,7 @@ class Measure:
                 )
 
     def unit(self, base: Base) -> str:
-        """Name of the unit; empty for measures that are plain probabilities."""
+        """Return the name of the unit; empty for plain probabilities."""
         return UNITS[base] if self.has_base else ""
 
     def undecided(self, base: Base, n_states: int) -> float:
@@ -201,7 +201,7 @@ class Measure:
         return self.highest(2, 2) * (factor if self.has_base else 1.0)
 
     def _of_one_voxel(self, numbers: Mapping[str, float]) -> float:
-        """Return what follows from the numbers that it says it needs."""
+        """Return the measure of one voxel, from the numbers that it needs."""
         out, spare = np.full((2, 1), np.nan)
         kept = {name: np.full(1, float(numbers[name])) for name in self.needs}
         try:
@@ -220,7 +220,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class EnsembleMeasure(Measure):
-    """A measure of several members; it needs fields of :class:`MemberNumbers`."""
+    """Measure of several members, computed from fields of :class:`MemberNumbers`."""
 
     _certain: ClassVar[Mapping[str, float]] = MappingProxyType(
         {
@@ -235,7 +235,7 @@ class EnsembleMeasure(Measure):
 
 
 def units_per_bit(base: Base, n_classes: int) -> float:
-    """Factor that turns entropy in bits into the unit of `base`.
+    """Return the factor that turns entropy in bits into the unit of `base`.
 
     With base ``"classes"`` the largest possible entropy, log `n_classes`, becomes 1.
     One class leaves nothing to be unsure of, and the factor is 0.
@@ -248,7 +248,7 @@ def units_per_bit(base: Base, n_classes: int) -> float:
 
 
 def highest_entropy(base: Base, n_classes: int) -> float:
-    """Entropy of `n_classes` equally likely classes, in the unit of `base`."""
+    """Return the entropy of equally likely classes, in the unit of `base`."""
     if base == 2:
         return math.log2(n_classes)
     if base == "e":
@@ -263,7 +263,7 @@ def check_base(base: object) -> None:
 
 
 def _entropy(n: Numbers, out: Array, spare: Array) -> None:
-    """H = log S - A / S, with S = Σ x and A = Σ x·log x."""
+    """Compute H = log S - A / S, with S = Σ x and A = Σ x·log x."""
     np.divide(n.logs, n.sums, out=out)
     np.subtract(np.log2(n.sums, out=spare), out, out=out)
 
@@ -474,14 +474,14 @@ ALL_MEASURES: Mapping[str, Measure] = MappingProxyType(
 def largest_value(
     name: str, base: Base, n_states: int, kind: str = SOFTMAX.name, n_members: int = 0
 ) -> float:
-    """Largest value that a map can have, or where colours end.
+    """Return the largest value that a map can have, or the value where colours end.
 
     Parameters
     ----------
     name : str
         A key of :data:`ALL_MEASURES`.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     n_states : int
         Outcomes that the probabilities are about.
     kind : str

@@ -159,7 +159,7 @@ class Placement:
         )
 
     def relative_to(self, other: Placement) -> Placement:
-        """Return what turns a source turned by `other` into one turned by this.
+        """Return the turn from a source turned by `other` to one turned by this.
 
         Offsets are left out.
         """
@@ -171,7 +171,7 @@ class Placement:
         return Placement(order, flips, (0,) * len(order))
 
     def describe(self, axcodes: Sequence[str] | None = None) -> str:
-        """Return what is done to the axes, in words such as "axes reversed".
+        """Return the change of the axes in words, such as "axes reversed".
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Class probabilities with their names and place, and what counts as valid."""
+"""Class probabilities with their names and place, and the rules for valid ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ProbabilityMap:
     geometry_source : Path or None
         The file that the grid comes from, where it is another one.
     name : str
-        What to call the case.
+        Name of the case.
     place_note : str
         Why there is no grid, where there is none.
     region_order : tuple of int
@@ -106,7 +106,7 @@ class ProbabilityMap:
 
 
 def numbered_class_names(n_classes: int) -> tuple[str, ...]:
-    """``("class 0", "class 1", …)``, for files that name no classes."""
+    """Return ``("class 0", "class 1", …)``, for files that name no classes."""
     return tuple(f"class {index}" for index in range(n_classes))
 
 
@@ -127,7 +127,7 @@ def find_class_axis(array: Any, *, scaled: bool = False) -> int | None:
 
 
 def scale_of(array: Any, class_axis: int) -> float | None:
-    """Return what (nearly) all voxels sum to: 1, or the scale of whole numbers.
+    """Return the sum of (nearly) all voxels: 1, or the scale of whole numbers.
 
     None where the sums agree on nothing. Looks at a coarse sample. Whole numbers that
     sum to the same value of at least 100, up to one unit for each class, are
@@ -155,7 +155,7 @@ def scale_of_sums(
     sums : ndarray
         Of values in float64. Voxels without data do not count.
     n_classes : int
-        How many values went into each.
+        Number of values in each sum.
     whole : bool
         Whether these were whole numbers.
     """
@@ -202,7 +202,7 @@ def refuse_label_map(array: Any, class_axis: int) -> None:
     lines = lines_along(array, class_axis)
     if lines.dtype.kind not in "biuf":
         raise InputError(
-            f"Values of type {lines.dtype} are no probabilities; real numbers are."
+            f"Values of type {lines.dtype} cannot be probabilities; give real numbers."
         )
     if not np.isfinite(lines).all() or (lines != np.rint(lines)).any():
         return
@@ -261,7 +261,7 @@ def _may_be_probabilities(array: Any) -> bool:
 
 
 def _middle_chunk(array: Any, axis: int) -> tuple[int, int] | None:
-    """Return where the middle chunk of a dask array begins and ends along an axis."""
+    """Return start and stop of the middle chunk of a dask array along an axis."""
     if not is_lazy(array):
         return None
     lengths = array.chunks[axis]

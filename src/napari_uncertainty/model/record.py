@@ -18,7 +18,7 @@ from .kinds import KINDS, SOFTMAX
 from .measures import ALL_MEASURES, Base, Measure, check_base, largest_value
 from .placement import Placement
 
-#: Stands for the name of a segmentation where the most probable class says what is
+#: Name in place of that of a segmentation, where the most probable class defines the
 #: foreground.
 PREDICTION = "prediction"
 
@@ -31,16 +31,16 @@ _WORST = ("green", "amber", "red")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """Result of one check of a case.
 
     Attributes
     ----------
     name : str
-        What was looked at, such as ``"agreement"``.
+        Subject of the check, such as ``"agreement"``.
     level : "green", "amber" or "red"
         As it should be; to be known; not to be trusted.
     sentence : str
-        What was found, for a person.
+        Finding in a sentence, for a person.
     numbers : dict
         The same for a program.
     guessed : bool
@@ -57,11 +57,11 @@ class Check:
 
     @property
     def warns(self) -> bool:
-        """True of what a script is warned of: wrong, guessed or contradicted."""
+        """Return whether scripts are warned of it: red, or a guess that is in doubt."""
         return self.level == "red" or (self.level == "amber" and self.guessed)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the numbers beside name, level and sentence."""
+        """Return a dictionary for JSON: name, level, sentence and all numbers."""
         return {
             "name": self.name,
             "level": self.level,
@@ -71,7 +71,7 @@ class Check:
 
 
 def worst_level(levels: Iterable[Level]) -> Level:
-    """The worst of some levels; green where there is none."""
+    """Return the worst of some levels; green where there is none."""
     return max(levels, key=_WORST.index, default="green")
 
 
@@ -111,7 +111,7 @@ class MapStatistics:
 
 @dataclass(frozen=True)
 class FileState:
-    """Path, size and time of change of a file, by which a change is noticed.
+    """Path, size and time of change of a file, which show whether it was changed.
 
     Attributes
     ----------
@@ -131,12 +131,12 @@ class FileState:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> FileState:
-        """Return what :meth:`to_json` wrote."""
+        """Return the state from the dictionary of :meth:`to_json`."""
         path, size, changed = str(told["path"]), int(told["size"]), told["mtime_ns"]
         return cls(path, size, int(changed), str(told.get("crc32", "")))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON; a file has no checksum."""
+        """Return a dictionary for JSON; that of a file has no checksum."""
         told = asdict(self)
         if not self.crc32:
             del told["crc32"]
@@ -145,7 +145,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class Table:
-    """A table beside a map.
+    """Table in a file beside a map.
 
     Attributes
     ----------
@@ -160,22 +160,22 @@ class Table:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Table:
-        """Return what :meth:`to_json` wrote."""
+        """Return the table from the dictionary of :meth:`to_json`."""
         return cls(str(told["file"]), str(told["crc32"]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return a dictionary for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class HotspotTable(Table):
-    """The table of hotspots beside a map.
+    """Table of hotspots in a file beside a map.
 
     Attributes
     ----------
     count : int
-        How many places were asked for.
+        Number of places that were asked for.
     radius_mm : float or None
         The radius that was asked for; None where voxels and image tell it.
     """
@@ -185,7 +185,7 @@ class HotspotTable(Table):
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> HotspotTable:
-        """Return what :meth:`to_json` wrote."""
+        """Return the table from the dictionary of :meth:`to_json`."""
         radius = told.get("radius_mm")
         return cls(
             str(told["file"]),
@@ -205,18 +205,18 @@ class RecordedMember:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Everything that a map says of itself.
+    """Description of a map: its measure, its sources, and how it was made.
 
     Attributes
     ----------
     measure : str
         A key of :data:`.ALL_MEASURES`.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     interpretation : Interpretation
-        How the values were taken, and who says so.
+        Meaning of the values, and who says so.
     asked : Interpretation
-        What a person had named of it.
+        Part of it that a person had named.
     n_states, n_classes : int
         Outcomes that the map is about, and labels that the most probable class can
         have.
@@ -231,9 +231,9 @@ class Record:
     largest_sum_deviation : float
         Largest distance of a voxel's sum from 1.
     notes : tuple of str
-        What a person should know, in sentences.
+        Remarks for a person, in sentences.
     checks : tuple of Check
-        What was looked at.
+        All checks of the case.
     probabilities : str
         Name of the probabilities.
     source, geometry_source : str
@@ -242,7 +242,7 @@ class Record:
     class_files : tuple of str
         Files of the classes in their order, where a person named them as one case.
     members : tuple of RecordedMember
-        Of an ensemble, in their order.
+        Members of an ensemble, in their order.
     dice : tuple of (float or None)
         Of an ensemble: mean overlap of the labels of two members, for each class.
     not_shared : int or None
@@ -303,7 +303,7 @@ class Record:
 
     @property
     def about(self) -> Measure:
-        """The measure, with its title and meaning."""
+        """Measure of the map, with its title and meaning."""
         return ALL_MEASURES[self.measure]
 
     @property
@@ -323,13 +323,13 @@ class Record:
 
     @property
     def channel(self) -> str | None:
-        """The one independent channel that the map is of; None for all together."""
+        """Independent channel that the map is of; None for all together."""
         channel = self.interpretation.channel
         return None if channel is None else str(channel)
 
     @property
     def highest(self) -> float:
-        """The largest value that there can be, or where colours end; never 0."""
+        """Largest possible value, or the value at which colours end; never 0."""
         highest = largest_value(
             self.measure, self.base, self.n_states, self.kind, len(self.members)
         )
@@ -337,12 +337,12 @@ class Record:
 
     @property
     def undecided(self) -> float:
-        """The value where two classes are equally likely."""
+        """Value of the map where two classes are equally likely."""
         return self.about.undecided(self.base, self.n_states)
 
     @property
     def worst_check(self) -> Level:
-        """The worst level of all checks."""
+        """Worst level of all checks."""
         return worst_level(one.level for one in self.checks)
 
     @property
@@ -357,12 +357,12 @@ class Record:
 
     @property
     def overlap(self) -> float | None:
-        """Dice of two members, mean over the foreground's classes; None if unknown."""
+        """Mean Dice of two members over the foreground classes; None if unknown."""
         return self._number("members", "dice_foreground")
 
     @property
     def by_labels(self) -> bool:
-        """True where a segmentation says what is foreground."""
+        """Return whether a segmentation defines the foreground."""
         return self.foreground_from != PREDICTION
 
     @property
@@ -428,7 +428,7 @@ class Record:
 
     @classmethod
     def from_json(cls, told: Any) -> Record:
-        """Return what :meth:`to_json` wrote.
+        """Return the record from the dictionary of :meth:`to_json`.
 
         What was written without a record of its own (before 0.1) says less: a place is
         then known in words only, and how values were taken from kind, temperature and

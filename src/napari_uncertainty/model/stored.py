@@ -1,4 +1,4 @@
-"""Class probabilities in a file, of which only the header was read."""
+"""Class probabilities in a file that was opened, and whose values are read later."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..limits import check_fits_memory
 Array = np.ndarray[Any, Any]
 Stored = TypeVar("Stored", bound="StoredValues")
 
-#: So many values are unpacked at once.
+#: Values that are unpacked at once.
 PIECE_VALUES = 1 << 19
 
 
 class Bytes(Protocol):
-    """Bytes that can be had from the first to the last, once for each call."""
+    """Bytes that can only be read from the first to the last."""
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """Yield pieces of `size` bytes, the last one maybe shorter.
@@ -36,7 +36,7 @@ class Bytes(Protocol):
 
 @runtime_checkable
 class PlainBytes(Bytes, Protocol):
-    """Bytes of which any part can be had at any time, from any thread."""
+    """Bytes of which any part can be read at any time, from any thread."""
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on."""
@@ -44,7 +44,7 @@ class PlainBytes(Bytes, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredValues:
-    """Probabilities as a file stores them; made by :mod:`.io`, folded by :mod:`.fold`.
+    """Probabilities as a file stores them; opened by `io`, folded by `engine`.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class StoredValues:
     file_shape : tuple of int
         Length of each axis, the slowest first.
     class_axis : int
-        Which of these runs over the classes.
+        Number of the axis that runs over the classes.
     stored : dtype
         Type of the values in the file, with its byte order.
     slope, inter : float
@@ -63,7 +63,7 @@ class StoredValues:
     reverse : bool
         Whether the spatial axes are nibabel's in reversed order.
     scale : float
-        What the values of a voxel sum to, where that was looked at.
+        Sum of the values of a voxel, if it is known.
     declared : bool
         Whether the file says that these are probabilities; otherwise their sums have
         to show it.
@@ -82,7 +82,7 @@ class StoredValues:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Classes first, then the spatial axes in nibabel's order."""
+        """Shape with the classes first, then the spatial axes in nibabel's order."""
         n_classes = self.file_shape[self.class_axis]
         spatial = self._spatial_shape
         return (n_classes, *(spatial[::-1] if self.reverse else spatial))
@@ -112,9 +112,16 @@ class StoredValues:
         return math.prod(before), self.file_shape[self.class_axis], math.prod(after)
 
     def pieces(self, values: int) -> Iterator[Array]:
-        """Yield all values in the order of the file, so many at a time."""
+        """Yield all values in the order of the file, a number of them at a time."""
         for piece in self.bytes.pieces(values * self.stored.itemsize):
             yield self.scaled(np.frombuffer(piece, self.stored))
+
+    def parts(self, values: int) -> Iterator[tuple[int, tuple[int, slice], Array]]:
+        """Yield the same values in parts, as of :func:`parts_by_class`."""
+        start = 0
+        for piece in self.pieces(values):
+            yield from parts_by_class(start, piece, self.layout)
+            start += len(piece)
 
     def load(self) -> Array:
         """Return all values, classes first, then spatial axes in nibabel's order."""
@@ -172,9 +179,34 @@ class StoredValues:
             return scaled.astype(np.float32)
 
 
+def parts_by_class(
+    start: int, piece: Array, layout: tuple[int, int, int]
+) -> Iterator[tuple[int, tuple[int, slice], Array]]:
+    """Yield the parts of a piece that are of one class: class, voxels, and values.
+
+    The voxels are given as round and slice of the row; the values are views.
+
+    Parameters
+    ----------
+    start : int
+        Number of the first value of the piece.
+    piece : ndarray
+        Values in the order of the file.
+    layout : tuple of int
+        As of :class:`StoredValues`.
+    """
+    _, n_classes, row = layout
+    while len(piece):
+        line, voxel = divmod(start, row)
+        around, channel = divmod(line, n_classes)
+        length = min(len(piece), row - voxel)
+        yield channel, (around, slice(voxel, voxel + length)), piece[:length]
+        start, piece = start + length, piece[length:]
+
+
 @dataclass(frozen=True, eq=False)
 class StoredBlocks:
-    """Plainly stored values as an array, shape (classes, rounds, row); see `layout`.
+    """Values of a plain file as an array of shape (classes, rounds, row); see `layout`.
 
     Only whole classes of blocks can be taken: some voxels of one row, or whole rows
     of some rounds.
@@ -214,12 +246,12 @@ class StoredBlocks:
 
 @dataclass(frozen=True, eq=False)
 class ChangedBlocks:
-    """Array of which each block is changed as it is taken, to probabilities say.
+    """Array whose blocks are changed as they are taken, to probabilities for example.
 
     Attributes
     ----------
     values : array_like, shape (classes, ...)
-        Where blocks with all classes can be taken.
+        Array of which blocks with all classes can be taken.
     change : callable
         Gives what a block becomes.
     dtype : dtype
@@ -240,7 +272,7 @@ class ChangedBlocks:
 
 
 class Volumes:
-    """Volumes of channels, of which one is taken after the other.
+    """Volumes of channels, of which one is read after the other.
 
     Of a file only one is in memory, until the next is taken; where an earlier one is
     asked for, the file is read again.
@@ -248,7 +280,7 @@ class Volumes:
     Parameters
     ----------
     values : array_like or StoredValues, shape (channels, ...)
-        Where they are.
+        Volumes of all channels.
     """
 
     def __init__(self, values: Any) -> None:
@@ -269,24 +301,16 @@ class Volumes:
 
 
 def iter_volumes(values: Any) -> Iterator[Array]:
-    """Yield one channel after the other; of a file, if possible, hold only one."""
+    """Yield one channel after the other; of a file, hold only one if possible."""
     if isinstance(values, StoredValues):
-        if values.layout[0] == 1:
-            yield from _stored_volumes(values)
+        rounds, _, row = values.layout
+        if rounds == 1:
+            volume = np.empty(row, values.dtype)
+            for _, (_, voxels), part in values.parts(PIECE_VALUES):
+                volume[voxels] = part
+                if voxels.stop == row:
+                    yield values.restore(volume)
             return
         values = values.load()
     for channel in range(values.shape[0]):
         yield np.asarray(values[channel])
-
-
-def _stored_volumes(stored: StoredValues) -> Iterator[Array]:
-    row = stored.layout[2]
-    volume, filled = np.empty(row, stored.dtype), 0
-    for piece in stored.pieces(PIECE_VALUES):
-        while len(piece):
-            length = min(len(piece), row - filled)
-            volume[filled : filled + length] = piece[:length]
-            filled, piece = filled + length, piece[length:]
-            if filled == row:
-                yield stored.restore(volume)
-                filled = 0

@@ -154,13 +154,13 @@ def iter_case_of(
         scan = scan or scan_of(session)
     table = None
     if shown.labels is not None:
-        regions = yield from part(
+        statistics = yield from part(
             iter_class_statistics(recorded.values, shown.labels, shown.no_data),
             0.8,
             0.9,
         )
         table = class_table(
-            regions,
+            statistics,
             class_names=shown.names,
             voxel_volume_mm3=voxel_volume(recorded.grid),
         )

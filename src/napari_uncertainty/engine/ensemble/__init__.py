@@ -1,1 +1,1 @@
-"""Several members of one case: what they doubt together, and where they disagree."""
+"""Uncertainty of several members of one case, together and among each other."""

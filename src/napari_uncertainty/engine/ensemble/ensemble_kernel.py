@@ -11,7 +11,7 @@ are added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,7 @@ from ...model.measures import (
     largest_value,
     units_per_bit,
 )
-from ..softmax import Results, in_order, in_place
-
-# Running numbers that a fold of members keeps of each voxel.
+from ..softmax import Results, each_of, in_order, maps_in_place
 
 Array = np.ndarray[Any, Any]
 
@@ -65,20 +63,11 @@ class EnsembleRunning:
     votes: Any
 
     def __getitem__(self, part: Any) -> EnsembleRunning:
-        return self._each(lambda numbers: numbers[part])
+        return each_of(self, lambda numbers: numbers[part])
 
     def flat(self) -> EnsembleRunning:
         """Return the same numbers along one axis, as views."""
-        return self._each(lambda numbers: numbers.reshape(-1))
-
-    def _each(self, change: Callable[[Array], Array]) -> EnsembleRunning:
-        numbers: list[Any] = list(vars(self).values())
-        return EnsembleRunning(
-            *(None if one is None else change(one) for one in numbers)
-        )
-
-
-# The arithmetic of members: running numbers of a voxel, class by class.
+        return each_of(self, lambda numbers: numbers.reshape(-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +80,17 @@ class EnsembleKernel:
         Keys of :data:`.ENSEMBLE_MEASURES`, or of :data:`.MEASURES` for those of the
         mean.
     base : 2, "e" or "classes"
-        Of the logarithm.
+        Base of the logarithm.
     kind : str
         A key of :data:`.KINDS`: what the probabilities are.
     n_channels, n_classes, n_states : int
-        Of the input, of the prediction, and outcomes; see :mod:`.kinds`.
+        Of the input, of the prediction, and outcomes; see :mod:`.model.kinds`.
     region_order : tuple of int
         Labels that independent channels write.
     channel : int or None
         The one independent channel that the measures are of; None for all together.
     precision : dtype
-        Of all that is computed.
+        Type of the arithmetic.
     """
 
     measures: tuple[str, ...]
@@ -166,15 +155,9 @@ class EnsembleKernel:
             for name, numbers in vars(running).items()
             if name not in ("winner", "votes") and numbers is not None
         }
-        places = in_place(self.needs, free)
         shape = running.winner.shape
         return Results(
-            {
-                name: free[places[name]]
-                if name in places
-                else np.zeros(shape, self.precision)
-                for name in self.measures
-            },
+            maps_in_place(self.needs, free, shape, self.precision),
             np.zeros(shape, np.bool_),
             running.winner,
         )
@@ -330,7 +313,7 @@ class EnsembleKernel:
     def _numbers(
         self, running: EnsembleRunning, labels: Sequence[Array]
     ) -> tuple[MemberNumbers, Numbers]:
-        """Return what measures follow from: numbers of the members, of their mean."""
+        """Return the numbers of the members and of their mean, for the measures."""
         needs = {name for names in self.needs.values() for name in names}
         dissent = logs = None
         if "dissent" in needs:
@@ -368,14 +351,14 @@ def _needs(row: Measure) -> tuple[str, ...]:
 
 
 def _plogp(p: Array) -> Array:
-    """p·log₂ p, exactly 0 for 0 and 1; NaN for NaN."""
+    """Return p·log₂ p, exactly 0 for 0 and 1; NaN for NaN."""
     terms: Array = np.log2(p + np.finfo(p.dtype).tiny)
     terms *= p
     return terms
 
 
 def _dissent(labels: Sequence[Array]) -> Array:
-    """Return how many members do not say what most of them say."""
+    """Return the number of members that differ from the most frequent label."""
     most = np.zeros(labels[0].shape, np.uint16)
     for one in labels:  # the most frequent label is what some member says
         votes = np.zeros_like(most)

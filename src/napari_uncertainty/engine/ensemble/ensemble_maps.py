@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Maps that an ensemble gives, and how well its members agree.
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,22 +48,22 @@ class EnsembleMaps(UncertaintyMaps):
         maps = super().with_background(background, n_channels)
         if background.channel == 0 or self.has_background(n_channels):
             return maps
-        # Nobody says a label that no class has.
+        # No member predicts a label that no class has.
         dice = np.full((len(self.dice), maps.n_classes), np.nan)
         dice[:, list(background.labels(n_channels))] = self.dice
         return replace(maps, dice=dice)
 
     @property
     def messages(self) -> list[str]:
-        """Return what a person should know, in sentences."""
-        told = [*self.kind_messages, *self.remarks]
+        """Remarks for a person, in sentences."""
+        messages = [*self.kind_messages, *self.remarks]
         if self.not_shared:
             share = self.not_shared / self.no_data.size
-            told.append(
+            messages.append(
                 f"Not all members have data in {self.not_shared:,} voxels "
                 f"({100 * share:.3g} %); these are left out."
             )
-        return told
+        return messages
 
     @property
     def mean_dice(self) -> Any:
@@ -80,7 +80,7 @@ class EnsembleMaps(UncertaintyMaps):
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     def dice_table(self, class_names: Any) -> pd.DataFrame:
-        """A row for each class: label, name, mean, lowest and highest of the pairs.
+        """Return a row for each class: label, name, mean, lowest and highest Dice.
 
         Parameters
         ----------
@@ -108,18 +108,13 @@ class EnsembleMaps(UncertaintyMaps):
         return pd.DataFrame(rows)
 
 
-# Overlap of the labels of members, pair by pair.
-
-Array = np.ndarray[Any, Any]
-
-
 class Overlap:
     """Counts of labels, from which the overlap of each pair follows.
 
     Parameters
     ----------
     n_members, n_classes : int
-        How many there are.
+        Number of members and of classes.
     """
 
     def __init__(self, n_members: int, n_classes: int) -> None:
@@ -138,15 +133,15 @@ class Overlap:
             Which of them count.
         """
         n_classes = self._sizes.shape[1]
-        there = [one[known] for one in labels]
-        for sizes, one in zip(self._sizes, there, strict=True):
+        counted = [one[known] for one in labels]
+        for sizes, one in zip(self._sizes, counted, strict=True):
             sizes += np.bincount(one, minlength=n_classes)
         for shared, (first, second) in zip(self._shared, self.pairs, strict=True):
-            same = there[first][there[first] == there[second]]
+            same = counted[first][counted[first] == counted[second]]
             shared += np.bincount(same, minlength=n_classes)
 
     def dice(self) -> Array:
-        """2 |A ∩ B| / (|A| + |B|), shape (pairs, n_classes); NaN where both are empty.
+        """Return 2 |A ∩ B| / (|A| + |B|), shape (pairs, n_classes); NaN for no voxels.
 
         L. R. Dice, Measures of the Amount of Ecologic Association Between Species,
         Ecology 26 (1945), 297-302, doi:10.2307/1932409.

@@ -14,35 +14,30 @@ from ...model.grid import Grid
 from ...model.placement import Placement
 from ...model.probabilities import ProbabilityMap, numbered_class_names
 from ...model.stored import PIECE_VALUES, StoredValues, iter_volumes
-from ..blocks import tiles
+from ..blocks import Box, tiles
 from ..streams import RUN_VOXELS
 
-# Members of one case, and how they lie on each other.
-
 Array = np.ndarray[Any, Any]
-
-#: Slices along the spatial axes.
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One opinion on a case.
+    """Member of an ensemble: probabilities of a case, and their meaning.
 
     Attributes
     ----------
     values : ndarray, dask array or StoredValues, shape (channels, i, j[, k])
         In the order of its file.
     name : str
-        What to call it.
+        Name.
     class_names : tuple of str
         One for each channel; empty where they are not known.
     grid : Grid or None
-        Where its voxels are.
+        Grid of its voxels.
     kind : str or None
         A key of :data:`.KINDS`; None where it does not say, ``"auto"`` likewise.
     temperature : float
-        Of logits.
+        Temperature of logits.
     region_order : tuple of int
         Labels that independent channels write.
     declared : bool
@@ -70,7 +65,7 @@ class Member:
 def members_of(
     opened: Sequence[ProbabilityMap], kind: str | None = None, temperature: float = 1.0
 ) -> list[Member]:
-    """Members from files, each with a name that tells it from the others.
+    """Return members from files, each with a name that tells it from the others.
 
     Parameters
     ----------
@@ -79,7 +74,7 @@ def members_of(
     kind : str or None
         What a person says the values are; None for what each file says.
     temperature : float
-        Of logits.
+        Temperature of logits.
     """
     return [
         Member(
@@ -92,7 +87,7 @@ def members_of(
 
 
 def names_known_to(members: Sequence[Member]) -> tuple[str, ...]:
-    """Names of the channels, of the first member that has any but mere numbers."""
+    """Return the names of channels, of the first member that has real names."""
     for one in members:
         if one.class_names not in ((), numbered_class_names(len(one.class_names))):
             return one.class_names
@@ -100,7 +95,7 @@ def names_known_to(members: Sequence[Member]) -> tuple[str, ...]:
 
 
 def names_of_members(opened: Sequence[ProbabilityMap]) -> list[str]:
-    """``fold_0/sub-007`` and ``fold_1/sub-007`` where the files have the same name."""
+    """Return names, such as ``fold_0/sub-007`` where files have the same name."""
     names = [one.name for one in opened]
     if len(set(names)) == len(names):
         return names
@@ -123,13 +118,13 @@ class CommonVoxels:
     grid : Grid or None
         Of the smallest box that holds all of them, or the first.
     shape : tuple of int
-        Of that box.
+        Shape of that box.
     shared : tuple of slice
         In that box, the voxels that all of them have.
     boxes : tuple of (tuple of slice)
         The same voxels in each of the members.
     remarks : tuple of str
-        What a person should know.
+        Remarks for a person.
     """
 
     grid: Grid | None
@@ -140,7 +135,7 @@ class CommonVoxels:
 
 
 def common(members: Sequence[Member], on_first: bool = False) -> CommonVoxels:
-    """Return how members lie on each other.
+    """Return the voxels that members have in common.
 
     Parameters
     ----------
@@ -203,7 +198,7 @@ def common(members: Sequence[Member], on_first: bool = False) -> CommonVoxels:
 
 
 def _check_classes(first: Member, other: Member) -> None:
-    """Raise InputError where two members do not speak of the same classes."""
+    """Raise InputError where two members have different classes."""
     if len(first.shape) != len(other.shape):
         raise InputError(
             f"'{first.name}' has {len(first.shape)} spatial axes and '{other.name}' "
@@ -266,7 +261,7 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def source_names(opened: Sequence[ProbabilityMap]) -> list[Path]:
-    """The files of all members."""
+    """Return the files of all members."""
     return [
         path
         for one in opened
@@ -275,14 +270,14 @@ def source_names(opened: Sequence[ProbabilityMap]) -> list[Path]:
     ]
 
 
-# The values of a member in parts of one class each, in the order of a file.
+# Values of a member in parts of one class each, in the order of its file.
 
 #: A channel, which voxels, and its values there.
 Part = tuple[int, Any, Array]
 
 
 class InFileOrder:
-    """Files that store their values alike: parts are taken as they come.
+    """Source of files with the same layout: parts are taken as they come.
 
     Parameters
     ----------
@@ -297,17 +292,7 @@ class InFileOrder:
 
     def parts(self) -> Iterator[Part]:
         """Yield parts from the first channel to the last."""
-        _, n_channels, row = self._stored.layout
-        start = 0
-        for piece in self._stored.pieces(PIECE_VALUES):
-            while len(piece):
-                line, voxel = divmod(start, row)
-                length = min(len(piece), row - voxel)
-                around, channel = divmod(line, n_channels)
-                place = (around, slice(voxel, voxel + length))
-                yield channel, place, piece[:length]
-                start += length
-                piece = piece[length:]
+        yield from self._stored.parts(PIECE_VALUES)
 
     def restore(self, voxels: Array) -> Array:
         """Return an array of these voxels as a view in nibabel's order."""
@@ -315,7 +300,7 @@ class InFileOrder:
 
 
 class InVolumes:
-    """Whatever else: one volume after the other, of which a box is looked at.
+    """Source of any values: one volume after the other, of which a box is taken.
 
     Parameters
     ----------
@@ -347,7 +332,7 @@ Source = InFileOrder | InVolumes
 
 
 def sources_of(members: Sequence[Member], where: CommonVoxels) -> list[Source]:
-    """Return how to read each member so that all of them come in the same parts."""
+    """Return a source for each member, such that all give the same parts."""
     values = [one.values for one in members]
     first = values[0]
     alike = all(

@@ -1,6 +1,6 @@
 """Opinion of one member on each voxel: its label, and how probabilities follow.
 
-That takes a look at all classes of a voxel, before the first one can be used.
+All classes of a voxel have to be read before the probability of the first is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...model.kinds import KINDS, divisor_of, n_classes_of
 from ...model.probabilities import NEGATIVE_TOLERANCE, SUM_TOLERANCE, scale_of_sums
 from ..rescaled import BeyondError, Fit
-from ..values import bits, is_plain, read_values, sum_tolerance
+from ..values import bits, is_plain, read_values, sampled_sums, sum_tolerance
 
 Array = np.ndarray[Any, Any]
 
@@ -29,11 +29,11 @@ class MemberReading:
     Attributes
     ----------
     name : str
-        What to call the member.
+        Name of the member.
     kind : str
         A key of :data:`.KINDS`.
     temperature : float
-        Of logits.
+        Temperature of logits.
     n_channels : int
         Length of the class axis.
     region_order : tuple of int
@@ -43,9 +43,9 @@ class MemberReading:
     precision : dtype
         Of the probabilities.
     scale : float or None
-        What the values of a voxel sum to, where that was looked at.
+        Sum of the values of a voxel, if it is known.
     fit : Fit or None
-        What makes probabilities of them, where the type does not tell it.
+        Change that makes probabilities of the values, where one is needed.
     whole : bool
         Whether they are tissues that sum to 1 wherever there is one.
     """
@@ -78,7 +78,7 @@ class MemberReading:
 
     @property
     def divisor(self) -> float:
-        """Return what small whole numbers are divided by before they are used."""
+        """Number that small whole numbers are divided by before they are used."""
         if self.fit is not None or KINDS[self.kind].logistic:
             return 1.0
         return divisor_of(self.stored)
@@ -95,11 +95,11 @@ class MemberReading:
 
     @property
     def n_classes(self) -> int:
-        """Return how many labels there can be."""
+        """Number of labels that there can be."""
         return n_classes_of(self.kind, self.n_channels, self.region_order)
 
     def values(self, raw: Array) -> Array:
-        """Values in the precision of the work; a copy, checked.
+        """Return values in the precision of the arithmetic; a copy, checked.
 
         Raises
         ------
@@ -145,14 +145,14 @@ class MemberReading:
 
 
 class Opinion:
-    """One member's numbers of some voxels.
+    """Numbers that one member gives for some voxels.
 
     Parameters
     ----------
     reading : MemberReading
         How its values are read.
     shape : tuple of int
-        Of the voxels.
+        Shape of the voxels.
     """
 
     def __init__(self, reading: MemberReading, shape: tuple[int, ...]) -> None:
@@ -190,7 +190,7 @@ class Opinion:
         return KINDS[self.reading.kind].logistic or bool(bits(raw).any())
 
     def add(self, channel: int, raw: Array) -> None:
-        """Look at the values of one channel; called in their order."""
+        """Add the values of one channel; called in the order of the channels."""
         reading = self.reading
         if not self.matters(raw):
             return
@@ -212,7 +212,7 @@ class Opinion:
         np.maximum(self._best, x, out=self._best)
 
     def look_back(self) -> tuple[float, float]:
-        """End the first look; return the largest deviation of a sum, and its tolerance.
+        """End the first reading; return the largest deviation of sums, and a tolerance.
 
         Voxels without data get NaN for everything.
         """
@@ -223,7 +223,10 @@ class Opinion:
             known &= ~self._padding
         self._require_sums(known)
         if KINDS[reading.kind].sums_matter:
-            scale = reading.scale or _scale(sums, reading)
+            scale = reading.scale
+            if scale is None:
+                sample, whole = sampled_sums(sums, reading.divisor, reading.stored)
+                scale = scale_of_sums(sample, reading.n_channels, whole) or 1.0
             self.scale = scale / reading.divisor
             tolerance = sum_tolerance(scale, reading.n_channels)
             known &= sums > 0
@@ -257,7 +260,7 @@ class Opinion:
 
     @property
     def known(self) -> Array:
-        """Return which voxels have data."""
+        """Voxels that have data."""
         known: Array = np.isfinite(self._sums)
         return known
 
@@ -288,7 +291,7 @@ class Opinion:
         return x
 
     def _rest(self) -> Array:
-        """Return what is left over for the background: NaN where nothing is known."""
+        """Return the share left for the background; NaN where nothing is known."""
         if self.reading.scores:
             odds: Array = np.exp(-self._sums)
             return odds
@@ -305,16 +308,8 @@ class Opinion:
 
 
 def known_to_all(opinions: Sequence[Opinion]) -> Array:
-    """Return where all of them have data."""
+    """Return the voxels in which all opinions have data."""
     known = opinions[0].known
     for one in opinions[1:]:
         known &= one.known
     return known
-
-
-def _scale(sums: Array, reading: MemberReading) -> float:
-    """Return what the values of a voxel sum to, in units of the file."""
-    flat = sums.reshape(-1)
-    sample = flat[:: max(1, flat.size // 100_003)] * np.float64(reading.divisor)
-    whole = reading.stored.kind in "ui" or bool((sample == np.rint(sample)).all())
-    return scale_of_sums(sample, reading.n_channels, whole) or 1.0

@@ -1,4 +1,4 @@
-"""FirstReading reading of each member, which gives its kind and its opinion."""
+"""First reading of each member, which gives its kind and its opinion."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class FirstReading:
     evidence : str
         What they look like.
     doubt, contradiction : str
-        As of :class:`.UncertaintyMaps`.
+        See :class:`.UncertaintyMaps`.
     scale : float
-        What stands for 1.
+        Value that stands for 1.
     share_empty : float
-        As of :class:`.UncertaintyMaps`.
+        See :class:`.UncertaintyMaps`.
     """
 
     reading: MemberReading
@@ -51,7 +51,7 @@ class FirstReading:
 
 
 def first_of_array(member: Member, precision: np.dtype[Any]) -> FirstReading:
-    """Return what some voxels of an array say; nothing else has to be known of it."""
+    """Return the first reading of an array, for which some of its voxels are enough."""
     evidence = evidence_of(sample_of(member.values), limits_of(member.values))
     first = _first(member, precision, evidence)
     if KINDS[first.reading.kind].sums_matter:
@@ -98,6 +98,8 @@ def iter_first_readings(
 
 
 class _FirstReadings:
+    """First readings of all members, of which each is read by one thread."""
+
     def __init__(
         self,
         members: Sequence[Member],
@@ -138,9 +140,10 @@ class _FirstReadings:
         evidence = evidence_of(watched.sampler.sample, watched.sampler.limits)
         clips = isinstance(refused, BeyondError)
         first = _first(member, self._precision, evidence, clips)
-        if refused is not None or not _same(first.reading, taken.reading):
-            if refused is not None and _same(first.reading, taken.reading):
-                raise refused
+        same = _same(first.reading, taken.reading)
+        if refused is not None and same:
+            raise refused
+        if not same:
             self._take(number, first, stopped)
             return
         scale = self.opinions[number].scale  # type: ignore[union-attr]
@@ -190,7 +193,7 @@ def _is_auto(member: Member) -> bool:
 
 
 def _scale_of(reading: MemberReading, scale: float) -> float:
-    """Return what stands for 1 in the file."""
+    """Return the value that stands for 1 in the file."""
     if reading.fit is not None:
         return reading.fit.scale
     return scale * reading.divisor
@@ -210,7 +213,7 @@ def _first(
     evidence: Evidence,
     clips: bool = False,
 ) -> FirstReading:
-    """Return what is known of a member, given the evidence.
+    """Return the first reading of a member, given the evidence.
 
     With `clips`, it was refused as beyond 0 to 1, and is clipped if it may be.
     """

@@ -160,11 +160,11 @@ def iter_save_report(
     yield 0.3
     if labels is not None:
         labels = np.asarray(labels)
-        regions = yield from part(
+        statistics = yield from part(
             iter_class_statistics(values, labels, case.no_data), 0.3, 0.5
         )
         table = class_table(
-            regions, class_names=case.names, voxel_volume_mm3=voxel_volume(grid)
+            statistics, class_names=case.names, voxel_volume_mm3=voxel_volume(grid)
         )
         case = replace(case, labels=labels, table=table)
     html = yield from part(iter_report(case), 0.5, 1)
