@@ -47,6 +47,13 @@ def test_each_module_has_a_name_of_its_own_within_the_core_and_within_the_plugin
         assert [name for name, times in names.items() if times > 1] == []
 
 
+#: Modules whose functions import modules of the package, and the reason.
+LOADED_LATER = {
+    "__main__.py": "Ctrl-C ends the program quietly while the rest is loaded, too.",
+    "cli.py": "The help and refusals of wrong usage do not wait for all commands.",
+}
+
+
 def own_imports(tree):
     """Lines within functions at which a module of the package is imported."""
     for function in ast.walk(tree):
@@ -58,9 +65,9 @@ def own_imports(tree):
                     yield node.lineno
 
 
-def test_no_function_imports_a_module_of_the_package():
-    found = {f"{path}:{line}" for path, tree in modules() for line in own_imports(tree)}
-    assert found == set()
+def test_no_function_imports_a_module_of_the_package_unless_for_a_reason():
+    found = {str(path) for path, tree in modules() if any(own_imports(tree))}
+    assert found == set(LOADED_LATER)
 
 
 def described(tree):
