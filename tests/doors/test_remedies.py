@@ -508,12 +508,12 @@ def test_a_class_axis_that_does_not_exist_is_refused_with_the_shape(
 # Which array, frame or member
 
 
-@follows("say which one holds the probabilities (--array NAME on the command line, ")
+@follows(" that may be probabilities: ", "--array on the command line, array= in Python")
 def test_one_of_several_arrays_in_an_archive_can_be_named(p, tmp_path):
     path = tmp_path / "case.npz"
     np.savez(path, one=p, other=p[::-1])
     [answer] = map_all([path], tmp_path / "none").values()
-    assert "--array NAME" in answer.refusal
+    assert "Name the one that is meant (--array " in answer.refusal
     [answer] = map_all([path], tmp_path / "one", None, "--array", "one").values()
     np.testing.assert_allclose(answer.values, entropy(p).T, atol=CLOSE)
     with pytest.raises(nu.InputError, match="array= in Python"):
@@ -522,7 +522,16 @@ def test_one_of_several_arrays_in_an_archive_can_be_named(p, tmp_path):
     np.testing.assert_allclose(found, entropy(p).T, atol=CLOSE)
 
 
-@follows(" holds several of them: ", "--array on the command line, array= in Python")
+@follows(" arrays, too many to look at each; name the one that is meant ")
+def test_one_of_very_many_arrays_in_an_archive_can_be_named(p, tmp_path, following):
+    path = tmp_path / "case.npz"
+    np.savez(path, one=p, **{f"number_{n}": np.float32(n) for n in range(1000)})
+    following.told(path, "holds 1001 arrays, too many to look at each")
+    [answer] = map_all([path], tmp_path / "one", None, "--array", "one").values()
+    np.testing.assert_allclose(answer.values, entropy(p).T, atol=CLOSE)
+
+
+@follows(" that may be probabilities: ", "--array on the command line, array= in Python")
 def test_one_of_several_arrays_in_a_group_can_be_named(p, tmp_path):
     path = tmp_path / "case.h5"
     with h5py.File(path, "w") as file:
@@ -789,11 +798,11 @@ def test_archives_that_numpy_did_not_write_are_right_once_saved_as_advised(
     following.right(tmp_path / "other.npz", entropy(p).T)
 
 
-@follows("which nnU-Net writes with --save_probabilities.")
+@follows(" with --save_probabilities.")
 def test_an_archive_without_probabilities(p, tmp_path, following):
     path = tmp_path / "case.npz"
     np.savez(path, properties=np.arange(5.0))
-    following.told(path, "none has real numbers, a class axis and .* --save_prob")
+    following.told(path, "no array that may be probabilities.* nnU-Net writes .* --save_prob")
     np.savez(path, probabilities=p)
     following.right(path, entropy(p).T)
 

@@ -21,7 +21,7 @@ from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
 from ..model.probabilities import find_class_axis, scale_of
 from ..model.stored import Bytes, PlainBytes, StoredValues
-from .axes import Order, batch_axes, dropped_note, given_axis
+from .axes import Order, batch_axes, change_of_flat_axis, dropped_note, given_axis
 from .byte_sources import PackedFile, PlainFile, in_pieces
 from .geometry import shape_of_twin
 
@@ -286,19 +286,14 @@ class ArrayFile:
         self, order: Order, member: int, twin: tuple[int, ...] | None
     ) -> StoredValues:
         """Return one member's values, class axis first, as flat as the image beside."""
-        if order.members is None:
-            stored = self.stored(order.classes, backwards=_falls(order.space))
-            return _as_flat_as(stored, twin)
-        header = replace(self.header, shape=self.shape[1:])
-        part = bytes_of_member(self.bytes, self.header, member)
-        assert order.classes is not None
-        array = replace(self, header=header, bytes=part)
-        stored = array.stored(order.classes - 1, backwards=_falls(order.space))
-        return _as_flat_as(stored, twin)
-
-
-def _falls(axes: tuple[int, ...]) -> bool:
-    return axes[0] > axes[-1]
+        array, class_axis = self, order.classes
+        if order.members is not None:
+            assert class_axis is not None
+            header = replace(self.header, shape=self.shape[1:])
+            part = bytes_of_member(self.bytes, self.header, member)
+            array, class_axis = replace(self, header=header, bytes=part), class_axis - 1
+        backwards = order.space[0] > order.space[-1]
+        return _as_flat_as(array.stored(class_axis, backwards=backwards), twin)
 
 
 def without_batch(
@@ -325,25 +320,18 @@ def without_batch(
 
 
 def _as_flat_as(stored: StoredValues, twin: tuple[int, ...] | None) -> StoredValues:
-    """The same values with as many axes as the image, if the last of them is 1 long.
+    """Return the same values with the third spatial axis added or left out in the file.
 
-    A flat image has two axes or three, as its program likes; of one with two, nnU-Net
-    keeps (class, 1, y, x) [1]_.
-
-    References
-    ----------
-    .. [1] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/imageio/simpleitk_reader_writer.py
+    :func:`.change_of_flat_axis` says whether there is something to change.
     """
-    *before, last = stored.shape[1:]
-    if twin is None or len(twin) == stored.ndim - 1:
-        return stored
+    change = change_of_flat_axis(stored.shape[1:], twin)
     shape, class_axis = list(stored.file_shape), stored.class_axis
     spatial = [axis for axis in range(len(shape)) if axis != class_axis]
     at = spatial[0] if stored.reverse else spatial[-1]
-    if len(twin) == 2 and len(before) == 2 and last == 1:
+    if change < 0:
         del shape[at]
         class_axis -= at < class_axis
-    elif len(twin) == 3 and twin[-1] == 1:
+    elif change > 0:
         at += not stored.reverse
         shape.insert(at, 1)
         class_axis += at <= class_axis

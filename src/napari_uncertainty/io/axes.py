@@ -55,6 +55,30 @@ def batch_axes(shape: tuple[int, ...], axis: int | None = None) -> int:
     return count
 
 
+def change_of_flat_axis(shape: tuple[int, ...], twin: tuple[int, ...] | None) -> int:
+    """Return how many axes of length 1 to add behind the spatial ones: 1, 0 or -1.
+
+    A flat image has two axes or three, as its program likes; of one with two, nnU-Net
+    keeps (class, 1, y, x) [1]_. Values get as many axes as the image beside them has.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Length of the spatial axes of the values, in nibabel's order.
+    twin : tuple of int or None
+        Shape of the image beside them, where there is one.
+
+    References
+    ----------
+    .. [1] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/imageio/simpleitk_reader_writer.py
+    """
+    if twin is None:
+        return 0
+    if len(twin) == 2 and len(shape) == 3 and shape[-1] == 1:
+        return -1
+    return int(len(twin) == 3 and len(shape) == 2 and twin[-1] == 1)
+
+
 def dropped_note(name: str, shape: tuple[int, ...], count: int) -> str:
     """Tell that axes in front were left out."""
     axes = "axis" if count == 1 else f"{count} axes"

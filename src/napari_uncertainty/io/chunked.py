@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -27,6 +27,7 @@ from ..model.interpretation import Interpretation
 from ..model.kinds import is_single
 from ..model.probabilities import ProbabilityMap
 from ..model.stored import StoredValues
+from ..text import listed
 from .array_files import LOOK, MOST_MEMBERS, ArrayFile, without_batch
 from .axes import (
     CLASSES,
@@ -34,6 +35,7 @@ from .axes import (
     Axis,
     ClassAxis,
     Order,
+    change_of_flat_axis,
     find_axis,
     given_axis,
     grid_of,
@@ -53,6 +55,7 @@ from .geometry import (
 
 Array = np.ndarray[Any, Any]
 Slices = tuple[slice, ...]
+AnyOne = TypeVar("AnyOne", bound=Any)
 
 #: So many values are read at a time, where chunks are smaller.
 BLOCK_VALUES = 1 << 20
@@ -151,11 +154,10 @@ class ChunkedArray:
     ) -> Any:
         """Return one member's values, class axis first, as flat as the image beside."""
         values = order.class_first(self.some, member)
-        if twin is not None and len(twin) == 2 and values.ndim == 4:
-            return values[..., 0] if values.shape[-1] == 1 else values
-        if twin is not None and len(twin) == 3 and values.ndim == 3:
-            return values[..., None] if twin[-1] == 1 else values
-        return values
+        change = change_of_flat_axis(values.shape[1:], twin)
+        if change < 0:
+            return values[..., 0]
+        return values[..., None] if change > 0 else values
 
     @cached_property
     def some(self) -> Any:
@@ -219,13 +221,17 @@ class ChunkedArray:
 
 
 def choose(
-    arrays: Sequence[ChunkedArray], wanted: str | None, path: Path, kind: str
-) -> ChunkedArray:
+    arrays: Sequence[AnyOne],
+    wanted: str | None,
+    path: Path,
+    kind: str,
+    advice: str = "",
+) -> AnyOne:
     """Return the array that is meant.
 
     Parameters
     ----------
-    arrays : sequence of ChunkedArray
+    arrays : sequence of ChunkedArray, or of others with the attributes used here
         All that the file holds.
     wanted : str or None
         Name of one. None for the main one, or the only one that may be meant.
@@ -233,6 +239,8 @@ def choose(
         The file.
     kind : str
         What an array is called there.
+    advice : str
+        A sentence for a person whose file has no array that may be meant.
 
     Raises
     ------
@@ -254,25 +262,23 @@ def choose(
         likely = [one for one in arrays if one.may_be_meant]
         chosen = [one for one in likely if one.main] or likely
     if not chosen:
-        raise InputError(
+        told = (
             f"{path.name} holds no {kind} that may be probabilities, real numbers with "
             f"a class axis and two or three spatial axes; it holds {_listed(arrays)}."
         )
+        raise InputError(f"{told} {advice}".strip())
     if len(chosen) > 1:
         raise InputError(
-            f"{path.name} holds several of them: {_listed(chosen)}. Name the one that "
-            f"is meant ({NAME_IT})."
+            f"{path.name} holds more than one {kind} that may be probabilities: "
+            f"{_listed(chosen)}. Name the one that is meant ({NAME_IT})."
         )
     if chosen[0].fault:
         raise InputError(chosen[0].fault)
     return chosen[0]
 
 
-def _listed(arrays: Sequence[ChunkedArray]) -> str:
-    told = [str(one) for one in arrays[:8]]
-    if len(arrays) > len(told):
-        told.append(f"and {len(arrays) - len(told)} more")
-    return ", ".join(told) or "none at all"
+def _listed(arrays: Sequence[Any]) -> str:
+    return listed(list(map(str, arrays)), 8) or "none at all"
 
 
 def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import InputError
 from ..model.grid import Grid
 from ..model.probabilities import SUM_TOLERANCE
+from ..text import listed
 from .class_names import BIDS_LABELS, Convention, convention_of
 from .endings import endings_told, is_image, known_ending
 from .image_files import is_map, load, middle_plane, scale_of
@@ -46,9 +47,6 @@ _PARTS = re.compile(
 _MOST = 200
 
 _NEARLY_ALL = 0.99
-
-# So many files are named in a note.
-_NAMED = 3
 
 # A number behind one of these, or at the beginning of a name, is that of a patient, an
 # image or a model, and not of a class.
@@ -96,11 +94,9 @@ def note_of_siblings(path: Path) -> str:
         total = sum(one[1] for one in middles if one is not None)
         if not np.any(total) or np.max(total) > 1 + SUM_TOLERANCE:
             continue
-        others = [file.name for file in files.values() if file != path]
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        others = listed([file.name for file in files.values() if file != path], 3)
         return (
-            f"Beside {path.name} lie {', '.join(others[:_NAMED])}{more}, which do not "
-            "add up to 1 with it. If each holds one class of this case, name all of "
+            f"Beside {path.name} lie {others}, which do not add up to 1 with it. If each holds one class of this case, name all of "
             "them with --case NAME."
         )
     return ""
@@ -123,7 +119,7 @@ def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
             if of_class(own)
         }
         if 2 <= len(files) <= _MOST:
-            order = sorted(files, key=_number_and_name)
+            order = sorted(files, key=lambda one: _class_order(one.lower(), TISSUE_WORDS))
             yield {one: files[one] for one in order}, (start, end)
 
 
@@ -160,10 +156,11 @@ def _is_tissue(word: str) -> bool:
     return word.lower() in TISSUE_WORDS
 
 
-def _number_and_name(found: str) -> tuple[int, str]:
-    if found.isdecimal():
-        return int(found), found
-    return TISSUE_WORDS.index(found.lower()), found
+def _class_order(word: str, known: Sequence[str]) -> tuple[int, str]:
+    """Return what sorts classes: numbers by value, words as known, others behind."""
+    if word.isdecimal():
+        return int(word), word
+    return known.index(word) if word in known else len(known), word
 
 
 def _add_up(files: list[Path]) -> bool:
@@ -293,7 +290,7 @@ def family_of(path: Path) -> Family | None:
     files = _series_of(path, convention, found)
     if len(files) < 2 or found["class"] not in files:
         return None
-    order = sorted(files, key=_place)
+    order = sorted(files, key=lambda one: _class_order(one, BIDS_LABELS))
     start, end = found.span("class")
     missing = _missing(order, convention)
     # What is no class of its own, or the background, has the number 0.
@@ -431,14 +428,6 @@ def _of_one_series(one: str, other: str) -> bool:
         plain = all(number == str(int(number)) for number in (one, other))
         return plain or len(one) == len(other)
     return one.isalnum() and not (one.isdecimal() or other.isdecimal())
-
-
-def _place(found: str) -> tuple[int, str]:
-    """By number; labels in the order of BIDS, others behind."""
-    if found.isdecimal():
-        return int(found), ""
-    known = BIDS_LABELS.index(found) if found in BIDS_LABELS else len(BIDS_LABELS)
-    return known, found
 
 
 def _missing(order: list[str], convention: Convention) -> str:

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..text import listed
 from .endings import endings_told, is_array_folder, is_image, is_readable, stem
 from .families import family_of
 from .image_files import load
 from .nifti import told_vectors
-
-# So many are named where there are several.
-_NAMED = 5
 
 
 def only_case_in(folder: Path) -> Path:
@@ -31,11 +29,10 @@ def only_case_in(folder: Path) -> Path:
             "that are called like those of one class each."
         )
     if len(cases) > 1:
-        names = ", ".join(case.name for case in cases[:_NAMED])
-        more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
+        names = listed([case.name for case in cases], 5)
         raise InputError(
-            f"In the folder {folder.name} there are several cases ({names}{more}); "
-            "open one of them."
+            f"In the folder {folder.name} there are several cases ({names}); open one "
+            "of them."
         )
     return cases[0]
 
