@@ -1,4 +1,4 @@
-"""Description of a file in words and numbers, for ``napari-uncertainty info``."""
+"""Description of a file as JSON, for ``napari-uncertainty info``."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def describe(
     scan: Path | None = None,
     name: str = "",
 ) -> dict[str, Any]:
-    """Return content, type, place and checks of a file, for JSON.
+    """Return content, type, place and checks of a file, ready for JSON.
 
     Parameters
     ----------
     path : Path, or sequence of Path
         A file or a folder; several files are the classes of one case.
     how : Interpretation
-        How its values are to be taken, if they are probabilities.
+        Interpretation of its values, if they are probabilities.
     labels, scan : Path or None
         Segmentation and scan to check probabilities against.
     name : str
-        What to call the case; by default what its file is called.
+        Name of the case; by default that of its file.
 
     Raises
     ------
@@ -53,24 +53,24 @@ def describe(
     if not isinstance(path, Path):
         inputs = CaseInputs.open(path, how, labels=labels, scan=scan, name=name)
         return _probabilities(inputs) | _place(inputs.predictions.grid)
-    told = _map(path)
-    if told is None:
+    described = _map(path)
+    if described is None:
         opened = _opened(path, how, labels, scan)
         if isinstance(opened, CaseInputs):
             return _probabilities(opened) | _place(opened.predictions.grid)
-        told = _image(opened) | _place(opened.grid)
+        described = _image(opened) | _place(opened.grid)
     if labels is not None or scan is not None:
         raise InputError(
             f"{path.name} holds no probabilities, so there is nothing to check against "
             "another image."
         )
-    return told
+    return described
 
 
 def _opened(
     path: Path, how: Interpretation, labels: Path | None, scan: Path | None
 ) -> Scan | LabelMap | CaseInputs:
-    """Open a scan, labels or probabilities, of which no more than needed is read."""
+    """Open a scan, labels or probabilities, and read no more than is needed."""
     if is_image(path) and not path.is_dir() and how == AS_FOUND:
         volume = open_volume(path)
         if isinstance(volume, LabelMap):
@@ -82,7 +82,7 @@ def _opened(
 
 
 def _may_be_foreground(scan: Scan) -> bool:
-    """Return whether `map` would take an image for the only channel of a network."""
+    """Return whether ``map`` would take an image for the only channel of a network."""
     if scan.data.ndim != scan.grid.ndim:
         return False
     values = scan.data[np.newaxis]
@@ -91,7 +91,7 @@ def _may_be_foreground(scan: Scan) -> bool:
 
 
 def _map(path: Path) -> dict[str, Any] | None:
-    """Return what a map of this program says of itself; None of other files."""
+    """Return the record of a map that this program wrote; None for other files."""
     written: WrittenMap | None = None
     if path.name.lower().endswith(".json"):
         written = read_recorded(path)

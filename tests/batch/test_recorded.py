@@ -129,12 +129,12 @@ def test_files_that_are_not_maps_are_refused(task, tmp_path, rng):
         (tmp_path / "a.png", "is no map; name the image"),
         (tmp_path / "a.nii", "There is no map"),
         (tmp_path / "a.json", "There is no map"),
-        (other, "is no map of napari-uncertainty"),
+        (other, "is not a map of napari-uncertainty"),
     ):
         with pytest.raises(InputError, match=said):
             read_map(path)
     other.with_name("case.json").write_bytes(sidecar.read_bytes())
-    with pytest.raises(InputError, match="is no map of napari-uncertainty"):
+    with pytest.raises(InputError, match="is not a map of napari-uncertainty"):
         read_map(other)
     whole = sidecar.read_bytes()
     for text in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000):

@@ -58,7 +58,8 @@ def test_several_arrays_are_listed(tmp_path, values):
     with pytest.raises(InputError) as caught:
         nu.read(tmp_path / "a.npz")
     for part in (
-        '"P" (4 × 6 × 7 × 8, float32)', '"truth" (6 × 7 × 8, float32)', "--array on the command line", "array= in Python",
+        '"P" (4 × 6 × 7 × 8, float32)', '"truth" (6 × 7 × 8, float32)',
+        "--array on the command line", "array= in Python",
     ):  # fmt: skip
         assert part in str(caught.value)
     np.testing.assert_array_equal(

@@ -65,7 +65,7 @@ def unchanged(inputs: Sequence[FileState], sources: Sequence[Path]) -> bool:
 def fate(
     inputs: Sequence[FileState], path: Path
 ) -> Literal["unchanged", "changed", "gone", "unknown"]:
-    """Return what became of a file; unknown if it is not among those that were read."""
+    """Return the fate of a file; unknown if it is not among those that were read."""
     then = next((one for one in inputs if one.path == str(path)), None)
     if then is None:
         return "unknown"
@@ -77,7 +77,7 @@ def fate(
 
 @dataclass(frozen=True, eq=False)
 class Recorded(WrittenMap):
-    """Map as it was written, with its JSON, and the way to what it was made from."""
+    """Map that was written, with its record, and the files that it was made from."""
 
     @property
     def case(self) -> str:
@@ -86,7 +86,7 @@ class Recorded(WrittenMap):
 
     @property
     def segmentation(self) -> Path | None:
-        """Labels that the map was compared with, if it was known how they lie on it."""
+        """Path of the labels that the map was compared with, if these lie on it."""
         record = self.record
         if not record.segmentation or not record.by_labels:
             return None
@@ -110,16 +110,16 @@ class Recorded(WrittenMap):
         return record.placement
 
     def fate(self, path: Path) -> str:
-        """Return what became of a file that was read; see :func:`fate`."""
+        """Return the fate of a file that was read; see :func:`fate`."""
         return fate(self.record.inputs, path)
 
     def predictions(self) -> Predictions:
-        """Return what the map was made from; nothing is read yet.
+        """Return the predictions that the map was made from; nothing is read yet.
 
         Raises
         ------
         InputError
-            If they are not there any more or have changed, or if that is not known.
+            If their files are gone or have changed, or if that is not known.
         """
         record = self.record
         if not record.source:
@@ -128,7 +128,7 @@ class Recorded(WrittenMap):
         together = bool(record.members)
         how = record.asked
         if record.interpretation.background is not None:
-            # A segmentation may have shown it, which is not looked at here.
+            # It may have come from a segmentation, which is not opened here.
             how = replace(how, background=record.interpretation.background)
         opened = Predictions.open(record.files, how, together=together)
         self._require_unchanged(opened.files)
@@ -164,7 +164,7 @@ def read_map(path: Path) -> Recorded:
     image = _image_of(path)
     written = read_written(image)
     if written is None:
-        raise InputError(f"{image} is no map of napari-uncertainty; choose one.")
+        raise InputError(f"{image} is not a map of napari-uncertainty; choose one.")
     if written.fault:
         raise InputError(written.fault)
     return Recorded(**{one.name: getattr(written, one.name) for one in fields(written)})

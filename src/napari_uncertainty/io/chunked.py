@@ -1,6 +1,6 @@
-"""Arrays in chunks as dask arrays, and from them to probabilities or members.
+"""Arrays in chunks as dask arrays, and probabilities or members from any array.
 
-What the file says of its axes counts. Where it says nothing: with the class axis in
+The axes are those that the file names. Where it names none: with the class axis in
 front, the spatial axes are taken to be in the order (z, y, x) of SimpleITK and nnU-Net;
 with the class axis elsewhere, in nibabel's (i, j, k). The shape of an image of the same
 name overrules that.
@@ -42,22 +42,20 @@ from .axes import (
     has_directions,
     order_of,
 )
+from .class_names import channels_for
 from .endings import stem
 from .geometry import (
     Place,
     find_geometry,
-    probability_map,
     runs_as_its_original,
     shape_of_twin,
 )
-
-# Arrays in chunks (Zarr, HDF5): which one is meant, and its values as a dask array.
 
 Array = np.ndarray[Any, Any]
 Slices = tuple[slice, ...]
 AnyOne = TypeVar("AnyOne", bound=Any)
 
-#: So many values are read at a time, where chunks are smaller.
+#: Number of values that are read at a time, where chunks are smaller.
 BLOCK_VALUES = 1 << 20
 
 #: More values than can be computed in any reasonable time: 500 GB of float32.
@@ -70,11 +68,16 @@ FEW_BYTES, EMPTIEST = 1 << 24, 10_000
 #: How a person says which array is meant.
 NAME_IT = "--array on the command line, array= in Python"
 
-# What the libraries raise for damaged metadata, and decoders for damaged chunks.
+#: How a person computes from several members together.
+FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
+
+# Errors of the libraries for damaged metadata, and of decoders for damaged chunks.
 _DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
     OSError, RuntimeError, TypeError, ValueError, lzma.LZMAError, zlib.error,
 )  # fmt: skip
+
+# Arrays in chunks (Zarr, HDF5): the one that is meant, and its values as a dask array.
 
 
 @contextmanager
@@ -100,27 +103,27 @@ class ChunkedArray:
     path : Path
         File or folder.
     name : str
-        Of the array within it; empty where it is the whole.
+        Name of the array in the file; empty where it is the whole.
     shape, dtype
-        Of its values.
+        Shape and type of its values.
     chunks : tuple of int or None
-        What is stored together; None where the values lie in their order.
+        Shape of what is stored together; None where the values lie in their order.
     read : callable
-        Takes slices with step 1, gives their values.
+        Takes slices with step 1, and returns their values.
     n_stored : callable
-        Takes a number of bytes, tells how many the file holds, as far as that number.
+        Takes a number, and returns how many bytes the file holds, counted up to it.
     main : bool
         Whether this is the one to open where nobody names one.
     fault : str
-        Why it cannot be opened; empty where it can.
+        Reason why it cannot be opened; empty where it can.
     axes : tuple of Axis or None
-        What the file says of each axis; None where it does not.
+        Description of each axis by the file; None where it has none.
     class_names : tuple of str
-        Of all classes, or none.
+        Names of all classes; empty where the file has none.
     note : str
         What a person should know of how it was understood.
     from_nnunet : bool
-        As of an :class:`.ArrayFile`; never.
+        Whether nnU-Net wrote it, as of an :class:`.ArrayFile`; never.
     """
 
     path: Path
@@ -293,11 +296,9 @@ def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int,
     return tuple(block)
 
 
-# From an array in a file to probabilities, or to several members.
+# Probabilities or several members from an array in a file.
 
 AnyArray = ArrayFile | ChunkedArray
-
-FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,15 +308,15 @@ class _Understood:
     Attributes
     ----------
     array : ArrayFile or ChunkedArray
-        Where they are from.
+        The array that holds them.
     orders : tuple of Order
-        Where the axes belong; the likeliest first.
+        Possible orders of the axes; the likeliest first.
     axes : tuple of Axis or None
-        What the file says of them, if that is what the order comes from.
+        Axes as the file names them, if the order comes from these names.
     note : str
-        Why, where that is less than certain.
+        Reason for the order, where it is less than certain.
     guess : str
-        What was assumed of them; empty where nothing was.
+        Assumption about the axes; empty where none was made.
     """
 
     array: AnyArray
@@ -326,19 +327,19 @@ class _Understood:
 
     @property
     def n_members(self) -> int:
-        """Return how many there are."""
+        """Return the number of members."""
         members = self.orders[0].members
         return 1 if members is None else self.array.shape[members]
 
 
 def probabilities_of(array: AnyArray, how: Interpretation) -> ProbabilityMap:
-    """Probabilities of an array, with the place and the names that are known.
+    """Return the probabilities of an array, with the place and names that are known.
 
     Raises
     ------
     InputError
-        If it is not found out which axis is which, if there are several members, or if
-        the image beside it cannot belong to it.
+        If the axes cannot be told apart, if there are several members, or if the image
+        beside the array cannot belong to it.
     """
     if isinstance(array, ArrayFile):
         array, how = without_batch(array, how)
@@ -381,7 +382,7 @@ def declared_frames(array: AnyArray) -> int:
 
 
 def members_of(array: AnyArray, how: Interpretation) -> list[ProbabilityMap]:
-    """Each member of an array that may have an axis more, in front or named."""
+    """Return each member of an array, along its first axis or a named one."""
     is_file = isinstance(array, ArrayFile)
     if is_file and array.shape[0] == 1 and len(array.shape) > 3:
         return [probabilities_of(array, how)]
@@ -434,7 +435,7 @@ def _found(
     several: bool,
     kind: str | None = None,
 ) -> tuple[ClassAxis, bool]:
-    """The class axis in the order of the file, and whether the first is of members."""
+    """Return the class axis, and whether the first axis runs over members."""
     name, n_axes = array.path.name, len(array.shape)
     twin = shape_of_twin(array.path)
     if n_axes == 5:
@@ -481,7 +482,7 @@ def _found(
 
 
 def _maps(understood: _Understood) -> list[ProbabilityMap]:
-    """All members, with the place and the names that are known."""
+    """Return all members, with the place and the names that are known."""
     path, note = understood.array.path, understood.note
     order, place = _placed(understood)
     twin = shape_of_twin(path)
@@ -493,6 +494,9 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
     members = range(understood.n_members)
     values = [understood.array.class_first(order, member, twin) for member in members]
     frames = understood.axes is not None and declared_frames(understood.array)
+    channels = channels_for(path, values[0].shape[0])
+    own_names = understood.array.class_names
+    takes_own = len(own_names) == len(channels.names) and not channels.region_order
     maps = []
     for member in members:
         name = stem(path)
@@ -501,26 +505,30 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
         own = values[member]
         if isinstance(own, StoredValues):
             own = replace(own, scale=values[0].scale)  # all are of one network
-        opened = probability_map(
-            own, path, place, name=name, note=note, guess=understood.guess
+        maps.append(
+            ProbabilityMap(
+                own,
+                own_names if takes_own else channels.names,
+                place.grid,
+                kind=channels.kind,
+                source=path,
+                geometry_source=place.source,
+                name=name,
+                place_note=place.note,
+                region_order=channels.region_order,
+                note=" ".join(filter(None, (note, channels.note))),
+                guess=understood.guess,
+            )
         )
-        maps.append(_named(opened, understood.array.class_names))
     return maps
 
 
 def _own_place(
     understood: _Understood, order: Order, place: Place
 ) -> tuple[Place, str]:
-    """The place that the file itself gives, and what to know of it.
+    """Return the place that the file itself gives, and what to know of it.
 
-    Parameters
-    ----------
-    understood : _Understood
-        Values with named axes.
-    order : Order
-        Of these.
-    place : Place
-        What there is beside, with the reason why that is nothing.
+    `place` says why the files beside it give none.
     """
     assert understood.axes is not None
     spatial = tuple(understood.axes[n] for n in order.space)
@@ -537,9 +545,9 @@ def _own_place(
 
 
 def _placed(understood: _Understood) -> tuple[Order, Place]:
-    """The order of axes that the image beside them has, and its place.
+    """Return the order of axes that fits the image beside the array, and its place.
 
-    Where it may have several, the numbers of an image that they are a copy of decide.
+    Where several orders fit, the values decide if they are a copy of that image's.
     """
     array = understood.array
     twin = shape_of_twin(array.path)
@@ -554,17 +562,10 @@ def _placed(understood: _Understood) -> tuple[Order, Place]:
 
 
 def _runs_as_its_original(array: AnyArray, order: Order) -> bool | None:
-    """Ask it of the first class; None where not all of that can be looked at."""
+    """Return what the first class tells; None where it cannot be read as a whole."""
     first = order.class_first(array.some)[0]
     whole = tuple(array.shape[axis] for axis in order.space)
     lazy = isinstance(array, ChunkedArray)
     if first.shape != whole or (lazy and first.nbytes > LOOK):
         return None
     return runs_as_its_original(array.path, np.asarray(first))
-
-
-def _named(opened: ProbabilityMap, class_names: tuple[str, ...]) -> ProbabilityMap:
-    """Give the names that the file itself has, unless its channels are regions."""
-    if len(class_names) != len(opened.class_names) or opened.region_order:
-        return opened
-    return replace(opened, class_names=class_names)

@@ -1,8 +1,9 @@
-"""One file for each class: which files belong together, and which only seem to.
+"""Files that hold one class each, and belong together as one case.
 
-Such as ``priors1`` to ``priors4``, ``tpm_00`` to ``tpm_05`` or ``p_atlas_csf``,
-``p_atlas_gm``, ``p_atlas_wm``: the names differ in one number or in one word for a
-tissue, and the values of all add up to 1. Only the values make them one case.
+Their names follow the convention of a tool (:mod:`.class_names`), or a person names
+them. Other names may differ in one number or in one word for a tissue, such as
+``priors1`` to ``priors4`` or ``p_atlas_csf``, ``p_atlas_gm``, ``p_atlas_wm``: such
+files belong together only if their values add up to 1.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ from .class_names import BIDS_LABELS, Convention, convention_of
 from .endings import endings_told, is_image, known_ending
 from .image_files import is_map, load, middle_plane, scale_of
 
-# Files of one class each under names that no tool's convention has.
-
 Array = np.ndarray[Any, Any]
 
 #: Words for tissues, in the order in which their classes come.
@@ -43,10 +42,17 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 
-# More files with a class each than anybody has.
+# No case has more files with a class each.
 _MOST = 200
 
+# Share of voxels in which values have to add up to 1.
 _NEARLY_ALL = 0.99
+
+#: Values of a class end here: at 1, with room for what rounding and resampling add.
+HIGHEST = 1.1
+
+# Words, numbers and single signs, of which names are made.
+_WORDS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
 
 # A number behind one of these, or at the beginning of a name, is that of a patient, an
 # image or a model, and not of a class.
@@ -56,9 +62,11 @@ _OTHER_NUMBERS = re.compile(
     re.IGNORECASE,
 )
 
+# Files of one class each whose names follow no convention of a tool.
+
 
 def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
-    """Return the files that add up to 1 with one, and where their names differ.
+    """Return the files that add up to 1 with an image, and where their names differ.
 
     Parameters
     ----------
@@ -68,8 +76,8 @@ def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
     Returns
     -------
     tuple of dict and tuple, or None
-        Files by the number or word in their names, in the order of the classes, and
-        where that is in the name of the given one. None where it has none.
+        Files by the number or word in their names, in the order of the classes, and the
+        place of that in the name of the given one. None where there are no others.
     """
     for files, where in _alike(path):
         if _add_up(list(files.values())):
@@ -78,7 +86,7 @@ def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
 
 
 def note_of_siblings(path: Path) -> str:
-    """Return what to tell of files that may hold further classes of the same case.
+    """Return a note on files that may hold further classes of the same case.
 
     Their names differ in one tissue, or in one number that is not that of a patient or
     an image. All lie on one grid and hold shares, which do not add up to 1 and nowhere
@@ -96,14 +104,14 @@ def note_of_siblings(path: Path) -> str:
             continue
         others = listed([file.name for file in files.values() if file != path], 3)
         return (
-            f"Beside {path.name} lie {others}, which do not add up to 1 with it. If each holds one class of this case, name all of "
-            "them with --case NAME."
+            f"Beside {path.name} lie {others}, which do not add up to 1 with it. If "
+            "each holds one class of this case, name all of them with --case NAME."
         )
     return ""
 
 
 def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
-    """Files whose names differ in one number or tissue, in the order of the classes."""
+    """Yield files whose names differ in one number or tissue, in order of classes."""
     if not is_image(path):
         return
     name = path.name[: -len(known_ending(path))]
@@ -119,7 +127,9 @@ def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
             if of_class(own)
         }
         if 2 <= len(files) <= _MOST:
-            order = sorted(files, key=lambda one: _class_order(one.lower(), TISSUE_WORDS))
+            order = sorted(
+                files, key=lambda one: _class_order(one.lower(), TISSUE_WORDS)
+            )
             yield {one: files[one] for one in order}, (start, end)
 
 
@@ -134,7 +144,7 @@ def names_beside(path: Path) -> list[str]:
 def names_differing(
     path: Path, names: Sequence[str], start: int, end: int
 ) -> Iterator[tuple[str, Path]]:
-    """Files whose names differ in one place, and what each has there.
+    """Yield the files whose names differ in one place, behind the word in that place.
 
     Parameters
     ----------
@@ -164,7 +174,7 @@ def _class_order(word: str, known: Sequence[str]) -> tuple[int, str]:
 
 
 def _add_up(files: list[Path]) -> bool:
-    """Tell whether all values are shares, and add up to 1 in nearly all voxels."""
+    """Return whether all values are shares, and add up to 1 in nearly all voxels."""
     total: Any = 0.0
     shape: Any = None
     whole = True
@@ -182,7 +192,7 @@ def _add_up(files: list[Path]) -> bool:
 
 
 def _middle_of(path: Path) -> tuple[Any, Array] | None:
-    """Shape and affine, and the middle plane; None where these are no shares."""
+    """Return shape and affine, and the middle plane; None where it holds no shares."""
     try:
         state = path.stat()
     except OSError:
@@ -203,19 +213,13 @@ def _middle(path: Path, _time: int, _size: int) -> tuple[Any, Array] | None:
     except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
         return None
     plane = plane.astype(np.float64)
-    if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > 1.1:
+    if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > HIGHEST:
         return None
     placed = tuple(np.asarray(image.affine).round(4).ravel().tolist())
     return (tuple(image.shape), placed), plane
 
 
-# One file for each class: the files that belong together, as their names tell.
-
-#: Values of a class end here: at 1, with room for what rounding and resampling add.
-HIGHEST = 1.1
-
-# Words, numbers and single signs, of which names are made.
-_WORDS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
+# Families of files: by the convention of a tool, by their values, or as named.
 
 
 @dataclass(frozen=True)
@@ -225,13 +229,14 @@ class Family:
     Attributes
     ----------
     files : tuple of Path
-        In the order of the classes.
+        The files, in the order of the classes.
     class_names : tuple of str
-        One for each.
+        A name for each of them.
     tool : str
-        Who names files so; empty where only the values tell that they belong together.
+        The tool that names files so; empty where only the values tell that they belong
+        together.
     stem : str
-        What to call the case.
+        Name of the case.
     missing : str
         Name of a file that should be there and is not; usually empty.
     has_background : bool
@@ -276,10 +281,10 @@ class Family:
 
 
 def family_of(path: Path) -> Family | None:
-    """The files that belong together with one; None where it is alone.
+    """Return the files that belong together with an image; None where it is alone.
 
-    An image with more than three axes is no member, nor is one that is called like a
-    tissue of SPM and holds larger numbers than these.
+    An image with more than three axes belongs to no family, and one that is called like
+    a tissue of SPM only if its values are at most 1.
     """
     named = convention_of(path)
     if named is None:
@@ -308,7 +313,7 @@ def family_of(path: Path) -> Family | None:
 
 
 def _of_siblings(path: Path) -> Family | None:
-    """Files that add up to 1 and whose names differ in one number or tissue word."""
+    """Return a family of files whose names differ in one part and which add up to 1."""
     found = siblings_of(path)
     if found is None:
         return None
@@ -381,7 +386,7 @@ def _in_common(words: Sequence[Sequence[str]]) -> int:
 
 
 def label_of(path: Path) -> str:
-    """The class that a file of BIDS says it holds; empty for others."""
+    """Return the class in the name of a file of BIDS; empty for other files."""
     named = convention_of(path)
     return named[1]["class"] if named and named[0].tool == "BIDS" else ""
 
@@ -411,7 +416,7 @@ def check_same_grid(
 def _series_of(
     path: Path, convention: Convention, found: re.Match[str]
 ) -> dict[str, Path]:
-    """The files beside, and itself, that differ in number or label alone."""
+    """Return all files of the folder whose names differ in number or label alone."""
     files = {}
     beside = names_beside(path)
     for own, file in names_differing(path, beside, *found.span("class")):
@@ -431,7 +436,7 @@ def _of_one_series(one: str, other: str) -> bool:
 
 
 def _missing(order: list[str], convention: Convention) -> str:
-    """The first number that is left out, written as the others are; or nothing."""
+    """Return the first missing number, written as the others are; empty without one."""
     if not convention.counted:
         return ""
     there = {int(one) for one in order}
@@ -444,7 +449,7 @@ def _missing(order: list[str], convention: Convention) -> str:
 
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
-    """Return whether its header allows it; so it does where it cannot be read."""
+    """Return whether an image may hold one class; also true if it cannot be read."""
     try:
         image = load(path)
         if is_map(image):
@@ -467,7 +472,7 @@ def _ends_at_one(image: Any, path: Path) -> bool:
 
 
 def _listed(files: Iterable[Path]) -> str:
-    """Names of the files, of many only the first and the last."""
+    """Return names of the files, of many only the first ones and the last."""
     names = [file.name for file in files]
     if len(names) > 5:
         names = [*names[:3], "…", names[-1]]

@@ -1,4 +1,4 @@
-"""Folders: which of their files hold class probabilities, as name and header tell."""
+"""Files in a folder that hold class probabilities, found by their names and headers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .nifti import told_vectors
 
 
 def only_case_in(folder: Path) -> Path:
-    """Return the one case in a folder; what is in its subfolders does not count.
+    """Return the one case in a folder; subfolders are not searched.
 
     Raises
     ------
@@ -78,9 +78,9 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _has_classes(path: Path) -> bool:
-    """Return whether an image has an axis behind its three, or cannot even tell.
+    """Return whether an image has a fourth axis, or has a header that cannot be read.
 
-    Vectors and spherical harmonics have one, too, and are no cases.
+    Images of vectors and of spherical harmonics have one, too, but do not count.
     """
     try:
         image = load(path)

@@ -31,13 +31,13 @@ from .chunked import NAME_IT, choose
 #: Names of nnU-Net's array: by version 2, and by version 1.
 NNUNET_KEYS = ("probabilities", "softmax")
 
-# Of a zip archive's entries, these two are what numpy writes.
+# The two ways in which numpy writes entries of a zip archive.
 WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
 
 # Where no array is named, one is looked for among so many at most.
 MOST_ARRAYS = 1000
 
-# What zipfile raises for damaged archives.
+# Errors of zipfile for damaged archives.
 DAMAGED = (
     OSError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError,
     struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
@@ -143,7 +143,7 @@ def _name_of(entry: zipfile.ZipInfo) -> str:
 def _header_of(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path
 ) -> tuple[ArrayHeader, int]:
-    """Return what the header of an entry says, and how long it is."""
+    """Return the header of an entry, and how many bytes it has."""
     if entry.compress_type not in WBITS:
         raise InputError(
             f"{path.name} is compressed in a way that numpy does not use; save it with "
@@ -163,7 +163,7 @@ def _header_or_none(
 
 
 def _start_of_data(file: Any, entry: zipfile.ZipInfo) -> int:
-    """Return where data begin: behind the local header, which tells its length.
+    """Return where the data begin: behind the local header, which tells its length.
 
     Format: APPNOTE.TXT - .ZIP File Format Specification, PKWARE, 4.3.7.
     """
@@ -171,4 +171,3 @@ def _start_of_data(file: Any, entry: zipfile.ZipInfo) -> int:
     lengths: bytes = file.read(4)
     name, extra = (int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
     return entry.header_offset + 30 + name + extra
-

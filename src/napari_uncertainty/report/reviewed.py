@@ -1,4 +1,4 @@
-"""Review of a report: it is found by its content, with its map and its labels."""
+"""Review that a report shows: found by its content, with its map and its labels."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Labels:
     Attributes
     ----------
     segmentation : Segmentation or None
-        On its own voxels; None where there is none, or none any more.
+        The segmentation on its own voxels; None without one, or if it is gone.
     note : str
-        What became of it, as a sentence, or ``""``.
+        Sentence on a segmentation that is gone or has changed, or ``""``.
     """
 
     segmentation: Segmentation | None
@@ -42,9 +42,9 @@ class Labels:
 def find_review(
     recorded: Recorded, labels: Labels, scan: Path | None
 ) -> tuple[Session | None, list[str]]:
-    """Find the review of a map; gives it, and sentences that a person should know.
+    """Find the review of a map, and sentences that a person should know.
 
-    It may be beside the map, what that was made from, the segmentation or the scan.
+    It may be beside the map, the probabilities, the segmentation or the scan.
     """
     segmentation = labels.segmentation
     digest = fingerprint(recorded.values, recorded.grid)
@@ -88,7 +88,7 @@ def labels_of(session: Session, given: Path | None) -> Labels:
 
 
 def corrected(session: Session, labels: Labels) -> Labels:
-    """Return labels with the changes of a review, if these belong to them."""
+    """Return labels with the changes that a review made to them."""
     segmentation = labels.segmentation
     if segmentation is None:
         return labels
@@ -120,7 +120,7 @@ def _digest(segmentation: Segmentation) -> str:
 
 
 def input_of(session: Session, role: str) -> ReviewedInput | None:
-    """Return the first image of a review with a role, such as *map*."""
+    """Return the first image of a review that has a role, such as *map*."""
     return next((one for one in session.inputs if one.role == role), None)
 
 
@@ -136,12 +136,12 @@ def iter_map_of(
     session : Session
         The review.
     segmentation : Segmentation or None
-        The labels before any change; for the numbers and the checks.
+        The labels before any change, for the numbers and the checks.
 
     Raises
     ------
     InputError
-        If that does not give the map that was reviewed.
+        If the map is gone, or computing it does not give the map that was reviewed.
     """
     told = input_of(session, "map")
     if told is None:
