@@ -19,8 +19,8 @@ SOON = 0.05
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, from its first moment on."""
-    # While modules are loaded, a KeyboardInterrupt may turn into another error. There is
-    # nothing to clean up yet, so Ctrl-C simply ends the process.
+    # While modules are loaded, a KeyboardInterrupt may turn into another error. There
+    # is nothing to clean up yet, so Ctrl-C simply ends the process.
     handled = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if handled:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))

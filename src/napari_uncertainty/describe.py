@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .batch.written import read_map as read_recorded
+from .batch.written import read_recorded
 from .case import CaseInputs, iter_case
 from .checks.place import check_header
 from .engine.evidence import evidence_of

@@ -944,7 +944,7 @@ def test_a_measure_of_members_in_the_window(rng, tmp_path, window):
 ADVICE = re.compile(
     r"choose (that|the|another|those|one)|[Nn]ame (it|the|one|its|them)\b|--[a-z]|"
     r"[Cc]ompute from|[Pp]ut (it|the)\\b|copy the|move |repair|save (it|them)|"
-    r"give (it|one|at least|a number)|apply a softmax|move the file away|open (one|it)\b"
+    r"give (it|one|at least|a number)|apply a softmax|open (one|it)\b"
 )
 
 #: Modules whose messages are followed by the tests of their own folders: of the window,

@@ -12,8 +12,7 @@ from typing import Literal
 from ..errors import InputError
 from ..io.endings import IMAGES, SUFFIXES, is_image, stem
 from ..io.families import family_of
-from ..io.map_files import WrittenMap
-from ..io.map_files import read_map as read_written
+from ..io.map_files import WrittenMap, read_map
 from ..model.placement import Placement
 from ..model.record import FileState
 from ..predictions import Predictions
@@ -153,7 +152,7 @@ def _not_recorded() -> InputError:
     return InputError("It is not recorded which file the probabilities are in.")
 
 
-def read_map(path: Path) -> Recorded:
+def read_recorded(path: Path) -> Recorded:
     """Read a map by the name of its image or of its JSON.
 
     Raises
@@ -162,7 +161,7 @@ def read_map(path: Path) -> Recorded:
         If one of the two is missing, cannot be read, or was written by something else.
     """
     image = _image_of(path)
-    written = read_written(image)
+    written = read_map(image)
     if written is None:
         raise InputError(f"{image} is not a map of napari-uncertainty; choose one.")
     if written.fault:

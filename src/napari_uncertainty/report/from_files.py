@@ -12,7 +12,7 @@ from pathlib import Path
 from ..analysis.class_blocks import iter_class_statistics
 from ..analysis.class_statistics import class_table, voxel_volume
 from ..analysis.hotspots import HotspotOptions, Hotspots
-from ..batch.written import Recorded, read_map
+from ..batch.written import Recorded, read_recorded
 from ..compare.segmentation import Segmentation
 from ..errors import InputError
 from ..io.endings import stem
@@ -222,7 +222,7 @@ def _iter_map_and_review(
         labels = labels_of(session, given)
         recorded = yield from iter_map_of(session, labels.segmentation)
     else:
-        recorded = read_map(path)
+        recorded = read_recorded(path)
         labels = _recorded_labels(recorded, given)
         session, remarks = find_review(recorded, labels, scan)
     if session is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis.hotspots import HotspotOptions
-from ..batch.written import Recorded, files_of, read_map, state
+from ..batch.written import Recorded, files_of, read_recorded, state
 from ..case import CaseInputs, iter_case
 from ..compare.segmentation import Segmentation
 from ..errors import InputError
@@ -168,7 +168,7 @@ def _read(path: Path, digest: str) -> Recorded:
             f"The map {path} of the review is not there any more; put it back, or "
             f"{_INSTEAD}"
         )
-    recorded = read_map(path)
+    recorded = read_recorded(path)
     if fingerprint(recorded.values, recorded.grid) != digest:
         raise InputError(
             f"The map {path} has changed since the review was begun; put the old one "
