@@ -193,7 +193,7 @@ def test_files_on_other_grids_are_refused_and_the_remedy_helps(tmp_path, values)
     [
         ([], "name the others, too"),
         (["a.nii.gz"], "a.nii.gz is named twice"),
-        (["b.npz"], "b.npz is no image"),
+        (["b.npz"], "b.npz is not an image"),
         (["gone.nii.gz"], "leads to no file; with --case"),
         (["b.nii.gz", "--ensemble"], "--case and --ensemble exclude each other"),
         (["b.nii.gz", "--class-axis", "0"], "each file holds one class"),

@@ -126,7 +126,7 @@ def test_files_that_are_not_maps_are_refused(task, tmp_path, rng):
     image, sidecar = (task.file("entropy", one) for one in (".nii.gz", ".json"))
     other = tmp_path / "in" / "case.nii.gz"
     for path, said in (
-        (tmp_path / "a.png", "is no map; name the image"),
+        (tmp_path / "a.png", "is not a map; name the image"),
         (tmp_path / "a.nii", "There is no map"),
         (tmp_path / "a.json", "There is no map"),
         (other, "is not a map of napari-uncertainty"),

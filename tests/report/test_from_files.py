@@ -618,7 +618,7 @@ def test_files_that_cannot_have_a_report_are_refused(written, tmp_path):
     for name, text, said in (
         ("a_review.json", '{"stops": []}', "is no review, or a damaged one"),
         ("a.json", "{", "There is no map"),
-        ("a.txt", "", "is no map; name the image"),
+        ("a.txt", "", "is not a map; name the image"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match=said):

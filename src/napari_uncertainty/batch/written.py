@@ -178,7 +178,7 @@ def _image_of(path: Path) -> Path:
         image = next((one for one in images if one.is_file()), images[0])
     else:
         raise InputError(
-            f"{path} is no map; name the image (.nii.gz, .nii) of one, or its JSON."
+            f"{path} is not a map; name the image (.nii.gz, .nii) of one, or its JSON."
         )
     if not image.is_file():
         raise InputError(f"There is no map {image}.")

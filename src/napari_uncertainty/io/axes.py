@@ -12,7 +12,9 @@ from ..model.grid import Grid
 from ..model.probabilities import find_class_axis, lines_along
 
 #: How a person says which axis runs over the classes.
-NAME_IT = "--class-axis on the command line, class_axis= in Python, counted from 0"
+NAME_THE_AXIS = (
+    "--class-axis on the command line, class_axis= in Python, counted from 0"
+)
 
 #: Roles of an axis.
 CLASSES, MEMBERS, SPACE = "classes", "members", "space"
@@ -170,7 +172,7 @@ def find_axis(
         raise InputError(
             f"Nothing tells which axis of {name}, whose shape is {shape}, runs over "
             "the classes: along none do the values sum to 1. Name it "
-            f"({NAME_IT}); a single channel needs an axis of length 1."
+            f"({NAME_THE_AXIS}); a single channel needs an axis of length 1."
         )
     looked = "the values sum to 1"
     single = "; if this is a single channel, name the kind (foreground)"
@@ -182,7 +184,7 @@ def find_axis(
         shortest,
         f"Along no axis of {name} do {looked}; its shortest, axis {shortest} of shape "
         f"{shape}, was taken for the class axis. If it is another one, name it "
-        f"({NAME_IT}){single}.",
+        f"({NAME_THE_AXIS}){single}.",
     )
 
 
@@ -192,14 +194,14 @@ def _refuse_labels(values: Any, name: str) -> None:
     if not known.any():
         raise InputError(
             f"{name} holds no values but 0, NaN or infinity where it was looked at; if "
-            f"it holds others, name its class axis ({NAME_IT})."
+            f"it holds others, name its class axis ({NAME_THE_AXIS})."
         )
     # Floating-point numbers as large as this are all whole.
     if (known == np.rint(known)).all() and np.abs(known).max() < 2**24:
         raise InputError(
             f"{name} holds whole numbers that add up to the same along no axis, so it "
             "looks like a label map or a scan. Choose the network's output; if that is "
-            f"what it is, name its class axis ({NAME_IT})."
+            f"what it is, name its class axis ({NAME_THE_AXIS})."
         )
 
 

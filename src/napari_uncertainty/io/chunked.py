@@ -66,7 +66,7 @@ MOST_VALUES = 1 << 37
 FEW_BYTES, EMPTIEST = 1 << 24, 10_000
 
 #: How a person says which array is meant.
-NAME_IT = "--array on the command line, array= in Python"
+NAME_THE_ARRAY = "--array on the command line, array= in Python"
 
 #: How a person computes from several members together.
 FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
@@ -273,7 +273,7 @@ def choose(
     if len(chosen) > 1:
         raise InputError(
             f"{path.name} holds more than one {kind} that may be probabilities: "
-            f"{_listed(chosen)}. Name the one that is meant ({NAME_IT})."
+            f"{_listed(chosen)}. Name the one that is meant ({NAME_THE_ARRAY})."
         )
     if chosen[0].fault:
         raise InputError(chosen[0].fault)

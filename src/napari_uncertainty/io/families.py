@@ -298,7 +298,7 @@ def family_of(path: Path) -> Family | None:
     order = sorted(files, key=lambda one: _class_order(one, BIDS_LABELS))
     start, end = found.span("class")
     missing = _missing(order, convention)
-    # What is no class of its own, or the background, has the number 0.
+    # The background comes first, for it has the number 0.
     order.sort(key=lambda one: not convention.is_background(one))
     if missing:
         missing = path.name[:start] + missing + path.name[end:]
@@ -335,7 +335,7 @@ def named_family(paths: Sequence[Path]) -> Family:
     Raises
     ------
     InputError
-        If there is but one, one is given twice, or one is no image.
+        If there is only one, one is named twice, or one is not an image.
     """
     if len(paths) < 2:
         raise InputError(
@@ -347,8 +347,8 @@ def named_family(paths: Sequence[Path]) -> Family:
             raise InputError(f"{path.name} is named twice; name each class once.")
         if not is_image(path):
             raise InputError(
-                f"{path.name} is no image ({endings_told(image=True)}); only images "
-                "with one class each can be named as one case."
+                f"{path.name} is not an image ({endings_told(image=True)}); only "
+                "images with one class each can be named as one case."
             )
     names = _differing_parts([path.name[: -len(known_ending(path))] for path in paths])
     if len(set(names)) < len(names):  # alike, in several folders

@@ -57,8 +57,8 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
 
     These are arrays, images with more than three axes, and of files with a class each
     the first one, once. An image whose header cannot be read is one of them, so that
-    somebody is told, but the segmentation beside an ``.npz`` of the same name is not.
-    Maps that were written here have three axes and are not.
+    this is reported, but not the segmentation beside an ``.npz`` of the same name. Maps
+    that were written here have three axes and are left out.
     """
     taken: set[Path] = set()
     for path in paths:

@@ -66,7 +66,7 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
                 image = load(neighbour)
                 grid = grid_of(image, image.shape)
             except InputError:
-                continue  # a damaged neighbour is no reason to refuse this file
+                continue  # a damaged neighbour does not matter
             if grid.shape == shape and tells_its_place(image):
                 candidates[neighbour] = grid
     if not candidates:

@@ -122,7 +122,7 @@ def load(path: Path) -> Any:
 
     is_mgh = path.name.lower().endswith(MGH)
     if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no file.")  # a pipe may never end
+        raise InputError(f"{path} is not a regular file.")  # a pipe may never end
     for reader in READERS:
         if reader.image and reader.module and reader.opens(path):
             return reader.header_of(path)

@@ -209,9 +209,8 @@ def _move_origin(header: Any, affine: Array) -> None:
         header.set_sform(affine, sform or 2)
     if qform:
         # By the qform's own axes, which are not the sform's where the two disagree.
-        with suppress(
-            nib.spatialimages.HeaderDataError, ValueError
-        ):  # it is no rotation, and not used
+        # A qform that is not a rotation is not used.
+        with suppress(nib.spatialimages.HeaderDataError, ValueError):
             moved = header.get_qform() @ first
             for name, value in zip("xyz", moved, strict=False):
                 header[f"qoffset_{name}"] = value

@@ -36,7 +36,7 @@ from ..model.probabilities import (
 )
 from ..model.stored import StoredValues
 from .array_files import MOST_MEMBERS, ArrayHeader, bytes_of_member
-from .axes import NAME_IT, given_axis
+from .axes import NAME_THE_AXIS, given_axis
 from .byte_sources import join, with_scale
 from .class_names import channels_for, declared, label_names_beside
 from .endings import stem
@@ -131,7 +131,7 @@ def open_segmentation(path: Path) -> LabelMap:
     if not path.is_file():
         raise InputError(f"There is no segmentation {path}.")
     refused = InputError(
-        f"{path.name} is no segmentation, which has one whole number for each voxel."
+        f"{path.name} is not a segmentation, which has one whole number for each voxel."
     )
     volume = open_nifti(path)
     if isinstance(volume, LabelMap):
@@ -274,7 +274,7 @@ def _with_classes(
         guess = (
             f"The last axis of {path.name}, whose shape is {shape}, was taken for that "
             f"of the classes, although the first is shorter. If it is that one, name "
-            f"it ({NAME_IT})."
+            f"it ({NAME_THE_AXIS})."
         )
     if told_vectors(image, path):
         guess = (

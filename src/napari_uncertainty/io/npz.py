@@ -26,7 +26,7 @@ from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
 from .array_files import ArrayFile, ArrayHeader, read_header, require_class_axis
 from .byte_sources import RAW_DEFLATE, PackedFile, PlainFile, opened
-from .chunked import NAME_IT, choose
+from .chunked import NAME_THE_ARRAY, choose
 
 #: Names of nnU-Net's array: by version 2, and by version 1.
 NNUNET_KEYS = ("probabilities", "softmax")
@@ -126,7 +126,7 @@ def _chosen(archive: zipfile.ZipFile, path: Path, name: str | None) -> zipfile.Z
     if len(entries) > MOST_ARRAYS:
         raise InputError(
             f"{path.name} holds {len(entries)} arrays, too many to look at each; name "
-            f"the one that is meant ({NAME_IT})."
+            f"the one that is meant ({NAME_THE_ARRAY})."
         )
     arrays = [
         _ArchivedArray(key, entry, _header_or_none(archive, entry, path))

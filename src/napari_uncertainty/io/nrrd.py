@@ -29,6 +29,7 @@ from ..errors import InputError, in_short
 from ..limits import check_fits_memory
 from ..model.images import NIFTI_INTENT_LABEL
 from ..model.stored import Bytes, StoredValues
+from .array_files import LARGEST
 from .axes import MILLIMETRES
 from .byte_sources import GZIP, InMemory, PackedFile, PlainFile, opened
 from .image_files import VECTOR_INTENTS, FileImage
@@ -37,9 +38,6 @@ Array = np.ndarray[Any, Any]
 
 #: Most bytes of a header; those of the largest segmentations have some 100 kB.
 LARGEST_HEADER = 1 << 22
-
-# No file has more bytes than this.
-_LARGEST = 1 << 63
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -227,7 +225,7 @@ def _sizes(header: Mapping[str, Any], path: Path) -> tuple[int, ...]:
     sizes = tuple(int(length) for length in header["sizes"])
     if len(sizes) != int(header["dimension"]) or min(sizes, default=0) < 1:
         raise _damaged(path, f"its sizes are {sizes}")
-    if 8 * math.prod(sizes) > _LARGEST:
+    if 8 * math.prod(sizes) > LARGEST:
         raise _damaged(path, "it promises more than any file holds")
     return sizes
 
@@ -315,7 +313,7 @@ def _millimetres(unit: str, path: Path) -> float:
 def _segments(header: Mapping[str, Any]) -> dict[int, _Segment]:
     """Return segments by their numbers; empty for images that are no segmentation."""
     if any("Fractional" in str(header.get(key, "")) for key in _REPRESENTATION):
-        return {}  # shares, which are no labels
+        return {}  # it holds shares instead of labels
     told: dict[int, dict[str, str]] = {}
     for key, value in header.items():
         found = _SEGMENT.fullmatch(key)
@@ -423,7 +421,7 @@ def _from_text(
         content: bytes = file.read()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of what is no number
+            warnings.simplefilter("error")  # numpy warns of text that is not a number
             values = np.fromstring(content.decode("ascii"), np.float64, sep=" ")
             stored = values.astype(dtype)
     except (ValueError, Warning) as error:

@@ -71,7 +71,7 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
         what = "a file, not a folder" if path.exists() else "not there"
         raise InputError(f"{path} is {what}; Zarr keeps an array in a folder.")
     with damage_told(path), warnings.catch_warnings():
-        # Of arrays that nobody asked for, such as texts, which are still changing.
+        # Zarr warns of unstable types, such as texts, also in arrays that are not read.
         warnings.simplefilter("ignore")
         try:
             node = zarr.open(store=PlainFiles(path), mode="r")
@@ -118,7 +118,7 @@ def _chunked(array: Any, path: Path, **known: Any) -> ChunkedArray:
             f'{path.name} is packed with the codec "{strange[0]}", which is not read '
             "here; write it again with blosc, zstd or gzip."
         )
-    # What is no plain number, such as texts of any length, may be no type of numpy's.
+    # Values other than plain numbers, such as texts, may have a type unknown to numpy.
     dtype = array.dtype if isinstance(array.dtype, np.dtype) else np.dtype(object)
     folder = path.joinpath(*array.path.split("/"))
     return ChunkedArray(
@@ -176,7 +176,8 @@ def _resolutions(
         array = group[level["path"]]
         if not isinstance(array, zarr.Array):
             raise InputError(
-                f'{path.name} names "{level["path"]}" as an image, which is no array.'
+                f'{path.name} names "{level["path"]}" as an image, which is not an '
+                "array."
             )
         transformations = [*(level.get("coordinateTransformations") or []), *everywhere]
         axes = _axes(image.get("axes"), transformations, array.ndim)
