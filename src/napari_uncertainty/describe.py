@@ -99,11 +99,11 @@ def _map(path: Path) -> dict[str, Any] | None:
         written = read_map(path)
     if written is None:
         return None
-    told = {"file": str(written.source), "content": "uncertainty map"}
-    told |= written.record.to_json()
+    described = {"file": str(written.source), "content": "uncertainty map"}
+    described |= written.record.to_json()
     if written.grid is not None:
-        told |= written.grid.to_dict()
-    return told | {"notes": [*written.record.notes, *written.notes]}
+        described |= written.grid.to_dict()
+    return described | {"notes": [*written.record.notes, *written.notes]}
 
 
 def _place(grid: Grid | None) -> dict[str, Any]:
@@ -117,18 +117,18 @@ def _place(grid: Grid | None) -> dict[str, Any]:
 
 
 def _image(volume: Scan | LabelMap) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "file": str(volume.source),
         "content": "segmentation" if isinstance(volume, LabelMap) else "scan",
         "dtype": str(volume.data.dtype),
     }
     if isinstance(volume, LabelMap):
-        told["labels"] = {
+        described["labels"] = {
             int(label): volume.class_names.get(int(label), "")
             for label in np.unique(volume.data)
         }
     checks = check_header(volume.name, volume.grid)
-    return told | {"checks": [check.to_dict() for check in checks]}
+    return described | {"checks": [check.to_dict() for check in checks]}
 
 
 def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
@@ -136,10 +136,10 @@ def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
     first = predictions.first
     result = run(iter_case(inputs, (LEAST_CONFIDENCE.name,)))
     maps = result.maps
-    told: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}
+    described: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}
     if predictions.together:
-        told["members"] = list(predictions.member_names)
-    told |= {
+        described["members"] = list(predictions.member_names)
+    described |= {
         "kind": maps.kind,
         "evidence": maps.evidence,
         "doubt": maps.contradiction or maps.doubt,
@@ -156,5 +156,7 @@ def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
         "geometry_source": None,
     }
     if predictions.grid is None:
-        return told | {"place_note": first.place_note}
-    return told | {"geometry_source": str(predictions.geometry_source or first.source)}
+        return described | {"place_note": first.place_note}
+    return described | {
+        "geometry_source": str(predictions.geometry_source or first.source)
+    }

@@ -357,10 +357,10 @@ def require_several(sources: Sequence[Path], how: Interpretation) -> None:
     if len(sources) > 1:
         return
     try:
-        found = open_members(sources[0], how)
+        members = open_members(sources[0], how)
     except (InputError, OSError, MemoryError):
         return
-    if len(found) < 2:
+    if len(members) < 2:
         raise InputError(
             f"{sources[0].name} holds one member, and an ensemble has at least two; "
             "name the files of the others, too."

@@ -134,14 +134,14 @@ def labels_of_classes(
     `checks` tell where classes and labels have different numbers; -1 stands for a class
     that no label has.
     """
-    told = next((one for one in checks if one.name == "labels"), None)
-    if told is not None and len(told.numbers["numbers"]) == n_classes:
-        return [int(one) for one in told.numbers["numbers"]]
+    check = next((one for one in checks if one.name == "labels"), None)
+    if check is not None and len(check.numbers["numbers"]) == n_classes:
+        return [int(one) for one in check.numbers["numbers"]]
     labels = segmentation.labels
     if labels.min() >= 0 and labels.max() < n_classes:
         return list(range(n_classes))
-    there = np.unique(labels)
-    return there.tolist() if len(there) == n_classes else None
+    present = np.unique(labels)
+    return present.tolist() if len(present) == n_classes else None
 
 
 def names_on_map(
@@ -206,7 +206,7 @@ def iter_hotspot_table(
     if not members:
         notes.append(of_the_map_alone(maps.kind))
     measure, values = next(iter(maps.items()))
-    found = yield from iter_places(
+    hotspots = yield from iter_places(
         where.turned(values),
         labels,
         where.turned(maps.no_data),
@@ -217,7 +217,7 @@ def iter_hotspot_table(
         undecided=ALL_MEASURES[measure].undecided(maps.base, maps.n_states),
         threads=threads,
     )
-    return found.table(named), " ".join(notes)
+    return hotspots.table(named), " ".join(notes)
 
 
 def of_the_map_alone(kind: str) -> str:
@@ -276,7 +276,7 @@ def iter_places(
     turn = turn.shifted((0,) * values.ndim)
     back = [None if one is None else turn.turn_back(one) for one in (labels, no_data)]
     own = turn.turn_back(values)
-    found = yield from iter_hotspots(
+    hotspots = yield from iter_hotspots(
         own,
         *back,
         members=members,
@@ -286,8 +286,8 @@ def iter_places(
         threads=threads,
     )
     places = []
-    for place in found.places:
+    for place in hotspots.places:
         voxel = turn.voxel(place.voxel, own.shape)
         ras = None if grid is None else tuple(grid.to_ras([voxel])[0].tolist())
         places.append(replace(place, voxel=voxel, ras=ras))
-    return replace(found, places=tuple(places), shape=values.shape, grid=grid)
+    return replace(hotspots, places=tuple(places), shape=values.shape, grid=grid)

@@ -128,10 +128,10 @@ def finished(task: Task) -> Row | None:
     records = []
     for measure in task.measures:
         try:
-            told = json.loads(task.file(measure, ".json").read_text("utf-8"))
-            record = Record.from_json(told)
+            content = json.loads(task.file(measure, ".json").read_text("utf-8"))
+            record = Record.from_json(content)
             if not task.file(measure, ".nii.gz").is_file() or not _as_asked(
-                record, "affine" in told, measure, task
+                record, "affine" in content, measure, task
             ):
                 return None
         except (OSError, ValueError, RecursionError):
@@ -253,8 +253,8 @@ def _has_hotspots(record: Record, count: int | None, radius: float | None) -> bo
     """Return whether the same hotspots were listed then; true if none are wanted."""
     if count is None:
         return True
-    there = record.hotspots
-    return there is not None and (there.count, there.radius_mm) == (count, radius)
+    listed = record.hotspots
+    return listed is not None and (listed.count, listed.radius_mm) == (count, radius)
 
 
 def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Record]:

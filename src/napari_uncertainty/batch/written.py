@@ -34,9 +34,9 @@ def files_of(source: Path) -> list[Path]:
 
 def state(path: Path) -> FileState:
     """Return the state of a file, or of a folder that is an array."""
-    found = path.stat()
+    status = path.stat()
     crc32 = f"{_checksum_of_listing(path):08x}" if path.is_dir() else ""
-    return FileState(str(path), found.st_size, found.st_mtime_ns, crc32)
+    return FileState(str(path), status.st_size, status.st_mtime_ns, crc32)
 
 
 def _checksum_of_listing(folder: Path) -> int:
@@ -44,9 +44,9 @@ def _checksum_of_listing(folder: Path) -> int:
     for path, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):
-            found = os.stat(os.path.join(path, name))
+            status = os.stat(os.path.join(path, name))
             inside = os.path.relpath(path, folder)
-            line = f"{inside}/{name} {found.st_size} {found.st_mtime_ns}\n"
+            line = f"{inside}/{name} {status.st_size} {status.st_mtime_ns}\n"
             checksum = zlib.crc32(os.fsencode(line), checksum)
     return checksum
 
@@ -144,8 +144,10 @@ class Recorded(WrittenMap):
             if became == "unknown":
                 raise _not_recorded()
             if became != "unchanged":
-                said = "are not there any more" if became == "gone" else "have changed"
-                raise InputError(f"The probabilities {file.name} {said}.")
+                change = (
+                    "are not there any more" if became == "gone" else "have changed"
+                )
+                raise InputError(f"The probabilities {file.name} {change}.")
 
 
 def _not_recorded() -> InputError:

@@ -174,15 +174,15 @@ def find_axis(
             "the classes: along none do the values sum to 1. Name it "
             f"({NAME_THE_AXIS}); a single channel needs an axis of length 1."
         )
-    looked = "the values sum to 1"
+    fact = "the values sum to 1"
     single = "; if this is a single channel, name the kind (foreground)"
     if len(shape) > 3:
         single = ""
     if unseen is not None:
-        looked += " as far as they were looked at"
+        fact += " as far as they were looked at"
     return ClassAxis(
         shortest,
-        f"Along no axis of {name} do {looked}; its shortest, axis {shortest} of shape "
+        f"Along no axis of {name} do {fact}; its shortest, axis {shortest} of shape "
         f"{shape}, was taken for the class axis. If it is another one, name it "
         f"({NAME_THE_AXIS}){single}.",
     )
@@ -325,10 +325,10 @@ def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
     starts = millimetres * [axis.start for axis in axes]
     directions = np.eye(3)
     if has_directions(axes):
-        told = np.array([_DIRECTIONS[axis.direction] for axis in axes], np.float64)
-        if len(told) == 2:
-            told = np.vstack([told, np.cross(*told)])
-        directions = told.T
+        named = np.array([_DIRECTIONS[axis.direction] for axis in axes], np.float64)
+        if len(named) == 2:
+            named = np.vstack([named, np.cross(*named)])
+        directions = named.T
     n_axes = len(axes)
     affine = np.eye(4)
     affine[:3, :3] = directions

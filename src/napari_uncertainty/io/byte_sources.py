@@ -257,8 +257,8 @@ def cut_short(path: Path) -> InputError:
 
 
 def _state(file: Any) -> tuple[int, int]:
-    found = os.fstat(file.fileno())
-    return found.st_size, found.st_mtime_ns
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
 
 # Bytes of several files, one after the other.

@@ -265,11 +265,11 @@ def choose(
         likely = [one for one in arrays if one.may_be_meant]
         chosen = [one for one in likely if one.main] or likely
     if not chosen:
-        told = (
+        message = (
             f"{path.name} holds no {kind} that may be probabilities, real numbers with "
             f"a class axis and two or three spatial axes; it holds {_listed(arrays)}."
         )
-        raise InputError(f"{told} {advice}".strip())
+        raise InputError(f"{message} {advice}".strip())
     if len(chosen) > 1:
         raise InputError(
             f"{path.name} holds more than one {kind} that may be probabilities: "
@@ -302,13 +302,13 @@ AnyArray = ArrayFile | ChunkedArray
 
 
 @dataclass(frozen=True, eq=False)
-class _Understood:
-    """Values whose axes are known.
+class _KnownAxes:
+    """An array, with the possible orders of its axes.
 
     Attributes
     ----------
     array : ArrayFile or ChunkedArray
-        The array that holds them.
+        The array.
     orders : tuple of Order
         Possible orders of the axes; the likeliest first.
     axes : tuple of Axis or None
@@ -345,24 +345,24 @@ def probabilities_of(array: AnyArray, how: Interpretation) -> ProbabilityMap:
         array, how = without_batch(array, how)
         if len(array.shape) > 4:
             raise _seems_to_hold(array, array.shape[0])
-    understood = _understood(array, how, several=False)
-    frames = understood.n_members
+    known = _known_axes(array, how, several=False)
+    frames = known.n_members
     if how.frame is not None:
         if not (frames > 1 and 0 <= how.frame < frames):
             raise InputError(
                 f"{array.path.name} has no frame {how.frame}: it holds {frames}, "
                 "counted from 0."
             )
-        return _maps(understood)[how.frame]
-    if understood.axes is not None and declared_frames(array):
+        return _all_members(known)[how.frame]
+    if known.axes is not None and declared_frames(array):
         raise InputError(
             f"{array.path.name} is a series of {frames} frames, each of which has a "
             "map of its own (map); choose one (--frame, from 0). Only if all show one "
             f"scan, compute from these {frames} members together, {FROM_ALL}."
         )
-    if understood.n_members > 1:
-        raise _seems_to_hold(array, understood.n_members)
-    return _maps(understood)[0]
+    if known.n_members > 1:
+        raise _seems_to_hold(array, known.n_members)
+    return _all_members(known)[0]
 
 
 def _seems_to_hold(array: AnyArray, n_members: int) -> InputError:
@@ -386,18 +386,18 @@ def members_of(array: AnyArray, how: Interpretation) -> list[ProbabilityMap]:
     is_file = isinstance(array, ArrayFile)
     if is_file and array.shape[0] == 1 and len(array.shape) > 3:
         return [probabilities_of(array, how)]
-    understood = _understood(array, how, several=True)
-    if is_file and understood.n_members == 1:
+    known = _known_axes(array, how, several=True)
+    if is_file and known.n_members == 1:
         return [probabilities_of(array, how)]
-    if understood.n_members > MOST_MEMBERS:
+    if known.n_members > MOST_MEMBERS:
         raise InputError(
-            f"{array.path.name} would hold {understood.n_members} members, more than "
+            f"{array.path.name} would hold {known.n_members} members, more than "
             "can be meant; is that another axis?"
         )
-    return _maps(understood)
+    return _all_members(known)
 
 
-def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Understood:
+def _known_axes(array: AnyArray, how: Interpretation, several: bool) -> _KnownAxes:
     named = how.class_axis
     if named is not None:
         named = given_axis(named, array.shape, array.path.name)
@@ -405,12 +405,12 @@ def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Underst
     called = [n for n, axis in enumerate(axes or ()) if axis.role == CLASSES]
     if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
-        return _Understood(array, (order,), axes, array.note)
-    found, stacked = _found(array, named, several, how.kind)
+        return _KnownAxes(array, (order,), axes, array.note)
+    class_axis, stacked = _find_class_axis(array, named, several, how.kind)
     others = tuple(
         axis
         for axis in range(len(array.shape))
-        if axis != found.axis and not (stacked and axis == 0)
+        if axis != class_axis.axis and not (stacked and axis == 0)
     )
     if len(others) < 2:
         raise InputError(
@@ -418,18 +418,18 @@ def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Underst
             "axes for space beside the class axis."
         )
     orders = [
-        Order(found.axis, 0 if stacked else None, space)
+        Order(class_axis.axis, 0 if stacked else None, space)
         for space in (others[::-1], others)
     ]
-    if found.axis not in (None, int(stacked)):
+    if class_axis.axis not in (None, int(stacked)):
         orders.reverse()
     elif array.from_nnunet:
         del orders[1:]  # it writes no other
-    note = " ".join(filter(None, (array.note, found.note)))
-    return _Understood(array, tuple(orders), None, note, found.note)
+    note = " ".join(filter(None, (array.note, class_axis.note)))
+    return _KnownAxes(array, tuple(orders), None, note, class_axis.note)
 
 
-def _found(
+def _find_class_axis(
     array: AnyArray,
     named: int | None,
     several: bool,
@@ -448,59 +448,59 @@ def _found(
             return ClassAxis(named), True
         if array.from_nnunet:
             return ClassAxis(1), True
-        found = find_axis(array.some[0], name, array.shape[1:], twin)
-        assert found.axis is not None  # of four axes there always is one
-        return replace(found, axis=found.axis + 1), True
+        class_axis = find_axis(array.some[0], name, array.shape[1:], twin)
+        assert class_axis.axis is not None  # of four axes there always is one
+        return replace(class_axis, axis=class_axis.axis + 1), True
     one_member = n_axes == 3 or (named is None and twin is not None and len(twin) == 3)
     if named is not None:
-        found = ClassAxis(named)
+        class_axis = ClassAxis(named)
     elif array.from_nnunet and (one_member or not several):
-        found = ClassAxis(0)
+        class_axis = ClassAxis(0)
     elif is_single(kind) and n_axes == 3:
         ones = [axis for axis in (0, 2) if array.shape[axis] == 1]
-        found = ClassAxis(ones[0] if ones else None)
+        class_axis = ClassAxis(ones[0] if ones else None)
     else:
         try:
-            found = find_axis(array.some, name, array.shape, twin)
+            class_axis = find_axis(array.some, name, array.shape, twin)
         except InputError:
             if not array.from_nnunet:
                 raise
-            found = ClassAxis(0)
+            class_axis = ClassAxis(0)
     if one_member:
-        return found, False
+        return class_axis, False
     flat = twin is not None and len(twin) == 2
-    if several and (found.axis == 1 or (found.axis == 3 and flat)):
-        return found, True
-    if found.axis == 1 and named is None:
-        found = replace(
-            found,
+    if several and (class_axis.axis == 1 or (class_axis.axis == 3 and flat)):
+        return class_axis, True
+    if class_axis.axis == 1 and named is None:
+        class_axis = replace(
+            class_axis,
             note=f"The class axis of {name} is its second, and the first was taken for "
             "an axis in space. If that one runs over members, compute from all of "
             f"them, {FROM_ALL}.",
         )
-    return found, False
+    return class_axis, False
 
 
-def _maps(understood: _Understood) -> list[ProbabilityMap]:
+def _all_members(known: _KnownAxes) -> list[ProbabilityMap]:
     """Return all members, with the place and the names that are known."""
-    path, note = understood.array.path, understood.note
-    order, place = _placed(understood)
+    path, note = known.array.path, known.note
+    order, place = _order_and_place(known)
     twin = shape_of_twin(path)
-    if place.grid is None and understood.axes is not None:
-        place, told = _own_place(understood, order, place)
-        note = " ".join(filter(None, (note, told)))
+    if place.grid is None and known.axes is not None:
+        place, place_note = _own_place(known, order, place)
+        note = " ".join(filter(None, (note, place_note)))
         if place.grid is not None:
             twin = None  # its axes are not those of this place
-    members = range(understood.n_members)
-    values = [understood.array.class_first(order, member, twin) for member in members]
-    frames = understood.axes is not None and declared_frames(understood.array)
+    members = range(known.n_members)
+    values = [known.array.class_first(order, member, twin) for member in members]
+    frames = known.axes is not None and declared_frames(known.array)
     channels = channels_for(path, values[0].shape[0])
-    own_names = understood.array.class_names
+    own_names = known.array.class_names
     takes_own = len(own_names) == len(channels.names) and not channels.region_order
     maps = []
     for member in members:
         name = stem(path)
-        if understood.n_members > 1:
+        if known.n_members > 1:
             name += f" frame {member}" if frames else f" pass {member + 1}"
         own = values[member]
         if isinstance(own, StoredValues):
@@ -517,42 +517,40 @@ def _maps(understood: _Understood) -> list[ProbabilityMap]:
                 place_note=place.note,
                 region_order=channels.region_order,
                 note=" ".join(filter(None, (note, channels.note))),
-                guess=understood.guess,
+                guess=known.guess,
             )
         )
     return maps
 
 
-def _own_place(
-    understood: _Understood, order: Order, place: Place
-) -> tuple[Place, str]:
+def _own_place(known: _KnownAxes, order: Order, place: Place) -> tuple[Place, str]:
     """Return the place that the file itself gives, and what to know of it.
 
     `place` says why the files beside it give none.
     """
-    assert understood.axes is not None
-    spatial = tuple(understood.axes[n] for n in order.space)
-    own = grid_of(spatial, tuple(understood.array.shape[n] for n in order.space))
+    assert known.axes is not None
+    spatial = tuple(known.axes[n] for n in order.space)
+    own = grid_of(spatial, tuple(known.array.shape[n] for n in order.space))
     if isinstance(own, str):
         return Place(note=f"{place.note} {own}"), ""
     if has_directions(spatial):
         return Place(own), ""
     return Place(own), (
-        f"{understood.array.path.name} says how large its voxels are, but not where "
+        f"{known.array.path.name} says how large its voxels are, but not where "
         "Right, Anterior and Superior are: its axes x, y and z were taken for them, so "
         "left and right may be swapped."
     )
 
 
-def _placed(understood: _Understood) -> tuple[Order, Place]:
+def _order_and_place(known: _KnownAxes) -> tuple[Order, Place]:
     """Return the order of axes that fits the image beside the array, and its place.
 
     Where several orders fit, the values decide if they are a copy of that image's.
     """
-    array = understood.array
+    array = known.array
     twin = shape_of_twin(array.path)
     likely = []
-    for order in understood.orders:
+    for order in known.orders:
         values = array.class_first(order, 0, twin)
         likely.append((order, find_geometry(array.path, values.shape[1:])))
     placed = [one for one in likely if one[1].grid is not None]

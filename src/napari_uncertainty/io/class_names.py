@@ -169,9 +169,9 @@ def convention_of(path: PurePath) -> tuple[Convention, re.Match[str]] | None:
         return None
     length = len(path.name) - len(known_ending(path))
     for convention in CONVENTIONS:
-        found = convention.pattern.fullmatch(path.name, 0, length)
-        if found:
-            return convention, found
+        match = convention.pattern.fullmatch(path.name, 0, length)
+        if match:
+            return convention, match
     return None
 
 
@@ -206,8 +206,8 @@ def read_json(path: Path) -> Side:
             raise ValueError("it is larger than any list of names")
         content = _parsed(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        told = f"{path.name} beside the image cannot be read ({in_short(error)})"
-        return Side(note=f"{told}, so it was left out; repair or remove it.")
+        failure = f"{path.name} beside the image cannot be read ({in_short(error)})"
+        return Side(note=f"{failure}, so it was left out; repair or remove it.")
     return Side(content if isinstance(content, dict) else {})
 
 
@@ -215,8 +215,8 @@ def not_fetched(path: Path) -> str:
     """Say of a link or pointer that its file was not fetched; empty for other files."""
     if path.is_symlink() and not path.exists():
         annex = ".git/annex/" in path.readlink().as_posix()
-        told = f"{path.name} is a link to a file that is not there"
-        return f"{told} (fetch it with git annex get)" if annex else told
+        message = f"{path.name} is a link to a file that is not there"
+        return f"{message} (fetch it with git annex get)" if annex else message
     try:
         if not path.is_file():
             return ""

@@ -127,8 +127,8 @@ def is_readable_as_folder(path: PurePath) -> bool:
 
 def endings_told(*, image: bool) -> str:
     """Return the endings of images, or of arrays, as a message tells them."""
-    told = [ending for one in READERS if one.image == image for ending in one.endings]
-    return ", ".join(told)
+    named = [ending for one in READERS if one.image == image for ending in one.endings]
+    return ", ".join(named)
 
 
 def known_ending(path: PurePath) -> str:

@@ -118,9 +118,9 @@ def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
     if not _PARTS.search(name):
         return
     names = names_beside(path)
-    for found in _PARTS.finditer(name):
-        start, end = found.span()
-        of_class = str.isdecimal if found[0].isdecimal() else _is_tissue
+    for part in _PARTS.finditer(name):
+        start, end = part.span()
+        of_class = str.isdecimal if part[0].isdecimal() else _is_tissue
         files = {
             own: file
             for own, file in names_differing(path, names, start, end)
@@ -179,16 +179,16 @@ def _add_up(files: list[Path]) -> bool:
     shape: Any = None
     whole = True
     for file in files:
-        told = _middle_of(file)
-        if told is None or (shape is not None and told[0] != shape):
+        middle = _middle_of(file)
+        if middle is None or (shape is not None and middle[0] != shape):
             return False
-        shape, plane = told
+        shape, plane = middle
         whole = whole and bool((plane == np.rint(plane)).all())
         total = total + plane
-    there = total[total != 0]
-    if whole or not there.size:
+    sums = total[total != 0]
+    if whole or not sums.size:
         return False  # masks and labels
-    return bool((np.abs(there - 1) <= SUM_TOLERANCE).mean() >= _NEARLY_ALL)
+    return bool((np.abs(sums - 1) <= SUM_TOLERANCE).mean() >= _NEARLY_ALL)
 
 
 def _middle_of(path: Path) -> tuple[Any, Array] | None:
@@ -271,13 +271,15 @@ class Family:
             )
             return f"Taken for the classes of one case, as named: {classes}."
         others = [file for file in self.files if file.name != opened.name]
-        told = (
+        message = (
             f"Opened with {_listed(others)}, as one class each; in a folder of its "
             "own, a file opens alone."
         )
         if self.tool:
-            return told
-        return f"{told} Their names differ in one part, and their values add up to 1."
+            return message
+        return (
+            f"{message} Their names differ in one part, and their values add up to 1."
+        )
 
 
 def family_of(path: Path) -> Family | None:
@@ -291,12 +293,12 @@ def family_of(path: Path) -> Family | None:
         return _of_siblings(path)
     if not _may_hold_one_class(path, named[0]):
         return None
-    convention, found = named
-    files = _series_of(path, convention, found)
-    if len(files) < 2 or found["class"] not in files:
+    convention, match = named
+    files = _series_of(path, convention, match)
+    if len(files) < 2 or match["class"] not in files:
         return None
     order = sorted(files, key=lambda one: _class_order(one, BIDS_LABELS))
-    start, end = found.span("class")
+    start, end = match.span("class")
     missing = _missing(order, convention)
     # The background comes first, for it has the number 0.
     order.sort(key=lambda one: not convention.is_background(one))
@@ -306,7 +308,7 @@ def family_of(path: Path) -> Family | None:
         tuple(files[one] for one in order),
         tuple(convention.name_of(one) for one in order),
         convention.tool,
-        (found["before"] + found["behind"] or path.name[:start]).strip("_"),
+        (match["before"] + match["behind"] or path.name[:start]).strip("_"),
         missing,
         convention.is_background(order[0]),
     )
@@ -314,10 +316,10 @@ def family_of(path: Path) -> Family | None:
 
 def _of_siblings(path: Path) -> Family | None:
     """Return a family of files whose names differ in one part and which add up to 1."""
-    found = siblings_of(path)
-    if found is None:
+    siblings = siblings_of(path)
+    if siblings is None:
         return None
-    files, (start, end) = found
+    files, (start, end) = siblings
     ending_at = path.name.find(".", end)
     rest = path.name[end:ending_at] if ending_at >= 0 else ""
     name = (path.name[:start] + rest).strip("_-.")
@@ -400,17 +402,17 @@ def check_same_grid(
     seem = (
         "are named as classes of one case" if named else "seem to hold one class each"
     )
-    told = f"{path.name} and {other_path.name} {seem}, but "
+    message = f"{path.name} and {other_path.name} {seem}, but "
     if grid.shape != other.shape:
         shapes = [" × ".join(map(str, one.shape)) for one in (grid, other)]
-        told += f"have {shapes[0]} and {shapes[1]} voxels"
+        message += f"have {shapes[0]} and {shapes[1]} voxels"
     else:
-        told += "their affines put these voxels in different places"
+        message += "their affines put these voxels in different places"
     if named:
         raise InputError(
-            f"{told}; resample {other_path.name} onto {path.name}, or leave it out."
+            f"{message}; resample {other_path.name} onto {path.name}, or leave it out."
         )
-    raise InputError(f"{told}; move files that do not belong together apart.")
+    raise InputError(f"{message}; move files that do not belong together apart.")
 
 
 def _series_of(
@@ -439,10 +441,10 @@ def _missing(order: list[str], convention: Convention) -> str:
     """Return the first missing number, written as the others are; empty without one."""
     if not convention.counted:
         return ""
-    there = {int(one) for one in order}
-    first = min(there) if convention.first is None else convention.first
-    for number in range(first, max(there)):
-        if number not in there:
+    numbers = {int(one) for one in order}
+    first = min(numbers) if convention.first is None else convention.first
+    for number in range(first, max(numbers)):
+        if number not in numbers:
             padded = order[0].startswith("0") and len(order[0]) == len(order[-1])
             return f"{number:0{len(order[-1])}d}" if padded else str(number)
     return ""

@@ -147,7 +147,7 @@ def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
         return Place(grid, twin)
     if len(squeezed_shape(image.shape)) > len(shape):
         return _place_of_original(path, shape, twin, image)
-    told = (
+    sizes = (
         f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} beside it "
         f"{' × '.join(map(str, grid.shape))}"
     )
@@ -156,9 +156,9 @@ def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
         for turned in permutations(shape)
     )
     if not fits:
-        raise InputError(f"{told}; they do not belong together.")
+        raise InputError(f"{sizes}; they do not belong together.")
     return Place(
-        note=f"{told}, so its place in space is unknown. Perhaps it is a crop, or its "
+        note=f"{sizes}, so its place in space is unknown. Perhaps it is a crop, or its "
         "axes are in another order; a comparison with the segmentation can find out."
     )
 

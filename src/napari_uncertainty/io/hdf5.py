@@ -50,11 +50,11 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
     """
     import h5py
 
-    found: list[ChunkedArray] = []
+    arrays: list[ChunkedArray] = []
 
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset) and node.shape is not None:
-            found.append(_chunked(name, node, path))
+            arrays.append(_chunked(name, node, path))
 
     with (
         damage_told(path),
@@ -62,7 +62,7 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
         h5py.File(content, "r") as file,
     ):
         file.visititems(visit)
-    return choose(found, how.array, path, "data set of its own")
+    return choose(arrays, how.array, path, "data set of its own")
 
 
 def _opened(path: Path) -> Any:

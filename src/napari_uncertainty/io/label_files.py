@@ -108,9 +108,9 @@ def write_labels(
             "its type of numbers were not kept."
         )
     if grid is not None and scan is not None:
-        moved, grid, there = not grid.same_place(scan), scan, grid
+        moved, grid, own_grid = not grid.same_place(scan), scan, grid
         if moved:
-            labels, resampled, note = _on_scan(labels, there, scan)
+            labels, resampled, note = _on_scan(labels, own_grid, scan)
             notes += [note] if note else []
     original = original or _Original("", _smallest(labels))
     stored = original.encode(labels, path.name)
@@ -164,13 +164,13 @@ class _Original:
         return stored
 
     def _range(self) -> str:
-        told = str(self.dtype.newbyteorder("="))
+        text = str(self.dtype.newbyteorder("="))
         if self.dtype.kind in "iu":
             limits = np.iinfo(self.dtype)
-            told += f" from {limits.min} to {limits.max}"
+            text += f" from {limits.min} to {limits.max}"
         if (self.slope, self.inter) != (1, 0):
-            told += f", times {self.slope:g} plus {self.inter:g}"
-        return told
+            text += f", times {self.slope:g} plus {self.inter:g}"
+        return text
 
 
 def _original(
@@ -183,7 +183,7 @@ def _original(
         return _of_other_kind(source)
     try:
         image = load(source)
-        there = grid_of(image)
+        source_grid = grid_of(image)
         offset = int(image.dataobj.offset)
         with nib.openers.ImageOpener(str(source)) as file:
             start = bytes(file.read(offset))
@@ -192,7 +192,7 @@ def _original(
     dtype = image.get_data_dtype()
     # Axes of length 1 are left out when a file is read.
     same_shape = _without_ones(image.shape) == _without_ones(shape)
-    same_place = grid is None or grid.same_place(there)
+    same_place = grid is None or grid.same_place(source_grid)
     whole = len(start) == offset >= image.header.single_vox_offset
     if dtype.kind not in "iuf" or not (same_shape and same_place and whole):
         return None
@@ -218,9 +218,9 @@ def _on_scan(labels: Array, grid: Grid, scan: Grid) -> tuple[Array, bool, str]:
     on_scan = np.empty((*scan.shape, *further), labels.dtype)
     for moment in np.ndindex(further):
         segmentation = Segmentation(labels[(..., *moment)], grid)
-        there = run(iter_labels_at(scan.shape, scan, segmentation))
-        assert there is not None  # both grids are known
-        on_scan[(..., *moment)] = there
+        labels_there = run(iter_labels_at(scan.shape, scan, segmentation))
+        assert labels_there is not None  # both grids are known
+        on_scan[(..., *moment)] = labels_there
     if labels.any() and not on_scan.any():
         raise InputError(
             "The segmentation lies outside of the scan, so nothing would be left of "

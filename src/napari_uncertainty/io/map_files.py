@@ -93,8 +93,8 @@ def write_map(
     image.header["descrip"] = description[:79].encode()
     sidecar = path.with_name(stem(path) + ".json")
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
-    told = record.to_json() | ({} if grid is None else grid.to_dict())
-    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    content = record.to_json() | ({} if grid is None else grid.to_dict())
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     encoded = text.encode("utf-8", "backslashreplace")
 
     def write_image(file: BinaryIO) -> None:
@@ -321,8 +321,8 @@ def _recorded(image: Path, shape: tuple[int, ...], measure: str) -> tuple[Record
             "made; put it back, or compute the map anew."
         )
     try:
-        told = json.loads(path.read_bytes())
-        record = Record.from_json(told)
+        content = json.loads(path.read_bytes())
+        record = Record.from_json(content)
     except OSError as error:
         raise InputError(
             f"{path.name} cannot be read ({error.strerror or error})."
@@ -332,20 +332,20 @@ def _recorded(image: Path, shape: tuple[int, ...], measure: str) -> tuple[Record
             f"{path.name} does not say what the map is ({error}); put the right one "
             "back, or compute the map anew."
         ) from error
-    other_shape = told.get("shape", list(shape)) != list(shape)
+    other_shape = content.get("shape", list(shape)) != list(shape)
     if measure not in ("", record.measure) or other_shape:
         raise InputError(
             f"{path.name} tells of another map than {image.name}; put the right one "
             "back, or compute the map anew."
         )
-    return record, "affine" in told
+    return record, "affine" in content
 
 
 def _described(image: Any) -> tuple[str, str]:
     """Return measure and unit, as the header describes them."""
     text = bytes(image.header["descrip"].item()).decode("latin-1")
-    found = _DESCRIPTION.fullmatch(text)
-    return (found[1], found[2] or "") if found else ("", "")
+    match = _DESCRIPTION.fullmatch(text)
+    return (match[1], match[2] or "") if match else ("", "")
 
 
 def _record_of_header(image: Any, path: Path, values: Array) -> Record:

@@ -94,8 +94,8 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
     grid = grid_of(image)
     if data.ndim == 4:
         values = np.moveaxis(data, -1, 0)
-        told = declared(path, stem(path), len(values))
-        if told.is_probabilities or find_class_axis(values) == 0:
+        declared_classes = declared(path, stem(path), len(values))
+        if declared_classes.is_probabilities or find_class_axis(values) == 0:
             return _with_names(values, path, grid, note=note_of(image))
         if sums_over_classes(np.moveaxis(data, 0, -1)):
             grid = grid_of(image, data.shape[1:])
@@ -423,20 +423,22 @@ def _with_names(
     values: Any, path: Path, grid: Grid, guess: str = "", note: str = ""
 ) -> ProbabilityMap:
     """Return probabilities with the names and the kind that files beside them tell."""
-    told = declared(path, stem(path), values.shape[0])
+    declared_classes = declared(path, stem(path), values.shape[0])
     channels = channels_for(path, values.shape[0])
-    taken = told.names and not channels.region_order
+    taken = declared_classes.names and not channels.region_order
     return ProbabilityMap(
         values,
-        told.names if taken else channels.names,
+        declared_classes.names if taken else channels.names,
         grid,
         kind=channels.kind,
         source=path,
         name=stem(path),
         region_order=channels.region_order,
-        note=" ".join(filter(None, (told.note, channels.note, guess, note))),
+        note=" ".join(
+            filter(None, (declared_classes.note, channels.note, guess, note))
+        ),
         guess=guess,
-        tissues_of=told.tissues_of if taken else "",
+        tissues_of=declared_classes.tissues_of if taken else "",
     )
 
 
@@ -475,8 +477,8 @@ def _are_scores(values: Array) -> bool:
     some = some.reshape(len(values), -1)
     if not some[np.isfinite(some)].min(initial=0) < -FARTHEST:
         return False
-    found = evidence_of(some)
-    return KINDS[found.kind].logistic and not (found.doubt or found.refusal)
+    evidence = evidence_of(some)
+    return KINDS[evidence.kind].logistic and not (evidence.doubt or evidence.refusal)
 
 
 def _are_shares(data: Array) -> bool:

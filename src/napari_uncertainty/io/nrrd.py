@@ -200,11 +200,11 @@ def _read_header(path: Path) -> tuple[Mapping[str, Any], int]:
 
 
 def _dtype(header: Mapping[str, Any], path: Path) -> np.dtype[Any]:
-    told = _field(header, "type", path)
-    code = next((code for code, names in _TYPES.items() if told in names), None)
+    name = _field(header, "type", path)
+    code = next((code for code, names in _TYPES.items() if name in names), None)
     if code is None:
         raise InputError(
-            f'{path.name} stores values of the type "{told}"; a scan, labels or '
+            f'{path.name} stores values of the type "{name}"; a scan, labels or '
             "probabilities have one real number for each voxel."
         )
     if code.endswith("1") or _field(header, "encoding", path) in _TEXT:
@@ -235,7 +235,7 @@ def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], path: Path) -> _Axe
     kinds = [str(kind) for kind in header.get("kinds", ())]
     leads = [not _RANGES.fullmatch(kind) for kind in kinds] or [True] * len(sizes)
     if "space directions" in header:
-        leads = [_is_known(told) for told in header["space directions"]]
+        leads = [_is_known(direction) for direction in header["space directions"]]
     elif "spacings" in header:
         known = map(_is_known, header["spacings"])
         leads = [lead and one for lead, one in zip(leads, known, strict=True)]
@@ -256,8 +256,8 @@ def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], path: Path) -> _Axe
     return _Axes(tuple(sizes[axis] for axis in kept), tuple(space), further)
 
 
-def _is_known(told: Any) -> bool:
-    return told is not None and not np.isnan(told).any()
+def _is_known(value: Any) -> bool:
+    return value is not None and not np.isnan(value).any()
 
 
 def _affine(header: Mapping[str, Any], axes: _Axes, path: Path) -> tuple[Array, str]:
@@ -275,8 +275,10 @@ def _affine(header: Mapping[str, Any], axes: _Axes, path: Path) -> tuple[Array, 
     if directions is None:
         steps = header.get("spacings", np.ones(max(axes.space) + 1))
         rows = np.diag([float(steps[axis]) for axis in axes.space])
-        told = header.get("units")
-        units = None if told is None else [told[axis] for axis in axes.space]
+        axis_units = header.get("units")
+        units = (
+            None if axis_units is None else [axis_units[axis] for axis in axes.space]
+        )
     else:
         rows = np.array([directions[axis] for axis in axes.space], np.float64)
     n_world = rows.shape[1]
@@ -314,13 +316,13 @@ def _segments(header: Mapping[str, Any]) -> dict[int, _Segment]:
     """Return segments by their numbers; empty for images that are no segmentation."""
     if any("Fractional" in str(header.get(key, "")) for key in _REPRESENTATION):
         return {}  # it holds shares instead of labels
-    told: dict[int, dict[str, str]] = {}
+    by_number: dict[int, dict[str, str]] = {}
     for key, value in header.items():
-        found = _SEGMENT.fullmatch(key)
-        if found:
-            told.setdefault(int(found[1]), {})[found[2]] = str(value)
+        match = _SEGMENT.fullmatch(key)
+        if match:
+            by_number.setdefault(int(match[1]), {})[match[2]] = str(value)
     segments = {}
-    for number, fields in sorted(told.items()):
+    for number, fields in sorted(by_number.items()):
         color = [min(max(float(c), 0.0), 1.0) for c in fields.get("Color", "").split()]
         # Older versions give each segment a layer of its own, in which it is 1.
         segments[number] = _Segment(

@@ -278,12 +278,12 @@ class PlainFiles(WrapperStore[LocalStore]):
 
     def _check(self, key: str) -> None:
         try:
-            found = (self._folder / key).stat()
+            status = (self._folder / key).stat()
         except OSError:
             return  # what is missing is for Zarr to judge
-        if stat.S_ISREG(found.st_mode):
-            check_room(self._folder, _COPIES * found.st_size, "chunks")
-        elif not stat.S_ISDIR(found.st_mode):
+        if stat.S_ISREG(status.st_mode):
+            check_room(self._folder, _COPIES * status.st_size, "chunks")
+        elif not stat.S_ISDIR(status.st_mode):
             raise InputError(
                 f'"{key}" of {self._folder.name} is neither a file nor a folder, so it '
                 "is not read; remove it, or copy the array anew."

@@ -144,7 +144,7 @@ class ReportedMap:
             labels that no voxel has; and what a person should know, or ``""``.
         """
         if not self._members:
-            found = yield from iter_hotspots(
+            hotspots = yield from iter_hotspots(
                 self.recorded.values,
                 self.labels,
                 self.no_data,
@@ -152,7 +152,7 @@ class ReportedMap:
                 undecided=self.recorded.record.undecided,
                 wanted=options,
             )
-            return found, self.names, self.no_opinion
+            return hotspots, self.names, self.no_opinion
         labels, names, note = self.prediction, dict(self.names), ""
         numbers = list(range(self.recorded.record.n_classes))
         if self.classes is not None:
@@ -167,7 +167,7 @@ class ReportedMap:
             numbers = [first + number for number in numbers]
             names |= dict(zip(numbers, self._class_names, strict=True))
             note = not_its_classes(self.segmentation.name)
-        found = yield from iter_places(
+        hotspots = yield from iter_places(
             self.recorded.values,
             labels,
             self.no_data,
@@ -177,7 +177,7 @@ class ReportedMap:
             options,
             undecided=self.recorded.record.undecided,
         )
-        return _with_labels(found, numbers), names, note
+        return _with_labels(hotspots, numbers), names, note
 
 
 def iter_reported_map(
@@ -218,8 +218,8 @@ def iter_reported_map(
     needed = labels is None or (search and classes is None)
     gaps = recorded.record.statistics.no_data > 0
     if predictions is not None and (needed or gaps):
-        looked = _iter_fold(recorded, predictions)
-        prediction, no_data = yield from part(looked, 0.2, 1)
+        fold = _iter_fold(recorded, predictions)
+        prediction, no_data = yield from part(fold, 0.2, 1)
     return ReportedMap(
         recorded,
         segmentation,
@@ -265,7 +265,7 @@ def _iter_fold(
     return turn.turn(maps.prediction), turn.turn(maps.no_data)
 
 
-def _with_labels(found: Hotspots, numbers: list[int]) -> Hotspots:
+def _with_labels(hotspots: Hotspots, numbers: list[int]) -> Hotspots:
     """Return hotspots with labels in the place of the numbers of classes."""
     places = tuple(
         place
@@ -273,9 +273,9 @@ def _with_labels(found: Hotspots, numbers: list[int]) -> Hotspots:
         else replace(
             place, classes=(numbers[place.classes[0]], numbers[place.classes[1]])
         )
-        for place in found.places
+        for place in hotspots.places
     )
-    return replace(found, places=places)
+    return replace(hotspots, places=places)
 
 
 def facts_of(

@@ -237,14 +237,14 @@ def _is_review(path: Path) -> bool:
     if not path.name.lower().endswith(".json"):
         return False
     try:
-        told = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror or error})."
         ) from error
     except (ValueError, RecursionError):
         return False  # reading it as a map tells what is wrong
-    return isinstance(told, dict) and "stops" in told
+    return isinstance(content, dict) and "stops" in content
 
 
 def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:

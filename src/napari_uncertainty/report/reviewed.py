@@ -58,11 +58,11 @@ def find_review(
     options = Options.of(usual)
     parents = (one.absolute().parent for one in beside if one is not None)
     folders = list(dict.fromkeys(parents))
-    found = find_session(
+    review = find_session(
         inputs, replace(options, networks=None), recorded.case, folders
     )
-    session = None if found.path is None else Session.open(found.path)
-    return session, list(found.notes)
+    session = None if review.path is None else Session.open(review.path)
+    return session, list(review.notes)
 
 
 def labels_of(session: Session, given: Path | None) -> Labels:
@@ -75,16 +75,16 @@ def labels_of(session: Session, given: Path | None) -> Labels:
     """
     if given is not None:
         return Labels(Segmentation.of(open_segmentation(given)))
-    told = input_of(session, "segmentation")
-    if told is None:
+    image = input_of(session, "segmentation")
+    if image is None:
         return Labels(None)
-    if told.path is None:
+    if image.path is None:
         return Labels(
-            None, f"The segmentation '{told.name}' of the review has no file."
+            None, f"The segmentation '{image.name}' of the review has no file."
         )
-    if not told.path.is_file():
-        return Labels(None, f"The segmentation {told.path} is not there any more.")
-    return Labels(Segmentation.of(open_segmentation(told.path)))
+    if not image.path.is_file():
+        return Labels(None, f"The segmentation {image.path} is not there any more.")
+    return Labels(Segmentation.of(open_segmentation(image.path)))
 
 
 def corrected(session: Session, labels: Labels) -> Labels:
@@ -92,8 +92,8 @@ def corrected(session: Session, labels: Labels) -> Labels:
     segmentation = labels.segmentation
     if segmentation is None:
         return labels
-    told = input_of(session, "segmentation")
-    if told is None or _digest(segmentation) != told.digest:
+    image = input_of(session, "segmentation")
+    if image is None or _digest(segmentation) != image.digest:
         return replace(
             labels,
             note=f"{segmentation.source} is not, or not any more, the segmentation "
@@ -110,8 +110,8 @@ def corrected(session: Session, labels: Labels) -> Labels:
 
 def scan_of(session: Session) -> Path | None:
     """Return the scan of a review, if it names one."""
-    told = input_of(session, "scan")
-    return None if told is None else told.path
+    image = input_of(session, "scan")
+    return None if image is None else image.path
 
 
 def _digest(segmentation: Segmentation) -> str:
@@ -143,11 +143,11 @@ def iter_map_of(
     InputError
         If the map is gone, or computing it does not give the map that was reviewed.
     """
-    told = input_of(session, "map")
-    if told is None:
+    image = input_of(session, "map")
+    if image is None:
         raise InputError(f"The review {session.path} does not say of what it is.")
-    if told.path is not None:
-        return _read(told.path, told.digest)
+    if image.path is not None:
+        return _read(image.path, image.digest)
     source = input_of(session, "probabilities")
     if source is None or source.path is None:
         raise InputError(
@@ -206,8 +206,8 @@ def _iter_computed(
         foreground_only=record.foreground_only,
     )
     values, grid = result.values(record.measure), result.where.grid
-    told = input_of(session, "map")
-    if told is None or fingerprint(values, grid) != told.digest:
+    image = input_of(session, "map")
+    if image is None or fingerprint(values, grid) != image.digest:
         raise InputError(
             f"The probabilities {source} do not give the map of the review: they have "
             f"changed since. Put the old ones back, or {_INSTEAD}"
