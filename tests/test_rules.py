@@ -90,6 +90,13 @@ LOADED_LATER = {
 }
 
 
+#: Modules whose functions import modules of the package, and the reason.
+LOADED_LATER = {
+    "__main__.py": "Ctrl-C ends the program quietly while the rest is loaded, too.",
+    "cli.py": "The help and refusals of wrong usage do not wait for all commands.",
+}
+
+
 def own_imports(tree):
     """Lines within functions at which a module of the package is imported."""
     for function in ast.walk(tree):

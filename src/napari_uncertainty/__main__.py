@@ -19,14 +19,14 @@ SOON = 0.05
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, from its first moment on."""
-    # While modules are loaded, what an interrupt raises may become another error. There
-    # is nothing to clean up yet.
-    heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if heeded:
+    # While modules are loaded, a KeyboardInterrupt may turn into another error. There
+    # is nothing to clean up yet, so Ctrl-C simply ends the process.
+    handled = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if handled:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from .cli import main as run
 
-    if heeded:
+    if handled:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with keeping_interrupts():
@@ -37,11 +37,11 @@ def main() -> None:
 
 @contextmanager
 def keeping_interrupts() -> Iterator[None]:
-    """Within it, an interrupt that Python drops comes again soon after.
+    """Send an interrupt that Python drops once more, within this context.
 
-    Python drops what is raised where nothing can be raised, and only tells of it: in a
-    ``__del__``, and in what is called when an object is gone, as by every import [1]_.
-    It would drop the KeyboardInterrupt of a Ctrl-C as well.
+    Python reports and drops exceptions that it cannot raise [1]_: those in ``__del__``,
+    and in callbacks for objects that are gone, which every import uses. That would drop
+    the KeyboardInterrupt of a Ctrl-C, too.
 
     References
     ----------
@@ -65,7 +65,7 @@ def keeping_interrupts() -> Iterator[None]:
 
 
 def _interrupt() -> None:
-    """Interrupt the main thread, which wakes up from what it waits for."""
+    """Interrupt the main thread, even if it waits for something."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:

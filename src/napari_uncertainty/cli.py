@@ -1,12 +1,13 @@
 """The command line: ``map``, ``report``, ``info``, ``view`` and ``demo``.
 
-Each command loads what it needs when it runs: all of it together takes longer to load
-than the help and most refusals take.
+Each command imports what it needs when it runs. The modules of all commands together
+would make ``--help``, and every refusal of wrong usage, take about half as long again.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,22 +33,21 @@ from .model.measures import (
     PREDICTIVE_ENTROPY,
     UNITS,
 )
-from .plugin.display import require_display
 from .steps import run
 
-# What can be chosen, for typer to check and to list. The members are words themselves,
-# because click before 8.2 compares what it is given, defaults too, with words.
+# Choices that typer checks and lists. The members are texts themselves, because click
+# before 8.2 compares arguments, and defaults, with texts.
 MeasureName = StrEnum("MeasureName", {name: name for name in ALL_MEASURES})  # type: ignore[misc]
 KindName = StrEnum("KindName", {name: name for name in (AUTO, *KINDS)})  # type: ignore[misc]
 BaseName = StrEnum("BaseName", {str(base): str(base) for base in UNITS})  # type: ignore[misc]
 
-# The defaults.
+# Defaults of --kind and --base.
 ANY_KIND, BITS = KindName(AUTO), BaseName("2")
 
 _INDEPENDENT = tuple(name for name, one in KINDS.items() if one.independent)
 _LOGISTIC = tuple(name for name, one in KINDS.items() if one.logistic)
 
-#: Measures of one network, and of members, where none is named.
+#: Measures of one network, and of several members, where none is named.
 USUAL = (ENTROPY.name,)
 USUAL_OF_MEMBERS = (
     PREDICTIVE_ENTROPY.name,
@@ -135,13 +135,13 @@ Screenshot = Annotated[
 
 
 class Commands(TyperGroup):
-    """Commands, one of which has to be named: help is what wrong usage gets.
+    """Group of commands that shows the help where none is named.
 
     Click's own ``no_args_is_help`` ends with exit status 0 before click 8.2.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Show the help, and end with exit status 2, where nothing is named."""
+        """Show the help and end with exit status 2 if there are no arguments."""
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             ctx.exit(2)
@@ -189,7 +189,7 @@ def _options(
 
 @contextmanager
 def _usage() -> Iterator[None]:
-    """Within it, input that is refused is wrong usage."""
+    """Turn an InputError within this context into wrong usage, exit status 2."""
     try:
         yield
     except InputError as error:
@@ -245,7 +245,7 @@ def interpretation_of(
     frame: int | None = None,
     background: str | None = None,
 ) -> Interpretation:
-    """Return how values are to be taken; BadParameter where that makes no sense."""
+    """Return how to interpret values; BadParameter where options do not fit."""
     if channel is not None and kind.value not in (AUTO, *_INDEPENDENT):
         raise typer.BadParameter("--channel is for independent channels alone.")
     if temperature != 1 and kind.value not in (AUTO, *_LOGISTIC):
@@ -492,7 +492,7 @@ def report(
     from .report.from_files import check_report_path, iter_case_of, report_path
     from .report.page import iter_report, write_report
 
-    # As the JSON of maps has paths, with which these are compared.
+    # Absolute, because the path is compared with those in the JSON of maps.
     given = case.absolute()
     path = report_path(given) if output is None else output.absolute()
     if given.is_file():
@@ -563,7 +563,7 @@ def view(
     screenshot: Screenshot = None,
 ) -> None:
     """Open a case in napari with its entropy computed, or with the maps that it has."""
-    require_display()
+    _require_display()
     from .plugin.reader import open_path
 
     volumes: list[Any] = []
@@ -579,8 +579,25 @@ def demo(screenshot: Screenshot = None) -> None:
     """Open the sample, the MNI152 template, with its entropy computed."""
     from .sample import mni152_case
 
-    require_display()
+    _require_display()
     _show(mni152_case(), screenshot)
+
+
+def _require_display() -> None:
+    """Raise InputError where Qt or a display is missing: Qt would abort the process."""
+    try:
+        import qtpy.QtWidgets  # noqa: F401
+    except ImportError as error:  # qtpy's own errors are ImportErrors too
+        raise InputError(
+            f"A window needs Qt ({error}); install it with "
+            'pip install "napari-uncertainty[all]".'
+        ) from error
+    settings = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in settings):
+        raise InputError(
+            "There is no display. For a picture without one: xvfb-run -a "
+            '-s "-screen 0 1280x1024x24" napari-uncertainty … --screenshot FILE.png'
+        )
 
 
 def _show(volumes: Any, screenshot: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Description of a file in words and numbers, for ``napari-uncertainty info``."""
+"""Description of a file as JSON, for ``napari-uncertainty info``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .batch.written import read_map as read_recorded
+from .batch.written import read_recorded
 from .case import CaseInputs, iter_case
 from .checks.place import check_header
 from .engine.evidence import evidence_of
@@ -32,18 +32,18 @@ def describe(
     scan: Path | None = None,
     name: str = "",
 ) -> dict[str, Any]:
-    """Return content, type, place and checks of a file, for JSON.
+    """Return content, type, place and checks of a file, ready for JSON.
 
     Parameters
     ----------
     path : Path, or sequence of Path
         A file or a folder; several files are the classes of one case.
     how : Interpretation
-        How its values are to be taken, if they are probabilities.
+        Interpretation of its values, if they are probabilities.
     labels, scan : Path or None
         Segmentation and scan to check probabilities against.
     name : str
-        What to call the case; by default what its file is called.
+        Name of the case; by default that of its file.
 
     Raises
     ------
@@ -53,24 +53,24 @@ def describe(
     if not isinstance(path, Path):
         inputs = CaseInputs.open(path, how, labels=labels, scan=scan, name=name)
         return _probabilities(inputs) | _place(inputs.predictions.grid)
-    told = _map(path)
-    if told is None:
+    described = _map(path)
+    if described is None:
         opened = _opened(path, how, labels, scan)
         if isinstance(opened, CaseInputs):
             return _probabilities(opened) | _place(opened.predictions.grid)
-        told = _image(opened) | _place(opened.grid)
+        described = _image(opened) | _place(opened.grid)
     if labels is not None or scan is not None:
         raise InputError(
             f"{path.name} holds no probabilities, so there is nothing to check against "
             "another image."
         )
-    return told
+    return described
 
 
 def _opened(
     path: Path, how: Interpretation, labels: Path | None, scan: Path | None
 ) -> Scan | LabelMap | CaseInputs:
-    """Open a scan, labels or probabilities, of which no more than needed is read."""
+    """Open a scan, labels or probabilities, and read no more than is needed."""
     if is_image(path) and not path.is_dir() and how == AS_FOUND:
         volume = open_volume(path)
         if isinstance(volume, LabelMap):
@@ -82,7 +82,7 @@ def _opened(
 
 
 def _may_be_foreground(scan: Scan) -> bool:
-    """Return whether `map` would take an image for the only channel of a network."""
+    """Return whether ``map`` would take an image for the only channel of a network."""
     if scan.data.ndim != scan.grid.ndim:
         return False
     values = scan.data[np.newaxis]
@@ -91,7 +91,7 @@ def _may_be_foreground(scan: Scan) -> bool:
 
 
 def _map(path: Path) -> dict[str, Any] | None:
-    """Return what a map of this program says of itself; None of other files."""
+    """Return the record of a map that this program wrote; None for other files."""
     written: WrittenMap | None = None
     if path.name.lower().endswith(".json"):
         written = read_recorded(path)
@@ -99,11 +99,11 @@ def _map(path: Path) -> dict[str, Any] | None:
         written = read_map(path)
     if written is None:
         return None
-    told = {"file": str(written.source), "content": "uncertainty map"}
-    told |= written.record.to_json()
+    described = {"file": str(written.source), "content": "uncertainty map"}
+    described |= written.record.to_json()
     if written.grid is not None:
-        told |= written.grid.to_dict()
-    return told | {"notes": [*written.record.notes, *written.notes]}
+        described |= written.grid.to_dict()
+    return described | {"notes": [*written.record.notes, *written.notes]}
 
 
 def _place(grid: Grid | None) -> dict[str, Any]:
@@ -117,18 +117,18 @@ def _place(grid: Grid | None) -> dict[str, Any]:
 
 
 def _image(volume: Scan | LabelMap) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "file": str(volume.source),
         "content": "segmentation" if isinstance(volume, LabelMap) else "scan",
         "dtype": str(volume.data.dtype),
     }
     if isinstance(volume, LabelMap):
-        told["labels"] = {
+        described["labels"] = {
             int(label): volume.class_names.get(int(label), "")
             for label in np.unique(volume.data)
         }
     checks = check_header(volume.name, volume.grid)
-    return told | {"checks": [check.to_dict() for check in checks]}
+    return described | {"checks": [check.to_dict() for check in checks]}
 
 
 def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
@@ -136,10 +136,10 @@ def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
     first = predictions.first
     result = run(iter_case(inputs, (LEAST_CONFIDENCE.name,)))
     maps = result.maps
-    told: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}
+    described: dict[str, Any] = {"file": str(first.source), "content": "probabilities"}
     if predictions.together:
-        told["members"] = list(predictions.member_names)
-    told |= {
+        described["members"] = list(predictions.member_names)
+    described |= {
         "kind": maps.kind,
         "evidence": maps.evidence,
         "doubt": maps.contradiction or maps.doubt,
@@ -156,5 +156,7 @@ def _probabilities(inputs: CaseInputs) -> dict[str, Any]:
         "geometry_source": None,
     }
     if predictions.grid is None:
-        return told | {"place_note": first.place_note}
-    return told | {"geometry_source": str(predictions.geometry_source or first.source)}
+        return described | {"place_note": first.place_note}
+    return described | {
+        "geometry_source": str(predictions.geometry_source or first.source)
+    }

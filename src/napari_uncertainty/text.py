@@ -45,6 +45,12 @@ def counted(value: int, noun: str) -> str:
     return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names as a list, such as *a, b and 3 more* where there are too many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def percent(share: float) -> str:
     """Return a share (0 to 1) in per cent, as sentences give it.
 

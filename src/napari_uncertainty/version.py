@@ -1,4 +1,4 @@
-"""Version of the installed package, which every file that is written names."""
+"""Version of the installed package, which is recorded in every file written."""
 
 from importlib.metadata import version
 

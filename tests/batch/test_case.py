@@ -311,7 +311,7 @@ def test_images_of_others_are_not_written_over(task, source):
     before = contents(task.output)
     row = run_task(task)
     assert row.status == "failed"
-    assert "is no map of napari-uncertainty" in row.message
+    assert "was not written by napari-uncertainty" in row.message
     other.write_bytes(b"no image at all")
     assert run_task(task).status == "failed"
     other.write_bytes(b"")

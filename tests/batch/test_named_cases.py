@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_uncertainty as nu
-from napari_uncertainty.batch.written import read_map
+from napari_uncertainty.batch.written import read_recorded
 from napari_uncertainty.io.families import named_family
 from support.command_line import call_here
 from support.generated import OBLIQUE
@@ -86,14 +86,14 @@ def test_the_record_opens_all_of_them_again(tmp_path, values):
     files = write_all(tmp_path, ["zz", "b", "m"], values)
     out = tmp_path / "out"
     call_here("map", *files, "--case", "mine", "-o", out)
-    predictions = read_map(out / "mine_entropy.json").predictions()
+    predictions = read_recorded(out / "mine_entropy.json").predictions()
     assert predictions.files == files
     np.testing.assert_array_equal(predictions.first.values.load(), values)
     told = call_here("report", out / "mine_entropy.nii.gz")
     assert told.returncode == 0, told.stderr
     files[1].unlink()
     with pytest.raises(nu.InputError, match=r"b\.nii\.gz are not there any more"):
-        read_map(out / "mine_entropy.json").predictions()
+        read_recorded(out / "mine_entropy.json").predictions()
 
 
 def test_what_is_done_is_skipped_until_a_file_or_the_order_changes(tmp_path, values):
@@ -193,7 +193,7 @@ def test_files_on_other_grids_are_refused_and_the_remedy_helps(tmp_path, values)
     [
         ([], "name the others, too"),
         (["a.nii.gz"], "a.nii.gz is named twice"),
-        (["b.npz"], "b.npz is no image"),
+        (["b.npz"], "b.npz is not an image"),
         (["gone.nii.gz"], "leads to no file; with --case"),
         (["b.nii.gz", "--ensemble"], "--case and --ensemble exclude each other"),
         (["b.nii.gz", "--class-axis", "0"], "each file holds one class"),

@@ -554,8 +554,8 @@ def test_labels_that_are_not_the_classes_are_compared_by_their_order(case):
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        (np.linspace(0, 1, 20 * 24 * 28).reshape(SHAPE), "is no segmentation"),
-        (np.ones((*SHAPE, 3), np.int16).cumsum(-1), "is no segmentation"),
+        (np.linspace(0, 1, 20 * 24 * 28).reshape(SHAPE), "is not a segmentation"),
+        (np.ones((*SHAPE, 3), np.int16).cumsum(-1), "is not a segmentation"),
     ],
     ids=["decimals", "time"],
 )

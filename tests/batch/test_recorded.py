@@ -10,7 +10,7 @@ import pytest
 import napari_uncertainty as nu
 from napari_uncertainty import InputError
 from napari_uncertainty.batch.task import Task, run_task
-from napari_uncertainty.batch.written import read_map
+from napari_uncertainty.batch.written import read_recorded
 from napari_uncertainty.model.placement import all_orientations
 from napari_uncertainty.model.record import Record
 from support.generated import softmax
@@ -52,7 +52,7 @@ def test_a_placement_that_is_none_is_refused(placement):
 @pytest.mark.parametrize("ending", [".nii.gz", ".json"])
 def test_a_map_by_both_of_its_names(task, ending):
     run_task(task)
-    recorded = read_map(task.file("entropy", ending))
+    recorded = read_recorded(task.file("entropy", ending))
     image = nib.load(task.file("entropy", ".nii.gz"))
     assert recorded.source == task.file("entropy", ".nii.gz")
     np.testing.assert_array_equal(recorded.values, np.asarray(image.dataobj))
@@ -75,7 +75,7 @@ def test_a_map_by_both_of_its_names(task, ending):
 )
 def test_where_two_classes_are_equally_likely(task, measure, base, undecided):
     run_task(Task("case", task.source, task.output, (measure,), base))
-    recorded = read_map(task.file(measure, ".nii.gz"))
+    recorded = read_recorded(task.file(measure, ".nii.gz"))
     assert recorded.case == "case"
     assert recorded.record.undecided == pytest.approx(undecided)
     two = np.zeros((4, 1, 1, 1))
@@ -89,7 +89,7 @@ def test_of_all_zeros_it_is_still_a_map(task):
     certain[..., 0] = 1
     np.savez(task.source, probabilities=np.moveaxis(certain, -1, 0))
     run_task(task)
-    recorded = read_map(task.file("entropy", ".nii.gz"))
+    recorded = read_recorded(task.file("entropy", ".nii.gz"))
     assert recorded.values.dtype == np.float32
     assert not recorded.values.any()
 
@@ -100,16 +100,16 @@ def test_changed_and_missing_probabilities_are_told(task, rng):
     state = os.stat(task.source)
     os.utime(task.source, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
     with pytest.raises(InputError, match=r"case\.npz have changed\.$"):
-        read_map(path).predictions()
+        read_recorded(path).predictions()
     os.remove(task.source)
     with pytest.raises(InputError, match=r"case\.npz are not there any more\.$"):
-        read_map(path).predictions()
+        read_recorded(path).predictions()
     sidecar = path.with_name("case_entropy.json")
     told = json.loads(sidecar.read_text("utf-8"))
     for change in ({"source": ""}, {"inputs": None}, {"inputs": []}):
         sidecar.write_text(json.dumps(told | change), "utf-8")
         with pytest.raises(InputError, match="not recorded which file"):
-            read_map(path).predictions()
+            read_recorded(path).predictions()
 
 
 def test_a_map_placed_in_an_unknown_way_has_no_probabilities(task):
@@ -118,7 +118,7 @@ def test_a_map_placed_in_an_unknown_way_has_no_probabilities(task):
     told = json.loads(sidecar.read_text("utf-8"))
     sidecar.write_text(json.dumps(told | {"placed": "by hand"}), "utf-8")
     with pytest.raises(InputError, match="not recorded how the probabilities lie"):
-        read_map(sidecar).predictions()
+        read_recorded(sidecar).predictions()
 
 
 def test_files_that_are_not_maps_are_refused(task, tmp_path, rng):
@@ -126,32 +126,32 @@ def test_files_that_are_not_maps_are_refused(task, tmp_path, rng):
     image, sidecar = (task.file("entropy", one) for one in (".nii.gz", ".json"))
     other = tmp_path / "in" / "case.nii.gz"
     for path, said in (
-        (tmp_path / "a.png", "is no map; name the image"),
+        (tmp_path / "a.png", "is not a map; name the image"),
         (tmp_path / "a.nii", "There is no map"),
         (tmp_path / "a.json", "There is no map"),
-        (other, "is no map of napari-uncertainty"),
+        (other, "is not a map of napari-uncertainty"),
     ):
         with pytest.raises(InputError, match=said):
-            read_map(path)
+            read_recorded(path)
     other.with_name("case.json").write_bytes(sidecar.read_bytes())
-    with pytest.raises(InputError, match="is no map of napari-uncertainty"):
-        read_map(other)
+    with pytest.raises(InputError, match="is not a map of napari-uncertainty"):
+        read_recorded(other)
     whole = sidecar.read_bytes()
     for text in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000):
         sidecar.write_bytes(text)
         with pytest.raises(InputError, match="does not say what the map is"):
-            read_map(image)
+            read_recorded(image)
     for key, value in (
         ("measure", "anger"), ("base", 3), ("statistics", None), ("n_classes", 0),
         ("statistics", {}), ("checks", [{"level": "blue", "sentence": ""}]),
     ):  # fmt: skip
         sidecar.write_text(json.dumps(json.loads(whole) | {key: value}), "utf-8")
         with pytest.raises(InputError, match="does not say what the map is"):
-            read_map(image)
+            read_recorded(image)
     sidecar.write_bytes(whole)
     image.write_bytes(image.read_bytes()[:200])
     with pytest.raises(InputError, match="cannot be read"):
-        read_map(image)
+        read_recorded(image)
 
 
 def test_a_flat_map_is_read_back(tmp_path, rng):
@@ -159,6 +159,6 @@ def test_a_flat_map_is_read_back(tmp_path, rng):
     np.save(source, softmax(rng, (3, 30, 40)))
     task = Task("flat", str(source), str(tmp_path))
     run_task(task)
-    recorded = read_map(task.file("entropy", ".nii.gz"))
+    recorded = read_recorded(task.file("entropy", ".nii.gz"))
     assert recorded.grid is None
     np.testing.assert_array_equal(recorded.values, nu.entropy(nu.read(source)))

@@ -508,12 +508,14 @@ def test_a_class_axis_that_does_not_exist_is_refused_with_the_shape(
 # Which array, frame or member
 
 
-@follows("say which one holds the probabilities (--array NAME on the command line, ")
+@follows(
+    " that may be probabilities: ", "--array on the command line, array= in Python"
+)
 def test_one_of_several_arrays_in_an_archive_can_be_named(p, tmp_path):
     path = tmp_path / "case.npz"
     np.savez(path, one=p, other=p[::-1])
     [answer] = map_all([path], tmp_path / "none").values()
-    assert "--array NAME" in answer.refusal
+    assert "Name the one that is meant (--array " in answer.refusal
     [answer] = map_all([path], tmp_path / "one", None, "--array", "one").values()
     np.testing.assert_allclose(answer.values, entropy(p).T, atol=CLOSE)
     with pytest.raises(nu.InputError, match="array= in Python"):
@@ -522,7 +524,18 @@ def test_one_of_several_arrays_in_an_archive_can_be_named(p, tmp_path):
     np.testing.assert_allclose(found, entropy(p).T, atol=CLOSE)
 
 
-@follows(" holds several of them: ", "--array on the command line, array= in Python")
+@follows(" arrays, too many to look at each; name the one that is meant ")
+def test_one_of_very_many_arrays_in_an_archive_can_be_named(p, tmp_path, following):
+    path = tmp_path / "case.npz"
+    np.savez(path, one=p, **{f"number_{n}": np.float32(n) for n in range(1000)})
+    following.told(path, "holds 1001 arrays, too many to look at each")
+    [answer] = map_all([path], tmp_path / "one", None, "--array", "one").values()
+    np.testing.assert_allclose(answer.values, entropy(p).T, atol=CLOSE)
+
+
+@follows(
+    " that may be probabilities: ", "--array on the command line, array= in Python"
+)
 def test_one_of_several_arrays_in_a_group_can_be_named(p, tmp_path):
     path = tmp_path / "case.h5"
     with h5py.File(path, "w") as file:
@@ -789,11 +802,13 @@ def test_archives_that_numpy_did_not_write_are_right_once_saved_as_advised(
     following.right(tmp_path / "other.npz", entropy(p).T)
 
 
-@follows("which nnU-Net writes with --save_probabilities.")
+@follows(" with --save_probabilities.")
 def test_an_archive_without_probabilities(p, tmp_path, following):
     path = tmp_path / "case.npz"
     np.savez(path, properties=np.arange(5.0))
-    following.told(path, "none has real numbers, a class axis and .* --save_prob")
+    following.told(
+        path, "no array that may be probabilities.* nnU-Net writes .* --save_prob"
+    )
     np.savez(path, probabilities=p)
     following.right(path, entropy(p).T)
 
@@ -825,7 +840,7 @@ def test_a_damaged_side_file_is_left_out_until_it_is_repaired(p, tmp_path, follo
 
 
 @follows("is an uncertainty map that was written here; choose the ",
-         "is there already and is no map of napari-uncertainty; choose ")  # fmt: skip
+         " exists and was not written by napari-uncertainty; choose ")  # fmt: skip
 def test_maps_and_other_files_in_the_folder(p, tmp_path, following):
     path = as_image(tmp_path / "case.nii.gz", p)
     following.right(path, entropy(p))
@@ -835,7 +850,7 @@ def test_maps_and_other_files_in_the_folder(p, tmp_path, following):
     following.right(Path(told["source"]), entropy(p))
     taken = tmp_path / "maps 4"
     as_image(taken / "case_entropy.nii.gz", p[0])
-    following.told(path, "choose another folder, or take it away")
+    following.told(path, "choose another folder, or move the file away")
     (taken / "case_entropy.nii.gz").unlink()
     following.times -= 1
     following.right(path, entropy(p))
@@ -929,7 +944,7 @@ def test_a_measure_of_members_in_the_window(rng, tmp_path, window):
 ADVICE = re.compile(
     r"choose (that|the|another|those|one)|[Nn]ame (it|the|one|its|them)\b|--[a-z]|"
     r"[Cc]ompute from|[Pp]ut (it|the)\\b|copy the|move |repair|save (it|them)|"
-    r"give (it|one|at least|a number)|apply a softmax|take it away|open (one|it)\b"
+    r"give (it|one|at least|a number)|apply a softmax|open (one|it)\b"
 )
 
 #: Modules whose messages are followed by the tests of their own folders: of the window,
@@ -952,7 +967,7 @@ SELF_EVIDENT = (
     "choose the scan that it belongs to",
     "so it cannot be placed; open it again.",
     # Maps and their records, which the tests of reading them mend.
-    "is no map of napari-uncertainty; choose one.",
+    "is not a map of napari-uncertainty; choose one.",
     "compute the map anew",
     "name the image (.nii.gz, .nii) of one, or its JSON",
     "put it back, or compute",

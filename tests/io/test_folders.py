@@ -67,7 +67,7 @@ def test_options_are_those_of_the_file(folder, values):
     np.savez(folder / "a.npz", first=values, second=np.moveaxis(values, 0, 2))
     opened = nu.read(folder, array="second", class_axis=2)
     assert opened.values.shape[0] == 3
-    with pytest.raises(InputError, match="say which one"):
+    with pytest.raises(InputError, match="Name the one that is meant"):
         nu.read(folder)
 
 

@@ -58,8 +58,8 @@ def test_several_arrays_are_listed(tmp_path, values):
     with pytest.raises(InputError) as caught:
         nu.read(tmp_path / "a.npz")
     for part in (
-        '"P" (4 × 6 × 7 × 8)', '"truth" (6 × 7 × 8)', '"mean" (a single number)',
-        "--array NAME", "array=",
+        '"P" (4 × 6 × 7 × 8, float32)', '"truth" (6 × 7 × 8, float32)',
+        "--array on the command line", "array= in Python",
     ):  # fmt: skip
         assert part in str(caught.value)
     np.testing.assert_array_equal(
@@ -76,17 +76,26 @@ def test_a_named_array_comes_before_that_of_nnunet(tmp_path, values):
 
 def test_an_array_that_is_not_there_is_refused_with_those_that_are(tmp_path, values):
     np.savez(tmp_path / "a.npz", P=values)
-    with pytest.raises(InputError, match=r'holds no array "Q", but "P" \(4 × 6'):
+    with pytest.raises(InputError, match=r'holds no array "Q"; it holds "P" \(4 × 6'):
+        nu.read(tmp_path / "a.npz", array="Q")
+
+
+def test_single_numbers_are_listed_too(tmp_path, values):
+    np.savez(tmp_path / "a.npz", P=values, mean=np.float32(3))
+    with pytest.raises(InputError, match=r'"mean" \(a single value, float32\)\.'):
         nu.read(tmp_path / "a.npz", array="Q")
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({}, "holds nothing: none"),
-        ({"a": np.ones(3), "b": np.ones((2, 2))}, r'"a" \(3\), "b" \(2 × 2\): none'),
-        ({"a": np.array([[["x"]]])}, r'"a" \(1 × 1 × 1\): none has real numbers'),
-        ({f"a{n}": np.ones(1) for n in range(20)}, "12 more: none"),
+        ({}, "real numbers with a class axis .* it holds none at all"),
+        (
+            {"a": np.ones(3), "b": np.ones((2, 2))},
+            r'it holds "a" \(3, float64\), "b" \(2 × 2, float64\)\. nnU-Net writes',
+        ),
+        ({"a": np.array([[["x"]]])}, r'it holds "a" \(1 × 1 × 1, <U1\)\. nnU-Net'),
+        ({f"a{n}": np.ones(1) for n in range(20)}, r"and 12 more\. nnU-Net writes"),
     ],
 )
 def test_an_archive_without_a_class_axis_is_refused(tmp_path, arrays, message):
@@ -98,7 +107,7 @@ def test_an_archive_without_a_class_axis_is_refused(tmp_path, arrays, message):
 def test_an_archive_entry_that_is_not_an_array_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("readme.txt", "no array")
-    with pytest.raises(InputError, match=r'"readme.txt" \(no array\): none'):
+    with pytest.raises(InputError, match=r'it holds "readme.txt" \(no array\)\.'):
         nu.read(tmp_path / "a.npz")
     with pytest.raises(InputError, match="damaged or no array"):
         nu.read(tmp_path / "a.npz", array="readme.txt")

@@ -618,14 +618,14 @@ def test_files_that_cannot_have_a_report_are_refused(written, tmp_path):
     for name, text, said in (
         ("a_review.json", '{"stops": []}', "is no review, or a damaged one"),
         ("a.json", "{", "There is no map"),
-        ("a.txt", "", "is no map; name the image"),
+        ("a.txt", "", "is not a map; name the image"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match=said):
             gathered(tmp_path / name)
     with pytest.raises(InputError, match="There is no file"):
         gathered(tmp_path / "none.nii.gz")
-    with pytest.raises(InputError, match="is no map of napari-uncertainty"):
+    with pytest.raises(InputError, match="is not a map of napari-uncertainty"):
         gathered(written.scan)
 
 
@@ -654,7 +654,7 @@ def test_only_reports_are_written_over(written, tmp_path):
         check_report_path(path)
     for other in ("<html><title>Mine</title></html>", "\0"):
         path.write_text(other, "utf-8")
-        with pytest.raises(InputError, match="is no report of napari-uncertainty"):
+        with pytest.raises(InputError, match="is not a report of napari-uncertainty"):
             check_report_path(path)
     with pytest.raises(InputError, match="cannot be written"):
         check_report_path(tmp_path)

@@ -12,7 +12,7 @@ from napari_uncertainty.analysis.hotspot_search import iter_hotspots
 from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.batch.inputs import ensemble_task
 from napari_uncertainty.batch.task import Task, run_task
-from napari_uncertainty.batch.written import read_map
+from napari_uncertainty.batch.written import read_recorded
 from napari_uncertainty.model.grid import Grid
 from napari_uncertainty.report.from_files import iter_case_of
 from napari_uncertainty.report.page import iter_report
@@ -72,7 +72,7 @@ def test_a_report_of_an_ensemble_names_its_members(task, sources):
     members = [values_of(one) for one in sources]
     prediction = np.mean(members, axis=0, dtype=np.float64).argmax(axis=0)
     np.testing.assert_array_equal(found.case.labels, prediction)
-    recorded = read_map(path)
+    recorded = read_recorded(path)
     places = run(
         iter_hotspots(
             recorded.values, prediction, members=members,
@@ -114,7 +114,7 @@ def test_damage_of_what_is_told_of_the_input(task, change):
     told = json.loads(sidecar.read_text("utf-8"))
     sidecar.write_text(json.dumps(told | change), "utf-8")
     with pytest.raises(InputError, match="does not say what the map"):
-        read_map(sidecar)
+        read_recorded(sidecar)
 
 
 def test_a_report_of_independent_channels_has_hotspots_of_the_map(tmp_path, rng):
@@ -127,7 +127,7 @@ def test_a_report_of_independent_channels_has_hotspots_of_the_map(tmp_path, rng)
     path = task.file("entropy", ".nii.gz")
     found = run(iter_case_of(path, count=5))
     assert dict(found.case.facts)["Kind of values"] == "Independent channels"
-    recorded = read_map(path)
+    recorded = read_recorded(path)
     assert (recorded.record.highest, recorded.record.undecided) == (2, 1)
     whole, core = (values > 0.5).astype(np.uint8)
     labels = np.where(core, 2, whole)

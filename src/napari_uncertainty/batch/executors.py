@@ -1,14 +1,14 @@
 """Ways to compute many cases: in this process, in several, or on a Dask cluster.
 
-Several processes of this machine have a pipe each. When one dies, it is known whose
-case it was, the others go on, and another process is started; when the parent is
-killed, the pipe ends its processes. A pool of :mod:`concurrent.futures` breaks as a
+Several processes on this machine have a pipe each. When one of them dies, its case is
+known, the others go on, and another process is started; when the parent is killed, the
+processes end because their pipes close. A pool of :mod:`concurrent.futures` breaks as a
 whole instead: in a trial, one killed process cost all seven cases. Pebble loses only
-the one, but like any pool does not tell how far a case is, which takes a pipe to each
-process again; and its processes do not hold Ctrl-C back while they start.
+one case, but like any pool it does not tell how far a case is, for which each process
+needs a pipe again; and its processes do not hold Ctrl-C back while they start.
 
-On an existing Dask cluster, workers read and write by themselves: tasks and rows are
-all that travels. So the paths must mean the same files everywhere, as on a shared file
+On an existing Dask cluster, workers read and write files themselves, and only tasks and
+rows are sent. So paths must mean the same files everywhere, as on a shared file
 system, and napari-uncertainty must be installed everywhere.
 """
 
@@ -35,9 +35,9 @@ from .task import Step, Task, failed, iter_events, run_task
 
 Event = Step | Row | str | None
 
-#: Computes tasks: rows as the cases end, steps and notes for a person in between.
-#: Closing the generator stops the run. It can be closed where it yields: so it yields
-#: None every now and then where it waits and has nothing to tell.
+#: Computes tasks. Yields a row when a case ends, and steps and notes for a person in
+#: between. Closing the generator stops the run. Since it can only be closed where it
+#: yields, it yields None every now and then while it waits.
 Execute = Callable[[Sequence[Task]], Generator[Event, None, None]]
 
 PROCESS_KILLED = (
@@ -49,24 +49,24 @@ NO_WORKER = (
     "napari-uncertainty ends when it is given something to do.)"
 )
 
-# Seconds between looks at whether the run is to be stopped, while nothing is told.
+# Seconds to wait for news of the cases before None is yielded.
 LOOK = 0.1
 
 # Seconds that a process has to end by itself when the run is stopped. It notices within
 # a block of voxels, but not while it waits for a disk.
 GRACE = 3.0
 
-# Seconds for the scheduler to answer, and between looks at whether there is a worker.
+# Seconds for the scheduler to answer, and between checks that there is a worker.
 ANSWER = 10.0
 WORKER_LOOK = 10.0
 
-# How often a task that raises is given to another worker. Its own errors become rows;
-# what raises is a worker that cannot even begin.
+# How often a task that raises is given to another worker. Errors of a case become rows,
+# so only a worker that cannot even begin raises.
 RETRIES = 3
 
 
 def executor(jobs: int | None, scheduler: str | None) -> Execute:
-    """Choose this process, so many others, or a Dask cluster at an address."""
+    """Return what computes tasks: this process, several, or a cluster at an address."""
     if scheduler is not None:
         return lambda tasks: on_cluster(tasks, scheduler)
     if jobs is not None and jobs > 1:
@@ -82,7 +82,7 @@ def in_this_process(
     Parameters
     ----------
     tasks : sequence of Task
-        What to compute, in this order.
+        The tasks, computed in this order.
     threads : int or None
         Threads for each case; by default as many as there are processors.
     """
@@ -95,19 +95,11 @@ def _twice_if_killed(
     tasks: Sequence[Task],
     message: str,
 ) -> Generator[Event, None, None]:
-    """Hand tasks out, and those that were killed once more when all others are done.
+    """Hand tasks out, and killed ones once more, alone, when all others are done.
 
-    Each of these is then alone: together they may have been too large for the memory,
-    and one that was there when another was killed need not be the culprit.
-
-    Parameters
-    ----------
-    hand_out : callable
-        Generator of events that returns the tasks that were killed.
-    tasks : sequence of Task
-        What to compute.
-    message : str
-        Reason to tell for a task that was killed twice.
+    Several cases may have been too large for the memory together. `hand_out` returns
+    the tasks that were killed; `message` is the reason in the row of a task that was
+    killed twice.
     """
     for task in (yield from hand_out(tasks)):
         if (yield from hand_out([task])):
@@ -120,7 +112,7 @@ def in_processes(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, Non
     Parameters
     ----------
     tasks : sequence of Task
-        What to compute, taken up in this order.
+        The tasks, begun in this order.
     jobs : int
         Number of processes; they share the processors.
     """
@@ -132,7 +124,7 @@ def in_processes(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, Non
 def _to_processes(
     tasks: Sequence[Task], jobs: int
 ) -> Generator[Event, None, list[Task]]:
-    """Hand tasks out to processes; returns those whose process died."""
+    """Hand tasks out to processes; returns the tasks whose process died."""
     waiting, killed = deque(tasks), list[Task]()
     threads = max(1, available_processors() // max(1, jobs))
     workers: dict[Any, _CaseProcess] = {}
@@ -181,12 +173,12 @@ class _CaseProcess:
 
     def give(self, task: Task) -> None:
         self.task = task
-        with suppress(OSError):  # it died: reading from the pipe will tell, too
+        with suppress(OSError):  # it died, which shows when the pipe is read
             self.pipe.send(task)
 
 
 def _end(workers: Sequence[_CaseProcess]) -> None:
-    """Let processes end, which they do when their pipe closes, or kill them."""
+    """Close the pipes, at which processes end, and kill those that do not in time."""
     for worker in workers:
         worker.pipe.close()
     deadline = time.monotonic() + GRACE
@@ -201,7 +193,7 @@ def _end(workers: Sequence[_CaseProcess]) -> None:
 def _interrupt_held_back() -> Iterator[None]:
     """Hold Ctrl-C back in a process that is started within, from its first moment on.
 
-    It is the parent that ends it. Windows has no such mask.
+    The parent ends such a process. Windows has no mask of signals.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -217,9 +209,9 @@ def _interrupt_held_back() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, threads: int) -> None:
-    """Compute what comes through the pipe until it closes; runs in the process."""
+    """Compute the tasks that come through a pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Both raise where nobody is at the other end any more.
+    # Receiving and sending raise when the other end of the pipe is closed.
     with suppress(EOFError, OSError):
         while True:
             with closing(iter_events(pipe.recv(), threads)) as events:
@@ -235,9 +227,9 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Generator[Event, None, No
     Parameters
     ----------
     tasks : sequence of Task
-        What to compute.
+        The tasks.
     address : str
-        Of the scheduler, such as ``tcp://127.0.0.1:8786``.
+        Address of the scheduler, such as ``tcp://127.0.0.1:8786``.
 
     Raises
     ------
@@ -256,14 +248,13 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Generator[Event, None, No
 def run_on_worker(task: Task) -> Row:
     """Compute one case on a worker.
 
-    One thread, as Dask counts them: a worker takes on as many tasks as it has threads.
+    It uses one thread: a worker takes as many tasks at a time as it has threads.
     """
-    here = __version__
-    if task.version != here:
+    if task.version != __version__:
         return failed(
             task,
-            f"The worker has napari-uncertainty {here}, this is {task.version}; "
-            "install the same version on both.",
+            f"The worker has napari-uncertainty {__version__}, this is "
+            f"{task.version}; install the same version on both.",
         )
     return run_task(task, threads=1)
 
@@ -277,11 +268,11 @@ def _connected(address: str) -> Any:
             f"A Dask cluster needs dask.distributed ({error}); install it with "
             'pip install "napari-uncertainty[distributed]".'
         ) from error
-    # What goes wrong becomes rows, or one sentence.
+    # Errors become rows, or one sentence, so Dask need not log them.
     for name in ("distributed.client", "distributed.comm", "distributed.utils"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        # A client that got no address at all is not ended well.
+        # A client that is given a malformed address does not end cleanly.
         get_address_host_port(address)
         connect: Any = distributed.Client
         return connect(address, timeout=ANSWER, set_as_default=False)
@@ -294,11 +285,11 @@ def _connected(address: str) -> Any:
 def _to_workers(
     client: Any, tasks: Sequence[Task]
 ) -> Generator[Event, None, list[Task]]:
-    """Hand tasks out to workers; returns those whose workers died."""
+    """Hand tasks out to workers; returns the tasks whose workers died."""
     run, killed = uuid.uuid4().hex, list[Task]()
     futures: dict[Any, Task] = {}
     ended: SimpleQueue[Any] = SimpleQueue()
-    told, quiet_since = False, time.monotonic()
+    has_warned, quiet_since = False, time.monotonic()
     try:
         for task in tasks:
             future = client.submit(
@@ -315,10 +306,10 @@ def _to_workers(
                 future = ended.get(timeout=LOOK)
             except Empty:
                 yield None
-                if not told and time.monotonic() - quiet_since > WORKER_LOOK:
+                if not has_warned and time.monotonic() - quiet_since > WORKER_LOOK:
                     quiet_since = time.monotonic()
                     if _has_no_worker(client):
-                        told = True
+                        has_warned = True
                         yield NO_WORKER
                 continue
             quiet_since = time.monotonic()

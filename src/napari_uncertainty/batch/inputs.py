@@ -24,8 +24,8 @@ from .task import Task
 
 WILDCARDS = frozenset("*?[")
 
-# What some file system refuses: Windows these signs, Linux more than 255 bytes, of
-# which a measure and an ending take their share.
+# Signs that Windows refuses in names of files, and the length of a name at most: Linux
+# allows 255 bytes, of which a measure and an ending need some.
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 _LONGEST = 180
 
@@ -43,7 +43,7 @@ def tasks_of(sources: Sequence[Path], labels: Path | None, like: Task) -> list[T
     labels : Path or None
         The segmentation, or a folder with one for each.
     like : Task
-        What else is asked for.
+        Task with all other options.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def _frames_of(task: Task) -> list[Task]:
     """Return a task for each frame of a series, or the task itself of one volume."""
     frames = 0
     if task.how.frame is None:
-        # Damage is told when the case is opened.
+        # A damaged file is reported when the case is computed.
         with suppress(InputError, OSError, ImportError, MemoryError):
             frames = frames_in(task.source, task.how)
     if not frames:
@@ -137,20 +137,21 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
     """Return the files to compute, absolute, each once, in the order of their names.
 
     A file that is named is an input, whatever it holds. A folder is searched with all
-    its subfolders, and a pattern (``*``, ``?``, ``[…]``, ``**``) looked up: of what
-    they find, :func:`.cases_among` chooses. A subfolder that cannot be searched is an
-    input, so that somebody is told. A Zarr folder is an input and not searched. Of
-    several files with a class each, the first stands for all, whichever is named.
+    its subfolders, as is a pattern (``*``, ``?``, ``[…]``, ``**``), and
+    :func:`.cases_among` chooses from the files that are found. A subfolder that cannot
+    be searched is an input, so that its failure is reported. A Zarr folder is an input
+    and is not searched. Of several files with a class each, the first stands for all,
+    whichever is named.
 
-    Hidden files and folders are left out, and so is `output`, unless it is itself where
-    to search.
+    Hidden files and folders are left out, and so is `output`, unless it is named itself
+    as the folder to search.
 
     Parameters
     ----------
     words : sequence of str
         Files, folders and patterns, as given by a person.
     output : Path
-        Where the results go.
+        Folder for the results.
 
     Raises
     ------
@@ -168,8 +169,8 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
                 "each."
             )
         for path in inputs:
-            # The same folder by another way is no other folder. But links to files
-            # are not followed: the files that belong to one lie beside the link.
+            # Links to folders are followed, so that no file counts twice. Links to
+            # files are not: the files that belong to one lie beside the link.
             place = os.path.join(os.path.realpath(path.parent), path.name)
             found.setdefault(os.path.normcase(place), path)
     return sorted(found.values(), key=lambda path: path.parts)
@@ -178,7 +179,7 @@ def find_inputs(words: Sequence[str], output: Path) -> list[Path]:
 def named_files(words: Sequence[str]) -> list[Path]:
     """Return files in the order in which a person names them, absolute.
 
-    What a pattern finds comes in the order of the names, numbers by their value.
+    Files that match a pattern are sorted by their names, and numbers in these by value.
 
     Raises
     ------
@@ -300,13 +301,13 @@ def case_names(paths: Sequence[Path], measures: Sequence[str]) -> list[str]:
 
 
 def case_stem(path: Path) -> str:
-    """Return what an input is called by its file alone, or by its family of files."""
+    """Return the name of an input: that of its file, or of its family of files."""
     family = family_of(path)
     return stem(path) if family is None else family.stem
 
 
 def _told_apart(paths: list[Path]) -> list[str]:
-    """Return file names with those of the nearest folders above that differ."""
+    """Return file names behind the names of the nearest folders that differ."""
     if len(paths) == 1:
         return [case_stem(paths[0])]
     above = [path.parts[-2::-1] for path in paths]  # nearest first
@@ -336,12 +337,12 @@ def _ending(path: Path) -> str:
 
 
 def _folded(name: str) -> str:
-    """Return what file systems that ignore case, or spell accents another way, see."""
+    """Return a name as file systems compare it that ignore case and accents."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def valid_name(name: str) -> str:
-    """Return a name without what some file system refuses."""
+    """Return a name without signs and endings that some file system refuses."""
     name = _REFUSED.sub("_", name).strip(" .")
     while len(name.encode()) > _LONGEST:
         name = name[:-1]
@@ -349,17 +350,17 @@ def valid_name(name: str) -> str:
 
 
 def require_several(sources: Sequence[Path], how: Interpretation) -> None:
-    """Raise InputError if all that is there is a single member.
+    """Raise InputError if the files hold a single member.
 
     A file that cannot be read passes: computing the case will say what is wrong.
     """
     if len(sources) > 1:
         return
     try:
-        found = open_members(sources[0], how)
+        members = open_members(sources[0], how)
     except (InputError, OSError, MemoryError):
         return
-    if len(found) < 2:
+    if len(members) < 2:
         raise InputError(
             f"{sources[0].name} holds one member, and an ensemble has at least two; "
             "name the files of the others, too."
@@ -367,10 +368,10 @@ def require_several(sources: Sequence[Path], how: Interpretation) -> None:
 
 
 def ensemble_name(sources: Sequence[Path], measures: Sequence[str]) -> str:
-    """Return what a case of several files is called.
+    """Return the name of a case of several files.
 
-    The name that all of them have, else the words that all names begin with, else that
-    of the first with ``_ensemble``.
+    It is the name that all of them have, else the words that all names begin with, else
+    that of the first with ``_ensemble``.
 
     Parameters
     ----------
@@ -398,7 +399,7 @@ def find_segmentations(given: Path, names: Sequence[str]) -> list[Path]:
     given : Path
         A file or a folder.
     names : sequence of str
-        What the input of each case is called, see :func:`.case_stem`.
+        Name of the input of each case, see :func:`.case_stem`.
 
     Raises
     ------

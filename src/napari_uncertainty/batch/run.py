@@ -1,4 +1,4 @@
-"""A run over many cases: skips what is done, computes the rest, and shows progress."""
+"""A run over many cases: finished ones are skipped, and progress is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .task import Step, Task, finished
 
 
 class TerminalWatcher:
-    """Names failures on stderr as they come; on a terminal, a progress bar too.
+    """Names failures on stderr as they come, and shows a progress bar on a terminal.
 
     Use it as a context manager. The bar shows the case, how many are done, the rate and
     the time left; it moves within a case as well, and is gone at the end.
@@ -25,8 +25,8 @@ class TerminalWatcher:
     Attributes
     ----------
     total, found, ended_now : int
-        Cases altogether, cases that were there already, and cases that ended in this
-        run, written or failed.
+        Number of all cases, of those that an earlier run had written, and of those that
+        ended in this run, written or failed.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class TerminalWatcher:
         """Start the bar where an earlier run stopped."""
         self.total, self.found = total, found
         if self._bar is not None:
-            self._bar.start()  # within the context, which hands the cursor back
+            self._bar.start()  # leaving the context shows the cursor again
             self._bar.add_task("", total=total, completed=found, done=found)
 
     def step(self, step: Step) -> None:
@@ -64,7 +64,7 @@ class TerminalWatcher:
         self._show(step.case)
 
     def note(self, text: str) -> None:
-        """Tell something, a line of its own."""
+        """Print a text on a line of its own."""
         line = f"napari-uncertainty: {text}"
         if self._bar is None:
             print(line, file=sys.stderr, flush=True)
@@ -97,7 +97,7 @@ def run_batch(
     *,
     overwrite: bool = False,
 ) -> list[Row]:
-    """Compute what is not there yet, and write the summary.
+    """Compute the cases that are not finished yet, and write the summary.
 
     Parameters
     ----------
@@ -106,16 +106,16 @@ def run_batch(
     output : Path
         The folder; made where it does not exist.
     execute : callable
-        Who computes, such as :func:`.in_this_process`.
+        Computes tasks, such as :func:`.in_this_process`.
     watcher : TerminalWatcher
-        Told how it goes.
+        Shows progress.
     overwrite : bool
         Compute everything anew.
 
     Returns
     -------
     list of Row
-        One for each task; those that were there already are first.
+        A row for each task; those that were finished before are first.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def run_batch(
         If the folder cannot be written to, before anything is computed, or if `execute`
         cannot begin.
     KeyboardInterrupt
-        After Ctrl-C; what was written stays. The cases that are being computed are
-        stopped first, unless a second Ctrl-C comes meanwhile.
+        After Ctrl-C; finished cases stay. The cases that are being computed are stopped
+        first, unless a second Ctrl-C comes meanwhile.
     """
     check_writable(output)
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""``summary.tsv``: a row for each case, those to look at first on top."""
+"""Summary of a run, ``summary.tsv``: a row for each case, the least certain first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row:
     total, mean, max, foreground_mean : float or None
         Numbers of the first measure that was asked for, in its unit.
     message : str
-        Why it failed, or what a person should know of a written case.
+        Reason of a failure, or what a person should know of a written case.
     agreement : float or None
         Share of the foreground in which the most probable class is that of the
         segmentation; None where there is none to compare with.
@@ -41,7 +41,7 @@ class Row:
         Overlap of the labels of two members, mean over pairs and classes but the
         background; None without members.
     warning : str
-        Why the input may not be what it was taken for; part of `message`.
+        Reason to doubt the kind of the values, or the members; part of `message`.
     """
 
     case: str
@@ -89,7 +89,7 @@ def write_summary(path: Path, rows: Iterable[Row]) -> None:
 
 
 def outcome(rows: Sequence[Row], found: int, folder: Path) -> str:
-    """Return a run in one line: cases written now and before, and cases that failed."""
+    """Return one line on a run: cases written, now or before, and those that failed."""
     failed = sum(row.status == "failed" for row in rows)
     written = len(rows) - failed
     now = f" ({written - found} now, {found} had been there)" if found else ""

@@ -62,12 +62,12 @@ def write_table(path: Path, table: pd.DataFrame) -> Table:
 
 
 def is_there(table: Table | None, folder: Path) -> bool:
-    """Return whether a table is as it was written; true as well where there is none.
+    """Return whether a table is unchanged since it was written; true without a table.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     if table is None:
         return True
@@ -94,7 +94,7 @@ def iter_class_table(
     result : CaseResult
         All maps and how they are written; the foreground is the segmentation's.
     segmentation : Segmentation
-        Whose labels are told apart; its names come before those of the classes.
+        Labels to sum up by; its names come before those of the classes.
     """
     import pandas as pd
 
@@ -127,20 +127,21 @@ def iter_class_table(
 def labels_of_classes(
     segmentation: Segmentation, n_classes: int, checks: Sequence[Check] = ()
 ) -> list[int] | None:
-    """Return the label for each class number that the foreground on a map has.
+    """Return the label in a segmentation of each class, by the number of the class.
 
-    None where it has the segmentation's labels because they are no classes. See
-    :func:`~napari_uncertainty.compare.agreement.as_classes`; `checks` say where its
-    numbers are others, of which -1 stands for a label that none has.
+    None where the labels are not the classes, so that the foreground on a map has the
+    labels themselves. See :func:`~napari_uncertainty.compare.agreement.as_classes`.
+    `checks` tell where classes and labels have different numbers; -1 stands for a class
+    that no label has.
     """
-    told = next((one for one in checks if one.name == "labels"), None)
-    if told is not None and len(told.numbers["numbers"]) == n_classes:
-        return [int(one) for one in told.numbers["numbers"]]
+    check = next((one for one in checks if one.name == "labels"), None)
+    if check is not None and len(check.numbers["numbers"]) == n_classes:
+        return [int(one) for one in check.numbers["numbers"]]
     labels = segmentation.labels
     if labels.min() >= 0 and labels.max() < n_classes:
         return list(range(n_classes))
-    there = np.unique(labels)
-    return there.tolist() if len(there) == n_classes else None
+    present = np.unique(labels)
+    return present.tolist() if len(present) == n_classes else None
 
 
 def names_on_map(
@@ -155,9 +156,9 @@ def names_on_map(
     segmentation : Segmentation
         Its own names come first.
     classes : sequence of int or None
-        As of :func:`labels_of_classes`.
+        Labels of the classes, see :func:`labels_of_classes`.
     class_names : sequence of str
-        Names of the classes; without `classes` they say nothing of the labels.
+        Names of the classes; without `classes` they are not used.
     """
     names: Mapping[int, str] = segmentation.class_names
     if classes is None:
@@ -167,27 +168,27 @@ def names_on_map(
 
 
 def iter_hotspot_table(
-    result: CaseResult, wanted: HotspotOptions, threads: int | None
+    result: CaseResult, options: HotspotOptions, threads: int | None
 ) -> Generator[float, None, tuple[pd.DataFrame, str]]:
-    """Find places of the first measure's map; yields the share done.
+    """Find hotspots of the first measure's map; yields the share done.
 
-    What may be wrong is the segmentation, where it is known how it lies and its labels
-    are the classes, or else the most probable class.
+    They are the places where errors are expected in the segmentation, if it is known
+    how it lies and its labels are the classes, or else in the most probable class.
 
     Parameters
     ----------
     result : CaseResult
         The maps and how they lie. Of probabilities in a file, one class at a time is in
         memory.
-    wanted : HotspotOptions
-        Which places.
+    options : HotspotOptions
+        Number and size of the hotspots.
     threads : int or None
-        How many threads compute.
+        Number of threads.
 
     Returns
     -------
     DataFrame, str
-        As of :meth:`.Hotspots.table`; and what a person should know, or ``""``.
+        The table, see :meth:`.Hotspots.table`, and a note, which may be empty.
     """
     maps, where, predictions = result.maps, result.where, result.inputs.predictions
     segmentation, names = result.inputs.segmentation, result.class_names
@@ -205,22 +206,22 @@ def iter_hotspot_table(
     if not members:
         notes.append(of_the_map_alone(maps.kind))
     measure, values = next(iter(maps.items()))
-    found = yield from iter_places(
+    hotspots = yield from iter_places(
         where.turned(values),
         labels,
         where.turned(maps.no_data),
         members,
         where.grid,
         where.placement,
-        wanted,
+        options,
         undecided=ALL_MEASURES[measure].undecided(maps.base, maps.n_states),
         threads=threads,
     )
-    return found.table(named), " ".join(notes)
+    return hotspots.table(named), " ".join(notes)
 
 
 def of_the_map_alone(kind: str) -> str:
-    """Return what to tell where probabilities are no opinion on classes."""
+    """Return a note for values that are not one probability for each class."""
     return (
         f"Taken for {KINDS[kind].title.lower()}, the values are not one probability "
         "for each class, so the hotspots are those of the map alone."
@@ -228,7 +229,7 @@ def of_the_map_alone(kind: str) -> str:
 
 
 def not_its_classes(name: str) -> str:
-    """Return what to tell where the labels of a segmentation cannot be compared."""
+    """Return a note for a segmentation whose labels are not the classes."""
     return (
         f"The labels of '{name}' are not the classes of the probabilities, so the "
         "hotspots are those of the most probable class."
@@ -242,51 +243,51 @@ def iter_places(
     members: Sequence[Any],
     grid: Grid | None,
     placement: Placement | None,
-    wanted: HotspotOptions,
+    options: HotspotOptions,
     *,
     undecided: float,
     threads: int | None = None,
 ) -> Generator[float, None, Hotspots]:
-    """Find places of a map that does not lie as its probabilities do.
+    """Find hotspots of a map that does not lie as its probabilities do.
 
     Yields the share done. Probabilities in a file cannot be turned before they are
-    read, so the map is turned to them, and what was found is turned back.
+    read, so the map is turned to them, and the hotspots are turned back.
 
     Parameters
     ----------
     values, labels, no_data : ndarray, or None
-        As of :func:`.iter_hotspots`, on the voxels of the map.
+        The same as for :func:`.iter_hotspots`, on the voxels of the map.
     members : sequence of array or StoredValues
-        Probabilities, class axis first, in their own order; none where the map alone
-        has to tell.
+        Probabilities, class axis first, in their own order; empty where only the map is
+        known.
     grid : Grid or None
         Where the voxels of the map are.
     placement : Placement or None
-        What turns the probabilities into the order of the map; None where nothing is
+        Turn of the probabilities into the order of the map; None where nothing is
         turned. Its offset does not matter.
-    wanted : HotspotOptions
-        Which places.
+    options : HotspotOptions
+        Number and size of the hotspots.
     undecided : float
-        As of :meth:`.Measure.undecided`.
+        See :meth:`.Measure.undecided`.
     threads : int or None
-        How many threads compute.
+        Number of threads.
     """
     turn = placement or Placement.as_it_is(values.ndim)
     turn = turn.shifted((0,) * values.ndim)
     back = [None if one is None else turn.turn_back(one) for one in (labels, no_data)]
     own = turn.turn_back(values)
-    found = yield from iter_hotspots(
+    hotspots = yield from iter_hotspots(
         own,
         *back,
         members=members,
         grid=None if grid is None else grid.turned(turn.inverse()),
         undecided=undecided,
-        wanted=wanted,
+        wanted=options,
         threads=threads,
     )
     places = []
-    for place in found.places:
+    for place in hotspots.places:
         voxel = turn.voxel(place.voxel, own.shape)
         ras = None if grid is None else tuple(grid.to_ras([voxel])[0].tolist())
         places.append(replace(place, voxel=voxel, ras=ras))
-    return replace(found, places=tuple(places), shape=values.shape, grid=grid)
+    return replace(hotspots, places=tuple(places), shape=values.shape, grid=grid)

@@ -1,4 +1,4 @@
-"""Tasks: one case of many, recognised when it is done, computed and written."""
+"""Tasks: each is one case of many, which is skipped if finished, or computed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .tables import (
 )
 from .written import files_of, state, unchanged
 
-# Checks of whether the input is what it was taken for; told as soon as they fail.
+# Checks that the input is what it was taken for; a failure is reported at once.
 _WARNED_OF = ("kind", "members")
 
 
@@ -58,9 +58,9 @@ class Task:
     place : bool
         Put the map where the segmentation shows that it belongs.
     hotspots : int or None
-        How many places of the first map to list, at most; None for no list.
+        Most hotspots of the first map to list; None for no list.
     radius : float or None
-        Of these places in mm; None where voxels and image tell it.
+        Their radius in mm; None where it follows from voxels and image.
     members : tuple of str
         Absolute paths of all files of an ensemble; empty for a case of one network.
     classes : tuple of str
@@ -69,7 +69,7 @@ class Task:
     how : Interpretation
         How the values are to be taken.
     version : str
-        Version of napari-uncertainty that asks.
+        Version of napari-uncertainty that made the task.
     """
 
     case: str
@@ -92,22 +92,22 @@ class Task:
         return [Path(one) for one in self.members or self.classes or (self.source,)]
 
     def file(self, measure: str, ending: str) -> Path:
-        """Return where a map (``.nii.gz``) or what it is (``.json``) is written."""
+        """Return the path of a map (``.nii.gz``) or of its record (``.json``)."""
         return Path(self.output, f"{self.case}_{measure}{ending}")
 
     @property
     def table(self) -> Path:
-        """Return where the numbers of each class are written."""
+        """Return the path of the table of classes."""
         return Path(self.output, f"{self.case}_classes.tsv")
 
     @property
     def hotspot_table(self) -> Path:
-        """Return where the places worth a look are written."""
+        """Return the path of the table of hotspots."""
         return Path(self.output, f"{self.case}_hotspots.tsv")
 
     @property
     def member_table(self) -> Path:
-        """Return where it is written how well the members of an ensemble agree."""
+        """Return the path of the table of how well members of an ensemble agree."""
         return Path(self.output, f"{self.case}_members.tsv")
 
 
@@ -120,7 +120,7 @@ class Step:
 
 
 def finished(task: Task) -> Row | None:
-    """Return the row of a case whose maps are there, made as asked; or None.
+    """Return the row of a case whose maps were written with these options, or None.
 
     The JSON is written last and holds size and time of each file that was read, and the
     checksums of the tables that belong to it.
@@ -128,10 +128,10 @@ def finished(task: Task) -> Row | None:
     records = []
     for measure in task.measures:
         try:
-            told = json.loads(task.file(measure, ".json").read_text("utf-8"))
-            record = Record.from_json(told)
+            content = json.loads(task.file(measure, ".json").read_text("utf-8"))
+            record = Record.from_json(content)
             if not task.file(measure, ".nii.gz").is_file() or not _as_asked(
-                record, "affine" in told, measure, task
+                record, "affine" in content, measure, task
             ):
                 return None
         except (OSError, ValueError, RecursionError):
@@ -236,10 +236,11 @@ def _row(case: str, record: Record) -> Row:
 
 
 def _placed_otherwise(record: Record, has_place: bool, place: bool) -> bool:
-    """Return whether --place was given then and not now, or now could make a change.
+    """Return whether the map would be placed otherwise by this run.
 
-    It could where the place is unknown and the segmentation can tell it; one that puts
-    the case elsewhere had made it fail.
+    That is so if ``--place`` was given then and is not now, or if it is given now, the
+    place is unknown and the segmentation can tell it. A segmentation that puts the case
+    elsewhere had made it fail.
     """
     if record.placement is not None:
         return not place
@@ -249,11 +250,11 @@ def _placed_otherwise(record: Record, has_place: bool, place: bool) -> bool:
 
 
 def _has_hotspots(record: Record, count: int | None, radius: float | None) -> bool:
-    """Return whether such places were asked for then; for None none need be."""
+    """Return whether the same hotspots were listed then; true if none are wanted."""
     if count is None:
         return True
-    there = record.hotspots
-    return there is not None and (there.count, there.radius_mm) == (count, radius)
+    listed = record.hotspots
+    return listed is not None and (listed.count, listed.radius_mm) == (count, radius)
 
 
 def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Record]:
@@ -269,8 +270,8 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Record
     InputError, OSError, MemoryError
         If something is wrong with the case.
     """
-    # How long the parts take: a comparison reads the labels, and hotspots read the
-    # probabilities twice more.
+    # Duration of the parts relative to that of the maps: a comparison reads the labels,
+    # and hotspots read the probabilities twice more.
     compared = 0.45 if task.labels is not None else 0.0
     total = 1.0 + compared + (2.0 if task.hotspots is not None else 0.0)
     mapped, summed_up = (1 + compared / 2) / total, (1 + compared) / total
@@ -301,8 +302,8 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Record
     elif labels is not None:
         notes.append(NO_TABLE)
     if task.hotspots is not None:
-        wanted = HotspotOptions(task.hotspots, task.radius)
-        places = iter_hotspot_table(result, wanted, threads)
+        options = HotspotOptions(task.hotspots, task.radius)
+        places = iter_hotspot_table(result, options, threads)
         table, note = yield from part(places, summed_up, 1)
         notes += [note] if note else []
         listed = write_table(task.hotspot_table, table)
@@ -327,11 +328,11 @@ def _iter_maps(task: Task, threads: int | None) -> Generator[float, None, Record
 
 
 def _opened(task: Task) -> CaseInputs:
-    """Open the files of a case, with the state of each of them before."""
+    """Open the files of a case, with the state that each of them had before."""
     for source in task.sources:
         if source.is_dir() and not is_array_folder(source):
             raise InputError(f"The folder {source} cannot be searched.")
-    # Taken before the files are read: a change while they are is then noticed, too.
+    # States are taken before the files are read, so that a later change is noticed.
     files = [file for source in task.sources for file in files_of(source)]
     states = {file: state(file) for file in files}
     for measure in task.measures:
@@ -368,6 +369,6 @@ def _check_replaceable(path: Path) -> None:
         ours = False
     if not ours:
         raise InputError(
-            f"{path} is there already and is no map of napari-uncertainty; choose "
-            "another folder, or take it away."
+            f"{path} exists and was not written by napari-uncertainty; choose another "
+            "folder, or move the file away."
         )

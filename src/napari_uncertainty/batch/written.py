@@ -12,8 +12,7 @@ from typing import Literal
 from ..errors import InputError
 from ..io.endings import IMAGES, SUFFIXES, is_image, stem
 from ..io.families import family_of
-from ..io.map_files import WrittenMap
-from ..io.map_files import read_map as read_written
+from ..io.map_files import WrittenMap, read_map
 from ..model.placement import Placement
 from ..model.record import FileState
 from ..predictions import Predictions
@@ -35,9 +34,9 @@ def files_of(source: Path) -> list[Path]:
 
 def state(path: Path) -> FileState:
     """Return the state of a file, or of a folder that is an array."""
-    found = path.stat()
+    status = path.stat()
     crc32 = f"{_checksum_of_listing(path):08x}" if path.is_dir() else ""
-    return FileState(str(path), found.st_size, found.st_mtime_ns, crc32)
+    return FileState(str(path), status.st_size, status.st_mtime_ns, crc32)
 
 
 def _checksum_of_listing(folder: Path) -> int:
@@ -45,9 +44,9 @@ def _checksum_of_listing(folder: Path) -> int:
     for path, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):
-            found = os.stat(os.path.join(path, name))
+            status = os.stat(os.path.join(path, name))
             inside = os.path.relpath(path, folder)
-            line = f"{inside}/{name} {found.st_size} {found.st_mtime_ns}\n"
+            line = f"{inside}/{name} {status.st_size} {status.st_mtime_ns}\n"
             checksum = zlib.crc32(os.fsencode(line), checksum)
     return checksum
 
@@ -65,7 +64,7 @@ def unchanged(inputs: Sequence[FileState], sources: Sequence[Path]) -> bool:
 def fate(
     inputs: Sequence[FileState], path: Path
 ) -> Literal["unchanged", "changed", "gone", "unknown"]:
-    """Return what became of a file; unknown if it is not among those that were read."""
+    """Return the fate of a file; unknown if it is not among those that were read."""
     then = next((one for one in inputs if one.path == str(path)), None)
     if then is None:
         return "unknown"
@@ -77,7 +76,7 @@ def fate(
 
 @dataclass(frozen=True, eq=False)
 class Recorded(WrittenMap):
-    """Map as it was written, with its JSON, and the way to what it was made from."""
+    """Map that was written, with its record, and the files that it was made from."""
 
     @property
     def case(self) -> str:
@@ -86,7 +85,7 @@ class Recorded(WrittenMap):
 
     @property
     def segmentation(self) -> Path | None:
-        """Labels that the map was compared with, if it was known how they lie on it."""
+        """Path of the labels that the map was compared with, if these lie on it."""
         record = self.record
         if not record.segmentation or not record.by_labels:
             return None
@@ -110,16 +109,16 @@ class Recorded(WrittenMap):
         return record.placement
 
     def fate(self, path: Path) -> str:
-        """Return what became of a file that was read; see :func:`fate`."""
+        """Return the fate of a file that was read; see :func:`fate`."""
         return fate(self.record.inputs, path)
 
     def predictions(self) -> Predictions:
-        """Return what the map was made from; nothing is read yet.
+        """Return the predictions that the map was made from; nothing is read yet.
 
         Raises
         ------
         InputError
-            If they are not there any more or have changed, or if that is not known.
+            If their files are gone or have changed, or if that is not known.
         """
         record = self.record
         if not record.source:
@@ -128,7 +127,7 @@ class Recorded(WrittenMap):
         together = bool(record.members)
         how = record.asked
         if record.interpretation.background is not None:
-            # A segmentation may have shown it, which is not looked at here.
+            # It may have come from a segmentation, which is not opened here.
             how = replace(how, background=record.interpretation.background)
         opened = Predictions.open(record.files, how, together=together)
         self._require_unchanged(opened.files)
@@ -145,15 +144,17 @@ class Recorded(WrittenMap):
             if became == "unknown":
                 raise _not_recorded()
             if became != "unchanged":
-                said = "are not there any more" if became == "gone" else "have changed"
-                raise InputError(f"The probabilities {file.name} {said}.")
+                change = (
+                    "are not there any more" if became == "gone" else "have changed"
+                )
+                raise InputError(f"The probabilities {file.name} {change}.")
 
 
 def _not_recorded() -> InputError:
     return InputError("It is not recorded which file the probabilities are in.")
 
 
-def read_map(path: Path) -> Recorded:
+def read_recorded(path: Path) -> Recorded:
     """Read a map by the name of its image or of its JSON.
 
     Raises
@@ -162,9 +163,9 @@ def read_map(path: Path) -> Recorded:
         If one of the two is missing, cannot be read, or was written by something else.
     """
     image = _image_of(path)
-    written = read_written(image)
+    written = read_map(image)
     if written is None:
-        raise InputError(f"{image} is no map of napari-uncertainty; choose one.")
+        raise InputError(f"{image} is not a map of napari-uncertainty; choose one.")
     if written.fault:
         raise InputError(written.fault)
     return Recorded(**{one.name: getattr(written, one.name) for one in fields(written)})
@@ -179,7 +180,7 @@ def _image_of(path: Path) -> Path:
         image = next((one for one in images if one.is_file()), images[0])
     else:
         raise InputError(
-            f"{path} is no map; name the image (.nii.gz, .nii) of one, or its JSON."
+            f"{path} is not a map; name the image (.nii.gz, .nii) of one, or its JSON."
         )
     if not image.is_file():
         raise InputError(f"There is no map {image}.")

@@ -1,6 +1,7 @@
-"""From an array in a file to probabilities, or to the members of an ensemble.
+"""Arrays of numpy in files: their headers, their values, and members stacked in one.
 
-Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+The header is read first, and the values piece by piece when they are asked for. Format:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
 from __future__ import annotations
@@ -21,21 +22,29 @@ from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
 from ..model.probabilities import find_class_axis, scale_of
 from ..model.stored import Bytes, PlainBytes, StoredValues
-from .axes import Order, batch_axes, dropped_note, given_axis
+from .axes import Order, batch_axes, change_of_flat_axis, dropped_note, given_axis
 from .byte_sources import PackedFile, PlainFile, in_pieces
 from .geometry import shape_of_twin
 
-# The header that numpy writes in front of an array: type, shape and order.
-
-# Besides ValueError, what numpy's reading of a damaged header ends in: it takes a
-# Python literal from there.
+# Errors that numpy raises for a damaged header, in which it expects a Python literal.
 HEADER_ERRORS = (
     ValueError, SyntaxError, TypeError, MemoryError, RecursionError,
     tokenize.TokenError,
 )  # fmt: skip
 
-#: Bytes that an address can reach. In a header, numbers may have any length.
+#: No file has more bytes than this; in a header, numbers may have any length.
 LARGEST = 1 << 63
+
+#: No ensemble has more members than this; so many in a header are a mistake.
+MOST_MEMBERS = 1000
+
+# Bytes of a member that are read at a time where any part of a file can be read.
+_PICKED = 1 << 20
+
+# Bytes of a compressed file that are unpacked to find the class axis.
+LOOK = 64 << 20
+
+# The header that numpy writes in front of an array: type, shape and order.
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class ArrayHeader:
 
     @property
     def has_class_axis(self) -> bool:
-        """Return whether it may be of classes, or of members with classes."""
+        """Return whether one of its axes may run over classes, by shape and type."""
         plausible = len(self.shape) in (3, 4, 5) and min(self.shape) > 0
         return plausible and self.dtype.kind in "fiu"
 
@@ -112,7 +121,7 @@ def read_header(file: Any, path: Path) -> ArrayHeader:
 
 
 def require_class_axis(header: ArrayHeader, path: Path) -> None:
-    """Raise InputError where type or shape cannot be meant."""
+    """Raise InputError where type or shape cannot be those of probabilities."""
     if header.dtype.kind not in "fiu":
         raise InputError(
             f"{path.name} holds values of type {header.dtype}, not real numbers; "
@@ -125,13 +134,7 @@ def require_class_axis(header: ArrayHeader, path: Path) -> None:
         )
 
 
-# Members that lie in one array: the part of a file's bytes that is one of them.
-
-#: More members than anybody has; so many in a header are a mistake.
-MOST_MEMBERS = 1000
-
-# Bytes of a member that are picked at a time where any part can be read.
-_PICKED = 1 << 20
+# Members of an ensemble that are stacked in one array, and the bytes of each of them.
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class EveryNth:
 
 @dataclass(frozen=True)
 class EveryNthPlain(EveryNth):
-    """The same, where any part can be had at any time."""
+    """Every n-th value of bytes of which any part can be read at any time."""
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on; both are whole values."""
@@ -182,9 +185,9 @@ class EveryNthPlain(EveryNth):
 def bytes_of_member(whole: Bytes, header: ArrayHeader, member: int) -> Bytes:
     """Bytes of one member of an array with the members along its first axis.
 
-    In the order of C they are together; in that of Fortran the members come round with
-    each value. A checksum is of the whole array: in the order of C only the last
-    member, for which all others are unpacked, can be held against it.
+    In the order of C, the values of a member lie together; in that of Fortran, the
+    members take turns with each value. A checksum is that of the whole array: in the
+    order of C it can only be checked with the last member, for which all are unpacked.
     """
     n_members = header.shape[0]
     if header.fortran_order:
@@ -200,10 +203,7 @@ def bytes_of_member(whole: Bytes, header: ArrayHeader, member: int) -> Bytes:
     return PlainFile(whole.path, whole.offset + member * size, size)
 
 
-# Arrays in files of which the header is read first, and the values piece by piece.
-
-# Of a compressed file, so many bytes of values are unpacked to find the class axis.
-LOOK = 64 << 20
+# Arrays of which only the header was read.
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +223,7 @@ class ArrayFile:
     note : str
         What a person should know of how it was understood.
     axes, class_names
-        As of a :class:`.ChunkedArray`; nothing names them here.
+        None, and empty: unlike that of a :class:`.ChunkedArray`, its file names none.
     """
 
     path: Path
@@ -241,7 +241,7 @@ class ArrayFile:
 
     @cached_property
     def some(self) -> Any:
-        """Return values to judge by, as numpy has them; of a packed file the first."""
+        """Return the values, in numpy's order; of a compressed file only the first."""
         shape = list(self.header.file_shape)
         if isinstance(self.bytes, PlainFile):
             seen: Any = np.memmap(
@@ -286,19 +286,14 @@ class ArrayFile:
         self, order: Order, member: int, twin: tuple[int, ...] | None
     ) -> StoredValues:
         """Return one member's values, class axis first, as flat as the image beside."""
-        if order.members is None:
-            stored = self.stored(order.classes, backwards=_falls(order.space))
-            return _as_flat_as(stored, twin)
-        header = replace(self.header, shape=self.shape[1:])
-        part = bytes_of_member(self.bytes, self.header, member)
-        assert order.classes is not None
-        array = replace(self, header=header, bytes=part)
-        stored = array.stored(order.classes - 1, backwards=_falls(order.space))
-        return _as_flat_as(stored, twin)
-
-
-def _falls(axes: tuple[int, ...]) -> bool:
-    return axes[0] > axes[-1]
+        array, class_axis = self, order.classes
+        if order.members is not None:
+            assert class_axis is not None
+            header = replace(self.header, shape=self.shape[1:])
+            part = bytes_of_member(self.bytes, self.header, member)
+            array, class_axis = replace(self, header=header, bytes=part), class_axis - 1
+        backwards = order.space[0] > order.space[-1]
+        return _as_flat_as(array.stored(class_axis, backwards=backwards), twin)
 
 
 def without_batch(
@@ -314,7 +309,7 @@ def without_batch(
     if twin is not None and len(shape) == 4 and len(twin) == 3:
         count = 0  # one slice of a volume
     if len(shape) == 4 and axis == 3 and 1 in shape[1:3]:
-        count = 0  # a line of voxels is no picture
+        count = 0  # without these axes it would be a single line of voxels
     if not count or (array.from_nnunet and len(shape) == 4):
         return array, how
     header = replace(array.header, shape=shape[count:])
@@ -325,25 +320,18 @@ def without_batch(
 
 
 def _as_flat_as(stored: StoredValues, twin: tuple[int, ...] | None) -> StoredValues:
-    """The same values with as many axes as the image, if the last of them is 1 long.
+    """Return the same values with the third spatial axis added or left out in the file.
 
-    A flat image has two axes or three, as its program likes; of one with two, nnU-Net
-    keeps (class, 1, y, x) [1]_.
-
-    References
-    ----------
-    .. [1] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/imageio/simpleitk_reader_writer.py
+    :func:`.change_of_flat_axis` says whether there is something to change.
     """
-    *before, last = stored.shape[1:]
-    if twin is None or len(twin) == stored.ndim - 1:
-        return stored
+    change = change_of_flat_axis(stored.shape[1:], twin)
     shape, class_axis = list(stored.file_shape), stored.class_axis
     spatial = [axis for axis in range(len(shape)) if axis != class_axis]
     at = spatial[0] if stored.reverse else spatial[-1]
-    if len(twin) == 2 and len(before) == 2 and last == 1:
+    if change < 0:
         del shape[at]
         class_axis -= at < class_axis
-    elif len(twin) == 3 and twin[-1] == 1:
+    elif change > 0:
         at += not stored.reverse
         shape.insert(at, 1)
         class_axis += at <= class_axis

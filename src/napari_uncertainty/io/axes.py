@@ -1,4 +1,4 @@
-"""Which axis of an array runs over the classes, and what a file says of its axes."""
+"""Axes of an array: the one that runs over the classes, and those that a file names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,35 @@ from ..errors import InputError
 from ..model.grid import Grid
 from ..model.probabilities import find_class_axis, lines_along
 
-# The class axis of an array whose file does not say which it is.
+#: How a person says which axis runs over the classes.
+NAME_THE_AXIS = (
+    "--class-axis on the command line, class_axis= in Python, counted from 0"
+)
 
-#: How a person says which it is.
-NAME_IT = "--class-axis on the command line, class_axis= in Python, counted from 0"
+#: Roles of an axis.
+CLASSES, MEMBERS, SPACE = "classes", "members", "space"
+
+#: Lengths in mm: names as OME-Zarr has them (those of UDUNITS-2), and symbols.
+MILLIMETRES = {
+    "meter": 1e3, "m": 1e3,
+    "decimeter": 1e2, "dm": 1e2,
+    "centimeter": 1e1, "cm": 1e1,
+    "millimeter": 1.0, "mm": 1.0,
+    "micrometer": 1e-3, "micron": 1e-3, "um": 1e-3, "µm": 1e-3, "μm": 1e-3,
+    "nanometer": 1e-6, "nm": 1e-6,
+    "angstrom": 1e-7,
+    "inch": 25.4,
+}  # fmt: skip
+
+# Directions of axes in RAS+, by their names in OME-Zarr's RFC-4. Its words for animals
+# (rostral, dorsal) mean another direction in the brain of a person than below it.
+_DIRECTIONS = {
+    "left-to-right": (1, 0, 0), "right-to-left": (-1, 0, 0),
+    "posterior-to-anterior": (0, 1, 0), "anterior-to-posterior": (0, -1, 0),
+    "inferior-to-superior": (0, 0, 1), "superior-to-inferior": (0, 0, -1),
+}  # fmt: skip
+
+# The class axis of an array whose file does not say which it is.
 
 
 @dataclass(frozen=True)
@@ -24,9 +49,9 @@ class ClassAxis:
     Attributes
     ----------
     axis : int or None
-        None where there is none: one channel.
+        Its number; None where the array is a single channel.
     note : str
-        Why, where that is less than certain.
+        Reason for this choice, where it is less than certain.
     """
 
     axis: int | None
@@ -42,9 +67,9 @@ def batch_axes(shape: tuple[int, ...], axis: int | None = None) -> int:
     Parameters
     ----------
     shape : tuple of int
-        Of an array, class axis anywhere.
+        Shape of an array with the class axis anywhere.
     axis : int or None
-        Its class axis, where that is known; this one stays.
+        Its class axis, where that is known; it is kept.
     """
     count = 0
     while len(shape) - count > 3 and shape[count] == 1 and axis != count:
@@ -55,8 +80,32 @@ def batch_axes(shape: tuple[int, ...], axis: int | None = None) -> int:
     return count
 
 
+def change_of_flat_axis(shape: tuple[int, ...], twin: tuple[int, ...] | None) -> int:
+    """Return how many axes of length 1 to add behind the spatial ones: 1, 0 or -1.
+
+    A flat image has two axes or three, as its program likes; of one with two, nnU-Net
+    keeps (class, 1, y, x) [1]_. Values get as many axes as the image beside them has.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Length of the spatial axes of the values, in nibabel's order.
+    twin : tuple of int or None
+        Shape of the image beside them, where there is one.
+
+    References
+    ----------
+    .. [1] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/imageio/simpleitk_reader_writer.py
+    """
+    if twin is None:
+        return 0
+    if len(twin) == 2 and len(shape) == 3 and shape[-1] == 1:
+        return -1
+    return int(len(twin) == 3 and len(shape) == 2 and twin[-1] == 1)
+
+
 def dropped_note(name: str, shape: tuple[int, ...], count: int) -> str:
-    """Tell that axes in front were left out."""
+    """Return a sentence that says that axes in front were left out."""
     axes = "axis" if count == 1 else f"{count} axes"
     return (
         f"{name} has shape {shape}; its first {axes} of length 1, such as that of a "
@@ -65,7 +114,7 @@ def dropped_note(name: str, shape: tuple[int, ...], count: int) -> str:
 
 
 def given_axis(axis: int, shape: tuple[int, ...], name: str) -> int:
-    """The axis that somebody named, counted from the front.
+    """Return the axis that a person named, counted from the front.
 
     Raises
     ------
@@ -90,14 +139,14 @@ def find_axis(
     Parameters
     ----------
     values : array
-        All of them, or the first along the axes that come slowest in the file.
+        All values, or the first ones along the axes that come slowest in the file.
     name : str
-        Of the file.
+        Name of the file.
     shape : tuple of int
-        Of all values.
+        Shape of all values.
     image_shape : tuple of int
-        Of the image that they belong to, where one is known. Three axes that have that
-        shape, or its reverse, are one channel, unless values sum to 1.
+        Shape of the image that they belong to, where one is known. Three axes that have
+        it, or its reverse, are one channel, unless values sum to 1.
 
     Raises
     ------
@@ -123,19 +172,19 @@ def find_axis(
         raise InputError(
             f"Nothing tells which axis of {name}, whose shape is {shape}, runs over "
             "the classes: along none do the values sum to 1. Name it "
-            f"({NAME_IT}); a single channel needs an axis of length 1."
+            f"({NAME_THE_AXIS}); a single channel needs an axis of length 1."
         )
-    looked = "the values sum to 1"
+    fact = "the values sum to 1"
     single = "; if this is a single channel, name the kind (foreground)"
     if len(shape) > 3:
         single = ""
     if unseen is not None:
-        looked += " as far as they were looked at"
+        fact += " as far as they were looked at"
     return ClassAxis(
         shortest,
-        f"Along no axis of {name} do {looked}; its shortest, axis {shortest} of shape "
+        f"Along no axis of {name} do {fact}; its shortest, axis {shortest} of shape "
         f"{shape}, was taken for the class axis. If it is another one, name it "
-        f"({NAME_IT}){single}.",
+        f"({NAME_THE_AXIS}){single}.",
     )
 
 
@@ -145,14 +194,14 @@ def _refuse_labels(values: Any, name: str) -> None:
     if not known.any():
         raise InputError(
             f"{name} holds no values but 0, NaN or infinity where it was looked at; if "
-            f"it holds others, name its class axis ({NAME_IT})."
+            f"it holds others, name its class axis ({NAME_THE_AXIS})."
         )
     # Floating-point numbers as large as this are all whole.
     if (known == np.rint(known)).all() and np.abs(known).max() < 2**24:
         raise InputError(
             f"{name} holds whole numbers that add up to the same along no axis, so it "
             "looks like a label map or a scan. Choose the network's output; if that is "
-            f"what it is, name its class axis ({NAME_IT})."
+            f"what it is, name its class axis ({NAME_THE_AXIS})."
         )
 
 
@@ -167,29 +216,7 @@ def clearly_shortest(shape: tuple[int, ...]) -> int | None:
     return axis if axis in (0, len(shape) - 1) else None
 
 
-# Axes as a file names them: what each runs over, voxel size, place and direction.
-
-CLASSES, MEMBERS, SPACE = "classes", "members", "space"
-
-#: Lengths in mm: names as OME-Zarr has them (those of UDUNITS-2), and symbols.
-MILLIMETRES = {
-    "meter": 1e3, "m": 1e3,
-    "decimeter": 1e2, "dm": 1e2,
-    "centimeter": 1e1, "cm": 1e1,
-    "millimeter": 1.0, "mm": 1.0,
-    "micrometer": 1e-3, "micron": 1e-3, "um": 1e-3, "µm": 1e-3, "μm": 1e-3,
-    "nanometer": 1e-6, "nm": 1e-6,
-    "angstrom": 1e-7,
-    "inch": 25.4,
-}  # fmt: skip
-
-# Where an axis runs to in RAS+, as OME-Zarr's RFC-4 tells it. Its words for animals
-# (rostral, dorsal) mean another direction in the brain of a person than below it.
-_DIRECTIONS = {
-    "left-to-right": (1, 0, 0), "right-to-left": (-1, 0, 0),
-    "posterior-to-anterior": (0, 1, 0), "anterior-to-posterior": (0, -1, 0),
-    "inferior-to-superior": (0, 0, 1), "superior-to-inferior": (0, 0, -1),
-}  # fmt: skip
+# Axes that a file names, with their role, voxel size, place and direction.
 
 
 @dataclass(frozen=True)
@@ -221,14 +248,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Order:
-    """The axes of an array by what they run over.
+    """The axes of an array by their roles.
 
     Attributes
     ----------
     classes, members : int or None
-        Which axis runs over them; None where none does.
+        The axis that runs over them; None where none does.
     space : tuple of int
-        The others, in nibabel's order.
+        The other axes, in nibabel's order.
     """
 
     classes: int | None
@@ -236,7 +263,7 @@ class Order:
     space: tuple[int, ...]
 
     def class_first(self, values: Any, member: int = 0) -> Any:
-        """One member's values, class axis first, then the spatial ones in order."""
+        """Return one member's values, class axis first, then the spatial axes."""
         axes = [axis for axis in (self.members, self.classes) if axis is not None]
         turned = values.transpose(*axes, *self.space)
         if self.members is not None:
@@ -245,12 +272,12 @@ class Order:
 
 
 def order_of(axes: tuple[Axis, ...], name: str) -> Order:
-    """Return where named axes belong: space as x, y, z, else reversed.
+    """Return the order of named axes: spatial ones as x, y, z, or else reversed.
 
     Raises
     ------
     InputError
-        If there are two for the same, or not two or three spatial ones.
+        If two axes run over classes, two over members, or not two or three in space.
     """
     by_role = {
         role: [n for n, axis in enumerate(axes) if axis.role == role]
@@ -277,7 +304,7 @@ def order_of(axes: tuple[Axis, ...], name: str) -> Order:
 
 
 def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
-    """The place that a file gives its voxels, or why it gives none.
+    """Return the grid that a file gives its voxels, or why it gives none.
 
     Where it does not tell anatomical directions, x, y and z are taken for Right,
     Anterior and Superior.
@@ -285,7 +312,7 @@ def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
     Parameters
     ----------
     axes : tuple of Axis
-        The spatial ones, in nibabel's order.
+        The spatial axes, in nibabel's order.
     shape : tuple of int
         Number of voxels along each.
     """
@@ -298,10 +325,10 @@ def grid_of(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> Grid | str:
     starts = millimetres * [axis.start for axis in axes]
     directions = np.eye(3)
     if has_directions(axes):
-        told = np.array([_DIRECTIONS[axis.direction] for axis in axes], np.float64)
-        if len(told) == 2:
-            told = np.vstack([told, np.cross(*told)])
-        directions = told.T
+        named = np.array([_DIRECTIONS[axis.direction] for axis in axes], np.float64)
+        if len(named) == 2:
+            named = np.vstack([named, np.cross(*named)])
+        directions = named.T
     n_axes = len(axes)
     affine = np.eye(4)
     affine[:3, :3] = directions

@@ -1,10 +1,10 @@
-"""Bytes of files as they come: plain, packed, or of several files one after the other.
+"""Bytes of files, read piece by piece: plain, compressed, or of several files joined.
 
-Inflating is what takes longest of reading a compressed file, so zlib-ng does it where
+Inflating takes most of the time of reading a compressed file, so zlib-ng does it where
 it is installed, and Python's own zlib where it is not.
 
-So one file for each class is one array with the class axis in front: the engine takes
-class after class from it, and needs no copy of them all.
+Files that hold one class each are joined to one array with the class axis in front: the
+engine takes class after class from it and needs no copy of them all.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from ..errors import InputError, in_short
 from ..model.probabilities import scale_of
 from ..model.stored import Bytes, PlainBytes, StoredValues
 
-# Bytes of a file as they come: plain, deflated (in a zip archive), or gzipped.
-
 zlib: Any
 try:
     from zlib_ng import zlib_ng as zlib
@@ -42,6 +40,10 @@ MOST_GROWTH = 1032
 INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error, OSError)
 
 RAW_DEFLATE, GZIP = -15, 31
+
+_FLOAT32 = np.dtype(np.float32)
+
+# Bytes of one file: plain, deflated (in a zip archive), or gzipped.
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class PlainFile:
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """Bytes that had to be made from a file, such as of numbers that it has as text."""
+    """Bytes made from a file, such as those of numbers that it holds as text."""
 
     content: bytes
 
@@ -113,7 +115,7 @@ class PackedFile:
     wbits : int or None
         ``RAW_DEFLATE`` or ``GZIP``; None where nothing is compressed.
     crc : int or None
-        Checksum of all its unpacked bytes, where the file tells; a gzip stream brings
+        Checksum of all its unpacked bytes, where the file has one; a gzip stream holds
         its own.
     """
 
@@ -151,7 +153,7 @@ class PackedFile:
                         crc = zlib.crc32(piece, crc)
                     left -= len(piece)
                     yield piece
-                # What follows belongs to nothing, but the checksum is behind it.
+                # Reading on checks the checksum of gzip, which is behind the last byte.
                 rest = unpack.take(FEED)
             except INFLATE_ERRORS as error:
                 raise InputError(
@@ -248,18 +250,18 @@ def opened(path: Path) -> Any:
 
 
 def cut_short(path: Path) -> InputError:
-    """The error for a file that ends too early."""
+    """Return the error for a file that ends too early."""
     return InputError(
         f"{path.name} cannot be read: it is cut short or promises more than it holds."
     )
 
 
 def _state(file: Any) -> tuple[int, int]:
-    found = os.fstat(file.fileno())
-    return found.st_size, found.st_mtime_ns
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
 
-# Bytes of several files, one after the other, as if they were one.
+# Bytes of several files, one after the other.
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ class JoinedFiles:
 
 @dataclass(frozen=True)
 class JoinedPlainFiles(JoinedFiles):
-    """The same, where any part can be had at any time.
+    """Several bytes, one after the other, of which any part can be read at any time.
 
     Attributes
     ----------
@@ -319,7 +321,7 @@ class AsFloat32:
 
 @dataclass(frozen=True, eq=False)
 class PlainAsFloat32(AsFloat32):
-    """The same, where any part can be had at any time."""
+    """Values as float32, of which any part can be read at any time."""
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on; both are whole values."""
@@ -330,14 +332,11 @@ class PlainAsFloat32(AsFloat32):
         out[:] = self.values.scaled(raw).astype(_FLOAT32, copy=False).tobytes()
 
 
-_FLOAT32 = np.dtype(np.float32)
-
-
 def join(parts: Sequence[StoredValues]) -> StoredValues:
-    """One class after the other, each from a file of its own.
+    """Join classes, each from a file of its own, to one array.
 
-    Where the files store their values alike, these stay as they are; else they become
-    float32.
+    Where the files store their values alike, the values stay as they are stored; else
+    they become float32.
 
     Parameters
     ----------
@@ -367,10 +366,10 @@ def join(parts: Sequence[StoredValues]) -> StoredValues:
 
 
 def with_scale(values: StoredValues) -> StoredValues:
-    """Add what the values of a voxel sum to, where a look at some costs nothing."""
+    """Return values with the sum of each voxel, where some can be read at no cost."""
     if not isinstance(values.bytes, PlainBytes):
         return values
-    with np.errstate(all="ignore"):  # infinity times 0 is no data, and no news
+    with np.errstate(all="ignore"):  # infinity times 0 is no data, and no warning
         return replace(values, scale=scale_of(sample_of(values), 0) or 1.0)
 
 

@@ -1,6 +1,6 @@
-"""Arrays in chunks as dask arrays, and from them to probabilities or members.
+"""Arrays in chunks as dask arrays, and probabilities or members from any array.
 
-What the file says of its axes counts. Where it says nothing: with the class axis in
+The axes are those that the file names. Where it names none: with the class axis in
 front, the spatial axes are taken to be in the order (z, y, x) of SimpleITK and nnU-Net;
 with the class axis elsewhere, in nibabel's (i, j, k). The shape of an image of the same
 name overrules that.
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -27,6 +27,7 @@ from ..model.interpretation import Interpretation
 from ..model.kinds import is_single
 from ..model.probabilities import ProbabilityMap
 from ..model.stored import StoredValues
+from ..text import listed
 from .array_files import LOOK, MOST_MEMBERS, ArrayFile, without_batch
 from .axes import (
     CLASSES,
@@ -34,27 +35,27 @@ from .axes import (
     Axis,
     ClassAxis,
     Order,
+    change_of_flat_axis,
     find_axis,
     given_axis,
     grid_of,
     has_directions,
     order_of,
 )
+from .class_names import channels_for
 from .endings import stem
 from .geometry import (
     Place,
     find_geometry,
-    probability_map,
     runs_as_its_original,
     shape_of_twin,
 )
 
-# Arrays in chunks (Zarr, HDF5): which one is meant, and its values as a dask array.
-
 Array = np.ndarray[Any, Any]
 Slices = tuple[slice, ...]
+AnyOne = TypeVar("AnyOne", bound=Any)
 
-#: So many values are read at a time, where chunks are smaller.
+#: Number of values that are read at a time, where chunks are smaller.
 BLOCK_VALUES = 1 << 20
 
 #: More values than can be computed in any reasonable time: 500 GB of float32.
@@ -65,13 +66,18 @@ MOST_VALUES = 1 << 37
 FEW_BYTES, EMPTIEST = 1 << 24, 10_000
 
 #: How a person says which array is meant.
-NAME_IT = "--array on the command line, array= in Python"
+NAME_THE_ARRAY = "--array on the command line, array= in Python"
 
-# What the libraries raise for damaged metadata, and decoders for damaged chunks.
+#: How a person computes from several members together.
+FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
+
+# Errors of the libraries for damaged metadata, and of decoders for damaged chunks.
 _DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
     OSError, RuntimeError, TypeError, ValueError, lzma.LZMAError, zlib.error,
 )  # fmt: skip
+
+# Arrays in chunks (Zarr, HDF5): the one that is meant, and its values as a dask array.
 
 
 @contextmanager
@@ -97,27 +103,27 @@ class ChunkedArray:
     path : Path
         File or folder.
     name : str
-        Of the array within it; empty where it is the whole.
+        Name of the array in the file; empty where it is the whole.
     shape, dtype
-        Of its values.
+        Shape and type of its values.
     chunks : tuple of int or None
-        What is stored together; None where the values lie in their order.
+        Shape of what is stored together; None where the values lie in their order.
     read : callable
-        Takes slices with step 1, gives their values.
+        Takes slices with step 1, and returns their values.
     n_stored : callable
-        Takes a number of bytes, tells how many the file holds, as far as that number.
+        Takes a number, and returns how many bytes the file holds, counted up to it.
     main : bool
         Whether this is the one to open where nobody names one.
     fault : str
-        Why it cannot be opened; empty where it can.
+        Reason why it cannot be opened; empty where it can.
     axes : tuple of Axis or None
-        What the file says of each axis; None where it does not.
+        Description of each axis by the file; None where it has none.
     class_names : tuple of str
-        Of all classes, or none.
+        Names of all classes; empty where the file has none.
     note : str
         What a person should know of how it was understood.
     from_nnunet : bool
-        As of an :class:`.ArrayFile`; never.
+        Whether nnU-Net wrote it, as of an :class:`.ArrayFile`; never.
     """
 
     path: Path
@@ -151,11 +157,10 @@ class ChunkedArray:
     ) -> Any:
         """Return one member's values, class axis first, as flat as the image beside."""
         values = order.class_first(self.some, member)
-        if twin is not None and len(twin) == 2 and values.ndim == 4:
-            return values[..., 0] if values.shape[-1] == 1 else values
-        if twin is not None and len(twin) == 3 and values.ndim == 3:
-            return values[..., None] if twin[-1] == 1 else values
-        return values
+        change = change_of_flat_axis(values.shape[1:], twin)
+        if change < 0:
+            return values[..., 0]
+        return values[..., None] if change > 0 else values
 
     @cached_property
     def some(self) -> Any:
@@ -219,13 +224,17 @@ class ChunkedArray:
 
 
 def choose(
-    arrays: Sequence[ChunkedArray], wanted: str | None, path: Path, kind: str
-) -> ChunkedArray:
+    arrays: Sequence[AnyOne],
+    wanted: str | None,
+    path: Path,
+    kind: str,
+    advice: str = "",
+) -> AnyOne:
     """Return the array that is meant.
 
     Parameters
     ----------
-    arrays : sequence of ChunkedArray
+    arrays : sequence of ChunkedArray, or of others with the attributes used here
         All that the file holds.
     wanted : str or None
         Name of one. None for the main one, or the only one that may be meant.
@@ -233,6 +242,8 @@ def choose(
         The file.
     kind : str
         What an array is called there.
+    advice : str
+        A sentence for a person whose file has no array that may be meant.
 
     Raises
     ------
@@ -254,25 +265,23 @@ def choose(
         likely = [one for one in arrays if one.may_be_meant]
         chosen = [one for one in likely if one.main] or likely
     if not chosen:
-        raise InputError(
+        message = (
             f"{path.name} holds no {kind} that may be probabilities, real numbers with "
             f"a class axis and two or three spatial axes; it holds {_listed(arrays)}."
         )
+        raise InputError(f"{message} {advice}".strip())
     if len(chosen) > 1:
         raise InputError(
-            f"{path.name} holds several of them: {_listed(chosen)}. Name the one that "
-            f"is meant ({NAME_IT})."
+            f"{path.name} holds more than one {kind} that may be probabilities: "
+            f"{_listed(chosen)}. Name the one that is meant ({NAME_THE_ARRAY})."
         )
     if chosen[0].fault:
         raise InputError(chosen[0].fault)
     return chosen[0]
 
 
-def _listed(arrays: Sequence[ChunkedArray]) -> str:
-    told = [str(one) for one in arrays[:8]]
-    if len(arrays) > len(told):
-        told.append(f"and {len(arrays) - len(told)} more")
-    return ", ".join(told) or "none at all"
+def _listed(arrays: Sequence[Any]) -> str:
+    return listed(list(map(str, arrays)), 8) or "none at all"
 
 
 def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -287,29 +296,27 @@ def _block(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int,
     return tuple(block)
 
 
-# From an array in a file to probabilities, or to several members.
+# Probabilities or several members from an array in a file.
 
 AnyArray = ArrayFile | ChunkedArray
 
-FROM_ALL = "with map --ensemble or nu.ensemble_uncertainty"
-
 
 @dataclass(frozen=True, eq=False)
-class _Understood:
-    """Values whose axes are known.
+class _KnownAxes:
+    """An array, with the possible orders of its axes.
 
     Attributes
     ----------
     array : ArrayFile or ChunkedArray
-        Where they are from.
+        The array.
     orders : tuple of Order
-        Where the axes belong; the likeliest first.
+        Possible orders of the axes; the likeliest first.
     axes : tuple of Axis or None
-        What the file says of them, if that is what the order comes from.
+        Axes as the file names them, if the order comes from these names.
     note : str
-        Why, where that is less than certain.
+        Reason for the order, where it is less than certain.
     guess : str
-        What was assumed of them; empty where nothing was.
+        Assumption about the axes; empty where none was made.
     """
 
     array: AnyArray
@@ -320,42 +327,42 @@ class _Understood:
 
     @property
     def n_members(self) -> int:
-        """Return how many there are."""
+        """Return the number of members."""
         members = self.orders[0].members
         return 1 if members is None else self.array.shape[members]
 
 
 def probabilities_of(array: AnyArray, how: Interpretation) -> ProbabilityMap:
-    """Probabilities of an array, with the place and the names that are known.
+    """Return the probabilities of an array, with the place and names that are known.
 
     Raises
     ------
     InputError
-        If it is not found out which axis is which, if there are several members, or if
-        the image beside it cannot belong to it.
+        If the axes cannot be told apart, if there are several members, or if the image
+        beside the array cannot belong to it.
     """
     if isinstance(array, ArrayFile):
         array, how = without_batch(array, how)
         if len(array.shape) > 4:
             raise _seems_to_hold(array, array.shape[0])
-    understood = _understood(array, how, several=False)
-    frames = understood.n_members
+    known = _known_axes(array, how, several=False)
+    frames = known.n_members
     if how.frame is not None:
         if not (frames > 1 and 0 <= how.frame < frames):
             raise InputError(
                 f"{array.path.name} has no frame {how.frame}: it holds {frames}, "
                 "counted from 0."
             )
-        return _maps(understood)[how.frame]
-    if understood.axes is not None and declared_frames(array):
+        return _all_members(known)[how.frame]
+    if known.axes is not None and declared_frames(array):
         raise InputError(
             f"{array.path.name} is a series of {frames} frames, each of which has a "
             "map of its own (map); choose one (--frame, from 0). Only if all show one "
             f"scan, compute from these {frames} members together, {FROM_ALL}."
         )
-    if understood.n_members > 1:
-        raise _seems_to_hold(array, understood.n_members)
-    return _maps(understood)[0]
+    if known.n_members > 1:
+        raise _seems_to_hold(array, known.n_members)
+    return _all_members(known)[0]
 
 
 def _seems_to_hold(array: AnyArray, n_members: int) -> InputError:
@@ -375,22 +382,22 @@ def declared_frames(array: AnyArray) -> int:
 
 
 def members_of(array: AnyArray, how: Interpretation) -> list[ProbabilityMap]:
-    """Each member of an array that may have an axis more, in front or named."""
+    """Return each member of an array, along its first axis or a named one."""
     is_file = isinstance(array, ArrayFile)
     if is_file and array.shape[0] == 1 and len(array.shape) > 3:
         return [probabilities_of(array, how)]
-    understood = _understood(array, how, several=True)
-    if is_file and understood.n_members == 1:
+    known = _known_axes(array, how, several=True)
+    if is_file and known.n_members == 1:
         return [probabilities_of(array, how)]
-    if understood.n_members > MOST_MEMBERS:
+    if known.n_members > MOST_MEMBERS:
         raise InputError(
-            f"{array.path.name} would hold {understood.n_members} members, more than "
+            f"{array.path.name} would hold {known.n_members} members, more than "
             "can be meant; is that another axis?"
         )
-    return _maps(understood)
+    return _all_members(known)
 
 
-def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Understood:
+def _known_axes(array: AnyArray, how: Interpretation, several: bool) -> _KnownAxes:
     named = how.class_axis
     if named is not None:
         named = given_axis(named, array.shape, array.path.name)
@@ -398,12 +405,12 @@ def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Underst
     called = [n for n, axis in enumerate(axes or ()) if axis.role == CLASSES]
     if axes is not None and (named is None or called == [named]):
         order = order_of(axes, array.path.name)
-        return _Understood(array, (order,), axes, array.note)
-    found, stacked = _found(array, named, several, how.kind)
+        return _KnownAxes(array, (order,), axes, array.note)
+    class_axis, stacked = _find_class_axis(array, named, several, how.kind)
     others = tuple(
         axis
         for axis in range(len(array.shape))
-        if axis != found.axis and not (stacked and axis == 0)
+        if axis != class_axis.axis and not (stacked and axis == 0)
     )
     if len(others) < 2:
         raise InputError(
@@ -411,24 +418,24 @@ def _understood(array: AnyArray, how: Interpretation, several: bool) -> _Underst
             "axes for space beside the class axis."
         )
     orders = [
-        Order(found.axis, 0 if stacked else None, space)
+        Order(class_axis.axis, 0 if stacked else None, space)
         for space in (others[::-1], others)
     ]
-    if found.axis not in (None, int(stacked)):
+    if class_axis.axis not in (None, int(stacked)):
         orders.reverse()
     elif array.from_nnunet:
         del orders[1:]  # it writes no other
-    note = " ".join(filter(None, (array.note, found.note)))
-    return _Understood(array, tuple(orders), None, note, found.note)
+    note = " ".join(filter(None, (array.note, class_axis.note)))
+    return _KnownAxes(array, tuple(orders), None, note, class_axis.note)
 
 
-def _found(
+def _find_class_axis(
     array: AnyArray,
     named: int | None,
     several: bool,
     kind: str | None = None,
 ) -> tuple[ClassAxis, bool]:
-    """The class axis in the order of the file, and whether the first is of members."""
+    """Return the class axis, and whether the first axis runs over members."""
     name, n_axes = array.path.name, len(array.shape)
     twin = shape_of_twin(array.path)
     if n_axes == 5:
@@ -441,104 +448,109 @@ def _found(
             return ClassAxis(named), True
         if array.from_nnunet:
             return ClassAxis(1), True
-        found = find_axis(array.some[0], name, array.shape[1:], twin)
-        assert found.axis is not None  # of four axes there always is one
-        return replace(found, axis=found.axis + 1), True
+        class_axis = find_axis(array.some[0], name, array.shape[1:], twin)
+        assert class_axis.axis is not None  # of four axes there always is one
+        return replace(class_axis, axis=class_axis.axis + 1), True
     one_member = n_axes == 3 or (named is None and twin is not None and len(twin) == 3)
     if named is not None:
-        found = ClassAxis(named)
+        class_axis = ClassAxis(named)
     elif array.from_nnunet and (one_member or not several):
-        found = ClassAxis(0)
+        class_axis = ClassAxis(0)
     elif is_single(kind) and n_axes == 3:
         ones = [axis for axis in (0, 2) if array.shape[axis] == 1]
-        found = ClassAxis(ones[0] if ones else None)
+        class_axis = ClassAxis(ones[0] if ones else None)
     else:
         try:
-            found = find_axis(array.some, name, array.shape, twin)
+            class_axis = find_axis(array.some, name, array.shape, twin)
         except InputError:
             if not array.from_nnunet:
                 raise
-            found = ClassAxis(0)
+            class_axis = ClassAxis(0)
     if one_member:
-        return found, False
+        return class_axis, False
     flat = twin is not None and len(twin) == 2
-    if several and (found.axis == 1 or (found.axis == 3 and flat)):
-        return found, True
-    if found.axis == 1 and named is None:
-        found = replace(
-            found,
+    if several and (class_axis.axis == 1 or (class_axis.axis == 3 and flat)):
+        return class_axis, True
+    if class_axis.axis == 1 and named is None:
+        class_axis = replace(
+            class_axis,
             note=f"The class axis of {name} is its second, and the first was taken for "
             "an axis in space. If that one runs over members, compute from all of "
             f"them, {FROM_ALL}.",
         )
-    return found, False
+    return class_axis, False
 
 
-def _maps(understood: _Understood) -> list[ProbabilityMap]:
-    """All members, with the place and the names that are known."""
-    path, note = understood.array.path, understood.note
-    order, place = _placed(understood)
+def _all_members(known: _KnownAxes) -> list[ProbabilityMap]:
+    """Return all members, with the place and the names that are known."""
+    path, note = known.array.path, known.note
+    order, place = _order_and_place(known)
     twin = shape_of_twin(path)
-    if place.grid is None and understood.axes is not None:
-        place, told = _own_place(understood, order, place)
-        note = " ".join(filter(None, (note, told)))
+    if place.grid is None and known.axes is not None:
+        place, place_note = _own_place(known, order, place)
+        note = " ".join(filter(None, (note, place_note)))
         if place.grid is not None:
             twin = None  # its axes are not those of this place
-    members = range(understood.n_members)
-    values = [understood.array.class_first(order, member, twin) for member in members]
-    frames = understood.axes is not None and declared_frames(understood.array)
+    members = range(known.n_members)
+    values = [known.array.class_first(order, member, twin) for member in members]
+    frames = known.axes is not None and declared_frames(known.array)
+    channels = channels_for(path, values[0].shape[0])
+    own_names = known.array.class_names
+    takes_own = len(own_names) == len(channels.names) and not channels.region_order
     maps = []
     for member in members:
         name = stem(path)
-        if understood.n_members > 1:
+        if known.n_members > 1:
             name += f" frame {member}" if frames else f" pass {member + 1}"
         own = values[member]
         if isinstance(own, StoredValues):
             own = replace(own, scale=values[0].scale)  # all are of one network
-        opened = probability_map(
-            own, path, place, name=name, note=note, guess=understood.guess
+        maps.append(
+            ProbabilityMap(
+                own,
+                own_names if takes_own else channels.names,
+                place.grid,
+                kind=channels.kind,
+                source=path,
+                geometry_source=place.source,
+                name=name,
+                place_note=place.note,
+                region_order=channels.region_order,
+                note=" ".join(filter(None, (note, channels.note))),
+                guess=known.guess,
+            )
         )
-        maps.append(_named(opened, understood.array.class_names))
     return maps
 
 
-def _own_place(
-    understood: _Understood, order: Order, place: Place
-) -> tuple[Place, str]:
-    """The place that the file itself gives, and what to know of it.
+def _own_place(known: _KnownAxes, order: Order, place: Place) -> tuple[Place, str]:
+    """Return the place that the file itself gives, and what to know of it.
 
-    Parameters
-    ----------
-    understood : _Understood
-        Values with named axes.
-    order : Order
-        Of these.
-    place : Place
-        What there is beside, with the reason why that is nothing.
+    `place` says why the files beside it give none.
     """
-    assert understood.axes is not None
-    spatial = tuple(understood.axes[n] for n in order.space)
-    own = grid_of(spatial, tuple(understood.array.shape[n] for n in order.space))
+    assert known.axes is not None
+    spatial = tuple(known.axes[n] for n in order.space)
+    own = grid_of(spatial, tuple(known.array.shape[n] for n in order.space))
     if isinstance(own, str):
         return Place(note=f"{place.note} {own}"), ""
     if has_directions(spatial):
         return Place(own), ""
     return Place(own), (
-        f"{understood.array.path.name} says how large its voxels are, but not where "
+        f"{known.array.path.name} says how large its voxels are, but not where "
         "Right, Anterior and Superior are: its axes x, y and z were taken for them, so "
         "left and right may be swapped."
     )
 
 
-def _placed(understood: _Understood) -> tuple[Order, Place]:
-    """The order of axes that the image beside them has, and its place.
+def _order_and_place(known: _KnownAxes) -> tuple[Order, Place]:
+    """Return the order of axes that fits the image beside the array, and its place.
 
-    Where it may have several, the numbers of an image that they are a copy of decide.
+    Where several orders fit, the values decide if they are a copy of that image's.
     """
-    array = understood.array
+    array = known.array
     twin = shape_of_twin(array.path)
     likely = []
-    for order in understood.orders:
+    for order in known.orders:
         values = array.class_first(order, 0, twin)
         likely.append((order, find_geometry(array.path, values.shape[1:])))
     placed = [one for one in likely if one[1].grid is not None]
@@ -548,17 +560,10 @@ def _placed(understood: _Understood) -> tuple[Order, Place]:
 
 
 def _runs_as_its_original(array: AnyArray, order: Order) -> bool | None:
-    """Ask it of the first class; None where not all of that can be looked at."""
+    """Return what the first class tells; None where it cannot be read as a whole."""
     first = order.class_first(array.some)[0]
     whole = tuple(array.shape[axis] for axis in order.space)
     lazy = isinstance(array, ChunkedArray)
     if first.shape != whole or (lazy and first.nbytes > LOOK):
         return None
     return runs_as_its_original(array.path, np.asarray(first))
-
-
-def _named(opened: ProbabilityMap, class_names: tuple[str, ...]) -> ProbabilityMap:
-    """Give the names that the file itself has, unless its channels are regions."""
-    if len(class_names) != len(opened.class_names) or opened.region_order:
-        return opened
-    return replace(opened, class_names=class_names)

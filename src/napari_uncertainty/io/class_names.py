@@ -1,7 +1,7 @@
 """Names of classes: conventions of tools, tables of labels, nnU-Net's dataset.json.
 
-All files of a case are in one folder, and their names differ in the number or the label
-of the class alone:
+Some tools write one file for each class. All files of a case are in one folder, and
+their names differ in the number or the label of the class alone:
 
 ======================================  ================================================
 FSL FAST [1]_                           ``sub_pve_0``, ``sub_pve_1``, …
@@ -12,6 +12,14 @@ DeepMedic [5]_                          ``sub_ProbMapClass0``, …
 BIDS derivatives, sMRIPrep [6]_         ``sub-01_label-GM_probseg``, …
 ======================================  ================================================
 
+Files beside an image name its classes: BIDS in the JSON of the same name, as
+``LabelMap`` [6]_, and nnU-Net in ``dataset.json`` [7]_, also for regions, which may
+overlap [8]_ [9]_. Editors write such files with a byte order mark or in the code page
+of their system, and data sets have links and pointers to files that nobody has fetched
+yet. Accents in names of files are written in one of two ways (NFC, NFD), and both mean
+the same. SynthSeg has one list for all images, and its posteriors are in the order of
+the labels, ascending [10]_ [11]_.
+
 References
 ----------
 .. [1] https://fsl.fmrib.ox.ac.uk/fsl/fslwiki/FAST
@@ -20,27 +28,11 @@ References
 .. [4] https://github.com/nipy/nipype/blob/master/nipype/interfaces/ants/segmentation.py
 .. [5] https://github.com/deepmedic/deepmedic/blob/master/deepmedic/frontEnd/configParsing/testSessionParams.py
 .. [6] https://bids-specification.readthedocs.io/en/stable/derivatives/imaging.html
-
-Editors write them with a byte order mark or in the code page of their system, and data
-sets have links and pointers to files that nobody has fetched yet. Accents in names of
-files are written in one of two ways (NFC, NFD), and both mean the same.
-
-BIDS lists them in the JSON of the same name, as ``LabelMap`` [1]_. SynthSeg has one
-list for all, in whose order its posteriors are: the labels ascending [2]_, [3]_.
-
-References
-----------
-.. [1] https://bids-specification.readthedocs.io/en/stable/derivatives/imaging.html
-.. [2] https://github.com/BBillot/SynthSeg/blob/master/data/labels%20table.txt
-.. [3] https://github.com/freesurfer/freesurfer/blob/dev/mri_synthseg/mri_synthseg
-
-Format: [1]_; of regions, which may overlap, [2]_ and [3]_.
-
-References
-----------
-.. [1] https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
-.. [2] https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/region_based_training.md
-.. [3] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/utilities/label_handling/label_handling.py
+.. [7] https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
+.. [8] https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/region_based_training.md
+.. [9] https://github.com/MIC-DKFZ/nnUNet/blob/master/nnunetv2/utilities/label_handling/label_handling.py
+.. [10] https://github.com/BBillot/SynthSeg/blob/master/data/labels%20table.txt
+.. [11] https://github.com/freesurfer/freesurfer/blob/dev/mri_synthseg/mri_synthseg
 """
 
 from __future__ import annotations
@@ -57,17 +49,29 @@ from ..model.kinds import SIGMOID
 from ..model.probabilities import numbered_class_names
 from .endings import is_image, known_ending
 
-# Names that tools give to files, where they write one for each class.
-
 #: SPM's tissues in their order: its tissue probability map is that of ``tpm/TPM.nii``.
 TISSUES = (
     "gray matter", "white matter", "CSF", "bone", "soft tissue", "background",
 )  # fmt: skip
 
+#: Name of the background in BIDS.
+BACKGROUND = "BG"
+
 #: Labels of BIDS in the order of its table of common labels; others come behind.
 BIDS_LABELS = (
-    "BG", "GM", "WM", "CSF", "B", "ST", "NB", "L", "CGM", "SGM", "BS", "CBM",
+    BACKGROUND, "GM", "WM", "CSF", "B", "ST", "NB", "L", "CGM", "SGM", "BS", "CBM",
 )  # fmt: skip
+
+#: Files beside an image hold names, so a larger one is something else.
+LARGEST_BYTES = 1 << 24
+
+#: Name of a label in dataset.json that is left out of training: it has no channel.
+IGNORE = "ignore"
+
+#: The largest label that a segmentation can hold.
+LARGEST_LABEL = 65535
+
+# Names that tools give to files, where they write one for each class.
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,12 @@ class Convention:
     Attributes
     ----------
     tool : str
-        Who writes them.
+        Name of the tool.
     pattern : Pattern
-        Of a name without ending; `class` is what differs, and `before` and `behind`
-        are what is left of the name without it.
+        Pattern of a name without ending; `class` is the part that differs, and `before`
+        and `behind` are what is left of the name without it.
     class_name : str
-        What to call a class, where it has no name: ``{}`` is its number or label.
+        Name for a class that has no own one: ``{}`` is its number or label.
     names : tuple of str
         Names of the classes, from number 1 on.
     first : int or None
@@ -110,7 +114,7 @@ class Convention:
         return own == self.background
 
     def name_of(self, found: str) -> str:
-        """Name of a class."""
+        """Return the name of a class."""
         if self.names:
             return self.names[int(found) - 1]
         return self.class_name.format(int(found) if found.isdecimal() else found)
@@ -151,42 +155,39 @@ CONVENTIONS = (
             r"(?P<before>.+)_label-(?P<class>[A-Za-z0-9]+)(?P<behind>(?:_.+)?)_probseg"
         ),
         counted=False,
-        background="BG",
+        background=BACKGROUND,
     ),
 )
 
 
 def convention_of(path: PurePath) -> tuple[Convention, re.Match[str]] | None:
-    """Whose convention a name follows, and how; None where it follows none.
+    """Return the convention that the name of an image follows, and the match.
 
-    Only images do. What is found spans the name without its ending.
+    The match spans the name without its ending. None where it follows no convention.
     """
     if not is_image(path):
         return None
     length = len(path.name) - len(known_ending(path))
     for convention in CONVENTIONS:
-        found = convention.pattern.fullmatch(path.name, 0, length)
-        if found:
-            return convention, found
+        match = convention.pattern.fullmatch(path.name, 0, length)
+        if match:
+            return convention, match
     return None
 
 
-# Files beside an image that tell more of it, and never keep it from being opened.
-
-#: Side files hold names, so what is larger than this is something else.
-LARGEST_BYTES = 1 << 24
+# JSON beside an image, which never keeps the image from being opened.
 
 
 @dataclass(frozen=True)
 class Side:
-    """Content of a side file.
+    """Content of a JSON file beside an image.
 
     Attributes
     ----------
     content : dict
         The object in it; empty where there is none.
     note : str
-        Why it could not be used, in a sentence for a person; usually nothing.
+        Reason why it could not be used, in a sentence; usually empty.
     """
 
     content: dict[str, Any] = field(default_factory=dict)
@@ -205,8 +206,8 @@ def read_json(path: Path) -> Side:
             raise ValueError("it is larger than any list of names")
         content = _parsed(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        told = f"{path.name} beside the image cannot be read ({in_short(error)})"
-        return Side(note=f"{told}, so it was left out; repair or remove it.")
+        failure = f"{path.name} beside the image cannot be read ({in_short(error)})"
+        return Side(note=f"{failure}, so it was left out; repair or remove it.")
     return Side(content if isinstance(content, dict) else {})
 
 
@@ -214,8 +215,8 @@ def not_fetched(path: Path) -> str:
     """Say of a link or pointer that its file was not fetched; empty for other files."""
     if path.is_symlink() and not path.exists():
         annex = ".git/annex/" in path.readlink().as_posix()
-        told = f"{path.name} is a link to a file that is not there"
-        return f"{told} (fetch it with git annex get)" if annex else told
+        message = f"{path.name} is a link to a file that is not there"
+        return f"{message} (fetch it with git annex get)" if annex else message
     try:
         if not path.is_file():
             return ""
@@ -237,7 +238,7 @@ def not_fetched(path: Path) -> str:
 
 
 def named(folder: Path, name: str) -> Path:
-    """Path of a name in a folder, with accents as they are written there."""
+    """Return the path of a name in a folder, with accents as they are written there."""
     path = folder / name
     if name.isascii() or path.exists():
         return path
@@ -263,11 +264,9 @@ def _parsed(content: bytes) -> Any:
         return json.loads(content.decode("cp1252"))
 
 
-# Names of the classes of an image, from what its tool says of it.
+# Names of the classes of an image by BIDS, or by SynthSeg.
 
-#: What BIDS calls the background.
-BACKGROUND = "BG"
-
+# Structures of both halves by the label of the left one, and labels of the right ones.
 _ONE_SIDE = {
     2: "cerebral white matter",
     3: "cerebral cortex",
@@ -304,7 +303,7 @@ SYNTHSEG = dict(
     )
 )
 
-# Words in the names of its posteriors, which people choose; its default is the second.
+# Words in names of SynthSeg's files, which people choose; its default is the second.
 _SYNTHSEG = re.compile(r"synthseg|(?:^|[^a-z])posteriors?(?:[^a-z]|$)", re.IGNORECASE)
 
 
@@ -315,13 +314,13 @@ class Declared:
     Attributes
     ----------
     names : tuple of str
-        One for each class; empty where there are none, or where they do not fit.
+        One name for each class; empty where there are none, or where they do not fit.
     is_probabilities : bool
-        Whether it is said to hold probabilities, whatever its values sum to.
+        Whether the file is said to hold probabilities, whatever its values sum to.
     note : str
-        Where the names are from, or why they were not taken.
+        Origin of the names, or the reason why they were not taken.
     tissues_of : str
-        As of :class:`.ProbabilityMap`.
+        See :class:`.ProbabilityMap`.
     """
 
     names: tuple[str, ...] = ()
@@ -331,7 +330,7 @@ class Declared:
 
 
 def declared(path: Path, stem: str, n_classes: int) -> Declared:
-    """Return what a file's name and the files beside it say of its classes.
+    """Return the classes of an image as its name and the files beside it tell them.
 
     Parameters
     ----------
@@ -379,12 +378,6 @@ def _label_map(content: dict[str, Any]) -> tuple[str, ...]:
 
 # Names of classes, labels and regions from nnU-Net's ``dataset.json`` beside a file.
 
-#: A label of this name is left out of training, so no channel belongs to it.
-IGNORE = "ignore"
-
-#: What a segmentation can hold.
-LARGEST_LABEL = 65535
-
 
 @dataclass(frozen=True)
 class Channels:
@@ -393,13 +386,13 @@ class Channels:
     Attributes
     ----------
     names : tuple of str
-        One for each.
+        One name for each channel.
     kind : str or None
-        A key of :data:`.KINDS`, where the file says so: regions are independent.
+        A key of :data:`.KINDS`, where the file tells: regions are independent.
     region_order : tuple of int
         The label that each region writes over those before it; empty for classes.
     note : str
-        Why names that there are were not taken, or could not be read.
+        Reason why existing names were not taken, or could not be read.
     """
 
     names: tuple[str, ...]
@@ -409,7 +402,7 @@ class Channels:
 
 
 def channels_for(path: Path, n_channels: int) -> Channels:
-    """Return what so many channels are, by name; numbered where no names fit.
+    """Return names and kind of so many channels; numbered where no names fit.
 
     Raises
     ------
@@ -437,10 +430,10 @@ def channels_for(path: Path, n_channels: int) -> Channels:
 
 
 def label_names_beside(path: Path) -> dict[int, str]:
-    """Names by label from the ``dataset.json`` in the folder of `path`.
+    """Return names by label from the ``dataset.json`` in the folder of `path`.
 
-    A label that a region writes has the region's name: where it shows, no later region
-    is. Empty where there is no such file.
+    A label that a region writes has the region's name, for no later region wrote over
+    it. Empty where there is no such file.
     """
     content = _read_dataset_json(path.parent).content
     regions = _regions(content, path)
@@ -450,7 +443,7 @@ def label_names_beside(path: Path) -> dict[int, str]:
 
 
 def file_ending_beside(path: Path) -> str:
-    """Ending of the segmentations beside `path`; nnU-Net's default is .nii.gz."""
+    """Return the ending of segmentations beside `path`; nnU-Net's is .nii.gz."""
     ending = _read_dataset_json(path.parent).content.get("file_ending")
     if isinstance(ending, str) and re.fullmatch(r"(\.\w{1,9}){1,3}", ending):
         return ending
@@ -458,7 +451,7 @@ def file_ending_beside(path: Path) -> str:
 
 
 def _label_names(content: dict[str, Any]) -> dict[int, str]:
-    """Names by label, where each entry is of one label."""
+    """Return names by label, where each entry is of one label."""
     labels = _labels(content)
     single = {
         name: label[0] if isinstance(label, list) and len(label) == 1 else label
@@ -473,10 +466,10 @@ def _label_names(content: dict[str, Any]) -> dict[int, str]:
 
 
 def _regions(content: dict[str, Any], path: Path) -> dict[str, int]:
-    """The label that each region writes, in the order of the channels; or nothing.
+    """Return the label that each region writes, in the order of the channels.
 
-    Every entry but the background is a region as soon as one of them has several
-    labels, and has a channel.
+    As soon as one entry has several labels, every entry but the background is a region
+    with a channel. Empty where none has.
     """
     labels = _labels(content)
     if not any(isinstance(label, list) and len(label) > 1 for label in labels.values()):

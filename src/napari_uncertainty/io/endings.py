@@ -1,4 +1,4 @@
-"""Endings of file names: which family of files has which, and names without them."""
+"""Endings of file names: the readers that they stand for, and names without them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..model.interpretation import Interpretation
 
 @dataclass(frozen=True)
 class Reader:
-    """A family of files, and what opens them.
+    """A format of files, and the module that opens them.
 
     Attributes
     ----------
     module : str
         Module of this package that reads headers, imported when a file is opened. That
-        of images has ``load``, which takes a path and gives a :class:`.FileImage`; that
-        of arrays has ``array_in``, which takes a path and an :class:`.Interpretation`
-        and gives an :class:`.ArrayFile` or a :class:`.ChunkedArray`. Empty for images
-        that nibabel reads.
+        of images has ``load``, which takes a path and returns a :class:`.FileImage`;
+        that of arrays has ``array_in``, which takes a path and an
+        :class:`.Interpretation` and returns an :class:`.ArrayFile` or a
+        :class:`.ChunkedArray`. Empty for images that nibabel reads.
     endings : tuple of str
-        How names of its files end, in small letters, as messages tell it.
+        Endings of its files that messages name, in small letters.
     further : tuple of str
-        Endings that are known as well.
+        Endings that are known besides.
     image : bool
         Whether its files may as well be scans or segmentations.
     folder : bool
@@ -54,7 +54,7 @@ class Reader:
         return module.load(path) if self.image else module.array_in(path, *how)
 
 
-#: All families of files.
+#: All formats.
 READERS = (
     Reader("", (".nii", ".nii.gz", ".mgz"), (".mgh",), image=True),
     Reader("nrrd", (".nrrd",), (".seg.nrrd", ".nhdr"), image=True),
@@ -66,10 +66,10 @@ READERS = (
 #: Endings of images, which may as well be scans or segmentations.
 IMAGES = tuple(end for one in READERS if one.image for end in one.all_endings)
 
-#: Endings of NIfTI, which is what is written.
+#: Endings of NIfTI, the format in which images are written.
 SUFFIXES = (".nii.gz", ".nii")
 
-# Endings of folders that are one array, and not a place for files.
+# Endings of folders that are one array, and not a folder of files.
 _ARRAY_FOLDERS = tuple(end for one in READERS if one.folder for end in one.all_endings)
 
 # Endings that are left out of a name as a whole, and not only from the last dot on.
@@ -80,7 +80,7 @@ _DOUBLE_ENDINGS = (
 
 
 def reader_of(path: Path) -> Reader:
-    """Return what opens a file, or a folder that is an array.
+    """Return the reader of a file, or of a folder that is an array.
 
     Raises
     ------
@@ -121,14 +121,14 @@ def is_array_folder(path: Path) -> bool:
 
 
 def is_readable_as_folder(path: PurePath) -> bool:
-    """Return whether the name is one that only a folder can have to be opened."""
+    """Return whether the name is that of a folder that is one array."""
     return path.name.lower().endswith(_ARRAY_FOLDERS)
 
 
 def endings_told(*, image: bool) -> str:
     """Return the endings of images, or of arrays, as a message tells them."""
-    told = [ending for one in READERS if one.image == image for ending in one.endings]
-    return ", ".join(told)
+    named = [ending for one in READERS if one.image == image for ending in one.endings]
+    return ", ".join(named)
 
 
 def known_ending(path: PurePath) -> str:
@@ -139,16 +139,16 @@ def known_ending(path: PurePath) -> str:
 
 
 def stem(path: PurePath) -> str:
-    """File name without its ending, such as ``.nii.gz``, ``.mgz`` or ``.npz``."""
+    """Return the file name without ending, such as ``.nii.gz``, ``.mgz``, ``.npz``."""
     return path.name[: len(path.name) - len(ending(path))]
 
 
 def ending(path: PurePath) -> str:
-    """Ending of a file name as it is spelt, from its dot on; ``""`` without one.
+    """Return the ending of a file name as it is spelt, from its dot on, or ``""``.
 
-    Names that begin or end with dots have the same with every version of Python, for
-    which pathlib has changed its mind: ``....npz`` ends in ``.npz``, and ``a.`` in
-    nothing.
+    The result does not depend on the version of Python, unlike that of pathlib for
+    names that begin or end with dots: ``....npz`` ends in ``.npz``, and ``a.`` has no
+    ending.
     """
     name = path.name
     for double in _DOUBLE_ENDINGS:

@@ -1,8 +1,9 @@
-"""One file for each class: which files belong together, and which only seem to.
+"""Files that hold one class each, and belong together as one case.
 
-Such as ``priors1`` to ``priors4``, ``tpm_00`` to ``tpm_05`` or ``p_atlas_csf``,
-``p_atlas_gm``, ``p_atlas_wm``: the names differ in one number or in one word for a
-tissue, and the values of all add up to 1. Only the values make them one case.
+Their names follow the convention of a tool (:mod:`.class_names`), or a person names
+them. Other names may differ in one number or in one word for a tissue, such as
+``priors1`` to ``priors4`` or ``p_atlas_csf``, ``p_atlas_gm``, ``p_atlas_wm``: such
+files belong together only if their values add up to 1.
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ import numpy as np
 from ..errors import InputError
 from ..model.grid import Grid
 from ..model.probabilities import SUM_TOLERANCE
+from ..text import listed
 from .class_names import BIDS_LABELS, Convention, convention_of
 from .endings import endings_told, is_image, known_ending
 from .image_files import is_map, load, middle_plane, scale_of
-
-# Files of one class each under names that no tool's convention has.
 
 Array = np.ndarray[Any, Any]
 
@@ -42,13 +42,17 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 
-# More files with a class each than anybody has.
+# No case has more files with a class each.
 _MOST = 200
 
+# Share of voxels in which values have to add up to 1.
 _NEARLY_ALL = 0.99
 
-# So many files are named in a note.
-_NAMED = 3
+#: Values of a class end here: at 1, with room for what rounding and resampling add.
+HIGHEST = 1.1
+
+# Words, numbers and single signs, of which names are made.
+_WORDS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
 
 # A number behind one of these, or at the beginning of a name, is that of a patient, an
 # image or a model, and not of a class.
@@ -58,9 +62,11 @@ _OTHER_NUMBERS = re.compile(
     re.IGNORECASE,
 )
 
+# Files of one class each whose names follow no convention of a tool.
+
 
 def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
-    """Return the files that add up to 1 with one, and where their names differ.
+    """Return the files that add up to 1 with an image, and where their names differ.
 
     Parameters
     ----------
@@ -70,8 +76,8 @@ def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
     Returns
     -------
     tuple of dict and tuple, or None
-        Files by the number or word in their names, in the order of the classes, and
-        where that is in the name of the given one. None where it has none.
+        Files by the number or word in their names, in the order of the classes, and the
+        place of that in the name of the given one. None where there are no others.
     """
     for files, where in _alike(path):
         if _add_up(list(files.values())):
@@ -80,7 +86,7 @@ def siblings_of(path: Path) -> tuple[dict[str, Path], tuple[int, int]] | None:
 
 
 def note_of_siblings(path: Path) -> str:
-    """Return what to tell of files that may hold further classes of the same case.
+    """Return a note on files that may hold further classes of the same case.
 
     Their names differ in one tissue, or in one number that is not that of a patient or
     an image. All lie on one grid and hold shares, which do not add up to 1 and nowhere
@@ -96,34 +102,34 @@ def note_of_siblings(path: Path) -> str:
         total = sum(one[1] for one in middles if one is not None)
         if not np.any(total) or np.max(total) > 1 + SUM_TOLERANCE:
             continue
-        others = [file.name for file in files.values() if file != path]
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        others = listed([file.name for file in files.values() if file != path], 3)
         return (
-            f"Beside {path.name} lie {', '.join(others[:_NAMED])}{more}, which do not "
-            "add up to 1 with it. If each holds one class of this case, name all of "
-            "them with --case NAME."
+            f"Beside {path.name} lie {others}, which do not add up to 1 with it. If "
+            "each holds one class of this case, name all of them with --case NAME."
         )
     return ""
 
 
 def _alike(path: Path) -> Iterator[tuple[dict[str, Path], tuple[int, int]]]:
-    """Files whose names differ in one number or tissue, in the order of the classes."""
+    """Yield files whose names differ in one number or tissue, in order of classes."""
     if not is_image(path):
         return
     name = path.name[: -len(known_ending(path))]
     if not _PARTS.search(name):
         return
     names = names_beside(path)
-    for found in _PARTS.finditer(name):
-        start, end = found.span()
-        of_class = str.isdecimal if found[0].isdecimal() else _is_tissue
+    for part in _PARTS.finditer(name):
+        start, end = part.span()
+        of_class = str.isdecimal if part[0].isdecimal() else _is_tissue
         files = {
             own: file
             for own, file in names_differing(path, names, start, end)
             if of_class(own)
         }
         if 2 <= len(files) <= _MOST:
-            order = sorted(files, key=_number_and_name)
+            order = sorted(
+                files, key=lambda one: _class_order(one.lower(), TISSUE_WORDS)
+            )
             yield {one: files[one] for one in order}, (start, end)
 
 
@@ -138,7 +144,7 @@ def names_beside(path: Path) -> list[str]:
 def names_differing(
     path: Path, names: Sequence[str], start: int, end: int
 ) -> Iterator[tuple[str, Path]]:
-    """Files whose names differ in one place, and what each has there.
+    """Yield the files whose names differ in one place, behind the word in that place.
 
     Parameters
     ----------
@@ -160,32 +166,33 @@ def _is_tissue(word: str) -> bool:
     return word.lower() in TISSUE_WORDS
 
 
-def _number_and_name(found: str) -> tuple[int, str]:
-    if found.isdecimal():
-        return int(found), found
-    return TISSUE_WORDS.index(found.lower()), found
+def _class_order(word: str, known: Sequence[str]) -> tuple[int, str]:
+    """Return what sorts classes: numbers by value, words as known, others behind."""
+    if word.isdecimal():
+        return int(word), word
+    return known.index(word) if word in known else len(known), word
 
 
 def _add_up(files: list[Path]) -> bool:
-    """Tell whether all values are shares, and add up to 1 in nearly all voxels."""
+    """Return whether all values are shares, and add up to 1 in nearly all voxels."""
     total: Any = 0.0
     shape: Any = None
     whole = True
     for file in files:
-        told = _middle_of(file)
-        if told is None or (shape is not None and told[0] != shape):
+        middle = _middle_of(file)
+        if middle is None or (shape is not None and middle[0] != shape):
             return False
-        shape, plane = told
+        shape, plane = middle
         whole = whole and bool((plane == np.rint(plane)).all())
         total = total + plane
-    there = total[total != 0]
-    if whole or not there.size:
+    sums = total[total != 0]
+    if whole or not sums.size:
         return False  # masks and labels
-    return bool((np.abs(there - 1) <= SUM_TOLERANCE).mean() >= _NEARLY_ALL)
+    return bool((np.abs(sums - 1) <= SUM_TOLERANCE).mean() >= _NEARLY_ALL)
 
 
 def _middle_of(path: Path) -> tuple[Any, Array] | None:
-    """Shape and affine, and the middle plane; None where these are no shares."""
+    """Return shape and affine, and the middle plane; None where it holds no shares."""
     try:
         state = path.stat()
     except OSError:
@@ -206,19 +213,13 @@ def _middle(path: Path, _time: int, _size: int) -> tuple[Any, Array] | None:
     except Exception:  # noqa: BLE001  whatever is wrong, opening it will say so
         return None
     plane = plane.astype(np.float64)
-    if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > 1.1:
+    if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > HIGHEST:
         return None
     placed = tuple(np.asarray(image.affine).round(4).ravel().tolist())
     return (tuple(image.shape), placed), plane
 
 
-# One file for each class: the files that belong together, as their names tell.
-
-#: Values of a class end here: at 1, with room for what rounding and resampling add.
-HIGHEST = 1.1
-
-# Words, numbers and single signs, of which names are made.
-_WORDS = re.compile(r"[^\W\d_]+|\d+|[\W_]")
+# Families of files: by the convention of a tool, by their values, or as named.
 
 
 @dataclass(frozen=True)
@@ -228,13 +229,14 @@ class Family:
     Attributes
     ----------
     files : tuple of Path
-        In the order of the classes.
+        The files, in the order of the classes.
     class_names : tuple of str
-        One for each.
+        A name for each of them.
     tool : str
-        Who names files so; empty where only the values tell that they belong together.
+        The tool that names files so; empty where only the values tell that they belong
+        together.
     stem : str
-        What to call the case.
+        Name of the case.
     missing : str
         Name of a file that should be there and is not; usually empty.
     has_background : bool
@@ -269,34 +271,36 @@ class Family:
             )
             return f"Taken for the classes of one case, as named: {classes}."
         others = [file for file in self.files if file.name != opened.name]
-        told = (
+        message = (
             f"Opened with {_listed(others)}, as one class each; in a folder of its "
             "own, a file opens alone."
         )
         if self.tool:
-            return told
-        return f"{told} Their names differ in one part, and their values add up to 1."
+            return message
+        return (
+            f"{message} Their names differ in one part, and their values add up to 1."
+        )
 
 
 def family_of(path: Path) -> Family | None:
-    """The files that belong together with one; None where it is alone.
+    """Return the files that belong together with an image; None where it is alone.
 
-    An image with more than three axes is no member, nor is one that is called like a
-    tissue of SPM and holds larger numbers than these.
+    An image with more than three axes belongs to no family, and one that is called like
+    a tissue of SPM only if its values are at most 1.
     """
     named = convention_of(path)
     if named is None:
         return _of_siblings(path)
     if not _may_hold_one_class(path, named[0]):
         return None
-    convention, found = named
-    files = _series_of(path, convention, found)
-    if len(files) < 2 or found["class"] not in files:
+    convention, match = named
+    files = _series_of(path, convention, match)
+    if len(files) < 2 or match["class"] not in files:
         return None
-    order = sorted(files, key=_place)
-    start, end = found.span("class")
+    order = sorted(files, key=lambda one: _class_order(one, BIDS_LABELS))
+    start, end = match.span("class")
     missing = _missing(order, convention)
-    # What is no class of its own, or the background, has the number 0.
+    # The background comes first, for it has the number 0.
     order.sort(key=lambda one: not convention.is_background(one))
     if missing:
         missing = path.name[:start] + missing + path.name[end:]
@@ -304,18 +308,18 @@ def family_of(path: Path) -> Family | None:
         tuple(files[one] for one in order),
         tuple(convention.name_of(one) for one in order),
         convention.tool,
-        (found["before"] + found["behind"] or path.name[:start]).strip("_"),
+        (match["before"] + match["behind"] or path.name[:start]).strip("_"),
         missing,
         convention.is_background(order[0]),
     )
 
 
 def _of_siblings(path: Path) -> Family | None:
-    """Files that add up to 1 and whose names differ in one number or tissue word."""
-    found = siblings_of(path)
-    if found is None:
+    """Return a family of files whose names differ in one part and which add up to 1."""
+    siblings = siblings_of(path)
+    if siblings is None:
         return None
-    files, (start, end) = found
+    files, (start, end) = siblings
     ending_at = path.name.find(".", end)
     rest = path.name[end:ending_at] if ending_at >= 0 else ""
     name = (path.name[:start] + rest).strip("_-.")
@@ -333,7 +337,7 @@ def named_family(paths: Sequence[Path]) -> Family:
     Raises
     ------
     InputError
-        If there is but one, one is given twice, or one is no image.
+        If there is only one, one is named twice, or one is not an image.
     """
     if len(paths) < 2:
         raise InputError(
@@ -345,8 +349,8 @@ def named_family(paths: Sequence[Path]) -> Family:
             raise InputError(f"{path.name} is named twice; name each class once.")
         if not is_image(path):
             raise InputError(
-                f"{path.name} is no image ({endings_told(image=True)}); only images "
-                "with one class each can be named as one case."
+                f"{path.name} is not an image ({endings_told(image=True)}); only "
+                "images with one class each can be named as one case."
             )
     names = _differing_parts([path.name[: -len(known_ending(path))] for path in paths])
     if len(set(names)) < len(names):  # alike, in several folders
@@ -384,7 +388,7 @@ def _in_common(words: Sequence[Sequence[str]]) -> int:
 
 
 def label_of(path: Path) -> str:
-    """The class that a file of BIDS says it holds; empty for others."""
+    """Return the class in the name of a file of BIDS; empty for other files."""
     named = convention_of(path)
     return named[1]["class"] if named and named[0].tool == "BIDS" else ""
 
@@ -398,23 +402,23 @@ def check_same_grid(
     seem = (
         "are named as classes of one case" if named else "seem to hold one class each"
     )
-    told = f"{path.name} and {other_path.name} {seem}, but "
+    message = f"{path.name} and {other_path.name} {seem}, but "
     if grid.shape != other.shape:
         shapes = [" × ".join(map(str, one.shape)) for one in (grid, other)]
-        told += f"have {shapes[0]} and {shapes[1]} voxels"
+        message += f"have {shapes[0]} and {shapes[1]} voxels"
     else:
-        told += "their affines put these voxels in different places"
+        message += "their affines put these voxels in different places"
     if named:
         raise InputError(
-            f"{told}; resample {other_path.name} onto {path.name}, or leave it out."
+            f"{message}; resample {other_path.name} onto {path.name}, or leave it out."
         )
-    raise InputError(f"{told}; move files that do not belong together apart.")
+    raise InputError(f"{message}; move files that do not belong together apart.")
 
 
 def _series_of(
     path: Path, convention: Convention, found: re.Match[str]
 ) -> dict[str, Path]:
-    """The files beside, and itself, that differ in number or label alone."""
+    """Return all files of the folder whose names differ in number or label alone."""
     files = {}
     beside = names_beside(path)
     for own, file in names_differing(path, beside, *found.span("class")):
@@ -433,29 +437,21 @@ def _of_one_series(one: str, other: str) -> bool:
     return one.isalnum() and not (one.isdecimal() or other.isdecimal())
 
 
-def _place(found: str) -> tuple[int, str]:
-    """By number; labels in the order of BIDS, others behind."""
-    if found.isdecimal():
-        return int(found), ""
-    known = BIDS_LABELS.index(found) if found in BIDS_LABELS else len(BIDS_LABELS)
-    return known, found
-
-
 def _missing(order: list[str], convention: Convention) -> str:
-    """The first number that is left out, written as the others are; or nothing."""
+    """Return the first missing number, written as the others are; empty without one."""
     if not convention.counted:
         return ""
-    there = {int(one) for one in order}
-    first = min(there) if convention.first is None else convention.first
-    for number in range(first, max(there)):
-        if number not in there:
+    numbers = {int(one) for one in order}
+    first = min(numbers) if convention.first is None else convention.first
+    for number in range(first, max(numbers)):
+        if number not in numbers:
             padded = order[0].startswith("0") and len(order[0]) == len(order[-1])
             return f"{number:0{len(order[-1])}d}" if padded else str(number)
     return ""
 
 
 def _may_hold_one_class(path: Path, convention: Convention) -> bool:
-    """Return whether its header allows it; so it does where it cannot be read."""
+    """Return whether an image may hold one class; also true if it cannot be read."""
     try:
         image = load(path)
         if is_map(image):
@@ -478,7 +474,7 @@ def _ends_at_one(image: Any, path: Path) -> bool:
 
 
 def _listed(files: Iterable[Path]) -> str:
-    """Names of the files, of many only the first and the last."""
+    """Return names of the files, of many only the first ones and the last."""
     names = [file.name for file in files]
     if len(names) > 5:
         names = [*names[:3], "…", names[-1]]

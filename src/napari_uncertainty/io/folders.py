@@ -1,4 +1,4 @@
-"""Folders: which of their files hold class probabilities, as name and header tell."""
+"""Files in a folder that hold class probabilities, found by their names and headers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..text import listed
 from .endings import endings_told, is_array_folder, is_image, is_readable, stem
 from .families import family_of
 from .image_files import load
 from .nifti import told_vectors
 
-# So many are named where there are several.
-_NAMED = 5
-
 
 def only_case_in(folder: Path) -> Path:
-    """Return the one case in a folder; what is in its subfolders does not count.
+    """Return the one case in a folder; subfolders are not searched.
 
     Raises
     ------
@@ -31,11 +29,10 @@ def only_case_in(folder: Path) -> Path:
             "that are called like those of one class each."
         )
     if len(cases) > 1:
-        names = ", ".join(case.name for case in cases[:_NAMED])
-        more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
+        names = listed([case.name for case in cases], 5)
         raise InputError(
-            f"In the folder {folder.name} there are several cases ({names}{more}); "
-            "open one of them."
+            f"In the folder {folder.name} there are several cases ({names}); open one "
+            "of them."
         )
     return cases[0]
 
@@ -60,8 +57,8 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
 
     These are arrays, images with more than three axes, and of files with a class each
     the first one, once. An image whose header cannot be read is one of them, so that
-    somebody is told, but the segmentation beside an ``.npz`` of the same name is not.
-    Maps that were written here have three axes and are not.
+    this is reported, but not the segmentation beside an ``.npz`` of the same name. Maps
+    that were written here have three axes and are left out.
     """
     taken: set[Path] = set()
     for path in paths:
@@ -81,9 +78,9 @@ def cases_among(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _has_classes(path: Path) -> bool:
-    """Return whether an image has an axis behind its three, or cannot even tell.
+    """Return whether an image has a fourth axis, or has a header that cannot be read.
 
-    Vectors and spherical harmonics have one, too, and are no cases.
+    Images of vectors and of spherical harmonics have one, too, but do not count.
     """
     try:
         image = load(path)

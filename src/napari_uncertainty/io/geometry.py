@@ -1,4 +1,4 @@
-"""Place in space and names of an array, from the image and the files beside it."""
+"""Place of an array in space, from the images beside it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ import numpy as np
 
 from ..errors import InputError
 from ..model.grid import Grid
-from ..model.probabilities import ProbabilityMap
-from .class_names import channels_for, file_ending_beside, named, not_fetched
+from .class_names import file_ending_beside, named, not_fetched
 from .endings import is_image, stem
 from .image_files import grid_of, load, read_data, squeezed_shape, tells_its_place
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A place in space that was looked for.
+    """Place of an array in space, as far as files beside it tell.
 
     Attributes
     ----------
     grid : Grid or None
         The place; None where none was found.
     source : Path or None
-        The file that gives it.
+        The file that it comes from.
     note : str
-        Why none was found.
+        Reason why none was found.
     """
 
     grid: Grid | None = None
@@ -39,7 +38,7 @@ class Place:
 
 
 def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
-    """The grid of the segmentation of the same name, else of a likely neighbour.
+    """Return the grid of the segmentation of the same name, or of a likely neighbour.
 
     A segmentation of the same name that has more voxels, or the same along other axes,
     gives no place: the probabilities may be a crop, as nnU-Net v1 writes it, or stored
@@ -67,7 +66,7 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
                 image = load(neighbour)
                 grid = grid_of(image, image.shape)
             except InputError:
-                continue  # a damaged neighbour is no reason to refuse this file
+                continue  # a damaged neighbour does not matter
             if grid.shape == shape and tells_its_place(image):
                 candidates[neighbour] = grid
     if not candidates:
@@ -91,15 +90,15 @@ def find_geometry(path: Path, shape: tuple[int, ...]) -> Place:
 
 
 def shape_of_twin(path: Path) -> tuple[int, ...] | None:
-    """Shape in space of the image of the same name; None where there is none."""
+    """Return the spatial shape of the image of the same name; None without one."""
     twin = _twin(path)
     return None if twin is None else squeezed_shape(load(twin).shape)[:3]
 
 
 def runs_as_its_original(path: Path, volume: Any) -> bool | None:
-    """Tell whether a class of an array has its axes as the image of its name.
+    """Return whether the axes of an array run as those of the image of its name.
 
-    Where that image has a further axis, for the classes, the array may be a copy.
+    Where that image has a further axis, for the classes, the array may be a copy of it.
 
     Parameters
     ----------
@@ -129,50 +128,8 @@ def runs_as_its_original(path: Path, volume: Any) -> bool | None:
     return None if plain == reverse else plain
 
 
-def probability_map(
-    values: Any,
-    path: Path,
-    place: Place,
-    *,
-    name: str = "",
-    note: str = "",
-    guess: str = "",
-) -> ProbabilityMap:
-    """Probabilities of an array file, with its place and the names found beside it.
-
-    Parameters
-    ----------
-    values : StoredValues or dask array, shape (classes, i, j[, k])
-        What the file holds.
-    path : Path
-        The file.
-    place : Place
-        What :func:`find_geometry` found.
-    name : str
-        Of the case; by default that of the file.
-    note : str
-        How the values were opened, where a person should know.
-    guess : str
-        What was assumed of their axes.
-    """
-    channels = channels_for(path, values.shape[0])
-    return ProbabilityMap(
-        values,
-        channels.names,
-        place.grid,
-        kind=channels.kind,
-        source=path,
-        geometry_source=place.source,
-        name=name or stem(path),
-        place_note=place.note,
-        region_order=channels.region_order,
-        note=" ".join(filter(None, (note, channels.note))),
-        guess=guess,
-    )
-
-
 def _twin(path: Path) -> Path | None:
-    """The segmentation of the same name, as nnU-Net writes it beside a file."""
+    """Return the segmentation of the same name, as nnU-Net writes it beside a file."""
     twin = _own_name(path)
     if twin.is_file() and is_image(twin) and not not_fetched(twin):
         return twin
@@ -190,7 +147,7 @@ def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
         return Place(grid, twin)
     if len(squeezed_shape(image.shape)) > len(shape):
         return _place_of_original(path, shape, twin, image)
-    told = (
+    sizes = (
         f"{path.name} has {' × '.join(map(str, shape))} voxels, {twin.name} beside it "
         f"{' × '.join(map(str, grid.shape))}"
     )
@@ -199,9 +156,9 @@ def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
         for turned in permutations(shape)
     )
     if not fits:
-        raise InputError(f"{told}; they do not belong together.")
+        raise InputError(f"{sizes}; they do not belong together.")
     return Place(
-        note=f"{told}, so its place in space is unknown. Perhaps it is a crop, or its "
+        note=f"{sizes}, so its place in space is unknown. Perhaps it is a crop, or its "
         "axes are in another order; a comparison with the segmentation can find out."
     )
 
@@ -209,10 +166,10 @@ def _place_of_twin(path: Path, shape: tuple[int, ...], twin: Path) -> Place:
 def _place_of_original(
     path: Path, shape: tuple[int, ...], twin: Path, image: Any
 ) -> Place:
-    """The place of an image of the same name that has further axes, as of the classes.
+    """Return the place of an image of the same name that has a further axis.
 
-    It may be what the array was converted from. If its voxels are others, it is no
-    segmentation that would have to fit.
+    The array may have been converted from it. An image whose shape does not fit gives
+    no place, but is not an error, as it would be of a segmentation.
     """
     spatial = squeezed_shape(image.shape)[: len(shape)]
     if spatial == shape:

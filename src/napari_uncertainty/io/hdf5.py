@@ -32,10 +32,11 @@ KEY = "exported_data"
 # VIGRA's bits for what an axis is.
 _ROLES = {1: CLASSES, 2: SPACE, 8: MEMBERS}
 
-# The signature of a global heap.
+# Signature of a global heap, in which HDF5 keeps texts of any length.
 _SIGNATURE = b"GCOL"
 
-# Of a heap: signature, version, size; of an object in it: index, references, size.
+# Headers of a heap (signature, version, size) and of an object in it (index, number of
+# references, size).
 _HEAP, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
 
 # Texts that describe an array are shorter.
@@ -49,11 +50,11 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
     """
     import h5py
 
-    found: list[ChunkedArray] = []
+    arrays: list[ChunkedArray] = []
 
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset) and node.shape is not None:
-            found.append(_chunked(name, node, path))
+            arrays.append(_chunked(name, node, path))
 
     with (
         damage_told(path),
@@ -61,7 +62,7 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
         h5py.File(content, "r") as file,
     ):
         file.visititems(visit)
-    return choose(found, how.array, path, "data set of its own")
+    return choose(arrays, how.array, path, "data set of its own")
 
 
 def _opened(path: Path) -> Any:
@@ -94,14 +95,14 @@ def _chunked(name: str, data_set: Any, path: Path) -> ChunkedArray:
 
 
 def _read(path: Path, name: str, place: Slices) -> Any:
-    # To open the file each time takes a millisecond; left open, it would be so for as
-    # long as anybody has the array.
+    # Opening the file takes a millisecond each time. Otherwise, it would stay open for
+    # as long as the array exists.
     with _opened(path) as file:
         return file[name][place]
 
 
 def _fault(name: str, data_set: Any, path: Path) -> str:
-    """Why the values cannot be read, or must not."""
+    """Return why the values cannot be read, or must not be; empty if they can."""
     import h5py
 
     if data_set.is_virtual or data_set.external:
@@ -123,7 +124,7 @@ def _fault(name: str, data_set: Any, path: Path) -> str:
 
 
 def _axes(data_set: Any, path: Path) -> tuple[tuple[Axis, ...] | None, str]:
-    """Return what VIGRA's tags say of the axes, and a note where they are of no use."""
+    """Return the axes by VIGRA's tags, and a note where these cannot be used."""
     tags = data_set.attrs.get("axistags")
     if tags is None:
         return None, ""
@@ -156,10 +157,10 @@ def _text(attribute: Any) -> str:
 class SoundHeaps(io.FileIO):
     """A file in which the signature of an unsound global heap is blank.
 
-    Texts of any length lie in such heaps. In one with an object that takes no room the
-    HDF5 library turns in circles, for ever, and nothing can interrupt it [1]_. So where
-    a file may have texts, the library reads it through here, and never sees such a
-    heap. Layout: [2]_, III.E.
+    Texts of any length lie in such heaps. At an object of size 0 in one of them, the
+    HDF5 library loops for ever, and nothing can interrupt it [1]_. So where a file may
+    have texts, the library reads it through this class and never sees such a heap.
+    Layout: [2]_, III.E.
 
     References
     ----------
@@ -168,7 +169,7 @@ class SoundHeaps(io.FileIO):
     """
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from the file, without what is unsound."""
+        """Fill a buffer from the file, with unsound signatures blank."""
         start = self.tell()
         n_read = super().readinto(buffer) or 0
         view = memoryview(buffer).cast("B")

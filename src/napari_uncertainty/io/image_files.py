@@ -1,4 +1,4 @@
-"""Image files, NIfTI, MGZ and others: header, place and values."""
+"""Image files of all formats: their headers, places in space, and values."""
 
 from __future__ import annotations
 
@@ -39,29 +39,30 @@ _DAMAGED: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class FileImage:
-    """An image in a format that nibabel does not read, of which the header was read.
+    """An image in a format that nibabel cannot read, of which the header was read.
 
     Attributes
     ----------
     path : Path
         The file.
     shape : tuple of int
-        The axes of space as they run in the file, the fastest first, and behind three
-        of them the one of classes or of whatever else repeats the volume.
+        Length of the spatial axes, the one that runs fastest in the file first, and
+        behind three of them of the axis of classes, or of another one that repeats the
+        volume.
     affine : ndarray, shape (4, 4)
         From voxel index to RAS+ mm.
     dtype : dtype
-        Of the values in the file, with its byte order.
+        Type of the values in the file, with its byte order.
     open_bytes : callable
-        Gives the values. It raises InputError where the file cannot hold them.
+        Returns the values. It raises InputError where the file cannot hold them.
     class_axis : int or None
-        Place in the file of the last axis of `shape`, counted from the slowest on,
-        where it repeats the volume. None where there is none, or nothing tells which
-        it is: `shape` is then the order of the file.
+        Number in the file, counted from the slowest axis on, of the axis that repeats
+        the volume, the last of `shape`. None where there is none, or nothing tells
+        which it is: `shape` is then in the order of the file.
     has_place : bool
         Whether the header says where the voxels are.
     intent : int
-        NIfTI's code for what the header says that the values are; 0 for nothing.
+        NIfTI's code for the meaning of the values; 0 where the header tells none.
     class_names : mapping of int to str
         Names of the labels of a segmentation.
     colors : mapping of int to tuple of float
@@ -98,7 +99,7 @@ class FileImage:
 
 
 def image_errors(*further: type[Exception]) -> tuple[type[Exception], ...]:
-    """Return nibabel's own errors for what is no image or a damaged one, and others."""
+    """Return nibabel's errors for files that are damaged or no image, and others."""
     import nibabel as nib
 
     return (
@@ -121,7 +122,7 @@ def load(path: Path) -> Any:
 
     is_mgh = path.name.lower().endswith(MGH)
     if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no file.")  # of a pipe, nobody sees the end
+        raise InputError(f"{path} is not a regular file.")  # a pipe may never end
     for reader in READERS:
         if reader.image and reader.module and reader.opens(path):
             return reader.header_of(path)
@@ -154,7 +155,7 @@ def grid_of(image: Any, shape: tuple[int, ...] | None = None) -> Grid:
 
 
 def read_data(image: Any, path: Path) -> Array:
-    """Voxel values: as stored where nothing is scaled, else float32."""
+    """Return voxel values: as stored where nothing is scaled, else as float32."""
     check_header(image, path)
     if isinstance(image, FileImage):
         values = image.stored_values((*image.shape, 1)[: max(4, len(image.shape))])
@@ -166,7 +167,7 @@ def read_data(image: Any, path: Path) -> Array:
     check_fits_memory(path, image.shape, in_memory)
     stored_values(image, path, image.shape)  # refuses what the file cannot hold
     try:
-        with np.errstate(all="ignore"):  # what is not finite, is seen for itself
+        with np.errstate(all="ignore"):  # values that are not finite are seen later
             if scaled:
                 data = image.get_fdata(dtype=np.float32, caching="unchanged")
                 return np.asarray(data)
@@ -179,16 +180,16 @@ def read_data(image: Any, path: Path) -> Array:
 
 
 def stored_values(image: Any, path: Path, shape: tuple[int, ...]) -> StoredValues:
-    """The values of an image, to be read later.
+    """Return the values of an image, to be read later.
 
     Parameters
     ----------
     image : nibabel image or FileImage
-        Whose header was checked.
+        An image whose header was checked.
     path : Path
         Its file.
     shape : tuple of int
-        Its axes, the last of which is that of the classes.
+        Length of its axes, the last of which is that of the classes.
 
     Raises
     ------
@@ -242,7 +243,7 @@ def middle_plane(image: Any, path: Path) -> Array:
 
 
 def intent_of(image: Any) -> int:
-    """Return NIfTI's code for what the values are meant to be; 0 where none is told."""
+    """Return NIfTI's code for the meaning of the values; 0 where there is none."""
     if isinstance(image, FileImage):
         return image.intent
     return int(image.header["intent_code"]) if is_nifti(image) else 0
@@ -254,9 +255,9 @@ def note_of(image: Any) -> str:
 
 
 def tells_its_place(image: Any) -> bool:
-    """Return whether an image says itself where its voxels are.
+    """Return whether the header of an image says where its voxels are.
 
-    A map that was written here does not: it has its place from elsewhere.
+    The place of a map that was written here does not count: it is that of another file.
     """
     if isinstance(image, FileImage):
         return image.has_place
@@ -267,7 +268,7 @@ def tells_its_place(image: Any) -> bool:
 
 
 def check_header(image: Any, path: Path) -> None:
-    """Raise InputError where there is no image of real numbers."""
+    """Raise InputError where an image does not hold real numbers along two axes."""
     stored = image.get_data_dtype()
     if stored.names is not None or stored.kind not in "iuf":
         raise InputError(
@@ -279,13 +280,13 @@ def check_header(image: Any, path: Path) -> None:
 
 
 def squeezed_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Without axes of length 1 behind the third, as ITK writes vector images."""
+    """Return a shape without axes of length 1 behind the third, which ITK writes."""
     spatial = tuple(int(length) for length in shape[:3])
     return spatial + tuple(int(length) for length in shape[3:] if length > 1)
 
 
 def is_nifti(image: Any) -> bool:
-    """Return whether an image has NIfTI's header, with its codes and intent."""
+    """Return whether an image has a header of NIfTI, with its codes and intent."""
     import nibabel as nib
 
     return isinstance(image, nib.Nifti1Image | nib.Nifti2Image)

@@ -23,7 +23,7 @@ from .writing import write_whole
 
 Array = np.ndarray[Any, Any]
 
-# What a scan's header says of the scan, and a segmentation's of the segmentation.
+# Fields of a header that describe the values and not the place of the voxels.
 _ABOUT_THE_VALUES = (
     "intent_code", "intent_name", "intent_p1", "intent_p2", "intent_p3",
     "descrip", "aux_file", "cal_min", "cal_max",
@@ -31,7 +31,7 @@ _ABOUT_THE_VALUES = (
 
 _UNREADABLE: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
 
-# Share of itself by which a label may be off besides: slopes are float32.
+# Relative error that a label may have, because slopes of headers are float32.
 _ROUNDING = 1e-6
 
 
@@ -108,9 +108,9 @@ def write_labels(
             "its type of numbers were not kept."
         )
     if grid is not None and scan is not None:
-        moved, grid, there = not grid.same_place(scan), scan, grid
+        moved, grid, own_grid = not grid.same_place(scan), scan, grid
         if moved:
-            labels, resampled, note = _on_scan(labels, there, scan)
+            labels, resampled, note = _on_scan(labels, own_grid, scan)
             notes += [note] if note else []
     original = original or _Original("", _smallest(labels))
     stored = original.encode(labels, path.name)
@@ -132,8 +132,8 @@ def _write(path: Path, file: BinaryIO, start: bytes, stored: Array) -> None:
 class _Original:
     """Type, scale and header with which a file stores its segmentation.
 
-    Labels are its numbers times `slope` plus `inter`. If it is NIfTI, there are its
-    header and all bytes in front of the data.
+    Labels are the stored numbers times `slope` plus `inter`. Only for NIfTI, `header`
+    and `start`, all bytes in front of the data, are known.
     """
 
     name: str
@@ -144,7 +144,7 @@ class _Original:
     start: bytes = b""
 
     def encode(self, labels: Array, name: str) -> Array:
-        """Labels as numbers of the file; InputError if one cannot be one of these."""
+        """Return labels as numbers of the file; InputError if one does not fit."""
         if (self.slope, self.inter) == (1, 0):
             stored = labels.astype(self.dtype)
             lost = stored != labels
@@ -164,26 +164,26 @@ class _Original:
         return stored
 
     def _range(self) -> str:
-        told = str(self.dtype.newbyteorder("="))
+        text = str(self.dtype.newbyteorder("="))
         if self.dtype.kind in "iu":
             limits = np.iinfo(self.dtype)
-            told += f" from {limits.min} to {limits.max}"
+            text += f" from {limits.min} to {limits.max}"
         if (self.slope, self.inter) != (1, 0):
-            told += f", times {self.slope:g} plus {self.inter:g}"
-        return told
+            text += f", times {self.slope:g} plus {self.inter:g}"
+        return text
 
 
 def _original(
     source: Path, shape: tuple[int, ...], grid: Grid | None
 ) -> _Original | None:
-    """Return how the source stores its labels; None if it is not that of these."""
+    """Return how the source stores its labels; None if its voxels are others."""
     import nibabel as nib
 
     if not _is_nifti(source):
         return _of_other_kind(source)
     try:
         image = load(source)
-        there = grid_of(image)
+        source_grid = grid_of(image)
         offset = int(image.dataobj.offset)
         with nib.openers.ImageOpener(str(source)) as file:
             start = bytes(file.read(offset))
@@ -192,7 +192,7 @@ def _original(
     dtype = image.get_data_dtype()
     # Axes of length 1 are left out when a file is read.
     same_shape = _without_ones(image.shape) == _without_ones(shape)
-    same_place = grid is None or grid.same_place(there)
+    same_place = grid is None or grid.same_place(source_grid)
     whole = len(start) == offset >= image.header.single_vox_offset
     if dtype.kind not in "iuf" or not (same_shape and same_place and whole):
         return None
@@ -201,7 +201,7 @@ def _original(
 
 
 def _of_other_kind(source: Path) -> _Original | None:
-    """The type of a file that is not NIfTI, such as MGZ."""
+    """Return the type of numbers in a file that is not NIfTI, such as MGZ."""
     import nibabel as nib
 
     try:
@@ -213,14 +213,14 @@ def _of_other_kind(source: Path) -> _Original | None:
 
 
 def _on_scan(labels: Array, grid: Grid, scan: Grid) -> tuple[Array, bool, str]:
-    """The labels at the voxels of the scan, whether resampled, and a note."""
+    """Return labels at the voxels of the scan, whether they are resampled, a note."""
     further = labels.shape[grid.ndim :]
     on_scan = np.empty((*scan.shape, *further), labels.dtype)
     for moment in np.ndindex(further):
         segmentation = Segmentation(labels[(..., *moment)], grid)
-        there = run(iter_labels_at(scan.shape, scan, segmentation))
-        assert there is not None  # both grids are known
-        on_scan[(..., *moment)] = there
+        labels_there = run(iter_labels_at(scan.shape, scan, segmentation))
+        assert labels_there is not None  # both grids are known
+        on_scan[(..., *moment)] = labels_there
     if labels.any() and not on_scan.any():
         raise InputError(
             "The segmentation lies outside of the scan, so nothing would be left of "
@@ -237,10 +237,10 @@ def _on_scan(labels: Array, grid: Grid, scan: Grid) -> tuple[Array, bool, str]:
 def _new_start(
     stored: Array, where: Grid | None, original: _Original
 ) -> tuple[bytes, Array]:
-    """All bytes in front of the data, and the data in the byte order of these."""
+    """Return all bytes in front of the data, and the data in their byte order."""
     header = image_on(stored, where).header
     header.set_slope_inter(original.slope, original.inter)
-    header["vox_offset"] = 0  # behind the extensions, however long they are
+    header["vox_offset"] = 0  # nibabel puts the data behind the extensions
     if original.header is None:
         header["descrip"] = header["aux_file"] = b""
         header.set_intent("label", name="")
@@ -267,7 +267,7 @@ def _check_name(path: Path, source: Path | None) -> None:
 
 
 def _checked(labels: Array, grid: Grid | None) -> Array:
-    """Return labels in the machine's byte order; InputError if they are none."""
+    """Return labels in the machine's byte order; InputError if they are not whole."""
     labels = np.asarray(labels)
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)
@@ -286,7 +286,7 @@ def _checked(labels: Array, grid: Grid | None) -> Array:
 
 def _smallest(labels: Array) -> np.dtype[Any]:
     lowest, highest = int(labels.min()), int(labels.max())
-    # −1 − n needs as many bits as n, and a sign.
+    # A negative number −1 − n needs as many bits as n, and a sign.
     return np.min_scalar_type(min(lowest, -1 - highest) if lowest < 0 else highest)
 
 

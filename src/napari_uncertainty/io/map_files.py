@@ -1,7 +1,4 @@
-"""Maps with their JSON, written reproducibly and read back.
-
-:mod:`.written_maps` reads them back.
-"""
+"""Uncertainty maps as NIfTI with a JSON beside, written reproducibly and read back."""
 
 from __future__ import annotations
 
@@ -26,21 +23,29 @@ from .endings import SUFFIXES, stem
 from .image_files import MADE_HERE, grid_of, is_map, load, read_data, squeezed_shape
 from .writing import write_whole
 
-# Uncertainty maps as NIfTI, on the grid they were computed on, with a JSON beside.
+Array = np.ndarray[Any, Any]
 
 #: gzip's level for .nii.gz, the one that nibabel takes.
 COMPRESSION = 1
 
+# Description in the header of a map, as :func:`write_map` writes it.
+_DESCRIPTION = re.compile(r"(\w+)(?: \((\w+)\))?, napari-uncertainty")
+
+# No network has more classes.
+_MOST_CLASSES = 4096
+
+# Writing.
+
 
 def write_map(
     path: str | PathLike[str],
-    values: np.ndarray[Any, Any],
+    values: Array,
     record: Record,
     *,
     grid: Grid | None,
     zooms: Sequence[float] | None = None,
 ) -> list[Path]:
-    """Write a map as float32 NIfTI and what it is as JSON of the same name.
+    """Write a map as float32 NIfTI, and its record as JSON of the same name.
 
     Both files are written under a temporary name and renamed when both are complete,
     the JSON last: where it is, the map is whole. The same arguments give the same
@@ -53,9 +58,9 @@ def write_map(
     values : ndarray
         The map in the grid's own axis order (i, j, k).
     record : Record
-        What the map says of itself.
+        The record of the map.
     grid : Grid or None
-        Where the voxels sit. The written image has this affine bit for bit, and the
+        Where the voxels are. The written image has this affine bit for bit, and the
         sform and qform codes of the header it came from. None where no place in space
         is known: both codes are then 0.
     zooms : sequence of float or None
@@ -88,8 +93,8 @@ def write_map(
     image.header["descrip"] = description[:79].encode()
     sidecar = path.with_name(stem(path) + ".json")
     # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
-    told = record.to_json() | ({} if grid is None else grid.to_dict())
-    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    content = record.to_json() | ({} if grid is None else grid.to_dict())
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     encoded = text.encode("utf-8", "backslashreplace")
 
     def write_image(file: BinaryIO) -> None:
@@ -102,21 +107,21 @@ def write_map(
 
 @contextmanager
 def packed(path: Path, file: BinaryIO) -> Iterator[Any]:
-    """Give a file to write an image to, gzipped on the way if its name says so.
+    """Yield a file to write an image to, which is gzipped if the name ends in ``.gz``.
 
-    Without time and file name in gzip's header: the same image is the same file.
+    gzip's header has neither time nor file name: the same image gives the same bytes.
     """
     if not path.name.lower().endswith(".gz"):
         yield file
         return
-    patient = _Patient(file)
-    with gzip.GzipFile("", "wb", COMPRESSION, patient, mtime=0) as compressed:
+    target = _DelayedErrors(file)
+    with gzip.GzipFile("", "wb", COMPRESSION, target, mtime=0) as compressed:
         yield compressed
-    if patient.error is not None:
-        raise patient.error
+    if target.error is not None:
+        raise target.error
 
 
-class _Patient:
+class _DelayedErrors:
     """A file for gzip to write to, which keeps its first error for later.
 
     From Python 3.12 on, GzipFile has a buffer that is written again when it is freed.
@@ -137,15 +142,15 @@ class _Patient:
         return len(content)
 
     def flush(self) -> None:
-        """Leave it to the owner of the file, who has to close it."""
+        """Do nothing: whoever opened the file closes it."""
 
 
 def image_on(
-    values: np.ndarray[Any, Any],
+    values: Array,
     grid: Grid | None,
     zooms: Sequence[float] | None = None,
 ) -> Any:
-    """A NIfTI image with the place, codes and units of a grid; see :func:`write_map`.
+    """Return a NIfTI image with place, codes and units of a grid; see `write_map`.
 
     Parameters
     ----------
@@ -192,8 +197,8 @@ def image_on(
     return image
 
 
-def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
-    """Give a box of voxels its own origin; codes and axes stay as they were."""
+def _move_origin(header: Any, affine: Array) -> None:
+    """Set the origin of a box of voxels in a header; codes and axes stay the same."""
     import nibabel as nib
 
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
@@ -204,23 +209,14 @@ def _move_origin(header: Any, affine: np.ndarray[Any, Any]) -> None:
         header.set_sform(affine, sform or 2)
     if qform:
         # By the qform's own axes, which are not the sform's where the two disagree.
-        with suppress(
-            nib.spatialimages.HeaderDataError, ValueError
-        ):  # it is no rotation, and not used
+        # A qform that is not a rotation is not used.
+        with suppress(nib.spatialimages.HeaderDataError, ValueError):
             moved = header.get_qform() @ first
             for name, value in zip("xyz", moved, strict=False):
                 header[f"qoffset_{name}"] = value
 
 
-# Maps that were written, read back: the image, and what its JSON says of it.
-
-Array = np.ndarray[Any, Any]
-
-# As :func:`.maps.write_map` fills the header's description.
-_DESCRIPTION = re.compile(r"(\w+)(?: \((\w+)\))?, napari-uncertainty")
-
-# Nobody segments more classes than these.
-_MOST_CLASSES = 4096
+# Reading back.
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,9 +234,9 @@ class WrittenMap:
     zooms : tuple of float
         Voxel size, also where there is no grid.
     record : Record
-        What the JSON says; where there is none, as far as the header knows it.
+        The record in the JSON; without one, what the header of the image tells.
     fault : str
-        Why the JSON does not count, in a sentence; empty where it does.
+        Reason why the JSON cannot be used, in a sentence; empty where it can.
     """
 
     source: Path
@@ -252,7 +248,7 @@ class WrittenMap:
 
     @property
     def name(self) -> str:
-        """Return what to call it."""
+        """Return the file name without ending."""
         return stem(self.source)
 
     @property
@@ -275,7 +271,7 @@ class WrittenMap:
 
 
 def read_map(path: Path) -> WrittenMap | None:
-    """Read an image as the uncertainty map that it is; None where it is none.
+    """Read an uncertainty map that was written here; None for any other image.
 
     Without a JSON that can be read, measure and unit come from the header.
 
@@ -287,11 +283,14 @@ def read_map(path: Path) -> WrittenMap | None:
     image = load(path)
     if not is_map(image):
         return None
-    # Few whole values may look like labels, but are the same numbers.
+    # As float32 also where few whole values look like labels.
     values = np.asarray(read_data(image, path), np.float32)
     values = values.reshape(squeezed_shape(values.shape))
     if values.ndim > 3:
-        raise InputError(f"{path.name} is no map of two or three axes any more.")
+        raise InputError(
+            f"{path.name} has {values.ndim} axes, and a map two or three: it was "
+            "changed since it was written."
+        )
     header, fault = image.header, ""
     try:
         record, placed = _recorded(path, values.shape, _described(image)[0])
@@ -322,8 +321,8 @@ def _recorded(image: Path, shape: tuple[int, ...], measure: str) -> tuple[Record
             "made; put it back, or compute the map anew."
         )
     try:
-        told = json.loads(path.read_bytes())
-        record = Record.from_json(told)
+        content = json.loads(path.read_bytes())
+        record = Record.from_json(content)
     except OSError as error:
         raise InputError(
             f"{path.name} cannot be read ({error.strerror or error})."
@@ -333,24 +332,24 @@ def _recorded(image: Path, shape: tuple[int, ...], measure: str) -> tuple[Record
             f"{path.name} does not say what the map is ({error}); put the right one "
             "back, or compute the map anew."
         ) from error
-    other_shape = told.get("shape", list(shape)) != list(shape)
+    other_shape = content.get("shape", list(shape)) != list(shape)
     if measure not in ("", record.measure) or other_shape:
         raise InputError(
             f"{path.name} tells of another map than {image.name}; put the right one "
             "back, or compute the map anew."
         )
-    return record, "affine" in told
+    return record, "affine" in content
 
 
 def _described(image: Any) -> tuple[str, str]:
-    """Measure and unit, as the header describes them."""
+    """Return measure and unit, as the header describes them."""
     text = bytes(image.header["descrip"].item()).decode("latin-1")
-    found = _DESCRIPTION.fullmatch(text)
-    return (found[1], found[2] or "") if found else ("", "")
+    match = _DESCRIPTION.fullmatch(text)
+    return (match[1], match[2] or "") if match else ("", "")
 
 
 def _record_of_header(image: Any, path: Path, values: Array) -> Record:
-    """Return what the header says."""
+    """Return the record of a map as far as the header of its image knows it."""
     name, unit = _described(image)
     bases = [base for base, called in UNITS.items() if called == unit]
     measure = ALL_MEASURES.get(name)
@@ -364,7 +363,7 @@ def _record_of_header(image: Any, path: Path, values: Array) -> Record:
     known = np.isfinite(values)
     largest = float(values.max(initial=0, where=known))
     n_states = _least_states(measure, base, largest)
-    # What the foreground is, nothing says; so there is none to leave out.
+    # The header does not tell the foreground, so all known voxels count as such.
     numbers = map_statistics(np.where(known, values, 0), ~known, known)
     return Record(
         measure=name,

@@ -1,4 +1,4 @@
-"""Images, NIfTI and MGZ: scans, label maps, and probabilities.
+"""Images of all formats, opened as scans, label maps or probabilities.
 
 Probabilities are 4D with the class axis last or first, or one of several files with a
 class each (:mod:`.families`), or a single channel. A fifth axis runs over members.
@@ -36,7 +36,7 @@ from ..model.probabilities import (
 )
 from ..model.stored import StoredValues
 from .array_files import MOST_MEMBERS, ArrayHeader, bytes_of_member
-from .axes import NAME_IT, given_axis
+from .axes import NAME_THE_AXIS, given_axis
 from .byte_sources import join, with_scale
 from .class_names import channels_for, declared, label_names_beside
 from .endings import stem
@@ -64,19 +64,19 @@ from .image_files import (
 
 Array = np.ndarray[Any, Any]
 
-# How FSL, ANTs, MRtrix, DIPY and SCT call files with eigenvectors, displacements, peaks
-# and spherical harmonics.
+# Names that FSL, ANTs, MRtrix, DIPY and SCT give to files with eigenvectors,
+# displacements, peaks and spherical harmonics.
 _VECTOR_NAMES = re.compile(
     r"(?:^|[^a-z0-9])(?:v[123]|warp|\dwarp|\dinversewarp|warpfield|peaks?|sh|fods?|"
     r"\w*fod|evecs?|eigenvectors?|dyads\d*|directions?|displacements?|ddf|dvf)$",
     re.IGNORECASE,
 )
 
-# Values that are looked at together to see whether classes are along the first axis, so
-# many of them at most, and voxels that are enough to tell.
+# To see whether classes run along the first axis: values to read at a time, values to
+# read at most, and voxels that are enough to tell.
 _LOOK, _MOST_LOOKED_AT, _LINES = 1 << 19, 1 << 24, 500
 
-# So many voxels along each axis tell logits from what else may be below 0.
+# Voxels along each axis by which logits are told from other values below 0.
 _SCORES_ALONG = 32
 
 
@@ -94,8 +94,8 @@ def open_nifti(path: Path) -> Scan | LabelMap | ProbabilityMap:
     grid = grid_of(image)
     if data.ndim == 4:
         values = np.moveaxis(data, -1, 0)
-        told = declared(path, stem(path), len(values))
-        if told.is_probabilities or find_class_axis(values) == 0:
+        declared_classes = declared(path, stem(path), len(values))
+        if declared_classes.is_probabilities or find_class_axis(values) == 0:
             return _with_names(values, path, grid, note=note_of(image))
         if sums_over_classes(np.moveaxis(data, 0, -1)):
             grid = grid_of(image, data.shape[1:])
@@ -131,7 +131,7 @@ def open_segmentation(path: Path) -> LabelMap:
     if not path.is_file():
         raise InputError(f"There is no segmentation {path}.")
     refused = InputError(
-        f"{path.name} is no segmentation, which has one whole number for each voxel."
+        f"{path.name} is not a segmentation, which has one whole number for each voxel."
     )
     volume = open_nifti(path)
     if isinstance(volume, LabelMap):
@@ -146,7 +146,7 @@ def open_segmentation(path: Path) -> LabelMap:
 
 
 def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
-    """Labels in the file that probabilities take their place from.
+    """Return the labels in the file that probabilities take their place from.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def labels_of_place(probabilities: ProbabilityMap) -> LabelMap | None:
             return None
         volume = open_nifti(path)
     except InputError:
-        return None  # the place could be read, and nothing more was asked of the file
+        return None  # the file is only needed for the place, which could be read
     if isinstance(volume, LabelMap):
         return volume
     source = probabilities.source
@@ -274,7 +274,7 @@ def _with_classes(
         guess = (
             f"The last axis of {path.name}, whose shape is {shape}, was taken for that "
             f"of the classes, although the first is shorter. If it is that one, name "
-            f"it ({NAME_IT})."
+            f"it ({NAME_THE_AXIS})."
         )
     if told_vectors(image, path):
         guess = (
@@ -288,7 +288,7 @@ def _with_classes(
 
 
 def told_vectors(image: Any, path: Path) -> bool:
-    """Return whether header or name tell of vectors, and the values can be some.
+    """Return whether header or name tell of vectors, and values are below 0.
 
     ITK writes all images with several values for each voxel as vectors, probabilities
     as well. Only values below 0 make directions, displacements and spherical harmonics
@@ -318,11 +318,11 @@ def _classes_first(path: Path, shape: tuple[int, ...]) -> str:
 
 
 def _sums_along_first(whole: StoredValues, n_classes: int) -> bool:
-    """Tell whether values sum to 1 along the first axis, where they are looked at.
+    """Return whether the values that are read sum to 1 along the first axis.
 
-    Along the first axis, values lie together in the file; the beginning is enough, as
-    soon as it holds anything but 0. Of a small file, all of it is: few voxels that are
-    not padding must not sum to 1 along the last axis as well.
+    Values along the first axis lie together in the file, so its beginning is enough, if
+    enough voxels in it are not 0. A small file is read as a whole, and where only few
+    voxels are not 0, they must not sum to 1 along the last axis as well.
     """
     seen = 0
     with closing(whole.pieces(_LOOK // n_classes * n_classes)) as pieces:  # type: ignore[type-var]
@@ -422,21 +422,23 @@ def _refuse_map(image: Any, path: Path) -> None:
 def _with_names(
     values: Any, path: Path, grid: Grid, guess: str = "", note: str = ""
 ) -> ProbabilityMap:
-    """Probabilities with the names and the kind that files beside them tell."""
-    told = declared(path, stem(path), values.shape[0])
+    """Return probabilities with the names and the kind that files beside them tell."""
+    declared_classes = declared(path, stem(path), values.shape[0])
     channels = channels_for(path, values.shape[0])
-    taken = told.names and not channels.region_order
+    taken = declared_classes.names and not channels.region_order
     return ProbabilityMap(
         values,
-        told.names if taken else channels.names,
+        declared_classes.names if taken else channels.names,
         grid,
         kind=channels.kind,
         source=path,
         name=stem(path),
         region_order=channels.region_order,
-        note=" ".join(filter(None, (told.note, channels.note, guess, note))),
+        note=" ".join(
+            filter(None, (declared_classes.note, channels.note, guess, note))
+        ),
         guess=guess,
-        tissues_of=told.tissues_of if taken else "",
+        tissues_of=declared_classes.tissues_of if taken else "",
     )
 
 
@@ -467,7 +469,7 @@ def _open_family(family: Family, opened: Path) -> ProbabilityMap:
 
 
 def _are_scores(values: Array) -> bool:
-    """Return whether values are logits, class first, and nothing else comes close."""
+    """Return whether values, class first, are logits beyond doubt."""
     if values.dtype.kind != "f" or not values.size:
         return False
     steps = (max(1, length // _SCORES_ALONG) for length in values.shape[1:])
@@ -475,10 +477,10 @@ def _are_scores(values: Array) -> bool:
     some = some.reshape(len(values), -1)
     if not some[np.isfinite(some)].min(initial=0) < -FARTHEST:
         return False
-    found = evidence_of(some)
-    return KINDS[found.kind].logistic and not (found.doubt or found.refusal)
+    evidence = evidence_of(some)
+    return KINDS[evidence.kind].logistic and not (evidence.doubt or evidence.refusal)
 
 
 def _are_shares(data: Array) -> bool:
-    """Return whether all values that are there are from 0 to 1."""
+    """Return whether all finite values are from 0 to 1."""
     return bool(np.all(~np.isfinite(data) | ((data >= 0) & (data <= 1))))

@@ -18,6 +18,7 @@ import lzma
 import struct
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,18 @@ from ..errors import InputError, in_short
 from ..model.interpretation import Interpretation
 from .array_files import ArrayFile, ArrayHeader, read_header, require_class_axis
 from .byte_sources import RAW_DEFLATE, PackedFile, PlainFile, opened
+from .chunked import NAME_THE_ARRAY, choose
 
 #: Names of nnU-Net's array: by version 2, and by version 1.
 NNUNET_KEYS = ("probabilities", "softmax")
 
-# Of a zip archive's entries, these two are what numpy writes.
+# The two ways in which numpy writes entries of a zip archive.
 WBITS = {zipfile.ZIP_STORED: None, zipfile.ZIP_DEFLATED: RAW_DEFLATE}
 
-# So many arrays are looked at, and so many named, where none is asked for.
-MOST_ARRAYS, NAMED = 1000, 8
+# Where no array is named, one is looked for among so many at most.
+MOST_ARRAYS = 1000
 
-# What zipfile raises for damaged archives.
+# Errors of zipfile for damaged archives.
 DAMAGED = (
     OSError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError,
     struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
@@ -91,37 +93,47 @@ def _array_of_archive(path: Path, name: str | None) -> ArrayFile:
     return ArrayFile(path, header, values, _name_of(entry) in NNUNET_KEYS)
 
 
+@dataclass(frozen=True, eq=False)
+class _ArchivedArray:
+    """An entry of an archive, for :func:`.choose` to compare with the others.
+
+    The header is None where there is no array, or one that cannot be read.
+    """
+
+    name: str
+    entry: zipfile.ZipInfo
+    header: ArrayHeader | None
+    main: bool = False
+    fault: str = ""
+
+    @property
+    def may_be_meant(self) -> bool:
+        return self.header is not None and self.header.has_class_axis
+
+    def __str__(self) -> str:
+        if self.header is None:
+            return f'"{self.name}" (no array)'
+        shape = " × ".join(map(str, self.header.shape)) or "a single value"
+        return f'"{self.name}" ({shape}, {self.header.dtype})'
+
+
 def _chosen(archive: zipfile.ZipFile, path: Path, name: str | None) -> zipfile.ZipInfo:
-    """The entry of that name; else nnU-Net's; else the only one with a class axis."""
+    """Return the entry of that name; else nnU-Net's; else the only likely one."""
     entries = {_name_of(entry): entry for entry in archive.infolist()}
-    if name is not None:
-        if name in entries:
-            return entries[name]
-        raise InputError(
-            f'{path.name} holds no array "{name}", but '
-            f"{_listed(archive, entries, path)}."
-        )
-    for key in NNUNET_KEYS:
+    for key in NNUNET_KEYS if name is None else (name,):
         if key in entries:
             return entries[key]
-    likely = [
-        entry
-        for entry in list(entries.values())[:MOST_ARRAYS]
-        if (header := _header_or_none(archive, entry, path)) and header.has_class_axis
-    ]
-    if len(likely) == 1 and len(entries) <= MOST_ARRAYS:
-        return likely[0]
-    told = f"{path.name} holds {_listed(archive, entries, path)}"
-    if not likely:
+    if len(entries) > MOST_ARRAYS:
         raise InputError(
-            f"{told}: none has real numbers, a class axis and two or three "
-            f'spatial axes, such as "{NNUNET_KEYS[0]}", which nnU-Net writes with '
-            "--save_probabilities."
+            f"{path.name} holds {len(entries)} arrays, too many to look at each; name "
+            f"the one that is meant ({NAME_THE_ARRAY})."
         )
-    raise InputError(
-        f"{told}; say which one holds the probabilities (--array NAME on the command "
-        "line, array= in Python)."
-    )
+    arrays = [
+        _ArchivedArray(key, entry, _header_or_none(archive, entry, path))
+        for key, entry in entries.items()
+    ]
+    advice = f'nnU-Net writes "{NNUNET_KEYS[0]}" with --save_probabilities.'
+    return choose(arrays, name, path, "array", advice).entry
 
 
 def _name_of(entry: zipfile.ZipInfo) -> str:
@@ -131,7 +143,7 @@ def _name_of(entry: zipfile.ZipInfo) -> str:
 def _header_of(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path
 ) -> tuple[ArrayHeader, int]:
-    """Return what the header of an entry says, and how long it is."""
+    """Return the header of an entry, and how many bytes it has."""
     if entry.compress_type not in WBITS:
         raise InputError(
             f"{path.name} is compressed in a way that numpy does not use; save it with "
@@ -151,7 +163,7 @@ def _header_or_none(
 
 
 def _start_of_data(file: Any, entry: zipfile.ZipInfo) -> int:
-    """Return where data begin: behind the local header, which tells its length.
+    """Return where the data begin: behind the local header, which tells its length.
 
     Format: APPNOTE.TXT - .ZIP File Format Specification, PKWARE, 4.3.7.
     """
@@ -159,17 +171,3 @@ def _start_of_data(file: Any, entry: zipfile.ZipInfo) -> int:
     lengths: bytes = file.read(4)
     name, extra = (int.from_bytes(lengths[at : at + 2], "little") for at in (0, 2))
     return entry.header_offset + 30 + name + extra
-
-
-def _listed(
-    archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], path: Path
-) -> str:
-    """Name and shape of each array, of many only the first."""
-    told = []
-    for name in list(entries)[:NAMED]:
-        header = _header_or_none(archive, entries[name], path)
-        shape = "no array" if header is None else " × ".join(map(str, header.shape))
-        told.append(f'"{name}" ({shape or "a single number"})')
-    if len(entries) > NAMED:
-        told.append(f"{len(entries) - NAMED} more")
-    return ", ".join(told) or "nothing"

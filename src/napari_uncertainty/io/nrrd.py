@@ -1,9 +1,9 @@
 """NRRD: scans, segmentations of 3D Slicer, and class probabilities.
 
-pynrrd understands the header [1]_; the values are read here, piece by piece, once the
-file was found to be able to hold them. An axis without a direction in space repeats the
-volume: ITK and 3D Slicer keep the numbers of each voxel in one, as the fastest axis of
-the file. A segmentation of 3D Slicer names its segments in the header, with the layer
+pynrrd reads the header [1]_. The values are read here, piece by piece, after a check
+that the file is large enough. An axis without a direction in space repeats the volume:
+ITK and 3D Slicer keep the numbers of each voxel in one, as the fastest axis of the
+file. A segmentation of 3D Slicer names its segments in the header, with the layer
 and the value that each has, and its colour [2]_.
 
 References
@@ -29,17 +29,15 @@ from ..errors import InputError, in_short
 from ..limits import check_fits_memory
 from ..model.images import NIFTI_INTENT_LABEL
 from ..model.stored import Bytes, StoredValues
+from .array_files import LARGEST
 from .axes import MILLIMETRES
 from .byte_sources import GZIP, InMemory, PackedFile, PlainFile, opened
 from .image_files import VECTOR_INTENTS, FileImage
 
 Array = np.ndarray[Any, Any]
 
-#: Bytes of a header at most; those of the largest segmentations have some 100 kB.
+#: Most bytes of a header; those of the largest segmentations have some 100 kB.
 LARGEST_HEADER = 1 << 22
-
-# What is larger than this is no size of a file.
-_LARGEST = 1 << 63
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -66,24 +64,24 @@ _RAW, _GZIP, _TEXT = ("raw",), ("gzip", "gz"), ("ascii", "text", "txt")
 
 _BYTE_ORDERS = {"little": "<", "big": ">"}
 
-# How the axes of an anatomical space run against Right, Anterior, Superior.
+# Signs of the axes of an anatomical space against Right, Anterior, Superior.
 _SPACES = {
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1),
     "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
 }  # fmt: skip
 
-# Where no anatomical space is named, ITK takes this one.
+# The space that ITK assumes where none is named.
 _OF_ITK = (-1, -1, 1)
 
-# Kinds of axes that never are of space.
+# Kinds of axes that are never spatial.
 _RANGES = re.compile(
     r"list|point|vector|covariant-vector|normal|complex|quaternion|time|stub|"
     r"[2-4]-vector|3-(gradient|normal|color)|4-color|\w+-color|\S*matrix",
     re.IGNORECASE,
 )
 
-# Fields that say how a segmentation of 3D Slicer is stored; older versions, the second.
+# Fields that say how a segmentation of 3D Slicer is stored; the second by old versions.
 _REPRESENTATION = (
     "Segmentation_SourceRepresentation",
     "Segmentation_MasterRepresentation",
@@ -97,11 +95,12 @@ _SEGMENT = re.compile(r"Segment(\d{1,5})_(Name|LabelValue|Layer|Color)")
 
 @dataclass(frozen=True)
 class _Axes:
-    """Axes of an image, the fastest first, without those of length 1 and no direction.
+    """Axes of an image, the fastest first.
 
-    `space` are those that lead somewhere, by their place in the header, and `further`
-    is the one that repeats the volume, by its place among `sizes`. Where nothing tells
-    which of four axes that is, it is None, and `space` are the first three.
+    `sizes` leaves out axes that have length 1 and no direction. `space` holds the
+    spatial axes, by their number in the header, and `further` is the axis that repeats
+    the volume, by its number among `sizes`. Where nothing tells which of four axes that
+    is, it is None, and `space` holds the first three.
     """
 
     sizes: tuple[int, ...]
@@ -111,7 +110,7 @@ class _Axes:
 
 @dataclass(frozen=True)
 class _Segment:
-    """A segment of 3D Slicer: in one of the layers, the voxels that have a value."""
+    """A segment of 3D Slicer: the voxels that have a certain value in one layer."""
 
     name: str
     value: int
@@ -125,8 +124,8 @@ def load(path: Path) -> FileImage:
     Raises
     ------
     InputError
-        If pynrrd is not installed, the header is damaged, or it tells of something else
-        than real numbers in two or three axes of space and one that repeats these.
+        If pynrrd is not installed, the header is damaged, or the image does not hold
+        real numbers along two or three spatial axes and one that repeats the volume.
     """
     header, offset = _read_header(path)
     try:
@@ -201,11 +200,11 @@ def _read_header(path: Path) -> tuple[Mapping[str, Any], int]:
 
 
 def _dtype(header: Mapping[str, Any], path: Path) -> np.dtype[Any]:
-    told = _field(header, "type", path)
-    code = next((code for code, names in _TYPES.items() if told in names), None)
+    name = _field(header, "type", path)
+    code = next((code for code, names in _TYPES.items() if name in names), None)
     if code is None:
         raise InputError(
-            f'{path.name} stores values of the type "{told}"; a scan, labels or '
+            f'{path.name} stores values of the type "{name}"; a scan, labels or '
             "probabilities have one real number for each voxel."
         )
     if code.endswith("1") or _field(header, "encoding", path) in _TEXT:
@@ -226,17 +225,17 @@ def _sizes(header: Mapping[str, Any], path: Path) -> tuple[int, ...]:
     sizes = tuple(int(length) for length in header["sizes"])
     if len(sizes) != int(header["dimension"]) or min(sizes, default=0) < 1:
         raise _damaged(path, f"its sizes are {sizes}")
-    if 8 * math.prod(sizes) > _LARGEST:
+    if 8 * math.prod(sizes) > LARGEST:
         raise _damaged(path, "it promises more than any file holds")
     return sizes
 
 
 def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], path: Path) -> _Axes:
-    """Tell the axes of space from one that repeats the volume."""
+    """Return the spatial axes, and the one that repeats the volume."""
     kinds = [str(kind) for kind in header.get("kinds", ())]
     leads = [not _RANGES.fullmatch(kind) for kind in kinds] or [True] * len(sizes)
     if "space directions" in header:
-        leads = [_is_known(told) for told in header["space directions"]]
+        leads = [_is_known(direction) for direction in header["space directions"]]
     elif "spacings" in header:
         known = map(_is_known, header["spacings"])
         leads = [lead and one for lead, one in zip(leads, known, strict=True)]
@@ -257,8 +256,8 @@ def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], path: Path) -> _Axe
     return _Axes(tuple(sizes[axis] for axis in kept), tuple(space), further)
 
 
-def _is_known(told: Any) -> bool:
-    return told is not None and not np.isnan(told).any()
+def _is_known(value: Any) -> bool:
+    return value is not None and not np.isnan(value).any()
 
 
 def _affine(header: Mapping[str, Any], axes: _Axes, path: Path) -> tuple[Array, str]:
@@ -276,8 +275,10 @@ def _affine(header: Mapping[str, Any], axes: _Axes, path: Path) -> tuple[Array, 
     if directions is None:
         steps = header.get("spacings", np.ones(max(axes.space) + 1))
         rows = np.diag([float(steps[axis]) for axis in axes.space])
-        told = header.get("units")
-        units = None if told is None else [told[axis] for axis in axes.space]
+        axis_units = header.get("units")
+        units = (
+            None if axis_units is None else [axis_units[axis] for axis in axes.space]
+        )
     else:
         rows = np.array([directions[axis] for axis in axes.space], np.float64)
     n_world = rows.shape[1]
@@ -300,7 +301,7 @@ def _affine(header: Mapping[str, Any], axes: _Axes, path: Path) -> tuple[Array, 
 
 
 def _millimetres(unit: str, path: Path) -> float:
-    """Return how many mm a unit has; where none is named, it is the mm."""
+    """Return how many mm a unit has; 1 where no unit is named."""
     if unit in ("", "???", "none"):
         return 1.0
     if unit not in MILLIMETRES:
@@ -312,16 +313,16 @@ def _millimetres(unit: str, path: Path) -> float:
 
 
 def _segments(header: Mapping[str, Any]) -> dict[int, _Segment]:
-    """Return the segments of a segmentation by their numbers; none of other images."""
+    """Return segments by their numbers; empty for images that are no segmentation."""
     if any("Fractional" in str(header.get(key, "")) for key in _REPRESENTATION):
-        return {}  # shares, which are no labels
-    told: dict[int, dict[str, str]] = {}
+        return {}  # it holds shares instead of labels
+    by_number: dict[int, dict[str, str]] = {}
     for key, value in header.items():
-        found = _SEGMENT.fullmatch(key)
-        if found:
-            told.setdefault(int(found[1]), {})[found[2]] = str(value)
+        match = _SEGMENT.fullmatch(key)
+        if match:
+            by_number.setdefault(int(match[1]), {})[match[2]] = str(value)
     segments = {}
-    for number, fields in sorted(told.items()):
+    for number, fields in sorted(by_number.items()):
         color = [min(max(float(c), 0.0), 1.0) for c in fields.get("Color", "").split()]
         # Older versions give each segment a layer of its own, in which it is 1.
         segments[number] = _Segment(
@@ -336,7 +337,7 @@ def _segments(header: Mapping[str, Any]) -> dict[int, _Segment]:
 def _labels(
     segments: Mapping[int, _Segment], n_layers: int, path: Path
 ) -> dict[int, _Segment]:
-    """Return the segments by their labels: the values, where these differ."""
+    """Return segments by their labels: their values, or 1, 2, … if two are equal."""
     values = [segment.value for segment in segments.values()]
     if max(one.layer for one in segments.values()) >= n_layers or min(values) < 1:
         raise _damaged(path, "it names segments that are in none of its layers")
@@ -422,7 +423,7 @@ def _from_text(
         content: bytes = file.read()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of what is no number
+            warnings.simplefilter("error")  # numpy warns of text that is not a number
             values = np.fromstring(content.decode("ascii"), np.float64, sep=" ")
             stored = values.astype(dtype)
     except (ValueError, Warning) as error:

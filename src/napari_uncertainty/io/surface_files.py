@@ -38,9 +38,9 @@ def write_surface(
     mesh : Mesh
         Vertices in RAS+ mm, see :meth:`.Mesh.in_space`.
     name : str
-        What the surface is of, such as the name of the class.
+        Name of the surface, such as that of the class.
     measure, unit : str
-        What the values are.
+        Measure of the values, and its unit.
     colors : ndarray, shape (n, 4), or None
         Red, green, blue and alpha of each vertex: 0 … 255 for uint8, 0 … 1 for floats.
         PLY alone takes them; programs that show GIFTI colour the values themselves.
@@ -146,5 +146,5 @@ def _as_bytes(colors: npt.NDArray[Any] | None) -> npt.NDArray[np.uint8] | None:
 
 
 def _line(text: str) -> str:
-    """Without what XML or a line of a header cannot hold."""
+    """Return a text without signs that XML or a line of a header cannot hold."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -17,30 +17,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Files that appear under their name complete, or not at all.
-
 Write = Callable[[BinaryIO], object]
 
-# Errors by which a file system says that it does not do this, or not for everybody: the
-# names are then on the disk when it sees fit.
+# Errors of file systems that cannot sync a folder, or do not allow it: they write names
+# to the disk when they choose.
 _NOT_FOR_FOLDERS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP}
+
+# Digits of a number: enough to tell any two of float32 apart.
+_DIGITS = "%.9g"
+
+# Files that appear under their name complete, or not at all.
 
 
 def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> None:
-    """Write files that belong together, the last of which vouches for the others.
+    """Write files that belong together; where the last one is, the others are whole.
 
     All are written under hidden temporary names in their folders, and renamed when all
     of them are complete, the last one at the end. An older last file is removed before
     the first rename, so that it never stands beside a new one of the others.
 
     All but the last are on the disk (``fsync``, some 10 ms) before they get their
-    names, since a rename can outlive a power failure that the data do not. The last
-    one then is whole or empty, and tells by that what the others are worth.
+    names, since a rename can survive a power failure that the data do not. The last
+    one then is whole or empty: only if it is whole, the others belong to it.
 
     Parameters
     ----------
     files : sequence of (Path, callable)
-        What writes each file, given a binary file to write to.
+        Path of each file, and a function that writes to a binary file.
     sync : bool
         Whether the last one, too, is on the disk before it gets its name, and the name
         as well before this returns: for a file that could not be made again.
@@ -49,7 +52,7 @@ def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> N
     ------
     InputError
         If a file cannot be written; the old ones are then still there. Or if it cannot
-        be told that the last one would outlive a power failure.
+        be made sure that the last one survives a power failure.
     """
     paths = [path for path, _ in files]
     temporary = [_temporary_beside(path) for path in paths]
@@ -78,12 +81,12 @@ def write_whole(files: Sequence[tuple[Path, Write]], *, sync: bool = False) -> N
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder where it does not exist, and try to write in it.
+    """Make a folder where it does not exist, and check that files can be made in it.
 
     Raises
     ------
     InputError
-        If that does not work.
+        If nothing can be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +103,7 @@ def check_writable(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk, where the system knows how to."""
+    """Write the names in a folder to the disk, where the system can do that."""
     if os.name != "posix":
         return
     try:
@@ -120,12 +123,9 @@ def _temporary_beside(path: Path) -> Path:
 
 # Tables as tab-separated files, the same with every version of pandas.
 
-# Digits of a number: enough to tell any two of float32 apart.
-_DIGITS = "%.9g"
-
 
 def tab_separated(table: pd.DataFrame) -> bytes:
-    """Text of a table in UTF-8: a line of titles, then one line for each row.
+    """Return a table as text in UTF-8: a line of titles, then one line for each row.
 
     Fractions have nine digits, and what is missing is empty. Line breaks, tabs and runs
     of spaces within a text become one space. A text with quotation marks is put in
@@ -155,7 +155,7 @@ def tab_separated(table: pd.DataFrame) -> bytes:
 
 
 def with_all_digits(titles: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Tab-separated text in which each number reads back as the same number.
+    """Return tab-separated text in which each number reads back as the same number.
 
     Parameters
     ----------

@@ -37,8 +37,8 @@ from .chunked import ChunkedArray, Slices, choose, damage_told
 # Files that say that a folder is an array or a group.
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 
-# Codecs that only turn bytes into other bytes or numbers. Among those that Zarr 2 knows
-# is also "pickle", and unpickling a file can run any code in it.
+# Codecs that only turn bytes into other bytes or numbers. Zarr 2 also knows "pickle",
+# and unpickling a file can run any code in it.
 _HARMLESS = {
     "bytes", "transpose", "sharding_indexed", "blosc", "zstd", "gzip", "zlib", "lz4",
     "lzma", "bz2", "crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3",
@@ -46,17 +46,17 @@ _HARMLESS = {
     "packbits", "zfpy", "pcodec",
 }  # fmt: skip
 
-# What an axis of OME-Zarr is, by its type, or by its name before types were named.
+# Role of an axis of OME-Zarr by its type, or by its name in versions without types.
 _ROLES = {
     "space": SPACE, "x": SPACE, "y": SPACE, "z": SPACE,
     "time": MEMBERS, "t": MEMBERS,
     "channel": CLASSES, "c": CLASSES,
 }  # fmt: skip
 
-# Zarr takes so many copies of a chunk until its values are where they belong.
+# Number of copies of a chunk that Zarr holds in memory until its values are in place.
 _COPIES = 4
 
-# As many bytes of a packed chunk tell how large it becomes.
+# Number of bytes of a compressed chunk by which its size in memory is known.
 _HEAD = 18
 
 _ZSTD, _BLOSC = b"\x28\xb5\x2f\xfd", 2
@@ -71,7 +71,7 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
         what = "a file, not a folder" if path.exists() else "not there"
         raise InputError(f"{path} is {what}; Zarr keeps an array in a folder.")
     with damage_told(path), warnings.catch_warnings():
-        # Of arrays that nobody asked for, such as texts, which are still changing.
+        # Zarr warns of unstable types, such as texts, also in arrays that are not read.
         warnings.simplefilter("ignore")
         try:
             node = zarr.open(store=PlainFiles(path), mode="r")
@@ -88,7 +88,7 @@ def array_in(path: Path, how: Interpretation) -> ChunkedArray:
 
 
 def _arrays_below(group: Any, path: Path) -> Iterator[ChunkedArray]:
-    """All arrays in a group and the groups in it; of an image, its resolutions."""
+    """Yield all arrays in a group and its subgroups; of an image, its resolutions."""
     attributes = group.attrs.asdict()
     described = attributes.get("ome", attributes)
     if described.get("multiscales"):
@@ -110,7 +110,7 @@ def _arrays_below(group: Any, path: Path) -> Iterator[ChunkedArray]:
 
 
 def _chunked(array: Any, path: Path, **known: Any) -> ChunkedArray:
-    """An array of Zarr with what is known of it."""
+    """Return an array of Zarr with what is known of it."""
     strange = sorted(set(_codecs(array.metadata.to_dict())) - _HARMLESS)
     fault = ""
     if strange:
@@ -118,7 +118,7 @@ def _chunked(array: Any, path: Path, **known: Any) -> ChunkedArray:
             f'{path.name} is packed with the codec "{strange[0]}", which is not read '
             "here; write it again with blosc, zstd or gzip."
         )
-    # What is no plain number, such as texts of any length, may be no type of numpy's.
+    # Values other than plain numbers, such as texts, may have a type unknown to numpy.
     dtype = array.dtype if isinstance(array.dtype, np.dtype) else np.dtype(object)
     folder = path.joinpath(*array.path.split("/"))
     return ChunkedArray(
@@ -139,7 +139,7 @@ def _read(array: Any, place: Slices) -> Any:
 
 
 def _size_of_folder(folder: Path, enough: int) -> int:
-    """Bytes of all files below a folder, or at least so many as are enough."""
+    """Return the bytes of all files below a folder; `enough` ends the count early."""
     size = 0
     for inside, _, names in os.walk(folder):
         for name in names:
@@ -150,7 +150,7 @@ def _size_of_folder(folder: Path, enough: int) -> int:
 
 
 def _codecs(described: Any) -> Iterator[str]:
-    """Names of all codecs in the metadata of an array, also of those within another."""
+    """Yield the names of all codecs in the metadata of an array, also nested ones."""
     if isinstance(described, list | tuple):
         for one in described:
             yield from _codecs(one)
@@ -170,13 +170,14 @@ def _codecs(described: Any) -> Iterator[str]:
 def _resolutions(
     group: Any, image: Any, described: Any, path: Path, main: bool
 ) -> Iterator[ChunkedArray]:
-    """The arrays of one image; the first is the finest and, of the first, main."""
+    """Yield the arrays of one image, the finest first; `main` is for that one."""
     everywhere = image.get("coordinateTransformations") or []
     for number, level in enumerate(image["datasets"]):
         array = group[level["path"]]
         if not isinstance(array, zarr.Array):
             raise InputError(
-                f'{path.name} names "{level["path"]}" as an image, which is no array.'
+                f'{path.name} names "{level["path"]}" as an image, which is not an '
+                "array."
             )
         transformations = [*(level.get("coordinateTransformations") or []), *everywhere]
         axes = _axes(image.get("axes"), transformations, array.ndim)
@@ -251,10 +252,10 @@ def _class_names(
 
 
 class PlainFiles(WrapperStore[LocalStore]):
-    """A folder of which only files are read, none that needs more room than there is.
+    """A folder of which only files are read, and only those that fit the memory.
 
-    What a link leads to is read if it is a file, as that of a data set in git-annex
-    is. A device or a pipe has no end.
+    A link is followed if it leads to a file, as in a data set of git-annex. Devices and
+    pipes are refused, because they may never end.
 
     Parameters
     ----------
@@ -277,12 +278,12 @@ class PlainFiles(WrapperStore[LocalStore]):
 
     def _check(self, key: str) -> None:
         try:
-            found = (self._folder / key).stat()
+            status = (self._folder / key).stat()
         except OSError:
             return  # what is missing is for Zarr to judge
-        if stat.S_ISREG(found.st_mode):
-            check_room(self._folder, _COPIES * found.st_size, "chunks")
-        elif not stat.S_ISDIR(found.st_mode):
+        if stat.S_ISREG(status.st_mode):
+            check_room(self._folder, _COPIES * status.st_size, "chunks")
+        elif not stat.S_ISDIR(status.st_mode):
             raise InputError(
                 f'"{key}" of {self._folder.name} is neither a file nor a folder, so it '
                 "is not read; remove it, or copy the array anew."
@@ -290,7 +291,7 @@ class PlainFiles(WrapperStore[LocalStore]):
 
 
 def unpacked_size(head: bytes, packed: int) -> int:
-    """Return the size of a chunk as zstd [1]_ or blosc [2]_ tell it; 0 for others.
+    """Return the unpacked size of a chunk of zstd [1]_ or blosc [2]_; 0 for others.
 
     Parameters
     ----------

@@ -40,10 +40,9 @@ class ReportCase:
     grid : Grid or None
         Where its voxels are. Without one, the planes are those of the array.
     measure, unit : str
-        Name of the measure, as in ``ALL_MEASURES`` or for people; its unit may be
-        empty.
+        Name or title of the measure, see ``ALL_MEASURES``; its unit may be empty.
     highest : float
-        The largest value that there can be, in the unit.
+        The largest possible value, in the unit.
     labels, scan, no_data : ndarray or None
         Segmentation (int), scan, and voxels without data (bool), shape of `values`.
     names : mapping of int to str
@@ -53,16 +52,15 @@ class ReportCase:
     facts : sequence of (str, str)
         Rows of the summary.
     checks : sequence of Check
-        What was looked at before the map may be believed.
+        Checks of the map.
     table : DataFrame or None
-        Numbers of each class, as of :func:`.class_table`.
+        Numbers of each class, see :func:`.class_table`.
     hotspots : Hotspots
-        The places, and of which size they are.
+        The places, and their radius.
     stops : sequence of Stop
-        What was decided about each place, in the same order; empty where nobody
-        looked.
+        Decision about each place, in the same order; empty without a review.
     progress : str
-        How far the review is, as a sentence.
+        Progress of the review, as a sentence.
     reviewed : bool
         Whether there was a review; without one there are no verdicts in the report.
     made : str
@@ -136,7 +134,7 @@ def iter_scan_at(recorded: Recorded, path: Path) -> Generator[float, None, Array
     recorded : Recorded
         The map.
     path : Path
-        Of the scan: on the same voxels, in any order, or on others around the map.
+        The scan: on the same voxels, in any order, or on others around the map.
 
     Raises
     ------
@@ -146,10 +144,10 @@ def iter_scan_at(recorded: Recorded, path: Path) -> Generator[float, None, Array
     if not path.is_file():
         raise InputError(f"There is no scan {path}.")
     volume: Any = open_nifti(path)
-    # A scan may look like labels; what has classes is none.
+    # A scan may look like labels, but not like probabilities.
     data, grid = getattr(volume, "data", None), recorded.grid
     if data is None:
-        raise InputError(f"{path} holds probabilities and is no scan; choose one.")
+        raise InputError(f"{path} holds probabilities; choose a scan instead.")
     if grid is not None and not grid.overlaps(volume.grid):
         raise InputError(
             f"The scan {path} lies elsewhere: it and the map do not overlap in space; "
@@ -175,16 +173,16 @@ def iter_values_at(
     Parameters
     ----------
     values : array
-        The scan; of several moments, which come last, the first is taken.
+        The scan; of a further axis, such as time, the first volume is taken.
     there : Grid or None
         Where its voxels are.
     shape, grid : tuple of int, Grid or None
-        Of the map.
+        Shape of the map, and where its voxels are.
 
     Returns
     -------
     ndarray or None
-        None where it is not known how the scan lies.
+        None where it is not known how the scan lies on the map.
     """
     values = np.asarray(values)
     if there is not None:

@@ -34,7 +34,7 @@ from ..text import count, in_unit, number, percent
 
 Array = np.ndarray[Any, Any]
 
-# Of all measures, the one that is computed fastest; only what comes with it is needed.
+# The measure that is computed fastest; only the most probable class is needed.
 _QUICK = "least_confidence"
 
 
@@ -47,14 +47,18 @@ class ReportedMap:
     recorded : Recorded
         The map.
     segmentation : Segmentation or None
-        On its own voxels; None where it is not known how they lie on the map, too.
+        The segmentation on its own voxels; None as well where it is not known how they
+        lie on the map.
     classes : list of int or None
-        The label of each class; None where labels are no classes.
-    labels, prediction, no_data : ndarray or None
-        The segmentation, or else the most probable class; the latter, where it was
-        needed; voxels without data, where there are any and it is known which.
+        The label of each class; None where labels are not the classes.
+    labels : ndarray or None
+        The segmentation on the voxels of the map, or else the most probable class.
+    prediction : ndarray or None
+        The most probable class, if it was needed.
+    no_data : ndarray or None
+        Voxels without data, if there are any and they are known.
     predictions : Predictions or None
-        What the map was made from, not read yet.
+        The probabilities that the map was made from, not read yet.
     """
 
     recorded: Recorded
@@ -78,14 +82,14 @@ class ReportedMap:
 
     @property
     def no_opinion(self) -> str:
-        """Reason why probabilities say nothing of where errors are, or ``""``."""
+        """Reason why probabilities do not tell where errors are, or ``""``."""
         if self.predictions is None or self._members:
             return ""
         return of_the_map_alone(self.recorded.record.kind)
 
     @property
     def is_as_then(self) -> bool:
-        """True if no other segmentation is shown than the map was compared with."""
+        """True unless another segmentation is shown than the map was compared with."""
         if self.segmentation is None:
             return True
         source, then = self.segmentation.source, self.recorded.segmentation
@@ -98,7 +102,7 @@ class ReportedMap:
 
     @property
     def statistics(self) -> MapStatistics:
-        """Numbers as recorded, or anew where the foreground is another."""
+        """Numbers as recorded, or computed anew for another foreground."""
         if self.is_as_then:
             return self.recorded.record.statistics
         no_data, values = self.no_data, self.recorded.values
@@ -108,7 +112,7 @@ class ReportedMap:
 
     @property
     def title_of_labels(self) -> str:
-        """Name of the segmentation, or what there is instead."""
+        """Name of the segmentation, or of what is shown instead."""
         if self.segmentation is not None:
             return self.segmentation.called
         return "none" if self.labels is None else "none; the most probable class"
@@ -129,26 +133,26 @@ class ReportedMap:
         return numbered_class_names(record.n_classes)
 
     def iter_hotspots(
-        self, wanted: HotspotOptions
+        self, options: HotspotOptions
     ) -> Generator[float, None, tuple[Hotspots, Mapping[int, str], str]]:
-        """Find the places; yields the share done.
+        """Find the hotspots; yields the share done.
 
         Returns
         -------
         Hotspots, mapping of int to str, str
-            With labels as `labels` has them; names of these and of labels that no voxel
-            has; and what a person should know, or ``""``.
+            Hotspots, whose classes are labels of `labels`; names of these, and of
+            labels that no voxel has; and what a person should know, or ``""``.
         """
         if not self._members:
-            found = yield from iter_hotspots(
+            hotspots = yield from iter_hotspots(
                 self.recorded.values,
                 self.labels,
                 self.no_data,
                 grid=self.recorded.grid,
                 undecided=self.recorded.record.undecided,
-                wanted=wanted,
+                wanted=options,
             )
-            return found, self.names, self.no_opinion
+            return hotspots, self.names, self.no_opinion
         labels, names, note = self.prediction, dict(self.names), ""
         numbers = list(range(self.recorded.record.n_classes))
         if self.classes is not None:
@@ -157,23 +161,23 @@ class ReportedMap:
             if numbers != list(range(len(numbers))):
                 labels = Numbering("", tuple(numbers)).of(labels)
         elif self.segmentation is not None:
-            # Numbers that no label has, for the classes are not the labels.
+            # The classes are not the labels, so they get numbers that no label has.
             assert self.labels is not None
             first = max(0, int(self.labels.max()), *names) + 1
             numbers = [first + number for number in numbers]
             names |= dict(zip(numbers, self._class_names, strict=True))
             note = not_its_classes(self.segmentation.name)
-        found = yield from iter_places(
+        hotspots = yield from iter_places(
             self.recorded.values,
             labels,
             self.no_data,
             self._members,
             self.recorded.grid,
             self.recorded.placement,
-            wanted,
+            options,
             undecided=self.recorded.record.undecided,
         )
-        return _with_labels(found, numbers), names, note
+        return _with_labels(hotspots, numbers), names, note
 
 
 def iter_reported_map(
@@ -189,17 +193,17 @@ def iter_reported_map(
     Parameters
     ----------
     recorded, segmentation, predictions : Recorded, Segmentation, Predictions or None
-        What there is.
+        The map, the segmentation, and the probabilities, as far as they are known.
     search : bool
-        Whether places will be looked for.
+        Whether hotspots will be looked for.
     required : bool
-        Whether the segmentation has to lie on the map; otherwise, one of which that is
-        not known is left out.
+        Whether it is an error if it is not known how the segmentation lies on the map;
+        otherwise it is left out.
 
     Raises
     ------
     InputError
-        If it has to and does not.
+        If it is required, and lies elsewhere or in an unknown place.
     """
     labels, classes = None, None
     if segmentation is not None:
@@ -214,8 +218,8 @@ def iter_reported_map(
     needed = labels is None or (search and classes is None)
     gaps = recorded.record.statistics.no_data > 0
     if predictions is not None and (needed or gaps):
-        looked = _iter_fold(recorded, predictions)
-        prediction, no_data = yield from part(looked, 0.2, 1)
+        fold = _iter_fold(recorded, predictions)
+        prediction, no_data = yield from part(fold, 0.2, 1)
     return ReportedMap(
         recorded,
         segmentation,
@@ -261,7 +265,7 @@ def _iter_fold(
     return turn.turn(maps.prediction), turn.turn(maps.no_data)
 
 
-def _with_labels(found: Hotspots, numbers: list[int]) -> Hotspots:
+def _with_labels(hotspots: Hotspots, numbers: list[int]) -> Hotspots:
     """Return hotspots with labels in the place of the numbers of classes."""
     places = tuple(
         place
@@ -269,9 +273,9 @@ def _with_labels(found: Hotspots, numbers: list[int]) -> Hotspots:
         else replace(
             place, classes=(numbers[place.classes[0]], numbers[place.classes[1]])
         )
-        for place in found.places
+        for place in hotspots.places
     )
-    return replace(found, places=places)
+    return replace(hotspots, places=places)
 
 
 def facts_of(
@@ -286,24 +290,24 @@ def facts_of(
     alone: bool = False,
     reviewed: bool = False,
 ) -> list[tuple[str, str]]:
-    """Return names and values of the rows that tell of a map and its hotspots.
+    """Return the rows of the summary on a map and its hotspots, as names and values.
 
     Parameters
     ----------
     record : Record
-        What the map says of itself.
+        Record of the map.
     numbers : MapStatistics
-        Those of the map and the foreground that are shown.
+        Numbers of the map with the foreground that is shown.
     shape : sequence of int
         Shape of the map.
     hotspots : Hotspots
         The places, on the grid of the map.
     segmentation, scan : str
-        Names of what the map is shown with.
+        Names of the images that the map is shown with.
     no_data_known : bool
         Whether it is known which voxels are without data.
     alone : bool
-        Whether the map alone told where errors are.
+        Whether hotspots are from the map alone.
     reviewed : bool
         Whether the places are those of a review.
     """
@@ -341,7 +345,7 @@ def facts_of(
 
 
 def agreement_of(shown: ReportedMap) -> list[tuple[str, str]]:
-    """Return the row of the agreement with a segmentation, if that is still true."""
+    """Return the row of the agreement with the segmentation; none if it has changed."""
     agreement = shown.recorded.record.agreement
     if agreement is None or not shown.is_as_then:
         return []
@@ -349,7 +353,7 @@ def agreement_of(shown: ReportedMap) -> list[tuple[str, str]]:
 
 
 def _members(record: Record) -> list[tuple[str, str]]:
-    """Return which members there are, and how well they agree."""
+    """Return the rows of the members, and of how well they agree."""
     if not record.members:
         return []
     rows = [("Members", ", ".join(one.name for one in record.members))]

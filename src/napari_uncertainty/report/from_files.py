@@ -1,4 +1,4 @@
-"""Reports of files: of a map that was written, or of a review of one."""
+"""Gathering of all that a report shows, from a map that was written or a review."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ..analysis.class_blocks import iter_class_statistics
 from ..analysis.class_statistics import class_table, voxel_volume
 from ..analysis.hotspots import HotspotOptions, Hotspots
-from ..batch.written import Recorded, read_map
+from ..batch.written import Recorded, read_recorded
 from ..compare.segmentation import Segmentation
 from ..errors import InputError
 from ..io.endings import stem
@@ -26,7 +26,7 @@ from .contents import ReportCase, iter_scan_at
 from .facts import agreement_of, facts_of, iter_reported_map
 from .reviewed import Labels, corrected, find_review, iter_map_of, labels_of, scan_of
 
-# Stands near the beginning of every report that this program wrote.
+# Text near the beginning of every report that this program wrote, and how near.
 _OURS = b"uncertainty report</title>"
 _BEGINNING = 1 << 16
 
@@ -38,9 +38,9 @@ class FromFiles:
     Attributes
     ----------
     case : ReportCase
-        All of it.
+        The contents.
     remarks : tuple of str
-        What is missing or has changed, in sentences; they are among its facts, too.
+        Sentences on what is missing or has changed; they are among its facts, too.
     """
 
     case: ReportCase
@@ -48,7 +48,7 @@ class FromFiles:
 
 
 def report_path(case: Path) -> Path:
-    """Return the path beside a map or a review where its report goes."""
+    """Return the path of the report beside a map or a review."""
     name = stem(case)
     review = re.fullmatch(r"(.*)_review(-\d+)?", name)
     if review is not None:
@@ -62,13 +62,13 @@ def report_path(case: Path) -> Path:
 
 
 def check_report_path(path: Path) -> None:
-    """Refuse to write over a file that is no report of this program.
+    """Refuse to write over a file that is not a report of this program.
 
     Raises
     ------
     InputError
-        If it is another file, or cannot be looked at, or if nothing can be written to
-        its folder.
+        If it is another file, or cannot be read, or if nothing can be written to its
+        folder.
     """
     try:
         with path.open("rb") as file:
@@ -83,8 +83,8 @@ def check_report_path(path: Path) -> None:
         ) from error
     if beginning and _OURS not in beginning:
         raise InputError(
-            f"{path} is there already and is no report of napari-uncertainty; choose "
-            "another name with --output, or take it away."
+            f"{path} exists and is not a report of napari-uncertainty; choose another "
+            "name with --output, or move the file away."
         )
     check_writable(path.parent)
 
@@ -103,10 +103,10 @@ def iter_case_of(
     path : Path
         A map that this program wrote, its JSON, or a review of one.
     scan, labels : Path or None
-        What the map is shown on, and whose outlines; by default what the map or the
-        review tells.
+        Scan to show the map on, and segmentation to outline; by default those that the
+        map or the review names.
     count : int or None
-        How many places, at most; by default 50, or all of a review.
+        Number of places at most; by default 50, or all of a review.
 
     Raises
     ------
@@ -134,8 +134,8 @@ def iter_case_of(
     stops: Sequence[Stop] = ()
     progress = ""
     if session is None:
-        wanted = HotspotOptions() if count is None else HotspotOptions(count)
-        search = shown.iter_hotspots(wanted)
+        options = HotspotOptions() if count is None else HotspotOptions(count)
+        search = shown.iter_hotspots(options)
         hotspots, names, note = yield from part(search, 0.4, 0.8)
         if missing:
             note = f"{missing} So the hotspots are from the map alone."
@@ -222,7 +222,7 @@ def _iter_map_and_review(
         labels = labels_of(session, given)
         recorded = yield from iter_map_of(session, labels.segmentation)
     else:
-        recorded = read_map(path)
+        recorded = read_recorded(path)
         labels = _recorded_labels(recorded, given)
         session, remarks = find_review(recorded, labels, scan)
     if session is not None:
@@ -233,22 +233,22 @@ def _iter_map_and_review(
 
 
 def _is_review(path: Path) -> bool:
-    """Return whether a file is JSON with stops, which need not be usable."""
+    """Return whether a file is the JSON of a review, which may be damaged."""
     if not path.name.lower().endswith(".json"):
         return False
     try:
-        told = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror or error})."
         ) from error
     except (ValueError, RecursionError):
-        return False  # what reads it as a map says what is wrong
-    return isinstance(told, dict) and "stops" in told
+        return False  # reading it as a map tells what is wrong
+    return isinstance(content, dict) and "stops" in content
 
 
 def _recorded_labels(recorded: Recorded, given: Path | None) -> Labels:
-    """Return the given segmentation, or that with which the map was compared."""
+    """Return the given segmentation, or the one that the map was compared with."""
     if given is not None:
         return Labels(Segmentation.of(open_segmentation(given)))
     path = recorded.segmentation

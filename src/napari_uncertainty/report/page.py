@@ -1,4 +1,4 @@
-"""HTML of a report: its rows and pictures, put into the template."""
+"""HTML of a report, made from its contents with a template."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .pictures import Picture, Pictures, png_address
 
 _TEMPLATE = "report.html.j2"
 
-# Signs and words besides colours, for those who do not see them.
+# Signs and words beside the colours of checks, for people who do not see these.
 _LEVELS = {
     "green": ("✓", "as it should be"),
     "amber": ("▲", "to be known"),
@@ -37,7 +37,7 @@ def iter_report(case: ReportCase) -> Generator[float, None, str]:
     Parameters
     ----------
     case : ReportCase
-        What is in it. The same case gives the same text, whenever it is made.
+        Contents of the report. The same case always gives the same text.
 
     Yields
     ------
@@ -79,7 +79,7 @@ def iter_report(case: ReportCase) -> Generator[float, None, str]:
         known=known,
         version=__version__,
     )
-    # File names that are no text, and what no HTML may hold.
+    # File names may hold bytes that are no text, and signs that HTML does not allow.
     return html.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
@@ -122,7 +122,7 @@ def _template() -> Any:
 
 
 def _card(case: ReportCase, stop: Stop, pictures: list[Picture]) -> dict[str, Any]:
-    """Return what the template shows of a stop: its words, its place, its pictures."""
+    """Return what the template shows of a stop: its texts, place and pictures."""
     place = stop.hotspot
     outlines = {one.label: one for picture in pictures for one in picture.outlines}
     return {
@@ -148,14 +148,14 @@ def _verdict(stop: Stop) -> str:
 
 
 def _checks(case: ReportCase) -> Iterator[tuple[str, str, str, str]]:
-    """Level, its sign, its word and the sentence of each check, the worst first."""
+    """Yield level, sign, word and sentence of each check, the worst first."""
     order = list(_LEVELS)
     for check in sorted(case.checks, key=lambda one: -order.index(one.level)):
         yield check.level, *_LEVELS[check.level], check.sentence
 
 
 def _shown_columns(case: ReportCase) -> list[Column]:
-    """Return those that say anything: flat images have no volumes."""
+    """Return the columns of the table that have values: flat images lack volumes."""
     table = case.table
     if table is None:
         return []
@@ -164,7 +164,7 @@ def _shown_columns(case: ReportCase) -> list[Column]:
 
 
 def _classes(case: ReportCase) -> Iterator[tuple[str, str, list[str]]]:
-    """Colour (none for the background), name and numbers of each class."""
+    """Yield colour (empty for the background), name and numbers of each class."""
     if case.table is None:
         return
     columns = _shown_columns(case)

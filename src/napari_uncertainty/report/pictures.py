@@ -1,7 +1,7 @@
-"""Pictures of a hotspot: scan, map and outlines, to be laid on each other.
+"""Pictures of a hotspot: layers with the scan, the map and outlines of labels.
 
-Scan and map are small PNG within the page; outlines run along the edges of voxels and
-are paths for SVG.
+Scan and map are small PNG images within the page. Outlines run along the edges of
+voxels and are paths for SVG.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ Array = np.ndarray[Any, Any]
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-# So many voxels along each axis tell what is dark and bright in a scan.
+# Voxels along each axis by which the dark and the bright values of a scan are found.
 _SAMPLED = 64
 
-# Few voxels are brighter (vessels, metal), and would make all others dark.
+# Percentiles that are black and white: few voxels (vessels, metal) are far brighter and
+# would make all others dark.
 _WINDOW = (0.5, 99.5)
 
+# Lengths of a scale bar in mm.
 _BARS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -49,15 +51,15 @@ class Picture:
     Attributes
     ----------
     plane : Plane
-        Which, and what lies at its edges.
+        The plane, and the directions at its edges.
     cut : PlaneCut
-        Where scan and map are.
+        Piece of scan and map that is shown.
     width : float
-        Of the picture, and its height.
+        Width of the picture, and its height.
     scan, map : str
-        Addresses of the two; the first is empty where there is no scan.
+        Addresses of both images; the first is empty without a scan.
     outlines : tuple of Outline
-        Of the labels in it, ascending.
+        Outlines of the labels in it, ascending.
     radii : tuple of float
         Half axes of the ball's outline, along the diagonals.
     bar : float
@@ -80,7 +82,7 @@ class Pictures:
     Parameters
     ----------
     case : ReportCase
-        Its arrays are looked at as views, a small piece at a time.
+        Contents of the report. Its arrays are used as views, a small piece at a time.
     """
 
     def __init__(self, case: ReportCase) -> None:
@@ -148,7 +150,7 @@ class Pictures:
 
 
 def shades(values: Array, highest: float) -> Bytes:
-    """Return which of 256 colours values have; NaN has the first."""
+    """Return the number of 256 colours for each value; that of NaN is 0."""
     return _as_bytes(values / highest if highest > 0 else np.zeros_like(values))
 
 
@@ -165,7 +167,7 @@ def window_of(scan: Array) -> tuple[float, float]:
     if foreground.size == 0:
         return float(few[0]), float(few[0]) + 1.0
     low, high = (float(limit) for limit in np.percentile(foreground, _WINDOW))
-    # One value besides the background: that is white.
+    # There may be one value besides the background, which is then white.
     return (low, high) if high > low else (float(few.min()), high)
 
 
@@ -177,15 +179,14 @@ def _as_bytes(shares: Array) -> Bytes:
 
 
 def png_address(pixels: Bytes, palette: Bytes | None = None) -> str:
-    """Return an address that holds all of a picture.
+    """Return a picture as an address that holds its whole PNG.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width)
         Gray, from 0 for black to 255; or numbers of colours.
     palette : ndarray of uint8, shape (n, 4), or None
-        Red, green, blue and opacity of at most 256 colours. One byte a pixel is then
-        enough.
+        Red, green, blue and opacity of at most 256 colours.
     """
     from PIL import Image
 
@@ -209,8 +210,8 @@ def outline(mask: Mask) -> str:
     Returns
     -------
     str
-        Path data; to be filled by the even-odd rule. Empty where nothing is in the
-        mask. The border of the picture counts as an edge.
+        Path data, to be filled by the even-odd rule. Empty for an empty mask. The
+        border of the picture counts as an edge.
     """
     return "".join(
         f"M{x} {y}{_steps(xs, ys)}z" for (x, y), xs, ys in _loops(_corners(mask))
@@ -220,7 +221,7 @@ def outline(mask: Mask) -> str:
 def _corners(mask: Mask) -> npt.NDArray[np.int64]:
     """Return where outlines turn, as (row, column), shape (n, 2).
 
-    Where two voxels touch at a corner, two outlines turn, and it is there twice.
+    Where two voxels touch at a corner, two outlines turn, and the point comes twice.
     """
     padded = np.pad(mask, 1)
     upper = padded[:-1, :-1].astype(np.int8), padded[:-1, 1:].astype(np.int8)
@@ -240,7 +241,8 @@ def _loops(
     """Yield the first point of each loop, and x and y of each further pair of edges.
 
     Along every line of the grid, outlines run from the first corner to the second,
-    from the third to the fourth and so on. That is all one has to know to follow them.
+    from the third to the fourth and so on. So each corner has one partner in its row
+    and one in its column.
     """
     row, column = corners.T
     beside = _partners(np.lexsort((column, row)))

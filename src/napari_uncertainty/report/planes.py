@@ -1,4 +1,4 @@
-"""Upright planes through a voxel: which axes they have, and what they cut out.
+"""Upright planes through a voxel: their axes, and the piece of a volume that they cut.
 
 They are those of the viewer (``docs/architecture.md``, scan space): axes run to
 inferior, posterior and left, so the patient's right is on the left of an axial and a
@@ -21,24 +21,24 @@ from ..model.placement import Placement
 
 Array = np.ndarray[Any, Any]
 
-#: Of a picture, along each side, so that 50 places of pure noise stay below 5 MB.
-#: Larger ones show every second voxel, or fewer.
+#: Most pixels along each side of a picture, so that 50 places of pure noise stay below
+#: 5 MB. Larger pieces show every second voxel, or fewer.
 MOST_PIXELS = 101
 
-#: Width of a picture in mm, if balls are not too large for it.
+#: Width of a picture in mm, unless balls are too large for it.
 WIDTH_MM = 50.0
 
-# Cuts go on for a pixel on both sides of the picture, and its middle is the middle of
-# one. So their borders, where outlines are closed, are not seen.
+# Pixels of a cut beyond the picture: one on each side, and one because the middle of
+# the picture is that of a pixel. So its borders, where outlines close, are not seen.
 _BEYOND = 3
 
-# How many times wider than the ball a picture is, at least.
+# Width of a picture at least, as a multiple of the ball's diameter.
 _AROUND = 4.0
 
-# Names of the upright axes by where they run to.
+# Names of the upright axes by their directions.
 _AXES = {"I": "z", "P": "y", "L": "x"}
 
-# Where the upright axes come from and run to.
+# Directions at both ends of the upright axes.
 _ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
 
 _NAMED = (("Axial", "y", "x"), ("Coronal", "z", "x"), ("Sagittal", "z", "y"))
@@ -55,7 +55,7 @@ class Plane:
     rows, columns : int
         The axis that runs down, and the one that runs to the right.
     left, right, top, bottom : str
-        What lies there: R, L, A, P, S or I; empty where that is not known.
+        Direction at that edge: R, L, A, P, S or I; empty where that is not known.
     """
 
     name: str
@@ -74,9 +74,9 @@ class PlaneCut:
     Attributes
     ----------
     index : tuple
-        What it takes of an upright volume.
+        Index of the piece in an upright volume.
     left, top, width, height : float
-        Where it is, in mm from the centre of the voxel.
+        Its left and upper edge, in mm from the centre of the voxel, and its size.
     pixel : tuple of float
         Height and width of a pixel, in mm.
     """
@@ -96,13 +96,13 @@ class Upright:
     Attributes
     ----------
     turn : Placement
-        From the axes of the array, as views without a copy.
+        Turn of the array onto these axes, as a view without a copy.
     zooms : tuple of float
         Voxel size in mm along each upright axis; 1 where no grid is known.
     axes : str
         Their names: of z, y, x, or of i, j, k without a grid.
     cosines : ndarray, shape (n, n)
-        Of the angles between them: the identity, but for sheared images.
+        Cosines of the angles between them: the identity, unless the image is sheared.
     """
 
     turn: Placement
@@ -150,11 +150,11 @@ class Upright:
         Parameters
         ----------
         plane : Plane
-            Which.
+            The plane.
         at, shape : sequence of int
-            The voxel in the upright volume, and the shape of that.
+            The voxel in the upright volume, and the shape of that volume.
         width : float
-            How wide and high the picture is, in mm.
+            Width and height of the picture in mm.
         """
         index: list[int | slice] = list(at)
         spans = []
@@ -167,9 +167,9 @@ class Upright:
         return PlaneCut(tuple(index), left, top, across, height, (row, column))
 
     def ellipse(self, plane: Plane, radius_mm: float) -> tuple[float, float]:
-        """Half axes of what the plane cuts of a ball, along both diagonals.
+        """Return the half axes, along both diagonals, of the cut through a ball.
 
-        Equal ones, a circle, unless the image is sheared.
+        They are equal, and the cut is a circle, unless the image is sheared.
         """
         cosine = float(self.cosines[plane.rows, plane.columns])
         return radius_mm / math.sqrt(1 + cosine), radius_mm / math.sqrt(1 - cosine)
@@ -179,7 +179,7 @@ def _along(
     at: int, length: int, zoom: float, half: float
 ) -> tuple[slice, float, float, float]:
     """Return voxels within half a width, and first edge, length and pixel in mm."""
-    # What reaches into the picture by rounding only does not.
+    # Pixels that reach into the picture by rounding errors alone do not count.
     step = math.ceil((2 * half / zoom + _BEYOND - 1e-6) / MOST_PIXELS)
     pixel = zoom * step
     reach = math.ceil(half / pixel - 0.5 - 1e-6) + 1

@@ -1,4 +1,4 @@
-"""Review of a report: it is found by its content, with its map and its labels."""
+"""Review that a report shows: found by its content, with its map and its labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis.hotspots import HotspotOptions
-from ..batch.written import Recorded, files_of, read_map, state
+from ..batch.written import Recorded, files_of, read_recorded, state
 from ..case import CaseInputs, iter_case
 from ..compare.segmentation import Segmentation
 from ..errors import InputError
@@ -30,9 +30,9 @@ class Labels:
     Attributes
     ----------
     segmentation : Segmentation or None
-        On its own voxels; None where there is none, or none any more.
+        The segmentation on its own voxels; None without one, or if it is gone.
     note : str
-        What became of it, as a sentence, or ``""``.
+        Sentence on a segmentation that is gone or has changed, or ``""``.
     """
 
     segmentation: Segmentation | None
@@ -42,9 +42,9 @@ class Labels:
 def find_review(
     recorded: Recorded, labels: Labels, scan: Path | None
 ) -> tuple[Session | None, list[str]]:
-    """Find the review of a map; gives it, and sentences that a person should know.
+    """Find the review of a map, and sentences that a person should know.
 
-    It may be beside the map, what that was made from, the segmentation or the scan.
+    It may be beside the map, the probabilities, the segmentation or the scan.
     """
     segmentation = labels.segmentation
     digest = fingerprint(recorded.values, recorded.grid)
@@ -58,11 +58,11 @@ def find_review(
     options = Options.of(usual)
     parents = (one.absolute().parent for one in beside if one is not None)
     folders = list(dict.fromkeys(parents))
-    found = find_session(
+    review = find_session(
         inputs, replace(options, networks=None), recorded.case, folders
     )
-    session = None if found.path is None else Session.open(found.path)
-    return session, list(found.notes)
+    session = None if review.path is None else Session.open(review.path)
+    return session, list(review.notes)
 
 
 def labels_of(session: Session, given: Path | None) -> Labels:
@@ -75,25 +75,25 @@ def labels_of(session: Session, given: Path | None) -> Labels:
     """
     if given is not None:
         return Labels(Segmentation.of(open_segmentation(given)))
-    told = input_of(session, "segmentation")
-    if told is None:
+    image = input_of(session, "segmentation")
+    if image is None:
         return Labels(None)
-    if told.path is None:
+    if image.path is None:
         return Labels(
-            None, f"The segmentation '{told.name}' of the review has no file."
+            None, f"The segmentation '{image.name}' of the review has no file."
         )
-    if not told.path.is_file():
-        return Labels(None, f"The segmentation {told.path} is not there any more.")
-    return Labels(Segmentation.of(open_segmentation(told.path)))
+    if not image.path.is_file():
+        return Labels(None, f"The segmentation {image.path} is not there any more.")
+    return Labels(Segmentation.of(open_segmentation(image.path)))
 
 
 def corrected(session: Session, labels: Labels) -> Labels:
-    """Return labels with the changes of a review, if these belong to them."""
+    """Return labels with the changes that a review made to them."""
     segmentation = labels.segmentation
     if segmentation is None:
         return labels
-    told = input_of(session, "segmentation")
-    if told is None or _digest(segmentation) != told.digest:
+    image = input_of(session, "segmentation")
+    if image is None or _digest(segmentation) != image.digest:
         return replace(
             labels,
             note=f"{segmentation.source} is not, or not any more, the segmentation "
@@ -110,8 +110,8 @@ def corrected(session: Session, labels: Labels) -> Labels:
 
 def scan_of(session: Session) -> Path | None:
     """Return the scan of a review, if it names one."""
-    told = input_of(session, "scan")
-    return None if told is None else told.path
+    image = input_of(session, "scan")
+    return None if image is None else image.path
 
 
 def _digest(segmentation: Segmentation) -> str:
@@ -120,7 +120,7 @@ def _digest(segmentation: Segmentation) -> str:
 
 
 def input_of(session: Session, role: str) -> ReviewedInput | None:
-    """Return the first image of a review with a role, such as *map*."""
+    """Return the first image of a review that has a role, such as *map*."""
     return next((one for one in session.inputs if one.role == role), None)
 
 
@@ -136,18 +136,18 @@ def iter_map_of(
     session : Session
         The review.
     segmentation : Segmentation or None
-        The labels before any change; for the numbers and the checks.
+        The labels before any change, for the numbers and the checks.
 
     Raises
     ------
     InputError
-        If that does not give the map that was reviewed.
+        If the map is gone, or computing it does not give the map that was reviewed.
     """
-    told = input_of(session, "map")
-    if told is None:
+    image = input_of(session, "map")
+    if image is None:
         raise InputError(f"The review {session.path} does not say of what it is.")
-    if told.path is not None:
-        return _read(told.path, told.digest)
+    if image.path is not None:
+        return _read(image.path, image.digest)
     source = input_of(session, "probabilities")
     if source is None or source.path is None:
         raise InputError(
@@ -168,7 +168,7 @@ def _read(path: Path, digest: str) -> Recorded:
             f"The map {path} of the review is not there any more; put it back, or "
             f"{_INSTEAD}"
         )
-    recorded = read_map(path)
+    recorded = read_recorded(path)
     if fingerprint(recorded.values, recorded.grid) != digest:
         raise InputError(
             f"The map {path} has changed since the review was begun; put the old one "
@@ -206,8 +206,8 @@ def _iter_computed(
         foreground_only=record.foreground_only,
     )
     values, grid = result.values(record.measure), result.where.grid
-    told = input_of(session, "map")
-    if told is None or fingerprint(values, grid) != told.digest:
+    image = input_of(session, "map")
+    if image is None or fingerprint(values, grid) != image.digest:
         raise InputError(
             f"The probabilities {source} do not give the map of the review: they have "
             f"changed since. Put the old ones back, or {_INSTEAD}"
