@@ -159,7 +159,10 @@ def test_info_of_a_header_that_does_not_say_where(case_folder):
         (["case.npz", "--scan", "none.nii.gz"], "There is no scan none.nii.gz."),
         (["T1.nii.gz", "--labels", "case.nii.gz"], "T1.nii.gz holds no probabilities"),
         (["T1.nii.gz", "--scan", "T1.nii.gz"], "T1.nii.gz holds no probabilities"),
-        (["case.npz", "--labels", "decimals.nii.gz"], "decimals.nii.gz is not a segmen"),
+        (
+            ["case.npz", "--labels", "decimals.nii.gz"],
+            "decimals.nii.gz is not a segmen",
+        ),
         (["case.npz", "--scan", "case.npz"], "case.npz cannot be read"),
     ],
 )

@@ -943,7 +943,7 @@ def test_a_measure_of_members_in_the_window(rng, tmp_path, window):
 #: Words with which a message tells what to do.
 ADVICE = re.compile(
     r"choose (that|the|another|those|one)|[Nn]ame (it|the|one|its|them)\b|--[a-z]|"
-    r"[Cc]ompute from|[Pp]ut (it|the)\\b|copy the|move |repair|save (it|them)|"
+    r"[Cc]ompute from|[Pp]ut (it|the)\b|copy the|move |repair|save (it|them)|"
     r"give (it|one|at least|a number)|apply a softmax|open (one|it)\b"
 )
 
