@@ -18,7 +18,7 @@ STOPS = 40
 DECIDING = """
 import sys
 from pathlib import Path
-from napari_uncertainty.review import Session
+from napari_uncertainty.review.session import Session
 it = Session.open(Path(sys.argv[1]))
 it.hold()
 it.save()

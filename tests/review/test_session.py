@@ -381,7 +381,7 @@ def test_a_file_that_another_program_wrote_is_left_as_it_is(path):
 HOLDING = """
 import sys
 from pathlib import Path
-from napari_uncertainty.review import Session
+from napari_uncertainty.review.session import Session
 it = Session.open(Path(sys.argv[1]))
 it.hold()
 it.save()

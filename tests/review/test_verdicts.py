@@ -10,7 +10,7 @@ import napari_uncertainty
 from napari_uncertainty.review.review import VERDICTS
 
 SOURCES = Path(napari_uncertainty.__file__).parent
-TABLE = SOURCES / "review" / "stop.py"
+TABLE = SOURCES / "review" / "review.py"
 REVIEW_PAGE = Path(__file__).parents[2] / "docs" / "review.md"
 
 
