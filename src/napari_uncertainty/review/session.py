@@ -7,9 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
-
-import numpy as np
 
 from ..analysis.hotspots import Hotspots
 from ..errors import InputError
@@ -18,11 +17,24 @@ from ..model.grid import Grid
 from ..model.record import Record
 from .file import Holder, ReviewDocument, content_of
 from .review import Review, Stop
-from .reviewed_images import Array, Options, ReviewedInput, read_edits, write_edits
+from .reviewed_images import (
+    Array,
+    EditsFile,
+    Options,
+    ReviewedInput,
+    copied,
+    count_different,
+    read_edits,
+    write_edits,
+)
 
 
 class Session:
     """A review and its file; made by :meth:`begin` or :meth:`open`.
+
+    Labels that were changed are in a file of their own beside it, which takes longer
+    to write: :meth:`write_labels` may do that on another thread. The file of the review
+    names the labels by their digest, so it is saved once more afterwards.
 
     Attributes
     ----------
@@ -38,11 +50,13 @@ class Session:
         What the map says of itself; None of reviews that were begun before that was
         kept.
     radius_mm, expected_errors : float
-        Of each ball; how many voxels are expected to be wrong, all over.
+        The radius of each ball; how many voxels are expected to be wrong in the whole
+        image.
     review : Review
-        The stops. It stays the same object.
+        The stops.
     changed_labels : int
-        How many voxels have another label than before the review.
+        How many voxels have another label than before the review, as of the last time
+        that they were written.
     known_labels : ndarray or None
         The labels as they are now, where they are known to be other than before.
     read_only : str
@@ -57,9 +71,7 @@ class Session:
         self.read_only = ""
         self._lock: Any = None
         self._holder = Holder.here()
-        self.known_labels: Array | None = None
-        self._grid: Grid | None = None
-        self._unwritten_labels = False  # the file beside the review is of others
+        self._writing = Lock()
         self._take(document, content)
 
     def _take(self, document: ReviewDocument, content: bytes | None) -> None:
@@ -72,6 +84,11 @@ class Session:
         self.radius_mm = document.options.radius_mm
         self.expected_errors = document.expected_errors
         self.changed_labels = 0 if document.edits is None else document.edits.voxels
+        self.known_labels: Array | None = None
+        self._original: Array | None = None
+        self._grid: Grid | None = None
+        # The labels in the file beside the review, set by the thread that writes them.
+        self._written: tuple[Array | None, EditsFile | None] = None, document.edits
 
     @classmethod
     def begin(
@@ -86,7 +103,7 @@ class Session:
         *,
         record: Record | None = None,
     ) -> Session:
-        """A new review, which has a file once it is saved.
+        """Return a new review, which has a file once it is saved.
 
         Parameters
         ----------
@@ -114,7 +131,7 @@ class Session:
 
     @classmethod
     def open(cls, path: Path) -> Session:
-        """The review in a file, to be read; :meth:`hold` it to go on with it.
+        """Return the review in a file, to be read; :meth:`hold` it to go on with it.
 
         Raises
         ------
@@ -163,7 +180,7 @@ class Session:
         self.review.extend(Stop(place) for place in hotspots.places)
 
     def set_labels(self, original: Array, current: Array, grid: Grid | None) -> bool:
-        """Take over what is changed in the labels; tells whether anything is.
+        """Take over a copy of the labels, and return whether any is another one now.
 
         Parameters
         ----------
@@ -172,13 +189,19 @@ class Session:
         grid : Grid or None
             Their place.
         """
-        known = original if self.known_labels is None else self.known_labels
-        if np.array_equal(known, current):
+        known = self.known_labels
+        if not count_different(current, original if known is None else known):
             return False
-        self.changed_labels = int(np.count_nonzero(original != current))
-        self.known_labels, self._grid = current.copy(order="K"), grid
-        self._unwritten_labels = True
+        self._original, self._grid = original, grid
+        # A new array each time, which another thread may write meanwhile.
+        self.known_labels = copied(current)
         return True
+
+    @property
+    def has_unsaved_labels(self) -> bool:
+        """Return whether the files do not have the labels as they are."""
+        written, edits = self._written
+        return self.known_labels is not written or edits != self._document.edits
 
     def labels(self, shape: tuple[int, ...]) -> tuple[Array | None, str]:
         """Return the edited segmentation, and what a person should know, in a sentence.
@@ -207,15 +230,20 @@ class Session:
         except InputError as error:
             return None, str(error)
         if same:
-            self.known_labels = labels
+            self.known_labels, self._written = labels, (labels, told)
             return labels, ""
         return labels, (
             f"{told.file} was written after the review was saved last; its labels are "
             "shown."
         )
 
-    def save(self) -> None:
+    def save(self, *, labels: bool = True) -> None:
         """Write the file, and the labels beside it where they have changed.
+
+        Parameters
+        ----------
+        labels : bool
+            False to leave labels that are not written yet to :meth:`write_labels`.
 
         Raises
         ------
@@ -227,48 +255,68 @@ class Session:
             self._check_file()
         if self.read_only:
             raise InputError(self.read_only)
-        edits, failed = self._document.edits, None
-        if self._unwritten_labels:
+        failed = None
+        if labels:
             try:
-                edits = self._written_labels()
+                self.write_labels()
             except InputError as error:
                 failed = error  # what was decided is written nevertheless
+        before = self._document.edits
         document = replace(
             self._document,
             stops=self.review.stops,
-            edits=edits,
+            edits=self._written[1],
             holder=self._holder,
         )
         content = document.content()
         write_whole([(self.path, lambda file: file.write(content))], sync=True)
-        before, changed = self._document.edits, self.changed_labels
-        self._take(document, content)
+        self._document, self._content = document, content
         if failed is not None:
-            self.changed_labels = changed
             raise failed
-        self._unwritten_labels = False
-        if before is not None and edits is None:
-            with suppress(OSError):  # no review names it any more
-                self.path.with_name(before.file).unlink()
+        if before is not None and document.edits is None:
+            self._remove_labels(before)
+
+    def write_labels(self) -> None:
+        """Write labels that are not written yet; any thread may call it.
+
+        The file of the review does not name them before it is saved again.
+
+        Raises
+        ------
+        InputError
+            If they cannot be written; an older file is then still there.
+        """
+        with self._writing:
+            labels, written = self.known_labels, self._written[0]
+            if self._lock is None or labels is None or labels is written:
+                return
+            assert self._original is not None
+            self.changed_labels = changed = count_different(labels, self._original)
+            edits = None
+            if changed:
+                edits = write_edits(self.path, labels, self._grid, changed)
+            self._written = labels, edits
 
     def close(self) -> None:
-        """Save what was not yet saved, and let another window have the review."""
-        unsaved = self.review.stops != self._document.stops or self._unwritten_labels
+        """Save what was not yet saved, and let another window have the review.
+
+        Labels that another thread writes are waited for.
+        """
+        unsaved = self.review.stops != self._document.stops or self.has_unsaved_labels
         try:
             if unsaved and not self.read_only:
                 self.save()
         finally:
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+            with self._writing:
+                if self._lock is not None:
+                    self._lock.release()
+                    self._lock = None
 
-    def _written_labels(self) -> Any:
-        assert self.known_labels is not None
-        if not self.changed_labels:
-            return None
-        return write_edits(
-            self.path, self.known_labels, self._grid, self.changed_labels
-        )
+    def _remove_labels(self, edits: EditsFile) -> None:
+        """Remove a file of labels that no review names any more."""
+        with self._writing, suppress(OSError):
+            if self._written[1] is None:  # and no newer one has taken its name
+                self.path.with_name(edits.file).unlink()
 
     def _has_lock(self) -> bool:
         """Return whether nobody else writes, from now on; else it is read-only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from ...errors import InputError
 from ...review.review import Stop, Verdict
 from ...review.session import Session
-from ..viewer.jobs import Steps
+from ..viewer.jobs import Job, Steps, cancel_all
 from ..viewer.lifetime import Listening
 from ..viewer.scan_space import axes_of
 from ..viewer.shown_map import MapFollower, ShownMap
@@ -68,6 +68,8 @@ class ReviewController(QObject):
         self.opened: OpenedReview | None = None
         self.edited: EditedSegmentation | None = None
         self._of_labels = Listening()
+        # At most one, which writes labels beside the review.
+        self._jobs: list[Job[None]] = []
         self._settle = self._timer(SETTLE_MS, self.count)
         self._seen = self._timer(SEEN_MS, self.save)
 
@@ -152,16 +154,44 @@ class ReviewController(QObject):
         self.changed.emit()
 
     def save(self) -> None:
-        """Write the session."""
+        """Write what was decided, and in the background labels that have changed."""
+        if self._save(labels=False):
+            self._write_labels()
+
+    def save_all(self) -> None:
+        """Count changed voxels, and write all that is not written before returning."""
+        changed = self._count_edits()
+        if changed or (self.session is not None and self.session.has_unsaved_labels):
+            self._save(labels=True)
+            self.changed.emit()
+
+    def _save(self, labels: bool) -> bool:
+        """Write the session, and return whether that has worked."""
         self._seen.stop()
         if self.session is None or self.read_only:
-            return
+            return False
         try:
-            self.session.save()
+            self.session.save(labels=labels)
         except InputError as error:
             self.failed.emit(str(error))
             if self.session.read_only:  # another window was first to begin this review
                 self.following.look()
+            return False
+        return True
+
+    def _write_labels(self) -> None:
+        """Write labels of a session in the background, one state after the other."""
+        if self._jobs or self.session is None or not self.session.has_unsaved_labels:
+            return
+        self._jobs.append(
+            Job(
+                partial(_iter_write_labels, self.session),
+                on_end=self._jobs.clear,
+                # The review names the labels, and newer ones are written, if any.
+                on_result=lambda _: self.save(),
+                on_refused=self.failed.emit,
+            )
+        )
 
     # -- labels that change ---------------------------------------------------
 
@@ -184,9 +214,12 @@ class ReviewController(QObject):
         changed = session.set_labels(edited.original, edited.current, edited.grid)
         if not (changed or even_if_same):
             return False
-        radius, grid = session.radius_mm, self.opened.hotspots.grid
-        for stop in stops:
-            number = edited.changed_in(stop.hotspot, radius, grid)
+        numbers = edited.changed_in(
+            [stop.hotspot for stop in stops],
+            session.radius_mm,
+            self.opened.hotspots.grid,
+        )
+        for stop, number in zip(stops, numbers, strict=True):
             session.review.count(stop.rank, number)
         return changed or session.review.stops != stops
 
@@ -277,9 +310,10 @@ class ReviewController(QObject):
         """Keep what was decided, and leave the review."""
         self.leaving.emit()
         if self._settle.isActive():
-            self.count()
+            self._count_edits()
         for timer in (self._settle, self._seen):
             timer.stop()
+        cancel_all(self._jobs)
         session, self.opened, edited = self.session, None, self.edited
         self._forget_labels()
         if session is None:
@@ -296,3 +330,9 @@ class ReviewController(QObject):
         """The end: follow no longer."""
         self.following.stop()
         self.close()
+
+
+def _iter_write_labels(session: Session) -> Generator[float, None, None]:
+    """Write changed labels beside a review; a cancelled job has not begun to."""
+    yield 0.0
+    session.write_labels()

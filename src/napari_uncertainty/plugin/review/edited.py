@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ...analysis.hotspots import Hotspot
 from ...engine.dask_arrays import as_dask
 from ...errors import InputError
 from ...model.grid import Grid
-from ...review.reviewed_images import changed_voxels
+from ...review.reviewed_images import changed_voxels, copied
 from ..viewer.scan_space import METADATA_KEY, ORIGINAL, layer_info, source_of
 
 Array = np.ndarray[Any, Any]
@@ -65,8 +66,7 @@ class EditedSegmentation:
             return None
         original = original_of(layer, source.values)
         if original is source.values:
-            # Laid out like the labels themselves: so the two are compared quickest.
-            original = np.asarray(source.values).copy(order="K")
+            original = copied(np.asarray(source.values))
             known = {**layer_info(layer), REVIEWED: original}
             layer.metadata = {**layer.metadata, METADATA_KEY: known}
         return cls(layer, original, source.grid)
@@ -86,25 +86,39 @@ class EditedSegmentation:
         return bool(shown and self.current.shape == self.original.shape)
 
     def changed_in(
-        self, hotspot: Hotspot, radius_mm: float, map_grid: Grid | None
-    ) -> int:
-        """Return how many voxels of a place have another label than before."""
+        self, hotspots: Sequence[Hotspot], radius_mm: float, map_grid: Grid | None
+    ) -> list[int]:
+        """Return how many voxels of each place have another label than before.
+
+        Parameters
+        ----------
+        hotspots : sequence of Hotspot
+            Places of a map.
+        radius_mm : float
+            The radius of each place.
+        map_grid : Grid or None
+            Where the voxels of the map are.
+        """
         current = self.current
-        voxel = self._voxel(hotspot, map_grid)
-        if voxel is None or current.shape != self.original.shape:
-            return 0
-        farthest = [
-            max(at + 1, length - at)
-            for at, length in zip(voxel, current.shape, strict=True)
+        shape = current.shape
+        centers = self._centers(hotspots, map_grid)
+        if not len(centers) or shape != self.original.shape:
+            return [0] * len(hotspots)
+        # Of a ball, no more than what is needed of it from the farthest centre.
+        farthest = np.maximum(centers + 1, np.subtract(shape, centers)).max(axis=0)
+        ball = Ball.of(self.grid, len(shape), radius_mm, farthest.tolist())
+        # A centre may be outside of a crop that its ball reaches into, or does not.
+        within = (-np.array(ball.halves) <= centers) & (
+            centers < np.add(shape, ball.halves)
+        )
+        return [
+            changed_voxels(self.original, current, *ball.at(center, shape))
+            if reaches
+            else 0
+            for center, reaches in zip(
+                centers.tolist(), within.all(axis=1), strict=True
+            )
         ]
-        ball = Ball.of(self.grid, current.ndim, radius_mm, farthest)
-        # The centre may be outside of a crop that the ball reaches into.
-        if any(
-            not -half <= at < length + half
-            for at, half, length in zip(voxel, ball.halves, current.shape, strict=True)
-        ):
-            return 0
-        return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
 
     def take_over(self, review: Path, labels: Array | None) -> int:
         """Show labels that a review kept, but for voxels that were changed here since.
@@ -150,13 +164,16 @@ class EditedSegmentation:
         known = {**layer_info(self.layer), KEPT: (review, kept)}
         self.layer.metadata = {**self.layer.metadata, METADATA_KEY: known}
 
-    def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
-        """Return the voxel of the labels at the centre of a place, or one outside."""
-        if map_grid is None or self.grid is None:
-            same = len(hotspot.voxel) == self.original.ndim
-            return hotspot.voxel if same else None
-        place = map_grid.to_ras([hotspot.voxel])[0]
+    def _centers(self, hotspots: Sequence[Hotspot], map_grid: Grid | None) -> Array:
+        """Return the voxels of the labels at the centres, which may be outside.
+
+        There are none where the axes of the map and of the labels do not correspond.
+        """
         n = self.original.ndim
+        voxels = np.array([hotspot.voxel for hotspot in hotspots], int)
+        if map_grid is None or self.grid is None:
+            return voxels if voxels.shape[1:] == (n,) else np.empty((0, n), int)
+        places = map_grid.to_ras(voxels)
         columns = np.linalg.pinv(self.grid.affine[:3, :n])
-        at = np.rint(columns @ (place - self.grid.affine[:3, 3])).astype(int)
-        return tuple(int(i) for i in at)
+        centers: Array = np.rint((places - self.grid.affine[:3, 3]) @ columns.T)
+        return centers.astype(int)

@@ -49,7 +49,7 @@ def save_list(path: Path, desk: ReviewController) -> str:
         raise InputError(
             f"{path.name} is the file of this review itself; choose another name."
         )
-    desk.count()
+    desk.save_all()
     if path.name.lower().endswith(".json"):
         write_json(path, session)
     else:
@@ -68,7 +68,7 @@ def save_labels(path: Path, desk: ReviewController, viewer: Any) -> str:
     """
     edited = desk.edited
     assert edited is not None
-    desk.count()
+    desk.save_all()
     scan = scan_for_map(viewer.layers, desk.following.subject.layer)  # type: ignore[union-attr]
     written = write_labels(
         path,
@@ -86,7 +86,7 @@ def report_steps(path: Path, desk: ReviewController, viewer: Any) -> Steps[Path]
     opened, subject = desk.opened, desk.following.subject
     assert opened is not None
     assert subject is not None
-    desk.count()
+    desk.save_all()
     labels = opened.material.labels
     if desk.edited is not None:
         labels = replace(labels, labels=desk.edited.current.copy())
