@@ -8,16 +8,15 @@ click on a mark goes to its hotspot.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from ...review.review import VERDICTS, Stop, Verdict
+from ..viewer.layers import add_helper, remove_layer
 from ..viewer.lifetime import Listening
 from ..viewer.pointer import pointed_at
-from ..viewer.scan_space import METADATA_KEY
 from ..viewer.shown_map import ShownMap
 
 # The mark around the place that is looked at.
@@ -87,8 +86,7 @@ class Mark:
         self._hidden = False
         self._of_camera.stop()
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)
 
     @property
     def shown(self) -> bool:
@@ -106,17 +104,18 @@ class Mark:
 
     def _add(self, place: Array, size: float) -> None:
         n = len(place)
-        with selection_as_it_was(self._viewer):
-            self._layer = self._viewer.add_points(
-                np.zeros((2, n)),
-                name=NAME,
-                translate=tuple(place),
-                border_color=list(COLORS),
-                face_color="transparent",
-                metadata={METADATA_KEY: {"role": "place"}},
-                **as_balls(self._viewer, n, size),
-            )
-        self._layer.editable = False
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.zeros((2, n)),
+            "place",
+            editable=False,
+            name=NAME,
+            translate=tuple(place),
+            border_color=list(COLORS),
+            face_color="transparent",
+            **as_balls(self._viewer, n, size),
+        )
         self._of_camera.to(self._viewer.scene.camera.events.zoom, self._draw)
         self._size = size
         self._draw()
@@ -167,8 +166,6 @@ def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
     # sliders get the smallest step of all layers.
     steps = [part.step for part in viewer.dims.range[-n:]]
     scale = max(size, *steps)
-    # In other units than the layers, it would take theirs from the viewer.
-    units = (viewer.layers.units or ())[-n:]
     return {
         "scale": (scale,) * n,
         "size": size / scale,
@@ -177,7 +174,6 @@ def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
         "blending": "translucent_no_depth",
         # Where no ball is in the slice, napari draws a point of the least size.
         "canvas_size_limits": (0, 1e5),
-        "units": units or None,
     }
 
 
@@ -191,16 +187,6 @@ def world_per_mm(subject: ShownMap) -> float:
     grid = subject.source.grid
     real = np.ones(n) if grid is None else np.linalg.norm(grid.affine[:3, :n], axis=0)
     return float(np.exp(np.mean(np.log(shown / real))))
-
-
-@contextmanager
-def selection_as_it_was(viewer: Any) -> Iterator[None]:
-    """Add layers without selecting them, whatever was selected before."""
-    selection = viewer.layers.selection
-    before = set(selection)
-    yield
-    selection.update(before)
-    selection.intersection_update(before)
 
 
 # Marks of all hotspots of a map, in the colours of what was decided.
@@ -292,23 +278,24 @@ class HotspotPoints:
         diameter = 2 * radius_mm * world_per_mm(subject)
         options = as_balls(self._viewer, n, diameter)
         self._places, self._diameter, self._map = places, diameter, subject.layer
-        with selection_as_it_was(self._viewer):
-            self._layer = self._viewer.add_points(
-                places / options["scale"],
-                name=f"{subject.layer.name} hotspots",
-                features=_features(stops, names),
-                border_width=LINE,
-                text={
-                    "string": "{rank}",
-                    "size": TEXT_SIZE,
-                    "color": "white",
-                    "translation": BESIDE * options["size"] * np.ones(n),
-                    "blending": "translucent_no_depth",
-                },
-                metadata={METADATA_KEY: {"role": "hotspots"}},
-                **options,
-            )
-        self._layer.editable = False
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            places / options["scale"],
+            "hotspots",
+            editable=False,
+            name=f"{subject.layer.name} hotspots",
+            features=_features(stops, names),
+            border_width=LINE,
+            text={
+                "string": "{rank}",
+                "size": TEXT_SIZE,
+                "color": "white",
+                "translation": BESIDE * options["size"] * np.ones(n),
+                "blending": "translucent_no_depth",
+            },
+            **options,
+        )
         viewer, to = self._viewer, self._listening.to
         to(viewer.dims.events.ndisplay, self._shape)
         to(viewer.scene.camera.events.angles, self._look_behind)
@@ -350,8 +337,7 @@ class HotspotPoints:
         self._listening.stop()
         self._map = None
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)
 
     # -- in 2D and in 3D ------------------------------------------------------
 
