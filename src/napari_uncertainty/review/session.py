@@ -1,4 +1,4 @@
-"""One review in its file, which one window at a time writes."""
+"""A review with its files, which one window at a time writes."""
 
 from __future__ import annotations
 
@@ -41,14 +41,13 @@ class Session:
     path : Path
         The file.
     case, begun : str
-        What the case is called; when the review was begun, UTC, ISO 8601.
+        Name of the case; when the review was begun, UTC, ISO 8601.
     inputs, options : tuple of ReviewedInput, Options
-        What it is about.
+        The images that it is about, and the options of the search for places.
     names, unit : mapping of int to str, str
-        Of labels; of the map, may be empty.
+        Names of labels; unit of the map, may be empty.
     record : Record or None
-        What the map says of itself; None of reviews that were begun before that was
-        kept.
+        Record of the map; None in reviews of older versions, which did not keep it.
     radius_mm, expected_errors : float
         The radius of each ball; how many voxels are expected to be wrong in the whole
         image.
@@ -75,7 +74,7 @@ class Session:
         self._take(document, content)
 
     def _take(self, document: ReviewDocument, content: bytes | None) -> None:
-        """Note what the file says; without content, there is none yet."""
+        """Take over the content of the file; without content, there is no file yet."""
         self._document, self._content = document, content
         self.case, self.begun = document.case, document.begun
         self.inputs, self.options = document.inputs, document.options
@@ -108,13 +107,13 @@ class Session:
         Parameters
         ----------
         path : Path
-            Its file.
+            The file to be.
         case, inputs, options : str, sequence of ReviewedInput, Options
-            What it is about.
+            Name of the case, its images, and the options of the search for places.
         hotspots, names, unit : Hotspots, mapping of int to str, str
             The places; names of labels; unit of the map, may be empty.
         record : Record or None
-            What the map says of itself, so that it can be computed again.
+            Record of the map, by which it can be computed again.
         """
         document = ReviewDocument(
             case=case,
@@ -142,14 +141,15 @@ class Session:
         return cls(path, ReviewDocument.read(path, content), content)
 
     def hold(self) -> None:
-        """Have this window be the one that writes; else it is `read_only` from now on.
+        """Lock the review for this window; where another has it, set `read_only`.
 
         The system gives the lock of a process that has ended to the next one.
 
         Raises
         ------
         InputError
-            If nothing can be written to the folder, or the file is no review any more.
+            If nothing can be written to the folder, or the file is not a review any
+            more.
         """
         if not self._has_lock():
             return
@@ -209,7 +209,7 @@ class Session:
         Parameters
         ----------
         shape : tuple of int
-            Of the segmentation.
+            Shape of the segmentation.
 
         Returns
         -------
@@ -222,18 +222,18 @@ class Session:
                 "not read any more, so they are as they were before; the verdicts are "
                 "kept."
             )
-        told = self._document.edits
-        if told is None:
+        named = self._document.edits
+        if named is None:
             return None, ""
         try:
-            labels, same = read_edits(self.path, told, shape)
+            labels, same = read_edits(self.path, named, shape)
         except InputError as error:
             return None, str(error)
         if same:
-            self.known_labels, self._written = labels, (labels, told)
+            self.known_labels, self._written = labels, (labels, named)
             return labels, ""
         return labels, (
-            f"{told.file} was written after the review was saved last; its labels are "
+            f"{named.file} was written after the review was saved last; its labels are "
             "shown."
         )
 
@@ -319,7 +319,7 @@ class Session:
                 self.path.with_name(edits.file).unlink()
 
     def _has_lock(self) -> bool:
-        """Return whether nobody else writes, from now on; else it is read-only."""
+        """Lock the review, and return whether that worked; else it is read-only."""
         from filelock import FileLock, Timeout
 
         if self._lock is not None:
@@ -340,7 +340,7 @@ class Session:
                 "go on here."
             )
             return False
-        except (OSError, NotImplementedError) as error:  # or no disk that locks
+        except (OSError, NotImplementedError) as error:  # some disks have no locks
             reason = getattr(error, "strerror", None) or error
             raise InputError(
                 f"{self.path} cannot be written ({reason}); choose "
@@ -350,7 +350,7 @@ class Session:
         return True
 
     def _who(self) -> str:
-        """The window that has the lock, as it wrote itself into the file."""
+        """Return the window that has the lock, as it wrote itself into the file."""
         try:
             holder = ReviewDocument.read(self.path).holder
         except InputError:
