@@ -137,14 +137,14 @@ def test_the_file_is_readable_and_stable(path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no review"),
-        (b"\x00\xff\x93", "is no review"),
-        (b"[]", "is no review"),
-        (b"3", "is no review"),
-        (b'{"format": 1}', "is no review"),
-        (b'{"format": "1"}', "is no review"),
-        (b'{"format": 0}', "is no review"),
-        (b"[" * 100_000, "is no review"),
+        (b"", "is not a review"),
+        (b"\x00\xff\x93", "is not a review"),
+        (b"[]", "is not a review"),
+        (b"3", "is not a review"),
+        (b'{"format": 1}', "is not a review"),
+        (b'{"format": "1"}', "is not a review"),
+        (b'{"format": 0}', "is not a review"),
+        (b"[" * 100_000, "is not a review"),
         (b'{"format": 3, "stops": "elsewhere"}', "written by a newer version"),
     ],
 )
@@ -180,7 +180,7 @@ def test_damaged_reviews_are_refused(path, change):
     document = json.loads(path.read_text("utf-8"))
     change(document)
     path.write_text(json.dumps(document), "utf-8")
-    with pytest.raises(InputError, match=r"sub-007_review.json is no review, or a dam"):
+    with pytest.raises(InputError, match=r"sub-007_review.json is not a review, or it is dam"):
         Session.open(path)
 
 
@@ -204,7 +204,7 @@ def test_a_file_that_became_something_else(path):
     it.save()
     path.write_text("groceries")
     it.review.judge(1, "fine")
-    with pytest.raises(InputError, match="is no review"):
+    with pytest.raises(InputError, match="is not a review"):
         it.save()
     assert path.read_text() == "groceries"
     path.unlink()

@@ -111,7 +111,7 @@ class ReviewDocument:
         Raises
         ------
         InputError
-            If it cannot be read, is no review, or was written by a newer version.
+            If it cannot be read, is not a review, or was written by a newer version.
         """
         content = content_of(path) if content is None else content
         try:
@@ -121,7 +121,7 @@ class ReviewDocument:
                 return cls.from_json(document)
         except _FAULTS as error:
             raise InputError(
-                f"{path} is no review, or a damaged one ({type(error).__name__}: "
+                f"{path} is not a review, or it is damaged ({type(error).__name__}: "
                 f"{error}); move it away or choose another file."
             ) from error
         raise InputError(

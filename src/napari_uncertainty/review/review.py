@@ -254,11 +254,11 @@ class Review:
         Raises
         ------
         InputError
-            If there is no such verdict.
+            If the verdict is unknown.
         """
         if verdict not in VERDICTS:
             raise InputError(
-                f"'{verdict}' is no verdict; there are {', '.join(VERDICTS)}."
+                f"'{verdict}' is not a verdict; the verdicts are {', '.join(VERDICTS)}."
             )
         self.see(rank)
         after = replace(self._stops[rank], verdict=verdict, suggested=False)

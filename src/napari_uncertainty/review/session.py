@@ -135,7 +135,7 @@ class Session:
         Raises
         ------
         InputError
-            If it cannot be read, is no review, or was written by a newer version.
+            If it cannot be read, is not a review, or was written by a newer version.
         """
         content = content_of(path)
         return cls(path, ReviewDocument.read(path, content), content)

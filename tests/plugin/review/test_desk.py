@@ -251,7 +251,7 @@ def test_errors_of_saving_are_told_and_nothing_is_lost(desk, files):
     desk.judge(2, "fixed")
     [sentence] = desk.failures
     assert str(path) in sentence
-    assert "is no review, or a damaged one" in sentence
+    assert "is not a review, or it is damaged" in sentence
     desk.annotate(2, "mine")
     assert len(desk.failures) >= 2
     assert [stop.verdict for stop in desk.stops[:2]] == ["fine", "fixed"]
@@ -269,7 +269,7 @@ def test_an_error_at_the_end_is_told(desk, files):
     files.reviews[0].write_text("no review")
     desk.stop()
     [sentence] = desk.failures
-    assert "is no review" in sentence
+    assert "is not a review" in sentence
 
 
 def test_a_file_that_was_deleted_is_written_again(desk, files):

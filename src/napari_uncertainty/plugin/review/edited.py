@@ -1,4 +1,4 @@
-"""The segmentation of a review: as it was when that was begun, and as it is."""
+"""The segmentation of a review: when the review was begun, and now."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ..viewer.scan_space import METADATA_KEY, ORIGINAL, layer_info, source_of
 
 Array = np.ndarray[Any, Any]
 
-#: In the metadata of a segmentation: its labels before anything was changed in a
+#: Key in the metadata of a segmentation: its labels before anything was changed in a
 #: review, in the order of its file.
 REVIEWED = "reviewed"
 
-#: And the file of a review, with the labels that it kept when they were last compared.
+#: Key of the file of a review, and the labels that it kept at the last comparison.
 KEPT = "kept"
 
 
 def original_of(layer: Any, values: Any) -> Any:
-    """The labels before any change in a review; `values` where there was none."""
+    """Return the labels before any change in a review; `values` without a change."""
     original = layer_info(layer).get(REVIEWED)
     return values if original is None or original.shape != values.shape else original
 
@@ -41,11 +41,11 @@ class EditedSegmentation:
     Attributes
     ----------
     layer : Labels
-        Which shows them.
+        The layer of the labels.
     original : ndarray
-        As they were, in the order of the file.
+        The labels before the review, in the order of the file.
     grid : Grid or None
-        Where their voxels are.
+        The place of their voxels.
     """
 
     layer: Labels
@@ -54,9 +54,9 @@ class EditedSegmentation:
 
     @classmethod
     def of(cls, layer: Labels, axes: Grid | None) -> EditedSegmentation | None:
-        """Keep the labels as they are, unless a review has done so before.
+        """Keep a copy of the labels, unless a review has done so before.
 
-        None where changes could not be followed: the layer is shown resampled, its
+        Returns None if changes cannot be followed: the layer is shown resampled, its
         labels are lazy, or it has more than three axes.
         """
         if ORIGINAL in layer_info(layer) or as_dask(layer.data) is not None:
@@ -73,7 +73,7 @@ class EditedSegmentation:
 
     @property
     def current(self) -> Array:
-        """The labels as they are, in the order of the file; a view."""
+        """Labels as they are now, in the order of the file; a view."""
         return np.asarray(source_of(self.layer).values)
 
     @property
@@ -126,9 +126,9 @@ class EditedSegmentation:
         Parameters
         ----------
         review : Path
-            Its file.
+            The file of the review.
         labels : ndarray of int, or None
-            In the order of the file, of the same shape; None where it kept none.
+            Labels in the order of the file, of the same shape; None if it kept none.
 
         Returns
         -------
