@@ -180,7 +180,9 @@ def test_damaged_reviews_are_refused(path, change):
     document = json.loads(path.read_text("utf-8"))
     change(document)
     path.write_text(json.dumps(document), "utf-8")
-    with pytest.raises(InputError, match=r"sub-007_review.json is not a review, or it is dam"):
+    with pytest.raises(
+        InputError, match=r"sub-007_review.json is not a review, or it is dam"
+    ):
         Session.open(path)
 
 

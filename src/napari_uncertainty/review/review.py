@@ -302,7 +302,7 @@ class Review:
         return before.rank
 
     def progress(self) -> Progress:
-        """Return the progress; a stop with a verdict that somebody gave counts as seen."""
+        """Return the progress; a stop that somebody decided about counts as seen."""
         decided = [s for s in self.stops if s.verdict != "open" and not s.suggested]
         ranks = {stop.rank for stop in decided}
         seen = [stop for stop in self.stops if stop.seen or stop.rank in ranks]

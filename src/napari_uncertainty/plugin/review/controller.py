@@ -136,7 +136,7 @@ class ReviewController(QObject):
             self._decided()
 
     def undo(self) -> int | None:
-        """Take back the last decision or note, and return its rank; None without any."""
+        """Take back the last decision or note; returns its rank, None without any."""
         if self.session is None or not self.may_decide():
             return None
         rank = self.session.review.undo()

@@ -191,8 +191,8 @@ def world_per_mm(subject: ShownMap) -> float:
 
 # Marks of all hotspots of a map, in the colours of what was decided.
 
-# Width of the line around a ball, as a share of its diameter, and around the ball of the
-# current hotspot.
+# Width of the line around a ball, as a share of its diameter; around the ball of the
+# current hotspot it is wider.
 LINE = 0.05
 CURRENT_LINE = 0.15
 
