@@ -108,16 +108,14 @@ class EditedSegmentation:
         farthest = np.maximum(centers + 1, np.subtract(shape, centers)).max(axis=0)
         ball = Ball.of(self.grid, len(shape), radius_mm, farthest.tolist())
         # A centre may be outside of a crop that its ball reaches into, or does not.
-        within = (-np.array(ball.halves) <= centers) & (
-            centers < np.add(shape, ball.halves)
-        )
         return [
             changed_voxels(self.original, current, *ball.at(center, shape))
-            if reaches
-            else 0
-            for center, reaches in zip(
-                centers.tolist(), within.all(axis=1), strict=True
+            if all(
+                -half <= at < length + half
+                for at, half, length in zip(center, ball.halves, shape, strict=True)
             )
+            else 0
+            for center in centers.tolist()
         ]
 
     def take_over(self, review: Path, labels: Array | None) -> int:
