@@ -104,10 +104,11 @@ class EditedSegmentation:
         centers = self._centers(hotspots, map_grid)
         if not len(centers) or shape != self.original.shape:
             return [0] * len(hotspots)
-        # Of a ball, no more than what is needed of it from the farthest centre.
+        # A ball needs to reach no farther than the voxels do from any of the centres.
         farthest = np.maximum(centers + 1, np.subtract(shape, centers)).max(axis=0)
         ball = Ball.of(self.grid, len(shape), radius_mm, farthest.tolist())
         # A centre may be outside of a crop that its ball reaches into, or does not.
+        # A centre may be outside of a crop, with a ball that reaches into it or not.
         return [
             changed_voxels(self.original, current, *ball.at(center, shape))
             if all(
