@@ -8,9 +8,9 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import pytest
-from test_region_models import balls, binary_entropy, channels, nnunet_folder
 
 import napari_uncertainty as nu
+from doors.test_region_models import balls, binary_entropy, channels, nnunet_folder
 from napari_uncertainty import InputError, ProbabilityMap
 from support.command_line import call_here
 from support.plain_members import expected as expected_of_members

@@ -171,7 +171,8 @@ def test_the_command_line_writes_its_map(rng, tmp_path):
     for name in ("a", "b"):
         image = nib.Nifti1Image(np.moveaxis(p, 0, -1), OBLIQUE)
         image.to_filename(tmp_path / f"{name}.nii.gz")
-    call = "import one_row; one_row.add_rows(); from napari_uncertainty.cli import main"
+    call = "from support.added_measures import add_rows; add_rows(); "
+    call += "from napari_uncertainty.cli import main"
 
     def run(*arguments):
         return subprocess.run(

@@ -934,7 +934,15 @@ ADVICE = re.compile(
 
 #: Modules whose messages are followed by the tests of their own folders: of the window,
 #: of reviews, of reports; and the help of the command line.
-ELSEWHERE = ("plugin/", "review/", "report/", "cli", "hotspots/", "__main__")
+ELSEWHERE = (
+    "plugin/",
+    "review/",
+    "report/",
+    "cli",
+    "analysis/hotspot",
+    "analysis/balls",
+    "__main__",
+)
 
 #: Advice that leads to no other map, or whose right way is trivial.
 SELF_EVIDENT = (

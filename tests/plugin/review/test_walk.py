@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,7 @@ from support.review_by_keys import (
     verdict_of,
 )
 
+TESTS = pathlib.Path(__file__).parents[2]
 SHAPE = (64, 60, 56)
 # Axes to Right, Anterior and Superior, tilted in two directions.
 AFFINE = np.eye(4)
@@ -75,6 +77,8 @@ def case(tmp_path):
 def environment(tmp_path):
     """A display and folders of one's own: other windows would take the keys."""
     own = {"NAPARI_CONFIG": str(tmp_path / "settings.yaml"), "PYTHONUTF8": "1"}
+    paths = filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))
+    own["PYTHONPATH"] = os.pathsep.join(paths)
     for name in ("DATA", "CONFIG", "CACHE"):
         own[f"XDG_{name}_HOME"] = str(tmp_path / name.lower())
     server = None
