@@ -120,7 +120,7 @@ def verdicts(widget: Any, count: int) -> tuple[str, ...]:
 
 
 def strokes(viewer: Any, widget: Any, count: int) -> tuple[str, ...]:
-    """Counting changed voxels after a stroke through a hotspot, and saving them."""
+    """Counting changed voxels after a stroke, which are saved in the background."""
     layer, desk = widget.desk.edited.layer, widget.desk
     taken = []
     for rank in range(1, count + 1):
@@ -132,6 +132,7 @@ def strokes(viewer: Any, widget: Any, count: int) -> tuple[str, ...]:
         taken.append(seconds(desk.count))
         assert sum(stop.changed_voxels for stop in desk.stops) > 0
         rest(0.05)
+    desk.save_all()
     changed = desk.session.changed_labels
     return ("counting after a stroke", *spread(taken, f"{changed:,} voxels at last"))
 

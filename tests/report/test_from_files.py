@@ -616,7 +616,7 @@ def test_a_map_of_a_review_that_is_missing_or_another_one(files):
 
 def test_files_that_cannot_have_a_report_are_refused(written, tmp_path):
     for name, text, said in (
-        ("a_review.json", '{"stops": []}', "is no review, or a damaged one"),
+        ("a_review.json", '{"stops": []}', "is not a review, or it is damaged"),
         ("a.json", "{", "There is no map"),
         ("a.txt", "", "is not a map; name the image"),
     ):

@@ -58,7 +58,7 @@ def test_undo_goes_back_to_the_beginning():
 
 def test_an_unknown_verdict_is_refused():
     it = review()
-    with pytest.raises(InputError, match="'good' is no verdict"):
+    with pytest.raises(InputError, match="'good' is not a verdict"):
         it.judge(1, "good")
     assert it.stops == review().stops
 

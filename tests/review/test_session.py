@@ -6,6 +6,7 @@ import platform
 import stat
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,12 @@ import pytest
 from napari_uncertainty import Grid, InputError
 from napari_uncertainty.analysis.hotspots import Hotspot, Hotspots
 from napari_uncertainty.review import session
-from napari_uncertainty.review.reviewed_images import Options, ReviewedInput
+from napari_uncertainty.review.reviewed_images import (
+    Options,
+    ReviewedInput,
+    copied,
+    count_different,
+)
 from napari_uncertainty.review.session import Session
 from support.generated import OBLIQUE
 
@@ -131,14 +137,14 @@ def test_the_file_is_readable_and_stable(path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no review"),
-        (b"\x00\xff\x93", "is no review"),
-        (b"[]", "is no review"),
-        (b"3", "is no review"),
-        (b'{"format": 1}', "is no review"),
-        (b'{"format": "1"}', "is no review"),
-        (b'{"format": 0}', "is no review"),
-        (b"[" * 100_000, "is no review"),
+        (b"", "is not a review"),
+        (b"\x00\xff\x93", "is not a review"),
+        (b"[]", "is not a review"),
+        (b"3", "is not a review"),
+        (b'{"format": 1}', "is not a review"),
+        (b'{"format": "1"}', "is not a review"),
+        (b'{"format": 0}', "is not a review"),
+        (b"[" * 100_000, "is not a review"),
         (b'{"format": 3, "stops": "elsewhere"}', "written by a newer version"),
     ],
 )
@@ -174,7 +180,9 @@ def test_damaged_reviews_are_refused(path, change):
     document = json.loads(path.read_text("utf-8"))
     change(document)
     path.write_text(json.dumps(document), "utf-8")
-    with pytest.raises(InputError, match=r"sub-007_review.json is no review, or a dam"):
+    with pytest.raises(
+        InputError, match=r"sub-007_review.json is not a review, or it is dam"
+    ):
         Session.open(path)
 
 
@@ -198,7 +206,7 @@ def test_a_file_that_became_something_else(path):
     it.save()
     path.write_text("groceries")
     it.review.judge(1, "fine")
-    with pytest.raises(InputError, match="is no review"):
+    with pytest.raises(InputError, match="is not a review"):
         it.save()
     assert path.read_text() == "groceries"
     path.unlink()
@@ -524,6 +532,59 @@ def test_labels_that_were_written_before_the_program_ended_are_taken(
         "sub-007_review_labels.nii.gz was written after the review was saved last; its "
         "labels are shown."
     )
+
+
+def test_labels_that_another_thread_writes_are_named_by_the_next_save(path, painted):
+    it, before = painted
+    now = before.copy()
+    now[5, 5, 5] = 3
+    it.set_labels(np.zeros_like(now), now, Grid(now.shape, OBLIQUE))
+    it.review.judge(2, "needs expert")
+    it.save(labels=False)
+    assert it.has_unsaved_labels
+    again = Session.open(path)
+    assert verdicts(again)[:2] == ["fine", "needs expert"]
+    np.testing.assert_array_equal(again.labels(now.shape)[0], before)
+    thread = threading.Thread(target=it.write_labels)
+    thread.start()
+    thread.join()
+    assert it.has_unsaved_labels  # the review does not name them yet
+    it.save(labels=False)
+    assert not it.has_unsaved_labels
+    labels, note = Session.open(path).labels(now.shape)
+    assert (labels.tolist(), note) == (now.tolist(), "")
+
+
+def test_a_review_that_was_left_writes_no_labels(path, painted, monkeypatch):
+    it, before = painted
+    now = before.copy()
+    now[5, 5, 5] = 3
+    it.set_labels(np.zeros_like(now), now, None)
+
+    def full(*_, **__):
+        raise InputError("No space left on device.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "write_edits", full)
+        with pytest.raises(InputError, match="No space left"):
+            it.close()
+    it.write_labels()  # as a thread that was late would
+    again = Session.open(path)
+    labels, note = again.labels(now.shape)
+    assert (labels.tolist(), note) == (before.tolist(), "")
+
+
+@pytest.mark.parametrize("turn", [np.s_[:, :, :], np.s_[::-1, :, ::-1]])
+def test_voxels_are_compared_however_they_lie_in_memory(rng, turn):
+    values = np.asfortranarray(rng.integers(0, 3, (4, 5, 6), np.uint8))[turn]
+    copy = copied(values)
+    assert copy.strides == values.strides
+    assert not np.shares_memory(copy, values)
+    np.testing.assert_array_equal(copy, values)
+    assert count_different(values, copy) == 0
+    other = rng.integers(0, 3, (4, 5, 6))
+    different = sum(a != b for a, b in zip(values.flat, other.flat, strict=True))
+    assert count_different(values, other) == different
 
 
 def test_labels_that_are_gone_damaged_or_of_another_image(path, painted):

@@ -208,5 +208,5 @@ def test_broken_files_are_passed_over(study, inputs):
     assert found.path == path
     assert len(found.notes) == 2
     told = " ".join(found.notes)
-    assert f"Passed over: {study / 'b_review.json'} is no review" in told
+    assert f"Passed over: {study / 'b_review.json'} is not a review" in told
     assert f"{study / 'c_review.json'} was written by a newer version" in told

@@ -144,6 +144,8 @@ class Sitting(Window):
         self.press(KEYS[verdict].lower())
         stop = self.stop(rank)
         assert (stop.verdict, stop.suggested) == (verdict, False), stop
+        # The verdict is in the file by now, the labels a moment later.
+        wait(lambda: not self.desk._jobs, "the labels to be written")
         tell(decided=rank, verdict=verdict, note=stop.note)
 
     def reconsider(self, rank):

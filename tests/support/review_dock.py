@@ -294,3 +294,8 @@ def wait_for_review(qtbot, desk):
 def settled(qtbot, desk):
     """Wait until changed labels are counted."""
     qtbot.waitUntil(lambda: not desk._settle.isActive())
+
+
+def labels_written(qtbot, desk):
+    """Wait until the labels beside the review are those that are shown."""
+    qtbot.waitUntil(lambda: not desk._jobs)

@@ -1,1 +1,1 @@
-"""Decisions about hotspots, and the file that keeps them."""
+"""Decisions of a person about hotspots, and the files that keep them."""

@@ -1,4 +1,4 @@
-"""A review for others: a table for people and statistics, and JSON with everything."""
+"""Export of a review: a table for people and statistics, or JSON with all details."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _FRACTIONS = ["x", "y", "z", "mass", "peak", "mean", "share"]
 def stops_table(
     stops: Sequence[Stop], names: Mapping[int, str] | None = None
 ) -> pd.DataFrame:
-    """One row for each stop, in the order given.
+    """Return a table with one row for each stop, in the order given.
 
     Parameters
     ----------
     stops : sequence of Stop
-        Those of a review.
+        Stops of a review.
     names : mapping of int to str, or None
         Names of labels.
 
@@ -46,7 +46,7 @@ def stops_table(
         ``note``. Indices of voxels are whole numbers even where one is missing.
     """
     places = tuple(stop.hotspot for stop in stops)
-    # What is not of one place is in no row.
+    # The totals of the search are in no row of the table.
     table = Hotspots(places, math.nan, math.nan, (), None).table(names)
     table = table.astype(dict.fromkeys(_WHOLE, "Int64"))
     table = table.astype(dict.fromkeys(_FRACTIONS, "float64"))
@@ -96,15 +96,15 @@ def write_json(path: str | PathLike[str], session: Session) -> None:
     path : path-like
         The file; an older one is replaced.
     session : Session
-        The review. Each stop becomes an object with all that is known of it; numbers
-        that JSON has not become null.
+        The review. Each stop becomes an object with all that is known of it; NaN,
+        which JSON does not have, becomes null.
 
     Raises
     ------
     InputError
         If the file cannot be written; an older one is then still there.
     """
-    told = {
+    document = {
         "case": session.case,
         "unit": session.unit,
         "radius_mm": session.radius_mm,
@@ -115,13 +115,13 @@ def write_json(path: str | PathLike[str], session: Session) -> None:
         "stops": [_row(stop, session.names) for stop in session.review.stops],
         "version": __version__,
     }
-    text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
-    # What is no UTF-8, as file names may have it, becomes an escape that JSON knows.
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    # File names may have bytes that are not UTF-8: these become escapes of JSON.
     _write(Path(path), f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def _row(stop: Stop, names: Mapping[int, str]) -> dict[str, Any]:
-    """A stop for JSON, with the names of its classes behind these."""
+    """Return a stop for JSON, with the names of its classes after their labels."""
     row = {}
     for key, value in stop.to_json().items():
         row[key] = value

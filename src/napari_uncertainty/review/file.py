@@ -1,4 +1,4 @@
-"""File of a review: where it is, what is in it, and writing it."""
+"""The JSON file of a review: its content, its place, and the search for it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .reviewed_images import EditsFile, Options, ReviewedInput, digests, text
 
 # The file of a review, read into a typed object and written from it.
 
-#: Of the file. A program that knows only older ones must not write to it.
+#: Format of the file. A program that knows only older formats must not write to it.
 FORMAT = 2
 
 # Format 1 kept changed labels as runs of voxels, which are not read any more.
 _WITH_RUNS = 1
 
-# What a document raises that is no review.
+# What reading raises where the document is not a review.
 _FAULTS = (
     ArithmeticError,
     AttributeError,
@@ -57,18 +57,18 @@ class Holder:
 
     @classmethod
     def here(cls) -> Holder:
-        """Return a window that this process opens now."""
+        """Return the holder for a window that this process opens now."""
         now = datetime.now(UTC).replace(microsecond=0)
         return cls(platform.node(), os.getpid(), now)
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Holder:
-        """Return what :meth:`to_json` gave."""
-        since = datetime.fromisoformat(told["since"])
-        return cls(text(told["host"]), int(told["pid"]), since)
+    def from_json(cls, written: Mapping[str, Any]) -> Holder:
+        """Return the holder that :meth:`to_json` was called on."""
+        since = datetime.fromisoformat(written["since"])
+        return cls(text(written["host"]), int(written["pid"]), since)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return an object for JSON."""
         return asdict(self) | {"since": self.since.isoformat()}
 
     def __str__(self) -> str:
@@ -94,24 +94,24 @@ class ReviewDocument:
     lost_edits: bool = False
 
     def is_about(self, inputs: Sequence[ReviewedInput], options: Options) -> bool:
-        """Return whether it is a review of the same content with the same options."""
+        """Return whether the review is of the same content with the same options."""
         return digests(inputs) == digests(self.inputs) and options.fit(self.options)
 
     @classmethod
     def read(cls, path: Path, content: bytes | None = None) -> ReviewDocument:
-        """Return what a file says.
+        """Return the document in a file.
 
         Parameters
         ----------
         path : Path
             The file.
         content : bytes or None
-            What is in it; None to read it.
+            The bytes of the file, if they were read before.
 
         Raises
         ------
         InputError
-            If it cannot be read, is no review, or was written by a newer version.
+            If it cannot be read, is not a review, or was written by a newer version.
         """
         content = content_of(path) if content is None else content
         try:
@@ -121,7 +121,7 @@ class ReviewDocument:
                 return cls.from_json(document)
         except _FAULTS as error:
             raise InputError(
-                f"{path} is no review, or a damaged one ({type(error).__name__}: "
+                f"{path} is not a review, or it is damaged ({type(error).__name__}: "
                 f"{error}); move it away or choose another file."
             ) from error
         raise InputError(
@@ -130,34 +130,34 @@ class ReviewDocument:
         )
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> ReviewDocument:
-        """Return what :meth:`to_json` gave; raises any of several exceptions."""
-        if told["format"] not in (_WITH_RUNS, FORMAT):
-            raise ValueError(f"format {told['format']!r}")
-        stops = tuple(Stop.from_json(row) for row in told["stops"])
+    def from_json(cls, written: Mapping[str, Any]) -> ReviewDocument:
+        """Return the document of JSON; raises any of several exceptions."""
+        if written["format"] not in (_WITH_RUNS, FORMAT):
+            raise ValueError(f"format {written['format']!r}")
+        stops = tuple(Stop.from_json(row) for row in written["stops"])
         if len({stop.rank for stop in stops}) < len(stops):
             raise ValueError("two stops have one rank")
-        with_runs = told["format"] == _WITH_RUNS
-        edits, record = None if with_runs else told["labels"], told.get("map")
-        holder = told.get("window")
+        with_runs = written["format"] == _WITH_RUNS
+        edits, record = None if with_runs else written["labels"], written.get("map")
+        holder = written.get("window")
         return cls(
-            case=text(told["case"]),
-            begun=datetime.fromisoformat(told["begun"]).isoformat(),
-            unit=text(told["unit"]),
-            inputs=tuple(ReviewedInput.from_json(row) for row in told["inputs"]),
-            options=Options.from_json(told["options"]),
-            names={int(label): text(name) for label, name in told["names"].items()},
-            expected_errors=float(told["totals"]["expected_errors"]),
+            case=text(written["case"]),
+            begun=datetime.fromisoformat(written["begun"]).isoformat(),
+            unit=text(written["unit"]),
+            inputs=tuple(ReviewedInput.from_json(row) for row in written["inputs"]),
+            options=Options.from_json(written["options"]),
+            names={int(label): text(name) for label, name in written["names"].items()},
+            expected_errors=float(written["totals"]["expected_errors"]),
             stops=stops,
             edits=None if edits is None else EditsFile.from_json(edits),
             holder=None if holder is None else Holder.from_json(holder),
             # Older reviews do not say what their map is.
             record=None if record is None else Record.from_json(record),
-            lost_edits=with_runs and bool(told["labels"]["runs"]),
+            lost_edits=with_runs and bool(written["labels"]["runs"]),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON, with the keys that ``docs/formats.md`` lists."""
+        """Return an object for JSON, with the keys that ``docs/formats.md`` lists."""
         totals = {"expected_errors": float(self.expected_errors)}
         return {
             "format": FORMAT,
@@ -176,7 +176,7 @@ class ReviewDocument:
         }
 
     def content(self) -> bytes:
-        """Return it as a file, with one line for each key and stop."""
+        """Return the bytes of the file, with one line for each key and stop."""
         text = _laid_out(self.to_json(), "") + "\n"
         return text.encode("utf-8", "backslashreplace")
 
@@ -198,7 +198,7 @@ def content_of(path: Path) -> bytes:
 
 
 def _laid_out(value: object, indent: str) -> str:
-    """JSON with a line for each key of nested objects, and for each item of a list."""
+    """Return JSON with a line for each key of objects and each item of a list."""
     further = indent + "  "
     if isinstance(value, Mapping) and value:
         rows = [
@@ -219,14 +219,14 @@ _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 # Files of reviews: their folders, and the one that belongs to given images.
 
-# In any locale.
+# Names of months, the same in any locale.
 _MONTHS = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
 ]  # fmt: skip
 
 
 def user_folder() -> Path:
-    """Return where reviews are that cannot be beside their images."""
+    """Return the folder of reviews that cannot be beside their images."""
     import platformdirs
 
     return (
@@ -235,7 +235,7 @@ def user_folder() -> Path:
 
 
 def beside(input_path: Path, case: str) -> Path:
-    """A new file in the folder of an image, under a name that is not taken."""
+    """Return a new path in the folder of an image, under a name that is not taken."""
     number, path = 1, input_path.with_name(f"{_file_name(case)}_review.json")
     while path.exists():
         number += 1
@@ -246,9 +246,9 @@ def beside(input_path: Path, case: str) -> Path:
 def in_user_folder(
     case: str, inputs: Sequence[ReviewedInput], options: Options
 ) -> Path:
-    """The file in the user's folder: always the same one for the same content."""
-    told = json.dumps([digests(inputs), asdict(options)], sort_keys=True)
-    digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+    """Return the path in the user's folder, always the same for the same content."""
+    content = json.dumps([digests(inputs), asdict(options)], sort_keys=True)
+    digest = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
     return user_folder() / f"{_file_name(case)}-{digest}.json"
 
 
@@ -260,14 +260,14 @@ def place_for(
     *,
     prefer: Literal["beside", "user"] = "beside",
 ) -> Path:
-    """Return where a new review goes.
+    """Return the path of a new review.
 
     Parameters
     ----------
     input_path : Path or None
-        The image that it should be beside, where it has a file.
+        The image that it should be beside, if this has a file.
     case, inputs, options : str, sequence of ReviewedInput, Options
-        Of the review.
+        Name of the case, and the content and options of the review.
     prefer : str
         ``"beside"`` the image, or else, where nothing can be written there, in the
         user's folder; ``"user"`` for the latter in any case.
@@ -280,7 +280,7 @@ def place_for(
     if prefer == "beside" and input_path is not None and input_path.parent.is_dir():
         try:
             check_writable(input_path.parent)
-        except InputError:  # the other place is as good; the caller sees it in the path
+        except InputError:  # the user's folder is as good, and the path tells of it
             pass
         else:
             return beside(input_path, case)
@@ -291,12 +291,12 @@ def place_for(
 
 @dataclass(frozen=True)
 class FoundReview:
-    """The review of given content.
+    """Result of the search for a review of given content.
 
     Attributes
     ----------
     path : Path or None
-        Its file; None if there is none yet.
+        The file of the review; None if there is none yet.
     notes : tuple of str
         What a person should know, in sentences.
     """
@@ -316,12 +316,12 @@ def find_session(
     Parameters
     ----------
     inputs, options : sequence of ReviewedInput, Options
-        What it has to be about; paths and names do not matter.
+        Content and options of the review; paths and names do not matter.
     case : str
-        To notice an older review of files that have changed since.
+        Name of the case, to notice an older review of files that have changed since.
     folders : sequence of Path
-        Where to look for files named ``*_review*.json``. In the user's folder it is
-        looked for as well.
+        Folders that may have files named ``*_review*.json``. The user's folder is
+        searched as well.
 
     Returns
     -------
@@ -348,7 +348,7 @@ def find_session(
 
 
 def _candidates(folders: Sequence[Path]) -> list[Path]:
-    """The last written first."""
+    """Return all files that may be reviews, the last written first."""
     found: dict[Path, tuple[float, Path]] = {}
     own = user_folder()
     for folder in (*folders, own):
@@ -363,7 +363,7 @@ def _candidates(folders: Sequence[Path]) -> list[Path]:
 
 
 def _changed(written: ReviewDocument, inputs: Sequence[ReviewedInput]) -> list[str]:
-    """Names of the inputs whose content is not what it was; none if others differ."""
+    """Return the names of inputs that have changed; none where inputs are others."""
 
     def key(one: ReviewedInput) -> tuple[str, str]:
         return one.role, str(one.path or one.name)

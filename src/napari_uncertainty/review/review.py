@@ -1,4 +1,4 @@
-"""Stops of a review: what is decided about them, undone, and counted."""
+"""Hotspots of a review as stops: verdicts and notes, undo, and progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..analysis.hotspots import Hotspot
 from ..errors import InputError
 
-# One place of a review: what was decided about it.
+# One stop of a review, and the verdicts about it.
 
 #: A key of :data:`VERDICTS`.
 Verdict = str
@@ -24,19 +24,19 @@ class Decision:
     Attributes
     ----------
     name : str
-        As it is stored, and shown in lists.
+        The name in files and lists.
     action : str
-        What the button says that decides it, and what its key is called by.
+        Text of its button, and name of its key.
     key : str
-        The key that does the same. None of them belongs to napari, whichever layer is
-        selected.
+        The key that does the same as the button. None of the keys belongs to napari,
+        whichever layer is selected.
     meaning : str
-        One sentence on what is said by it.
+        One sentence on what the verdict means.
     sign : str
-        Beside its name in a report.
+        A sign beside the name in a report.
     color : str
-        ``#RRGGBB``, wherever it is shown; told apart by people who see no red or green,
-        too.
+        ``#RRGGBB``, wherever it is shown; people who do not see red or green can tell
+        the colours apart, too.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Decision:
         return red, green, blue
 
 
-#: What can be decided, and before that ``"open"``.
+#: All verdicts by their names; a stop without a decision is ``"open"``.
 VERDICTS: Mapping[Verdict, Decision] = MappingProxyType(
     {
         one.name: one
@@ -88,7 +88,7 @@ VERDICTS: Mapping[Verdict, Decision] = MappingProxyType(
 )
 
 
-# What is in the JSON of a stop: numbers of its hotspot, and what a person made of it.
+# Keys in the JSON of a stop: numbers of its hotspot, and decisions with their types.
 _NUMBERS = ("mass", "peak", "mean", "share", "map_share")
 _DECISIONS = {
     "verdict": str,
@@ -101,19 +101,19 @@ _DECISIONS = {
 
 @dataclass(frozen=True)
 class Stop:
-    """A hotspot and what a person made of it.
+    """A hotspot and what a person decided about it.
 
     Attributes
     ----------
     hotspot : Hotspot
         The place; it never changes during a review.
     verdict : Verdict
-        What was decided.
+        The decision.
     suggested : bool
         Whether the verdict (*fixed*) only follows from changed labels, and nobody
         confirmed it.
     note : str
-        In the person's words.
+        A note in the person's words.
     seen : bool
         Whether somebody went there.
     changed_voxels : int
@@ -128,22 +128,22 @@ class Stop:
     changed_voxels: int = 0
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Stop:
-        """Return what :meth:`to_json` gave.
+    def from_json(cls, written: Mapping[str, Any]) -> Stop:
+        """Return the stop that :meth:`to_json` was called on.
 
         Raises
         ------
         LookupError, TypeError, ValueError
-            If something is missing, of another type, or no verdict.
+            If something is missing, of another type, or an unknown verdict.
         """
-        x_y_z, pair = told["ras"], told["classes"]
+        x_y_z, pair = written["ras"], written["classes"]
         numbers = {
-            name: math.nan if told[name] is None else float(told[name])
+            name: math.nan if written[name] is None else float(written[name])
             for name in _NUMBERS
         }
         place = Hotspot(
-            rank=int(told["rank"]),
-            voxel=tuple(int(index) for index in told["voxel"]),
+            rank=int(written["rank"]),
+            voxel=tuple(int(index) for index in written["voxel"]),
             ras=None
             if x_y_z is None
             else (float(x_y_z[0]), float(x_y_z[1]), float(x_y_z[2])),
@@ -151,18 +151,18 @@ class Stop:
             **numbers,
         )
         for name, kind in _DECISIONS.items():
-            if type(told[name]) is not kind:
-                raise TypeError(f"{name} is {told[name]!r}")
-        if told["verdict"] not in VERDICTS:
-            raise ValueError(f"{told['verdict']!r} is no verdict")
-        return cls(place, **{name: told[name] for name in _DECISIONS})
+            if type(written[name]) is not kind:
+                raise TypeError(f"{name} is {written[name]!r}")
+        if written["verdict"] not in VERDICTS:
+            raise ValueError(f"{written['verdict']!r} is not a verdict")
+        return cls(place, **{name: written[name] for name in _DECISIONS})
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON, which has no NaN."""
+        """Return an object for JSON, with null for NaN."""
         place, pair = self.hotspot, self.hotspot.classes
         numbers = {name: float(getattr(place, name)) for name in _NUMBERS}
         known = {n: x if math.isfinite(x) else None for n, x in numbers.items()}
-        told: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "rank": int(place.rank),
             "voxel": [int(index) for index in place.voxel],
             "ras": None if place.ras is None else [float(mm) for mm in place.ras],
@@ -170,15 +170,15 @@ class Stop:
             "classes": None if pair is None else [int(label) for label in pair],
             **known,
         }
-        return told | {name: getattr(self, name) for name in _DECISIONS}
+        return entry | {name: getattr(self, name) for name in _DECISIONS}
 
     @property
     def rank(self) -> int:
-        """Rank of the hotspot; what a stop is called by."""
+        """Rank of the hotspot, by which a stop is known."""
         return self.hotspot.rank
 
 
-# The stops of a review: what is decided about them, undone, and how far it is.
+# All stops of a review, with undo and progress.
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class Progress:
 
     @property
     def sentence(self) -> str:
-        """The progress in words, such as "12 of 50 seen: 38 % of the uncertainty …"."""
+        """Progress in words, such as "12 of 50 seen: 38 % of the uncertainty …"."""
         if not self.seen:
             return f"0 of {self.total} seen"
         share, errors = _percent(self.map_share), _percent(self.error_share)
@@ -241,7 +241,7 @@ class Review:
         return tuple(self._stops.values())
 
     def stop(self, rank: int) -> Stop:
-        """The stop of that rank."""
+        """Return the stop of that rank."""
         return self._stops[rank]
 
     def see(self, rank: int) -> None:
@@ -254,11 +254,11 @@ class Review:
         Raises
         ------
         InputError
-            If there is no such verdict.
+            If the verdict is unknown.
         """
         if verdict not in VERDICTS:
             raise InputError(
-                f"'{verdict}' is no verdict; there are {', '.join(VERDICTS)}."
+                f"'{verdict}' is not a verdict; the verdicts are {', '.join(VERDICTS)}."
             )
         self.see(rank)
         after = replace(self._stops[rank], verdict=verdict, suggested=False)
@@ -302,7 +302,7 @@ class Review:
         return before.rank
 
     def progress(self) -> Progress:
-        """Return how far it is; a verdict that somebody gave counts as seen."""
+        """Return the progress; a stop that somebody decided about counts as seen."""
         decided = [s for s in self.stops if s.verdict != "open" and not s.suggested]
         ranks = {stop.rank for stop in decided}
         seen = [stop for stop in self.stops if stop.seen or stop.rank in ranks]

@@ -1,4 +1,4 @@
-"""Images of a review, known by their content, and labels that were changed."""
+"""Images and options of a review, and the file of labels that were changed."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class ReviewedInput:
     Attributes
     ----------
     role, name : str
-        What it is for, such as ``"map"`` or ``"segmentation"``, and what it is called.
+        Its role, such as ``"map"`` or ``"segmentation"``, and its name.
     path : Path or None
-        Its file, where it has one.
+        Its file, if it has one.
     digest : str
-        Of its content, see :func:`.fingerprint`; empty for what is only told of, such
-        as the scan: the places do not depend on it.
+        Digest of its content, see :func:`.fingerprint`; empty for an image that the
+        places do not depend on, such as the scan.
     """
 
     role: str
@@ -51,18 +51,18 @@ class ReviewedInput:
     digest: str
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> ReviewedInput:
-        """Return what :meth:`to_json` gave."""
-        path = told["path"]
+    def from_json(cls, written: Mapping[str, Any]) -> ReviewedInput:
+        """Return the input that :meth:`to_json` was called on."""
+        path = written["path"]
         return cls(
-            text(told["role"]),
-            text(told["name"]),
+            text(written["role"]),
+            text(written["name"]),
             None if path is None else Path(text(path)),
-            text(told["digest"]),
+            text(written["digest"]),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return an object for JSON."""
         return asdict(self) | {"path": None if self.path is None else str(self.path)}
 
 
@@ -73,14 +73,14 @@ class Options:
     Attributes
     ----------
     radius_mm, separation_mm : float
-        Of each ball, and the least distance between two centres.
+        Radius of each ball, and the least distance between two centres.
     classes : tuple of int, or None
-        The labels that places are looked for at; None for all.
+        The labels at which places are searched for; None for all.
     interior : bool
         Whether voxels at the boundary of a label were left out.
     networks : int or None
         Number of networks whose probabilities were taken; 0 where only the map was.
-        None, where a review is looked for, for any number.
+        None, in the search for a review, for any number.
     """
 
     radius_mm: float
@@ -91,19 +91,19 @@ class Options:
 
     @classmethod
     def of(cls, wanted: HotspotOptions) -> Options:
-        """Return those of a search whose radius is known."""
+        """Return the options of a search whose radius is known."""
         radius, separation = wanted.radius_mm, wanted.separation
         assert radius is not None
         assert separation is not None
         return cls(radius, separation, wanted.classes, wanted.interior)
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Options:
-        """Return what ``asdict`` gave."""
-        return cls(**{one.name: told[one.name] for one in fields(cls)})
+    def from_json(cls, written: Mapping[str, Any]) -> Options:
+        """Return the options that ``asdict`` was called on."""
+        return cls(**{one.name: written[one.name] for one in fields(cls)})
 
     def __post_init__(self) -> None:
-        # Numbers may come from arrays, and go to JSON.
+        # Numbers may be of numpy's types, which JSON does not know.
         classes = None if self.classes is None else tuple(int(c) for c in self.classes)
         object.__setattr__(self, "radius_mm", float(self.radius_mm))
         object.__setattr__(self, "separation_mm", float(self.separation_mm))
@@ -113,26 +113,26 @@ class Options:
         object.__setattr__(self, "networks", networks)
 
     def fit(self, others: Options) -> bool:
-        """Return whether those of a review are the same, of as many networks."""
+        """Return whether a review has the same options and as many networks."""
         if self.networks is None:
             others = replace(others, networks=None)
         return self == others
 
 
 def text(value: object) -> str:
-    """Return a text of JSON; TypeError if it is something else."""
+    """Return a text of JSON; raises TypeError for anything else."""
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return value
 
 
 def digests(inputs: Sequence[ReviewedInput]) -> list[tuple[str, str]]:
-    """Role and digest of those that have one, in an order that is always the same."""
+    """Return role and digest of all inputs with a digest, sorted."""
     return sorted((one.role, one.digest) for one in inputs if one.digest)
 
 
 def fingerprint(values: Array, grid: Grid | None) -> str:
-    """A digest that is the same for the same shape, values and place.
+    """Return a digest that is the same for the same shape, values and place.
 
     Neither the layout in memory matters, nor the type of labels, nor whether a map is
     kept more precisely than in float32.
@@ -142,7 +142,7 @@ def fingerprint(values: Array, grid: Grid | None) -> str:
     values : ndarray of int, bool or float
         Labels or a map, in core order; a view of any layout.
     grid : Grid or None
-        Where they are; its affine counts in the precision of float32.
+        The place of the voxels; its affine counts in the precision of float32.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def fingerprint(values: Array, grid: Grid | None) -> str:
 
 
 def _place(grid: Grid) -> bytes:
-    # Adding 0 makes −0 and 0 the same.
+    # Adding 0 turns −0 into 0.
     return (grid.affine.astype("<f4") + np.float32(0)).tobytes()
 
 
@@ -177,13 +177,13 @@ def _label_bytes(part: Array) -> bytes:
 def _map_bytes(part: Array) -> bytes:
     single = part.astype("<f4", order="C")
     single += np.float32(0)
-    single[np.isnan(single)] = np.nan  # of which there are many, all shown alike
+    single[np.isnan(single)] = np.nan  # there are many bit patterns of NaN
     return single.tobytes()
 
 
 # The edited segmentation of a review: a NIfTI file beside it, whole or not at all.
 
-# Of zlib: with the header of gzip.
+# Has zlib write the header of gzip.
 _GZIP = 31
 
 
@@ -196,7 +196,7 @@ class EditsFile:
     file : str
         Its name, in the folder of the review.
     digest : str
-        Of the bytes of the file.
+        Digest of the bytes of the file.
     voxels : int
         How many voxels have another label than before the review.
     """
@@ -206,15 +206,15 @@ class EditsFile:
     voxels: int
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> EditsFile:
-        """Return what :meth:`to_json` gave."""
-        file = str(told["file"])
+    def from_json(cls, written: Mapping[str, Any]) -> EditsFile:
+        """Return the entry that :meth:`to_json` was called on."""
+        file = str(written["file"])
         if Path(file).name != file:
             raise ValueError(f"{file!r} is not a name in the folder of the review")
-        return cls(file, str(told["digest"]), int(told["voxels"]))
+        return cls(file, str(written["digest"]), int(written["voxels"]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return an object for JSON."""
         return asdict(self)
 
 
@@ -245,7 +245,7 @@ def write_edits(
 
 
 def read_edits(
-    review: Path, told: EditsFile, shape: tuple[int, ...]
+    review: Path, named: EditsFile, shape: tuple[int, ...]
 ) -> tuple[Array, bool]:
     """Return the edited segmentation, and whether it is as the review left it.
 
@@ -254,19 +254,19 @@ def read_edits(
 
     Parameters
     ----------
-    review, told : Path, EditsFile
-        The file of the review, and what it says of its labels.
+    review, named : Path, EditsFile
+        The file of the review, and the file of labels that it names.
     shape : tuple of int
-        Of the segmentation.
+        Shape of the segmentation.
 
     Raises
     ------
     InputError
         If the file is gone, cannot be read, or holds no labels of that shape.
     """
-    path = review.with_name(told.file)
+    path = review.with_name(named.file)
     try:
-        same = _digest(path.read_bytes()) == told.digest
+        same = _digest(path.read_bytes()) == named.digest
         image = load(path)
         if image.shape != shape:
             raise ValueError(f"it has {image.shape} voxels, not {shape}")
@@ -294,6 +294,26 @@ def changed_voxels(
         The ball, as of :meth:`.Ball.at`.
     """
     return int(np.count_nonzero((original[box] != current[box]) & mask))
+
+
+def count_different(one: Array, other: Array) -> int:
+    """Return how many voxels of two arrays of the same shape differ.
+
+    It is quickest for a :func:`copied` array and the one that it was copied from.
+    """
+    forward = _forward(one)
+    return int(np.count_nonzero(one[forward] != other[forward]))
+
+
+def copied(values: Array) -> Array:
+    """Return a copy that is laid out in memory as the array is, backwards too."""
+    forward = _forward(values)
+    return values[forward].copy(order="K")[forward]
+
+
+def _forward(values: Array) -> tuple[slice, ...]:
+    """Return the slices that let all axes run forwards in memory, as numpy is fast."""
+    return tuple(slice(None, None, -1 if step < 0 else 1) for step in values.strides)
 
 
 def _digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""One review in its file, which one window at a time writes."""
+"""A review with its files, which one window at a time writes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
-
-import numpy as np
 
 from ..analysis.hotspots import Hotspots
 from ..errors import InputError
@@ -18,31 +17,45 @@ from ..model.grid import Grid
 from ..model.record import Record
 from .file import Holder, ReviewDocument, content_of
 from .review import Review, Stop
-from .reviewed_images import Array, Options, ReviewedInput, read_edits, write_edits
+from .reviewed_images import (
+    Array,
+    EditsFile,
+    Options,
+    ReviewedInput,
+    copied,
+    count_different,
+    read_edits,
+    write_edits,
+)
 
 
 class Session:
     """A review and its file; made by :meth:`begin` or :meth:`open`.
+
+    Labels that were changed are in a file of their own beside it, which takes longer
+    to write: :meth:`write_labels` may do that on another thread. The file of the review
+    names the labels by their digest, so it is saved once more afterwards.
 
     Attributes
     ----------
     path : Path
         The file.
     case, begun : str
-        What the case is called; when the review was begun, UTC, ISO 8601.
+        Name of the case; when the review was begun, UTC, ISO 8601.
     inputs, options : tuple of ReviewedInput, Options
-        What it is about.
+        The images that it is about, and the options of the search for places.
     names, unit : mapping of int to str, str
-        Of labels; of the map, may be empty.
+        Names of labels; unit of the map, may be empty.
     record : Record or None
-        What the map says of itself; None of reviews that were begun before that was
-        kept.
+        Record of the map; None in reviews of older versions, which did not keep it.
     radius_mm, expected_errors : float
-        Of each ball; how many voxels are expected to be wrong, all over.
+        The radius of each ball; how many voxels are expected to be wrong in the whole
+        image.
     review : Review
-        The stops. It stays the same object.
+        The stops.
     changed_labels : int
-        How many voxels have another label than before the review.
+        How many voxels have another label than before the review, as of the last time
+        that they were written.
     known_labels : ndarray or None
         The labels as they are now, where they are known to be other than before.
     read_only : str
@@ -57,13 +70,11 @@ class Session:
         self.read_only = ""
         self._lock: Any = None
         self._holder = Holder.here()
-        self.known_labels: Array | None = None
-        self._grid: Grid | None = None
-        self._unwritten_labels = False  # the file beside the review is of others
+        self._writing = Lock()
         self._take(document, content)
 
     def _take(self, document: ReviewDocument, content: bytes | None) -> None:
-        """Note what the file says; without content, there is none yet."""
+        """Take over the content of the file; without content, there is no file yet."""
         self._document, self._content = document, content
         self.case, self.begun = document.case, document.begun
         self.inputs, self.options = document.inputs, document.options
@@ -72,6 +83,11 @@ class Session:
         self.radius_mm = document.options.radius_mm
         self.expected_errors = document.expected_errors
         self.changed_labels = 0 if document.edits is None else document.edits.voxels
+        self.known_labels: Array | None = None
+        self._original: Array | None = None
+        self._grid: Grid | None = None
+        # The labels in the file beside the review, set by the thread that writes them.
+        self._written: tuple[Array | None, EditsFile | None] = None, document.edits
 
     @classmethod
     def begin(
@@ -86,18 +102,18 @@ class Session:
         *,
         record: Record | None = None,
     ) -> Session:
-        """A new review, which has a file once it is saved.
+        """Return a new review, which has a file once it is saved.
 
         Parameters
         ----------
         path : Path
-            Its file.
+            The file to be.
         case, inputs, options : str, sequence of ReviewedInput, Options
-            What it is about.
+            Name of the case, its images, and the options of the search for places.
         hotspots, names, unit : Hotspots, mapping of int to str, str
             The places; names of labels; unit of the map, may be empty.
         record : Record or None
-            What the map says of itself, so that it can be computed again.
+            Record of the map, by which it can be computed again.
         """
         document = ReviewDocument(
             case=case,
@@ -114,25 +130,26 @@ class Session:
 
     @classmethod
     def open(cls, path: Path) -> Session:
-        """The review in a file, to be read; :meth:`hold` it to go on with it.
+        """Return the review in a file, to be read; :meth:`hold` it to go on with it.
 
         Raises
         ------
         InputError
-            If it cannot be read, is no review, or was written by a newer version.
+            If it cannot be read, is not a review, or was written by a newer version.
         """
         content = content_of(path)
         return cls(path, ReviewDocument.read(path, content), content)
 
     def hold(self) -> None:
-        """Have this window be the one that writes; else it is `read_only` from now on.
+        """Lock the review for this window; where another has it, set `read_only`.
 
         The system gives the lock of a process that has ended to the next one.
 
         Raises
         ------
         InputError
-            If nothing can be written to the folder, or the file is no review any more.
+            If nothing can be written to the folder, or the file is not a review any
+            more.
         """
         if not self._has_lock():
             return
@@ -163,7 +180,7 @@ class Session:
         self.review.extend(Stop(place) for place in hotspots.places)
 
     def set_labels(self, original: Array, current: Array, grid: Grid | None) -> bool:
-        """Take over what is changed in the labels; tells whether anything is.
+        """Take over a copy of the labels, and return whether any is another one now.
 
         Parameters
         ----------
@@ -172,13 +189,19 @@ class Session:
         grid : Grid or None
             Their place.
         """
-        known = original if self.known_labels is None else self.known_labels
-        if np.array_equal(known, current):
+        known = self.known_labels
+        if not count_different(current, original if known is None else known):
             return False
-        self.changed_labels = int(np.count_nonzero(original != current))
-        self.known_labels, self._grid = current.copy(order="K"), grid
-        self._unwritten_labels = True
+        self._original, self._grid = original, grid
+        # A new array each time, which another thread may write meanwhile.
+        self.known_labels = copied(current)
         return True
+
+    @property
+    def has_unsaved_labels(self) -> bool:
+        """Return whether the files do not have the labels as they are."""
+        written, edits = self._written
+        return self.known_labels is not written or edits != self._document.edits
 
     def labels(self, shape: tuple[int, ...]) -> tuple[Array | None, str]:
         """Return the edited segmentation, and what a person should know, in a sentence.
@@ -186,7 +209,7 @@ class Session:
         Parameters
         ----------
         shape : tuple of int
-            Of the segmentation.
+            Shape of the segmentation.
 
         Returns
         -------
@@ -199,23 +222,28 @@ class Session:
                 "not read any more, so they are as they were before; the verdicts are "
                 "kept."
             )
-        told = self._document.edits
-        if told is None:
+        named = self._document.edits
+        if named is None:
             return None, ""
         try:
-            labels, same = read_edits(self.path, told, shape)
+            labels, same = read_edits(self.path, named, shape)
         except InputError as error:
             return None, str(error)
         if same:
-            self.known_labels = labels
+            self.known_labels, self._written = labels, (labels, named)
             return labels, ""
         return labels, (
-            f"{told.file} was written after the review was saved last; its labels are "
+            f"{named.file} was written after the review was saved last; its labels are "
             "shown."
         )
 
-    def save(self) -> None:
+    def save(self, *, labels: bool = True) -> None:
         """Write the file, and the labels beside it where they have changed.
+
+        Parameters
+        ----------
+        labels : bool
+            False to leave labels that are not written yet to :meth:`write_labels`.
 
         Raises
         ------
@@ -227,51 +255,71 @@ class Session:
             self._check_file()
         if self.read_only:
             raise InputError(self.read_only)
-        edits, failed = self._document.edits, None
-        if self._unwritten_labels:
+        failed = None
+        if labels:
             try:
-                edits = self._written_labels()
+                self.write_labels()
             except InputError as error:
                 failed = error  # what was decided is written nevertheless
+        before = self._document.edits
         document = replace(
             self._document,
             stops=self.review.stops,
-            edits=edits,
+            edits=self._written[1],
             holder=self._holder,
         )
         content = document.content()
         write_whole([(self.path, lambda file: file.write(content))], sync=True)
-        before, changed = self._document.edits, self.changed_labels
-        self._take(document, content)
+        self._document, self._content = document, content
         if failed is not None:
-            self.changed_labels = changed
             raise failed
-        self._unwritten_labels = False
-        if before is not None and edits is None:
-            with suppress(OSError):  # no review names it any more
-                self.path.with_name(before.file).unlink()
+        if before is not None and document.edits is None:
+            self._remove_labels(before)
+
+    def write_labels(self) -> None:
+        """Write labels that are not written yet; any thread may call it.
+
+        The file of the review does not name them before it is saved again.
+
+        Raises
+        ------
+        InputError
+            If they cannot be written; an older file is then still there.
+        """
+        with self._writing:
+            labels, written = self.known_labels, self._written[0]
+            if self._lock is None or labels is None or labels is written:
+                return
+            assert self._original is not None
+            self.changed_labels = changed = count_different(labels, self._original)
+            edits = None
+            if changed:
+                edits = write_edits(self.path, labels, self._grid, changed)
+            self._written = labels, edits
 
     def close(self) -> None:
-        """Save what was not yet saved, and let another window have the review."""
-        unsaved = self.review.stops != self._document.stops or self._unwritten_labels
+        """Save what was not yet saved, and let another window have the review.
+
+        Labels that another thread writes are waited for.
+        """
+        unsaved = self.review.stops != self._document.stops or self.has_unsaved_labels
         try:
             if unsaved and not self.read_only:
                 self.save()
         finally:
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+            with self._writing:
+                if self._lock is not None:
+                    self._lock.release()
+                    self._lock = None
 
-    def _written_labels(self) -> Any:
-        assert self.known_labels is not None
-        if not self.changed_labels:
-            return None
-        return write_edits(
-            self.path, self.known_labels, self._grid, self.changed_labels
-        )
+    def _remove_labels(self, edits: EditsFile) -> None:
+        """Remove a file of labels that no review names any more."""
+        with self._writing, suppress(OSError):
+            if self._written[1] is None:  # and no newer one has taken its name
+                self.path.with_name(edits.file).unlink()
 
     def _has_lock(self) -> bool:
-        """Return whether nobody else writes, from now on; else it is read-only."""
+        """Lock the review, and return whether that worked; else it is read-only."""
         from filelock import FileLock, Timeout
 
         if self._lock is not None:
@@ -292,7 +340,7 @@ class Session:
                 "go on here."
             )
             return False
-        except (OSError, NotImplementedError) as error:  # or no disk that locks
+        except (OSError, NotImplementedError) as error:  # some disks have no locks
             reason = getattr(error, "strerror", None) or error
             raise InputError(
                 f"{self.path} cannot be written ({reason}); choose "
@@ -302,7 +350,7 @@ class Session:
         return True
 
     def _who(self) -> str:
-        """The window that has the lock, as it wrote itself into the file."""
+        """Return the window that has the lock, as it wrote itself into the file."""
         try:
             holder = ReviewDocument.read(self.path).holder
         except InputError:

@@ -1,6 +1,7 @@
 """A review in the viewer: its file, labels that change, and two windows."""
 
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -12,15 +13,18 @@ from napari.components import ViewerModel
 from nibabel.affines import apply_affine, from_matvec
 from qtpy.QtCore import QThreadPool
 
+from napari_uncertainty import InputError
 from napari_uncertainty.analysis.hotspots import HotspotOptions
 from napari_uncertainty.plugin.review import begin as begin_module
 from napari_uncertainty.plugin.review import controller as desk_module
 from napari_uncertainty.plugin.viewer.arrival import align, aligning
+from napari_uncertainty.review import session as session_module
 from napari_uncertainty.review.session import Session
 from support.inspect_dock import callbacks
 from support.review_dock import (
     SETTLE_MS,
     WANTED,
+    labels_written,
     open_case,
     open_file,
     paint,
@@ -247,7 +251,7 @@ def test_errors_of_saving_are_told_and_nothing_is_lost(desk, files):
     desk.judge(2, "fixed")
     [sentence] = desk.failures
     assert str(path) in sentence
-    assert "is no review, or a damaged one" in sentence
+    assert "is not a review, or it is damaged" in sentence
     desk.annotate(2, "mine")
     assert len(desk.failures) >= 2
     assert [stop.verdict for stop in desk.stops[:2]] == ["fine", "fixed"]
@@ -265,7 +269,7 @@ def test_an_error_at_the_end_is_told(desk, files):
     files.reviews[0].write_text("no review")
     desk.stop()
     [sentence] = desk.failures
-    assert "is no review" in sentence
+    assert "is not a review" in sentence
 
 
 def test_a_file_that_was_deleted_is_written_again(desk, files):
@@ -298,6 +302,7 @@ def test_painting_suggests_that_it_is_fixed(qtbot, desk, case, files):
     with qtbot.waitSignal(desk.changed):
         edit(case, voxels)
     assert (desk.stops[1].verdict, desk.stops[1].suggested) == ("open", False)
+    labels_written(qtbot, desk)
     assert json.loads(files.reviews[0].read_text())["labels"] is None
 
 
@@ -317,6 +322,7 @@ def test_painting_elsewhere_counts_nothing(qtbot, desk, case, files):
     assert {stop.verdict for stop in desk.stops} == {"open"}
     expected = files.labels.copy()
     expected[far_voxel(desk, files)] = 9
+    labels_written(qtbot, desk)
     np.testing.assert_array_equal(kept_labels(files.reviews[0]), expected)
 
 
@@ -328,6 +334,91 @@ def test_the_last_stroke_counts_for_the_verdict(desk, case, files):
     assert (row["suggested"], row["changed_voxels"]) == (False, 2)
     assert desk.undo() == 1
     assert (desk.stops[0].verdict, desk.stops[0].suggested) == ("fixed", True)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Labels are written once this event is set; gives what was begun, too."""
+    ready, begun, write = threading.Event(), [], session_module.write_edits
+
+    def waiting(path, labels, grid, voxels):
+        begun.append(labels.copy())
+        assert ready.wait(10)
+        return write(path, labels, grid, voxels)
+
+    monkeypatch.setattr(session_module, "write_edits", waiting)
+    yield ready, begun
+    ready.set()
+
+
+def painted(qtbot, desk, case, voxels, label):
+    """The labels of the file after a stroke that was counted."""
+    with qtbot.waitSignal(desk.changed):
+        edit(case, voxels, label)
+    return in_file_order(case)
+
+
+def test_the_window_goes_on_while_labels_are_written(
+    qtbot, desk, case, files, slow_disk
+):
+    """One state is written at a time, then the newest; verdicts are kept at once."""
+    ready, begun = slow_disk
+    voxels = voxels_of(desk, files, 2, 3)
+    first = painted(qtbot, desk, case, voxels[:1], 9)
+    qtbot.waitUntil(lambda: len(begun) == 1)
+    for voxel in voxels:
+        newest = painted(qtbot, desk, case, [voxel], 8)
+    desk.judge(4, "fine")
+    rows = written(files.reviews[0])
+    assert (rows[4]["verdict"], rows[2]["changed_voxels"]) == ("fine", 3)
+    assert json.loads(files.reviews[0].read_text())["labels"] is None
+    ready.set()
+    labels_written(qtbot, desk)
+    assert [state.tolist() for state in begun] == [first.tolist(), newest.tolist()]
+    np.testing.assert_array_equal(kept_labels(files.reviews[0]), newest)
+    assert Session.open(files.reviews[0]).labels(newest.shape)[1] == ""
+
+
+@pytest.mark.parametrize("end", ["stop", "save_all"])
+def test_labels_that_are_being_written_are_waited_for(
+    qtbot, desk, case, files, slow_disk, end
+):
+    """At the end and before a report, with those that were painted meanwhile."""
+    ready, begun = slow_disk
+    voxels = voxels_of(desk, files, 2, 2)
+    painted(qtbot, desk, case, voxels[:1], 9)
+    qtbot.waitUntil(lambda: len(begun) == 1)
+    edit(case, voxels, 8)  # and not yet counted
+    expected = in_file_order(case)
+    threading.Timer(0.1, ready.set).start()
+    getattr(desk, end)()
+    np.testing.assert_array_equal(kept_labels(files.reviews[0]), expected)
+    assert Session.open(files.reviews[0]).labels(expected.shape)[1] == ""
+    assert written(files.reviews[0])[2]["changed_voxels"] == 2
+    assert len(begun) == 2
+    assert desk.failures == []
+
+
+def test_labels_that_cannot_be_written_are_told_of_and_written_later(
+    qtbot, desk, case, files, monkeypatch
+):
+    def full(*_, **__):
+        raise InputError("No space left on device.")
+
+    voxels = voxels_of(desk, files, 2, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(session_module, "write_edits", full)
+        painted(qtbot, desk, case, voxels[:1], 9)
+        qtbot.waitUntil(lambda: desk.failures == ["No space left on device."])
+        desk.judge(1, "fine")
+        labels_written(qtbot, desk)
+        assert len(desk.failures) == 2
+    assert written(files.reviews[0])[1]["verdict"] == "fine"
+    assert json.loads(files.reviews[0].read_text())["labels"] is None
+    expected = painted(qtbot, desk, case, voxels[1:], 9)
+    labels_written(qtbot, desk)
+    np.testing.assert_array_equal(kept_labels(files.reviews[0]), expected)
+    assert len(desk.failures) == 2
 
 
 def test_napari_undoes_a_stroke(qtbot, desk, case, files):
@@ -557,6 +648,7 @@ def test_labels_of_both_windows_are_there_when_the_second_goes_on(qtbot, pair, f
     expected[tuple(np.transpose(mine))] = 9
     expected[tuple(np.transpose(theirs))] = 8
     np.testing.assert_array_equal(in_file_order(other_case), expected)
+    labels_written(qtbot, other)
     np.testing.assert_array_equal(kept_labels(other.session.path), expected)
     assert [other.stops[at].changed_voxels for at in (1, 4)] == [2, 3]
 

@@ -81,7 +81,7 @@ def test_of_another_shape_all_begins_anew(layer):
     layer.data = np.ones((3, 4, 5), np.uint8)
     assert not first.is_whole
     assert EditedSegmentation.of(layer, None).original.shape == (3, 4, 5)
-    assert first.changed_in(hotspot((1, 1, 1)), RADIUS, Grid(SHAPE, OBLIQUE)) == 0
+    assert first.changed_in([hotspot((1, 1, 1))], RADIUS, Grid(SHAPE, OBLIQUE)) == [0]
 
 
 def test_shown_resampled_it_is_not_whole(layer):
@@ -108,7 +108,7 @@ def test_changed_voxels_of_a_ball_are_counted(layer, labels, rng, voxel):
     edited = EditedSegmentation.of(layer, None)
     changed = rng.random(SHAPE) < 0.3
     edited.current[changed] = 5 + labels[changed]
-    number = edited.changed_in(hotspot(voxel), RADIUS, Grid(SHAPE, OBLIQUE))
+    [number] = edited.changed_in([hotspot(voxel)], RADIUS, Grid(SHAPE, OBLIQUE))
     assert number == (inside(OBLIQUE, SHAPE, voxel) & changed).sum() > 0
 
 
@@ -124,7 +124,7 @@ def test_changed_voxels_of_a_ball_in_a_crop(viewer, labels, first):
     whole = np.zeros(np.add(first, 9), bool)
     whole[tuple(slice(start, None) for start in first)] = True
     expected = (inside(OBLIQUE, whole.shape, centre) & whole).sum()
-    number = edited.changed_in(hotspot(centre), RADIUS, Grid(SHAPE, OBLIQUE))
+    [number] = edited.changed_in([hotspot(centre)], RADIUS, Grid(SHAPE, OBLIQUE))
     assert number == expected
     assert (number == 0) == (first == (12, 6, 7))
 
@@ -133,8 +133,8 @@ def test_without_a_place_voxels_are_the_same(viewer):
     layer = viewer.add_labels(np.zeros((8, 9), np.uint8))
     edited = EditedSegmentation.of(layer, None)
     edited.current[3:5, 4] = 1
-    assert edited.changed_in(hotspot((4, 4)), 2.0, None) == 2
-    assert edited.changed_in(hotspot((4, 4, 4)), 2.0, None) == 0
+    assert edited.changed_in([hotspot((4, 4))], 2.0, None) == [2]
+    assert edited.changed_in([hotspot((4, 4, 4))], 2.0, None) == [0]
 
 
 REVIEW = Path("case_review.json")

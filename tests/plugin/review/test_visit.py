@@ -221,9 +221,6 @@ def test_the_label_to_paint_is_the_first_that_competes(case, subject, visit):
         assert layer.selected_label == label
         assert layer.mode == "fill"
         assert case.viewer.layers.selection.active == case.map
-    visit.go_to(subject, hotspot(), 3.0, activate=True)
-    assert case.viewer.layers.selection.active == layer
-    assert layer.mode == "fill"
 
 
 def test_classes_have_the_labels_of_their_names(qapp, rng):
@@ -246,10 +243,10 @@ def test_classes_have_the_labels_of_their_names(qapp, rng):
 def test_no_segmentation_is_fine_and_neither_is_one_that_went(qapp, rng):
     case = add_case(ViewerModel(), rng)
     visit = Visit(case.viewer)
-    visit.go_to(ShownMap.of(case.viewer, case.map, None), hotspot(), 3.0, activate=True)
+    visit.go_to(ShownMap.of(case.viewer, case.map, None), hotspot(), 3.0)
     subject = ShownMap.of(case.viewer, case.map, case.segmentation)
     case.viewer.layers.remove(case.segmentation)
-    visit.go_to(subject, hotspot(classes=(3, 1)), 3.0, activate=True)
+    visit.go_to(subject, hotspot(classes=(3, 1)), 3.0)
     check_place(case, VOXELS[0])
 
 

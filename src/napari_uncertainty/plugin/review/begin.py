@@ -1,4 +1,4 @@
-"""Beginning a review: what it is about, and finding its hotspots."""
+"""The beginning of a review: its images and options, and the search for hotspots."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from ..viewer.scan_space import Source, axes_of, layer_info, record_of, source_o
 from ..viewer.shown_map import ShownMap, numbering_of
 from .edited import original_of
 
-# Beginning a review in the background, or taking up one that was begun before.
+# A review begins in the background, or is taken up if it was begun before.
 
 Array = np.ndarray[Any, Any]
 
-# Voxels along each axis that are plenty to tell whether two networks saw one scan.
-_LOOKED_AT = 64
+# Voxels along each axis in the sample that tells if two networks saw the same scan.
+_SAMPLED = 64
 
 
 @dataclass(frozen=True, eq=False)
 class ReviewedImage:
-    """An image that a review is about: what it is, and its content.
+    """An image that a review is about, with its content.
 
     Attributes
     ----------
     role, name : str
-        ``"map"`` or ``"segmentation"``; what it is called.
+        ``"map"`` or ``"segmentation"``; name of the layer.
     path : Path or None
         Its file.
     values, grid : ndarray, Grid or None
-        Its content, in the order of the file.
+        Values and place of its voxels, in the order of the file.
     """
 
     role: str
@@ -61,9 +61,8 @@ class ReviewedImage:
     grid: Grid | None
 
     def as_input(self) -> ReviewedInput:
-        """Return it as the file of a review names it, with a digest of its content."""
-        # They may be lazy.
-        digest = fingerprint(np.asarray(self.values), self.grid)
+        """Return the entry for the file of a review, with a digest of the content."""
+        digest = fingerprint(np.asarray(self.values), self.grid)  # they may be lazy
         return ReviewedInput(self.role, self.name, self.path, digest)
 
 
@@ -74,7 +73,7 @@ class ReviewMaterial:
     Attributes
     ----------
     case : str
-        What it is called.
+        Name of the case.
     map : ReviewedImage
         The uncertainty map.
     further_inputs : tuple of ReviewedInput
@@ -82,21 +81,21 @@ class ReviewMaterial:
     segmentation : ReviewedImage or None
         The labels before any change.
     labels : Segmentation
-        What may be wrong: these labels, or the most probable class.
+        The labels that may be wrong: these, or the most probable class.
     no_data : ndarray or None
         Voxels of the map without data.
     members : tuple of ndarray
         Probabilities on the voxels of the map, class axis first.
     wanted : HotspotOptions
-        Which places.
+        Options of the search for places.
     anatomical : bool
         Whether the map's grid is a patient's.
     names : mapping of int to str
-        Of labels.
+        Names of labels.
     record : Record
-        What the map says of itself.
+        Record of the map.
     prefer : str
-        Where reviews are kept: ``"beside"`` the images or in the ``"user"``'s folder.
+        Place of reviews: ``"beside"`` the images or in the ``"user"``'s folder.
     of_members : bool
         Whether the map is of these members, so that none of them may be left out.
     """
@@ -117,33 +116,33 @@ class ReviewMaterial:
 
     @property
     def options(self) -> Options:
-        """Return what determines the places besides the images."""
+        """Options that, besides the images, determine the places."""
         wanted = self.wanted.on(self.map.grid, self.map.values.shape)
         return replace(Options.of(wanted), networks=len(self.members))
 
     @property
     def paths(self) -> list[Path]:
-        """Files that a review may be beside, the best first."""
+        """Files that a review may be beside, the best one first."""
         inputs = (self.segmentation, *self.further_inputs)
         return [one.path for one in inputs if one is not None and one.path is not None]
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedReview:
-    """A review, and what it is of.
+    """A review, and the images that it is about.
 
     Attributes
     ----------
     session : Session
         The review; this window is not in its file before it is saved.
     material : ReviewMaterial
-        What it was begun with.
+        Images and options that it was begun with.
     hotspots : Hotspots
         Its places.
     there : tuple of int
         Labels that some voxel has.
     notes : tuple of str
-        What a person should know, in sentences.
+        Sentences that a person should read.
     resumed : bool
         Whether it was begun before.
     """
@@ -157,7 +156,7 @@ class OpenedReview:
 
     @property
     def sentence(self) -> str:
-        """Return what the list was made from."""
+        """Sentence on the images that the list was made from."""
         networks = len(self.material.members)
         by = {0: "the map alone", 1: "the probabilities"}.get(
             networks, f"the probabilities of {networks} networks"
@@ -173,7 +172,7 @@ class OpenedReview:
 
 
 def iter_begin(material: ReviewMaterial) -> Generator[float, None, OpenedReview]:
-    """Find the places and the review; yields the share done.
+    """Search for the places and the review; yields the share done.
 
     Nothing is written before the last step, so that no review is begun in a window that
     is gone.
@@ -229,6 +228,7 @@ def iter_begin(material: ReviewMaterial) -> Generator[float, None, OpenedReview]
 def _session(
     material: ReviewMaterial, inputs: list[ReviewedInput], hotspots: Hotspots
 ) -> tuple[Session, tuple[str, ...], bool]:
+    """Return the review, sentences to read, and whether it was begun before."""
     paths = material.paths
     folders = list(dict.fromkeys(path.parent for path in paths))
     found = find_session(inputs, material.options, material.case, folders)
@@ -239,7 +239,7 @@ def _session(
             session.extend(hotspots)
             check_writable(found.path.parent)
         except InputError as error:
-            # Read only, say, or of networks that were trained on since.
+            # Its folder may be read-only, or the networks were trained on since.
             notes.append(f"{error} A new review begins.")
         else:
             return session, tuple(notes), True
@@ -264,7 +264,7 @@ def _session(
 
 
 def _labels_in(labels: Array) -> Array:
-    """Return which labels there are; of small numbers without sorting."""
+    """Return all labels that some voxel has; of small types without sorting."""
     if labels.dtype.itemsize <= 2 and labels.dtype.kind in "bu":
         there: Array = np.flatnonzero(np.bincount(labels.ravel(order="K")))
         return there
@@ -275,9 +275,9 @@ def _labels_in(labels: Array) -> Array:
 
 
 def _iter_of_this_scan(
-    members: Sequence[Any], told: Sequence[ReviewedInput], labels: Array
+    members: Sequence[Any], inputs: Sequence[ReviewedInput], labels: Array
 ) -> Generator[float, None, tuple[tuple[Any, ...], list[str]]]:
-    """Leave out networks that saw another scan; gives a sentence for each of these.
+    """Leave out networks that saw another scan, with a sentence for each of these.
 
     In the space of a template, files of two patients have the same voxels. Their
     structures do not: below 70 % agreement in the foreground, two images are taken to
@@ -287,13 +287,13 @@ def _iter_of_this_scan(
     ----------
     members : sequence of array, shape (classes, *shape of `labels`)
         Probabilities, the map's own first.
-    told : sequence of ReviewedInput
-        What each of them is.
+    inputs : sequence of ReviewedInput
+        Name and file of each of them.
     labels : ndarray of int
         At the voxels of the map.
     """
     kept, notes = list(members[:1]), []
-    others = list(zip(members[1:], told[1:], strict=False))
+    others = list(zip(members[1:], inputs[1:], strict=False))
     for done, (network, one) in enumerate(others):
         steps = _iter_agreement(network, labels)
         agreement = yield from part(steps, done / len(others), (done + 1) / len(others))
@@ -311,7 +311,7 @@ def _iter_of_this_scan(
 def _iter_agreement(network: Any, labels: Array) -> Generator[float, None, float]:
     """Return the share of the foreground, by a sample, in which the two are equal."""
     steps = tuple(
-        slice(None, None, max(1, length // _LOOKED_AT)) for length in labels.shape
+        slice(None, None, max(1, length // _SAMPLED)) for length in labels.shape
     )
     prediction = np.asarray(network[(slice(None), *steps)]).argmax(axis=0)
     try:
@@ -333,11 +333,11 @@ class ReviewChoices:
     Attributes
     ----------
     wanted : HotspotOptions
-        Which places.
+        Options of the search for places.
     several : bool
         Whether other networks count, too.
     prefer : str
-        Where reviews are kept, see :func:`.place_for`.
+        Place of reviews, see :func:`.place_for`.
     """
 
     wanted: HotspotOptions
@@ -353,11 +353,11 @@ def material_of(
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where the layers are.
+        The viewer of the layers.
     subject : ShownMap
         The map, and the segmentation as it is shown.
     choices : ReviewChoices
-        What the person asked for.
+        Choices of the person.
     """
     layer, source = subject.layer, subject.source
     labels, segmentation = subject.labels, None
@@ -402,9 +402,9 @@ def material_of(
 
 
 def other_networks(layers: Iterable[Any], probabilities: Any) -> list[Any]:
-    """Return what other networks say of the same scan, as nnU-Net's folds do.
+    """Return probabilities of other networks for the same scan, as of nnU-Net's folds.
 
-    Their files have the same name, their classes, too, and their voxels are the same.
+    Their files and classes have the same names, and their voxels are the same.
     """
     path, axes = path_of(probabilities), axes_of(layers)
     if path is None:
@@ -432,7 +432,7 @@ def _named(role: str, layer: Any) -> ReviewedInput:
 
 
 def _class_first(layer: Any, axes: Grid | None, of_map: Source) -> Any:
-    """Probabilities in the order of a map that was made from others like them."""
+    """Return probabilities in the order of a map that was made from such ones."""
     source = class_first(layer, class_axis_of(layer), axes)
     return of_map.turn.turn_back(source.turn.turn(source.values))
 
@@ -444,7 +444,7 @@ def _exclusive(
 
     They are in the order of labels, or of the numbers that a segmentation has instead.
 
-    Each is what its file says, or else what the values of the map were taken for.
+    The kind of each is the one of its file, or else the one of the map's values.
     """
     record = record_of(shown)
     found: list[Any] = []

@@ -1,8 +1,8 @@
-"""A review in the viewer: its session, what is decided, and labels that change."""
+"""The controller of a review: decisions, saving, and labels that change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -11,49 +11,51 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from ...errors import InputError
 from ...review.review import Stop, Verdict
 from ...review.session import Session
-from ..viewer.jobs import Steps
+from ..viewer.jobs import Job, Steps, cancel_all
 from ..viewer.lifetime import Listening
 from ..viewer.scan_space import axes_of
 from ..viewer.shown_map import MapFollower, ShownMap
 from .begin import OpenedReview, ReviewChoices, iter_begin, material_of
 from .edited import EditedSegmentation
 
-# Labels change many times in a stroke.
+# Milliseconds without a change of labels after which a stroke counts as finished.
 SETTLE_MS = 300
 
-# That somebody went to a place is written a little later; decisions are at once.
+# Milliseconds until a visit to a place is written; decisions are written at once.
 SEEN_MS = 1000
 
 _LABEL_EVENTS = ("paint", "labels_update", "data", "set_data")
 
 
 class ReviewController(QObject):
-    """One review at a time: of the map and the segmentation that are followed.
+    """The review of the selected map and its segmentation, one at a time.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose maps are reviewed.
+        The viewer whose maps are reviewed.
     choices : callable
-        Gives what is asked for, of a subject.
+        Returns the choices of the person for a map.
 
     Attributes
     ----------
     following : MapFollower
-        Which map and segmentation.
+        The choice of map and segmentation.
     opened : OpenedReview or None
         The review.
     edited : EditedSegmentation or None
-        Its segmentation, where changes can be followed.
+        Its segmentation, if changes can be followed.
     """
 
-    #: The review ends; there is another one, or none any more.
+    #: The review is about to be left.
     leaving = Signal()
+    #: There is another review now, or none any more.
     reopened = Signal()
     #: Something was decided, seen or counted.
     changed = Signal()
-    #: What a person should know, and what went wrong, in a sentence.
+    #: Something that a person should know, in a sentence.
     told = Signal(str)
+    #: An error, in a sentence.
     failed = Signal(str)
 
     def __init__(
@@ -68,6 +70,8 @@ class ReviewController(QObject):
         self.opened: OpenedReview | None = None
         self.edited: EditedSegmentation | None = None
         self._of_labels = Listening()
+        # At most one job, which writes labels beside the review.
+        self._jobs: list[Job[None]] = []
         self._settle = self._timer(SETTLE_MS, self.count)
         self._seen = self._timer(SEEN_MS, self.save)
 
@@ -80,7 +84,7 @@ class ReviewController(QObject):
 
     @property
     def session(self) -> Session | None:
-        """The review's session."""
+        """Session of the review."""
         return None if self.opened is None else self.opened.session
 
     @property
@@ -90,23 +94,23 @@ class ReviewController(QObject):
 
     @property
     def stops(self) -> tuple[Stop, ...]:
-        """Return what was decided; empty without a review."""
+        """Stops with what was decided; empty without a review."""
         return () if self.session is None else self.session.review.stops
 
     @property
     def read_only(self) -> str:
-        """Why nothing can be decided here, in a sentence; empty where it can."""
+        """Reason why nothing can be decided here, in a sentence; empty without one."""
         return "" if self.session is None else self.session.read_only
 
     # -- decisions ------------------------------------------------------------
 
     def see(self, rank: int, kept: bool = True) -> None:
-        """Note that somebody went there.
+        """Note that somebody went to a stop.
 
         Parameters
         ----------
         rank : int
-            Of the stop.
+            Rank of the stop.
         kept : bool
             Whether this alone is a reason to write the review.
         """
@@ -126,13 +130,13 @@ class ReviewController(QObject):
             self._decided()
 
     def annotate(self, rank: int, note: str) -> None:
-        """Note what the person says about a stop."""
+        """Replace the note of a stop."""
         if self.session is not None and self.may_decide():
             self.session.review.annotate(rank, note)
             self._decided()
 
     def undo(self) -> int | None:
-        """Take the last decision or note back; gives its rank, None without any."""
+        """Take back the last decision or note; returns its rank, None without any."""
         if self.session is None or not self.may_decide():
             return None
         rank = self.session.review.undo()
@@ -141,10 +145,10 @@ class ReviewController(QObject):
         return rank
 
     def may_decide(self) -> bool:
-        """Return whether decisions are kept; say why where they are not."""
+        """Return whether decisions are kept; emit the reason if they are not."""
         if self.read_only:
             self.failed.emit(self.read_only)
-            self.changed.emit()  # a note may be shown that is not taken
+            self.changed.emit()  # to take back a note that somebody has typed
         return not self.read_only
 
     def _decided(self) -> None:
@@ -152,16 +156,44 @@ class ReviewController(QObject):
         self.changed.emit()
 
     def save(self) -> None:
-        """Write the session."""
+        """Write what was decided, and in the background labels that have changed."""
+        if self._save(labels=False):
+            self._write_labels()
+
+    def save_all(self) -> None:
+        """Count changed voxels, and write all that is not written before returning."""
+        changed = self._count_edits()
+        if changed or (self.session is not None and self.session.has_unsaved_labels):
+            self._save(labels=True)
+            self.changed.emit()
+
+    def _save(self, labels: bool) -> bool:
+        """Write the session, and return whether that has worked."""
         self._seen.stop()
         if self.session is None or self.read_only:
-            return
+            return False
         try:
-            self.session.save()
+            self.session.save(labels=labels)
         except InputError as error:
             self.failed.emit(str(error))
             if self.session.read_only:  # another window was first to begin this review
                 self.following.look()
+            return False
+        return True
+
+    def _write_labels(self) -> None:
+        """Write labels of a session in the background, one state after the other."""
+        if self._jobs or self.session is None or not self.session.has_unsaved_labels:
+            return
+        self._jobs.append(
+            Job(
+                partial(_iter_write_labels, self.session),
+                on_end=self._jobs.clear,
+                # The review names the labels, and newer ones are written, if any.
+                on_result=lambda _: self.save(),
+                on_refused=self.failed.emit,
+            )
+        )
 
     # -- labels that change ---------------------------------------------------
 
@@ -171,26 +203,28 @@ class ReviewController(QObject):
             self._decided()
 
     def _count_edits(self, even_if_same: bool = False) -> bool:
-        """Return whether anything is other than before."""
+        """Take over the labels, and return whether these or a stop have changed."""
         self._settle.stop()
         session, edited = self.session, self.edited
         if session is None or edited is None or self.opened is None:
             return False
-        if self.read_only:
-            return False
-        if not self._still_whole(edited):
+        if self.read_only or not self._still_whole(edited):
             return False
         stops = session.review.stops
         changed = session.set_labels(edited.original, edited.current, edited.grid)
         if not (changed or even_if_same):
             return False
-        radius, grid = session.radius_mm, self.opened.hotspots.grid
-        for stop in stops:
-            number = edited.changed_in(stop.hotspot, radius, grid)
+        numbers = edited.changed_in(
+            [stop.hotspot for stop in stops],
+            session.radius_mm,
+            self.opened.hotspots.grid,
+        )
+        for stop, number in zip(stops, numbers, strict=True):
             session.review.count(stop.rank, number)
         return changed or session.review.stops != stops
 
     def _still_whole(self, edited: EditedSegmentation) -> bool:
+        """Return whether the layer has its voxels; else follow it no longer."""
         if not edited.is_whole:
             self.failed.emit(
                 f"'{edited.layer.name}' has other voxels than when the review was "
@@ -233,7 +267,7 @@ class ReviewController(QObject):
         self.reopened.emit()
 
     def _hold(self, session: Session) -> None:
-        """Have the review for this window, and let the next one read of it."""
+        """Lock the review for this window, and write that into its file."""
         try:
             session.hold()
         except InputError as error:
@@ -259,7 +293,7 @@ class ReviewController(QObject):
                 f"{voxels:,} voxels that were changed in this review are changed "
                 f"in '{edited.layer.name}' again."
             )
-        # There may be places that were not in the list when labels were changed.
+        # Some places may not have been in the list when labels were changed.
         if self._count_edits(even_if_same=True):
             self._decided()
 
@@ -274,12 +308,13 @@ class ReviewController(QObject):
         self.reopened.emit()
 
     def close(self) -> None:
-        """Keep what was decided, and leave the review."""
+        """Write what is not written yet, and leave the review."""
         self.leaving.emit()
         if self._settle.isActive():
-            self.count()
+            self._count_edits()
         for timer in (self._settle, self._seen):
             timer.stop()
+        cancel_all(self._jobs)
         session, self.opened, edited = self.session, None, self.edited
         self._forget_labels()
         if session is None:
@@ -293,6 +328,12 @@ class ReviewController(QObject):
                 edited.note_kept(session.path, session.known_labels)
 
     def stop(self) -> None:
-        """The end: follow no longer."""
+        """Leave the review, and follow the viewer no longer."""
         self.following.stop()
         self.close()
+
+
+def _iter_write_labels(session: Session) -> Generator[float, None, None]:
+    """Write changed labels beside a review; a cancelled job has not begun to."""
+    yield 0.0
+    session.write_labels()

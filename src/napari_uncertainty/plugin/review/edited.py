@@ -1,7 +1,8 @@
-"""The segmentation of a review: as it was when that was begun, and as it is."""
+"""The segmentation of a review: when the review was begun, and now."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,21 @@ from ...analysis.hotspots import Hotspot
 from ...engine.dask_arrays import as_dask
 from ...errors import InputError
 from ...model.grid import Grid
-from ...review.reviewed_images import changed_voxels
+from ...review.reviewed_images import changed_voxels, copied
 from ..viewer.scan_space import METADATA_KEY, ORIGINAL, layer_info, source_of
 
 Array = np.ndarray[Any, Any]
 
-#: In the metadata of a segmentation: its labels before anything was changed in a
+#: Key in the metadata of a segmentation: its labels before anything was changed in a
 #: review, in the order of its file.
 REVIEWED = "reviewed"
 
-#: And the file of a review, with the labels that it kept when they were last compared.
+#: Key of the file of a review, and the labels that it kept at the last comparison.
 KEPT = "kept"
 
 
 def original_of(layer: Any, values: Any) -> Any:
-    """The labels before any change in a review; `values` where there was none."""
+    """Return the labels before any change in a review; `values` without a change."""
     original = layer_info(layer).get(REVIEWED)
     return values if original is None or original.shape != values.shape else original
 
@@ -40,11 +41,11 @@ class EditedSegmentation:
     Attributes
     ----------
     layer : Labels
-        Which shows them.
+        The layer of the labels.
     original : ndarray
-        As they were, in the order of the file.
+        The labels before the review, in the order of the file.
     grid : Grid or None
-        Where their voxels are.
+        The place of their voxels.
     """
 
     layer: Labels
@@ -53,9 +54,9 @@ class EditedSegmentation:
 
     @classmethod
     def of(cls, layer: Labels, axes: Grid | None) -> EditedSegmentation | None:
-        """Keep the labels as they are, unless a review has done so before.
+        """Keep a copy of the labels, unless a review has done so before.
 
-        None where changes could not be followed: the layer is shown resampled, its
+        Returns None if changes cannot be followed: the layer is shown resampled, its
         labels are lazy, or it has more than three axes.
         """
         if ORIGINAL in layer_info(layer) or as_dask(layer.data) is not None:
@@ -65,15 +66,14 @@ class EditedSegmentation:
             return None
         original = original_of(layer, source.values)
         if original is source.values:
-            # Laid out like the labels themselves: so the two are compared quickest.
-            original = np.asarray(source.values).copy(order="K")
+            original = copied(np.asarray(source.values))
             known = {**layer_info(layer), REVIEWED: original}
             layer.metadata = {**layer.metadata, METADATA_KEY: known}
         return cls(layer, original, source.grid)
 
     @property
     def current(self) -> Array:
-        """The labels as they are, in the order of the file; a view."""
+        """Labels as they are now, in the order of the file; a view."""
         return np.asarray(source_of(self.layer).values)
 
     @property
@@ -86,25 +86,38 @@ class EditedSegmentation:
         return bool(shown and self.current.shape == self.original.shape)
 
     def changed_in(
-        self, hotspot: Hotspot, radius_mm: float, map_grid: Grid | None
-    ) -> int:
-        """Return how many voxels of a place have another label than before."""
+        self, hotspots: Sequence[Hotspot], radius_mm: float, map_grid: Grid | None
+    ) -> list[int]:
+        """Return how many voxels of each place have another label than before.
+
+        Parameters
+        ----------
+        hotspots : sequence of Hotspot
+            Places of a map.
+        radius_mm : float
+            The radius of each place.
+        map_grid : Grid or None
+            Where the voxels of the map are.
+        """
         current = self.current
-        voxel = self._voxel(hotspot, map_grid)
-        if voxel is None or current.shape != self.original.shape:
-            return 0
-        farthest = [
-            max(at + 1, length - at)
-            for at, length in zip(voxel, current.shape, strict=True)
+        shape = current.shape
+        centers = self._centers(hotspots, map_grid)
+        if not len(centers) or shape != self.original.shape:
+            return [0] * len(hotspots)
+        # A ball needs to reach no farther than the voxels do from any of the centres.
+        farthest = np.maximum(centers + 1, np.subtract(shape, centers)).max(axis=0)
+        ball = Ball.of(self.grid, len(shape), radius_mm, farthest.tolist())
+        # A centre may be outside of a crop that its ball reaches into, or does not.
+        # A centre may be outside of a crop, with a ball that reaches into it or not.
+        return [
+            changed_voxels(self.original, current, *ball.at(center, shape))
+            if all(
+                -half <= at < length + half
+                for at, half, length in zip(center, ball.halves, shape, strict=True)
+            )
+            else 0
+            for center in centers.tolist()
         ]
-        ball = Ball.of(self.grid, current.ndim, radius_mm, farthest)
-        # The centre may be outside of a crop that the ball reaches into.
-        if any(
-            not -half <= at < length + half
-            for at, half, length in zip(voxel, ball.halves, current.shape, strict=True)
-        ):
-            return 0
-        return changed_voxels(self.original, current, *ball.at(voxel, current.shape))
 
     def take_over(self, review: Path, labels: Array | None) -> int:
         """Show labels that a review kept, but for voxels that were changed here since.
@@ -112,9 +125,9 @@ class EditedSegmentation:
         Parameters
         ----------
         review : Path
-            Its file.
+            The file of the review.
         labels : ndarray of int, or None
-            In the order of the file, of the same shape; None where it kept none.
+            Labels in the order of the file, of the same shape; None if it kept none.
 
         Returns
         -------
@@ -150,13 +163,16 @@ class EditedSegmentation:
         known = {**layer_info(self.layer), KEPT: (review, kept)}
         self.layer.metadata = {**self.layer.metadata, METADATA_KEY: known}
 
-    def _voxel(self, hotspot: Hotspot, map_grid: Grid | None) -> tuple[int, ...] | None:
-        """Return the voxel of the labels at the centre of a place, or one outside."""
-        if map_grid is None or self.grid is None:
-            same = len(hotspot.voxel) == self.original.ndim
-            return hotspot.voxel if same else None
-        place = map_grid.to_ras([hotspot.voxel])[0]
+    def _centers(self, hotspots: Sequence[Hotspot], map_grid: Grid | None) -> Array:
+        """Return the voxels of the labels at the centres, which may be outside.
+
+        There are none where the axes of the map and of the labels do not correspond.
+        """
         n = self.original.ndim
+        voxels = np.array([hotspot.voxel for hotspot in hotspots], int)
+        if map_grid is None or self.grid is None:
+            return voxels if voxels.shape[1:] == (n,) else np.empty((0, n), int)
+        places = map_grid.to_ras(voxels)
         columns = np.linalg.pinv(self.grid.affine[:3, :n])
-        at = np.rint(columns @ (place - self.grid.affine[:3, 3])).astype(int)
-        return tuple(int(i) for i in at)
+        centers: Array = np.rint((places - self.grid.affine[:3, 3]) @ columns.T)
+        return centers.astype(int)

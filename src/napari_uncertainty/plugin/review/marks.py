@@ -8,16 +8,15 @@ click on a mark goes to its hotspot.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from ...review.review import VERDICTS, Stop, Verdict
+from ..viewer.layers import add_helper, remove_layer
 from ..viewer.lifetime import Listening
 from ..viewer.pointer import pointed_at
-from ..viewer.scan_space import METADATA_KEY
 from ..viewer.shown_map import ShownMap
 
 # The mark around the place that is looked at.
@@ -26,15 +25,15 @@ Array = np.ndarray[Any, Any]
 
 NAME = "review mark"
 
-#: A bright line on a dark one stands out on white matter and on black, and no colormap
-#: for maps or labels has both.
+#: Colours of the ring: a bright line on a dark one stands out on any scan, and no
+#: colormap for maps or labels has both.
 COLORS = ("#001018", "#00E5FF")
 
 # Widths of the two lines, and the least size of the ring, in pixels of the canvas.
 WIDTHS = (7.0, 3.0)
 LEAST_SIZE = 24.0
 
-# The ring is so much larger than the ball, or it would be under the hotspot's own.
+# The ring is larger than the ball by this factor, to be seen around the hotspot's own.
 OUTSIDE = 1.15
 
 
@@ -47,7 +46,7 @@ class Mark:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where it is shown.
+        The viewer of the layer.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -58,7 +57,7 @@ class Mark:
         self._of_camera = Listening()
 
     def show(self, place: Array, size: float) -> None:
-        """Put it there.
+        """Show the ring around a ball.
 
         Parameters
         ----------
@@ -74,7 +73,7 @@ class Mark:
         else:
             self._move(place, size)
         if self._hidden:
-            # Who hides it later wants it so.
+            # A ring that the person has hidden stays hidden.
             self._layer.visible, self._hidden = True, False
 
     def hide(self) -> None:
@@ -87,36 +86,36 @@ class Mark:
         self._hidden = False
         self._of_camera.stop()
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)
 
     @property
     def shown(self) -> bool:
-        """Return whether it is there; anybody can remove a layer."""
+        """Return whether the layer exists; anybody can remove it."""
         return self._layer is not None and self._layer in self._viewer.layers
 
     def _covered(self) -> bool:
         """Return whether an image, such as a later map, lies on it."""
         layers, grid = self._viewer.layers, self._viewer.canvas.grid
         above = list(layers)[layers.index(self._layer) + 1 :]
-        # In a grid nothing lies on each other.
+        # In a grid, layers are beside each other.
         return not grid.enabled and any(
             isinstance(layer, Image) and layer.visible for layer in above
         )
 
     def _add(self, place: Array, size: float) -> None:
         n = len(place)
-        with selection_as_it_was(self._viewer):
-            self._layer = self._viewer.add_points(
-                np.zeros((2, n)),
-                name=NAME,
-                translate=tuple(place),
-                border_color=list(COLORS),
-                face_color="transparent",
-                metadata={METADATA_KEY: {"role": "place"}},
-                **as_balls(self._viewer, n, size),
-            )
-        self._layer.editable = False
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.zeros((2, n)),
+            "place",
+            editable=False,
+            name=NAME,
+            translate=tuple(place),
+            border_color=list(COLORS),
+            face_color="transparent",
+            **as_balls(self._viewer, n, size),
+        )
         self._of_camera.to(self._viewer.scene.camera.events.zoom, self._draw)
         self._size = size
         self._draw()
@@ -131,7 +130,7 @@ class Mark:
             self._layer.translate = tuple(place)
 
     def _draw(self, *_: Any) -> None:
-        """A line of the same width, and a ring of a size to be seen, at any zoom."""
+        """Give the line the same width at any zoom, and the ring a visible size."""
         if not self.shown:
             self._of_camera.stop()
             return
@@ -147,12 +146,12 @@ class Mark:
 
 
 def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
-    """Options of a points layer that shows its points as the balls that they are.
+    """Return the options of a points layer whose points are balls of a size.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where the layer will be.
+        The viewer of the layer to be.
     n : int
         Number of its axes.
     size : float
@@ -167,8 +166,6 @@ def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
     # sliders get the smallest step of all layers.
     steps = [part.step for part in viewer.dims.range[-n:]]
     scale = max(size, *steps)
-    # In other units than the layers, it would take theirs from the viewer.
-    units = (viewer.layers.units or ())[-n:]
     return {
         "scale": (scale,) * n,
         "size": size / scale,
@@ -177,14 +174,13 @@ def as_balls(viewer: Any, n: int, size: float) -> dict[str, Any]:
         "blending": "translucent_no_depth",
         # Where no ball is in the slice, napari draws a point of the least size.
         "canvas_size_limits": (0, 1e5),
-        "units": units or None,
     }
 
 
 def world_per_mm(subject: ShownMap) -> float:
-    """Return how long a millimetre is in the viewer's world, on the map's voxels.
+    """Return the length of a millimetre in the viewer's world, on the map's voxels.
 
-    Where it is not known how large these are, they count as 1 mm.
+    Voxels of unknown size count as 1 mm.
     """
     n = len(subject.to_world) - 1
     shown = np.linalg.norm(subject.to_world[:n, :n], axis=0)
@@ -193,20 +189,10 @@ def world_per_mm(subject: ShownMap) -> float:
     return float(np.exp(np.mean(np.log(shown / real))))
 
 
-@contextmanager
-def selection_as_it_was(viewer: Any) -> Iterator[None]:
-    """Add layers without selecting them, whatever was selected before."""
-    selection = viewer.layers.selection
-    before = set(selection)
-    yield
-    selection.update(before)
-    selection.intersection_update(before)
-
-
 # Marks of all hotspots of a map, in the colours of what was decided.
 
-# Width of the line around a ball, as a share of its diameter, and of that which is
-# looked at.
+# Width of the line around a ball, as a share of its diameter; around the ball of the
+# current hotspot it is wider.
 LINE = 0.05
 CURRENT_LINE = 0.15
 
@@ -230,13 +216,13 @@ BESIDE = -0.5
 class HotspotPoints:
     """Marks of the hotspots of a review, each with its rank, as a points layer.
 
-    What competes there is in the layer's features, for as text it would cover what is
-    behind, and the texts each other.
+    The competing classes are in the features of the layer only: as texts in the canvas
+    they would cover the image and each other.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where it is shown.
+        The viewer of the layer.
     on_removed : callable or None
         Called when somebody else removes the layer.
     on_clicked : callable or None
@@ -254,14 +240,14 @@ class HotspotPoints:
         self._layer: Any = None
         self._current: int | None = None
         self._places, self._diameter = np.empty((0, 3)), 0.0
-        # The map, on whose plane 3D is cut, and which marks are behind it.
+        # The map, whose plane may cut the view in 3D, and the marks behind that plane.
         self._map: Any = None
         self._behind = np.empty(0, bool)
         self._listening = Listening()
 
     @property
     def shown(self) -> bool:
-        """Return whether the layer is there."""
+        """Return whether the layer exists."""
         return self._layer is not None
 
     def show(
@@ -276,13 +262,13 @@ class HotspotPoints:
         Parameters
         ----------
         subject : ShownMap
-            The map that they are of.
+            The map of the hotspots.
         stops : sequence of Stop
-            The hotspots, and what was decided; none of them takes the layer away.
+            The hotspots, and what was decided; an empty one removes the layer.
         names : mapping of int to str
             Names of the classes.
         radius_mm : float
-            Of each ball.
+            The radius of each ball.
         """
         self.remove()
         if not stops:
@@ -292,34 +278,35 @@ class HotspotPoints:
         diameter = 2 * radius_mm * world_per_mm(subject)
         options = as_balls(self._viewer, n, diameter)
         self._places, self._diameter, self._map = places, diameter, subject.layer
-        with selection_as_it_was(self._viewer):
-            self._layer = self._viewer.add_points(
-                places / options["scale"],
-                name=f"{subject.layer.name} hotspots",
-                features=_features(stops, names),
-                border_width=LINE,
-                text={
-                    "string": "{rank}",
-                    "size": TEXT_SIZE,
-                    "color": "white",
-                    "translation": BESIDE * options["size"] * np.ones(n),
-                    "blending": "translucent_no_depth",
-                },
-                metadata={METADATA_KEY: {"role": "hotspots"}},
-                **options,
-            )
-        self._layer.editable = False
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            places / options["scale"],
+            "hotspots",
+            editable=False,
+            name=f"{subject.layer.name} hotspots",
+            features=_features(stops, names),
+            border_width=LINE,
+            text={
+                "string": "{rank}",
+                "size": TEXT_SIZE,
+                "color": "white",
+                "translation": BESIDE * options["size"] * np.ones(n),
+                "blending": "translucent_no_depth",
+            },
+            **options,
+        )
         viewer, to = self._viewer, self._listening.to
         to(viewer.dims.events.ndisplay, self._shape)
-        to(viewer.scene.camera.events.angles, self._look_behind)
-        to(subject.layer.plane.events.position, self._look_behind)
-        to(subject.layer.events.depiction, self._look_behind)
+        to(viewer.scene.camera.events.angles, self._update_behind)
+        to(subject.layer.plane.events.position, self._update_behind)
+        to(subject.layer.events.depiction, self._update_behind)
         to(viewer.layers.events.removed, self._removed)
         self._listening.to_mouse(viewer.mouse_drag_callbacks, self._pressed)
         self._shape()
 
     def update(self, stops: Sequence[Stop]) -> None:
-        """Show what was decided since; without a layer, nothing happens.
+        """Show other verdicts in the layer, if it exists.
 
         Parameters
         ----------
@@ -350,8 +337,7 @@ class HotspotPoints:
         self._listening.stop()
         self._map = None
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        remove_layer(self._viewer, layer)
 
     # -- in 2D and in 3D ------------------------------------------------------
 
@@ -364,10 +350,10 @@ class HotspotPoints:
         layer, solid = self._layer, self._in_3d
         layer.size = self._drawn / float(layer.scale[-1])
         layer.canvas_size_limits = (LEAST_PIXELS if solid else 0, 1e5)
-        # Of spheres that are hidden, the text would be left.
+        # The text of a hidden sphere would still be seen.
         layer.text.visible = not solid
         layer.shading = "spherical" if solid else "none"
-        # With the depth of each: what is opaque in front of a sphere hides it.
+        # With depth, so that anything opaque in front of a sphere hides it.
         layer.blending = "translucent" if solid else "translucent_no_depth"
         self._behind = self._behind_cut()
         self._color()
@@ -379,7 +365,7 @@ class HotspotPoints:
         return self._diameter * (SPHERE if self._in_3d else 1.0)
 
     def _color(self) -> None:
-        # In 2D a ball is empty, for its voxels are to be seen.
+        # In 2D a ball is a ring, so that its voxels are seen.
         verdicts = self._layer.features["verdict"]
         colors = np.array([_rgba(verdict) for verdict in verdicts])
         if self._in_3d:
@@ -387,21 +373,21 @@ class HotspotPoints:
         self._layer.border_color = colors
         self._layer.face_color = colors if self._in_3d else colors * (1, 1, 1, 0)
 
-    def _look_behind(self, *_: Any) -> None:
+    def _update_behind(self, *_: Any) -> None:
         behind = self._behind_cut()
         if not np.array_equal(behind, self._behind):
             self._behind = behind
             self._color()
 
     def _behind_cut(self) -> Array:
-        """Tell of each mark whether a cut is in front of it; a plane hides no mark."""
+        """Return for each mark whether a cut is in front of it."""
         shown, places = self._map, self._places
-        nowhere: Array = np.zeros(len(places), bool)
+        none_behind: Array = np.zeros(len(places), bool)
         if not self._in_3d or not shown.visible or shown.depiction != "plane":
-            return nowhere
+            return none_behind
         data = np.zeros(shown.ndim)
         data[-3:] = shown.plane.position
-        # Layers of a scan are not rotated, so an axis is an axis.
+        # Layers of a scan are not rotated, so axes of data and world are parallel.
         normal = np.array(shown.plane.normal)
         away = float(normal @ self._viewer.scene.camera.view_direction)
         position = shown.data_to_world(data)[-3:]
@@ -411,7 +397,7 @@ class HotspotPoints:
     # -- the pointer ----------------------------------------------------------
 
     def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
-        """Go to the hotspot whose mark is clicked; a drag or a tool is none of it."""
+        """Go to the hotspot whose mark is clicked, unless the mouse drags or draws."""
         active = self._viewer.layers.selection.active
         if event.modifiers or getattr(active, "mode", "pan_zoom") != "pan_zoom":
             return
@@ -426,7 +412,7 @@ class HotspotPoints:
             self._on_clicked(int(self._layer.features["rank"][at]))
 
     def _marked(self, position: Array, direction: Any) -> int | None:
-        """Index of the mark under the pointer, the nearest one; None without any."""
+        """Return the index of the nearest mark under the pointer; None without any."""
         if not self._layer.visible:
             return None
         offset = self._places - position[-self._places.shape[1] :]
@@ -441,12 +427,12 @@ class HotspotPoints:
         reach = max(self._drawn / 2, LEAST_PIXELS / 2 * pixel)
         near = aside <= reach
         if self._in_3d:
-            seen = pointed_at(self._viewer, position, direction)
-            if seen is not None:
-                near &= depth <= (seen[-3:] - position[-3:]) @ along + reach
+            surface = pointed_at(self._viewer, position, direction)
+            if surface is not None:
+                near &= depth <= (surface[-3:] - position[-3:]) @ along + reach
             aside = depth
-        found = np.flatnonzero(near)
-        return int(found[np.argmin(aside[found])]) if len(found) else None
+        indices = np.flatnonzero(near)
+        return int(indices[np.argmin(aside[indices])]) if len(indices) else None
 
     # -- the end --------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A review as files: its list, its labels, its report."""
+"""Files that a review is saved as: the list, the labels, the report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Array = np.ndarray[Any, Any]
 
 
 def save_list(path: Path, desk: ReviewController) -> str:
-    """Write the places with what was decided; gives what to tell.
+    """Write the places with what was decided, and return a sentence on that.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def save_list(path: Path, desk: ReviewController) -> str:
         raise InputError(
             f"{path.name} is the file of this review itself; choose another name."
         )
-    desk.count()
+    desk.save_all()
     if path.name.lower().endswith(".json"):
         write_json(path, session)
     else:
@@ -59,7 +59,7 @@ def save_list(path: Path, desk: ReviewController) -> str:
 
 
 def save_labels(path: Path, desk: ReviewController, viewer: Any) -> str:
-    """Write the segmentation as it is now; gives what to tell.
+    """Write the segmentation as it is now, and return a sentence on that.
 
     Raises
     ------
@@ -68,12 +68,12 @@ def save_labels(path: Path, desk: ReviewController, viewer: Any) -> str:
     """
     edited = desk.edited
     assert edited is not None
-    desk.count()
+    desk.save_all()
     scan = scan_for_map(viewer.layers, desk.following.subject.layer)  # type: ignore[union-attr]
     written = write_labels(
         path,
         edited.current,
-        # What only the viewer knows is no place in a patient.
+        # A place that only the viewer knows is not one in a patient.
         layer_grid(edited.layer),
         source=path_of(edited.layer),
         scan=None if scan is None else layer_grid(scan),
@@ -82,11 +82,11 @@ def save_labels(path: Path, desk: ReviewController, viewer: Any) -> str:
 
 
 def report_steps(path: Path, desk: ReviewController, viewer: Any) -> Steps[Path]:
-    """Return what writes a report in the background."""
+    """Return the steps that write a report in the background."""
     opened, subject = desk.opened, desk.following.subject
     assert opened is not None
     assert subject is not None
-    desk.count()
+    desk.save_all()
     labels = opened.material.labels
     if desk.edited is not None:
         labels = replace(labels, labels=desk.edited.current.copy())
@@ -129,16 +129,16 @@ def iter_save_report(
     segmentation: Segmentation,
     scan: Source | None,
 ) -> Generator[float, None, Path]:
-    """Write a report after the last step; yields the share done, gives its path.
+    """Write a report after the last step; yields the share done, returns its path.
 
     Parameters
     ----------
     path : Path
-        Where it goes.
+        The file of the report.
     case : ReportCase
-        All of it but labels, scan and table.
+        The content, still without labels, scan and table.
     grid : Grid or None
-        Where the voxels of the map are, in the patient or not.
+        The place of the voxels of the map, in the patient or not.
     segmentation : Segmentation
         The labels as they are now.
     scan : Source or None
@@ -174,7 +174,7 @@ def iter_save_report(
 
 
 def _first_moment(scan: Source) -> Any:
-    """A scan without further axes, such as time."""
+    """Return a scan without further axes, such as time, at their first step."""
     grid, values = scan.grid, scan.values
     if grid is None or values.ndim == grid.ndim:
         return values
@@ -190,7 +190,7 @@ def _facts(
     segmentation: str,
     scan: str | None,
 ) -> list[tuple[str, str]]:
-    """Return the rows of the summary."""
+    """Return the rows of the summary in a report."""
     session = opened.session
     return [
         *facts_of(

@@ -36,12 +36,12 @@ from .begin import ReviewChoices
 from .controller import ReviewController
 from .review_saving import report_steps, save_labels, save_list
 
-# Options of a review: the places that it goes to, and the folder of its file.
+# Options of a review: the search for places, and the folder of its file.
 
-# Below one, voxels and image tell the radius.
+# Value of the radius by which voxels and image determine it.
 _BY_IMAGE = 0.0
 
-# Below one, a separation is the radius.
+# Value of the separation by which it is the radius.
 _AS_RADIUS = 0.0
 
 _LABEL = Qt.ItemDataRole.UserRole
@@ -107,7 +107,7 @@ class OptionsTab(QWidget):
 
     @property
     def choices(self) -> ReviewChoices:
-        """Return what is asked for.
+        """Choices of the person.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class OptionsTab(QWidget):
         )
 
     def offer_classes(self, names: Mapping[int, str]) -> None:
-        """Classes to choose from; what was chosen stays."""
+        """Offer classes to choose from; the choice stays if they are the same."""
         foreground = {label: name for label, name in names.items() if label != 0}
         items = [self.classes.item(row) for row in range(self.classes.count())]
         if {item.data(_LABEL): item.text() for item in items if item} == foreground:
@@ -142,20 +142,20 @@ class OptionsTab(QWidget):
             self.classes.addItem(item)
 
     def offers(self, names: Mapping[int, str]) -> bool:
-        """Return whether all these classes can be chosen from, and there are any."""
+        """Return whether there are classes, and all of them are offered."""
         items = [self.classes.item(row) for row in range(self.classes.count())]
         offered = {(item.data(_LABEL), item.text()) for item in items if item}
         foreground = {(label, name) for label, name in names.items() if label != 0}
         return bool(foreground) and foreground <= offered
 
     def forget_classes(self) -> None:
-        """Choose all, whichever there are."""
+        """Offer no classes any more, so that all are chosen."""
         self.classes.clear()
 
     def show_kept(self, path: Any) -> None:
-        """Tell where the review is kept; None without one."""
+        """Show the file of the review; None without one."""
         text = "" if path is None else f"This review is kept in {path}"
-        # Let it break after each folder.
+        # A line may break after each folder.
         self.kept.setText(text.replace("/", "/\u200b").replace("\\", "\\\u200b"))
 
     def _chosen_classes(self) -> tuple[int, ...] | None:
@@ -185,14 +185,14 @@ NOTHING = "There is no review to save; compute a map first."
 
 
 class ReviewSavingTab(QWidget):
-    """Buttons that save what was decided.
+    """Buttons that save the report, the list and the corrected segmentation.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where the scan for the report is.
+        The viewer that has the scan for the report.
     desk : ReviewController
-        Whose review is saved.
+        The controller of the review.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class ReviewSavingTab(QWidget):
         self.report_button.clicked.connect(self._save_report)
 
     def stop(self) -> None:
-        """Write no further."""
+        """Cancel a report that is being written."""
         cancel_all(self._jobs)
 
     def _save_list(self) -> None:
@@ -288,7 +288,7 @@ class ReviewSavingTab(QWidget):
         name = str(folder / f"{material.case}_{suffix}")
         path, chosen = QFileDialog.getSaveFileName(self, title, name, filters)
         if path and not ending(Path(path)) and "*" in chosen:
-            # Of the kind of file that was chosen, the first ending.
+            # The first ending of the kind of file that was chosen.
             path += re.findall(r"\*([.\w]+)", chosen)[0]
         return Path(path) if path else None
 
@@ -297,16 +297,16 @@ class ReviewSavingTab(QWidget):
 
 BAR_HEIGHT = 6
 
-# Of what was decided; the same as of the bar of a probability, it stands out on both
+# Colour of the decided part. It is the one of bars of probabilities, and stands out in
 # a dark and a light window.
 DECIDED_COLOR = (60, 170, 90)
 
-# Opacity of the text's colour in what was seen only, and in what was not.
+# Opacity of the text's colour in the part that was only seen, and in the rest.
 _SEEN, _UNSEEN = 0.55, 0.15
 
 
 class ProgressLine(QWidget):
-    """A bar of what was seen and decided, with a sentence below it."""
+    """A bar with the parts that were seen and decided, and a sentence below it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -326,9 +326,9 @@ class ProgressLine(QWidget):
         Parameters
         ----------
         seen, decided, total : int
-            Numbers of stops; without any, there is no bar.
+            Numbers of stops; without stops, there is no bar.
         sentence : str
-            What it says below.
+            The sentence below the bar.
         """
         self.bar.set_shares(
             seen / total if total else 0.0, decided / total if total else 0.0
@@ -354,7 +354,7 @@ class SeenBar(QWidget):
         self.update()
 
     def paintEvent(self, _event: Any) -> None:
-        """Paint one over the other, what was decided on top."""
+        """Paint the parts one over the other, the decided one on top."""
         painter = QPainter(self)
         text = self.palette().color(QPalette.ColorRole.WindowText)
         parts = (

@@ -27,7 +27,7 @@ from ..viewer.widgets import SIGNS
 
 # Rows of the table of stops: what each cell shows, means and is sorted by.
 
-#: Size of each of the two swatches of a row, and of the dot of a verdict.
+#: Size in pixels of each of the two swatches of a row, and of the dot of a verdict.
 SWATCH_SIZE, DOT_SIZE = 10, 12
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -37,10 +37,10 @@ _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 #: The columns, from left to right.
 Column = IntEnum("Column", "RANK CLASSES MASS PEAK MEAN PLACE VERDICT NOTE", start=0)
 
-#: Columns with nothing but a number in them.
+#: Columns of numbers.
 NUMBERS = (Column.RANK, Column.MASS, Column.PEAK, Column.MEAN)
 
-# Titles and what they mean.
+# Title and tooltip of each column.
 _HEADERS = (
     ("#", "Rank, most wrong voxels first. Bold: nobody went there yet."),
     ("Classes", "The two classes that compete here, the more probable one first."),
@@ -81,16 +81,16 @@ class StopModel(QAbstractTableModel):
         unit: str,
         colors: Mapping[int, Color],
     ) -> None:
-        """Show other places, or the same with what was decided since.
+        """Show other places, or the same ones with other decisions.
 
         Parameters
         ----------
         stops : sequence of Stop
             A row for each; no two of one rank.
         names : mapping of int to str
-            Of labels.
+            Names of labels.
         unit : str
-            Of the uncertainty; may be empty.
+            Unit of the uncertainty; may be empty.
         colors : mapping of int to (int, int, int)
             Red, green and blue, 0 to 255, of labels.
         """
@@ -103,13 +103,13 @@ class StopModel(QAbstractTableModel):
         if anew:
             self.endResetModel()
         elif look != (self.names, unit, self.colors):
-            self._tell_all()
+            self._announce_all()
         else:
             for row, stop in enumerate(before):
-                self._tell(row, stop, self.stops[row])
+                self._announce(row, stop, self.stops[row])
 
     def text(self, stop: Stop, column: int) -> str:
-        """Return what a cell shows, on one line."""
+        """Return the text of a cell, on one line."""
         spot = stop.hotspot
         if column == Column.RANK:
             return str(stop.rank)
@@ -132,13 +132,13 @@ class StopModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(Column)
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
-        """Notes can be edited."""
+        """Allow to edit notes, and no other cells."""
         flags: Qt.ItemFlag = super().flags(index)
         editable = index.isValid() and index.column() == Column.NOTE
         return flags | Qt.ItemFlag.ItemIsEditable if editable else flags
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a cell shows."""
+        """Return the text, icon, alignment, font or tooltip of a cell."""
         stop, column = self.stops[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(stop, column)
@@ -150,14 +150,14 @@ class StopModel(QAbstractTableModel):
             return self._icon(stop, column)
         if role == Qt.ItemDataRole.ToolTipRole:
             return stop.note if column == Column.NOTE and stop.note else self.tip(stop)
-        # Classes would be cut sooner.
+        # Not the classes, whose names would have less room in bold.
         marked = column in (Column.RANK, Column.VERDICT) and not stop.seen
         return self._bold if marked and role == Qt.ItemDataRole.FontRole else None
 
     def setData(
         self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
     ) -> bool:
-        """Take a note over, and tell of it if it is another."""
+        """Take a note over, and emit `noted` if it is another."""
         if role != Qt.ItemDataRole.EditRole or index.column() != Column.NOTE:
             return False
         row, note, stop = index.row(), str(value).strip(), self.stops[index.row()]
@@ -174,7 +174,7 @@ class StopModel(QAbstractTableModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        """Titles, what they mean, and what the first click sorts by."""
+        """Return title, tooltip, alignment and first sort order of a column."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         column = Column(section)
@@ -192,7 +192,7 @@ class StopModel(QAbstractTableModel):
         return None
 
     def tip(self, stop: Stop) -> str:
-        """Return everything about a stop, with what narrow columns cut or hide."""
+        """Return a tooltip with all about a stop, even of columns that are hidden."""
         spot, changed = stop.hotspot, _voxels(stop.changed_voxels)
         unit = f" {self.unit}" if self.unit else ""
         where = f"voxel {place(spot)}" if spot.ras is None else f"{place(spot)} mm"
@@ -205,8 +205,8 @@ class StopModel(QAbstractTableModel):
             + ("" if stop.seen else ", not seen yet")
         )
 
-    def _tell(self, row: int, old: Stop, new: Stop) -> None:
-        """Say which cells of a row have changed, and no others."""
+    def _announce(self, row: int, old: Stop, new: Stop) -> None:
+        """Emit a change of those cells of a row whose content has changed."""
         columns = [Column.RANK] if old.seen != new.seen else []
         if columns or status(old) != status(new):
             columns.append(Column.VERDICT)
@@ -216,7 +216,7 @@ class StopModel(QAbstractTableModel):
             at = self.index(row, column)
             self.dataChanged.emit(at, at)
 
-    def _tell_all(self) -> None:
+    def _announce_all(self) -> None:
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(Column) - 1)
         if self.stops:
             last = self.index(len(self.stops) - 1, len(Column) - 1)
@@ -238,7 +238,7 @@ class StopModel(QAbstractTableModel):
 
 
 def status(stop: Stop) -> str:
-    """A verdict in words, such as ``fixed (132 voxels)``."""
+    """Return a verdict in words, such as ``fixed (132 voxels)``."""
     words = f"{stop.verdict}{'?' if stop.suggested else ''}"
     fixed = stop.verdict == "fixed" and stop.changed_voxels
     return f"{words} ({_voxels(stop.changed_voxels)})" if fixed else words
@@ -248,14 +248,14 @@ def place(spot: Hotspot) -> str:
     """Return RAS mm such as ``R 3.4 A 8.9 S −4.2``, or the voxel of a hotspot."""
     if spot.ras is None:
         return f"({', '.join(map(str, spot.voxel))})"
-    # -0.04 is no -0.0.
+    # Adding 0 turns a rounded -0.0 into 0.0.
     rounded = (round(mm, 1) + 0.0 for mm in spot.ras)
     words = (f"{axis} {mm:.1f}" for axis, mm in zip("RAS", rounded, strict=True))
     return " ".join(words).replace("-", "−")
 
 
 def swatches(*colors: Color | None) -> QIcon:
-    """Squares with a rim, one below the other; clear without a colour."""
+    """Return squares with a rim, one below the other; clear without a colour."""
     step = SWATCH_SIZE + 1
     pixmap, painter = _canvas(SWATCH_SIZE, step * len(colors))
     painter.setPen(QColor(128, 128, 128))
@@ -267,7 +267,7 @@ def swatches(*colors: Color | None) -> QIcon:
 
 
 def dot(verdict: Verdict, hollow: bool) -> QIcon:
-    """The dot of a verdict; hollow where nobody decided it.
+    """Return the dot of a verdict, hollow if nobody has decided so.
 
     A grey line around it tells white from a white list.
     """
@@ -305,12 +305,12 @@ def _voxels(count: int) -> str:
 # Filter and order of the table of stops.
 
 ALL_STOPS, ALL_CLASSES = "All hotspots", "All classes"
-# That a box has room for; there is more where the window is wider.
+# Letters that a box has room for at least; more in a wider window.
 _LEAST_LETTERS = 6
 
 
 class StopFilter(QSortFilterProxyModel):
-    """Filters stops by status, class and words, and sorts them.
+    """The stops that match a status, a class and words, in the order of a column.
 
     A stop that is kept stays where it is, whatever is decided about it, until it is let
     go, or the filter or the order becomes another one.
@@ -327,7 +327,7 @@ class StopFilter(QSortFilterProxyModel):
         self._status: Verdict | None = None
         self._label: int | None = None
         self._words: list[str] = []
-        # As they were when they were kept, by rank.
+        # Kept stops by rank, as they were at that moment.
         self._kept: dict[int, Stop] = {}
         model.modelAboutToBeReset.connect(self._forget)
         self.setSourceModel(model)
@@ -338,14 +338,14 @@ class StopFilter(QSortFilterProxyModel):
         Parameters
         ----------
         status : Verdict or None
-            What was decided; None for all.
+            The verdict; None for all.
         label : int or None
             One of the two classes; None for all.
         text : str
-            Words of which each is in classes, status or note, in any case.
+            Words, each of which is in classes, status or note, in upper or lower case.
         """
         self._status, self._label, self._words = status, label, text.casefold().split()
-        # Kept are only those that would be shown anyway.
+        # Stops that do not match the new filter are kept no longer.
         self._refresh_kept()
         self._kept = {r: stop for r, stop in self._kept.items() if self._matches(stop)}
         self.invalidate()
@@ -373,12 +373,12 @@ class StopFilter(QSortFilterProxyModel):
         return [stops[self.mapToSource(index).row()].rank for index in indexes]
 
     def rank_at(self, index: QModelIndex) -> int | None:
-        """Rank of the stop of a cell of this model; None for no cell."""
+        """Return the rank of the stop of a cell of this model; None for no cell."""
         row = self.mapToSource(index).row()
         return self._model.stops[row].rank if row >= 0 else None
 
     def index_of(self, rank: int | None, column: int = 0) -> QModelIndex:
-        """A cell of a stop in this model; not valid where it is not shown."""
+        """Return a cell of a stop in this model; an invalid one if it is hidden."""
         row = self.source_row(rank)
         if row is None:
             return QModelIndex()
@@ -389,22 +389,22 @@ class StopFilter(QSortFilterProxyModel):
         return bool(self.index_of(rank).isValid())
 
     def source_row(self, rank: int | None) -> int | None:
-        """Row of a stop among all stops; None if there is no such stop."""
+        """Return the row of a stop among all stops; None for an unknown rank."""
         rows = (i for i, stop in enumerate(self._model.stops) if stop.rank == rank)
         return next(rows, None)
 
     def following(self, rank: int | None, step: int) -> int | None:
-        """Rank of the stop that is shown some rows below another, or above (step < 0).
+        """Return the rank of the stop some rows below another, or above (step < 0).
 
-        The other one may be hidden; None is above the first. None if there are not as
-        many rows.
+        Only rows that are shown count. The other stop may be hidden, and None stands
+        above the first row. Returns None if there are not as many rows.
         """
         above, below = self._around(rank)
         ahead = below if step > 0 else above[::-1]
         return ahead[abs(step) - 1] if 0 < abs(step) <= len(ahead) else None
 
     def next_open(self, rank: int | None) -> int | None:
-        """Rank of the next open stop that is shown below another, or from the top."""
+        """Return the rank of the next open stop below another, or from the top."""
         above, below = self._around(rank)
         verdicts = {stop.rank: stop.verdict for stop in self._model.stops}
         return next((r for r in (*below, *above) if verdicts[r] == "open"), None)
@@ -415,7 +415,7 @@ class StopFilter(QSortFilterProxyModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        """Titles, with an arrow on the one it sorts by; Qt's would hide the text."""
+        """Return a title; the one it is sorted by has an arrow that hides no text."""
         value = super().headerData(section, orientation, role)
         if role == Qt.ItemDataRole.DisplayRole and section == self.sortColumn():
             title, *unit = str(value).split("\n")
@@ -425,13 +425,13 @@ class StopFilter(QSortFilterProxyModel):
     def sort(
         self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
     ) -> None:
-        """Sort by a column, by what is in it now."""
+        """Sort by the present content of a column."""
         if (column, order) != (self.sortColumn(), self.sortOrder()):
             self._refresh_kept()
         super().sort(column, order)
 
     def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex) -> bool:
-        """Return whether a stop is shown."""
+        """Return whether a stop is kept or matches the filter."""
         stop = self._model.stops[source_row]
         return stop.rank in self._kept or self._matches(stop)
 
@@ -445,7 +445,7 @@ class StopFilter(QSortFilterProxyModel):
         return bool(one < other)
 
     def _key(self, row: int, column: int) -> Any:
-        """Return what a cell is sorted by, to be compared with others of its column."""
+        """Return the sort key of a cell, to be compared with others of its column."""
         stop = self._model.stops[row]
         stop = self._kept.get(stop.rank, stop)
         spot = stop.hotspot
@@ -470,7 +470,7 @@ class StopFilter(QSortFilterProxyModel):
         return all(word in text.casefold() for word in self._words)
 
     def _around(self, rank: int | None) -> tuple[list[int], list[int]]:
-        """Ranks that are shown above and below another, which may be hidden."""
+        """Return the ranks shown above and below a stop, which itself may be hidden."""
         stops, column = self._model.stops, self.sortColumn()
         order = list(range(len(stops)))
         if column >= 0:
@@ -512,7 +512,7 @@ class FilterRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for box in (self.status, self.classes):
-            # Long names are whole in its list.
+            # A narrow box cuts long names, its list does not.
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -525,7 +525,7 @@ class FilterRow(QWidget):
 
     @property
     def chosen(self) -> tuple[Verdict | None, int | None, str]:
-        """Verdict, label and words, as :meth:`StopFilter.show_only` takes them."""
+        """Verdict, label and words, the arguments of :meth:`StopFilter.show_only`."""
         return self.status.currentData(), self.classes.currentData(), self.text.text()
 
     def offer_classes(self, model: StopModel) -> None:

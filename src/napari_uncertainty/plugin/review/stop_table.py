@@ -1,4 +1,4 @@
-"""Stops of a review as a table: filter, sort, go through, write notes."""
+"""The table of stops: filtered, sorted, gone through by keys, with notes to write."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from ..viewer.widgets import ShortNames, room
 from .stop_model import DOT_SIZE, SWATCH_SIZE, Column, FilterRow, StopFilter, StopModel
 from .verdict_bar import keeps_keys
 
-# What columns have room for, in their order. Classes and notes get what is left, too.
+# A text that each column has room for. Classes and notes share the rest of the width.
 _WIDEST = (
     "000", "background ↔", "Errors ▾", "Peak ▾", "Mean ▾", "R −00.0 A −00.0",
     "(000 voxels)", "a note",
 )  # fmt: skip
 
-# Shown where there is room, and some to spare for classes and notes; the first first.
+# Columns that are hidden in a narrow table, the last one first.
 _OPTIONAL = (Column.PEAK, Column.MEAN, Column.PLACE)
 
-# Between the two classes of a hotspot, and what is left of it at the end of a line.
+# Separator of the two classes of a hotspot, within a line and at its end.
 BETWEEN, ARROW = " ↔ ", " ↔"
 
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -85,9 +85,9 @@ class StopTable(QWidget):
         unit: str,
         colors: Mapping[int, Color],
     ) -> None:
-        """Show stops as :meth:`.StopModel.show`; what the person chose stays.
+        """Show stops as :meth:`.StopModel.show`; the choices of the person stay.
 
-        That is order, filter, the current stop, and a note that is being written.
+        These are order, filter, the current stop, and a note that is being written.
         """
         before = self._current_spot()
         self.model.show(stops, names, unit, colors)
@@ -118,17 +118,17 @@ class StopTable(QWidget):
         return self._current
 
     def following(self, step: int) -> int | None:
-        """Rank of the next stop (+1) or the previous one (-1), as they are shown.
+        """Return the rank of the next stop (+1) or the previous one (-1) in the table.
 
-        From the current one, even where a filter hides it; from the top if there is
-        none. None at the end.
+        It is counted from the current one, even if a filter hides it, and from the top
+        if there is none. Returns None at the end.
         """
         return self.order.following(self._current, step)
 
     def next_open(self) -> int | None:
-        """Rank of the next open stop as they are shown; after the last, from the top.
+        """Return the rank of the next open stop; after the last row, from the top.
 
-        None if no other one that is shown is open.
+        Returns None if no other stop in the table is open.
         """
         return self.order.next_open(self._current)
 
@@ -153,7 +153,7 @@ class StopTable(QWidget):
         self._mark_current()
         self._scroll()
 
-    # -- and what follows -----------------------------------------------------
+    # -- the current row ------------------------------------------------------
 
     def _settle_soon(self) -> None:
         """Let go of the stop before, but not while the mouse is on the table.
@@ -194,9 +194,9 @@ class StopTable(QWidget):
 
 
 class StopView(QTableView):
-    """Rows of stops, with the keys that belong to them; others are the canvas's."""
+    """Rows of stops, with keys to move and to write; others go to the canvas."""
 
-    #: The cell of a stop to go to once more.
+    #: The cell of a stop that the person asked for once more.
     visited = Signal(QModelIndex)
 
     def __init__(self, order: StopFilter, parent: QWidget) -> None:
@@ -223,7 +223,7 @@ class StopView(QTableView):
         self.doubleClicked.connect(self._double_clicked)
 
     def resizeEvent(self, event: Any) -> None:
-        """Share another width among the columns."""
+        """Fit the columns into another width."""
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self.fit()
@@ -259,7 +259,7 @@ class StopView(QTableView):
         return any(stop.note for stop in order.sourceModel().stops)
 
     def focusInEvent(self, event: Any) -> None:
-        """Take the keys, but go nowhere: Qt would go to the first row from none."""
+        """Take the focus without a current row: Qt would go to the first one."""
         selection, had_none = self.selectionModel(), not self.currentIndex().isValid()
         assert selection is not None
         before = selection.blockSignals(had_none)
@@ -278,10 +278,10 @@ class StopView(QTableView):
         return bool(super().event(event))
 
     def keyPressEvent(self, event: Any) -> None:
-        """Move, go there again, write a note."""
+        """Move by arrows, go to the stop by Enter, write its note by F2."""
         index, note = self.currentIndex(), Column.NOTE
         if self.state() == self.State.EditingState and not self.hasFocus():
-            super().keyPressEvent(event)  # what the editor leaves over
+            super().keyPressEvent(event)  # a key that the editor has not used
         elif event.key() in _ENTER:
             self.visited.emit(index)
         elif event.key() == Qt.Key.Key_F2 and index.isValid():
@@ -301,14 +301,14 @@ class StopView(QTableView):
 
 
 class _Cells(QStyledItemDelegate):
-    """Cells whose lines break between words that belong apart."""
+    """Cells whose lines do not break between a number and its word."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.names = ShortNames()
 
     def initStyleOption(self, option: Any, index: QModelIndex) -> None:
-        """Keep numbers with their words."""
+        """Prepare the text of a cell: no breaks after numbers, names cut to fit."""
         super().initStyleOption(option, index)
         if index.column() == Column.VERDICT:
             option.text = option.text.replace(" voxel", "\N{NO-BREAK SPACE}voxel")

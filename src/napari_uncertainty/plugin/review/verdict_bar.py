@@ -23,10 +23,10 @@ from ...review.review import VERDICTS, Stop, Verdict
 from ..viewer.lifetime import weakly
 from .stop_model import dot
 
-# Keys of a review, which are fixed, and lines of text that keep theirs.
+# Keys of a review, which are fixed, and lines of text that keep the focus.
 
-#: Action and key, as in Next, Good, Healed, Question, Undo, Jot, Which way. None of
-#: these belongs to napari, whichever layer is selected. A verdict is an action.
+#: Actions, verdicts among them, and their keys, as in Next, Good, Healed, Question,
+#: Undo, Jot, Which way. None is a key of napari, whichever layer is selected.
 KEYS: dict[str, str] = {
     "next": "N",
     "previous": "Shift+N",
@@ -42,17 +42,17 @@ Action = Callable[[], object]
 class ReviewKeys:
     """Keys that act in the canvas and in a dock, but not in its text fields.
 
-    Where somebody has bound a key in this viewer before, or another dock has, it stays
-    theirs in the canvas; in the dock it acts all the same.
+    A key that somebody, or another dock, has bound in this viewer before keeps that
+    meaning in the canvas; in the dock it acts as given here.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose canvas it is.
+        The viewer whose canvas the keys act in.
     dock : QWidget
-        Where the keys act as well, with all that is in it.
+        The dock that the keys act in, with all of its parts.
     actions : mapping of str to callable
-        What to do; keys of `KEYS`, of which some may be missing.
+        Functions by their names in `KEYS`, of which some may be missing.
     """
 
     def __init__(
@@ -84,15 +84,15 @@ class ReviewKeys:
             return
 
         def pressed(_viewer: Any) -> None:
-            # What it gives is not given back: napari would call it on release.
+            # Returns nothing: napari would call a result when the key is released.
             action()
 
         self._viewer.bind_key(binding, pressed)
         self._bound[binding] = pressed
 
     def _add_shortcut(self, dock: QWidget, key: str, action: Action) -> None:
-        # A list or a table would take letters to look for rows. Text fields ask for
-        # theirs before any shortcut is called.
+        # Without a shortcut, a list or a table would search its rows for letters. Text
+        # fields take their keys before any shortcut does.
         shortcut = QShortcut(QKeySequence(key), dock)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.setAutoRepeat(False)
@@ -103,15 +103,15 @@ class ReviewKeys:
 def keeps_keys(line: QWidget, event: Any) -> bool:
     """Take the focus back, if nobody has chosen to leave the line.
 
-    napari gives it to the canvas whenever a notification fades: what is typed on would
-    be keys there, and decide.
+    napari gives the focus to the canvas whenever a notification fades: letters that
+    somebody goes on to type would be keys there, and decide.
 
     Parameters
     ----------
     line : QWidget
-        Where somebody types.
+        The line that somebody types in.
     event : QEvent
-        What the line is told.
+        An event of the line.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def keeps_keys(line: QWidget, event: Any) -> bool:
     """
     if (
         event.type() != QEvent.Type.FocusOut
-        # Not by mouse, by Tab, or to another window; and not given up.
+        # Leaving by mouse, by Tab or to another window, and giving up, are chosen.
         or event.reason() != Qt.FocusReason.OtherFocusReason
         or QApplication.focusWidget() is None
     ):
@@ -133,7 +133,7 @@ def keeps_keys(line: QWidget, event: Any) -> bool:
 
 NO_STOP = "No hotspot is chosen."
 
-# Texts of buttons, and what they do.
+# Text and tooltip of each button.
 _TEXTS = {
     "previous": ("Previous", "Go to the hotspot above."),
     "next": ("Next", "Go to the hotspot below."),
@@ -148,7 +148,7 @@ _NOTE_TIP = (
 
 
 class VerdictBar(QWidget):
-    """Buttons and note of the current stop; no button takes the canvas's keys."""
+    """Buttons and note of the current stop; no button takes the focus."""
 
     #: +1 for the next stop, -1 for the previous one.
     moved = Signal(int)
@@ -213,9 +213,9 @@ class VerdictBar(QWidget):
         Parameters
         ----------
         stop : Stop or None
-            The current one.
+            The current stop.
         where : str
-            Which it is, in one line.
+            Its rank, place and classes, in one line.
         """
         same = None not in (stop, self.shown) and stop.rank == self.shown.rank  # type: ignore[union-attr]
         self.shown = stop
@@ -231,7 +231,7 @@ class VerdictBar(QWidget):
         self._check()
 
     def set_read_only(self, read_only: bool) -> None:
-        """Let the person go through the stops, but decide nothing, or decide again."""
+        """Forbid or allow decisions; the stops can be gone through in any case."""
         self._read_only = read_only
         self._check()
 
@@ -247,7 +247,7 @@ class VerdictBar(QWidget):
         self.note.end(False)
 
     def commit_note(self) -> None:
-        """Tell of a note that was changed; before another stop is gone to, at least."""
+        """Emit a note that was changed, at the latest before another stop is shown."""
         if self.shown is None or not self.note.isModified():
             return
         self.note.setModified(False)
@@ -259,12 +259,12 @@ class VerdictBar(QWidget):
         self.line.setFixedHeight(2 * self.line.fontMetrics().lineSpacing() + 2)
 
     def _leave_note(self) -> None:
-        """Give the keys back to the canvas; a note that was not kept is as before."""
+        """Give the focus back to the canvas, and restore the note from before."""
         self.note.setText("" if self.shown is None else self.shown.note)
         self.note.clearFocus()
 
     def _judge(self, verdict: Verdict, *_: Any) -> None:
-        # Which button is down follows from what is decided, not from the click.
+        # The verdict determines which button is down, not the click.
         self._check()
         self.commit_note()
         self.judged.emit(verdict)
@@ -298,18 +298,18 @@ class VerdictBar(QWidget):
 
 
 class _Note(QLineEdit):
-    """A line that gives the keys back when it is done."""
+    """A line of text that gives the focus back after Enter or Esc."""
 
-    #: By Esc.
+    #: The person has pressed Esc.
     left = Signal()
 
     def focusOutEvent(self, event: Any) -> None:
-        """Stay where one types, unless the person leaves."""
+        """Keep the focus, unless the person leaves the line."""
         if not keeps_keys(self, event):
             super().focusOutEvent(event)
 
     def keyPressEvent(self, event: Any) -> None:
-        """Enter keeps the text, Esc does not; the canvas hears of neither."""
+        """Keep the text at Enter, but not at Esc; the canvas gets neither key."""
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
             return

@@ -1,4 +1,4 @@
-"""Going to a hotspot: the slices, the view, the mark and the label to paint with."""
+"""A visit to a hotspot: the slices, the view, the mark and the label to paint with."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .marks import Mark, world_per_mm
 
 Array = np.ndarray[Any, Any]
 
-# A ball that is smaller on the screen, in pixels, is too small to judge.
+# A ball whose diameter is less on the screen, in pixels, is too small to judge.
 LEAST_BALL = 24.0
 
-# How much is seen then, in mm: a fold of the cortex and what is around it.
+# The view then shows so many mm: a fold of the cortex and what is around it.
 SEEN_MM = 60.0
 
-#: Opacity of the map during a visit: the scan below it is what tells who is right.
+#: Opacity of the map during a visit, so that the scan below it is seen as well.
 FAINT = 0.6
 
 BACKGROUND = 0
@@ -37,7 +37,7 @@ class _CameraState(NamedTuple):
 
 
 class Visit:
-    """Shows one place after the other in a viewer.
+    """Visits of hotspots, one after the other, as a viewer shows them.
 
     Parameters
     ----------
@@ -56,16 +56,11 @@ class Visit:
         self._left: _CameraState | None = None
         # Numbers of axes shown, 2 or 3, in which somebody has zoomed.
         self._zoomed: set[int] = set()
-        self._unheard = False
+        # Slices have moved without an event, see `_center`.
+        self._moved_silently = False
         self._listening = Listening()
 
-    def go_to(
-        self,
-        subject: ShownMap,
-        hotspot: Hotspot,
-        radius_mm: float,
-        activate: bool = False,
-    ) -> None:
+    def go_to(self, subject: ShownMap, hotspot: Hotspot, radius_mm: float) -> None:
         """Put a hotspot into the middle of the view, and mark it.
 
         The zoom stays, unless the ball would be too small to be judged and nobody has
@@ -79,9 +74,7 @@ class Visit:
         hotspot : Hotspot
             A place of this map.
         radius_mm : float
-            Of the ball.
-        activate : bool
-            Whether to select the segmentation in the layer list.
+            The radius of its ball.
         """
         if self._place is None:
             self._listen()
@@ -93,8 +86,10 @@ class Visit:
         self._center(self._place)
         self._mark.show(self._place, 2 * radius_mm * mm)
         self._zoom(2 * radius_mm * mm, SEEN_MM * mm)
-        if subject.segmentation is not None:
-            self._select(subject, hotspot, activate)
+        layer: Any = subject.segmentation
+        label = label_to_paint(subject, hotspot)
+        if label is not None and layer in self._viewer.layers:
+            layer.selected_label = label
 
     def fade(self, wanted: bool) -> None:
         """Let the scan be seen through the map, while the review is what is done."""
@@ -135,13 +130,13 @@ class Visit:
         self._map = None
         self._fade()
         self._mark.hide()
-        self._tell()
+        self._announce()
         self._place = self._left = None
         self._zoomed.clear()
 
     def _listen(self) -> None:
         dims = self._viewer.dims.events
-        self._listening.to(dims.ndisplay, self._tell_sliders)
+        self._listening.to(dims.ndisplay, self._announce_in_2d)
         for event in (dims.ndisplay, dims.order):
             self._listening.to(event, self._note_zoom_soon)
 
@@ -153,32 +148,32 @@ class Visit:
             # napari would upload whole volumes anew, to show them just as before.
             with dims.events.blocker_all():
                 go_to(self._viewer, place)
-            self._unheard = True
+            self._moved_silently = True
         else:
             go_to(self._viewer, place)
 
-    def _tell_sliders(self, *_: Any) -> None:
+    def _announce_in_2d(self, *_: Any) -> None:
         if self._viewer.dims.ndisplay == 2:
-            self._tell()
+            self._announce()
 
-    def _tell(self) -> None:
-        """Let everybody know where the slices are, if they do not."""
+    def _announce(self) -> None:
+        """Emit the events of slices that have moved without any."""
         dims = self._viewer.dims
-        if self._unheard:
-            self._unheard = False
+        if self._moved_silently:
+            self._moved_silently = False
             dims.events.point(value=dims.point)
             dims.events.current_step(value=dims.current_step)
 
     # -- the zoom -------------------------------------------------------------
 
-    def _zoom(self, ball: float, seen: float) -> None:
-        """See a ball well, where nobody has chosen how much is seen; in the world."""
+    def _zoom(self, ball: float, extent: float) -> None:
+        """Zoom in on a small ball, unless somebody has zoomed; lengths in the world."""
         self._note_zoom()
         camera = self._viewer.scene.camera
-        free = self._viewer.dims.ndisplay not in self._zoomed
-        if free and ball * camera.zoom < LEAST_BALL:
+        not_zoomed = self._viewer.dims.ndisplay not in self._zoomed
+        if not_zoomed and ball * camera.zoom < LEAST_BALL:
             room = min(self._viewer.canvas.viewbox_size(self._viewer.layers))
-            camera.zoom = float(room) / seen
+            camera.zoom = float(room) / extent
         self._left = self._view()
 
     def _note_zoom_soon(self, *_: Any) -> None:
@@ -209,21 +204,9 @@ class Visit:
             float(self._viewer.scene.camera.zoom),
         )
 
-    # -- the label ------------------------------------------------------------
-
-    def _select(self, subject: ShownMap, hotspot: Hotspot, activate: bool) -> None:
-        layer: Any = subject.segmentation
-        if layer not in self._viewer.layers:
-            return
-        label = label_to_paint(subject, hotspot)
-        if label is not None:
-            layer.selected_label = label
-        if activate:
-            self._viewer.layers.selection.active = layer
-
 
 def label_to_paint(subject: ShownMap, hotspot: Hotspot) -> int | None:
-    """The more probable of the competing classes, as a label of the segmentation.
+    """Return the more probable competing class, as a label of the segmentation.
 
     The background is left out, for it would turn the brush into an eraser; napari's X
     swaps the two. A class has the label of its name, if the segmentation has names and
@@ -245,7 +228,7 @@ def label_to_paint(subject: ShownMap, hotspot: Hotspot) -> int | None:
 
 
 def where(subject: ShownMap, hotspot: Hotspot) -> str:
-    """A place in words: ``R 3.4, A 8.9, S -4.2 mm``, or its voxel where no file tells.
+    """Return a place such as ``R 3.4, A 8.9, S -4.2 mm``; its voxel if unknown.
 
     Parameters
     ----------
@@ -257,7 +240,7 @@ def where(subject: ShownMap, hotspot: Hotspot) -> str:
     ras = hotspot.ras
     if ras is None or not subject.source.anatomical:
         return f"voxel ({', '.join(map(str, hotspot.voxel))})"
-    # -0.04 is no -0.0.
+    # Adding 0 turns a rounded -0.0 into 0.0.
     right, anterior, superior = np.round(ras, 1) + 0.0
     return f"R {right:.1f}, A {anterior:.1f}, S {superior:.1f} mm"
 
@@ -276,10 +259,11 @@ def _can_hold(layer: Any, label: int) -> bool:
     return int(limits.min) <= label <= int(limits.max)
 
 
-# -- planes -------------------------------------------------------------------
+# Planes, and the directions in which one looks at them in 3D.
 
 
 def _next(plane: str | None) -> str:
+    """Return the plane after another one, the first one after None."""
     names = list(PLANES)
     return names[0 if plane is None else (names.index(plane) + 1) % len(names)]
 
@@ -299,6 +283,6 @@ def _look_along(viewer: Any, plane: str) -> None:
 
 
 def _looked_along(viewer: Any) -> str | None:
-    """The plane that is looked at from the front; None at an angle."""
+    """Return the plane that is seen from the front; None at an angle."""
     now = np.array(viewer.scene.camera.view_direction)
     return next((name for name in PLANES if now @ _directions(name)[0] > 0.999), None)

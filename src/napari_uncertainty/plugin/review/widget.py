@@ -144,8 +144,8 @@ class ReviewWidget(Docked):
         rank : int
             Its rank.
         asked : bool
-            Whether somebody asked for it. Else nothing is written yet, for to open the
-            dock is no work on the review.
+            Whether somebody asked for it. Else nothing is written yet, since no work on
+            the review has begun when the dock opens.
         """
         self.bar.commit_note()
         subject, session = self.desk.subject, self.desk.session
@@ -182,7 +182,7 @@ class ReviewWidget(Docked):
                 self.go_to(following)
 
     def undo(self) -> None:
-        """Take the last decision or note back, and look at where it was."""
+        """Take the last decision or note back, and look at its stop."""
         rank = self.desk.undo()
         if rank is None:
             if self.desk.stops and not self.desk.read_only:
@@ -222,7 +222,7 @@ class ReviewWidget(Docked):
         self.message.setText(sentence)
 
     def _show_review(self) -> None:
-        """Another review, or none."""
+        """Show another review, or that there is none."""
         self.visit.pause()
         self.points.remove()
         self._points_gone()
@@ -298,7 +298,7 @@ class ReviewWidget(Docked):
             self.points.highlight(self.table.current)
 
     def _points_gone(self) -> None:
-        """Say that the marks are not there any more."""
+        """Uncheck the box of the marks, since they are gone."""
         before = self.marks.blockSignals(True)
         self.marks.setChecked(False)
         self.marks.blockSignals(before)
@@ -312,6 +312,6 @@ class ReviewWidget(Docked):
     # -- the end --------------------------------------------------------------
 
     def stop(self) -> None:
-        """Call back no more; what was decided is kept."""
+        """Keep a note that is being written, and end."""
         self.bar.commit_note()
         super().stop()

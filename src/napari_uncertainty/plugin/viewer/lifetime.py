@@ -350,10 +350,12 @@ def lasting(owner: Any, name: str) -> Any:
 @contextmanager
 def selection_kept(viewer: Any) -> Iterator[None]:
     """Add layers without selecting them: the map that is inspected stays selected."""
-    active = viewer.layers.selection.active
+    selection = viewer.layers.selection
+    before = set(selection)
     yield
-    if active is not None:
-        viewer.layers.selection.active = active
+    # Not emptied in between, for docks follow the active layer.
+    selection.update(before)
+    selection.intersection_update(before)
 
 
 def _key(owner: Any, name: str) -> tuple[int, str]:
