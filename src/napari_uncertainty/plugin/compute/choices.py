@@ -30,8 +30,6 @@ from ..viewer.layers import BASE_BY_UNIT
 from ..viewer.scan_space import Source, axes_of, layer_info
 from ..viewer.widgets import wrapped
 
-# Choice of the measure, and of what the values are that it is computed from.
-
 #: What logits can be divided by.
 TEMPERATURES = (0.05, 50.0)
 
@@ -39,6 +37,19 @@ _ALL_CHANNELS = ("All together", -1)
 
 _AUTOMATIC = ("Automatic", "")
 _NONE = ("None of them", NO_BACKGROUND)
+
+Array = np.ndarray[Any, Any]
+
+# Rows that are shown at once; of more, the list scrolls.
+_ROWS = 5
+
+_CHECKED, _UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
+
+# So many voxels along each axis are plenty to tell whether two are of one scan.
+_LOOKED_AT = 64
+
+
+# Choice of the measure, and of what the values are that it is computed from.
 
 
 class MeasureChoice(ComboBox):
@@ -178,13 +189,6 @@ def _title(measure: Measure) -> str:
 
 # A list of layers to tick: the members that a measure is of.
 
-Array = np.ndarray[Any, Any]
-
-# Rows that are shown at once; of more, the list scrolls.
-_ROWS = 5
-
-_CHECKED, _UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
-
 
 class MembersChoice(Container[Widget]):
     """Layers that fit a chosen one, those of the same case ticked at first.
@@ -291,10 +295,6 @@ class MembersChoice(Container[Widget]):
         item = self.list.item(row)
         assert item is not None
         return item
-
-
-# So many voxels along each axis are plenty to tell whether two are of one scan.
-_LOOKED_AT = 64
 
 
 def fitting(layers: Iterable[Any], chosen: Image, axes: Grid | None) -> list[Image]:

@@ -53,9 +53,10 @@ from ..viewer.scan_space import (
     source_of,
 )
 
-# Request for a map, taken from layers on the main thread.
-
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+# Request for a map, taken from layers on the main thread.
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,62 +21,6 @@ from .meshes import Enclosed, Meshes
 from .scenes import PRESETS, PanelGrid, Scenes, ViewButtons
 from .surface_layers import SurfaceLayers, in_ras, name_of
 
-# Progress of work in the background, with a button to stop it.
-
-
-class Waiting(QWidget):
-    """A bar or a question, and a Cancel button; visible only while they are needed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._bar = QProgressBar()
-        self._bar.setFormat("Making surfaces … %p %")
-        self.question = QLabel()
-        self.question.setWordWrap(True)
-        self.go_on = QPushButton("Make them")
-        self.cancel = QPushButton("Cancel")
-        layout.addWidget(self._bar, 1)
-        layout.addWidget(self.question, 1)
-        layout.addWidget(self.go_on)
-        layout.addWidget(self.cancel)
-        self._answer: Callable[[], object] = lambda: None
-        self.go_on.clicked.connect(self._go_on)
-        self.stop()
-
-    def start(self) -> None:
-        """Show the bar."""
-        self._bar.setValue(0)
-        self._show(asking=False)
-
-    def ask(self, question: str, answer: Callable[[], object]) -> None:
-        """Show a question, and call this if the person says yes."""
-        self.question.setText(question)
-        self._answer = answer
-        self._show(asking=True)
-
-    def show_share(self, share: float) -> None:
-        """Show the share that is done, 0 to 1."""
-        self._bar.setValue(round(100 * share))
-
-    def stop(self) -> None:
-        """Hide it."""
-        self._answer = lambda: None
-        self.setVisible(False)
-
-    def _go_on(self) -> None:
-        self._answer()
-
-    def _show(self, asking: bool) -> None:
-        self._bar.setVisible(not asking)
-        self.question.setVisible(asking)
-        self.go_on.setVisible(asking)
-        self.setVisible(True)
-
-
-# A ring around a place that stands out in the view.
-
 Array = np.ndarray[Any, Any]
 
 PLACE_NAME = "place"
@@ -84,56 +28,11 @@ PLACE_NAME = "place"
 # Size of the ring around a place, as a share of the foreground's longest side.
 RING = 0.06
 
-
-class Ring:
-    """A ring around a place that was gone to.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Where it is shown.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._layer: Any = None
-
-    def show(self, place: Array, size: float) -> None:
-        """Put the ring there; `size` in the viewer's unit."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            step = float(self._layer.scale[0])
-            self._layer.data = np.array([place]) / step
-            self._layer.size = size / step
-            return
-        # With smaller steps than the layers have, sliders would get them, too.
-        step = max(part.step for part in self._viewer.dims.range[-len(place) :])
-        self._layer = add_helper(
-            self._viewer,
-            "points",
-            np.array([place]) / step,
-            "place",
-            editable=False,
-            name=PLACE_NAME,
-            scale=(step,) * len(place),
-            size=size / step,
-            face_color="transparent",
-            border_color="#00E5FF",
-            border_width=0.08,
-            symbol="disc",
-            out_of_slice_display=False,
-            blending="translucent_no_depth",
-        )
-
-    def remove(self) -> None:
-        """Take it away."""
-        layer, self._layer = self._layer, None
-        remove_layer(self._viewer, layer)
+#: More surfaces are made only if the person says so.
+MOST_UNASKED = 40
 
 
 # Views of a map: planes, panels, surfaces, glow, cuts.
-
-#: More surfaces are made only if the person says so.
-MOST_UNASKED = 40
 
 
 class MapViews:
@@ -485,3 +384,105 @@ class MapViews:
         self.modulated.stop()
         if self._meshes is not None:
             self._meshes.stop()
+
+
+# Progress of work in the background, with a button to stop it.
+
+
+class Waiting(QWidget):
+    """A bar or a question, and a Cancel button; visible only while they are needed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._bar = QProgressBar()
+        self._bar.setFormat("Making surfaces … %p %")
+        self.question = QLabel()
+        self.question.setWordWrap(True)
+        self.go_on = QPushButton("Make them")
+        self.cancel = QPushButton("Cancel")
+        layout.addWidget(self._bar, 1)
+        layout.addWidget(self.question, 1)
+        layout.addWidget(self.go_on)
+        layout.addWidget(self.cancel)
+        self._answer: Callable[[], object] = lambda: None
+        self.go_on.clicked.connect(self._go_on)
+        self.stop()
+
+    def start(self) -> None:
+        """Show the bar."""
+        self._bar.setValue(0)
+        self._show(asking=False)
+
+    def ask(self, question: str, answer: Callable[[], object]) -> None:
+        """Show a question, and call this if the person says yes."""
+        self.question.setText(question)
+        self._answer = answer
+        self._show(asking=True)
+
+    def show_share(self, share: float) -> None:
+        """Show the share that is done, 0 to 1."""
+        self._bar.setValue(round(100 * share))
+
+    def stop(self) -> None:
+        """Hide it."""
+        self._answer = lambda: None
+        self.setVisible(False)
+
+    def _go_on(self) -> None:
+        self._answer()
+
+    def _show(self, asking: bool) -> None:
+        self._bar.setVisible(not asking)
+        self.question.setVisible(asking)
+        self.go_on.setVisible(asking)
+        self.setVisible(True)
+
+
+# A ring around a place that stands out in the view.
+
+
+class Ring:
+    """A ring around a place that was gone to.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where it is shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Any = None
+
+    def show(self, place: Array, size: float) -> None:
+        """Put the ring there; `size` in the viewer's unit."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            step = float(self._layer.scale[0])
+            self._layer.data = np.array([place]) / step
+            self._layer.size = size / step
+            return
+        # With smaller steps than the layers have, sliders would get them, too.
+        step = max(part.step for part in self._viewer.dims.range[-len(place) :])
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.array([place]) / step,
+            "place",
+            editable=False,
+            name=PLACE_NAME,
+            scale=(step,) * len(place),
+            size=size / step,
+            face_color="transparent",
+            border_color="#00E5FF",
+            border_width=0.08,
+            symbol="disc",
+            out_of_slice_display=False,
+            blending="translucent_no_depth",
+        )
+
+    def remove(self) -> None:
+        """Take it away."""
+        layer, self._layer = self._layer, None
+        remove_layer(self._viewer, layer)

@@ -23,9 +23,6 @@ from qtpy.QtWidgets import (
 import pyqtgraph as pg  # isort: skip
 
 
-# The look of all plots: small, in the colours of the window, without buttons.
-
-
 # Text in a plot, as a part of the size of text around it.
 TEXT_SIZE = 0.85
 
@@ -44,6 +41,18 @@ GRIP = 5
 
 # Axes are fainter than text.
 _AXIS_ALPHA = 0.5
+
+# In pixels: decades need room for their numbers.
+HISTOGRAM_HEIGHT = 170
+
+# Reads on dark and light; the line at the viewer's slice has the colour of text.
+CURVE = "#4a90d9"
+
+_PLOTS = 3
+_NO_NUMBERS = np.empty(0)
+
+
+# The look of all plots: small, in the colours of the window, without buttons.
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
@@ -233,9 +242,6 @@ def seen_through(color: QColor, alpha: float) -> QColor:
 
 # Histogram of the uncertainty, with the threshold as a line to drag.
 
-# In pixels: decades need room for their numbers.
-HISTOGRAM_HEIGHT = 170
-
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -345,12 +351,6 @@ def _steps(curve: Curve, floor: float) -> Any:
 
 
 # Uncertainty slice by slice, along the three axes of the body.
-
-# Reads on dark and light; the line at the viewer's slice has the colour of text.
-CURVE = "#4a90d9"
-
-_PLOTS = 3
-_NO_NUMBERS = np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,6 @@ from ..viewer.scan_space import layer_info
 from ..viewer.view_planes import PLANES, fit, plane_of, plane_titles, show_plane
 from .appearance import PANEL, instead
 
-# Views in 3D: surface, glow and cut-away; and back to 2D as it was.
-
 Array = np.ndarray[Any, Any]
 
 #: Opacity of the scan behind a map or surface.
@@ -32,6 +30,32 @@ CONTEXT_OPACITY = 0.3
 _MARKS = ("place", "outline", "hotspots")
 
 _POINTS = ("hotspots", "place")
+
+#: Where titles stand if there are two panels, or three.
+_EDGES = {2: ("left", "right"), 3: ("left", "center", "right")}
+
+_TITLE_SIZE = 11
+
+# A title stands above the letter below the middle panel, and above that of a colour
+# bar, which in a grid is at the bottom, too.
+_RAISED = "{}\n "
+
+# Sliders count in RAS mm, and the world of the viewer runs the other way.
+RAS = -1.0
+
+PRESETS = ("Surface", "Glow", "Cut-away")
+
+_TIPS = {
+    "Surface": "The boundary of the selected classes, or of the whole foreground, "
+    "coloured by the uncertainty just around it.",
+    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
+    "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
+    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
+    "Side by side": "Scan, segmentation and uncertainty next to each other.",
+}
+
+
+# Views in 3D: surface, glow and cut-away; and back to 2D as it was.
 
 
 class Scenes:
@@ -186,15 +210,6 @@ def _stack(layers: Any, moved: Sequence[Any], on_top: bool) -> None:
 
 # Scan, segmentation and uncertainty next to each other, in 2D or in 3D, and back.
 
-#: Where titles stand if there are two panels, or three.
-_EDGES = {2: ("left", "right"), 3: ("left", "center", "right")}
-
-_TITLE_SIZE = 11
-
-# A title stands above the letter below the middle panel, and above that of a colour
-# bar, which in a grid is at the bottom, too.
-_RAISED = "{}\n "
-
 
 class PanelGrid:
     """The panels of a case in napari's grid, with linked slices, camera and zoom.
@@ -327,20 +342,6 @@ def _opaque(colormap: Colormap) -> Colormap:
 
 
 # The buttons for planes, side by side and 3D, and what belongs to each.
-
-# Sliders count in RAS mm, and the world of the viewer runs the other way.
-RAS = -1.0
-
-PRESETS = ("Surface", "Glow", "Cut-away")
-
-_TIPS = {
-    "Surface": "The boundary of the selected classes, or of the whole foreground, "
-    "coloured by the uncertainty just around it.",
-    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
-    "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
-    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
-    "Side by side": "Scan, segmentation and uncertainty next to each other.",
-}
 
 
 class ViewButtons(QWidget):

@@ -24,8 +24,6 @@ from ..viewer.widgets import ShortNames
 from .appearance import Appearance, limits_at, put_colormap
 from .meshes import Enclosed, Meshes, Shell
 
-# Names of classes beside their surfaces.
-
 Array = np.ndarray[Any, Any]
 
 NAMES = "names"
@@ -35,86 +33,6 @@ MOST_NAMES = 12
 
 # Long names would hide the surfaces.
 _LETTERS = 24
-
-
-class SurfaceNames:
-    """Names of classes beside their surfaces.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Where they are shown.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._layer: Any = None
-        self._named: tuple[str, ...] = ()
-
-    def show(
-        self, named: Sequence[tuple[str, Array]], step: float, units: Any
-    ) -> list[Any]:
-        """Name these surfaces; gives the layer of the names, if there are any.
-
-        Parameters
-        ----------
-        named : sequence of (str, ndarray)
-            Names, and the vertices of each surface in the world.
-        step, units : float, tuple
-            Scale and units of the surfaces' layers.
-        """
-        names = tuple(name for name, _ in named)
-        if names == self._named and self._layer in self._viewer.layers:
-            return [self._layer]
-        self.remove()
-        if not named:
-            return []
-        self._named = names
-        around = np.concatenate([vertices for _, vertices in named]).mean(axis=0)
-        places = [_outermost(vertices, around) for _, vertices in named]
-        short = ShortNames(names)
-        background = self._viewer.canvas.background_color
-        self._layer = add_helper(
-            self._viewer,
-            "points",
-            np.array(places) / step,
-            "names",
-            name=NAMES,
-            features={
-                "name": list(names),
-                "shown": [short.within(name, _LETTERS) for name in names],
-            },
-            text={
-                "string": "{shown}",
-                # In 3D the canvas is behind them, white in a light theme.
-                "color": "black" if np.mean(background[:3]) > 0.5 else "white",
-                "size": 11,
-                "anchor": "center",
-                "blending": "translucent_no_depth",
-            },
-            size=0.01,
-            scale=(step,) * 3,
-            opacity=1.0,
-            units=units,
-            blending="translucent_no_depth",
-            visible=False,
-        )
-        return [self._layer]
-
-    def remove(self) -> None:
-        """Take them away."""
-        layer, self._layer, self._named = self._layer, None, ()
-        remove_layer(self._viewer, layer)
-
-
-def _outermost(vertices: Array, middle: Array) -> Array:
-    """The place of a surface that is farthest to its side of the middle of all."""
-    outwards = vertices.mean(axis=0) - middle
-    place: Array = vertices[np.argmax(vertices @ outwards)]
-    return place
-
-
-# Meshes as layers: where they are in the viewer, coloured like their map.
 
 #: Opacity of the whole foreground around chosen classes.
 SHELL_OPACITY = 0.1
@@ -129,6 +47,9 @@ _HULL, _EDGE = 1.2, 0.25
 _LEAST = 100
 
 _GRAY = (190, 190, 190)
+
+
+# Meshes as layers: where they are in the viewer, coloured like their map.
 
 
 class SurfaceLayers:
@@ -430,3 +351,83 @@ def _colors(labels: Array, colors: Mapping[int, Color]) -> Array:
     table = np.array([(*colors[int(label)], 255) for label in known], np.float32)
     found: Array = table[place.ravel()] / np.float32(255)
     return found
+
+
+# Names of classes beside their surfaces.
+
+
+class SurfaceNames:
+    """Names of classes beside their surfaces.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Any = None
+        self._named: tuple[str, ...] = ()
+
+    def show(
+        self, named: Sequence[tuple[str, Array]], step: float, units: Any
+    ) -> list[Any]:
+        """Name these surfaces; gives the layer of the names, if there are any.
+
+        Parameters
+        ----------
+        named : sequence of (str, ndarray)
+            Names, and the vertices of each surface in the world.
+        step, units : float, tuple
+            Scale and units of the surfaces' layers.
+        """
+        names = tuple(name for name, _ in named)
+        if names == self._named and self._layer in self._viewer.layers:
+            return [self._layer]
+        self.remove()
+        if not named:
+            return []
+        self._named = names
+        around = np.concatenate([vertices for _, vertices in named]).mean(axis=0)
+        places = [_outermost(vertices, around) for _, vertices in named]
+        short = ShortNames(names)
+        background = self._viewer.canvas.background_color
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.array(places) / step,
+            "names",
+            name=NAMES,
+            features={
+                "name": list(names),
+                "shown": [short.within(name, _LETTERS) for name in names],
+            },
+            text={
+                "string": "{shown}",
+                # In 3D the canvas is behind them, white in a light theme.
+                "color": "black" if np.mean(background[:3]) > 0.5 else "white",
+                "size": 11,
+                "anchor": "center",
+                "blending": "translucent_no_depth",
+            },
+            size=0.01,
+            scale=(step,) * 3,
+            opacity=1.0,
+            units=units,
+            blending="translucent_no_depth",
+            visible=False,
+        )
+        return [self._layer]
+
+    def remove(self) -> None:
+        """Take them away."""
+        layer, self._layer, self._named = self._layer, None, ()
+        remove_layer(self._viewer, layer)
+
+
+def _outermost(vertices: Array, middle: Array) -> Array:
+    """The place of a surface that is farthest to its side of the middle of all."""
+    outwards = vertices.mean(axis=0) - middle
+    place: Array = vertices[np.argmax(vertices @ outwards)]
+    return place

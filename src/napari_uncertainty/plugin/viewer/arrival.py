@@ -48,87 +48,10 @@ from .scan_space import (
 )
 from .view_planes import frame_unless_moved
 
-# The class slider says which class it is at: *class: gray matter*.
-
 # What a name is written behind; "class 2" needs no second one.
 _BEFORE_NAME = (f"{CLASS_AXIS}: ", f"{CLASS_AXIS} ")
 
 _followed: WeakSet[Any] = WeakSet()
-
-
-def name_classes(viewer: Any) -> None:
-    """Write the name of the shown class beside its slider, from now on.
-
-    To be called when there are probabilities; called again, it does nothing. The
-    callbacks are kept by the viewer, and end with it.
-    """
-    if viewer in _followed:
-        return
-    _followed.add(viewer)
-
-    def show(*_: Any) -> None:
-        show_class(viewer)
-
-    layers, dims = viewer.layers, viewer.dims
-    for event in (
-        dims.events.current_step,
-        # napari writes the labels of the layers again whenever one of these changes.
-        dims.events.axis_labels,
-        layers.events.inserted,
-        layers.events.removed,
-        layers.events.reordered,
-        layers.selection.events.active,
-    ):
-        event.connect(show)
-    show()
-
-
-def show_class(viewer: Any) -> None:
-    """Write the name of the class that is shown now.
-
-    An axis that the user calls something else keeps its name.
-    """
-    axis, name = _shown_class(viewer)
-    labels = [
-        CLASS_AXIS if label.startswith(_BEFORE_NAME) else label
-        for label in viewer.dims.axis_labels
-    ]
-    if name and labels[axis] == CLASS_AXIS:
-        own = name.startswith(_BEFORE_NAME)
-        labels[axis] = name if own else f"{_BEFORE_NAME[0]}{name}"
-    if tuple(labels) != tuple(viewer.dims.axis_labels):
-        viewer.dims.axis_labels = tuple(labels)
-
-
-def _shown_class(viewer: Any) -> tuple[int, str]:
-    """Axis of the viewer that runs over classes, and where it is; no name if none.
-
-    Of several layers whose classes share the slider, the selected one counts, else the
-    topmost that is visible, else the topmost.
-    """
-    dims, active = viewer.dims, viewer.layers.selection.active
-    named = [layer for layer in viewer.layers if _names(layer)]
-    if not named:
-        return 0, ""
-    layer = max(named, key=lambda one: (one == active, one.visible, named.index(one)))
-    own = layer_info(layer)["class_axis"]
-    axis = dims.ndim - layer.ndim + own
-    if not 0 <= axis < dims.ndim:  # the viewer is about to have as many axes
-        return 0, ""
-    step = (dims.point[axis] - layer.translate[own]) / layer.scale[own]
-    number, names = round(float(step)), _names(layer)
-    return axis, names[number] if 0 <= number < len(names) else ""
-
-
-def _names(layer: Any) -> list[str]:
-    """Return the names of the classes along an axis of a layer; empty without one."""
-    info = layer_info(layer)
-    if info.get("role") != "probabilities" or "class_axis" not in info:
-        return []
-    return [str(name) for name in info.get("class_names", ())]
-
-
-# Images with different tilts on one scan's axes, resampled in the background.
 
 Array = np.ndarray[Any, Any]
 
@@ -136,135 +59,6 @@ Array = np.ndarray[Any, Any]
 SHOWN_TOLERANCE_VOXELS = 0.1
 
 _jobs: WeakKeyDictionary[Layer, Job[Any]] = WeakKeyDictionary()
-
-
-def align(viewer: Any) -> None:
-    """Resample what is tilted against the viewer's axes; the layer changes when done.
-
-    Probabilities stay along their own axes: they are hidden below their map, which is
-    aligned, and as large as all classes together.
-    """
-    leader = leader_of(viewer.layers)
-    if leader is None:
-        return
-    axes = shown_grid(leader)
-    assert axes is not None
-    for layer in viewer.layers:
-        grid, shown = layer_grid(layer), shown_grid(layer)
-        if (
-            grid is None
-            or shown is None
-            or grid.ndim != 3
-            or layer_info(layer).get("role") == "probabilities"
-            or layer in _jobs
-            or _coincide(shown, axes)
-        ):
-            continue
-        if _coincide(grid, axes):
-            _show(layer, source_of(layer).values, grid)
-        else:
-            _resample(viewer, layer, grid, axes, leader.name)
-
-
-def aligning(viewer: Any) -> bool:
-    """Return whether a layer of this viewer is being resampled."""
-    return any(layer in _jobs for layer in viewer.layers)
-
-
-def tilted(grid: Grid, axes: Grid) -> bool:
-    """Return whether an image has to be resampled to be shown along these axes."""
-    return not _coincide(grid, axes)
-
-
-def _coincide(grid: Grid, axes: Grid) -> bool:
-    return grid.drift_along(axes) <= SHOWN_TOLERANCE_VOXELS * float(grid.zooms.min())
-
-
-def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> None:
-    """Start it; the layer is hidden meanwhile, for it would lie."""
-    original, data = source_of(layer).values, layer.data
-    leading = original.ndim - grid.ndim  # of a scan over time
-    labels = isinstance(layer, Labels)
-    target = grid.along(axes)
-    visible, layer.visible = layer.visible, False
-
-    def removed(event: Any) -> None:
-        if event.value == layer:  # one of them may be wrapped
-            job.cancel()
-            end()
-
-    def end() -> None:
-        _jobs.pop(layer, None)
-        viewer.layers.events.removed.disconnect(removed)
-
-    def done(values: Array) -> None:
-        layer.visible = visible
-        if layer.data is not data:  # replaced meanwhile
-            align(viewer)
-            return
-        _show(layer, values, grid, target, original)
-        how = "nearest voxels" if labels else "linear interpolation"
-        show_info(
-            f"'{layer.name}' is tilted by {grid.tilt_against(axes):.1f}° against "
-            f"'{name}', so it is shown resampled onto its axes ({how}). What is "
-            "measured and saved is the original."
-        )
-
-    def refused(sentence: str) -> None:
-        layer.visible = visible
-        show_error(sentence)
-
-    viewer.layers.events.removed.connect(removed)
-    job = _jobs[layer] = Job(
-        partial(_steps, original, leading, grid, target, labels),
-        on_end=end,
-        on_result=done,
-        on_refused=refused,
-    )
-
-
-def _steps(
-    original: Any,
-    leading: int,
-    grid: Grid,
-    target: Grid,
-    labels: bool,
-) -> Generator[float, None, Array]:
-    """Resample values, whose further axes stand in front, and last for the core."""
-    values = np.moveaxis(np.asarray(original), range(leading), range(-leading, 0))
-    # Outside of a CT there is air, at -1000.
-    fill = 0 if labels else float(values.min(where=np.isfinite(values), initial=0))
-    resampled = yield from iter_resample(
-        values, grid, target, nearest=labels, fill=fill
-    )
-    return np.moveaxis(resampled, range(-leading, 0), range(leading))
-
-
-def _show(
-    layer: Any,
-    values: Array,
-    grid: Grid,
-    shown: Grid | None = None,
-    original: Any = None,
-) -> None:
-    """Let a layer show values that are on another grid than its own."""
-    space = ScanSpace.of(shown or grid)
-    leading = values.ndim - grid.ndim
-    info = dict(layer_info(layer))
-    for name in (ORIGINAL, SHOWN_GRID):
-        info.pop(name, None)
-    if shown is not None:
-        info |= {ORIGINAL: original, SHOWN_GRID: shown}
-    layer.data = space.turn.turn(values)
-    layer.scale = (*layer.scale[:leading], *space.scale)
-    layer.translate = (*layer.translate[:leading], *space.translate)
-    layer.metadata = {**layer.metadata, METADATA_KEY: info}
-    if isinstance(layer, Labels):
-        # What is painted on resampled labels would be lost.
-        layer.editable = shown is None
-
-
-# Follow-up on layers that came into a viewer: names, places, framing, outlines.
 
 # What napari adds to a name that is there already.
 _NUMBER = re.compile(r" \[\d+\]$")
@@ -286,6 +80,9 @@ DOCK_NAME = f"{COMPUTE_NAME} (Uncertainty)"
 
 _greeted: WeakSet[Any] = WeakSet()
 _offered: WeakSet[Any] = WeakSet()
+
+
+# Follow-up on layers that came into a viewer: names, places, framing, outlines.
 
 
 class Drop:
@@ -426,3 +223,207 @@ def _file_of(layer: Any) -> Path | None:
     # Of a map, what it was made from is its source here.
     opened = layer.source.path if info["role"] == "map" else info.get("source")
     return Path(opened) if opened else None
+
+
+# Images with different tilts on one scan's axes, resampled in the background.
+
+
+def align(viewer: Any) -> None:
+    """Resample what is tilted against the viewer's axes; the layer changes when done.
+
+    Probabilities stay along their own axes: they are hidden below their map, which is
+    aligned, and as large as all classes together.
+    """
+    leader = leader_of(viewer.layers)
+    if leader is None:
+        return
+    axes = shown_grid(leader)
+    assert axes is not None
+    for layer in viewer.layers:
+        grid, shown = layer_grid(layer), shown_grid(layer)
+        if (
+            grid is None
+            or shown is None
+            or grid.ndim != 3
+            or layer_info(layer).get("role") == "probabilities"
+            or layer in _jobs
+            or _coincide(shown, axes)
+        ):
+            continue
+        if _coincide(grid, axes):
+            _show(layer, source_of(layer).values, grid)
+        else:
+            _resample(viewer, layer, grid, axes, leader.name)
+
+
+def aligning(viewer: Any) -> bool:
+    """Return whether a layer of this viewer is being resampled."""
+    return any(layer in _jobs for layer in viewer.layers)
+
+
+def tilted(grid: Grid, axes: Grid) -> bool:
+    """Return whether an image has to be resampled to be shown along these axes."""
+    return not _coincide(grid, axes)
+
+
+def _coincide(grid: Grid, axes: Grid) -> bool:
+    return grid.drift_along(axes) <= SHOWN_TOLERANCE_VOXELS * float(grid.zooms.min())
+
+
+def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> None:
+    """Start it; the layer is hidden meanwhile, for it would lie."""
+    original, data = source_of(layer).values, layer.data
+    leading = original.ndim - grid.ndim  # of a scan over time
+    labels = isinstance(layer, Labels)
+    target = grid.along(axes)
+    visible, layer.visible = layer.visible, False
+
+    def removed(event: Any) -> None:
+        if event.value == layer:  # one of them may be wrapped
+            job.cancel()
+            end()
+
+    def end() -> None:
+        _jobs.pop(layer, None)
+        viewer.layers.events.removed.disconnect(removed)
+
+    def done(values: Array) -> None:
+        layer.visible = visible
+        if layer.data is not data:  # replaced meanwhile
+            align(viewer)
+            return
+        _show(layer, values, grid, target, original)
+        how = "nearest voxels" if labels else "linear interpolation"
+        show_info(
+            f"'{layer.name}' is tilted by {grid.tilt_against(axes):.1f}° against "
+            f"'{name}', so it is shown resampled onto its axes ({how}). What is "
+            "measured and saved is the original."
+        )
+
+    def refused(sentence: str) -> None:
+        layer.visible = visible
+        show_error(sentence)
+
+    viewer.layers.events.removed.connect(removed)
+    job = _jobs[layer] = Job(
+        partial(_steps, original, leading, grid, target, labels),
+        on_end=end,
+        on_result=done,
+        on_refused=refused,
+    )
+
+
+def _steps(
+    original: Any,
+    leading: int,
+    grid: Grid,
+    target: Grid,
+    labels: bool,
+) -> Generator[float, None, Array]:
+    """Resample values, whose further axes stand in front, and last for the core."""
+    values = np.moveaxis(np.asarray(original), range(leading), range(-leading, 0))
+    # Outside of a CT there is air, at -1000.
+    fill = 0 if labels else float(values.min(where=np.isfinite(values), initial=0))
+    resampled = yield from iter_resample(
+        values, grid, target, nearest=labels, fill=fill
+    )
+    return np.moveaxis(resampled, range(-leading, 0), range(leading))
+
+
+def _show(
+    layer: Any,
+    values: Array,
+    grid: Grid,
+    shown: Grid | None = None,
+    original: Any = None,
+) -> None:
+    """Let a layer show values that are on another grid than its own."""
+    space = ScanSpace.of(shown or grid)
+    leading = values.ndim - grid.ndim
+    info = dict(layer_info(layer))
+    for name in (ORIGINAL, SHOWN_GRID):
+        info.pop(name, None)
+    if shown is not None:
+        info |= {ORIGINAL: original, SHOWN_GRID: shown}
+    layer.data = space.turn.turn(values)
+    layer.scale = (*layer.scale[:leading], *space.scale)
+    layer.translate = (*layer.translate[:leading], *space.translate)
+    layer.metadata = {**layer.metadata, METADATA_KEY: info}
+    if isinstance(layer, Labels):
+        # What is painted on resampled labels would be lost.
+        layer.editable = shown is None
+
+
+# The class slider says which class it is at: *class: gray matter*.
+
+
+def name_classes(viewer: Any) -> None:
+    """Write the name of the shown class beside its slider, from now on.
+
+    To be called when there are probabilities; called again, it does nothing. The
+    callbacks are kept by the viewer, and end with it.
+    """
+    if viewer in _followed:
+        return
+    _followed.add(viewer)
+
+    def show(*_: Any) -> None:
+        show_class(viewer)
+
+    layers, dims = viewer.layers, viewer.dims
+    for event in (
+        dims.events.current_step,
+        # napari writes the labels of the layers again whenever one of these changes.
+        dims.events.axis_labels,
+        layers.events.inserted,
+        layers.events.removed,
+        layers.events.reordered,
+        layers.selection.events.active,
+    ):
+        event.connect(show)
+    show()
+
+
+def show_class(viewer: Any) -> None:
+    """Write the name of the class that is shown now.
+
+    An axis that the user calls something else keeps its name.
+    """
+    axis, name = _shown_class(viewer)
+    labels = [
+        CLASS_AXIS if label.startswith(_BEFORE_NAME) else label
+        for label in viewer.dims.axis_labels
+    ]
+    if name and labels[axis] == CLASS_AXIS:
+        own = name.startswith(_BEFORE_NAME)
+        labels[axis] = name if own else f"{_BEFORE_NAME[0]}{name}"
+    if tuple(labels) != tuple(viewer.dims.axis_labels):
+        viewer.dims.axis_labels = tuple(labels)
+
+
+def _shown_class(viewer: Any) -> tuple[int, str]:
+    """Axis of the viewer that runs over classes, and where it is; no name if none.
+
+    Of several layers whose classes share the slider, the selected one counts, else the
+    topmost that is visible, else the topmost.
+    """
+    dims, active = viewer.dims, viewer.layers.selection.active
+    named = [layer for layer in viewer.layers if _names(layer)]
+    if not named:
+        return 0, ""
+    layer = max(named, key=lambda one: (one == active, one.visible, named.index(one)))
+    own = layer_info(layer)["class_axis"]
+    axis = dims.ndim - layer.ndim + own
+    if not 0 <= axis < dims.ndim:  # the viewer is about to have as many axes
+        return 0, ""
+    step = (dims.point[axis] - layer.translate[own]) / layer.scale[own]
+    number, names = round(float(step)), _names(layer)
+    return axis, names[number] if 0 <= number < len(names) else ""
+
+
+def _names(layer: Any) -> list[str]:
+    """Return the names of the classes along an axis of a layer; empty without one."""
+    info = layer_info(layer)
+    if info.get("role") != "probabilities" or "class_axis" not in info:
+        return []
+    return [str(name) for name in info.get("class_names", ())]

@@ -30,8 +30,6 @@ from .lifetime import Listening, weakly
 from .scan_space import layer_info
 from .view_planes import PLANES, SOLID
 
-# Layers of one viewer, shown in another on the same arrays.
-
 Array = np.ndarray[Any, Any]
 
 
@@ -59,6 +57,12 @@ _OF_KIND: dict[type, tuple[str, ...]] = {
 
 # Of what else there is, a copy is made anew where the data are others.
 _TAKES_DATA = (Image, Labels, Points, Surface, Vectors)
+
+# Sizes of two canvases in one column, as shares.
+_EQUAL = [10_000, 10_000]
+
+
+# Layers of one viewer, shown in another on the same arrays.
 
 
 class LinkedLayers:
@@ -344,9 +348,6 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 # Three more canvases in a window, beside and below its own.
-
-# Sizes of two canvases in one column, as shares.
-_EQUAL = [10_000, 10_000]
 
 
 class View(QtViewer):  # type: ignore[misc]

@@ -30,8 +30,6 @@ from .class_axis import (
 from .layers import inherited_transform
 from .scan_space import Source, layer_grid, layer_info, record_of, source_of
 
-# Roles of layers, and layers that belong together.
-
 #: Role of the label layer in which the colours of classes tell the uncertainty.
 MODULATED = "modulated"
 
@@ -39,6 +37,14 @@ MODULATED = "modulated"
 HELPERS = (
     "outline", "highlight", "place", "cut", "hotspots", "names", MODULATED,
 )  # fmt: skip
+
+#: Roles of layers that each view makes for the slice that it shows.
+PER_VIEW = ("outline", "highlight")
+
+Array = np.ndarray[Any, Any]
+
+
+# Roles of layers, and layers that belong together.
 
 
 def role_of(layer: Any) -> str | None:
@@ -195,13 +201,7 @@ def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-#: Roles of layers that each view makes for the slice that it shows.
-PER_VIEW = ("outline", "highlight")
-
-
 # Layers as members of one case: which fit, and what each of them holds.
-
-Array = np.ndarray[Any, Any]
 
 
 def is_stack(layer: Image, class_axis: int | None) -> bool:

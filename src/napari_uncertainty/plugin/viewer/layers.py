@@ -33,73 +33,13 @@ from ...model.record import Record
 from .lifetime import selection_kept
 from .scan_space import METADATA_KEY, RECORD, SCAN_SPACE_AXES, ScanSpace, reversed_axes
 
-# Transform of a layer, as attributes that another layer can take over.
-
 #: Transform attributes of a layer.
 TRANSFORM = (
     "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
 )  # fmt: skip
 
-
-def inherited_transform(layer: Image, without: Collection[int]) -> dict[str, Any]:
-    """Every transform attribute of a layer, some axes of its data left out.
-
-    For an image that napari shows as RGB the channel axis is none of the layer's own,
-    so that one is left out anyway.
-    """
-    keep = [axis for axis in range(layer.ndim) if axis not in without]
-    placed = CompositeAffine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        ndim=layer.ndim,
-        units=layer.units,
-        axis_labels=layer.axis_labels,
-    ).set_slice(keep)
-    return {
-        "scale": placed.scale,
-        "translate": placed.translate,
-        "rotate": placed.rotate,
-        "shear": placed.shear,
-        "affine": layer.affine.affine_matrix[
-            [[row] for row in (*keep, -1)], [*keep, -1]
-        ],
-        "units": placed.units,
-        "axis_labels": placed.axis_labels,
-    }
-
-
-# The user's defaults, as set in napari's preferences (declared in napari.yaml).
-
 #: The units of the preferences and the widget, by their name.
 BASE_BY_UNIT: dict[str, Base] = {unit: base for base, unit in UNITS.items()}
-
-
-def preferences() -> Any:
-    """Preferences of *Compute uncertainty*: base, colormap, opacity and so on."""
-    return get_plugin_settings("napari-uncertainty").compute
-
-
-def review_preferences() -> Any:
-    """Preferences of *Review uncertainty*: folder, count and radius."""
-    return get_plugin_settings("napari-uncertainty").review
-
-
-def remember(**choices: Any) -> None:
-    """Keep choices of *Compute uncertainty* as its defaults, in napari's settings.
-
-    Where these cannot be written, the choices hold until napari is closed.
-    """
-    chosen = preferences()
-    for name, value in choices.items():
-        if getattr(chosen, name) != value:
-            # napari writes its file at each change.
-            with suppress(OSError):
-                setattr(chosen, name, value)
-
-
-# Colours of layers: classes by hue, maps that let the scan through.
 
 #: Name of the colours that labels get here, by which they are known again.
 CLASSES = "classes"
@@ -110,110 +50,6 @@ _ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
 # Colours that labels have got here, by which nobody else's are taken for them.
 _given: set[bytes] = set()
 
-
-def label_colormap(
-    map_colormap: Any = "inferno",
-    own: Mapping[int, tuple[float, float, float]] | None = None,
-) -> CyclicLabelColormap | DirectLabelColormap:
-    """Return colours for labels, apart from those of a map; background (0) has none.
-
-    Parameters
-    ----------
-    map_colormap : str or Colormap
-        Colours of the map that is shown with the labels, seen through or not.
-    own : mapping of int to tuple of float, or None
-        Colours that the file of the labels has for them; where there are some, these
-        are kept.
-    """
-    if own:
-        given: dict[int | None, Any] = {None: (1, 1, 1, 1), 0: (0, 0, 0, 0)}
-        given |= {label: (*color, 1) for label, color in own.items()}
-        return DirectLabelColormap(color_dict=given, name="segments")
-    palette = class_palette(map_colors(_without_transparency(map_colormap))) / 255
-    colormap = CyclicLabelColormap(
-        colors=[
-            (0, 0, 0, 0),
-            *((*color, 1.0) for color in palette),
-        ],
-        name=CLASSES,
-        background_value=0,
-    )
-    _given.add(np.asarray(colormap.colors).tobytes())
-    return colormap
-
-
-def keep_apart(labels: Any, map_colormap: Any) -> None:
-    """Let a label layer have colours apart from those of a map.
-
-    Only where it has colours of :func:`label_colormap`: those that a person or another
-    plugin has chosen are kept.
-
-    Parameters
-    ----------
-    labels : Labels
-        The layer.
-    map_colormap : str or Colormap
-        Colours of the map that is shown with it.
-    """
-    now = labels.colormap
-    if now.name != CLASSES or np.asarray(now.colors).tobytes() not in _given:
-        return
-    apart = label_colormap(map_colormap)
-    if not np.array_equal(now.colors, apart.colors):
-        labels.colormap = apart
-
-
-def base_name(colormap: Colormap) -> str:
-    """Return the name of a map's colormap without what is said of its transparency."""
-    return _ADDED.sub("", str(colormap.name))
-
-
-def _without_transparency(colormap: Any) -> Any:
-    """Return the colormap that others were made from, with equal colours then."""
-    if isinstance(colormap, str):
-        return colormap
-    name = base_name(colormap)
-    return name if name in AVAILABLE_COLORMAPS else colormap
-
-
-def map_colors(colormap: Any) -> np.ndarray[Any, Any]:
-    """Return 256 colours from the low to the high end, 0 to 255, shape (256, 3)."""
-    colors = np.asarray(ensure_colormap(colormap).map(np.linspace(0, 1, 256)))
-    found: np.ndarray[Any, Any] = np.rint(255 * colors[:, :3]).astype(np.uint8)
-    return found
-
-
-def transparent_where_certain(name: str) -> Colormap:
-    """Return a colormap of napari's with its low end faded out.
-
-    Where the model is certain the scan shows unchanged, and where it is not the
-    colours are those of the colour bar; adding the map's colours to the scan's would
-    wash out both, in 3D to plain white.
-    """
-    return faded(name, 0.0, OPAQUE_FROM)
-
-
-def faded(name: str, hidden_to: float, opaque_from: float) -> Colormap:
-    """Return a colormap that is invisible at its low end and opaque at its high end.
-
-    Parameters
-    ----------
-    name : str
-        A colormap that napari knows.
-    hidden_to, opaque_from : float
-        Shares (0 to 1) of its range: invisible up to the one, opaque from the other
-        on, and fading in between; equal ones make a sharp edge.
-    """
-    # Fine steps, for a threshold is one of them.
-    share = np.linspace(0, 1, 1024)
-    colors = ensure_colormap(name).map(share)
-    fading = max(opaque_from - hidden_to, 1e-6)
-    colors[:, 3] = np.clip((share - hidden_to) / fading, 0, 1)
-    return Colormap(colors, name=f"{name} (transparent)")
-
-
-# The one door through which layers come into a viewer, and leave it.
-
 Array = np.ndarray[Any, Any]
 
 LayerData = tuple[Array, dict[str, Any], str]
@@ -223,6 +59,9 @@ Volume = Scan | LabelMap | ProbabilityMap | WrittenMap
 
 #: What the axis of the classes is called.
 CLASS_AXIS = "class"
+
+
+# The one door through which layers come into a viewer, and leave it.
 
 
 def add_volume(viewer: Any, volume: Volume) -> Any:
@@ -479,3 +318,165 @@ def _readable_limits(data: Array) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(sample.min()), float(np.percentile(sample, 99.8))
     return (low, high) if high > low else (low, low + 1.0)
+
+
+# Colours of layers: classes by hue, maps that let the scan through.
+
+
+def label_colormap(
+    map_colormap: Any = "inferno",
+    own: Mapping[int, tuple[float, float, float]] | None = None,
+) -> CyclicLabelColormap | DirectLabelColormap:
+    """Return colours for labels, apart from those of a map; background (0) has none.
+
+    Parameters
+    ----------
+    map_colormap : str or Colormap
+        Colours of the map that is shown with the labels, seen through or not.
+    own : mapping of int to tuple of float, or None
+        Colours that the file of the labels has for them; where there are some, these
+        are kept.
+    """
+    if own:
+        given: dict[int | None, Any] = {None: (1, 1, 1, 1), 0: (0, 0, 0, 0)}
+        given |= {label: (*color, 1) for label, color in own.items()}
+        return DirectLabelColormap(color_dict=given, name="segments")
+    palette = class_palette(map_colors(_without_transparency(map_colormap))) / 255
+    colormap = CyclicLabelColormap(
+        colors=[
+            (0, 0, 0, 0),
+            *((*color, 1.0) for color in palette),
+        ],
+        name=CLASSES,
+        background_value=0,
+    )
+    _given.add(np.asarray(colormap.colors).tobytes())
+    return colormap
+
+
+def keep_apart(labels: Any, map_colormap: Any) -> None:
+    """Let a label layer have colours apart from those of a map.
+
+    Only where it has colours of :func:`label_colormap`: those that a person or another
+    plugin has chosen are kept.
+
+    Parameters
+    ----------
+    labels : Labels
+        The layer.
+    map_colormap : str or Colormap
+        Colours of the map that is shown with it.
+    """
+    now = labels.colormap
+    if now.name != CLASSES or np.asarray(now.colors).tobytes() not in _given:
+        return
+    apart = label_colormap(map_colormap)
+    if not np.array_equal(now.colors, apart.colors):
+        labels.colormap = apart
+
+
+def base_name(colormap: Colormap) -> str:
+    """Return the name of a map's colormap without what is said of its transparency."""
+    return _ADDED.sub("", str(colormap.name))
+
+
+def _without_transparency(colormap: Any) -> Any:
+    """Return the colormap that others were made from, with equal colours then."""
+    if isinstance(colormap, str):
+        return colormap
+    name = base_name(colormap)
+    return name if name in AVAILABLE_COLORMAPS else colormap
+
+
+def map_colors(colormap: Any) -> np.ndarray[Any, Any]:
+    """Return 256 colours from the low to the high end, 0 to 255, shape (256, 3)."""
+    colors = np.asarray(ensure_colormap(colormap).map(np.linspace(0, 1, 256)))
+    found: np.ndarray[Any, Any] = np.rint(255 * colors[:, :3]).astype(np.uint8)
+    return found
+
+
+def transparent_where_certain(name: str) -> Colormap:
+    """Return a colormap of napari's with its low end faded out.
+
+    Where the model is certain the scan shows unchanged, and where it is not the
+    colours are those of the colour bar; adding the map's colours to the scan's would
+    wash out both, in 3D to plain white.
+    """
+    return faded(name, 0.0, OPAQUE_FROM)
+
+
+def faded(name: str, hidden_to: float, opaque_from: float) -> Colormap:
+    """Return a colormap that is invisible at its low end and opaque at its high end.
+
+    Parameters
+    ----------
+    name : str
+        A colormap that napari knows.
+    hidden_to, opaque_from : float
+        Shares (0 to 1) of its range: invisible up to the one, opaque from the other
+        on, and fading in between; equal ones make a sharp edge.
+    """
+    # Fine steps, for a threshold is one of them.
+    share = np.linspace(0, 1, 1024)
+    colors = ensure_colormap(name).map(share)
+    fading = max(opaque_from - hidden_to, 1e-6)
+    colors[:, 3] = np.clip((share - hidden_to) / fading, 0, 1)
+    return Colormap(colors, name=f"{name} (transparent)")
+
+
+# Transform of a layer, as attributes that another layer can take over.
+
+
+def inherited_transform(layer: Image, without: Collection[int]) -> dict[str, Any]:
+    """Every transform attribute of a layer, some axes of its data left out.
+
+    For an image that napari shows as RGB the channel axis is none of the layer's own,
+    so that one is left out anyway.
+    """
+    keep = [axis for axis in range(layer.ndim) if axis not in without]
+    placed = CompositeAffine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+        units=layer.units,
+        axis_labels=layer.axis_labels,
+    ).set_slice(keep)
+    return {
+        "scale": placed.scale,
+        "translate": placed.translate,
+        "rotate": placed.rotate,
+        "shear": placed.shear,
+        "affine": layer.affine.affine_matrix[
+            [[row] for row in (*keep, -1)], [*keep, -1]
+        ],
+        "units": placed.units,
+        "axis_labels": placed.axis_labels,
+    }
+
+
+# The user's defaults, as set in napari's preferences (declared in napari.yaml).
+
+
+def preferences() -> Any:
+    """Preferences of *Compute uncertainty*: base, colormap, opacity and so on."""
+    return get_plugin_settings("napari-uncertainty").compute
+
+
+def review_preferences() -> Any:
+    """Preferences of *Review uncertainty*: folder, count and radius."""
+    return get_plugin_settings("napari-uncertainty").review
+
+
+def remember(**choices: Any) -> None:
+    """Keep choices of *Compute uncertainty* as its defaults, in napari's settings.
+
+    Where these cannot be written, the choices hold until napari is closed.
+    """
+    chosen = preferences()
+    for name, value in choices.items():
+        if getattr(chosen, name) != value:
+            # napari writes its file at each change.
+            with suppress(OSError):
+                setattr(chosen, name, value)

@@ -22,8 +22,6 @@ from .lifetime import Changes, Listening, kept_by, one_per_viewer
 from .scan_space import record_of
 from .widgets import ShortNames
 
-# Titles of colour bars, which napari's have not: measure and unit, *entropy (bits)*.
-
 _KEY = "color bar title"
 
 #: Text of nothing that is drawn nevertheless. Of a colour without any opacity vispy
@@ -32,6 +30,28 @@ _NOTHING, _UNSEEN = " ", (0, 0, 0, 0.001)
 
 # Each is kept by the callbacks on its viewer.
 _of: WeakKeyDictionary[Any, ref[ColorBarTitle]] = WeakKeyDictionary()
+
+#: So many classes are named at most; of others only the number.
+MOST_NAMED = 14
+
+# Share of the view that the names may cover, down and across.
+_DOWN, _ACROSS = 0.45, 0.4
+
+# Height of a line and width of a letter with that font, in pixels, and the fewest of
+# both, however small the view is.
+_FONT_SIZE = 8
+_LINE, _LETTER = 26, 8
+_FEWEST_LINES, _FEWEST_LETTERS = 3, 12
+
+# In a narrower view, such as one of four, there is no room for names.
+_NARROWEST = 280
+
+_WHITE = (1.0, 1.0, 1.0, 1.0)
+
+Line = tuple[str, tuple[float, ...]]
+
+
+# Titles of colour bars, which napari's have not: measure and unit, *entropy (bits)*.
 
 
 def title_color_bars(viewer: Any) -> None:
@@ -132,25 +152,6 @@ def title_of(layer: Any, ndisplay: int = 2, short: bool = False) -> str:
 
 
 # Names of classes in the view, each in its colour.
-
-#: So many classes are named at most; of others only the number.
-MOST_NAMED = 14
-
-# Share of the view that the names may cover, down and across.
-_DOWN, _ACROSS = 0.45, 0.4
-
-# Height of a line and width of a letter with that font, in pixels, and the fewest of
-# both, however small the view is.
-_FONT_SIZE = 8
-_LINE, _LETTER = 26, 8
-_FEWEST_LINES, _FEWEST_LETTERS = 3, 12
-
-# In a narrower view, such as one of four, there is no room for names.
-_NARROWEST = 280
-
-_WHITE = (1.0, 1.0, 1.0, 1.0)
-
-Line = tuple[str, tuple[float, ...]]
 
 
 class ClassLegend:

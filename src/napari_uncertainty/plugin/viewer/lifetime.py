@@ -29,11 +29,17 @@ import numpy as np
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
-# Docks and what ends with them.
-
 Owner = TypeVar("Owner")
 
 _finalizers: list[weakref.finalize[Any, Any]] = []
+
+#: Owner, name and value of an attribute.
+Change = tuple[Any, str, Any]
+
+_all: WeakSet[Changes] = WeakSet()
+
+
+# Docks and what ends with them.
 
 
 def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], object]:
@@ -271,11 +277,6 @@ def _tabify(dock: Any) -> None:
 
 
 # Changes of a viewer for a while, to be put back as it was.
-
-#: Owner, name and value of an attribute.
-Change = tuple[Any, str, Any]
-
-_all: WeakSet[Changes] = WeakSet()
 
 
 class Changes:

@@ -14,6 +14,13 @@ from .scan_space import layer_grid, layer_info, shown_grid, to_ras
 
 Array = np.ndarray[Any, Any]
 
+# A surface is hit where one of its vertices is so near to the line of sight, as a share
+# of the surface's size, or of its longest edge: no place in a triangle is farther from
+# all of its corners.
+HIT = 0.012
+
+FARTHEST = 0.6
+
 
 def ras_at(layer: Any, world: Any) -> Array | None:
     """RAS mm of a place in the viewer's world; None if the layer knows no patient.
@@ -90,15 +97,6 @@ class Pointer:
             if layer is not None and layer_grid(layer) is not None:
                 return layer
         return None
-
-
-# A surface is hit where one of its vertices is so near to the line of sight, as a share
-# of the surface's size, or of its longest edge: no place in a triangle is farther from
-# all of its corners.
-HIT = 0.012
-
-
-FARTHEST = 0.6
 
 
 def pointed_at(viewer: Any, position: Any, direction: Any) -> Array | None:

@@ -35,8 +35,6 @@ from ...model.grid import Grid
 from ...model.placement import Placement
 from ...model.record import Record
 
-# Core objects to napari layers and back: the only place that knows scan space.
-
 Array = np.ndarray[Any, Any]
 
 
@@ -52,6 +50,14 @@ PREDICTION = "prediction"
 NO_DATA = "no_data"
 
 SCAN_SPACE_AXES = ("z", "y", "x")
+
+#: In a layer's metadata: values on the layer's own grid, in core order, where it is
+#: shown resampled, and the grid that it is shown on.
+ORIGINAL = "original"
+SHOWN_GRID = "shown_grid"
+
+
+# Core objects to napari layers and back: the only place that knows scan space.
 
 
 @dataclass(frozen=True)
@@ -148,11 +154,6 @@ def reversed_axes(ndim: int) -> Placement:
 
 
 # Values of a layer in the order and place of its file, as far as they are known.
-
-#: In a layer's metadata: values on the layer's own grid, in core order, where it is
-#: shown resampled, and the grid that it is shown on.
-ORIGINAL = "original"
-SHOWN_GRID = "shown_grid"
 
 
 @dataclass(frozen=True, eq=False)

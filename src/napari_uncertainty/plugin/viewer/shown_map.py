@@ -38,13 +38,23 @@ from .scan_space import (
 )
 from .widgets import LayerChoice
 
-# The map that a dock shows, and the labels that its voxels have.
-
 Array = np.ndarray[Any, Any]
 Color = tuple[int, int, int]
 
 # The background has no colour of its own.
 _GRAY: Color = (128, 128, 128)
+
+NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
+
+# Layers change in several steps, and a brush stroke in many.
+SETTLE_MS = 300
+
+#: Events of a map or segmentation after which its numbers are others.
+_MAP_EVENTS = ("data", "scale", "translate", "affine", "rotate")
+_LABEL_EVENTS = ("paint", "labels_update", "colormap", *_MAP_EVENTS)
+
+
+# The map that a dock shows, and the labels that its voxels have.
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,15 +332,6 @@ def _kept(layer: Image, source: Source, what: str) -> Any:
 
 
 # Following a map: choosing and computing anew as layers come, go and change.
-
-NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
-
-# Layers change in several steps, and a brush stroke in many.
-SETTLE_MS = 300
-
-#: Events of a map or segmentation after which its numbers are others.
-_MAP_EVENTS = ("data", "scale", "translate", "affine", "rotate")
-_LABEL_EVENTS = ("paint", "labels_update", "colormap", *_MAP_EVENTS)
 
 
 #: Takes a subject on the main thread; gives what looks at it in the background.

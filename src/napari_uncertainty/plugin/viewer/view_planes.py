@@ -14,13 +14,39 @@ from .layer_roles import role_of
 from .lifetime import Listening, unwrapped
 from .scan_space import SCAN_SPACE_AXES, ScanSpace, axes_of
 
-# Axial, coronal and sagittal views, upright, and going to places in them.
-
 Array = np.ndarray[Any, Any]
 
 #: The axis that is sliced and those that are shown (down, right), of scan space's
 #: z, y, x, which run to Inferior, Posterior and Left.
 PLANES = {"Axial": (0, 1, 2), "Coronal": (1, 0, 2), "Sagittal": (2, 0, 1)}
+
+#: The view that is no plane.
+SOLID = "3D"
+
+#: Where z, y and x come from and run to.
+ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
+
+#: An axis is named where it makes up so much of a direction: within 65 degrees.
+NAMED_FROM = 0.42
+
+#: Dark in a light theme, too, for most scans are black at their edges.
+BEHIND = (0.0, 0.06, 0.09, 0.6)
+
+_EDGES = {
+    "left": "middle_left",
+    "right": "middle_right",
+    "top": "top_center",
+    "bottom": "bottom_center",
+}
+
+# So much of the view a case fills; letters stand at its edges.
+_FILLED = 0.86
+
+# How each viewer was left after it had been moved from here.
+_left: WeakKeyDictionary[Any, _ViewState] = WeakKeyDictionary()
+
+
+# Axial, coronal and sagittal views, upright, and going to places in them.
 
 
 def plane_titles(viewer: Any) -> dict[str, str]:
@@ -120,27 +146,7 @@ def fit(viewer: Any, corners: Array) -> None:
     viewer.scene.camera.zoom = float(shown.min())
 
 
-#: The view that is no plane.
-SOLID = "3D"
-
-
 # Letters at the edges of the view: which side of the patient is where.
-
-#: Where z, y and x come from and run to.
-ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
-
-#: An axis is named where it makes up so much of a direction: within 65 degrees.
-NAMED_FROM = 0.42
-
-#: Dark in a light theme, too, for most scans are black at their edges.
-BEHIND = (0.0, 0.06, 0.09, 0.6)
-
-_EDGES = {
-    "left": "middle_left",
-    "right": "middle_right",
-    "top": "top_center",
-    "bottom": "bottom_center",
-}
 
 
 class Letters:
@@ -252,12 +258,6 @@ def _key(edge: str) -> str:
 
 
 # Slice and zoom at which there is something to see, as long as nobody has moved.
-
-# So much of the view a case fills; letters stand at its edges.
-_FILLED = 0.86
-
-# How each viewer was left after it had been moved from here.
-_left: WeakKeyDictionary[Any, _ViewState] = WeakKeyDictionary()
 
 
 class _ViewState(NamedTuple):

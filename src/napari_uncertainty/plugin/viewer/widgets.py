@@ -17,13 +17,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-# Long names of classes in little room, still told apart from each other.
-
 ELLIPSIS = "…"
 
 # Less of a name than this share of what fits says too little, even if it is of one
 # name only.
 _LEAST = 0.6
+
+#: After the title of the column that is sorted by.
+SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}
+
+Rank = Callable[[Any], tuple[Any, ...] | None]
+
+
+# Long names of classes in little room, still told apart from each other.
 
 
 class ShortNames:
@@ -116,10 +122,6 @@ def room(option: QStyleOptionViewItem) -> int:
     return int(option.rect.width() - icon - 2 * margin)
 
 
-#: After the title of the column that is sorted by.
-SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}
-
-
 # Text that wraps, and that no layout cuts off.
 
 
@@ -162,8 +164,6 @@ def wrapped(label: Label) -> Label:
 
 
 # A drop-down list of layers that chooses well until the user does.
-
-Rank = Callable[[Any], tuple[Any, ...] | None]
 
 
 class LayerChoice(ComboBox):
