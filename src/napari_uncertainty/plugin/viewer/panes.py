@@ -1,4 +1,4 @@
-"""Views of one place: what they have in common, and the mouse in all of them."""
+"""The four views at work: their common place, zoom and crosshair, and the mouse."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from .view_planes import PLANES, SOLID, has_letters, letters_of, on_steps
 
 Array = np.ndarray[Any, Any]
 
-# A bright line on a dark one, as marks have it, and their widths in pixels.
+# Colours and widths in pixels of a dark line and the bright one on it, as of marks.
 COLORS = (QColor(0, 16, 24, 170), QColor(0, 229, 255))
 WIDTHS = (3.0, 1.0)
 
-# The edge of letters, which are white: they are read on a white canvas, too.
+# The edge of letters, which are white, so that they can be read on a white canvas.
 EDGE = QColor(0, 16, 24)
 
-# Sizes of the name and of letters, in points, and where they stand, in pixels.
+# Sizes of the name and of letters in points, and their distance from the edge in
+# pixels.
 NAME_SIZE, LETTER_SIZE, MARGIN = 10, 13, 8.0
 
-#: What is left open around the place, to each side, in pixels.
+#: Gap that a line leaves open around the place, to each side, in pixels.
 GAP = 9.0
 
-# How much of a view what is looked at fills, along its tighter side.
+# Share of a view that the foreground fills along its tighter side, in planes and in 3D.
 _FILLED, _FILLED_IN_3D = 0.92, 0.95
 
 
-# Views of one place: what they have in common, and the mouse in all of them.
+# Views of one place.
 
 
 class Pane(NamedTuple):
-    """View among the four: its name, what it shows, where, and its crosshair."""
+    """One of the four views: its name, viewer model, canvas and crosshair."""
 
     name: str
     viewer: Any
@@ -48,7 +49,7 @@ class Pane(NamedTuple):
 
 
 class _At:
-    """A mouse event as if it had happened at a place of the axial plane."""
+    """Mouse event that looks as if it had happened at a place of the axial plane."""
 
     def __init__(self, event: Any, position: tuple[float, ...]) -> None:
         self._event, self.position = event, position
@@ -64,9 +65,9 @@ class Panes(dict[str, Pane]):
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-        Which shows the first plane; the others show copies of its layers.
+        The viewer that shows the first plane; the others show copies of its layers.
     box : ndarray, shape (2, 3)
-        Opposite corners of what there is to see, in the world (z, y, x).
+        Opposite corners of the foreground, in the world (z, y, x).
     """
 
     def __init__(self, viewer: Any, box: Array) -> None:
@@ -74,7 +75,7 @@ class Panes(dict[str, Pane]):
         self._viewer, self._box = viewer, box
         #: The planes of the view in 3D, once it is there.
         self.planes: CutPlanes | None = None
-        # What the planes have in the middle.
+        # Place that is in the middle of the planes.
         self._middle = box.mean(axis=0)
         self._busy = False
         self._listening = Listening()
@@ -87,14 +88,14 @@ class Panes(dict[str, Pane]):
         self._listening.to(self._viewer.events.reset_view, self._reset)
 
     def join(self, name: str, title: str, viewer: Any, canvas: Any) -> None:
-        """Let a view take part in all that is shared.
+        """Add a view, which shares place, zoom and mouse with the others from now on.
 
         Parameters
         ----------
         name, title : str
-            A plane or "3D", and what the view is called.
+            A plane or "3D", and the title of the view.
         viewer, canvas : napari.components.ViewerModel, napari.qt.QtViewer
-            What it shows, and where.
+            Model of the view, and its canvas.
         """
         crosshair = CrossHair(viewer, canvas.canvas.native, self._box, title)
         self[name] = pane = Pane(name, viewer, canvas, crosshair)
@@ -106,7 +107,7 @@ class Panes(dict[str, Pane]):
         self._listen_to(pane)
 
     def stop(self) -> None:
-        """Go their own ways, and show no crosshair."""
+        """Let all views move by themselves, and show no crosshair."""
         self._listening.stop()
         if self.planes is not None:
             self.planes.stop()
@@ -117,7 +118,7 @@ class Panes(dict[str, Pane]):
 
     @property
     def place(self) -> Array:
-        """Return where the crosshair is, in the world (z, y, x)."""
+        """Return the place of the crosshair in the world (z, y, x)."""
         return np.array(self._viewer.dims.point[-3:])
 
     def go_to(self, place: Any) -> None:
@@ -126,15 +127,15 @@ class Panes(dict[str, Pane]):
         self._viewer.dims.set_point(range(-3, 0), tuple(map(float, place)))
 
     def _flat(self) -> list[Pane]:
-        """The planes."""
+        """Return the views that are planes."""
         return [pane for pane in self.values() if pane.name != SOLID]
 
     def frame(self) -> None:
-        """Let what there is to see fill all views, the planes with one zoom."""
+        """Let the foreground fill all views, the planes with the same zoom."""
         size = np.ptp(self._box, axis=0)
         shares = [_room(pane) / size[_axes(pane)] for pane in self._flat()]
         self._middle = self._box.mean(axis=0)
-        with self._alone():
+        with self._unheard():
             for pane in self._flat():
                 pane.viewer.scene.camera.zoom = _FILLED * float(np.min(shares))
                 self._center(pane)
@@ -160,27 +161,27 @@ class Panes(dict[str, Pane]):
             self._listening.to_mouse(viewer.mouse_drag_callbacks, self._press)
             to(camera.zoom, self._camera_moved, pane)
             to(camera.center, self._camera_moved, pane)
-            # A drag moves the crosshair, whatever layer is selected.
-            to(camera.mouse_pan, self._let_be, viewer.scene.camera)
-            self._let_be(viewer.scene.camera)
+            # A drag moves the crosshair, whatever layer napari selects.
+            to(camera.mouse_pan, self._forbid_pan, viewer.scene.camera)
+            self._forbid_pan(viewer.scene.camera)
             to(viewer.dims.events.point, self._slid, pane)
         if viewer is not self._viewer:
             self._listening.to_mouse(viewer.mouse_move_callbacks, self._point)
             to(viewer.events.status, self._tell_status, pane)
 
-    def _let_be(self, camera: Any, *_: Any) -> None:
-        """Leave a picture where it is while somebody drags in it."""
+    def _forbid_pan(self, camera: Any, *_: Any) -> None:
+        """Keep napari from moving the picture when somebody drags in it."""
         if camera.mouse_pan:
             camera.mouse_pan = False
 
     @property
-    def _deaf(self) -> bool:
-        """Tell whether this is done here, or after the last volume was removed."""
+    def _ignoring(self) -> bool:
+        """Return whether events are to be ignored: own changes, or nothing to show."""
         return self._busy or self._viewer.dims.ndim < 3
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Change views without hearing of it."""
+    def _unheard(self) -> Iterator[None]:
+        """Change views without reacting to the events of it."""
         before, self._busy = self._busy, True
         try:
             yield
@@ -188,11 +189,11 @@ class Panes(dict[str, Pane]):
             self._busy = before
 
     def _moved(self, *_: Any) -> None:
-        """Show in all views the place that the viewer is at."""
+        """Show the place of the viewer in all views."""
         dims, place = self._viewer.dims, self.place
-        if self._deaf:
+        if self._ignoring:
             return
-        with self._alone():
+        with self._unheard():
             for pane in self.values():
                 pane.crosshair.show_place(place)
                 own = pane.viewer.dims
@@ -208,20 +209,20 @@ class Panes(dict[str, Pane]):
                 self._center(pane)
 
     def _slid(self, pane: Pane, *_: Any) -> None:
-        """Another plane was moved by itself, as the mouse wheel does with Ctrl."""
+        """Follow a plane that was moved by itself, with Ctrl and the mouse wheel."""
         point = pane.viewer.dims.point
-        if not self._deaf and pane.viewer is not self._viewer:
+        if not self._ignoring and pane.viewer is not self._viewer:
             self._viewer.dims.set_point(range(-len(point), 0), point)
 
     def _camera_moved(self, pane: Pane, *_: Any) -> None:
         """Zoom and move all planes like the one that was moved."""
-        if self._deaf:
+        if self._ignoring:
             return
         camera, axes = pane.viewer.scene.camera, _axes(pane)
         self._middle[axes] = camera.center[-2:]
         if np.allclose(self._middle[axes], self.place[axes]):
-            self._middle = self.place  # somebody went there
-        with self._alone():
+            self._middle = self.place  # it was moved to the place itself
+        with self._unheard():
             for other in self._flat():
                 if other is not pane:
                     other.viewer.scene.camera.zoom = camera.zoom
@@ -233,7 +234,7 @@ class Panes(dict[str, Pane]):
             pane.viewer.scene.camera.center = tuple(map(float, center))
 
     def _reset(self, *_: Any) -> None:
-        if not self._deaf:
+        if not self._ignoring:
             self.frame()
 
     # -- the mouse ------------------------------------------------------------
@@ -258,7 +259,7 @@ class Panes(dict[str, Pane]):
                 return
 
     def _press_solid(self, _viewer: Any, event: Any) -> Iterator[None]:
-        """Move the crosshair to where a click meets a plane; a drag turns the view."""
+        """Move the crosshair to the clicked place of a plane; a drag turns the view."""
         start, position = np.array(event.pos), event.position
         along = event.view_direction
         yield
@@ -273,7 +274,7 @@ class Panes(dict[str, Pane]):
         self._read(event, place)
 
     def _point(self, viewer: Any, event: Any) -> None:
-        """Let all who watch the pointer read what is under it."""
+        """Pass a move of the mouse on to all who follow it in the window's viewer."""
         place: Any = event.position[-3:]
         if viewer.dims.ndisplay == 3:
             place = self._hit(event.position, event.view_direction)
@@ -297,42 +298,42 @@ class Panes(dict[str, Pane]):
 
 
 def _axes(pane: Pane) -> list[int]:
-    """Axes of z, y, x that a plane shows, down and right."""
+    """Return the axes of z, y, x that a plane shows, down and right."""
     return list(PLANES[pane.name][1:])
 
 
 def _room(pane: Pane) -> Array:
-    """Height and width of a view in pixels."""
+    """Return height and width of a view in pixels."""
     canvas = pane.canvas.canvas.native
     return np.array([canvas.height(), canvas.width()])
 
 
-# Lines on a canvas that cross at one place of the world, its name and letters.
+# The crosshair of a view, its name and its letters.
 
 
 class CrossHair(QWidget):
     """Two lines on a plane, or three in 3D, that leave their crossing open.
 
-    They lie on the canvas and not in it: so they are as thin at any zoom, are above all
-    layers, cost no drawing of these, and are in no layer list.
+    The lines lie on the canvas and not in it. So they are thin at any zoom and above
+    all layers, no layer has to be drawn again for them, and they are in no layer list.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-        What the canvas shows.
+        The viewer that the canvas shows.
     canvas : QWidget
-        Where it is shown.
+        The canvas.
     corners : ndarray, shape (2, 3)
-        Opposite corners of the box that lines in 3D end at, in the world (z, y, x).
+        Opposite corners of the box at which lines in 3D end, in the world (z, y, x).
     name : str
-        What is written in the corner.
+        Name of the view, which is written in the corner.
     """
 
     def __init__(self, viewer: Any, canvas: QWidget, corners: Array, name: str) -> None:
         super().__init__(canvas)
         self._viewer, self._canvas, self._corners = viewer, canvas, corners
         self.name = name
-        #: Where they cross, in the world (z, y, x).
+        #: Place where the lines cross, in the world (z, y, x).
         self.place = np.zeros(3)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         canvas.installEventFilter(self)
@@ -340,23 +341,23 @@ class CrossHair(QWidget):
         self.show()
 
     def show_place(self, place: Array) -> None:
-        """Cross at a place in the world (z, y, x)."""
+        """Let the lines cross at a place in the world (z, y, x)."""
         self.place = np.array(place)
         self.update()
 
     def follow(self, *_: Any) -> None:
-        """Draw the lines where the place is seen now."""
+        """Draw the lines again after the view has moved."""
         self.update()
 
     def stop(self) -> None:
-        """Take the lines away."""
+        """Remove the lines."""
         self._canvas.removeEventFilter(self)
         self.hide()
         self.deleteLater()
 
     @property
     def crossing(self) -> Array:
-        """Return where they cross, in pixels from the left and the top."""
+        """Return the crossing of the lines in pixels from the left and the top."""
         return self.seen(self.place)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
@@ -392,7 +393,7 @@ class CrossHair(QWidget):
         painter.fillPath(path, QColor("white"))
 
     def _corner(self, where: str, text: str, metrics: QFontMetricsF) -> QPointF:
-        """Return where a text begins."""
+        """Return the point on the canvas at which a text begins."""
         width, height = metrics.horizontalAdvance(text), metrics.capHeight()
         x, y = (self.width() - width) / 2, (self.height() + height) / 2
         if where in ("left", "name"):
@@ -418,7 +419,7 @@ class CrossHair(QWidget):
     def _whole_lines(self) -> list[tuple[Array, Array]]:
         x, y = self.crossing
         if self._viewer.dims.ndisplay == 2:
-            # On a pixel, for thin lines between two are pale.
+            # In the middle of a pixel, for a thin line between two pixels is pale.
             x, y = np.floor(x) + 0.5, np.floor(y) + 0.5
             right, bottom = float(self.width()), float(self.height())
             return [
@@ -433,7 +434,7 @@ class CrossHair(QWidget):
         return lines
 
     def seen(self, place: Array) -> Array:
-        """Return where a place of the world (z, y, x) is seen, in pixels."""
+        """Return a place of the world (z, y, x) on the canvas, in pixels."""
         return seen_at(self._viewer, self._canvas, place)
 
 
@@ -443,11 +444,11 @@ def seen_at(viewer: Any, canvas: QWidget, place: Array) -> Array:
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-        What the canvas shows, without perspective.
+        The viewer that the canvas shows, without perspective.
     canvas : QWidget
-        Where it is shown.
+        The canvas.
     place : ndarray, shape (3,)
-        In the world (z, y, x).
+        The place in the world (z, y, x).
     """
     camera, dims = viewer.scene.camera, viewer.dims
     axes = [axis - dims.ndim for axis in dims.displayed]
