@@ -388,7 +388,7 @@ def is_ours(one: Any) -> bool:
     kind = type(one)
     module = str(getattr(kind, "__module__", ""))
     return module.startswith("napari_uncertainty.plugin") and not module.endswith(
-        "work"
+        ".jobs"
     )
 
 

@@ -93,8 +93,8 @@ def _write(
     record = info.get(RECORD)
     if info.get("role") != "map" or not isinstance(record, Record):
         raise InputError(
-            f"'{attributes.get('name')}' is no uncertainty map, and only those are "
-            "saved as NIfTI here."
+            f"'{attributes.get('name')}' is not an uncertainty map; choose the layer "
+            "of a map, for only maps are saved as NIfTI here."
         )
     grid = info.get("grid")
     if isinstance(grid, Grid):

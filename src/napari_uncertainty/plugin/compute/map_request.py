@@ -329,7 +329,9 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     values = result.values(measure).astype(np.float32, copy=False)
     values = request.source.turn.turn(values)
     transform = inherited_transform(probabilities, request.without)
-    record = _record(request, result)
+    record = replace(
+        result.record(measure), class_names=_class_names(probabilities, result.maps)
+    )
     origin = _origin(request, result, record)
     channel = result.maps.channel
     layer = _map_made_from(viewer, probabilities, measure, channel)
@@ -379,12 +381,6 @@ def _map_made_from(
         ):
             return layer
     return None
-
-
-def _record(request: Request, result: CaseResult) -> Record:
-    """Return the record of the map, with names of classes from its layer."""
-    record = result.record(request.measure)
-    return replace(record, class_names=_class_names(request.probabilities, result.maps))
 
 
 def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 from ...analysis.colors import MODULATIONS, OPAQUE_FROM
 from ...text import share
 from ..viewer.layers import base_name, faded, transparent_where_certain
+from ..viewer.widgets import keep_whole
 from .class_shades import Legend
 from .plots import seen_through
 
@@ -176,7 +177,7 @@ class AppearanceControls(QWidget):
         self.threshold.setDecimals(2)
         self.hide_below = QCheckBox("Hide what is not above it")
         self.left = QLabel()
-        self.left.setWordWrap(True)
+        keep_whole(self.left)
         self.fade = QCheckBox("Transparent where the model is certain")
         self.range = QComboBox()
         self.range.addItems(["Whole range of the measure", "Percentiles"])
@@ -200,7 +201,7 @@ class AppearanceControls(QWidget):
         )
         self.legend = ModulationLegend()
         self.why_not = QLabel()
-        self.why_not.setWordWrap(True)
+        keep_whole(self.why_not)
         self.show_legend(None)
         layout = QFormLayout(self)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)

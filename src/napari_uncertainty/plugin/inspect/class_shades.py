@@ -109,7 +109,7 @@ class ModulatedClasses(QObject):
         for event in (dims.point, dims.order, dims.ndisplay):
             self._listening.to(event, self._tell)
 
-    # -- what is shown --------------------------------------------------------
+    # -- choices --------------------------------------------------------------
 
     @property
     def modulation(self) -> str:
@@ -131,7 +131,7 @@ class ModulatedClasses(QObject):
         self.update()
 
     def clear(self) -> None:
-        """Show no map any more; layers may be about to be removed by somebody."""
+        """Show no map any more, while layers may be removed."""
         self._forget()
         self._take_away(at_once=False)
 

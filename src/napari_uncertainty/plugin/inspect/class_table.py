@@ -38,6 +38,7 @@ from qtpy.QtWidgets import (
 from ...analysis.class_statistics import IN_DOCK, columns_of
 from ...errors import InputError
 from ...io.writing import write_whole
+from ..viewer.shown_map import Color
 from ..viewer.widgets import SIGNS, NameCells, ShortNames
 
 #: Columns from left to right.
@@ -56,8 +57,6 @@ _SUFFIX = ".tsv"
 _DOWN = Qt.SortOrder.DescendingOrder
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-
-Color = tuple[int, int, int]
 
 
 class ClassModel(QAbstractTableModel):

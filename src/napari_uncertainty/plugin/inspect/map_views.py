@@ -71,7 +71,7 @@ class MapViews:
         self._listening.to(viewer.dims.events.ndisplay, self._other_display)
         self._listening.to(viewer.canvas.grid.events.enabled, self._other_grid)
 
-    # -- what is shown --------------------------------------------------------
+    # -- map, colours and classes ---------------------------------------------
 
     def set_subject(self, subject: ShownMap, findings: Findings) -> None:
         """Show another map, or the same one with other labels."""

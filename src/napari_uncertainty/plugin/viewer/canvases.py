@@ -57,10 +57,6 @@ _OF_KIND: dict[type, tuple[str, ...]] = {
     Vectors: ("edge_width", "edge_color", "vector_style", "length"),
 }  # fmt: skip
 
-# Layers whose copies can be given other data. Of any other kind of layer, a new copy is
-# made.
-_TAKES_DATA = (Image, Labels, Points, Surface, Vectors)
-
 # Sizes of the two canvases of a column, of which Qt takes the ratio.
 _EQUAL = [10_000, 10_000]
 
@@ -249,7 +245,8 @@ class _Link:
     def _take_data(self, *_: Any) -> None:
         if self._busy:
             return
-        if not isinstance(self.layer, _TAKES_DATA):
+        # The copy of any other kind of layer is made anew.
+        if not isinstance(self.layer, tuple(_OF_KIND)):
             self._renew(self.layer)
             return
         with self._relaying():

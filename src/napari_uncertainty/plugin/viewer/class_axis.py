@@ -24,7 +24,7 @@ from ...model.probabilities import (
     require_class_axis,
     scale_of,
 )
-from .scan_space import Source, layer_info, source_of
+from .scan_space import Source, layer_info, sliceable, source_of
 
 #: Axes of a volume.
 SPATIAL = 3
@@ -44,7 +44,7 @@ def class_axis_of(layer: Image) -> int | None:
     if layer.rgb:
         # Only the channels may be classes, not the height or width of a photograph.
         channels = layer.data.ndim - 1
-        data = _sliceable(layer)
+        data = sliceable(layer.data)
         return channels if scale_of(data, channels) is not None else None
     return _found_class_axis(layer)
 
@@ -55,7 +55,7 @@ def _found_class_axis(layer: Image) -> int | None:
         return find_class_axis(layer.data)
     data, axis = _lazy_axes.get(layer, (None, None))
     if data is not layer.data:
-        axis = find_class_axis(_sliceable(layer))
+        axis = find_class_axis(sliceable(layer.data))
         _lazy_axes[layer] = layer.data, axis
     return axis
 
@@ -134,7 +134,7 @@ def _check_values(layer: Image, axis: int | None) -> None:
     A volume without a class axis may be many things, so a person has to say that it is
     the only channel of a network.
     """
-    data = _sliceable(layer)
+    data = sliceable(layer.data)
     lines = lines_along(data, axis or 0)
     if not (np.isfinite(lines).any() and lines.any()):
         require_class_axis(data, layer.name)
@@ -150,7 +150,7 @@ def _check_values(layer: Image, axis: int | None) -> None:
 
 def _check_channel(layer: Image, kind: str) -> None:
     """Raise InputError if one volume cannot be the only channel of a kind."""
-    data = _sliceable(layer)
+    data = sliceable(layer.data)
     if KINDS[kind].sums_matter:
         require_class_axis(data, layer.name)
     evidence = evidence_of(lines_along(data[np.newaxis], 0))
@@ -253,8 +253,3 @@ def declared(layer: Any) -> dict[str, Any]:
         "tissues_of": info.get("tissues_of", ""),
         "guess": str(info.get("guess", "")),
     }
-
-
-def _sliceable(layer: Image) -> Any:
-    lazy = as_dask(layer.data)
-    return layer.data if lazy is None else lazy

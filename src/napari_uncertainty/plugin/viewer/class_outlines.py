@@ -337,7 +337,7 @@ class ClassOutlines:
             self._remove_left()
         layer = self._layer
         if layer is None or not same:
-            # Labels are copied, for somebody may paint in them.
+            # Labels are copied, for the user may paint in them.
             self._shown = (*shown[:-1], labels.values.copy())
             lines, whose = labels.lines(width if both else 0.0)
             colors = np.reshape(found.colormap.map(whose), (-1, 4)).copy()

@@ -279,7 +279,7 @@ class FourViews(QObject):
             self._outlines.append(ClassOutlines(viewer, named=False))
         self.panes.join(name, title, viewer, canvas)
 
-    # -- what is shared -------------------------------------------------------
+    # -- following the viewer -------------------------------------------------
 
     def _listen(self) -> None:
         viewer, to = self._viewer, self._listening.to

@@ -213,7 +213,7 @@ def _scan_layer(scan: Scan) -> LayerData:
         "name": scan.name,
         "colormap": "gray",
         "contrast_limits": _readable_limits(scan.data),
-        # In 3D the near side shows and does not drown in what is behind it.
+        # In 3D, the near side is seen, and not only the brightest parts behind it.
         "rendering": "attenuated_mip",
         "attenuation": 0.1,
         "rgb": False,  # a last axis of length 3 or 4 is space
@@ -344,7 +344,7 @@ def _readable_limits(data: Array) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-# Colours of layers: classes by hue, maps that let the scan through.
+# Colours of layers: a hue for each class, and maps through which the scan is seen.
 
 
 def label_colormap(

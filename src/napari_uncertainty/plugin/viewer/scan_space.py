@@ -162,6 +162,12 @@ def reversed_axes(ndim: int) -> Placement:
 # Values of a layer in the order and place of its file, as far as these are known.
 
 
+def sliceable(data: Any) -> Any:
+    """Return data of a layer such that a slice does not read all of them."""
+    lazy = as_dask(data)
+    return data if lazy is None else lazy
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Values of a layer, their order and their place.
@@ -210,8 +216,7 @@ def source_of(
     grid = layer_grid(layer)
     if ORIGINAL in info and grid is not None:
         return Source(info[ORIGINAL], ScanSpace.of(grid).turn, grid)
-    lazy = as_dask(layer.data)
-    data = layer.data if lazy is None else lazy
+    data = sliceable(layer.data)
     if class_axis is None and isinstance(layer, Image) and layer.rgb:
         data = data[..., 0]  # all colours have the same place
     if class_axis is not None:
