@@ -351,7 +351,7 @@ def lasting(owner: Any, name: str) -> Any:
 
 @contextmanager
 def selection_kept(viewer: Any) -> Iterator[None]:
-    """Keep the selected layer while layers are added, for docks follow it."""
+    """Add layers without selecting them: the map that is inspected stays selected."""
     active = viewer.layers.selection.active
     yield
     if active is not None:
