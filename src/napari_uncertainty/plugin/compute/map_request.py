@@ -144,10 +144,10 @@ class Request:
         shape = map_shape(probabilities, class_axis)
         check_scan_fits(probabilities, shape[1:] if stacked else shape, scan)
         if stacked and class_axis is not None:
-            held = _of_stack(probabilities, class_axis, axes)
+            held = _members_of_stack(probabilities, class_axis, axes)
         else:
             others = members if several else ()
-            held = _of_layers(probabilities, class_axis, others, how.kind, axes)
+            held = _members_of_layers(probabilities, class_axis, others, how.kind, axes)
         if several and len(held) < 2:
             raise InputError(
                 f"{_capitalised(ALL_MEASURES[measure].title)} needs at least two "
@@ -220,7 +220,7 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class _Held:
+class _TakenMember:
     """Values of a member, with their layer, name and class axis."""
 
     layer: Image
@@ -229,7 +229,7 @@ class _Held:
     class_axis: int | None
 
 
-def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
+def _probabilities(held: _TakenMember, first: Source) -> ProbabilityMap:
     """Return the values of a member with the statements of its file."""
     member = member_of(held.layer, held.source, first, held.name)
     told, info, path = declared(held.layer), layer_info(held.layer), path_of(held.layer)
@@ -250,30 +250,32 @@ def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
     )
 
 
-def _of_stack(layer: Image, class_axis: int, axes: Grid | None) -> list[_Held]:
+def _members_of_stack(
+    layer: Image, class_axis: int, axes: Grid | None
+) -> list[_TakenMember]:
     """Return the members that one layer holds."""
     sources = sources_of_stack(layer, class_axis, axes)
     return [
-        _Held(layer, source, f"{layer.name} [{number}]", class_axis)
+        _TakenMember(layer, source, f"{layer.name} [{number}]", class_axis)
         for number, source in enumerate(sources)
     ]
 
 
-def _of_layers(
+def _members_of_layers(
     first: Image,
     class_axis: int | None,
     others: Sequence[Image],
     kind: str | None,
     axes: Grid | None,
-) -> list[_Held]:
+) -> list[_TakenMember]:
     """Return the members of which each is a layer."""
     source = class_first(first, class_axis, axes)
-    held = [_Held(first, source, first.name, class_axis)]
+    held = [_TakenMember(first, source, first.name, class_axis)]
     for layer in others:
         if layer != first:
             axis = required_class_axis(layer, kind)
             source = class_first(layer, axis, axes)
-            held.append(_Held(layer, source, layer.name, axis))
+            held.append(_TakenMember(layer, source, layer.name, axis))
     return held
 
 
@@ -281,7 +283,7 @@ def _notes(
     viewer: Any,
     layer: Image,
     class_axis: int | None,
-    held: Sequence[_Held],
+    held: Sequence[_TakenMember],
     stacked: bool,
 ) -> list[str]:
     """Return sentences on how a layer was read."""

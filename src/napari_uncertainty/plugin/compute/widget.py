@@ -120,7 +120,7 @@ class ComputeWidget(Docked):
         self._explain_measure()
         self.checks.moved.connect(self._start_anew)
         self._pointer = Pointer(
-            napari_viewer, weakly(self._chosen_scan), weakly(self._tell_pointer)
+            napari_viewer, weakly(self._chosen_scan), weakly(self._show_pointer)
         )
         self.end_with_me(partial(cancel_all, self._jobs), self._pointer.stop)
         self.reset_choices()
@@ -316,7 +316,7 @@ class ComputeWidget(Docked):
     def _chosen_scan(self) -> Any:
         return self.scan.value
 
-    def _tell_pointer(self, text: str) -> None:
+    def _show_pointer(self, text: str) -> None:
         self.pointer.value = text
 
     def _cancel(self) -> None:

@@ -215,12 +215,12 @@ class AppearanceControls(QWidget):
         layout.addRow("Classes", self.classes)
         layout.addRow(self.legend)
         layout.addRow(self.why_not)
-        self.colormap.currentTextChanged.connect(self._tell)
-        self.threshold.valueChanged.connect(self._tell)
-        self.hide_below.toggled.connect(self._tell)
-        self.fade.toggled.connect(self._tell)
+        self.colormap.currentTextChanged.connect(self._emit_change)
+        self.threshold.valueChanged.connect(self._emit_change)
+        self.hide_below.toggled.connect(self._emit_change)
+        self.fade.toggled.connect(self._emit_change)
         self.range.currentIndexChanged.connect(self._choose_range)
-        self.percentiles.valueChanged.connect(self._tell)
+        self.percentiles.valueChanged.connect(self._emit_change)
         self.classes.currentIndexChanged.connect(self._choose_modulation)
 
     def take_over(self, layer: Any, highest: float) -> None:
@@ -312,12 +312,12 @@ class AppearanceControls(QWidget):
 
     def _choose_range(self, index: int) -> None:
         self.percentiles.setEnabled(index == 1)
-        self._tell()
+        self._emit_change()
 
     def _choose_modulation(self, _index: int) -> None:
         self.modulation_chosen.emit(self.classes.currentData())
 
-    def _tell(self, *_: Any) -> None:
+    def _emit_change(self, *_: Any) -> None:
         if self.signalsBlocked():
             return
         self._chosen[self._of] = (

@@ -107,7 +107,7 @@ class ModulatedClasses(QObject):
         self._listening.to(layers.removed, self._follow_removal)
         self._listening.to(dims.ndisplay, self._leave_filling)
         for event in (dims.point, dims.order, dims.ndisplay):
-            self._listening.to(event, self._tell)
+            self._listening.to(event, self._explain_colors)
 
     # -- choices --------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class ModulatedClasses(QObject):
     def select(self, labels: Collection[int]) -> None:
         """Explain the colours of these classes, or without any those in the slice."""
         self._chosen = tuple(label for label in labels if label != 0)
-        self._tell()
+        self._explain_colors()
 
     def suspend(self) -> None:
         """Show the map itself until :meth:`resume`, for a view that needs it."""
@@ -237,7 +237,7 @@ class ModulatedClasses(QObject):
                 self._layer.colormap = colormap
             if self._layer.data is not self._numbers:
                 self._layer.data = self._numbers
-        self._tell()
+        self._explain_colors()
 
     def _colormap(self) -> CyclicLabelColormap:
         """Return the shades of all classes, from the colours that these have now."""
@@ -329,7 +329,7 @@ class ModulatedClasses(QObject):
 
     # -- the legend -----------------------------------------------------------
 
-    def _tell(self, *_: Any) -> None:
+    def _explain_colors(self, *_: Any) -> None:
         """Explain the colours of the classes that are shown."""
         if self._layer is None or self._subject is None:
             return

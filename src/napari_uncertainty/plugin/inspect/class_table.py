@@ -297,7 +297,7 @@ class ClassTable(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: tuple[int, ...] = ()
+        self._emitted: tuple[int, ...] = ()
         self._file = Path("classes" + _SUFFIX)
         self._classes = ClassModel(self)
         self.model = SortedClasses(self._classes)
@@ -320,7 +320,7 @@ class ClassTable(QWidget):
         self.save_button.clicked.connect(self._save)
         self.view.copied.connect(self._copy_selected)
         self.view.visited.connect(self._visit)
-        self._selection.selectionChanged.connect(self._tell)
+        self._selection.selectionChanged.connect(self._emit_selection)
         self.clear()
 
     def set_table(
@@ -353,9 +353,9 @@ class ClassTable(QWidget):
                 self.view.setColumnHidden(section, absent)
         for button in (self.copy_button, self.save_button):
             button.setEnabled(bool(self._classes.labels))
-        if self.selected_labels != self._told:  # new rows are not selected
-            self._select(self._told, current)
-        self._tell()
+        if self.selected_labels != self._emitted:  # new rows are not selected
+            self._select(self._emitted, current)
+        self._emit_selection()
 
     def clear(self) -> None:
         """Show no classes."""
@@ -406,10 +406,10 @@ class ClassTable(QWidget):
                 self._selection.setCurrentIndex(index, how.NoUpdate)
         self._selection.select(chosen, how.ClearAndSelect | how.Rows)
 
-    def _tell(self, *_: Any) -> None:
+    def _emit_selection(self, *_: Any) -> None:
         labels = self.selected_labels
-        if labels != self._told:
-            self._told = labels
+        if labels != self._emitted:
+            self._emitted = labels
             self.selected.emit(labels)
 
     def _visit(self, index: QModelIndex) -> None:

@@ -444,11 +444,11 @@ class Waiting(QWidget):
         self.setVisible(True)
 
 
-# The ring around a place that was gone to.
+# The ring around a visited place.
 
 
 class Ring:
-    """A ring around a place that was gone to.
+    """A ring around a visited place.
 
     Parameters
     ----------

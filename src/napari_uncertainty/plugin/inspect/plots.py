@@ -282,7 +282,7 @@ class Histogram(QWidget):
         self.plot.setMinimumHeight(HISTOGRAM_HEIGHT)
         self.plot.getAxis("left").setLogMode(y=True)
         self.line = self.plot.add_line(Qt.PenStyle.DashLine, movable=True)
-        self.line.sigDragged.connect(self._tell)
+        self.line.sigDragged.connect(self._emit_threshold)
         # The legend is above the plot, where it covers no curve.
         self.legend = QLabel()
         self.legend.setWordWrap(True)
@@ -320,7 +320,7 @@ class Histogram(QWidget):
         if np.isfinite(value):
             self.line.setValue(float(value))
 
-    def _tell(self) -> None:
+    def _emit_threshold(self) -> None:
         self._threshold = float(self.line.value())
         self.threshold_moved.emit(self._threshold)
 
@@ -412,7 +412,7 @@ class Profiles(QWidget):
             column.addWidget(plot, 1)
             # A closure would keep this widget when Qt has deleted it.
             plot.moved.connect(self.moved)
-        self.choice.currentIndexChanged.connect(self._tell_what)
+        self.choice.currentIndexChanged.connect(self._emit_what)
         self.set_profiles(())
 
     @property
@@ -442,7 +442,7 @@ class Profiles(QWidget):
         """Draw the line of a plot at the position in mm that the viewer shows."""
         self.plots[index].mark(position)
 
-    def _tell_what(self, _index: int) -> None:
+    def _emit_what(self, _index: int) -> None:
         self.what_changed.emit(self.what)
 
 
@@ -455,7 +455,7 @@ class _ProfilePlot(Plot):
         super().__init__()
         self.index = index
         self._positions = _NO_NUMBERS
-        self._told: float | None = None
+        self._emitted: float | None = None
         self.curve = pg.PlotCurveItem(
             pen=pg.mkPen(CURVE, width=1.5), connect="finite", antialias=True
         )
@@ -465,7 +465,7 @@ class _ProfilePlot(Plot):
         self.addItem(self.dots)
         self.marker = self.add_line()
         self.setToolTip("Click or drag to show this slice in the viewer")
-        self.pointed.connect(self._tell)
+        self.pointed.connect(self._emit_slice)
 
     def show_profile(self, profile: Profile) -> None:
         """Draw one profile, its low end at the left."""
@@ -489,7 +489,7 @@ class _ProfilePlot(Plot):
 
     def mousePressEvent(self, event: Any) -> None:
         """Emit the pressed slice, even if it was the last one before."""
-        self._told = None
+        self._emitted = None
         super().mousePressEvent(event)
 
     def _frame(self, finite: np.ndarray) -> None:
@@ -500,13 +500,13 @@ class _ProfilePlot(Plot):
         bottom, top = min([0, *finite]), max([0, *finite])
         self.setYRange(bottom, top if top > bottom else bottom + 1, padding=0.05)
 
-    def _tell(self, position: float) -> None:
+    def _emit_slice(self, position: float) -> None:
         if not self._positions.size:
             return
         nearest = float(self._positions[np.abs(self._positions - position).argmin()])
         # A slice is emitted once, however often the pointer moves within it.
-        if nearest != self._told:
-            self._told = nearest
+        if nearest != self._emitted:
+            self._emitted = nearest
             self.moved.emit(self.index, nearest)
 
 

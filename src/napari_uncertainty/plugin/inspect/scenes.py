@@ -380,7 +380,7 @@ class ViewButtons(QWidget):
             button.clicked.connect(weakly(self._clicked, name))
         self.opacity.valueChanged.connect(self.opacity_changed)
         self.cut_axis.currentIndexChanged.connect(self.cut_here)
-        self.cut_place.valueChanged.connect(self._tell_cut)
+        self.cut_place.valueChanged.connect(self._emit_cut)
         self.listening = Listening()
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             self.listening.to(event, self.update_buttons)
@@ -496,9 +496,9 @@ class ViewButtons(QWidget):
         at = RAS * self._viewer.dims.point[axis - 3]
         self.cut_place.setValue(at if low <= at <= high else (low + high) / 2)
         self.cut_place.blockSignals(False)
-        self._tell_cut()
+        self._emit_cut()
 
-    def _tell_cut(self, *_: Any) -> None:
+    def _emit_cut(self, *_: Any) -> None:
         self.cut_moved.emit(*self.cut())
 
 

@@ -317,7 +317,7 @@ class MapSavingTab(QWidget):
         self._jobs[:] = [
             Job(
                 partial(iter_save_surfaces, path, surfaces, *self._views.measured),
-                on_result=_tell_written,
+                on_result=_show_written,
                 on_refused=show_error,
             )
         ]
@@ -337,7 +337,7 @@ class MapSavingTab(QWidget):
         return bool(answer == QMessageBox.StandardButton.Yes)
 
 
-def _tell_written(paths: list[Path]) -> None:
+def _show_written(paths: list[Path]) -> None:
     show_info("Saved: " + ", ".join(map(str, paths)))
 
 

@@ -113,7 +113,7 @@ class InspectWidget(Docked):
         self.classes.selected.connect(self._select)
         self.classes.visited.connect(self._visit)
         self.classes.failed.connect(show_error)
-        self.classes.saved.connect(_tell_saved)
+        self.classes.saved.connect(_show_saved)
         self.tabs.currentChanged.connect(self._show_tab)
         self._listening.to(self._viewer.layers.events.renamed, self._name_classes)
         self._listening.to_mouse(self._viewer.mouse_move_callbacks, self._pointed)
@@ -321,5 +321,5 @@ class InspectWidget(Docked):
             self.probe_panel.show_reading(reading, subject, self._colors)
 
 
-def _tell_saved(path: str) -> None:
+def _show_saved(path: str) -> None:
     show_info(f"The table is in {path}.")

@@ -246,7 +246,7 @@ class _Link:
         if self._busy:
             return
         # The copy of any other kind of layer is made anew.
-        if not isinstance(self.layer, tuple(_OF_KIND)):
+        if not any(isinstance(self.layer, kind) for kind in _OF_KIND):
             self._renew(self.layer)
             return
         with self._relaying():

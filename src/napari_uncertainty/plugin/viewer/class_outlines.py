@@ -143,7 +143,7 @@ class ClassOutlines:
     """
 
     def __init__(self, viewer: Any, named: bool = True) -> None:
-        self._of = ref(viewer)
+        self._viewer_ref = ref(viewer)
         self._layer: Any = None
         self._dismissed = self._updating = self._in_removal = False
         # Layers of lines that are still to be removed.
@@ -209,13 +209,13 @@ class ClassOutlines:
 
     def _update_here(self, *_: Any) -> None:
         """Outline changed labels of the same slice; ignore another slice."""
-        viewer = self._of()
+        viewer = self._viewer_ref()
         if viewer is not None and self._at == _place(viewer):
             self.update()
 
     def update(self, *_: Any) -> None:
         """Outline what the viewer shows now."""
-        viewer = self._of()
+        viewer = self._viewer_ref()
         if viewer is None or self._updating:
             return
         self._updating = True
@@ -300,7 +300,7 @@ class ClassOutlines:
             self._remove_left()
 
     def _remove_left(self) -> None:
-        viewer, left = self._of(), self._left
+        viewer, left = self._viewer_ref(), self._left
         self._left = []
         if viewer is not None:
             for layer in left:

@@ -50,7 +50,7 @@ _TIP = (
 )
 
 
-class _Before(NamedTuple):
+class _ViewBefore(NamedTuple):
     """View before four views were shown, to go back to."""
 
     order: tuple[int, ...]
@@ -84,7 +84,7 @@ class FourViews(QObject):
         self._links: list[LinkedLayers] = []
         self._outlines: list[ClassOutlines] = []
         self._canvases = Canvases(window)
-        self._before: _Before | None = None
+        self._before: _ViewBefore | None = None
         self._entered_at: tuple[float, ...] = ()
         self._box = np.zeros((2, 3))
         self._listening, self._of_layers = Listening(), Listening()
@@ -125,7 +125,7 @@ class FourViews(QObject):
         # Other ways to show layers, in 3D or side by side, end at these changes.
         gridded, grid.enabled, dims.ndisplay = grid.enabled, False, 2
         self.shown, self.asked_by = True, asked_by
-        self._before = _Before(
+        self._before = _ViewBefore(
             dims.order, dims.point, camera.center, camera.zoom, gridded
         )
         corners = foreground(viewer.layers)
@@ -168,7 +168,7 @@ class FourViews(QObject):
         self.changed.emit(False)
 
     def toggle(self, asked_by: Any = None) -> None:
-        """Enter or leave."""
+        """Show four views, or one again where there are four."""
         if self.shown:
             self.leave()
         else:

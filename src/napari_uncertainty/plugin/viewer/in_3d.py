@@ -37,8 +37,8 @@ OPACITY_ON_PLANE = 0.2
 # Addition to the name of a colormap that is transparent at its dark end.
 _NO_BACKGROUND = " (without background)"
 
-# Those of all viewers, each of which is kept by the callbacks on its viewer.
-_of: WeakKeyDictionary[Any, ref[In3D]] = WeakKeyDictionary()
+# Ways of all viewers, each of which is kept by the callbacks on its viewer.
+_ways_to_3d: WeakKeyDictionary[Any, ref[In3D]] = WeakKeyDictionary()
 
 
 # The way to 3D and back.
@@ -53,10 +53,10 @@ def in_3d(viewer: Any) -> In3D:
         The viewer. Called again with the same one, or with a plugin's wrapper of it,
         the same object is returned.
     """
-    return one_per_viewer(_of, viewer, In3D)
+    return one_per_viewer(_ways_to_3d, viewer, In3D)
 
 
-class _Seen(NamedTuple):
+class _SeenView(NamedTuple):
     """Camera and slices at some moment."""
 
     center: tuple[float, ...]
@@ -90,9 +90,9 @@ class In3D:
         self._viewer = viewer
         self.corners: Array | None = None
         # Views to go back to, in 2D and in 3D, and the last view in each of them.
-        self._flat: _Seen | None = None
-        self._solid: _Seen | None = None
-        self._last: dict[int, _Seen] = {}
+        self._flat: _SeenView | None = None
+        self._solid: _SeenView | None = None
+        self._last: dict[int, _SeenView] = {}
         # Box that filled the view when 3D was last entered, and whether in a grid.
         self._framed: tuple[Array | None, bool] = (None, False)
         self._direction: tuple[float, ...] = VIEW_DIRECTION
@@ -164,7 +164,7 @@ class In3D:
         # In 2D, for napari would make volumes of the layers that are shown again.
         self._put_back()
 
-    def _return_from_3d(self, flat: _Seen) -> None:
+    def _return_from_3d(self, flat: _SeenView) -> None:
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         self._direction = camera.view_direction
         dims.ndisplay = 2
@@ -199,7 +199,7 @@ class In3D:
 
     def _remember(self, *_: Any) -> None:
         dims, camera = self._viewer.dims, self._viewer.scene.camera
-        self._last[dims.ndisplay] = _Seen(
+        self._last[dims.ndisplay] = _SeenView(
             camera.center, camera.zoom, camera.angles, dims.order, dims.point
         )
 

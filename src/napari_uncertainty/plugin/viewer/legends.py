@@ -30,7 +30,7 @@ _KEY = "color bar title"
 _NOTHING, _UNSEEN = " ", (0, 0, 0, 0.001)
 
 # Titles of all viewers, each of which is kept by the callbacks on its viewer.
-_of: WeakKeyDictionary[Any, ref[ColorBarTitle]] = WeakKeyDictionary()
+_titles: WeakKeyDictionary[Any, ref[ColorBarTitle]] = WeakKeyDictionary()
 
 #: Most classes that are named; of all others, the legend gives the number.
 MOST_NAMED = 14
@@ -67,7 +67,7 @@ def title_color_bars(viewer: Any) -> None:
     viewer : napari.viewer.Viewer or ViewerModel
         The viewer whose layers have colour bars.
     """
-    one_per_viewer(_of, viewer, ColorBarTitle).update()
+    one_per_viewer(_titles, viewer, ColorBarTitle).update()
 
 
 class ColorBarTitle:
@@ -167,7 +167,7 @@ class ClassLegend:
     """
 
     def __init__(self, viewer: Any) -> None:
-        self._of = ref(viewer)
+        self._viewer_ref = ref(viewer)
         self._lines: list[Line] = []
         self._shown: list[Line] = []
         self._listening = Listening()
@@ -188,7 +188,7 @@ class ClassLegend:
         self._write()
 
     def _write(self, *_: Any) -> None:
-        viewer = self._of()
+        viewer = self._viewer_ref()
         if viewer is None:
             return
         lines = _fitting(self._lines, *viewer.canvas.size)

@@ -32,13 +32,13 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidge
 
 Owner = TypeVar("Owner")
 
-# Those of all widgets that have not ended, for the end of the program.
+# Finalizers of the widgets that have not ended, for the end of the program.
 _finalizers: list[weakref.finalize[Any, Any]] = []
 
 #: Owner, name and value of an attribute.
 Change = tuple[Any, str, Any]
 
-# All that were made, for :func:`lasting`.
+# All objects that have changed something for a while, for :func:`lasting`.
 _all_changes: WeakSet[Changes] = WeakSet()
 
 
@@ -216,7 +216,7 @@ class Docked(QWidget):
         self._end: Callable[[], object] = lambda: None
 
     def end_with_me(self, *ends: Callable[[], object]) -> None:
-        """Have these called at the end of this widget; see :func:`end_with`."""
+        """Call these functions at the end of this widget; see :func:`end_with`."""
         self._end = end_with(self, *ends)
 
     def stop(self) -> None:
@@ -224,7 +224,7 @@ class Docked(QWidget):
         self._end()
 
     def minimumSizeHint(self) -> QSize:
-        """Hardly any height until it is in its place, or the window would grow."""
+        """Return hardly any height until it is docked, or the window would grow."""
         hint: QSize = super().minimumSizeHint()
         return hint if self._placed else QSize(hint.width(), 1)
 

@@ -48,7 +48,7 @@ class Pane(NamedTuple):
     crosshair: CrossHair
 
 
-class _At:
+class _EventAtPlace:
     """Mouse event that looks as if it had happened at a place of the axial plane."""
 
     def __init__(self, event: Any, position: tuple[float, ...]) -> None:
@@ -167,7 +167,7 @@ class Panes(dict[str, Pane]):
             to(viewer.dims.events.point, self._slid, pane)
         if viewer is not self._viewer:
             self._listening.to_mouse(viewer.mouse_move_callbacks, self._point)
-            to(viewer.events.status, self._tell_status, pane)
+            to(viewer.events.status, self._show_status, pane)
 
     def _forbid_pan(self, camera: Any, *_: Any) -> None:
         """Keep napari from moving the picture when somebody drags in it."""
@@ -286,14 +286,14 @@ class Panes(dict[str, Pane]):
         at = (*viewer.dims.point[:-3], *map(float, place))
         viewer.cursor.position = at
         for callback in list(viewer.mouse_move_callbacks):
-            callback(viewer, _At(event, at))
+            callback(viewer, _EventAtPlace(event, at))
 
     def _hit(self, position: Any, along: Any) -> Array | None:
         if self.planes is None or along is None:
             return None
         return self.planes.hit(np.array(position[-3:]), np.array(along[-3:]))
 
-    def _tell_status(self, pane: Pane, *_: Any) -> None:
+    def _show_status(self, pane: Pane, *_: Any) -> None:
         self._viewer.status = pane.viewer.status
 
 
@@ -312,7 +312,7 @@ def _room(pane: Pane) -> Array:
 
 
 class CrossHair(QWidget):
-    """Two lines on a plane, or three in 3D, that leave their crossing open.
+    """Two lines on a plane, or three in 3D, with a gap at their crossing.
 
     The lines lie on the canvas and not in it. So they are thin at any zoom and above
     all layers, no layer has to be drawn again for them, and they are in no layer list.
