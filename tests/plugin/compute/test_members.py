@@ -48,7 +48,7 @@ def slow_members(monkeypatch, ending):
     Gives the event that has them go on, and a list of those that have begun.
     """
     go_on, begun = threading.Event(), []
-    fold_block = ensemble_fold.Blocks._fold_block
+    fold_block = ensemble_fold.MemberBlocks._fold_block
 
     def waiting(self, *block):
         begun.append(block)
@@ -56,7 +56,7 @@ def slow_members(monkeypatch, ending):
             pass
         return fold_block(self, *block)
 
-    monkeypatch.setattr(ensemble_fold.Blocks, "_fold_block", waiting)
+    monkeypatch.setattr(ensemble_fold.MemberBlocks, "_fold_block", waiting)
     monkeypatch.setattr(ensemble_fold, "RUN_VOXELS", 100)
     yield go_on, begun
     go_on.set()
