@@ -57,7 +57,7 @@ def test_a_saved_map_without_a_place_keeps_its_voxel_size(tmp_path, rng):
 def test_other_images_are_not_maps(case_folder):
     viewer = ViewerModel()
     [scan] = viewer.open(case_folder / "T1.nii.gz", plugin=PLUGIN)
-    with pytest.raises(OSError, match="'T1' is no uncertainty map"):
+    with pytest.raises(OSError, match="'T1' is not an uncertainty map"):
         scan.save(str(case_folder / "copy.nii.gz"), plugin=PLUGIN)
     assert not (case_folder / "copy.nii.gz").exists()
 

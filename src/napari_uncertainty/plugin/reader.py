@@ -1,4 +1,4 @@
-"""The npe2 reader: files that are dropped on the viewer or opened from its menu."""
+"""The reader for napari: files that are dropped on it or opened from its menu."""
 
 from __future__ import annotations
 
@@ -26,14 +26,84 @@ from .viewer import arrival
 from .viewer.layers import Volume, to_layer
 from .viewer.scan_space import layer_info
 
-# Opening a file or folder, read as far as it is needed to be shown.
-
-#: A lazy array is read if it takes no more than this share of the free memory.
+#: A lazy array is read at once if it takes no more than this share of the free memory.
 READ_SHARE = 0.25
+
+#: Layers as napari takes them from a reader.
+LayerTuples = list[tuple[Any, ...]]
+
+
+# The reader.
+
+
+def get_reader(path: str | list[str]) -> Callable[[Any], LayerTuples] | None:
+    """Return the reader for files that hold a case, None for anything else."""
+    paths = [path] if isinstance(path, str) else path
+    return read_layers if all(_is_ours(Path(one)) for one in paths) else None
+
+
+def read_layers(path: str | list[str]) -> LayerTuples:
+    """Read files as layers; a notification names those that cannot be read."""
+    volumes: list[Any] = []
+    for one in map(Path, [path] if isinstance(path, str) else path):
+        if _is_among(one, (_files(volume) for volume in volumes)):
+            continue
+        opened_as = _name_of_layer_with(one)
+        if opened_as:
+            if not arrival.drop.goes_on:
+                show_info(f"{one.name} is open already, as a part of '{opened_as}'.")
+            continue
+        try:
+            volumes += open_path(one)
+        except InputError as error:
+            show_error(str(error))
+    for note in notes_on(volumes):
+        show_info(note)
+    arrival.drop.receive_soon()
+    # napari takes a tuple of None for files that were read and give no layer.
+    return [to_layer(volume) for volume in volumes] or [(None,)]
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file, by its name, or a folder, by its files, is read here."""
+    if not path.is_dir():
+        return is_readable(path) and not is_readable_as_folder(path)
+    try:
+        require_probabilities(path)
+    except InputError as error:
+        # napari shows that the folder was refused, but not the reason.
+        show_info(str(error))
+        return False
+    return True
+
+
+def _name_of_layer_with(path: Path) -> str:
+    """Return the name of a layer of several files with this one; else empty."""
+    viewer = napari.current_viewer()
+    for layer in () if viewer is None else viewer.layers:
+        info = layer_info(layer)
+        further = info.get("further_sources")
+        if further and _is_among(path, [[info["source"], *further]]):
+            return str(layer.name)
+    return ""
+
+
+def _files(volume: Any) -> list[Path]:
+    """Return all files of a volume that was read from several; none of any other."""
+    further = getattr(volume, "further_sources", ())
+    return [volume.source, *further] if further else []
+
+
+def _is_among(path: Path, groups: Iterable[Iterable[Any]]) -> bool:
+    same = path.resolve()
+    return any(Path(one).resolve() == same for group in groups for one in group)
+
+
+# Opening a file or folder, as far as it is needed to be shown.
 
 
 def open_path(path: Path) -> list[Volume]:
-    """Open whatever a file or folder holds.
+    """Open the volumes of a file or folder.
 
     Parameters
     ----------
@@ -44,7 +114,7 @@ def open_path(path: Path) -> list[Volume]:
     Returns
     -------
     list
-        One entry, or one for each member.
+        One volume, or one for each member.
 
     Raises
     ------
@@ -74,18 +144,18 @@ def open_path(path: Path) -> list[Volume]:
 
 
 def require_probabilities(folder: Path) -> None:
-    """Raise InputError where a folder is better left to others.
+    """Raise InputError if a folder is better left to other readers.
 
-    One with several cases is not: somebody should be told.
+    A folder with several cases is taken, for the user should get an explanation.
     """
     if is_array_folder(folder):
         _require_plausible(open_members(folder)[0])
     elif not cases_in(folder):
-        open_probabilities(folder)  # which says so
+        open_probabilities(folder)  # raises the error
 
 
 def notes_on(volumes: Iterable[Volume]) -> list[str]:
-    """Return what a person should know of opened volumes, each sentence once."""
+    """Return sentences that a user should read on opened volumes, each once."""
     notes: list[str] = []
     for volume in volumes:
         if isinstance(volume, WrittenMap):
@@ -98,10 +168,10 @@ def notes_on(volumes: Iterable[Volume]) -> list[str]:
 
 
 def _require_plausible(opened: ProbabilityMap) -> None:
-    """Raise InputError where values seem to be an image, and no file says otherwise.
+    """Raise InputError if values seem to be an image, and no file says otherwise.
 
     A plain array may hold anything, and so may a group of them. An ``.npz`` is hardly
-    ever an image, and would have to be unpacked to tell.
+    ever an image, and would have to be unpacked for a look at its values.
     """
     values = opened.values
     packed = isinstance(values, StoredValues) and not isinstance(
@@ -126,71 +196,3 @@ def _read(opened: ProbabilityMap) -> ProbabilityMap:
     if values.nbytes > READ_SHARE * available_memory():
         return opened
     return replace(opened, values=values.compute())
-
-
-# The npe2 reader: files that are dropped on the viewer or opened from its menu.
-
-LayerTuples = list[tuple[Any, ...]]
-
-
-def get_reader(path: str | list[str]) -> Callable[[Any], LayerTuples] | None:
-    """Give the reader for files that hold a case, None for anything else."""
-    paths = [path] if isinstance(path, str) else path
-    return read_layers if all(_is_ours(Path(one)) for one in paths) else None
-
-
-def read_layers(path: str | list[str]) -> LayerTuples:
-    """Read files as layers; what cannot be read is named in a notification."""
-    volumes: list[Any] = []
-    for one in map(Path, [path] if isinstance(path, str) else path):
-        if _is_among(one, (_files(volume) for volume in volumes)):
-            continue
-        opened_as = _name_of_layer_with(one)
-        if opened_as:
-            if not arrival.drop.goes_on:
-                show_info(f"{one.name} is open already, as a part of '{opened_as}'.")
-            continue
-        try:
-            volumes += open_path(one)
-        except InputError as error:
-            show_error(str(error))
-    for note in notes_on(volumes):
-        show_info(note)
-    arrival.drop.receive_soon()
-    # napari takes this for "read, but nothing to add".
-    return [to_layer(volume) for volume in volumes] or [(None,)]
-
-
-def _is_ours(path: Path) -> bool:
-    """Return whether a file, by its name, or a folder, by its content, is read here."""
-    if not path.is_dir():
-        return is_readable(path) and not is_readable_as_folder(path)
-    try:
-        require_probabilities(path)
-    except InputError as error:
-        # napari says that the folder was refused, but not why.
-        show_info(str(error))
-        return False
-    return True
-
-
-def _name_of_layer_with(path: Path) -> str:
-    """The layer of several files that has this one; empty where there is none."""
-    viewer = napari.current_viewer()
-    for layer in () if viewer is None else viewer.layers:
-        info = layer_info(layer)
-        further = info.get("further_sources")
-        if further and _is_among(path, [[info["source"], *further]]):
-            return str(layer.name)
-    return ""
-
-
-def _files(volume: Any) -> list[Path]:
-    """All files that a volume was read from, where they are several."""
-    further = getattr(volume, "further_sources", ())
-    return [volume.source, *further] if further else []
-
-
-def _is_among(path: Path, groups: Iterable[Iterable[Any]]) -> bool:
-    same = path.resolve()
-    return any(Path(one).resolve() == same for group in groups for one in group)

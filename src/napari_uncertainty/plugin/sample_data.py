@@ -1,7 +1,7 @@
 """Sample data: the MNI152 template, as one model or three see it in four classes.
 
-Where it cannot be had, the core's error goes through napari, which shows its message;
-a sample without layers would be an error of its own there.
+If the template is not to be had, the core raises an error whose message napari shows.
+A sample without layers would be another error in napari.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from .viewer.layers import LayerData, Volume, to_layer
 
 
 def mni152() -> list[LayerData]:
-    """Scan, labels and probabilities of the MNI152 template that nilearn bundles."""
+    """Return scan, labels and probabilities of the MNI152 template of nilearn."""
     return _layers(*mni152_case())
 
 
 def mni152_ensemble() -> list[LayerData]:
-    """Scan and labels of the same template, and the probabilities of three models."""
+    """Return the same scan and labels, and probabilities of three models."""
     scan, labels, members = mni152_members()
     return _layers(scan, labels, *members)
 

@@ -1,6 +1,7 @@
-"""The main job without clicks: layers in a viewer, the map computed, a picture.
+"""A case in a window without clicks: open it, compute its map, and take a picture.
 
-Above scan, segmentation and map in one slice; below four views, surfaces and a cut.
+The picture shows scan, segmentation and map in one slice and, below them, four views,
+surfaces and a cut.
 """
 
 from __future__ import annotations
@@ -29,14 +30,12 @@ from .viewer.legends import title_of
 from .viewer.scan_space import layer_info
 from .viewer.view_planes import frame_case, picture
 
-# A picture of a case for somebody who has not seen it: six panels with titles.
-
 Array = np.ndarray[Any, Any]
 
 #: Width and height of a panel, and height of the title above it, in pixels.
 PANEL, TITLE = (640, 560), 44
 
-# Height of what the window has above and below the view.
+# Height of the parts of the window above and below the view, in pixels.
 _AROUND = 90
 
 _GAP = 8
@@ -47,13 +46,117 @@ _FONT_SIZE = 22  # in pixels
 Wait = Callable[[Callable[[], bool]], None]
 
 
+# A case in a window.
+
+
+def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path | None:
+    """Open a case, compute its map, and hand the window to the user.
+
+    No map is computed if one is among the volumes. With `screenshot`, a picture is
+    written to that path instead and the window closed; returns the path.
+
+    Raises
+    ------
+    InputError
+        If a picture was asked for and nothing could be computed.
+    """
+    viewer = open_case(volumes)
+    layer = _opened_map(viewer)
+    if layer is None:
+        layer = compute(viewer)
+    else:
+        _wait_while(lambda: aligning(viewer))
+    frame_case(viewer)
+    if screenshot is None:
+        if _has_window():  # somebody may have closed it meanwhile
+            napari.run()
+        return None
+    if layer is not None:
+        imsave(str(screenshot), poster(viewer, _wait_unless_closed))
+    viewer.close()
+    if layer is None:
+        raise InputError("Nothing was computed, so there is no picture.")
+    return screenshot.resolve()
+
+
+def open_case(volumes: Iterable[Volume]) -> Any:
+    """Open a viewer with these volumes, the scan below and maps on top."""
+    viewer = napari.Viewer()
+    order = (Scan, LabelMap, ProbabilityMap, WrittenMap)
+    for volume in sorted(volumes, key=lambda one: order.index(type(one))):
+        layer = add_volume(viewer, volume)
+        if isinstance(volume, WrittenMap):
+            introduce_map(viewer, layer)
+    receive(viewer)
+    return viewer
+
+
+def _opened_map(viewer: Any) -> Any:
+    """Return the topmost map that was opened from a file; None without one."""
+    maps = [one for one in viewer.layers if layer_info(one).get("role") == "map"]
+    return maps[-1] if maps else None
+
+
+def compute(viewer: Any) -> Any:
+    """Open *Compute uncertainty*, click Compute and wait; return the map or None.
+
+    It also waits until tilted images are resampled, but no longer than until the window
+    is closed.
+    """
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
+    # The defaults may come from another case, and need not fit this one.
+    widget.measure.value, widget.kind.value = "entropy", "auto"
+    outcome: list[Any] = []
+    loop = QEventLoop()
+
+    def ended(layer: Any) -> None:
+        outcome.append(layer)
+        loop.quit()
+
+    widget.computed.connect(ended)
+    widget.destroyed.connect(loop.quit)
+    widget.compute_button.native.click()
+    if not outcome:
+        loop.exec()
+    widget.computed.disconnect(ended)
+    _wait_while(lambda: aligning(viewer))
+    return outcome[0] if outcome else None
+
+
+def _has_window() -> bool:
+    windows = QApplication.topLevelWidgets()
+    return any(isinstance(one, QMainWindow) and one.isVisible() for one in windows)
+
+
+def _wait_while(busy: Callable[[], bool]) -> None:
+    """Let the window work as long as a function returns True."""
+    loop, timer = QEventLoop(), QTimer()
+
+    def look() -> None:
+        if not busy():
+            loop.quit()
+
+    timer.timeout.connect(look)
+    timer.start(20)
+    if busy():
+        loop.exec()
+
+
+def _wait_unless_closed(busy: Callable[[], bool]) -> None:
+    """Let the window work as long as a function returns True and it is open."""
+    _wait_while(lambda: busy() and _has_window())
+
+
+# The picture of a case: six panels with titles.
+
+
 class Panel(NamedTuple):
     """Picture of a poster, with its title.
 
     Attributes
     ----------
     title : str
-        What it shows.
+        Title of the picture.
     pixels : ndarray of uint8, shape (height, width, 4)
         The picture.
     """
@@ -63,21 +166,21 @@ class Panel(NamedTuple):
 
 
 def poster(viewer: Any, wait_while: Wait) -> Array:
-    """Return a picture of what there is to see of the topmost map.
+    """Return a picture of the topmost map in several views.
 
-    The viewer is not put back: to be called before it is closed.
+    The viewer is not put back, so this is to be called just before it is closed.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        With a map, in a window.
+        A viewer with a map and a window.
     wait_while : callable
-        Lets the window work as long as a function that it gets is true.
+        Called with a function; lets the window work as long as that returns True.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 4)
-        Flat images have the upper row alone.
+        For flat images, only the upper row.
     """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Inspect uncertainty")
     following = widget.following
@@ -94,21 +197,21 @@ def poster(viewer: Any, wait_while: Wait) -> Array:
         for scene, title in (("Surface", "Surface"), ("Cut-away", "Cut")):
             widget.views.show_scene(scene)
             wait_while(lambda: widget.views.waiting.isVisibleTo(widget))
-            # Only a midline may have hardly anything but fluid.
+            # A sagittal cut in the midline may show hardly anything but fluid.
             widget.views.buttons.cut_axis.setCurrentText("Coronal")
             panels.append(Panel(title, _seen(viewer)))
     return joined(panels)
 
 
 def _slices(viewer: Any, shown: Any, segmentation: Any) -> list[Panel]:
-    """Scan, segmentation and map, the last two on the scan, in the middle slice."""
+    """Return pictures of the middle slice: scan, segmentation and map on the scan."""
     outlines = outline_classes(viewer)
     classes = [] if segmentation is None else [segmentation]
-    wanted = {"Scan": [], "Segmentation": classes, "Uncertainty": [*classes, shown]}
+    contents = {"Scan": [], "Segmentation": classes, "Uncertainty": [*classes, shown]}
     if not classes:
-        del wanted["Segmentation"]
+        del contents["Segmentation"]
     panels = []
-    for title, seen in wanted.items():
+    for title, seen in contents.items():
         for layer in (*classes, shown):
             layer.visible = layer in seen
         outlines.fill(title == "Segmentation")
@@ -185,104 +288,3 @@ def joined(panels: Sequence[Panel]) -> Array:
     painter.end()
     joined_up: Array = qimage_to_array(image)
     return joined_up
-
-
-# The main job without clicks: layers in a viewer, the map computed, a picture.
-
-
-def run_case(volumes: Iterable[Volume], screenshot: Path | None = None) -> Path | None:
-    """Open a case, compute its map, and hand the window to the user.
-
-    Where a map is among what is opened, none is computed. With `screenshot`, write a
-    picture there instead and close; returns its path.
-
-    Raises
-    ------
-    InputError
-        If a picture was asked for and nothing could be computed.
-    """
-    viewer = open_case(volumes)
-    layer = _opened_map(viewer)
-    if layer is None:
-        layer = compute(viewer)
-    else:
-        _wait_while(lambda: aligning(viewer))
-    frame_case(viewer)
-    if screenshot is None:
-        if _has_window():  # somebody may have closed it meanwhile
-            napari.run()
-        return None
-    if layer is not None:
-        imsave(str(screenshot), poster(viewer, _wait_unless_closed))
-    viewer.close()
-    if layer is None:
-        raise InputError("Nothing was computed, so there is no picture.")
-    return screenshot.resolve()
-
-
-def open_case(volumes: Iterable[Volume]) -> Any:
-    """Open a viewer with these volumes, the scan below and maps on top."""
-    viewer = napari.Viewer()
-    order = (Scan, LabelMap, ProbabilityMap, WrittenMap)
-    for volume in sorted(volumes, key=lambda one: order.index(type(one))):
-        layer = add_volume(viewer, volume)
-        if isinstance(volume, WrittenMap):
-            introduce_map(viewer, layer)
-    receive(viewer)
-    return viewer
-
-
-def _opened_map(viewer: Any) -> Any:
-    """The topmost map that was opened from a file; None where there is none."""
-    maps = [one for one in viewer.layers if layer_info(one).get("role") == "map"]
-    return maps[-1] if maps else None
-
-
-def compute(viewer: Any) -> Any:
-    """Open *Compute uncertainty*, click Compute and wait; the map layer or None.
-
-    It waits for what has to be resampled to be shown, too, but for nothing once the
-    window is closed.
-    """
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compute uncertainty")
-    # What was chosen for another case need not fit this one.
-    widget.measure.value, widget.kind.value = "entropy", "auto"
-    outcome: list[Any] = []
-    loop = QEventLoop()
-
-    def ended(layer: Any) -> None:
-        outcome.append(layer)
-        loop.quit()
-
-    widget.computed.connect(ended)
-    widget.destroyed.connect(loop.quit)
-    widget.compute_button.native.click()
-    if not outcome:
-        loop.exec()
-    widget.computed.disconnect(ended)
-    _wait_while(lambda: aligning(viewer))
-    return outcome[0] if outcome else None
-
-
-def _has_window() -> bool:
-    windows = QApplication.topLevelWidgets()
-    return any(isinstance(one, QMainWindow) and one.isVisible() for one in windows)
-
-
-def _wait_while(busy: Callable[[], bool]) -> None:
-    """Let the window work until it is done."""
-    loop, timer = QEventLoop(), QTimer()
-
-    def look() -> None:
-        if not busy():
-            loop.quit()
-
-    timer.timeout.connect(look)
-    timer.start(20)
-    if busy():
-        loop.exec()
-
-
-def _wait_unless_closed(busy: Callable[[], bool]) -> None:
-    """Let the window work until it is done, or closed by somebody."""
-    _wait_while(lambda: busy() and _has_window())

@@ -1,4 +1,4 @@
-"""The npe2 writer: an uncertainty map as NIfTI on its source's grid, with its JSON."""
+"""The writer for napari: a map as NIfTI on the grid of its source, with its JSON."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ..model.grid import Grid
 from ..model.record import Record
 from .viewer.scan_space import METADATA_KEY, ORIGINAL, RECORD, ScanSpace, record_of
 
-#: What to know before a map is saved by another writer, such as that of napari.
+#: Explanation of the button that saves a map, beside the writers of napari.
 SAVE_TIP = (
     "As NIfTI on the voxels of its source, with a .json that says how it was made. "
     "napari's File → Save keeps neither in a .tif."
 )
+# Endings that this writer refuses.
 _TIFF = (".tif", ".tiff")
 
 
@@ -30,8 +31,9 @@ def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Raises
     ------
     OSError
-        If the layer is no map, no longer fits its grid, or cannot be written; napari
-        shows the sentence. (It takes a ValueError for "no such writer".)
+        If the layer is another one than a map, no longer fits its grid, or cannot be
+        written; napari shows the sentence. (It would take a ValueError for a missing
+        writer.)
     """
     if path.lower().endswith(_TIFF):
         raise OSError(
@@ -45,14 +47,16 @@ def write_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def save_map(layer: Any, parent: Any) -> None:
-    """Ask where to save a map, suggest a place beside its source, and tell the outcome.
+    """Save a map where the user wants it, and show the outcome.
+
+    The dialog suggests a place beside the source of the map.
 
     Parameters
     ----------
     layer : Image
-        A map.
+        The map.
     parent : QWidget
-        The dialog is in front of it.
+        The widget that the dialog is in front of.
     """
     path, _ = QFileDialog.getSaveFileName(
         parent, "Save the map", str(suggested_path(layer)), "NIfTI (*.nii.gz *.nii)"
@@ -72,7 +76,7 @@ def save_map(layer: Any, parent: Any) -> None:
 
 
 def suggested_path(layer: Any) -> Path:
-    """Return where a map may be saved: beside its source, named after both."""
+    """Return a path for a map, beside its source and named after both."""
     record = record_of(layer)
     if record is None:
         return Path(f"{layer.name}.nii.gz")
@@ -89,13 +93,13 @@ def _write(
     record = info.get(RECORD)
     if info.get("role") != "map" or not isinstance(record, Record):
         raise InputError(
-            f"'{attributes.get('name')}' is no uncertainty map, and only those are "
-            "saved as NIfTI here."
+            f"'{attributes.get('name')}' is not an uncertainty map; choose the layer "
+            "of a map, for only maps are saved as NIfTI here."
         )
     grid = info.get("grid")
     if isinstance(grid, Grid):
         turn = ScanSpace.of(grid).turn
-        if ORIGINAL in info:  # what is shown is resampled onto another scan's axes
+        if ORIGINAL in info:  # the layer shows it resampled onto another scan's axes
             data = turn.turn(np.asarray(info[ORIGINAL]))
         if data.shape != turn.turned_shape(grid.shape):
             raise InputError(
@@ -103,6 +107,6 @@ def _write(
                 "computed from, so it cannot be placed on the scan; compute it again."
             )
         return write_map_files(path, turn.turn_back(data), record, grid=grid)
-    # Place unknown: the viewer's z, y, x become NIfTI's x, y, z.
+    # Its place is unknown, so the viewer's z, y, x become NIfTI's x, y, z.
     zooms = tuple(float(size) for size in attributes.get("scale", ()))[::-1]
     return write_map_files(path, data.T, record, grid=None, zooms=zooms or None)

@@ -498,7 +498,7 @@ def test_changed_while_the_table_is_made(qtbot, case, slow, told):
 @pytest.fixture
 def followed(case):
     """What follows the map of a case, and all that it tells of it."""
-    told, found = [], SimpleNamespace(there=(0, 1))
+    told, found = [], SimpleNamespace(present_labels=(0, 1))
 
     def look_at(subject):
         def steps():

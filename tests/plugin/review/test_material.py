@@ -335,7 +335,7 @@ def test_the_review_records_its_inputs(viewer, tmp_path, rng):
         "map": (None, True),
         "segmentation": (files.segmentation, True),
     }
-    assert opened.there == (0, 1, 2, 3)
+    assert opened.present_labels == (0, 1, 2, 3)
 
 
 def test_the_tilt_of_another_scan_changes_nothing(qtbot, viewer, tmp_path, rng):

@@ -1,6 +1,6 @@
-"""Sentences and checks of a finished map, and the placement that may follow from them.
+"""Sentences and checks of a finished map, and a better place for its probabilities.
 
-Nothing is moved without the user, and what was moved can be moved back.
+Probabilities are moved only when the user asks for it, and can be moved back.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ from ..viewer.scan_space import (
 from ..viewer.widgets import wrapped
 from .map_request import Request
 
-# Sentences about a finished map, for the dock.
-
+# Words for who has said what kind the values are.
 _WHO = {
     "person": "as you chose",
     "file": "as the file says",
@@ -47,9 +46,114 @@ _WHO = {
     "default": "as usual",
 }
 
+Array = np.ndarray[Any, Any]
+
+# In the metadata of a layer: its data, transform and metadata before it was moved.
+BEFORE = "before_placing"
+
+# Signs besides colours, for people who cannot tell these apart. Both can be read on
+# dark and on light.
+_SIGNS = {"green": ("✓", "#2fa84f"), "amber": ("▲", "#e0900b"), "red": ("✗", "#e5484d")}
+
+# Least height of the list in pixels, for the few worst checks.
+LIST_HEIGHT = 110
+
+_WORST_FIRST = ("red", "amber", "green")
+
+
+# The list of checks, and buttons to move the probabilities.
+
+
+class CheckList(Container[Widget]):
+    """List of checks, the worst first, with buttons to move the probabilities."""
+
+    #: Emitted after probabilities were moved, or moved back.
+    moved = Signal()
+
+    def __init__(self) -> None:
+        self._offer: Offer | None = None
+        self._layer: Any = None
+        # It takes the room of a high dock, and scrolls in a low one.
+        self.list = TextEdit(value="")
+        self.list.read_only = True
+        self.list.min_height = LIST_HEIGHT
+        self.list.native.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.native.setStyleSheet("background: transparent")
+        self.reason = wrapped(Label(value=""))
+        # A function, for napari asks for the choices anew whenever layers change.
+        self.choice: ComboBox = ComboBox(choices=self._choices)
+        self.apply_button = PushButton(text="Apply this placement")
+        self.undo_button = PushButton(text="Undo placement")
+        super().__init__(
+            widgets=[
+                self.reason,
+                self.choice,
+                self.apply_button,
+                self.undo_button,
+                self.list,
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.native.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
+        )
+        self.apply_button.changed.connect(self._apply)
+        self.undo_button.changed.connect(self._undo)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.show_checks((), None, None)
+
+    def show_checks(
+        self, checks: Sequence[Check], offer: Offer | None, layer: Any
+    ) -> None:
+        """Show the checks of a layer of probabilities, and the offer of a place."""
+        self._offer, self._layer = offer, layer
+        ranked = sorted(checks, key=lambda one: _WORST_FIRST.index(one.level))
+        # Checks of scan and segmentation may have the same sentence.
+        lines = dict.fromkeys(map(_line, ranked))
+        self.list.native.setHtml("".join(lines))
+        self.choice.reset_choices()
+        self.reason.value = offer.sentence if offer else ""
+        self.list.visible = bool(checks)
+        for widget in (self.reason, self.choice, self.apply_button):
+            widget.visible = offer is not None
+        self.undo_button.visible = can_undo(layer)
+
+    def _choices(self, _widget: Any = None) -> list[str]:
+        return list(self._offer.choices) if self._offer else []
+
+    def _apply(self) -> None:
+        assert self._offer is not None
+        try:
+            apply(self._offer, self.choice.value)
+        except InputError as error:
+            show_error(str(error))
+            return
+        self.moved.emit()
+
+    def _undo(self) -> None:
+        if can_undo(self._layer):
+            undo(self._layer)
+        self.moved.emit()
+
+
+def _line(check: Check) -> str:
+    sign, colour = _SIGNS[check.level]
+    return (
+        f'<p style="margin: 2px 0"><span style="color: {colour}">{sign}</span> '
+        f"{escape(check.sentence).replace(' %', '&nbsp;%').replace(' mm', '&nbsp;mm')}"
+        "</p>"
+    )
+
+
+# Sentences about a finished map.
+
 
 def report_lines(result: CaseResult, request: Request) -> list[str]:
-    """Total, means, maximum, no-data voxels and kind, a line each."""
+    """Return total, means, maximum, voxels without data and kind, a line each."""
     numbers = result.statistics(request.measure)
     measure = ALL_MEASURES[request.measure]
     title, unit = measure.title, f" {measure.unit(result.maps.base)}".rstrip()
@@ -76,7 +180,7 @@ def report_lines(result: CaseResult, request: Request) -> list[str]:
 
 
 def _kind_line(result: CaseResult, request: Request) -> str:
-    """Return what the values were taken for, and who said so."""
+    """Return the kind that the values were taken for, and who has said so."""
     maps = result.maps
     who = _WHO[result.interpretation.origin("kind") or "values"]
     line = f"Kind: {KINDS[maps.kind].title}, {who}"
@@ -86,12 +190,7 @@ def _kind_line(result: CaseResult, request: Request) -> str:
     return f"{line}; temperature {maps.temperature:g}" if warm else line
 
 
-# Another place for probabilities, offered where the evidence is for it.
-
-Array = np.ndarray[Any, Any]
-
-# In a layer's metadata: its data, transform and metadata before it was moved.
-BEFORE = "before_placing"
+# Another place for probabilities, which is offered if there is evidence for it.
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +202,17 @@ class Offer:
     probabilities : Image
         The layer.
     data : array
-        What it held when the evidence was found.
+        Its data when the evidence was found.
     class_axis : int
-        Of its data.
+        Class axis of its data.
     onto : Image or Labels
         The layer whose place it would share.
     grid : Grid or None
-        The voxels that it would lie on; None where these are just the layer's.
+        The grid that it would lie on; None for the voxels of that layer.
     choices : dict of str to Placement
-        What each is called.
+        Placements to choose from, by their descriptions.
     sentence : str
-        Why, for a person.
+        Sentence that gives the reason.
     """
 
     probabilities: Image
@@ -126,7 +225,7 @@ class Offer:
 
 
 def offer_of(request: Request, result: CaseResult) -> Offer | None:
-    """Return the place that the evidence or the scan speaks for; None without one."""
+    """Return a better place according to the evidence or the scan; None without one."""
     layer, trust = request.probabilities, result.trust
     class_axis = request.class_axis
     if layer.rgb or request.stacked or class_axis is None:
@@ -135,14 +234,14 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
     if search is not None and search.better is not None:
         assert request.segmentation is not None
         assert trust.compared is not None
-        # Of equals the user may know which is right.
-        found = (search.better, *search.ties)
+        # Of equally good ones, the user may know which is right.
+        placements = (search.better, *search.ties)
         by_file = layer_grid(request.segmentation) is not None
         if trust.compared.resampled and not by_file:
-            return None  # found among voxels that no layer has
+            return None  # it is for a grid that no layer has
         onto = trust.compared.onto
         axcodes = onto.grid.axcodes if onto.anatomical and onto.grid else None
-        choices = {search.describe(one, axcodes): one.placement for one in found}
+        choices = {search.describe(one, axcodes): one.placement for one in placements}
         return Offer(
             layer,
             request.data,
@@ -171,7 +270,7 @@ def offer_of(request: Request, result: CaseResult) -> Offer | None:
 
 
 def apply(offer: Offer, choice: str) -> None:
-    """Move the layer.
+    """Move the layer of an offer to one of its choices.
 
     Raises
     ------
@@ -211,7 +310,7 @@ def apply(offer: Offer, choice: str) -> None:
 
 
 def can_undo(layer: Any) -> bool:
-    """Return whether a layer was moved by an offer, and still holds what was moved."""
+    """Return whether a layer was moved by an offer, and has still the same data."""
     if layer is None or BEFORE not in layer_info(layer):
         return False
     return bool(layer_info(layer)[BEFORE]["moved"] is layer.data)
@@ -225,7 +324,7 @@ def undo(layer: Image) -> None:
 
 
 def _fitting(request: Request, scan: Image) -> dict[str, Placement]:
-    """Orders of the axes in which the probabilities have the scan's voxels."""
+    """Return orders of the axes in which the probabilities have the scan's shape."""
     source, target = request.source, source_of(scan)
     shape = tuple(source.values.shape[1:])
     grid = layer_grid(scan)
@@ -265,7 +364,7 @@ def _in_scan_space(space: ScanSpace) -> dict[str, Any]:
 
 
 def _box_transform(onto: Any, offset: tuple[int, ...]) -> dict[str, Any]:
-    """The transform of a layer, a class axis in front, from one of its voxels on."""
+    """Return the transform of a layer from one voxel on, with a class axis in front."""
     n = onto.ndim
     inner = CompositeAffine(
         scale=onto.scale, translate=onto.translate, rotate=onto.rotate,
@@ -274,7 +373,7 @@ def _box_transform(onto: Any, offset: tuple[int, ...]) -> dict[str, Any]:
     moved = inner.translate + inner.linear_matrix @ np.array(offset)
     rotate, affine = np.eye(n + 1), np.eye(n + 2)
     rotate[1:, 1:], affine[1:, 1:] = onto.rotate, onto.affine.affine_matrix
-    # An upper triangle, row by row: nothing is sheared along the class axis.
+    # The shear is an upper triangle, row by row; the class axis is not sheared.
     return {
         "scale": (1.0, *onto.scale),
         "translate": (0.0, *moved),
@@ -295,99 +394,3 @@ def _set(
         setattr(layer, name, transform[name])
     layer.metadata = metadata
     layer.contrast_limits = limits
-
-
-# Checks as a short list, and the offer that may follow from them.
-
-# Signs besides colours, for those who do not see them; both read on dark and light.
-_SIGNS = {"green": ("✓", "#2fa84f"), "amber": ("▲", "#e0900b"), "red": ("✗", "#e5484d")}
-
-# Room for the worst few, in pixels.
-LIST_HEIGHT = 110
-
-_WORST_FIRST = ("red", "amber", "green")
-
-
-class CheckList(Container[Widget]):
-    """List of checks, the worst first, with buttons to move the probabilities."""
-
-    #: Emitted after probabilities were moved, or moved back.
-    moved = Signal()
-
-    def __init__(self) -> None:
-        self._offer: Offer | None = None
-        self._layer: Any = None
-        # Takes the room where the dock is high, and scrolls where it is low.
-        self.list = TextEdit(value="")
-        self.list.read_only = True
-        self.list.min_height = LIST_HEIGHT
-        self.list.native.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.native.setStyleSheet("background: transparent")
-        self.reason = wrapped(Label(value=""))
-        # A function, for napari asks for the choices anew whenever layers change.
-        self.choice: ComboBox = ComboBox(choices=self._choices)
-        self.apply_button = PushButton(text="Apply this placement")
-        self.undo_button = PushButton(text="Undo placement")
-        super().__init__(
-            widgets=[
-                self.reason,
-                self.choice,
-                self.apply_button,
-                self.undo_button,
-                self.list,
-            ],
-            labels=False,
-        )
-        self.margins = (0, 0, 0, 0)
-        self.native.setSizePolicy(
-            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
-        )
-        self.apply_button.changed.connect(self._apply)
-        self.undo_button.changed.connect(self._undo)
-        self.clear()
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self.show_checks((), None, None)
-
-    def show_checks(
-        self, checks: Sequence[Check], offer: Offer | None, layer: Any
-    ) -> None:
-        """Show what was found for a layer of probabilities, and what can be done."""
-        self._offer, self._layer = offer, layer
-        ranked = sorted(checks, key=lambda one: _WORST_FIRST.index(one.level))
-        # Scan and segmentation may tell the same.
-        lines = dict.fromkeys(map(_line, ranked))
-        self.list.native.setHtml("".join(lines))
-        self.choice.reset_choices()
-        self.reason.value = offer.sentence if offer else ""
-        self.list.visible = bool(checks)
-        for widget in (self.reason, self.choice, self.apply_button):
-            widget.visible = offer is not None
-        self.undo_button.visible = can_undo(layer)
-
-    def _choices(self, _widget: Any = None) -> list[str]:
-        return list(self._offer.choices) if self._offer else []
-
-    def _apply(self) -> None:
-        assert self._offer is not None
-        try:
-            apply(self._offer, self.choice.value)
-        except InputError as error:
-            show_error(str(error))
-            return
-        self.moved.emit()
-
-    def _undo(self) -> None:
-        if can_undo(self._layer):
-            undo(self._layer)
-        self.moved.emit()
-
-
-def _line(check: Check) -> str:
-    sign, colour = _SIGNS[check.level]
-    return (
-        f'<p style="margin: 2px 0"><span style="color: {colour}">{sign}</span> '
-        f"{escape(check.sentence).replace(' %', '&nbsp;%').replace(' mm', '&nbsp;mm')}"
-        "</p>"
-    )

@@ -1,4 +1,4 @@
-"""Choices of the dock: the measure, what the values are, and the members."""
+"""Choices in the dock: the measure, the meaning of the values, and the members."""
 
 from __future__ import annotations
 
@@ -30,15 +30,26 @@ from ..viewer.layers import BASE_BY_UNIT
 from ..viewer.scan_space import Source, axes_of, layer_info
 from ..viewer.widgets import wrapped
 
-# Choice of the measure, and of what the values are that it is computed from.
-
-#: What logits can be divided by.
+#: Least and largest temperature by which logits can be divided.
 TEMPERATURES = (0.05, 50.0)
 
 _ALL_CHANNELS = ("All together", -1)
 
 _AUTOMATIC = ("Automatic", "")
 _NONE = ("None of them", NO_BACKGROUND)
+
+Array = np.ndarray[Any, Any]
+
+# Rows that are shown at once; with more, the list scrolls.
+_ROWS = 5
+
+_CHECKED, _UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
+
+# Most voxels along each axis that are compared to see whether two are of one scan.
+_COMPARED = 64
+
+
+# Choice of the measure, and of the meaning of the values.
 
 
 class MeasureChoice(ComboBox):
@@ -47,7 +58,7 @@ class MeasureChoice(ComboBox):
     Parameters
     ----------
     value : str
-        The one that is chosen at first.
+        The measure that is chosen at first.
     """
 
     def __init__(self, value: str) -> None:
@@ -58,24 +69,25 @@ class MeasureChoice(ComboBox):
 
     @property
     def measure(self) -> Measure:
-        """The chosen one."""
+        """The chosen measure."""
         return ALL_MEASURES[self.value]
 
     @property
     def is_of_members(self) -> bool:
-        """Return whether it takes several."""
+        """Return whether the chosen measure is of several members."""
         return self.value in ENSEMBLE_MEASURES
 
 
 class ValueFields(Container[Widget]):
-    """Unit of the map, kind of the values, and what only some kinds have.
+    """Unit of the map, kind of the values, and fields that only some kinds have.
 
-    Logits have a temperature, and of independent channels one can be chosen.
+    Logits have a temperature, one of independent channels can be chosen, and one of
+    exclusive classes can be the background.
 
     Parameters
     ----------
     unit, kind, temperature : str, str, float
-        What is chosen at first.
+        Choices at first.
     """
 
     def __init__(self, unit: str, kind: str, temperature: float) -> None:
@@ -100,7 +112,7 @@ class ValueFields(Container[Widget]):
         self._channels = [_ALL_CHANNELS]
         self.channel = ComboBox(
             label="Channel",
-            # Asked for again whenever layers come or go.
+            # A function, for it is called again whenever layers come or go.
             choices=lambda _: self._channels,
             tooltip="Which of the independent channels the map is of.",
         )
@@ -122,13 +134,13 @@ class ValueFields(Container[Widget]):
 
     @property
     def chosen_kind(self) -> str | None:
-        """A key of :data:`.KINDS`, or None where it is to be found."""
+        """Key of :data:`.KINDS` that is chosen; None where it is to be found."""
         kind: str = self.kind.value
         return None if kind == AUTO else kind
 
     @property
     def interpretation(self) -> Interpretation:
-        """Interpretation that is chosen; the temperature is that of logits alone."""
+        """Interpretation that is chosen; only logits have a temperature."""
         kind, channel = self.chosen_kind, int(self.channel.value)
         logits = kind is not None and KINDS[kind].logistic
         return Interpretation(
@@ -139,7 +151,7 @@ class ValueFields(Container[Widget]):
         )
 
     def offer_channels(self, names: Sequence[str]) -> None:
-        """Let one of these channels be chosen; of the same ones, the choice stays."""
+        """Offer these channels; the choice stays if they are the same as before."""
         channels = [(name, number) for number, name in enumerate(names)]
         if self._channels[1:] != channels:
             self._channels = [_ALL_CHANNELS, *channels]
@@ -148,13 +160,13 @@ class ValueFields(Container[Widget]):
         self.channel.visible = bool(names)
 
     def offer_backgrounds(self, names: Sequence[str]) -> None:
-        """Let one of these classes be chosen; of the same ones, the choice stays."""
-        found = [
+        """Offer these classes; the choice stays if they are the same as before."""
+        classes = [
             (name, Background(number).name(names)) for number, name in enumerate(names)
         ]
-        backgrounds = [_AUTOMATIC, *found, _NONE]
+        backgrounds = [_AUTOMATIC, *classes, _NONE]
         if self._backgrounds != backgrounds:
-            # New ones come behind those that stay.
+            # magicgui adds new choices behind those that stay, so none may stay.
             for self._backgrounds in ([_AUTOMATIC], backgrounds):
                 self.background.reset_choices()
         self.background.visible = bool(names)
@@ -176,14 +188,7 @@ def _title(measure: Measure) -> str:
     return f"{title.removesuffix(' divergence')} (members)"
 
 
-# A list of layers to tick: the members that a measure is of.
-
-Array = np.ndarray[Any, Any]
-
-# Rows that are shown at once; of more, the list scrolls.
-_ROWS = 5
-
-_CHECKED, _UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
+# The list of members to tick.
 
 
 class MembersChoice(Container[Widget]):
@@ -192,16 +197,16 @@ class MembersChoice(Container[Widget]):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose layers are offered.
+        The viewer whose layers are offered.
     chosen : callable
-        Gives the layer on whose voxels the map will be; it is always a member.
+        Returns the layer on whose voxels the map will be, which is always a member.
     """
 
     def __init__(self, viewer: Any, chosen: Callable[[], Image | None]) -> None:
         self._viewer, self._chosen = viewer, chosen
         self._layers: list[Image] = []
-        self._wanted = False
-        # By the chosen layer and another one, what was decided.
+        self._offered = False
+        # Whether a layer is ticked, by the chosen layer and that layer.
         self._ticks: dict[tuple[Any, Any], bool] = {}
         self._hint = wrapped(Label(value=""))
         super().__init__(widgets=[self._hint], labels=False)
@@ -211,7 +216,7 @@ class MembersChoice(Container[Widget]):
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.native.layout().insertWidget(0, self.list)
-        # As high as the list; what is left of the dock is for the checks.
+        # As high as the list, for the rest of the dock is for the checks.
         self.native.setSizePolicy(
             QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed
         )
@@ -219,24 +224,24 @@ class MembersChoice(Container[Widget]):
 
     @property
     def others(self) -> list[Image]:
-        """Ticked layers but the chosen one."""
+        """Ticked layers without the chosen one."""
         return [
             layer
             for row, layer in enumerate(self._layers)
             if row > 0 and self._item(row).checkState() == _CHECKED
         ]
 
-    def offer(self, wanted: bool) -> None:
-        """Show the list, or hide it where no measure of members is chosen."""
-        self._wanted = wanted
-        self.visible = wanted
+    def offer(self, of_members: bool) -> None:
+        """Show the list if the chosen measure is of members, else hide it."""
+        self._offered = of_members
+        self.visible = of_members
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
-        """Follow the layers; what was ticked stays so."""
+        """Follow the layers; those that were ticked stay so."""
         chosen = self._chosen()
         self._layers, hint = [], ""
-        if self._wanted and chosen is not None and not chosen.multiscale:
+        if self._offered and chosen is not None and not chosen.multiscale:
             if is_stack(chosen, assumed_class_axis(chosen)):
                 hint = f"The {chosen.data.shape[0]} along its first axis"
             else:
@@ -253,7 +258,7 @@ class MembersChoice(Container[Widget]):
         return axes_of(self._viewer.layers)
 
     def _decide(self) -> None:
-        """Decide of each new layer whether it is a member at first."""
+        """Decide for each new layer whether it is ticked at first."""
         keys = {layer: self._key(layer) for layer in self._layers}
         if all(key in self._ticks for key in keys.values()):
             return
@@ -293,55 +298,51 @@ class MembersChoice(Container[Widget]):
         return item
 
 
-# So many voxels along each axis are plenty to tell whether two are of one scan.
-_LOOKED_AT = 64
-
-
 def fitting(layers: Iterable[Any], chosen: Image, axes: Grid | None) -> list[Image]:
-    """Layers that can be members together with a chosen one, itself first.
+    """Return the layers that can be members together with a chosen one, itself first.
 
     They have as many classes, with the same names where these are known, and the same
-    voxels, or known ones that overlap.
+    voxels, or grids that overlap.
 
     Parameters
     ----------
     layers : iterable of layer
-        Those of the viewer.
+        The layers of the viewer.
     chosen : Image
-        On whose voxels the map will be.
+        The layer on whose voxels the map will be.
     axes : Grid or None
-        Whose own axes the viewer shows.
+        Grid along whose axes the viewer shows all images.
     """
     source = _source(chosen, axes)
     first = member_of(chosen, source, source, chosen.name)
-    found = [chosen]
+    members = [chosen]
     for layer in layers:
         if layer == chosen or not _may_be_probabilities(layer, chosen):
             continue
         other = member_of(layer, _source(layer, axes), source, layer.name)
         with suppress(InputError):
             common((first, other))
-            found.append(layer)
-    return found
+            members.append(layer)
+    return members
 
 
 def of_one_case(fitting: Sequence[Image], axes: Grid | None) -> list[Image]:
-    """Return which of these layers are members unless somebody says otherwise.
+    """Return the layers among these that belong to one case with the first.
 
-    Those of which the files have the same name as that of the first, or that came with
-    it from one sample, and of which the labels agree with it as those of two networks
-    for one scan do. Of two patients in the space of a template they do not.
+    Their files have the same name as that of the first, or they came with it from one
+    sample, and their labels agree with it as those of two networks for one scan do. The
+    labels of two patients in the space of a template do not agree so well.
 
     Parameters
     ----------
     fitting : sequence of Image
-        As of :func:`fitting`.
+        Layers, as returned by :func:`fitting`.
     axes : Grid or None
-        Whose own axes the viewer shows.
+        Grid along whose axes the viewer shows all images.
     """
     chosen = fitting[0]
     own, sample = path_of(chosen), chosen.source.sample
-    found, files = [chosen], {own}
+    members, files = [chosen], {own}
     for layer in fitting[1:]:
         path = path_of(layer)
         if own is None or path is None:
@@ -349,9 +350,9 @@ def of_one_case(fitting: Sequence[Image], axes: Grid | None) -> list[Image]:
         else:
             belongs = path not in files and stem(path) == stem(own)
         if belongs and _look_alike(layer, chosen, axes):
-            found.append(layer)
+            members.append(layer)
             files.add(path)
-    return found
+    return members
 
 
 def _source(layer: Image, axes: Grid | None) -> Source:
@@ -359,7 +360,7 @@ def _source(layer: Image, axes: Grid | None) -> Source:
 
 
 def _may_be_probabilities(layer: Any, chosen: Image) -> bool:
-    """Return whether a layer says so or looks like it, or nobody says what it is."""
+    """Return whether a layer is probabilities, or an image of the same shape."""
     role = role_of(layer)
     if role == "probabilities":
         return True
@@ -368,7 +369,7 @@ def _may_be_probabilities(layer: Any, chosen: Image) -> bool:
 
 
 def _look_alike(layer: Image, chosen: Image, axes: Grid | None) -> bool:
-    """Return whether the labels of two agree; lazy arrays are not looked at."""
+    """Return whether the labels of two layers agree; lazy arrays are not read."""
     if as_dask(layer.data) is not None or as_dask(chosen.data) is not None:
         return True
     source = _source(chosen, axes)
@@ -383,8 +384,8 @@ def _look_alike(layer: Image, chosen: Image, axes: Grid | None) -> bool:
 
 
 def _labels_of(member: Member, box: Sequence[slice]) -> Array:
-    """The most probable class of some voxels in a box."""
-    steps = [max(1, (one.stop - one.start) // _LOOKED_AT) for one in box]
+    """Return the most probable class of some voxels in a box."""
+    steps = [max(1, (one.stop - one.start) // _COMPARED) for one in box]
     places = [
         slice(one.start, one.stop, step) for one, step in zip(box, steps, strict=True)
     ]

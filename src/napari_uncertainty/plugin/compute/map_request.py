@@ -53,9 +53,10 @@ from ..viewer.scan_space import (
     source_of,
 )
 
-# Request for a map, taken from layers on the main thread.
-
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+# The request for a map, taken from layers on the main thread.
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,27 +66,27 @@ class Request:
     Attributes
     ----------
     taken : dict of Image to array
-        The layers that the map is made from, with what they hold now; first that of the
-        probabilities, on whose voxels it will be.
+        The layers that the map is made from, with their data at the time; the first one
+        is that of the probabilities, on whose voxels the map will be.
     class_axis : int or None
-        Of the data of the first; None where it is a single channel.
+        Class axis of the first layer's data; None where it is a single channel.
     stacked : bool
         Whether its first axis is that of the members.
     source : Source
-        What it holds in the order and place of its file, class axis first; of a stack,
-        the first member.
+        Its values in the order and place of its file, class axis first; those of the
+        first member if it is a stack.
     members : tuple of ProbabilityMap
         The probabilities of each network; one unless the measure is of several.
     scan, segmentation : Image or None, Labels or None
-        The layers that belong to it.
+        The layers of the same case, if there are any.
     foreground_only : bool
         Whether the background is to be left out.
     measure, base : str, 2 or "e" or "classes"
-        What to compute.
+        The measure, and the base of its logarithm.
     how : Interpretation
-        What the values are, as somebody chose it.
+        Interpretation of the values that a person has chosen.
     notes : tuple of str
-        What to tell besides the result.
+        Sentences to show with the result.
     """
 
     taken: Mapping[Image, Any]
@@ -115,14 +116,14 @@ class Request:
         how: Interpretation = AS_FOUND,
         members: Sequence[Image] = (),
     ) -> Request:
-        """Check that the layers fit.
+        """Return a request for a map of these layers, after a check that they fit.
 
         Parameters
         ----------
         viewer : napari.viewer.Viewer
-            Where the layers are.
+            The viewer with the layers.
         members : sequence of Image
-            For a measure of several, those besides the probabilities.
+            Further members besides the probabilities, for a measure of several.
         probabilities, scan, segmentation, foreground_only, measure, base, how
             As the attributes.
 
@@ -143,10 +144,10 @@ class Request:
         shape = map_shape(probabilities, class_axis)
         check_scan_fits(probabilities, shape[1:] if stacked else shape, scan)
         if stacked and class_axis is not None:
-            held = _of_stack(probabilities, class_axis, axes)
+            held = _members_of_stack(probabilities, class_axis, axes)
         else:
             others = members if several else ()
-            held = _of_layers(probabilities, class_axis, others, how.kind, axes)
+            held = _members_of_layers(probabilities, class_axis, others, how.kind, axes)
         if several and len(held) < 2:
             raise InputError(
                 f"{_capitalised(ALL_MEASURES[measure].title)} needs at least two "
@@ -171,22 +172,22 @@ class Request:
 
     @property
     def probabilities(self) -> Image:
-        """The layer on whose voxels the map will be."""
+        """Layer on whose voxels the map will be."""
         return next(iter(self.taken))
 
     @property
     def data(self) -> Any:
-        """Return what it held when the request was made."""
+        """Data of that layer when the request was made."""
         return self.taken[self.probabilities]
 
     @property
     def without(self) -> tuple[int, ...]:
-        """Axes of its data that the map has not."""
+        """Axes of these data that the map does not have."""
         axes = () if self.class_axis is None else (self.class_axis,)
         return (0, *axes) if self.stacked else axes
 
     def changed(self, viewer: Any) -> Image | None:
-        """Return a layer that is gone, or holds other data since; None for none."""
+        """Return a layer that was removed or got other data since; None without one."""
         for layer, data in self.taken.items():
             if layer not in viewer.layers or layer.data is not data:
                 return layer
@@ -219,8 +220,8 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class _Held:
-    """A layer, what it holds of a case, and what to call that."""
+class _TakenMember:
+    """Values of a member, with their layer, name and class axis."""
 
     layer: Image
     source: Source
@@ -228,8 +229,8 @@ class _Held:
     class_axis: int | None
 
 
-def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
-    """Return what a layer holds, with what its file says of it."""
+def _probabilities(held: _TakenMember, first: Source) -> ProbabilityMap:
+    """Return the values of a member with the statements of its file."""
     member = member_of(held.layer, held.source, first, held.name)
     told, info, path = declared(held.layer), layer_info(held.layer), path_of(held.layer)
     geometry = info.get("geometry_source")
@@ -239,40 +240,42 @@ def _probabilities(held: _Held, first: Source) -> ProbabilityMap:
         member.grid,
         member.kind,
         path,
-        # Labels in that file are compared where they say how these voxels lie.
+        # Labels of that file are compared with them if its place is theirs.
         geometry_source=Path(geometry) if geometry and member.grid else None,
         name=held.name,
         region_order=member.region_order,
         tissues_of=told["tissues_of"],
-        # What was guessed when it was opened, a person may have named since.
+        # A guess from when it was opened does not hold for another class axis.
         guess=told["guess"] if held.class_axis == info.get("class_axis") else "",
     )
 
 
-def _of_stack(layer: Image, class_axis: int, axes: Grid | None) -> list[_Held]:
-    """The members that one layer holds."""
+def _members_of_stack(
+    layer: Image, class_axis: int, axes: Grid | None
+) -> list[_TakenMember]:
+    """Return the members that one layer holds."""
     sources = sources_of_stack(layer, class_axis, axes)
     return [
-        _Held(layer, source, f"{layer.name} [{number}]", class_axis)
+        _TakenMember(layer, source, f"{layer.name} [{number}]", class_axis)
         for number, source in enumerate(sources)
     ]
 
 
-def _of_layers(
+def _members_of_layers(
     first: Image,
     class_axis: int | None,
     others: Sequence[Image],
     kind: str | None,
     axes: Grid | None,
-) -> list[_Held]:
-    """Layers, each of them a member."""
+) -> list[_TakenMember]:
+    """Return the members of which each is a layer."""
     source = class_first(first, class_axis, axes)
-    held = [_Held(first, source, first.name, class_axis)]
+    held = [_TakenMember(first, source, first.name, class_axis)]
     for layer in others:
         if layer != first:
             axis = required_class_axis(layer, kind)
             source = class_first(layer, axis, axes)
-            held.append(_Held(layer, source, layer.name, axis))
+            held.append(_TakenMember(layer, source, layer.name, axis))
     return held
 
 
@@ -280,10 +283,10 @@ def _notes(
     viewer: Any,
     layer: Image,
     class_axis: int | None,
-    held: Sequence[_Held],
+    held: Sequence[_TakenMember],
     stacked: bool,
 ) -> list[str]:
-    """Return what to tell of how a layer was read."""
+    """Return sentences on how a layer was read."""
     notes = []
     if layer.rgb:
         notes.append(
@@ -316,7 +319,7 @@ def _capitalised(title: str) -> str:
     return title[0].upper() + title[1:]
 
 
-# The layer that a map becomes: in the place of its probabilities, readable.
+# The layer of a map, in the place of its probabilities.
 
 
 def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
@@ -328,7 +331,9 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
     values = result.values(measure).astype(np.float32, copy=False)
     values = request.source.turn.turn(values)
     transform = inherited_transform(probabilities, request.without)
-    record = _record(request, result)
+    record = replace(
+        result.record(measure), class_names=_class_names(probabilities, result.maps)
+    )
     origin = _origin(request, result, record)
     channel = result.maps.channel
     layer = _map_made_from(viewer, probabilities, measure, channel)
@@ -354,7 +359,7 @@ def show_map(viewer: Any, request: Request, result: CaseResult) -> Image:
 def _keep_out_of_rolling(viewer: Any, request: Request) -> None:
     """Let napari's button that changes the slicing direction skip classes and members.
 
-    A picture of classes against a spatial axis is of no use to anybody.
+    A picture of classes against a spatial axis would be of no use.
     """
     probabilities = request.probabilities
     if probabilities.ndim == viewer.dims.ndim and not probabilities.rgb:
@@ -367,6 +372,7 @@ def _keep_out_of_rolling(viewer: Any, request: Request) -> None:
 def _map_made_from(
     viewer: Any, probabilities: Image, measure: str, channel: str | None
 ) -> Image | None:
+    """Return the layer with the same map of these probabilities; None without one."""
     for layer in viewer.layers:
         info = layer_info(layer)
         if (
@@ -379,14 +385,8 @@ def _map_made_from(
     return None
 
 
-def _record(request: Request, result: CaseResult) -> Record:
-    """Record of the map, with the files that the layers were read from."""
-    record = result.record(request.measure)
-    return replace(record, class_names=_class_names(request.probabilities, result.maps))
-
-
 def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, Any]:
-    """Return what is kept with the layer of a map."""
+    """Return the metadata of the layer of a map."""
     known, no_data = layer_info(request.probabilities), result.maps.no_data
     turn = request.source.turn.turn
     return {
@@ -400,7 +400,7 @@ def _origin(request: Request, result: CaseResult, record: Record) -> dict[str, A
 
 
 def _class_names(layer: Image, maps: UncertaintyMaps) -> tuple[str, ...]:
-    """A name for each label; none where only numbers of channels are known."""
+    """Return a name for each label; none if only numbers of channels are known."""
     told = declared(layer)
     names = told["class_names"]
     if not names:

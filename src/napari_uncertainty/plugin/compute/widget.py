@@ -44,7 +44,7 @@ from .check_list import CheckList, offer_of, report_lines
 from .choices import MeasureChoice, MembersChoice, ValueFields
 from .map_request import Request, show_map
 
-# Room for the longest line of the result, in pixels.
+# Width of the form in pixels, for the longest line of the result.
 MIN_WIDTH = 280
 
 _OPEN_TIP = "Choose scan, segmentation and probabilities together."
@@ -53,7 +53,7 @@ _PATTERNS = " ".join(
 )
 _FILES = f"Images and arrays ({_PATTERNS});;All files (*)"
 
-# Between the rows, in pixels, so that all of them fit a small screen.
+# Pixels between the rows, so few that all rows fit a small screen.
 SPACING = 4
 
 
@@ -63,7 +63,7 @@ class ComputeWidget(Docked):
     Parameters
     ----------
     napari_viewer : napari.viewer.Viewer
-        The viewer whose layers are offered and that gets the map.
+        The viewer whose layers are offered, and to which the map is added.
     """
 
     #: Emitted when a computation ended: the map layer, or None where there is none.
@@ -120,7 +120,7 @@ class ComputeWidget(Docked):
         self._explain_measure()
         self.checks.moved.connect(self._start_anew)
         self._pointer = Pointer(
-            napari_viewer, weakly(self._chosen_scan), weakly(self._tell_pointer)
+            napari_viewer, weakly(self._chosen_scan), weakly(self._show_pointer)
         )
         self.end_with_me(partial(cancel_all, self._jobs), self._pointer.stop)
         self.reset_choices()
@@ -148,7 +148,7 @@ class ComputeWidget(Docked):
                 self.foreground_only,
                 buttons,
                 self.progress,
-                # What is wrong stands above the numbers that it concerns.
+                # Checks stand above the numbers, for they say whether these are right.
                 self.checks,
                 self.result,
                 self.save_button,
@@ -165,15 +165,15 @@ class ComputeWidget(Docked):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         area: Any = scrolled(self._form.native)
-        # Everything in it wraps; only a bar for up and down needs room.
+        # All text in it wraps, so only a vertical scroll bar needs room.
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout.addWidget(area)
 
     def stop(self) -> None:
-        """Follow the pointer no longer; a map that is being computed still comes.
+        """Follow the pointer no longer.
 
-        The viewer that asked for it is there. Where the widget itself goes, the
-        computation is cancelled.
+        A map that is being computed is still added to the viewer, unless Qt destroys
+        the widget, which cancels the computation.
         """
         self._pointer.stop()
 
@@ -185,7 +185,7 @@ class ComputeWidget(Docked):
 
     @property
     def _map(self) -> Any:
-        """The map that is saved: the selected one, else the one computed last."""
+        """Map to save: the selected one, else the topmost; None without one."""
         maps = [one for one in self._viewer.layers if role_of(one) == "map"]
         active = self._viewer.layers.selection.active
         if active is not None and role_of(active) == "map":
@@ -193,7 +193,7 @@ class ComputeWidget(Docked):
         return maps[-1] if maps else None
 
     def _open(self) -> None:
-        """Ask for the files of a case, and open them with the reader of this plugin."""
+        """Ask for the files of a case, and open them with this plugin's reader."""
         paths, _ = QFileDialog.getOpenFileNames(
             self, "Scan, segmentation and probabilities of a case", "", _FILES
         )
@@ -201,7 +201,7 @@ class ComputeWidget(Docked):
             self._viewer.open(paths, plugin=PLUGIN)
 
     def _save(self) -> None:
-        """Ask where to, and save the map with its JSON."""
+        """Save the map with its JSON, where the user wants it."""
         layer = self._map
         if layer is not None:
             save_map(layer, self)
@@ -226,7 +226,7 @@ class ComputeWidget(Docked):
         self.members.offer(of_members)
 
     def _start_anew(self) -> None:
-        """After the probabilities were moved other layers may fit."""
+        """Compute the map again after its probabilities were moved."""
         self._choose_companions()
         self._start()
 
@@ -255,7 +255,7 @@ class ComputeWidget(Docked):
         ]
 
     def _request(self) -> Request:
-        """Take what is chosen from layers and fields, here on the main thread."""
+        """Return a request for what is chosen, with the layers as they are now."""
         return Request.of(
             self._viewer,
             self.probabilities.value,
@@ -269,7 +269,7 @@ class ComputeWidget(Docked):
         )
 
     def _remember(self) -> None:
-        """Open with the same choices the next time."""
+        """Keep the choices as defaults for the next time."""
         remember(
             measure=self.measure.value,
             base=self.base.value,
@@ -302,7 +302,7 @@ class ComputeWidget(Docked):
         for note in request.notes:
             show_info(note)
         for check in checks:
-            # What is chosen in the form is easy to mend, and easy to miss.
+            # A wrong choice in the form is easy to correct, but also easy to miss.
             chosen = check.name in ("kind", "background")
             if check.level == "red" or (chosen and check.level == "amber"):
                 show_warning(check.sentence)
@@ -316,7 +316,7 @@ class ComputeWidget(Docked):
     def _chosen_scan(self) -> Any:
         return self.scan.value
 
-    def _tell_pointer(self, text: str) -> None:
+    def _show_pointer(self, text: str) -> None:
         self.pointer.value = text
 
     def _cancel(self) -> None:

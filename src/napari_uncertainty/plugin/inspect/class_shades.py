@@ -1,7 +1,7 @@
-"""Classes in colours that tell the uncertainty, in the place of the map.
+"""Classes in colours that show the uncertainty, in the place of the map.
 
 One label layer holds a shade for each class and level of uncertainty, so that napari
-slices it as it slices any other, in 2D and on planes in 3D.
+slices it like any other, in 2D and on planes in 3D.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from napari.utils.colormaps import CyclicLabelColormap
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
+from ...analysis.class_statistics import unnamed
 from ...analysis.colors import MOST_CLASSES, N_LEVELS, iter_shade_numbers, shades_of
 from ..viewer.class_outlines import outline_classes, slice_of
 from ..viewer.jobs import Job, cancel_all
 from ..viewer.layer_roles import MODULATED, role_of
-from ..viewer.layers import add_helper, label_colormap, remove_layer
+from ..viewer.layers import add_helper, remove_layer
 from ..viewer.lifetime import Changes, Listening, weakly
 from ..viewer.scan_space import METADATA_KEY, ORIGINAL
 from ..viewer.shown_map import Findings, ShownMap
@@ -29,9 +30,10 @@ Array = np.ndarray[Any, Any]
 #: Name of the layer with the shades.
 NAME = "classes by uncertainty"
 
-#: Of the layer: the scan is to be seen below it.
+#: Opacity of the layer, through which the scan is seen.
 OPACITY = 0.8
 
+#: Reasons why the colours of classes cannot show the uncertainty.
 RESAMPLED = (
     "This map was resampled onto the axes of the scan, and its classes were not; it is "
     "shown in its own colours."
@@ -49,13 +51,13 @@ class Legend:
     Attributes
     ----------
     names : dict of int to str
-        Of the classes that are shown.
+        Names of the classes that are shown.
     shades : dict of int to ndarray, shape (N_LEVELS, 4)
         Their colours from certain to uncertain, 0 to 1.
     limits : (float, float)
-        What is certain, and what is uncertain.
+        Uncertainty of the first and of the last colour.
     unit : str
-        Of the limits.
+        Unit of the limits.
     """
 
     names: Mapping[int, str]
@@ -65,21 +67,21 @@ class Legend:
 
 
 class ModulatedClasses(QObject):
-    """Shows the classes of an inspected map in colours that tell its uncertainty.
+    """Shows the classes of an inspected map in colours that show its uncertainty.
 
-    The map, and what fills the classes, is hidden meanwhile.
+    The map itself, and a segmentation that is filled, are hidden meanwhile.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where they are shown.
+        The viewer that shows them.
     """
 
-    #: What the colours mean, as a Legend; None while they tell no uncertainty.
+    #: Emitted with a Legend of the colours; with None while they show no uncertainty.
     changed = Signal(object)
-    #: Why they cannot tell it.
+    #: Emitted with the reason why they cannot show it.
     refused = Signal(str)
-    #: Somebody has removed the layer, and is not to get it again.
+    #: Emitted when somebody has removed the layer; it is not added again.
     dismissed = Signal()
 
     def __init__(self, viewer: Any) -> None:
@@ -91,7 +93,7 @@ class ModulatedClasses(QObject):
         self._findings: Findings | None = None
         self._chosen: Collection[int] = ()
         self._suspended = False
-        # Numbers of shades, and of which findings and limits they are.
+        # Number of the shade of each voxel, and the findings and limits it comes from.
         self._numbers: Array | None = None
         self._numbered: tuple[Any, Any] = (None, None)
         self._layer: Any = None
@@ -105,22 +107,22 @@ class ModulatedClasses(QObject):
         self._listening.to(layers.removed, self._follow_removal)
         self._listening.to(dims.ndisplay, self._leave_filling)
         for event in (dims.point, dims.order, dims.ndisplay):
-            self._listening.to(event, self._tell)
+            self._listening.to(event, self._explain_colors)
 
-    # -- what is shown --------------------------------------------------------
+    # -- choices --------------------------------------------------------------
 
     @property
     def modulation(self) -> str:
-        """Return how the colours tell the uncertainty; empty where they do not."""
+        """Way in which colours show the uncertainty; empty where they do not."""
         return self._modulation
 
     def choose(self, modulation: str) -> None:
-        """Show the uncertainty so, or as a map again for an empty word."""
+        """Show the uncertainty in a way; for an empty text, as a map again."""
         self._modulation = modulation
         self.update()
 
     def set_subject(self, subject: ShownMap, findings: Findings) -> None:
-        """Another map, or other labels."""
+        """Show another map, or the same one with other labels."""
         self._of_map.stop()
         self._subject, self._findings = subject, findings
         events = subject.layer.events
@@ -129,17 +131,17 @@ class ModulatedClasses(QObject):
         self.update()
 
     def clear(self) -> None:
-        """Show no map any more; layers may be about to be removed by somebody."""
+        """Show no map any more, while layers may be removed."""
         self._forget()
         self._take_away(at_once=False)
 
     def select(self, labels: Collection[int]) -> None:
-        """Tell the meaning of these classes' colours; none for those in the slice."""
+        """Explain the colours of these classes, or without any those in the slice."""
         self._chosen = tuple(label for label in labels if label != 0)
-        self._tell()
+        self._explain_colors()
 
     def suspend(self) -> None:
-        """Show the map, for a view that needs it, until :meth:`resume`."""
+        """Show the map itself until :meth:`resume`, for a view that needs it."""
         self._suspended = True
         self.update()
 
@@ -150,8 +152,8 @@ class ModulatedClasses(QObject):
             self.update()
 
     def stop(self) -> None:
-        """Take the layer away for good, with everything as before."""
-        self.blockSignals(True)  # whoever heard them may be gone
+        """Remove the layer for good, with everything as before."""
+        self.blockSignals(True)  # their receivers may be gone
         self._listening.stop()
         self._modulation = ""
         self._forget()
@@ -176,8 +178,8 @@ class ModulatedClasses(QObject):
             self._take_away()
             self.refused.emit(reason)
             return
-        wanted = self._findings, self._limits
-        if self._numbered == wanted:
+        basis = self._findings, self._limits
+        if self._numbered == basis:
             self._show()
             return
         cancel_all(self._jobs)
@@ -193,7 +195,7 @@ class ModulatedClasses(QObject):
             Job(
                 steps,
                 on_end=self._jobs.clear,
-                on_result=weakly(self._take, wanted),
+                on_result=weakly(self._take, basis),
                 on_refused=self.refused.emit,
             )
         )
@@ -216,10 +218,10 @@ class ModulatedClasses(QObject):
         assert self._findings is not None
         return sorted(label for label in self._findings.regions.labels if label != 0)
 
-    def _take(self, wanted: tuple[Any, Any], numbers: Array) -> None:
+    def _take(self, basis: tuple[Any, Any], numbers: Array) -> None:
         assert self._subject is not None
         self._numbers = self._subject.source.turn.turn(numbers)
-        self._numbered = wanted
+        self._numbered = basis
         self._show()
 
     # -- the layer ------------------------------------------------------------
@@ -235,17 +237,12 @@ class ModulatedClasses(QObject):
                 self._layer.colormap = colormap
             if self._layer.data is not self._numbers:
                 self._layer.data = self._numbers
-        self._tell()
+        self._explain_colors()
 
     def _colormap(self) -> CyclicLabelColormap:
-        """The shades of all classes, from the colours that these have now."""
+        """Return the shades of all classes, from the colours that these have now."""
         assert self._subject is not None
-        shown, classes = self._subject.segmentation, self._classes
-        colormap = (
-            label_colormap(self._subject.layer.colormap)
-            if shown is None
-            else shown.colormap
-        )
+        colormap, classes = self._subject.label_colormap, self._classes
         own = [np.ravel(colormap.map(label))[:4] for label in classes]
         shades = shades_of(np.reshape(own, (-1, 4)), self._modulation)
         self._shades = dict(zip(classes, shades, strict=True))
@@ -278,9 +275,10 @@ class ModulatedClasses(QObject):
         self._leave_filling()
 
     def _leave_filling(self, *_: Any) -> None:
-        """Let nothing fill the classes below: in 2D outlines do not, if there are any.
+        """Hide a segmentation that is filled, whose colours would mix with the shades.
 
-        The segmentation stays there for its outlines, but in 3D it has none.
+        In 2D it is outlined instead of filled, so it only has to be hidden in 3D, or if
+        somebody has removed its outlines.
         """
         if self._layer is None or self._subject is None:
             return
@@ -297,7 +295,7 @@ class ModulatedClasses(QObject):
             self._outlines.fill(False)
 
     def _color(self, *_: Any) -> None:
-        """Follow the colours of the map, from which those of classes keep apart."""
+        """Follow the colours of the map, from which those of classes differ."""
         if self._layer is not None:
             self._show()
 
@@ -308,8 +306,7 @@ class ModulatedClasses(QObject):
             if at_once:
                 self._remove_left()
             else:
-                # Whoever removes several layers does not expect that one has gone by
-                # itself.
+                # napari fails if one of several layers that it removes is gone already.
                 self._left[-1].visible = False
                 QTimer.singleShot(0, weakly(self._remove_left))
             self._filling.undo()
@@ -332,15 +329,15 @@ class ModulatedClasses(QObject):
 
     # -- the legend -----------------------------------------------------------
 
-    def _tell(self, *_: Any) -> None:
-        """Tell what the colours of the classes mean that are shown."""
+    def _explain_colors(self, *_: Any) -> None:
+        """Explain the colours of the classes that are shown."""
         if self._layer is None or self._subject is None:
             return
         names = self._subject.names
         self.changed.emit(
             Legend(
                 {
-                    label: names.get(label, f"label {label}")
+                    label: names.get(label, unnamed(label))
                     for label in self._seen()
                     if label in self._shades
                 },
@@ -351,7 +348,7 @@ class ModulatedClasses(QObject):
         )
 
     def _seen(self) -> list[int]:
-        """Labels of the selected classes, or of those in the slice that is shown."""
+        """Return the labels of the selected classes, or of those in the slice."""
         if self._chosen:
             return sorted(self._chosen)
         classes, viewer = self._classes, self._viewer

@@ -38,17 +38,19 @@ from qtpy.QtWidgets import (
 from ...analysis.class_statistics import IN_DOCK, columns_of
 from ...errors import InputError
 from ...io.writing import write_whole
+from ..viewer.shown_map import Color
 from ..viewer.widgets import SIGNS, NameCells, ShortNames
 
-#: From left to right.
+#: Columns from left to right.
 COLUMNS = columns_of(IN_DOCK)
 
+#: Side in pixels of the square with the colour of a class.
 SWATCH_SIZE = 12
 
-#: What cells are sorted by.
+#: Role of the data by which Qt sorts cells.
 SORT_ROLE = Qt.ItemDataRole.UserRole
 
-# Between the parts of a header.
+# Separator between the parts of a header.
 _LINE = "\n"
 _SUFFIX = ".tsv"
 
@@ -56,18 +58,16 @@ _DOWN = Qt.SortOrder.DescendingOrder
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
-Color = tuple[int, int, int]
-
 
 class ClassModel(QAbstractTableModel):
-    """Numbers of classes: a row for each of them, and the columns of the dock."""
+    """Numbers of classes, with a row for each class and the columns of the dock."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.labels: list[int] = []
         self.table = pd.DataFrame()
         self._values: list[list[Any]] = [[] for _ in COLUMNS]
-        # Ranks of the rows, by column and order, once somebody has sorted by them.
+        # Ranks of the rows by column and order, as far as they were sorted by.
         self._ranks: dict[tuple[int, bool], list[int]] = {}
         self.falling = False
         self._colors: Mapping[int, Color] = {}
@@ -81,7 +81,7 @@ class ClassModel(QAbstractTableModel):
         unit: str,
         threshold: float | None,
     ) -> None:
-        """Show other numbers; selected rows stay where the classes are the same."""
+        """Show other numbers; rows stay selected if the classes are the same."""
         labels = [int(label) for label in table.get("label", ())]
         same = set(labels) == set(self.labels)
         if same:
@@ -108,11 +108,11 @@ class ClassModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(self.labels)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of columns, with those that are hidden for now."""
+        """Return the number of columns, including hidden ones."""
         return 0 if parent is not None and parent.isValid() else len(COLUMNS)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a cell shows, or is sorted by."""
+        """Return the text, colour, tip or rank of a cell."""
         row, column = index.row(), index.column()
         if role == SORT_ROLE:
             return self._ranked(column)[row]
@@ -135,7 +135,7 @@ class ClassModel(QAbstractTableModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        """Return titles, what they mean, and what the first click sorts by."""
+        """Return the title of a column, its explanation, or its first order."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
@@ -149,7 +149,7 @@ class ClassModel(QAbstractTableModel):
         return None
 
     def _ranked(self, column: int) -> list[int]:
-        """Return what each row is sorted by: equal ones stay in their order."""
+        """Return the rank of each row in a column; equal rows stay in their order."""
         key = column, self.falling
         if key not in self._ranks:
             self._ranks[key] = _ranks(self._values[column], self.falling)
@@ -157,7 +157,7 @@ class ClassModel(QAbstractTableModel):
 
 
 class SortedClasses(QSortFilterProxyModel):
-    """Rows of a :class:`ClassModel`, sorted; unknown numbers come last either way."""
+    """Sorted rows of a :class:`ClassModel`; unknown numbers come last in any order."""
 
     def __init__(self, model: ClassModel) -> None:
         super().__init__(model.parent())
@@ -173,12 +173,12 @@ class SortedClasses(QSortFilterProxyModel):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The whole data frame, in its own order."""
+        """Data frame with all columns, in its own order."""
         return self._model.table
 
     @property
     def sorted_table(self) -> pd.DataFrame:
-        """The whole data frame, its rows as they are shown."""
+        """Data frame with all columns, its rows as they are shown."""
         return self._model.table.iloc[list(map(self._row, range(self.rowCount())))]
 
     def label_at(self, index: QModelIndex) -> int:
@@ -199,7 +199,7 @@ class SortedClasses(QSortFilterProxyModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        """Return titles, with a sign of the order; Qt's arrow would hide the text."""
+        """Return titles with a sign of the order; Qt's arrow would hide the text."""
         value = super().headerData(section, orientation, role)
         if role == Qt.ItemDataRole.DisplayRole and section == self.sortColumn():
             return f"{value} {SIGNS[self.sortOrder()]}"
@@ -207,7 +207,7 @@ class SortedClasses(QSortFilterProxyModel):
 
 
 class ClassView(QTableView):
-    """Rows of classes to select, with the keys that belong to them."""
+    """View of the sorted classes, with keys to copy, visit and deselect rows."""
 
     copied = Signal()
     visited = Signal(QModelIndex)
@@ -237,14 +237,14 @@ class ClassView(QTableView):
         self.doubleClicked.connect(self.visited)
 
     def showEvent(self, event: Any) -> None:
-        """Fit the columns once, when the font is known; a person may change them."""
+        """Fit the columns once the font is known; from then on the user may."""
         super().showEvent(event)
         if not self._fitted:
             self._fitted = True
             self._fit()
 
     def event(self, event: Any) -> bool:
-        """Keep the keys of the table from menus that have the same ones."""
+        """Take the keys of the table before menus that have the same ones."""
         if event.type() == QEvent.Type.ShortcutOverride and self._answer(event):
             event.accept()
             return True
@@ -284,20 +284,20 @@ class ClassView(QTableView):
 
 
 class ClassTable(QWidget):
-    """Numbers of each class, those that are least certain inside on top."""
+    """Table with the numbers of each class, those least certain inside on top."""
 
-    #: The labels of the selected rows, ascending, after they changed.
+    #: Emitted with the labels of the selected rows, ascending, when they change.
     selected = Signal(object)
-    #: A label and the part of it ("all", "boundary" or "interior") to go to.
+    #: Emitted with a label and the part ("all", "boundary" or "interior") to go to.
     visited = Signal(int, str)
-    #: Where the table was saved.
+    #: Emitted with the path of the saved table.
     saved = Signal(str)
-    #: Why it was not.
+    #: Emitted with a sentence that says why the table was not saved.
     failed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: tuple[int, ...] = ()
+        self._emitted: tuple[int, ...] = ()
         self._file = Path("classes" + _SUFFIX)
         self._classes = ClassModel(self)
         self.model = SortedClasses(self._classes)
@@ -320,7 +320,7 @@ class ClassTable(QWidget):
         self.save_button.clicked.connect(self._save)
         self.view.copied.connect(self._copy_selected)
         self.view.visited.connect(self._visit)
-        self._selection.selectionChanged.connect(self._tell)
+        self._selection.selectionChanged.connect(self._emit_selection)
         self.clear()
 
     def set_table(
@@ -330,18 +330,18 @@ class ClassTable(QWidget):
         unit: str,
         threshold: float | None,
     ) -> None:
-        """Show a table; its order, widths and selected classes stay the user's.
+        """Show a table; order, widths and selected classes stay as they are.
 
         Parameters
         ----------
         table : DataFrame
-            A row for each class, as of :func:`.class_table`.
+            A row for each class, from :func:`.class_table`.
         colors : mapping of int to (int, int, int)
-            Red, green and blue, 0 to 255, of labels.
+            Red, green and blue, 0 to 255, of each label.
         unit : str
-            Of the uncertainty; may be empty.
+            Unit of the uncertainty, which may be empty.
         threshold : float or None
-            What the shares are above; without one, they are not shown.
+            Threshold of the shares above it; without one, these are not shown.
         """
         index = self.view.currentIndex()
         current = self.model.label_at(index) if index.isValid() else None
@@ -353,12 +353,12 @@ class ClassTable(QWidget):
                 self.view.setColumnHidden(section, absent)
         for button in (self.copy_button, self.save_button):
             button.setEnabled(bool(self._classes.labels))
-        if self.selected_labels != self._told:  # rows made anew are not selected
-            self._select(self._told, current)
-        self._tell()
+        if self.selected_labels != self._emitted:  # new rows are not selected
+            self._select(self._emitted, current)
+        self._emit_selection()
 
     def clear(self) -> None:
-        """Show no class."""
+        """Show no classes."""
         self.set_table(pd.DataFrame(), {}, "", None)
 
     @property
@@ -368,24 +368,24 @@ class ClassTable(QWidget):
         return tuple(sorted(map(self.model.label_at, rows)))
 
     def select(self, labels: Collection[int]) -> None:
-        """Select the rows of these labels, and no others, and show the first."""
+        """Select the rows of these labels and no others, and scroll to the first."""
         first = next((label for label in self.model.labels if label in labels), None)
         bar: Any = self.view.horizontalScrollBar()
         before = bar.value()
         self._select(labels, first)
         if first is not None:
             self.view.scrollTo(self.view.currentIndex())
-        bar.setValue(before)  # up and down only
+        bar.setValue(before)  # only up and down, not to the side
 
     def to_tsv(self, labels: Collection[int] | None = None) -> str:
         """Return all columns of the data frame as text, rows as they are shown.
 
-        Numbers have all their digits, and there is nothing where one is missing.
+        Numbers have all their digits, and cells without a number are empty.
 
         Parameters
         ----------
         labels : collection of int or None
-            Whose rows; all by default.
+            Labels of the rows; None for all rows.
         """
         table = self.model.sorted_table
         if labels is not None:
@@ -406,10 +406,10 @@ class ClassTable(QWidget):
                 self._selection.setCurrentIndex(index, how.NoUpdate)
         self._selection.select(chosen, how.ClearAndSelect | how.Rows)
 
-    def _tell(self, *_: Any) -> None:
+    def _emit_selection(self, *_: Any) -> None:
         labels = self.selected_labels
-        if labels != self._told:
-            self._told = labels
+        if labels != self._emitted:
+            self._emitted = labels
             self.selected.emit(labels)
 
     def _visit(self, index: QModelIndex) -> None:
@@ -440,7 +440,7 @@ class ClassTable(QWidget):
         path = Path(name)
         if not path.name.lower().endswith(_SUFFIX):
             path = path.with_name(path.name + _SUFFIX)
-            # The dialog has asked about the other name only.
+            # The dialog has asked about the name without this ending.
             if os.path.exists(path) and not self._may_replace(path):
                 return
         text = self.to_tsv().encode("utf-8", "backslashreplace")
@@ -466,7 +466,7 @@ def _values(table: pd.DataFrame, key: str) -> list[Any]:
 
 
 def _ranks(values: list[Any], falling: bool) -> list[int]:
-    """Return the rank of each value, by which unknown numbers come last."""
+    """Return the rank of each value; unknown numbers come last in any order."""
     keys = [_natural(one) if isinstance(one, str) else one for one in values]
     known = [row for row, value in enumerate(values) if value == value]
     unknown = [row for row, value in enumerate(values) if value != value]
@@ -478,12 +478,12 @@ def _ranks(values: list[Any], falling: bool) -> list[int]:
 
 
 def _natural(name: str) -> str:
-    """Return a text by which names are sorted as people count: 9 before 10."""
+    """Return a text by which names are sorted like numbers: 9 before 10."""
     return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name.casefold())
 
 
 def _swatch(color: Color | None) -> QIcon:
-    """Return a square with a rim, for dark and light; clear without a colour."""
+    """Return a square with a rim, which is transparent without a colour."""
     pixmap = QPixmap(SWATCH_SIZE, SWATCH_SIZE)
     pixmap.fill(QColor(0, 0, 0, 0) if color is None else QColor(*color))
     if color is not None:
@@ -492,7 +492,7 @@ def _swatch(color: Color | None) -> QIcon:
         painter.drawRect(0, 0, SWATCH_SIZE - 1, SWATCH_SIZE - 1)
         painter.end()
     icon = QIcon()
-    # In a selected row, Qt would tint it.
+    # Without an icon for selected rows, Qt would tint it there.
     for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
         icon.addPixmap(pixmap, mode)
     return icon

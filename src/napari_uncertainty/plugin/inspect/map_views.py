@@ -1,4 +1,4 @@
-"""Ways in which the dock shows a map: planes, side by side, scenes in 3D."""
+"""The ways in which the dock shows a map: planes, side by side, scenes in 3D."""
 
 from __future__ import annotations
 
@@ -21,119 +21,19 @@ from .meshes import Enclosed, Meshes
 from .scenes import PRESETS, PanelGrid, Scenes, ViewButtons
 from .surface_layers import SurfaceLayers, in_ras, name_of
 
-# Progress of work in the background, with a button to stop it.
-
-
-class Waiting(QWidget):
-    """A bar or a question, and a Cancel button; visible only while they are needed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._bar = QProgressBar()
-        self._bar.setFormat("Making surfaces … %p %")
-        self.question = QLabel()
-        self.question.setWordWrap(True)
-        self.go_on = QPushButton("Make them")
-        self.cancel = QPushButton("Cancel")
-        layout.addWidget(self._bar, 1)
-        layout.addWidget(self.question, 1)
-        layout.addWidget(self.go_on)
-        layout.addWidget(self.cancel)
-        self._answer: Callable[[], object] = lambda: None
-        self.go_on.clicked.connect(self._go_on)
-        self.stop()
-
-    def start(self) -> None:
-        """Show the bar."""
-        self._bar.setValue(0)
-        self._show(asking=False)
-
-    def ask(self, question: str, answer: Callable[[], object]) -> None:
-        """Show a question, and call this if the person says yes."""
-        self.question.setText(question)
-        self._answer = answer
-        self._show(asking=True)
-
-    def show_share(self, share: float) -> None:
-        """Show the share that is done, 0 to 1."""
-        self._bar.setValue(round(100 * share))
-
-    def stop(self) -> None:
-        """Hide it."""
-        self._answer = lambda: None
-        self.setVisible(False)
-
-    def _go_on(self) -> None:
-        self._answer()
-
-    def _show(self, asking: bool) -> None:
-        self._bar.setVisible(not asking)
-        self.question.setVisible(asking)
-        self.go_on.setVisible(asking)
-        self.setVisible(True)
-
-
-# A ring around a place that stands out in the view.
-
 Array = np.ndarray[Any, Any]
 
+#: Name of the layer with the ring.
 PLACE_NAME = "place"
 
-# Size of the ring around a place, as a share of the foreground's longest side.
+# Size of the ring as a share of the foreground's longest side.
 RING = 0.06
 
-
-class Ring:
-    """A ring around a place that was gone to.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Where it is shown.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._layer: Any = None
-
-    def show(self, place: Array, size: float) -> None:
-        """Put the ring there; `size` in the viewer's unit."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            step = float(self._layer.scale[0])
-            self._layer.data = np.array([place]) / step
-            self._layer.size = size / step
-            return
-        # With smaller steps than the layers have, sliders would get them, too.
-        step = max(part.step for part in self._viewer.dims.range[-len(place) :])
-        self._layer = add_helper(
-            self._viewer,
-            "points",
-            np.array([place]) / step,
-            "place",
-            editable=False,
-            name=PLACE_NAME,
-            scale=(step,) * len(place),
-            size=size / step,
-            face_color="transparent",
-            border_color="#00E5FF",
-            border_width=0.08,
-            symbol="disc",
-            out_of_slice_display=False,
-            blending="translucent_no_depth",
-        )
-
-    def remove(self) -> None:
-        """Take it away."""
-        layer, self._layer = self._layer, None
-        remove_layer(self._viewer, layer)
-
-
-# Views of a map: planes, panels, surfaces, glow, cuts.
-
-#: More surfaces are made only if the person says so.
+#: Most surfaces that are made without a question.
 MOST_UNASKED = 40
+
+
+# The views of a map.
 
 
 class MapViews:
@@ -142,7 +42,7 @@ class MapViews:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where it is shown.
+        The viewer that shows it.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -151,7 +51,7 @@ class MapViews:
         self.waiting = Waiting()
         self._in_3d, self._scenes = in_3d(viewer), Scenes(viewer)
         self._panels = PanelGrid(viewer)
-        #: In slices, and as napari's own button shows layers in 3D.
+        #: Classes in colours that show the uncertainty, in slices and in plain 3D.
         self.modulated = ModulatedClasses(viewer)
         self._subject: ShownMap | None = None
         self._findings: Findings | None = None
@@ -160,7 +60,7 @@ class MapViews:
         self._appearance: tuple[Any, Any] = (None, None)
         self._chosen: tuple[int, ...] = ()
         self._preset = ""
-        # Whether 3D was chosen by the button of napari, and is not ours to leave.
+        # Whether 3D was chosen by napari's own button, so that it stays afterwards.
         self._by_napari = False
         self.buttons.scene_asked.connect(self.show_scene)
         self.buttons.side_by_side_asked.connect(self.show_side_by_side)
@@ -171,10 +71,10 @@ class MapViews:
         self._listening.to(viewer.dims.events.ndisplay, self._other_display)
         self._listening.to(viewer.canvas.grid.events.enabled, self._other_grid)
 
-    # -- what is shown --------------------------------------------------------
+    # -- map, colours and classes ---------------------------------------------
 
     def set_subject(self, subject: ShownMap, findings: Findings) -> None:
-        """Another map, or other labels."""
+        """Show another map, or the same one with other labels."""
         self._drop_meshes()
         another = self._subject is None or self._subject.layer != subject.layer
         self._subject, self._findings = subject, findings
@@ -188,7 +88,7 @@ class MapViews:
         if self._preset:
             self.show_scene(self._preset)
         elif another and self._meshes is not None:
-            # The surface that is asked for first, before it is.
+            # The surface that is most likely asked for first.
             self._meshes.make_ahead([None])
         self.modulated.set_subject(subject, findings)
 
@@ -205,15 +105,16 @@ class MapViews:
     def set_appearance(
         self, appearance: Appearance, shares: tuple[float, float] | None
     ) -> None:
-        """Other colours."""
+        """Show the map and its surfaces in other colours."""
         self._appearance = appearance, shares
-        if self._preset == "Glow":  # which has colours of its own
-            return self.show_scene("Glow")
-        self._color_map()
-        return self._show_again()
+        if self._preset == "Glow":  # it has colours of its own
+            self.show_scene("Glow")
+        else:
+            self._color_map()
+            self._show_again()
 
     def select(self, labels: Sequence[int]) -> None:
-        """Classes whose surfaces are shown; none for the whole foreground."""
+        """Show the surfaces of these classes, or without any the whole foreground."""
         self.modulated.select(labels)
         if tuple(labels) != self._chosen:
             self._chosen = tuple(labels)
@@ -221,7 +122,7 @@ class MapViews:
                 self.show_scene(self._preset)
 
     def corners(self) -> Array | None:
-        """Two opposite corners of the foreground, in the world."""
+        """Return opposite corners of the foreground, in the world; None without it."""
         if self._subject is None or self._findings is None:
             return None
         return self._findings.corners(self._subject)
@@ -232,7 +133,7 @@ class MapViews:
         return 10.0 if corners is None else RING * float(np.ptp(corners, axis=0).max())
 
     def show_place(self, place: Array) -> None:
-        """Let a cut go through a place that is visited."""
+        """Move the cut, if there is one, to a place that is visited."""
         if len(place) == 3:
             axis, _ = self.buttons.cut()
             self.buttons.show_cut_place(place[axis])
@@ -240,8 +141,10 @@ class MapViews:
                 self._scenes.move_cut(axis, place[axis])
 
     def shown_surfaces(self) -> list[tuple[str, Mesh, Array]]:
-        """Name, mesh in RAS mm and colours of each surface that is shown."""
-        # Without the axes of a patient there is no RAS.
+        """Return name, mesh in RAS mm and colours of each surface that is shown.
+
+        None are returned if the place of the map in the patient is unknown.
+        """
         if (
             self._surfaces is None
             or self._subject is None
@@ -259,7 +162,7 @@ class MapViews:
         return shown
 
     def name_at(self, place: Array) -> str:
-        """The class of the surface at a place in the world; empty without one."""
+        """Return the class of the surface at a place in the world; else empty."""
         if self._surfaces is None or self._subject is None or len(place) < 3:
             return ""
         label = self._surfaces.label_at(place[-3:])
@@ -267,14 +170,14 @@ class MapViews:
 
     @property
     def measured(self) -> tuple[str, str]:
-        """Return what the map tells, and its unit."""
+        """Title and unit of the map's measure."""
         assert self._subject is not None
         return self._subject.record.about.title, self._subject.record.unit
 
     # -- scenes ---------------------------------------------------------------
 
     def show_scene(self, name: str) -> None:
-        """Surface, Glow or Cut-away; "3D" for the layers as they are; "" for 2D."""
+        """Show Surface, Glow or Cut-away; "3D" for plain 3D, or "" for 2D."""
         self._stop_making()
         if self._panels.shown and name in ("3D", ""):
             self._turn_panels(3 if name else 2)
@@ -320,7 +223,7 @@ class MapViews:
         self.buttons.show_scene(name)
 
     def _ready(self, name: str) -> bool:
-        """Return whether the meshes of a scene are there; else make them first."""
+        """Return whether the meshes of a scene are made; else begin to make them."""
         assert self._meshes is not None
         missing = self._meshes.missing(self._enclosed())
         if not missing:
@@ -347,7 +250,7 @@ class MapViews:
         )
 
     def _with_surfaces(self, name: str) -> bool:
-        """Return whether a scene has surfaces; a glow has those of chosen classes."""
+        """Return whether a scene has surfaces; a glow has them for chosen classes."""
         glows = name == "Glow" and self._chosen != ()
         return glows or name in ("Surface", "Cut-away")
 
@@ -356,7 +259,7 @@ class MapViews:
             self._appearance[0].put_on(self._subject.layer)
 
     def _glow(self) -> dict[str, Any]:
-        """Attributes of the map where one sees through it in 3D."""
+        """Return attributes of a map that is seen through in 3D."""
         assert self._subject is not None
         values = self._subject.source.values
         if values.ndim != 3:
@@ -368,7 +271,7 @@ class MapViews:
         return look
 
     def _enclosed(self) -> list[Enclosed]:
-        """A surface for each chosen class in a hull, or the whole foreground."""
+        """Return what surfaces enclose: each chosen class, and the whole foreground."""
         return [*((label,) for label in self._chosen), None]
 
     def _surface_layers(self) -> list[Any]:
@@ -384,7 +287,7 @@ class MapViews:
         )
 
     def _show_again(self, *_: Any) -> None:
-        """Surfaces in other colours."""
+        """Show the surfaces in the colours and with the opacity that are chosen now."""
         shown = self._with_surfaces(self._preset) and self._meshes is not None
         if shown and not self._meshes.missing(self._enclosed()):  # type: ignore[union-attr]
             self._surface_layers()
@@ -415,7 +318,7 @@ class MapViews:
         show_error(sentence)
 
     def _other_display(self, *_: Any) -> None:
-        """2D or 3D was chosen in the window itself."""
+        """Follow napari's own button for 2D and 3D."""
         if self._panels.shown:
             self._turn_panels(self._viewer.dims.ndisplay)
         elif self._viewer.dims.ndisplay == 2 and self._preset:
@@ -426,9 +329,9 @@ class MapViews:
 
     # -- panels ---------------------------------------------------------------
 
-    def show_side_by_side(self, wanted: bool) -> None:
-        """Scan, segmentation and map next to each other, or back."""
-        if not wanted:
+    def show_side_by_side(self, shown: bool) -> None:
+        """Show scan, segmentation and map next to each other, or go back."""
+        if not shown:
             self._hide_panels()
             return
         solid = self._preset in ("3D", *PRESETS)
@@ -441,7 +344,7 @@ class MapViews:
             self.show_scene("3D")
 
     def _panel_layers(self) -> dict[str, Any]:
-        """Return what is shown side by side, with titles."""
+        """Return the layers to show side by side, by their titles."""
         if self._subject is None:
             return {}
         shown, layers = self._subject.layer, self._viewer.layers
@@ -464,12 +367,12 @@ class MapViews:
         self.buttons.show_side_by_side(False)
 
     def _other_grid(self, *_: Any) -> None:
-        """The grid was left in the window itself."""
+        """Follow napari's own button for the grid."""
         if self._panels.shown and not self._viewer.canvas.grid.enabled:
             self._hide_panels()
 
     def leave(self) -> None:
-        """Put the viewer back as it was, for nothing is shown any more."""
+        """Put the viewer back as it was, because the dock is closed."""
         self.modulated.stop()
         self._drop_meshes()
         self._hide_panels()
@@ -478,10 +381,112 @@ class MapViews:
         self._in_3d.corners = None
 
     def stop(self) -> None:
-        """Call back no more, and make nothing more."""
+        """Call back no more, and make no more surfaces."""
         self._listening.stop()
         self.buttons.listening.stop()
         self._scenes.stop()
         self.modulated.stop()
         if self._meshes is not None:
             self._meshes.stop()
+
+
+# The progress of surfaces that are being made.
+
+
+class Waiting(QWidget):
+    """A bar or a question, with a Cancel button; visible only while it is needed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._bar = QProgressBar()
+        self._bar.setFormat("Making surfaces … %p %")
+        self.question = QLabel()
+        self.question.setWordWrap(True)
+        self.go_on = QPushButton("Make them")
+        self.cancel = QPushButton("Cancel")
+        layout.addWidget(self._bar, 1)
+        layout.addWidget(self.question, 1)
+        layout.addWidget(self.go_on)
+        layout.addWidget(self.cancel)
+        self._answer: Callable[[], object] = lambda: None
+        self.go_on.clicked.connect(self._go_on)
+        self.stop()
+
+    def start(self) -> None:
+        """Show the bar."""
+        self._bar.setValue(0)
+        self._show(asking=False)
+
+    def ask(self, question: str, answer: Callable[[], object]) -> None:
+        """Show a question, and call a function if the user says yes."""
+        self.question.setText(question)
+        self._answer = answer
+        self._show(asking=True)
+
+    def show_share(self, share: float) -> None:
+        """Show the share that is done, 0 to 1."""
+        self._bar.setValue(round(100 * share))
+
+    def stop(self) -> None:
+        """Hide the bar or question."""
+        self._answer = lambda: None
+        self.setVisible(False)
+
+    def _go_on(self) -> None:
+        self._answer()
+
+    def _show(self, asking: bool) -> None:
+        self._bar.setVisible(not asking)
+        self.question.setVisible(asking)
+        self.go_on.setVisible(asking)
+        self.setVisible(True)
+
+
+# The ring around a visited place.
+
+
+class Ring:
+    """A ring around a visited place.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer that shows it.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Any = None
+
+    def show(self, place: Array, size: float) -> None:
+        """Move the ring to a place; place and size are in the viewer's unit."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            step = float(self._layer.scale[0])
+            self._layer.data = np.array([place]) / step
+            self._layer.size = size / step
+            return
+        # Sliders take the smallest step of all layers, so the ring has that of others.
+        step = max(part.step for part in self._viewer.dims.range[-len(place) :])
+        self._layer = add_helper(
+            self._viewer,
+            "points",
+            np.array([place]) / step,
+            "place",
+            editable=False,
+            name=PLACE_NAME,
+            scale=(step,) * len(place),
+            size=size / step,
+            face_color="transparent",
+            border_color="#00E5FF",
+            border_width=0.08,
+            symbol="disc",
+            out_of_slice_display=False,
+            blending="translucent_no_depth",
+        )
+
+    def remove(self) -> None:
+        """Remove the ring."""
+        layer, self._layer = self._layer, None
+        remove_layer(self._viewer, layer)

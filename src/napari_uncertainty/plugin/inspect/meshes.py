@@ -15,31 +15,31 @@ from ..viewer.jobs import Job, Steps, cancel_all
 
 Array = np.ndarray[Any, Any]
 
-#: Labels whose union is enclosed; None for the whole foreground.
+#: Labels whose union a surface encloses; None for the whole foreground.
 Enclosed = tuple[int, ...] | None
 
-# Around a class, so many voxels have part in its surface and the values on it.
+# Voxels around the box of a class that affect its surface and the values on it.
 _MARGIN = 4
 
-# Labels above are not looked for all together, for that takes a list as long.
+# Largest label for which boxes are found, for that takes a list of so many entries.
 _HIGHEST = 1 << 16
 
-# How far inside of a vertex the voxel of its class is looked for, in voxels.
+# Distances from a vertex inwards, in voxels, at which the class there is looked up.
 _INSIDE = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Shell:
-    """A mesh in voxels, and what tells classes apart on it.
+    """A mesh in voxels, with the classes on it.
 
     Attributes
     ----------
     mesh : Mesh
-        With the uncertainty around it.
+        Mesh with the uncertainty around it.
     normals : ndarray of float32, shape (n, 3)
-        What points outwards at each vertex, of length 1.
+        Normals of the vertices, outwards and of length 1.
     labels : ndarray of int, shape (n,)
-        Of the voxel just inside of each vertex.
+        Labels of the voxels just inside of the vertices.
     """
 
     mesh: Mesh
@@ -53,13 +53,14 @@ class Meshes:
     Parameters
     ----------
     labels, values : ndarray, 3D
-        Of the map, in core order.
+        Labels and values of the map, in core order.
     """
 
     def __init__(self, labels: Array, values: Array) -> None:
         self._labels, self._values = labels, values
         self._made: dict[Enclosed, Shell] = {}
-        # What was asked for, what is made before, and what waits for that.
+        # Jobs for meshes that were asked for, jobs for those that are made ahead, and
+        # what begins once these have ended.
         self._jobs: list[Job[Any]] = []
         self._ahead: list[Job[Any]] = []
         self._waiting: Callable[[], object] | None = None
@@ -68,31 +69,31 @@ class Meshes:
         return self._made[enclosed].mesh
 
     def shell(self, enclosed: Enclosed) -> Shell:
-        """The same mesh with its classes."""
+        """Return a mesh with its normals and classes."""
         return self._made[enclosed]
 
-    def missing(self, wanted: Sequence[Enclosed]) -> list[Enclosed]:
-        """Return those of these that are not made."""
-        return [one for one in wanted if one not in self._made]
+    def missing(self, surfaces: Sequence[Enclosed]) -> list[Enclosed]:
+        """Return those of these surfaces that are not made."""
+        return [one for one in surfaces if one not in self._made]
 
     def make(
         self,
-        wanted: Sequence[Enclosed],
+        surfaces: Sequence[Enclosed],
         *,
         on_progress: Callable[[float], object],
         on_end: Callable[[], object],
         on_made: Callable[[], object],
         on_refused: Callable[[str], object],
     ) -> None:
-        """Make those that are missing, and call back on the main thread."""
+        """Make the surfaces that are missing, and call back on the main thread."""
         self.cancel()
 
         def made(shells: dict[Enclosed, Shell]) -> None:
-            self._keep(shells)
+            self._made |= shells
             on_made()
 
         def begin() -> None:
-            missing = self.missing(wanted)
+            missing = self.missing(surfaces)
             if missing:
                 steps = self._steps(missing)
                 self._jobs.append(
@@ -113,37 +114,34 @@ class Meshes:
         else:
             begin()
 
-    def make_ahead(self, wanted: Sequence[Enclosed]) -> None:
-        """Make those that are missing before anybody asks for them."""
+    def make_ahead(self, surfaces: Sequence[Enclosed]) -> None:
+        """Make the surfaces that are missing before they are asked for."""
 
         def made(shells: dict[Enclosed, Shell]) -> None:
-            self._keep(shells)
+            self._made |= shells
             self._go_on()
 
-        steps = self._steps(self.missing(wanted))
+        steps = self._steps(self.missing(surfaces))
         job = Job(
             steps, on_result=made, on_refused=self._go_on, on_end=self._ahead.clear
         )
         self._ahead.append(job)
 
     def cancel(self) -> None:
-        """Stop what somebody has asked for."""
+        """Stop making surfaces that were asked for."""
         self._waiting = None
         cancel_all(self._jobs)
 
     def stop(self) -> None:
-        """Stop all that is being made."""
+        """Stop making any surfaces."""
         self.cancel()
         cancel_all(self._ahead)
 
     def _steps(self, missing: Sequence[Enclosed]) -> Steps[dict[Enclosed, Shell]]:
         return partial(_iter_shells, self._labels, self._values, missing)
 
-    def _keep(self, shells: dict[Enclosed, Shell]) -> None:
-        self._made |= shells
-
     def _go_on(self, *_: object) -> None:
-        """Begin what waited for what was made ahead."""
+        """Begin what waited until the surfaces were made ahead."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting()
@@ -152,18 +150,19 @@ class Meshes:
 def _iter_shells(
     labels: Array,
     values: Array,
-    wanted: Sequence[Enclosed],
+    surfaces: Sequence[Enclosed],
 ) -> Generator[float, None, dict[Enclosed, Shell]]:
+    """Make these surfaces; yields the share done."""
     made = {}
     boxes: dict[int, tuple[slice, ...]] = {}
-    if any(one is not None for one in wanted):
+    if any(one is not None for one in surfaces):
         boxes = yield from part(_iter_boxes(labels), 0, 0.05)
-    for done, enclosed in enumerate(wanted):
+    for done, enclosed in enumerate(surfaces):
         box = _around(boxes, enclosed, labels.shape)
         mesh = yield from part(
             iter_mesh(labels[box], values[box], enclosed),
-            0.05 + 0.95 * done / len(wanted),
-            0.05 + 0.95 * (done + 1) / len(wanted),
+            0.05 + 0.95 * done / len(surfaces),
+            0.05 + 0.95 * (done + 1) / len(surfaces),
         )
         first = np.array([side.start or 0 for side in box], np.float32)
         mesh = Mesh(mesh.vertices + first, mesh.faces, mesh.values)
@@ -172,7 +171,7 @@ def _iter_shells(
 
 
 def _iter_boxes(labels: Array) -> Generator[float, None, dict[int, tuple[slice, ...]]]:
-    """The box of each label; empty where labels are no small whole numbers."""
+    """Return the box of each label; empty unless labels are small whole numbers."""
     from scipy.ndimage import find_objects
 
     ends: dict[int, Array] = {}
@@ -200,7 +199,7 @@ def _iter_boxes(labels: Array) -> Generator[float, None, dict[int, tuple[slice, 
 def _around(
     boxes: dict[int, tuple[slice, ...]], enclosed: Enclosed, shape: tuple[int, ...]
 ) -> tuple[slice, ...]:
-    """The box of some labels with a margin; everything where it is not known."""
+    """Return the box of some labels with a margin; everything if one is unknown."""
     if enclosed is None or not all(label in boxes for label in enclosed):
         return tuple(slice(0, n) for n in shape)
     sides = []
@@ -212,22 +211,23 @@ def _around(
 
 
 def _shell(mesh: Mesh, labels: Array, enclosed: Enclosed) -> Shell:
+    """Return a mesh with its normals, and with the labels just inside of it."""
     normals = _normals(mesh)
     if enclosed is not None and len(enclosed) == 1:
         return Shell(mesh, normals, np.full(len(mesh.vertices), enclosed[0]))
-    found = np.zeros(len(mesh.vertices), int)
+    of_vertices = np.zeros(len(mesh.vertices), int)
     last = np.array(labels.shape) - 1
     for depth in _INSIDE:
         at = np.rint(mesh.vertices - depth * normals).astype(int).clip(0, last)
-        there = labels[tuple(at.T)]
+        inside = labels[tuple(at.T)]
         if enclosed is not None:
-            there = np.where(np.isin(there, enclosed), there, 0)
-        found = np.where(found == 0, there, found)
-    return Shell(mesh, normals, found)
+            inside = np.where(np.isin(inside, enclosed), inside, 0)
+        of_vertices = np.where(of_vertices == 0, inside, of_vertices)
+    return Shell(mesh, normals, of_vertices)
 
 
 def _normals(mesh: Mesh) -> Array:
-    """Return what points outwards at each vertex, averaged over faces by their area."""
+    """Return outward normals of the vertices, averaged over faces by their area."""
     corners = mesh.vertices[mesh.faces]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     n, ends = len(mesh.vertices), mesh.faces.ravel()

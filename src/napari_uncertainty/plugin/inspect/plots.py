@@ -1,4 +1,4 @@
-"""The look of all plots: small, in the colours of the window, without buttons."""
+"""Plots of the dock: histograms and profiles, small and in the window's colours."""
 
 from __future__ import annotations
 
@@ -23,33 +23,45 @@ from qtpy.QtWidgets import (
 import pyqtgraph as pg  # isort: skip
 
 
-# The look of all plots: small, in the colours of the window, without buttons.
-
-
-# Text in a plot, as a part of the size of text around it.
+# Size of text in a plot, as a share of that of the text around it.
 TEXT_SIZE = 0.85
 
-# In pixels. The left axis has one width, so that plots below each other align.
+# Sizes in pixels. The left axis has a fixed width, so that plots below each other
+# align.
 LEFT_WIDTH = 44
 LABELLED_LEFT_WIDTH = 52
 BOTTOM_HEIGHT = 32
 TITLE_HEIGHT = 16
 HEIGHT = 120
 
-# In pixels, at the right and below: half of the last number, and letters like (.
+# Margins in pixels: at the right for half of the last number, and below for letters
+# that reach as low as a bracket.
 _MARGINS = (0, 0, 12, 3)
 
-# How far beside a line, in pixels, the pointer still takes hold of it.
+# Pixels beside a line at which the pointer still takes hold of it.
 GRIP = 5
 
-# Axes are fainter than text.
+# Opacity of axes, which are fainter than text.
 _AXIS_ALPHA = 0.5
+
+# Height in pixels, with room for the numbers of all decades.
+HISTOGRAM_HEIGHT = 170
+
+# Colour of profiles, which can be read on dark and on light. The line at the viewer's
+# slice has the colour of text.
+CURVE = "#4a90d9"
+
+_PLOTS = 3
+_NO_NUMBERS = np.empty(0)
+
+
+# The look of all plots.
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """A plot in the colours of the window around it.
 
-    It neither zooms nor pans: the wheel is left to the dock, which scrolls.
+    It neither zooms nor pans, for the wheel scrolls the dock.
 
     Parameters
     ----------
@@ -57,7 +69,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         Label of the vertical axis.
     """
 
-    #: Where on the horizontal axis the left button is pressed, and dragged to.
+    #: Emitted with the value on the horizontal axis that is pressed or dragged to.
     pointed = pg.QtCore.Signal(float)
 
     _built = False
@@ -88,7 +100,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._follow()
 
     def sizeHint(self) -> QSize:
-        """Return the least height at which it can be read; the layout may give more."""
+        """Return the least height to read it at; the layout may give more."""
         return QSize(200, HEIGHT)
 
     @property
@@ -104,19 +116,19 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return self._colors[1]
 
     def set_title(self, title: str) -> None:
-        """Write this above the plot."""
+        """Write a title above the plot."""
         self._title = title
         self._write()
 
     def set_bottom_label(self, label: str) -> None:
-        """Write this below the horizontal axis."""
+        """Write a label below the horizontal axis."""
         self._labels["bottom"] = label
         self._write()
 
     def add_line(
         self, style: Qt.PenStyle = Qt.PenStyle.SolidLine, *, movable: bool = False
     ) -> Any:
-        """Add a vertical line in the colour of text, not shown yet."""
+        """Add a vertical line in the colour of text, which is hidden at first."""
         line = pg.InfiniteLine(angle=90, movable=movable)
         line.style = style
         line.setZValue(10)
@@ -129,7 +141,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def changeEvent(self, event: QEvent) -> None:
         """Follow the window into another theme."""
         super().changeEvent(event)
-        # Events come before the plot is built, and after it was closed.
+        # There are events before the plot is built, and after it was closed.
         alive = self._built and self.plotItem is not None
         if alive and event.type() in (
             QEvent.Type.PaletteChange,
@@ -138,11 +150,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             self._follow()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave the wheel to what is around the plot."""
+        """Leave the wheel to the dock around the plot."""
         event.ignore()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Tell where the left button was pressed inside the axes."""
+        """Emit where the left button was pressed inside the axes."""
         super().mousePressEvent(event)
         place = self.mapToScene(event.position().toPoint())
         inside = self.getViewBox().sceneBoundingRect().contains(place)
@@ -150,12 +162,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._point(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell where the pointer is dragged to."""
+        """Emit where the pointer is dragged to."""
         super().mouseMoveEvent(event)
         self._point(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Tell no more."""
+        """Emit no more places."""
         super().mouseReleaseEvent(event)
         self._held = False
 
@@ -168,7 +180,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return self.getAxis("left"), self.getAxis("bottom")
 
     def _text_size(self) -> float:
-        # The font itself does not tell points where a style gives pixels.
+        # The font itself has no size in points if a style gives it in pixels.
         return TEXT_SIZE * float(QFontInfo(self.font()).pointSizeF())
 
     def _follow(self) -> None:
@@ -177,7 +189,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             palette.color(QPalette.ColorRole.WindowText),
             palette.color(QPalette.ColorRole.Window),
         )
-        # One new theme brings several events.
+        # A new theme emits several events.
         if colors == self._colors:
             return
         self._colors = colors
@@ -202,7 +214,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         title = escape(self._title) or None
         self.setTitle(title, size=size, color=color)
         if title:
-            # There is twice as much by default.
+            # By default, the title would be twice as high.
             self.plotItem.titleLabel.setMaximumHeight(TITLE_HEIGHT)
             self.plotItem.layout.setRowFixedHeight(0, TITLE_HEIGHT)
         for side, label in self._labels.items():
@@ -225,16 +237,13 @@ class _ValueAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 def seen_through(color: QColor, alpha: float) -> QColor:
-    """The same colour, seen through."""
+    """Return the same colour, less opaque."""
     faint = QColor(color)
     faint.setAlphaF(alpha * color.alphaF())
     return faint
 
 
-# Histogram of the uncertainty, with the threshold as a line to drag.
-
-# In pixels: decades need room for their numbers.
-HISTOGRAM_HEIGHT = 170
+# The histogram of the uncertainty, with the threshold as a line to drag.
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +253,7 @@ class Curve:
     Attributes
     ----------
     name : str
-        Written in the legend.
+        Name in the legend.
     edges : numpy.ndarray
         Edges of the bins, ascending, one more than there are bins.
     counts : numpy.ndarray
@@ -262,7 +271,7 @@ class Curve:
 class Histogram(QWidget):
     """Histograms as steps over a logarithmic axis."""
 
-    #: Where the user drags the threshold to. Not emitted by `set_threshold`.
+    #: Emitted with the threshold when the user drags it, but not by `set_threshold`.
     threshold_moved = pg.QtCore.Signal(float)
 
     def __init__(self) -> None:
@@ -273,8 +282,8 @@ class Histogram(QWidget):
         self.plot.setMinimumHeight(HISTOGRAM_HEIGHT)
         self.plot.getAxis("left").setLogMode(y=True)
         self.line = self.plot.add_line(Qt.PenStyle.DashLine, movable=True)
-        self.line.sigDragged.connect(self._tell)
-        # Above the plot, where it covers no curve.
+        self.line.sigDragged.connect(self._emit_threshold)
+        # The legend is above the plot, where it covers no curve.
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         self.legend.setSizePolicy(
@@ -286,7 +295,7 @@ class Histogram(QWidget):
         column.addWidget(self.plot, 1)
 
     def set_curves(self, curves: Sequence[Curve], unit: str) -> None:
-        """Show these over an axis with this unit, instead of those before."""
+        """Show these curves over an axis with this unit, instead of those before."""
         for item in self._curves:
             self.plot.removeItem(item)
         floor, top = _frame(curves)
@@ -300,18 +309,18 @@ class Histogram(QWidget):
             low = min(float(curve.edges[0]) for curve in curves)
             high = max(float(curve.edges[-1]) for curve in curves)
             self.plot.setXRange(low, high, padding=0.02)
-            # Outside it could not be taken hold of again.
+            # Outside of the axis, the line could not be taken hold of again.
             self.line.setBounds((low, high))
             self.set_threshold(self._threshold)
 
     def set_threshold(self, value: float) -> None:
-        """Draw the line here, or at the nearest end of the axis; NaN hides it."""
+        """Draw the line at a value, or at the nearest end of the axis; NaN hides it."""
         self._threshold = value
         self.line.setVisible(bool(np.isfinite(value)))
         if np.isfinite(value):
             self.line.setValue(float(value))
 
-    def _tell(self) -> None:
+    def _emit_threshold(self) -> None:
         self._threshold = float(self.line.value())
         self.threshold_moved.emit(self._threshold)
 
@@ -322,7 +331,7 @@ def _entry(curve: Curve) -> str:
 
 
 def _frame(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Below the smallest count, where zeros are drawn, and above the largest."""
+    """Return ends of the axis, the lower one below all counts, for zeros."""
     counts = np.concatenate(
         [np.asarray(curve.counts, float) for curve in curves] or [np.empty(0)]
     )
@@ -333,7 +342,7 @@ def _frame(curves: Sequence[Curve]) -> tuple[float, float]:
 
 
 def _steps(curve: Curve, floor: float) -> Any:
-    # The logarithm of zero cannot be drawn, and the floor is the foot of the axis.
+    # Zero has no logarithm, so it is drawn at the floor, where the axis begins.
     heights = np.log10(np.maximum(curve.counts, floor))
     return pg.PlotCurveItem(
         np.asarray(curve.edges, float),
@@ -344,13 +353,7 @@ def _steps(curve: Curve, floor: float) -> Any:
     )
 
 
-# Uncertainty slice by slice, along the three axes of the body.
-
-# Reads on dark and light; the line at the viewer's slice has the colour of text.
-CURVE = "#4a90d9"
-
-_PLOTS = 3
-_NO_NUMBERS = np.empty(0)
+# Profiles of the uncertainty, slice by slice along the three axes of the body.
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,9 +363,9 @@ class Profile:
     Attributes
     ----------
     title : str
-        What the slices are called, such as "Axial slices".
+        Name of the slices, such as "Axial slices".
     positions : numpy.ndarray
-        Where the slices lie in mm, ascending or descending.
+        Positions of the slices in mm, ascending or descending.
     values : numpy.ndarray
         One number for each slice; NaN where there is none.
     low_end, high_end : str
@@ -379,14 +382,14 @@ class Profile:
 class Profiles(QWidget):
     """Up to three plots below each other, with a line at the viewer's slice.
 
-    The line moves by `set_marker` only: a click tells where the viewer is wanted, and
-    the line follows when the viewer has gone there.
+    Only `set_marker` moves the line: a click is emitted, and the line follows when the
+    viewer has gone there.
     """
 
-    #: "mean" or "total", when the user chose the other.
+    #: Emitted with "mean" or "total" when the user chooses it.
     what_changed = pg.QtCore.Signal(str)
 
-    #: Index of a plot, and the position in mm of the slice that was clicked on.
+    #: Emitted with the index of a plot, and the position in mm of the clicked slice.
     moved = pg.QtCore.Signal(int, float)
 
     def __init__(self) -> None:
@@ -407,14 +410,14 @@ class Profiles(QWidget):
         column.addWidget(self.header)
         for plot in self.plots:
             column.addWidget(plot, 1)
-            # No closure, which would keep this widget when Qt has deleted it.
+            # A closure would keep this widget when Qt has deleted it.
             plot.moved.connect(self.moved)
-        self.choice.currentIndexChanged.connect(self._tell_what)
+        self.choice.currentIndexChanged.connect(self._emit_what)
         self.set_profiles(())
 
     @property
     def what(self) -> str:
-        """Return what the profiles are to be of each slice, "mean" or "total"."""
+        """Number of each slice that is chosen, "mean" or "total"."""
         return str(self.choice.currentData())
 
     @what.setter
@@ -426,7 +429,7 @@ class Profiles(QWidget):
         self.unit.setText(text)
 
     def set_profiles(self, profiles: Sequence[Profile]) -> None:
-        """Show these, the first on top; nothing at all when there are none."""
+        """Show these profiles, the first on top; without any, show nothing at all."""
         if len(profiles) > len(self.plots):
             raise ValueError(f"{len(profiles)} profiles, but {len(self.plots)} plots")
         self.header.setVisible(bool(profiles))
@@ -439,7 +442,7 @@ class Profiles(QWidget):
         """Draw the line of a plot at the position in mm that the viewer shows."""
         self.plots[index].mark(position)
 
-    def _tell_what(self, _index: int) -> None:
+    def _emit_what(self, _index: int) -> None:
         self.what_changed.emit(self.what)
 
 
@@ -452,17 +455,17 @@ class _ProfilePlot(Plot):
         super().__init__()
         self.index = index
         self._positions = _NO_NUMBERS
-        self._told: float | None = None
+        self._emitted: float | None = None
         self.curve = pg.PlotCurveItem(
             pen=pg.mkPen(CURVE, width=1.5), connect="finite", antialias=True
         )
-        # A line needs two neighbours; this shows slices that have none.
+        # A line needs neighbours; slices without any are shown as dots.
         self.dots = pg.ScatterPlotItem(size=4, pen=None, brush=CURVE, antialias=True)
         self.addItem(self.curve)
         self.addItem(self.dots)
         self.marker = self.add_line()
         self.setToolTip("Click or drag to show this slice in the viewer")
-        self.pointed.connect(self._tell)
+        self.pointed.connect(self._emit_slice)
 
     def show_profile(self, profile: Profile) -> None:
         """Draw one profile, its low end at the left."""
@@ -485,29 +488,30 @@ class _ProfilePlot(Plot):
             self.marker.setValue(float(position))
 
     def mousePressEvent(self, event: Any) -> None:
-        """Begin anew to tell slices."""
-        self._told = None
+        """Emit the pressed slice, even if it was the last one before."""
+        self._emitted = None
         super().mousePressEvent(event)
 
     def _frame(self, finite: np.ndarray) -> None:
         if self._positions.size:
             low, high = self._positions[[0, -1]]
-            # One slice alone has no extent.
+            # A single slice has no extent.
             self.setXRange(low, high if high > low else low + 1, padding=0.02)
         bottom, top = min([0, *finite]), max([0, *finite])
         self.setYRange(bottom, top if top > bottom else bottom + 1, padding=0.05)
 
-    def _tell(self, position: float) -> None:
+    def _emit_slice(self, position: float) -> None:
         if not self._positions.size:
             return
         nearest = float(self._positions[np.abs(self._positions - position).argmin()])
-        # Many moves of the pointer stay within one slice.
-        if nearest != self._told:
-            self._told = nearest
+        # A slice is emitted once, however often the pointer moves within it.
+        if nearest != self._emitted:
+            self._emitted = nearest
             self.moved.emit(self.index, nearest)
 
 
 def _alone(values: np.ndarray) -> np.ndarray:
-    there = np.concatenate([[False], np.isfinite(values), [False]])
-    alone: np.ndarray = there[1:-1] & ~there[:-2] & ~there[2:]
+    """Return a mask of the values without a known neighbour."""
+    known = np.concatenate([[False], np.isfinite(values), [False]])
+    alone: np.ndarray = known[1:-1] & ~known[:-2] & ~known[2:]
     return alone

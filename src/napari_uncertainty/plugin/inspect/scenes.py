@@ -1,4 +1,4 @@
-"""Buttons of views, scenes in 3D and panels side by side."""
+"""Scenes in 3D, panels side by side, and the buttons of all views."""
 
 from __future__ import annotations
 
@@ -21,17 +21,40 @@ from ..viewer.scan_space import layer_info
 from ..viewer.view_planes import PLANES, fit, plane_of, plane_titles, show_plane
 from .appearance import PANEL, instead
 
-# Views in 3D: surface, glow and cut-away; and back to 2D as it was.
-
 Array = np.ndarray[Any, Any]
 
 #: Opacity of the scan behind a map or surface.
 CONTEXT_OPACITY = 0.3
 
-#: Layers that mark something stay as they are: rings, hotspots, outlines of classes.
+# Roles of layers that stay visible in all scenes, and of points among them.
 _MARKS = ("place", "outline", "hotspots")
-
 _POINTS = ("hotspots", "place")
+
+# Positions of the titles of two panels, and of three.
+_EDGES = {2: ("left", "right"), 3: ("left", "center", "right")}
+
+_TITLE_SIZE = 11
+
+# A title of one more line, to stand above the letter below its panel.
+_RAISED = "{}\n "
+
+# Sign of sliders in RAS mm, for the viewer's world runs the other way.
+RAS = -1.0
+
+#: Names of the scenes with a button.
+PRESETS = ("Surface", "Glow", "Cut-away")
+
+_TIPS = {
+    "Surface": "The boundary of the selected classes, or of the whole foreground, "
+    "coloured by the uncertainty just around it.",
+    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
+    "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
+    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
+    "Side by side": "Scan, segmentation and uncertainty next to each other.",
+}
+
+
+# Scenes in 3D, and the way back to 2D.
 
 
 class Scenes:
@@ -40,7 +63,7 @@ class Scenes:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose layers are shown.
+        The viewer whose layers are shown.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -50,34 +73,35 @@ class Scenes:
         self.cut: CuttingPlane | None = None
 
     def move_cut(self, axis: int, at: float) -> None:
-        """Put the plane that is shown elsewhere, if there is one."""
+        """Move the plane that is shown, if there is one."""
         cut = self.cut or self._in_3d.cut
         if cut is not None:
             cut.move(axis, at)
 
     def show_as_they_are(self) -> None:
-        """The layers as napari's own button shows them, cut open."""
+        """Show the layers as napari's own button does, cut open."""
         self.leave_cut()
         self._in_3d.enter()
         self._layers.undo()
         self._in_3d.show_cut()
 
     def leave(self) -> None:
-        """Back to 2D, with everything as it was."""
+        """Go back to 2D, with everything as it was."""
         self.leave_cut()
         self._in_3d.leave()
-        # Afterwards, or hidden layers would become volumes first.
+        # In 2D, for napari would make volumes of the layers that are shown again.
         self._layers.undo()
 
     def show_surface(self, scan: Any, surfaces: Sequence[Any]) -> None:
-        """Surfaces before a faint scan."""
+        """Show surfaces in front of a faint scan."""
         wanted = self._only([scan, *surfaces])
         if scan is not None:
             wanted += _with(
                 scan, depiction="volume", rendering="mip", opacity=CONTEXT_OPACITY
             )
         self._show(wanted)
-        # Marks last: a ring is always seen, a sphere where no surface is before it.
+        # Marks are drawn last, so that a ring is always seen, and a sphere unless a
+        # surface is in front of it.
         layers = self._viewer.layers
         marks = [one for one in layers if layer_info(one).get("role") in _POINTS]
         _stack(layers, [*surfaces, *marks], on_top=True)
@@ -85,7 +109,7 @@ class Scenes:
     def show_glow(
         self, scan: Any, shown: Any, hulls: Sequence[Any], glow: Mapping[str, Any]
     ) -> None:
-        """The map as it glows along each line of sight, and a faint scan.
+        """Show the map as it glows along each line of sight, and a faint scan.
 
         Parameters
         ----------
@@ -106,7 +130,7 @@ class Scenes:
             wanted += _with(scan, opacity=CONTEXT_OPACITY, **look)
         look |= {"interpolation3d": "linear", **glow}
         self._show([*wanted, *_with(shown, **look)])
-        # Drawn first, or hulls would veil what glows behind them.
+        # Hulls are drawn first, or they would veil the glow behind them.
         surfaces = [layer for layer in hulls if isinstance(layer, Surface)]
         names = [layer for layer in hulls if layer not in surfaces]
         _stack(self._viewer.layers, surfaces, on_top=False)
@@ -115,16 +139,16 @@ class Scenes:
     def show_cut(
         self, planes: Sequence[Any], surfaces: Sequence[Any], axis: int, at: float
     ) -> None:
-        """Scan, segmentation and map on a plane, and the surfaces behind it.
+        """Show scan, segmentation and map on a plane, and the surfaces behind it.
 
         Parameters
         ----------
         planes : sequence of Image, Labels or None
-            What is shown on the plane, the scan first; None for what there is not.
+            Layers on the plane, the scan first; None for one that does not exist.
         surfaces : sequence of Surface, and Points
-            What is cut open, in world coordinates, and its names.
+            Surfaces that are cut open, in world coordinates, and their names.
         axis, at : int, float
-            Across which of z, y and x, and where in the world.
+            The axis of z, y and x that the plane is across, and its place in the world.
         """
         scan, planes = planes[0], [layer for layer in planes if layer is not None]
         wanted = [*self._only([*planes, *surfaces]), *on_plane(planes)]
@@ -135,31 +159,31 @@ class Scenes:
             wanted += without_air([scan])
         self._show(wanted)
         cut = [layer for layer in surfaces if isinstance(layer, Surface)]
-        # Drawn first, or the plane would hide them.
+        # Surfaces are drawn first, or the plane would hide them.
         _stack(self._viewer.layers, cut, on_top=False)
         self.cut = CuttingPlane(self._viewer, planes, cut, axis, at)
 
     def leave_cut(self) -> None:
-        """Surfaces whole again."""
+        """Show the surfaces whole again."""
         if self.cut is not None:
             self.cut.stop()
             self.cut = None
 
     def stop(self) -> None:
-        """Call back no more, and leave what is shown."""
+        """Call back no more, and leave the scene as it is."""
         if self.cut is not None:
             self.cut.listening.stop()
 
-    def _show(self, wanted: Sequence[Change]) -> None:
+    def _show(self, changes: Sequence[Change]) -> None:
         self.leave_cut()
         if not self._in_3d.entered:
-            # Before, or all of them would become volumes first.
-            for owner, name, value in wanted:
+            # Hidden before 3D is entered, for napari would make volumes of all layers.
+            for owner, name, value in changes:
                 if name == "visible" and not value:
                     self._layers.set(owner, name, value)
         self._in_3d.take()
         self._in_3d.enter()
-        self._layers.become(wanted)
+        self._layers.become(changes)
 
     def _only(self, shown: Sequence[Any]) -> list[Change]:
         layers = [
@@ -175,34 +199,25 @@ def _with(owner: Any, **attributes: Any) -> list[Change]:
 
 
 def _stack(layers: Any, moved: Sequence[Any], on_top: bool) -> None:
-    """Put layers above all others in this order, or below them in any."""
+    """Put layers above all others in this order, or below them in any order."""
     places = [layers.index(layer) for layer in moved]
     n = len(layers)
-    wanted = list(range(n - len(moved), n) if on_top else range(len(moved)))
-    if (places if on_top else sorted(places)) != wanted:
+    right = list(range(n - len(moved), n) if on_top else range(len(moved)))
+    if (places if on_top else sorted(places)) != right:
         for layer in moved:
             layers.move(layers.index(layer), n if on_top else 0)
 
 
-# Scan, segmentation and uncertainty next to each other, in 2D or in 3D, and back.
-
-#: Where titles stand if there are two panels, or three.
-_EDGES = {2: ("left", "right"), 3: ("left", "center", "right")}
-
-_TITLE_SIZE = 11
-
-# A title stands above the letter below the middle panel, and above that of a colour
-# bar, which in a grid is at the bottom, too.
-_RAISED = "{}\n "
+# Scan, segmentation and uncertainty next to each other, in 2D or in 3D.
 
 
 class PanelGrid:
-    """The panels of a case in napari's grid, with linked slices, camera and zoom.
+    """The panels of a case in napari's grid, with the same slices, camera and zoom.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where they are shown.
+        The viewer that shows them.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -228,11 +243,11 @@ class PanelGrid:
         Parameters
         ----------
         panels : mapping of str to Layer
-            From left to right, with their titles.
+            Layers from left to right, by their titles.
         corners : ndarray, shape (2, n), or None
-            Two opposite corners of what is to fill each panel.
+            Opposite corners of the box that is to fill each panel.
         glow : mapping of str to object, or None
-            Attributes of the map in 3D, where one sees through it.
+            Attributes of the map in 3D, where it is seen through.
         """
         self.hide()
         viewer, changes = self._viewer, self._changes
@@ -248,7 +263,7 @@ class PanelGrid:
         changes.set(grid, "shape", (1, len(panels)))
         changes.set(grid, "spacing", 4.0)
         changes.set(grid, "enabled", True)
-        # Afterwards: outlines of classes, which no grid has, give back the opacity.
+        # After the grid, in which outlines end and give classes their opacity back.
         for layer in self._panels:
             changes.set(layer, "opacity", 1.0)
         if corners is not None:
@@ -268,7 +283,7 @@ class PanelGrid:
         self._show_display()
 
     def turn(self, ndisplay: int) -> None:
-        """Show the panels in 3D (3), or slices again (2)."""
+        """Show the panels in 3D (3) or as slices (2)."""
         if ndisplay == 3:
             self._in_3d.enter()
         else:
@@ -277,7 +292,7 @@ class PanelGrid:
         self._show_display()
 
     def hide(self) -> None:
-        """Back to one view, with everything as it was."""
+        """Go back to one view, with everything as it was."""
         if not self.shown:
             return
         self.shown = False
@@ -294,16 +309,16 @@ class PanelGrid:
         self._order, self._arranged, self._panels = [], [], []
 
     def _show_display(self) -> None:
-        """Colours of the map with nothing below it, or as it is seen through in 3D."""
+        """Give the map opaque colours in slices, and those of a glow in 3D."""
         solid = self._viewer.dims.ndisplay == 3
-        wanted: list[Change] = []
+        changes: list[Change] = []
         for layer in self._panels:
             if layer_info(layer).get("role") != "map":
                 continue
             before = self._of_display.before(layer, "colormap")
             look = {"colormap": _opaque(before), **(self._glow if solid else {})}
-            wanted += [(layer, name, value) for name, value in look.items()]
-        self._of_display.become(wanted)
+            changes += _with(layer, **look)
+        self._of_display.become(changes)
 
     def _write(self, titles: Sequence[str]) -> None:
         for edge, title in zip(_EDGES.get(len(titles), ()), titles, strict=False):
@@ -319,28 +334,14 @@ class PanelGrid:
 
 
 def _opaque(colormap: Colormap) -> Colormap:
-    """The same colours without transparency; hidden ones stay hidden."""
+    """Return the same colours without transparency; hidden ones stay hidden."""
     colors = np.array(colormap.colors)
     colors[colors[:, 3] > 0, 3] = 1.0
     name = f"{colormap.name}{PANEL}"
     return instead(Colormap(colors, name=name, controls=colormap.controls))
 
 
-# The buttons for planes, side by side and 3D, and what belongs to each.
-
-# Sliders count in RAS mm, and the world of the viewer runs the other way.
-RAS = -1.0
-
-PRESETS = ("Surface", "Glow", "Cut-away")
-
-_TIPS = {
-    "Surface": "The boundary of the selected classes, or of the whole foreground, "
-    "coloured by the uncertainty just around it.",
-    "Glow": "The mean uncertainty along each line of sight, before a faint scan.",
-    "Cut-away": "A plane through scan, map and surface; Shift and drag moves it.",
-    "3D": "A plane through all layers in 3D, as napari's own button shows them.",
-    "Side by side": "Scan, segmentation and uncertainty next to each other.",
-}
+# The buttons of all views, and the sliders that belong to some of them.
 
 
 class ViewButtons(QWidget):
@@ -349,14 +350,14 @@ class ViewButtons(QWidget):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose planes are shown.
+        The viewer whose planes are shown.
     """
 
-    #: A preset is asked for, or "3D", or "" to go back to 2D.
+    #: Emitted with the name of a preset or "3D", or with "" to go back to 2D.
     scene_asked = Signal(str)
     side_by_side_asked = Signal(bool)
     opacity_changed = Signal(float)
-    #: Axis of z, y, x and place in the world.
+    #: Emitted with the axis (of z, y and x) of the cut, and its place in the world.
     cut_moved = Signal(int, float)
 
     def __init__(self, viewer: Any) -> None:
@@ -379,7 +380,7 @@ class ViewButtons(QWidget):
             button.clicked.connect(weakly(self._clicked, name))
         self.opacity.valueChanged.connect(self.opacity_changed)
         self.cut_axis.currentIndexChanged.connect(self.cut_here)
-        self.cut_place.valueChanged.connect(self._tell_cut)
+        self.cut_place.valueChanged.connect(self._emit_cut)
         self.listening = Listening()
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             self.listening.to(event, self.update_buttons)
@@ -407,19 +408,19 @@ class ViewButtons(QWidget):
         layout.addWidget(self.cut_place, 4, 1, 1, 3)
 
     def set_box(self, corners: np.ndarray[Any, Any] | None) -> None:
-        """Let cuts be between two opposite corners, in the world (z, y, x)."""
+        """Limit cuts to a box, given by opposite corners in the world (z, y, x)."""
         if np.array_equal(corners, self._corners):  # type: ignore[arg-type]
             return
         self._corners = corners
         self.cut_here()
 
     def cut(self) -> tuple[int, float]:
-        """Axis and place of the cut."""
-        # The planes are in the order of the axes that they are cut across.
+        """Return axis and place of the cut."""
+        # The planes are listed in the order of the axes that they are across.
         return self.cut_axis.currentIndex(), RAS * self.cut_place.value()
 
     def face(self, axis: int) -> None:
-        """Cut across this axis, through the place that the viewer is at."""
+        """Choose a cut across this axis, through the place of the viewer."""
         self.cut_axis.blockSignals(True)
         self.cut_axis.setCurrentIndex(axis)
         self.cut_axis.blockSignals(False)
@@ -432,7 +433,7 @@ class ViewButtons(QWidget):
         self.cut_place.blockSignals(False)
 
     def show_scene(self, name: str) -> None:
-        """Press the button of a preset; of none if empty."""
+        """Press the button of a preset; no button for an empty name."""
         self._scene = name
         surfaces, cut = name in ("Surface", "Cut-away"), name == "Cut-away"
         self._opacity_label.setVisible(surfaces)
@@ -442,7 +443,7 @@ class ViewButtons(QWidget):
         self.update_buttons()
 
     def name_planes(self, *_: Any) -> None:
-        """Call the planes by their axes where the place in the patient is unknown."""
+        """Name the planes by their axes if the place in the patient is unknown."""
         for place, (name, title) in enumerate(plane_titles(self._viewer).items()):
             button = self.buttons[name]
             button.setText(title)
@@ -453,18 +454,18 @@ class ViewButtons(QWidget):
             self.cut_axis.setItemText(place, title)
 
     def show_side_by_side(self, shown: bool) -> None:
-        """Press the button of the panels, or let it go."""
+        """Press the button of the panels, or release it."""
         self.buttons["Side by side"].setChecked(shown)
 
     def set_available(self, in_3d: bool, panels: bool) -> None:
-        """Enable what makes sense for a flat image, or without a segmentation."""
+        """Enable the buttons of 3D and of panels, or disable them."""
         self.name_planes()
         for name in (*PLANES, "3D", *PRESETS):
             self.buttons[name].setEnabled(in_3d)
         self.buttons["Side by side"].setEnabled(panels)
 
     def update_buttons(self, *_: Any) -> None:
-        """Press those buttons whose view is shown."""
+        """Press the buttons of the view that is shown."""
         plane = plane_of(self._viewer)
         for name in PLANES:
             self.buttons[name].setChecked(name == plane)
@@ -485,20 +486,19 @@ class ViewButtons(QWidget):
         self.update_buttons()
 
     def cut_here(self, *_: Any) -> None:
-        """Cut through the place that the viewer is at."""
+        """Choose a cut through the place of the viewer, else through the middle."""
         if self._corners is None or self._corners.shape[1] < 3:
             return  # a flat image is not cut
         axis = self.cut_axis.currentIndex()
         low, high = sorted(RAS * self._corners[:, axis])
         self.cut_place.blockSignals(True)
         self.cut_place.setRange(low, high)
-        # Where that is outside, through the middle.
         at = RAS * self._viewer.dims.point[axis - 3]
         self.cut_place.setValue(at if low <= at <= high else (low + high) / 2)
         self.cut_place.blockSignals(False)
-        self._tell_cut()
+        self._emit_cut()
 
-    def _tell_cut(self, *_: Any) -> None:
+    def _emit_cut(self, *_: Any) -> None:
         self.cut_moved.emit(*self.cut())
 
 

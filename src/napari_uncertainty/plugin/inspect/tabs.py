@@ -1,4 +1,4 @@
-"""Tabs of the dock: slices, numbers and saving."""
+"""The tabs of the dock for numbers, slices and saving, and the files they write."""
 
 from __future__ import annotations
 
@@ -37,11 +37,35 @@ from ..writer import SAVE_TIP, save_map
 from .map_views import MapViews
 from .plots import Curve, Histogram, Profile, Profiles
 
-# Distribution of the values of a map, and a few numbers of them.
-
+#: Bins of each histogram.
 BINS = 64
 
+# Colours of the curves of the whole map and of the foreground.
 _WHOLE, _FOREGROUND = (150, 150, 150), (0, 160, 220)
+
+# Slices that profiles show on both sides of the foreground.
+MARGIN = 5
+
+# Of scan space's z, y and x: the slices across them, and both ends, upwards in RAS.
+_AXES = (
+    ("Axial slices", "Inferior", "Superior"),
+    ("Coronal slices", "Posterior", "Anterior"),
+    ("Sagittal slices", "Left", "Right"),
+)
+
+Array = np.ndarray[Any, Any]
+
+# Endings of files of surfaces.
+_ENDINGS = (".surf.gii", ".gii", ".ply")
+
+#: Width and height of a picture at first, in pixels.
+PICTURE_SIZE = (1600, 1200)
+
+# Width in pixels of the two buttons beside a number.
+_BUTTONS = 60
+
+
+# The tab with numbers of a map.
 
 
 class NumbersTab(QWidget):
@@ -72,23 +96,23 @@ class NumbersTab(QWidget):
         chosen: Mapping[int, Color],
         threshold: float,
     ) -> None:
-        """Numbers of a map, and of the chosen classes in their colours."""
-        wanted: list[tuple[str, Any, Color]] = [
+        """Show the numbers of a map, and of the chosen classes in their colours."""
+        parts: list[tuple[str, Any, Color]] = [
             ("whole", "whole", _WHOLE),
             ("foreground", "foreground", _FOREGROUND),
         ]
-        wanted += [
+        parts += [
             (subject.name_of(label), label, color) for label, color in chosen.items()
         ]
         span = (0.0, subject.record.highest)
         curves = []
-        for name, which, color in wanted:
+        for name, which, color in parts:
             counts, edges = regions.histogram(which, BINS, span)
             curves.append(Curve(name, edges, counts, color))
         self.histogram.set_curves(curves, subject.record.unit)
         self.histogram.set_threshold(threshold)
         rows = "".join(
-            _row(name, regions, which, threshold) for name, which, _ in wanted
+            _row(name, regions, which, threshold) for name, which, _ in parts
         )
         titles = "".join(
             f"<th align='right'>&nbsp;{title}</th>"
@@ -98,6 +122,7 @@ class NumbersTab(QWidget):
 
 
 def _row(name: str, regions: ClassStatistics, which: Any, threshold: float) -> str:
+    """Return a row of the summary in HTML."""
     median, high = regions.quantiles(which, (0.5, 0.95))
     numbers = (regions.mean(which), median, high, regions.maximum(which))
     above = share(regions.share_above(which, threshold)).replace(" ", "&nbsp;")
@@ -109,17 +134,7 @@ def _row(name: str, regions: ClassStatistics, which: Any, threshold: float) -> s
     )
 
 
-# Profiles of a map along the anatomical axes, and where the viewer is in them.
-
-# Slices that are shown on both sides of the foreground.
-MARGIN = 5
-
-#: Of scan space's z, y, x: the slices across them, and both ends, upwards in RAS.
-_AXES = (
-    ("Axial slices", "Inferior", "Superior"),
-    ("Coronal slices", "Posterior", "Anterior"),
-    ("Sagittal slices", "Left", "Right"),
-)
+# The tab with profiles of a map along the axes of the patient.
 
 
 class SlicesTab(QWidget):
@@ -128,7 +143,7 @@ class SlicesTab(QWidget):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose slices are marked and moved.
+        The viewer whose slices are marked and moved.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -136,7 +151,7 @@ class SlicesTab(QWidget):
         self._viewer = viewer
         self._subject: ShownMap | None = None
         self._findings: Findings | None = None
-        self._axes: list[int] = []  # of z, y, x, one for each plot
+        self._axes: list[int] = []  # the axis (of z, y, x) of each plot
         self._which: tuple[Any, ...] = ()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -152,7 +167,7 @@ class SlicesTab(QWidget):
     def show_profiles(
         self, subject: ShownMap, findings: Findings, labels: Sequence[int]
     ) -> None:
-        """Profiles of these classes, or of none for the whole map."""
+        """Show the profiles of these classes, or without any those of the whole map."""
         self._subject, self._findings = subject, findings
         self._which = tuple(labels)
         self._show()
@@ -180,7 +195,7 @@ class SlicesTab(QWidget):
         regions, to_world = self._findings.regions, self._subject.to_world
         n = len(regions.shape)
         row = axis - (3 - n)
-        # The voxel axis that runs along this one.
+        # Axis of the voxels that runs along this one.
         along = int(np.argmax(np.abs(to_world[row, :n])))
         which: Sequence[Any] = self._which or ("whole",)
         totals = sum(regions.profile(along, one, "total") for one in which)
@@ -191,12 +206,12 @@ class SlicesTab(QWidget):
                 values = np.where(np.asarray(counts) > 0, values / counts, np.nan)
         at = np.arange(regions.shape[along]) * to_world[row, along] + to_world[row, n]
         box = self._findings.box()
-        if box is not None:  # beside the head there is nothing to see
+        if box is not None:  # slices far from the foreground are left out
             first, last = box[along]
             inside = slice(max(0, first - MARGIN), last + MARGIN + 1)
             at, values = at[inside], values[inside]
         title, *ends = _AXES[axis]
-        if self._subject.axes is None:  # of no patient
+        if self._subject.axes is None:  # the place in the patient is unknown
             title, ends = f"Slices across axis {axis - 3 + n}", ["Last", "First"]
         return Profile(title, -at, values, *ends)
 
@@ -211,116 +226,26 @@ class SlicesTab(QWidget):
         viewer = self._viewer
         viewer.dims.set_point(axis, -position)
         shown = [a - viewer.dims.ndim for a in viewer.dims.displayed]
-        if axis in shown:  # no slice of this view: the middle of it goes there
+        if axis in shown:  # this view has no slice there, so its middle goes there
             center = list(viewer.scene.camera.center)[-len(shown) :]
             center[shown.index(axis)] = -position
             viewer.scene.camera.center = tuple(center)
 
 
-# Pictures of the view and surfaces as files.
-
-Array = np.ndarray[Any, Any]
-
-_ENDINGS = (".surf.gii", ".gii", ".ply")
-
-
-def save_picture(path: Path, shot: Array) -> Path:
-    """Write a picture as PNG; returns its path, see :func:`as_png`.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    height, width, _ = shot.shape
-    data: Any = np.ascontiguousarray(shot).data
-    image = QImage(data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
-    png = QBuffer()
-    png.open(QBuffer.OpenModeFlag.WriteOnly)
-    image.save(png, "PNG")
-    path = as_png(path)
-    write_whole([(path, lambda file: file.write(png.data().data()))])
-    return path
-
-
-def as_png(path: Path) -> Path:
-    """The path with the ending of the format."""
-    return path if path.name.lower().endswith(".png") else Path(f"{path}.png")
-
-
-def iter_save_surfaces(
-    path: Path,
-    surfaces: Sequence[tuple[str, Mesh, Array]],
-    measure: str,
-    unit: str,
-) -> Generator[float, None, list[Path]]:
-    """Write surfaces, each into a file of its own if there are several.
-
-    Parameters
-    ----------
-    path : Path
-        With the ending of the format; for several see :func:`files_for`.
-    surfaces : sequence of (str, Mesh, ndarray)
-        Name, mesh in RAS mm, and colours of the vertices, shape (n, 4).
-    measure, unit : str
-        What the values are.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be written, or its ending is of no format.
-    """
-    written: list[Path] = []
-    files = files_for(path, [name for name, _, _ in surfaces])
-    for done, (name, mesh, colors) in enumerate(surfaces):
-        written += write_surface(
-            files[done], mesh, name=name, measure=measure, unit=unit, colors=colors
-        )
-        yield (done + 1) / len(surfaces)
-    return written
-
-
-def files_for(path: Path, names: Sequence[str]) -> list[Path]:
-    """The file of each surface: the path itself, or of several with their names."""
-    if len(names) == 1:
-        return [path]
-    ending = next((end for end in _ENDINGS if path.name.lower().endswith(end)), "")
-    stem = path.name[: len(path.name) - len(ending)]
-    ending = path.name[len(stem) :]
-    taken: set[str] = set()
-    files = []
-    for name in names:
-        plain = "".join(c if c.isalnum() else "-" for c in name)
-        numbered = (
-            plain,
-            *(f"{plain}-{number}" for number in range(2, len(names) + 1)),
-        )
-        # Some file systems do not tell large letters from small ones.
-        free = next(one for one in numbered if one.casefold() not in taken)
-        taken.add(free.casefold())
-        files.append(path.with_name(f"{stem}_{free}{ending}"))
-    return files
-
-
-# Saving the map, a picture of the view, and the surfaces.
-
-PICTURE_SIZE = (1600, 1200)
-
-# Width in pixels of the two buttons of a number.
-_BUTTONS = 60
+# The tab that saves the map, a picture of the view, and the surfaces.
 
 
 class MapSavingTab(QWidget):
-    """Buttons that save what is shown.
+    """Buttons that save the map, a picture of the view, and surfaces.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        What is pictured.
+        The viewer of which pictures are saved.
     views : MapViews
-        Whose surfaces are saved.
+        The views whose surfaces are saved.
     chosen_map : callable
-        Gives the map that is inspected; None where there is none.
+        Returns the map that is inspected; None without one.
     """
 
     def __init__(
@@ -392,7 +317,7 @@ class MapSavingTab(QWidget):
         self._jobs[:] = [
             Job(
                 partial(iter_save_surfaces, path, surfaces, *self._views.measured),
-                on_result=_tell_written,
+                on_result=_show_written,
                 on_refused=show_error,
             )
         ]
@@ -402,17 +327,17 @@ class MapSavingTab(QWidget):
         return Path(path) if path else None
 
     def _may_replace(self, asked: Path, files: list[Path]) -> bool:
-        """Ask about files that are there; the dialog has asked about one only."""
-        there = [file.name for file in files if file != asked and file.exists()]
-        if not there:
+        """Ask about existing files other than the one that the dialog asked about."""
+        existing = [file.name for file in files if file != asked and file.exists()]
+        if not existing:
             return True
         answer = QMessageBox.question(
-            self, "Save", f"There already: {', '.join(there)}. Replace?"
+            self, "Save", f"There already: {', '.join(existing)}. Replace?"
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
 
-def _tell_written(paths: list[Path]) -> None:
+def _show_written(paths: list[Path]) -> None:
     show_info("Saved: " + ", ".join(map(str, paths)))
 
 
@@ -420,7 +345,88 @@ def _pixels(size: int) -> QSpinBox:
     box = QSpinBox()
     box.setRange(100, 10_000)
     box.setValue(size)
-    # napari's style has buttons at both sides, for which Qt leaves no room.
+    # In napari's style there are buttons on both sides, for which Qt leaves no room.
     digits = box.fontMetrics().horizontalAdvance("00000")
     box.setMinimumWidth(digits + _BUTTONS)
     return box
+
+
+# Files of pictures and surfaces.
+
+
+def save_picture(path: Path, shot: Array) -> Path:
+    """Write a picture as PNG, and return its path with that ending.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    height, width, _ = shot.shape
+    data: Any = np.ascontiguousarray(shot).data
+    image = QImage(data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
+    png = QBuffer()
+    png.open(QBuffer.OpenModeFlag.WriteOnly)
+    image.save(png, "PNG")
+    path = as_png(path)
+    write_whole([(path, lambda file: file.write(png.data().data()))])
+    return path
+
+
+def as_png(path: Path) -> Path:
+    """Return a path with the ending of PNG."""
+    return path if path.name.lower().endswith(".png") else Path(f"{path}.png")
+
+
+def iter_save_surfaces(
+    path: Path,
+    surfaces: Sequence[tuple[str, Mesh, Array]],
+    measure: str,
+    unit: str,
+) -> Generator[float, None, list[Path]]:
+    """Write surfaces, each into a file of its own if there are several.
+
+    Parameters
+    ----------
+    path : Path
+        Path with the ending of the format; for several see :func:`files_for`.
+    surfaces : sequence of (str, Mesh, ndarray)
+        Name, mesh in RAS mm, and colours of the vertices, shape (n, 4).
+    measure, unit : str
+        Title and unit of the values.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written, or its ending is of no format.
+    """
+    written: list[Path] = []
+    files = files_for(path, [name for name, _, _ in surfaces])
+    for done, (name, mesh, colors) in enumerate(surfaces):
+        written += write_surface(
+            files[done], mesh, name=name, measure=measure, unit=unit, colors=colors
+        )
+        yield (done + 1) / len(surfaces)
+    return written
+
+
+def files_for(path: Path, names: Sequence[str]) -> list[Path]:
+    """Return the file of each surface: the path, or several paths with their names."""
+    if len(names) == 1:
+        return [path]
+    ending = next((end for end in _ENDINGS if path.name.lower().endswith(end)), "")
+    stem = path.name[: len(path.name) - len(ending)]
+    ending = path.name[len(stem) :]
+    taken: set[str] = set()
+    files = []
+    for name in names:
+        plain = "".join(c if c.isalnum() else "-" for c in name)
+        numbered = (
+            plain,
+            *(f"{plain}-{number}" for number in range(2, len(names) + 1)),
+        )
+        # Some file systems do not tell large letters from small ones.
+        free = next(one for one in numbered if one.casefold() not in taken)
+        taken.add(free.casefold())
+        files.append(path.with_name(f"{stem}_{free}{ending}"))
+    return files

@@ -32,14 +32,15 @@ from .map_views import MapViews, Ring
 from .probe import Probe, ProbePanel
 from .tabs import MapSavingTab, NumbersTab, SlicesTab
 
+#: Least width of the dock in pixels.
 MIN_WIDTH = 360
 
-#: Pixels that the pointer may move within a click.
+#: Most pixels that the pointer may move within a click.
 CLICK = 3
 
 
 class InspectWidget(Docked):
-    """Dock that tells where, in which class and how much a map is uncertain.
+    """Dock that shows where, in which class and how much a map is uncertain.
 
     It follows the map that is selected in the layer list.
 
@@ -112,7 +113,7 @@ class InspectWidget(Docked):
         self.classes.selected.connect(self._select)
         self.classes.visited.connect(self._visit)
         self.classes.failed.connect(show_error)
-        self.classes.saved.connect(_tell_saved)
+        self.classes.saved.connect(_show_saved)
         self.tabs.currentChanged.connect(self._show_tab)
         self._listening.to(self._viewer.layers.events.renamed, self._name_classes)
         self._listening.to_mouse(self._viewer.mouse_move_callbacks, self._pointed)
@@ -147,11 +148,11 @@ class InspectWidget(Docked):
         self.progress.setValue(round(100 * share))
 
     def _inspected(self) -> Any:
-        """The layer of the map; None where there is none."""
+        """Return the layer of the map; None without one."""
         return self.following.map.value
 
     def _looked_at(self) -> tuple[ShownMap, Findings] | None:
-        """The map and what was found in it; None before that."""
+        """Return the map with its findings; None until these are there."""
         subject, findings = self.following.subject, self.following.findings
         return None if subject is None or findings is None else (subject, findings)
 
@@ -170,20 +171,20 @@ class InspectWidget(Docked):
         self._select()
 
     def _follow_colormap(self, *_: Any) -> None:
-        """Let the controls show the colours that the map has been given by anybody."""
+        """Let the controls show the colormap of the map, whoever has chosen it."""
         looked_at = self._looked_at()
         if looked_at is not None:
             self.appearance.take_colormap(looked_at[0].layer.colormap)
 
     def _color_classes(self, subject: ShownMap, findings: Findings) -> None:
-        """Keep the colours of classes apart from those of the map."""
+        """Give classes colours that differ from those of the map."""
         if subject.segmentation is not None:
             with self.following.unheeded():
                 keep_apart(subject.segmentation, self.appearance.colormap.currentText())
         self._colors = subject.colors_of({*findings.regions.labels, *subject.names})
 
     def _name_classes(self, *_: Any) -> None:
-        """Say where the classes come from."""
+        """Write which labels are the classes."""
         if self._looked_at() is not None:
             shown = self.following.subject.segmentation  # type: ignore[union-attr]
             whose = "the most probable class" if shown is None else f"'{shown.name}'"
@@ -195,7 +196,7 @@ class InspectWidget(Docked):
         self.message.setText(sentence)
 
     def _forget(self) -> None:
-        """Take away what belongs to another map."""
+        """Remove everything that belongs to another map."""
         self._probe = None
         self._of_map.stop()
         self._outlines.select(())
@@ -205,10 +206,10 @@ class InspectWidget(Docked):
         self.probe_panel.clear()
         self.views.clear()
 
-    # -- what is chosen in it -------------------------------------------------
+    # -- choices --------------------------------------------------------------
 
     def _show_appearance(self, *_: Any) -> None:
-        """Map, surfaces, table and plots as the controls say."""
+        """Show map, surfaces, table and plots as chosen in the controls."""
         looked_at = self._looked_at()
         if looked_at is None:
             return
@@ -235,7 +236,7 @@ class InspectWidget(Docked):
         self._show_tab()
 
     def _show_tab(self, *_: Any) -> None:
-        """Draw the plots of the tab in front; others when they come to the front."""
+        """Draw the plots of the tab that is in front."""
         looked_at = self._looked_at()
         if looked_at is None:
             return
@@ -252,12 +253,12 @@ class InspectWidget(Docked):
             self.slices.show_profiles(subject, findings, chosen)
 
     def _chosen(self, findings: Findings) -> list[int]:
-        """Selected classes that some voxel has."""
-        there = findings.regions.labels
-        return [label for label in self.classes.selected_labels if label in there]
+        """Return the selected classes that some voxel has."""
+        present = findings.present_labels
+        return [label for label in self.classes.selected_labels if label in present]
 
     def _select(self, *_: Any) -> None:
-        """Let the selected classes stand out, in every part."""
+        """Let the selected classes stand out in all parts of the dock and the view."""
         looked_at = self._looked_at()
         if looked_at is None:
             return
@@ -294,11 +295,11 @@ class InspectWidget(Docked):
             self._read(place)
             if self._viewer.dims.ndisplay == 3:
                 name = self.views.name_at(place)
-        # Nothing hides the name of the class that was there before.
+        # An empty name hides the one of the class before.
         QToolTip.showText(QCursor.pos(), name)
 
     def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
-        """Go to the place of a surface or cut that is clicked; a drag turns all."""
+        """Go to a place that is clicked in 3D; a drag turns the view."""
         if self._probe is None or self._viewer.dims.ndisplay != 3 or event.modifiers:
             return
         start = np.array(event.pos)
@@ -320,5 +321,5 @@ class InspectWidget(Docked):
             self.probe_panel.show_reading(reading, subject, self._colors)
 
 
-def _tell_saved(path: str) -> None:
+def _show_saved(path: str) -> None:
     show_info(f"The table is in {path}.")

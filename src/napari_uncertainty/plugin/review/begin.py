@@ -139,7 +139,7 @@ class OpenedReview:
         Images and options that it was begun with.
     hotspots : Hotspots
         Its places.
-    there : tuple of int
+    present_labels : tuple of int
         Labels that some voxel has.
     notes : tuple of str
         Sentences that a person should read.
@@ -150,7 +150,7 @@ class OpenedReview:
     session: Session
     material: ReviewMaterial
     hotspots: Hotspots
-    there: Iterable[int]
+    present_labels: Iterable[int]
     notes: tuple[str, ...]
     resumed: bool
 
@@ -220,9 +220,9 @@ def iter_begin(material: ReviewMaterial) -> Generator[float, None, OpenedReview]
         inputs.append(image.as_input())
         yield 0.8 + 0.2 * (done + 1) / len(images)
     session, notes, resumed = _session(material, inputs, hotspots)
-    there = tuple(int(label) for label in _labels_in(labels))
+    present = tuple(int(label) for label in _labels_in(labels))
     notes = (*other_scans, *notes)
-    return OpenedReview(session, material, hotspots, there, notes, resumed)
+    return OpenedReview(session, material, hotspots, present, notes, resumed)
 
 
 def _session(

@@ -105,7 +105,7 @@ def report_steps(path: Path, desk: ReviewController, viewer: Any) -> Steps[Path]
         scan=None,
         no_data=source.no_data,
         names=source.names,
-        colors=subject.colors_of({*opened.there, *subject.names}),
+        colors=subject.colors_of({*opened.present_labels, *subject.names}),
         facts=_facts(
             opened, record, hotspots, labels.name, None if scan is None else scan.name
         ),

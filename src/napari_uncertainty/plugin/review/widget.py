@@ -232,7 +232,7 @@ class ReviewWidget(Docked):
         if opened is not None and subject is not None:
             self.progress.setVisible(False)
             self.message.setText(opened.sentence)
-            labels = sorted({*opened.there, *subject.names})
+            labels = sorted({*opened.present_labels, *subject.names})
             names = {label: subject.name_of(label) for label in labels}
             self.options.offer_classes(names)
             self._classes_of = subject.layer, subject.segmentation

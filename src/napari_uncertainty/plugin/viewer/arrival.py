@@ -1,9 +1,9 @@
-"""Follow-up on layers that came into a viewer: names, places, framing, outlines.
+"""Layers that came into a viewer: their names, places, outlines and framing.
 
-napari cannot slice a rotated layer, and in scan space each image would be shown along
-its own axes. So the viewer has the axes of one image, a scan if there is one, and what
-is tilted otherwise is shown resampled onto them. What is measured and written stays the
-original, which the layer's metadata keep.
+napari cannot slice a rotated layer. So the viewer shows all images along the axes of
+one of them, a scan if there is one, and an image with another tilt is shown resampled
+onto those axes. The original is kept in the metadata of its layer, and it is the
+original that is measured and written.
 """
 
 from __future__ import annotations
@@ -48,101 +48,196 @@ from .scan_space import (
 )
 from .view_planes import frame_unless_moved
 
-# The class slider says which class it is at: *class: gray matter*.
-
-# What a name is written behind; "class 2" needs no second one.
+# Beginnings of an axis label with the name of a class: *class: gray matter*, and for
+# classes that are called so already, *class 2*.
 _BEFORE_NAME = (f"{CLASS_AXIS}: ", f"{CLASS_AXIS} ")
 
+# Viewers in which names of classes are written beside their slider.
 _followed: WeakSet[Any] = WeakSet()
-
-
-def name_classes(viewer: Any) -> None:
-    """Write the name of the shown class beside its slider, from now on.
-
-    To be called when there are probabilities; called again, it does nothing. The
-    callbacks are kept by the viewer, and end with it.
-    """
-    if viewer in _followed:
-        return
-    _followed.add(viewer)
-
-    def show(*_: Any) -> None:
-        show_class(viewer)
-
-    layers, dims = viewer.layers, viewer.dims
-    for event in (
-        dims.events.current_step,
-        # napari writes the labels of the layers again whenever one of these changes.
-        dims.events.axis_labels,
-        layers.events.inserted,
-        layers.events.removed,
-        layers.events.reordered,
-        layers.selection.events.active,
-    ):
-        event.connect(show)
-    show()
-
-
-def show_class(viewer: Any) -> None:
-    """Write the name of the class that is shown now.
-
-    An axis that the user calls something else keeps its name.
-    """
-    axis, name = _shown_class(viewer)
-    labels = [
-        CLASS_AXIS if label.startswith(_BEFORE_NAME) else label
-        for label in viewer.dims.axis_labels
-    ]
-    if name and labels[axis] == CLASS_AXIS:
-        own = name.startswith(_BEFORE_NAME)
-        labels[axis] = name if own else f"{_BEFORE_NAME[0]}{name}"
-    if tuple(labels) != tuple(viewer.dims.axis_labels):
-        viewer.dims.axis_labels = tuple(labels)
-
-
-def _shown_class(viewer: Any) -> tuple[int, str]:
-    """Axis of the viewer that runs over classes, and where it is; no name if none.
-
-    Of several layers whose classes share the slider, the selected one counts, else the
-    topmost that is visible, else the topmost.
-    """
-    dims, active = viewer.dims, viewer.layers.selection.active
-    named = [layer for layer in viewer.layers if _names(layer)]
-    if not named:
-        return 0, ""
-    layer = max(named, key=lambda one: (one == active, one.visible, named.index(one)))
-    own = layer_info(layer)["class_axis"]
-    axis = dims.ndim - layer.ndim + own
-    if not 0 <= axis < dims.ndim:  # the viewer is about to have as many axes
-        return 0, ""
-    step = (dims.point[axis] - layer.translate[own]) / layer.scale[own]
-    number, names = round(float(step)), _names(layer)
-    return axis, names[number] if 0 <= number < len(names) else ""
-
-
-def _names(layer: Any) -> list[str]:
-    """Return the names of the classes along an axis of a layer; empty without one."""
-    info = layer_info(layer)
-    if info.get("role") != "probabilities" or "class_axis" not in info:
-        return []
-    return [str(name) for name in info.get("class_names", ())]
-
-
-# Images with different tilts on one scan's axes, resampled in the background.
 
 Array = np.ndarray[Any, Any]
 
-#: Shown along other axes, a voxel may be off by this share of its size.
+#: An image is shown along other axes without resampling if no voxel is off by more than
+#: this share of its size.
 SHOWN_TOLERANCE_VOXELS = 0.1
 
+# Layers that are being resampled.
 _jobs: WeakKeyDictionary[Layer, Job[Any]] = WeakKeyDictionary()
+
+# Number that napari adds to a name that another layer has.
+_NUMBER = re.compile(r" \[\d+\]$")
+
+# napari hands over the files of a drop one by one. A file that comes within so many
+# seconds after the layers of another one were added belongs to the same drop.
+_ONE_DROP = 1.0
+
+PLUGIN = "napari-uncertainty"
+
+#: The dock that computes maps: its command, and its name in napari's menu.
+COMPUTE, COMPUTE_NAME = f"{PLUGIN}.compute", "Compute uncertainty"
+
+#: Text of the notification with a button that opens the dock.
+OFFER = "Class probabilities are open."
+
+#: Title that napari gives the dock when its menu opens it. Under any other title, the
+#: menu would not show and hide it.
+DOCK_NAME = f"{COMPUTE_NAME} (Uncertainty)"
+
+# Maps that were introduced, and viewers in which the dock was offered.
+_introduced: WeakSet[Any] = WeakSet()
+_offered: WeakSet[Any] = WeakSet()
+
+
+# Layers that were opened: their names, outlines and framing, and what is offered then.
+
+
+class Drop:
+    """Files that are opened together."""
+
+    def __init__(self) -> None:
+        self._waiting, self._added_at = 0, -math.inf
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether a file that is read now belongs to the files before it."""
+        return self._waiting > 0 or time.monotonic() - self._added_at < _ONE_DROP
+
+    def receive_soon(self) -> None:
+        """Receive the layers of a file once napari has added them."""
+        from napari import current_viewer
+        from qtpy.QtCore import QTimer
+
+        viewer = current_viewer()
+        if viewer is None:
+            return
+
+        def added() -> None:
+            self._waiting -= 1
+            self._added_at = time.monotonic()
+            receive(viewer)
+            if not self._waiting:
+                offer_to_compute(viewer)
+
+        self._waiting += 1
+        QTimer.singleShot(0, added)
+
+
+drop = Drop()
+
+
+def receive(viewer: Any) -> None:
+    """Name new layers, resample tilted ones, outline classes and frame the case.
+
+    To be called whenever layers came; called again, it changes nothing.
+    """
+    tell_apart(viewer.layers)
+    for layer in viewer.layers:
+        role = layer_info(layer).get("role")
+        if role == "probabilities":
+            name_classes(viewer)
+        if role == "map" and _file_of(layer) is not None and layer not in _introduced:
+            introduce_map(viewer, layer)
+    align(viewer)
+    outline_classes(viewer)
+    frame_unless_moved(viewer)
+
+
+def introduce_map(viewer: Any, layer: Any) -> None:
+    """Show a new map with a titled colour bar, and as a cut in 3D."""
+    in_3d(viewer)
+    layer.colorbar.visible = preferences().colorbar
+    title_color_bars(viewer)
+    _introduced.add(layer)
+
+
+class _Offer(Notification):  # type: ignore[misc]
+    """Notification with a button, beside which napari writes its source."""
+
+    @property
+    def source(self) -> str:
+        """Name of this plugin, for napari would write the address of the button."""
+        return PLUGIN
+
+
+def offer_to_compute(viewer: Any) -> None:
+    """Offer to open *Compute uncertainty* if probabilities came and it is closed.
+
+    The offer is made once in each window, and not where there is a map already.
+    """
+    window = getattr(viewer, "window", None)
+    roles = {layer_info(one).get("role") for one in viewer.layers}
+    if "probabilities" not in roles or window is None or viewer in _offered:
+        return
+    if "map" in roles or _computes(window):
+        return
+    _offered.add(viewer)
+    held = ref(viewer)  # the notification outlives the viewer
+    notification_manager.dispatch(
+        _Offer(
+            OFFER,
+            NotificationSeverity.INFO,
+            actions=[(COMPUTE_NAME, lambda _: open_compute(held()))],
+        )
+    )
+
+
+def open_compute(viewer: Any) -> None:
+    """Open *Compute uncertainty* as napari's menu does, unless it is open."""
+    if viewer is not None and not _computes(viewer.window):
+        widget = PluginManager.instance().commands.get(COMPUTE)(viewer)
+        viewer.window.add_dock_widget(widget, name=DOCK_NAME)
+
+
+def _computes(window: Any) -> bool:
+    """Return whether *Compute uncertainty* is open, from the menu or by its name."""
+    return any(name.startswith(COMPUTE_NAME) for name in window.dock_widgets)
+
+
+def tell_apart(layers: Iterable[Any]) -> None:
+    """Put the folder in front of names that layers from several folders share.
+
+    The names are then such as ``fold_0/sub-007 probabilities`` and ``fold_1/sub-007
+    probabilities``. A layer that the user has renamed keeps its name.
+    """
+    by_name: dict[Any, list[Any]] = {}
+    for layer in layers:
+        folder = _folder_of(layer)
+        if folder:
+            bare = _NUMBER.sub("", layer.name).removeprefix(f"{folder}/")
+            by_name.setdefault((layer_info(layer)["role"], bare), []).append(layer)
+    for (_, bare), namesakes in by_name.items():
+        if len({_folder_of(layer) for layer in namesakes}) < 2:
+            continue
+        for layer in namesakes:
+            name = f"{_folder_of(layer)}/{bare}"
+            if _NUMBER.sub("", layer.name) != name:
+                layer.name = name
+
+
+def _folder_of(layer: Any) -> str:
+    """Return the name of the folder that a layer was read from; else an empty text."""
+    path = _file_of(layer)
+    return "" if path is None else path.parent.name
+
+
+def _file_of(layer: Any) -> Path | None:
+    """Return the file that a layer was read from; None where it was not."""
+    info = layer_info(layer)
+    if not info.get("role"):
+        return None
+    # The metadata of a map name the file that it was made from.
+    opened = layer.source.path if info["role"] == "map" else info.get("source")
+    return Path(opened) if opened else None
+
+
+# Images with another tilt than the scan, resampled in the background.
 
 
 def align(viewer: Any) -> None:
-    """Resample what is tilted against the viewer's axes; the layer changes when done.
+    """Resample images that are tilted against the viewer's axes, in the background.
 
-    Probabilities stay along their own axes: they are hidden below their map, which is
-    aligned, and as large as all classes together.
+    Probabilities stay along their own axes: they are as large as all classes together,
+    and are hidden below their map, which is resampled.
     """
     leader = leader_of(viewer.layers)
     if leader is None:
@@ -157,11 +252,11 @@ def align(viewer: Any) -> None:
             or grid.ndim != 3
             or layer_info(layer).get("role") == "probabilities"
             or layer in _jobs
-            or _coincide(shown, axes)
+            or not tilted(shown, axes)
         ):
             continue
-        if _coincide(grid, axes):
-            _show(layer, source_of(layer).values, grid)
+        if not tilted(grid, axes):
+            _show_on_grid(layer, source_of(layer).values, grid)
         else:
             _resample(viewer, layer, grid, axes, leader.name)
 
@@ -173,17 +268,13 @@ def aligning(viewer: Any) -> bool:
 
 def tilted(grid: Grid, axes: Grid) -> bool:
     """Return whether an image has to be resampled to be shown along these axes."""
-    return not _coincide(grid, axes)
-
-
-def _coincide(grid: Grid, axes: Grid) -> bool:
-    return grid.drift_along(axes) <= SHOWN_TOLERANCE_VOXELS * float(grid.zooms.min())
+    return grid.drift_along(axes) > SHOWN_TOLERANCE_VOXELS * float(grid.zooms.min())
 
 
 def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> None:
-    """Start it; the layer is hidden meanwhile, for it would lie."""
+    """Begin to resample a layer, which is hidden until it can be shown in its place."""
     original, data = source_of(layer).values, layer.data
-    leading = original.ndim - grid.ndim  # of a scan over time
+    leading = original.ndim - grid.ndim  # axes of a scan over time
     labels = isinstance(layer, Labels)
     target = grid.along(axes)
     visible, layer.visible = layer.visible, False
@@ -202,7 +293,7 @@ def _resample(viewer: Any, layer: Any, grid: Grid, axes: Grid, name: str) -> Non
         if layer.data is not data:  # replaced meanwhile
             align(viewer)
             return
-        _show(layer, values, grid, target, original)
+        _show_on_grid(layer, values, grid, target, original)
         how = "nearest voxels" if labels else "linear interpolation"
         show_info(
             f"'{layer.name}' is tilted by {grid.tilt_against(axes):.1f}° against "
@@ -230,7 +321,7 @@ def _steps(
     target: Grid,
     labels: bool,
 ) -> Generator[float, None, Array]:
-    """Resample values, whose further axes stand in front, and last for the core."""
+    """Resample values, whose further axes are in front here and last in the core."""
     values = np.moveaxis(np.asarray(original), range(leading), range(-leading, 0))
     # Outside of a CT there is air, at -1000.
     fill = 0 if labels else float(values.min(where=np.isfinite(values), initial=0))
@@ -240,14 +331,14 @@ def _steps(
     return np.moveaxis(resampled, range(-leading, 0), range(leading))
 
 
-def _show(
+def _show_on_grid(
     layer: Any,
     values: Array,
     grid: Grid,
     shown: Grid | None = None,
     original: Any = None,
 ) -> None:
-    """Let a layer show values that are on another grid than its own."""
+    """Let a layer show values on its grid, or those resampled onto another one."""
     space = ScanSpace.of(shown or grid)
     leading = values.ndim - grid.ndim
     info = dict(layer_info(layer))
@@ -260,169 +351,80 @@ def _show(
     layer.translate = (*layer.translate[:leading], *space.translate)
     layer.metadata = {**layer.metadata, METADATA_KEY: info}
     if isinstance(layer, Labels):
-        # What is painted on resampled labels would be lost.
+        # Strokes that are painted on resampled labels would be lost.
         layer.editable = shown is None
 
 
-# Follow-up on layers that came into a viewer: names, places, framing, outlines.
-
-# What napari adds to a name that is there already.
-_NUMBER = re.compile(r" \[\d+\]$")
-
-# napari hands over the files of a drop one by one. What comes within so many seconds
-# after the layers of another file were added is of the same drop.
-_ONE_DROP = 1.0
-
-PLUGIN = "napari-uncertainty"
-
-#: The dock that computes maps: its command, and its name in napari's menu.
-COMPUTE, COMPUTE_NAME = f"{PLUGIN}.compute", "Compute uncertainty"
-
-#: What is said where probabilities came, beside the button that opens the dock.
-OFFER = "Class probabilities are open."
-
-#: As napari calls a dock that is opened from its menu, which then shows and hides it.
-DOCK_NAME = f"{COMPUTE_NAME} (Uncertainty)"
-
-_greeted: WeakSet[Any] = WeakSet()
-_offered: WeakSet[Any] = WeakSet()
+# The name of the shown class beside its slider, as in *class: gray matter*.
 
 
-class Drop:
-    """Files that are opened together."""
+def name_classes(viewer: Any) -> None:
+    """Write the name of the shown class beside its slider, from now on.
 
-    def __init__(self) -> None:
-        self._waiting, self._added_at = 0, -math.inf
-
-    @property
-    def goes_on(self) -> bool:
-        """Return whether a file that is read now came with those before."""
-        return self._waiting > 0 or time.monotonic() - self._added_at < _ONE_DROP
-
-    def receive_soon(self) -> None:
-        """Receive the layers of a file once napari has added them."""
-        from napari import current_viewer
-        from qtpy.QtCore import QTimer
-
-        viewer = current_viewer()
-        if viewer is None:
-            return
-
-        def added() -> None:
-            self._waiting -= 1
-            self._added_at = time.monotonic()
-            receive(viewer)
-            if not self._waiting:
-                offer_to_compute(viewer)
-
-        self._waiting += 1
-        QTimer.singleShot(0, added)
-
-
-drop = Drop()
-
-
-def receive(viewer: Any) -> None:
-    """Name what is new, resample what is tilted, and go to where the case is.
-
-    What is as it should be stays so, however often this is called.
+    To be called when there are probabilities; called again, it does nothing. The
+    viewer keeps the callbacks, and they end with it.
     """
-    tell_apart(viewer.layers)
-    for layer in viewer.layers:
-        role = layer_info(layer).get("role")
-        if role == "probabilities":
-            name_classes(viewer)
-        if role == "map" and _file_of(layer) is not None and layer not in _greeted:
-            introduce_map(viewer, layer)
-    align(viewer)
-    outline_classes(viewer)
-    frame_unless_moved(viewer)
-
-
-def introduce_map(viewer: Any, layer: Any) -> None:
-    """Show a new map with its colour bar and what that measures, and as a cut in 3D."""
-    in_3d(viewer)
-    layer.colorbar.visible = preferences().colorbar
-    title_color_bars(viewer)
-    _greeted.add(layer)
-
-
-class _Offer(Notification):  # type: ignore[misc]
-    """A notification with a button, beside which napari writes its source."""
-
-    @property
-    def source(self) -> str:
-        """The name of this plugin; else it would be the address of an object."""
-        return PLUGIN
-
-
-def offer_to_compute(viewer: Any) -> None:
-    """Offer to open *Compute uncertainty* where probabilities came, and it is closed.
-
-    Once in each window, and not where there is a map already.
-    """
-    window = getattr(viewer, "window", None)
-    layers = {layer_info(one).get("role"): one for one in viewer.layers}
-    if "probabilities" not in layers or window is None or viewer in _offered:
+    if viewer in _followed:
         return
-    if "map" in layers or _computes(window):
-        return
-    _offered.add(viewer)
-    held = ref(viewer)
-    notification_manager.dispatch(
-        _Offer(
-            OFFER,
-            NotificationSeverity.INFO,
-            # The notification outlives the viewer.
-            actions=[(COMPUTE_NAME, lambda _: open_compute(held()))],
-        )
-    )
+    _followed.add(viewer)
+
+    def show(*_: Any) -> None:
+        show_class(viewer)
+
+    layers, dims = viewer.layers, viewer.dims
+    for event in (
+        dims.events.current_step,
+        # At each of these, napari takes the axis labels of the layers again.
+        dims.events.axis_labels,
+        layers.events.inserted,
+        layers.events.removed,
+        layers.events.reordered,
+        layers.selection.events.active,
+    ):
+        event.connect(show)
+    show()
 
 
-def open_compute(viewer: Any) -> None:
-    """Open *Compute uncertainty*, as napari's menu does; once is enough."""
-    if viewer is not None and not _computes(viewer.window):
-        widget = PluginManager.instance().commands.get(COMPUTE)(viewer)
-        viewer.window.add_dock_widget(widget, name=DOCK_NAME)
+def show_class(viewer: Any) -> None:
+    """Write the name of the class that is shown now.
 
-
-def _computes(window: Any) -> bool:
-    """Tell whether the dock is open, from the menu or by its name."""
-    return any(name.startswith(COMPUTE_NAME) for name in window.dock_widgets)
-
-
-def tell_apart(layers: Iterable[Any]) -> None:
-    """Put the folder in front of names that layers from several folders share.
-
-    ``fold_0/sub-007 probabilities`` and ``fold_1/sub-007 probabilities``. What the user
-    calls otherwise keeps its name.
+    An axis that the user has named otherwise keeps its name.
     """
-    by_name: dict[Any, list[Any]] = {}
-    for layer in layers:
-        folder = _folder_of(layer)
-        if folder:
-            bare = _NUMBER.sub("", layer.name).removeprefix(f"{folder}/")
-            by_name.setdefault((layer_info(layer)["role"], bare), []).append(layer)
-    for (_, bare), namesakes in by_name.items():
-        if len({_folder_of(layer) for layer in namesakes}) < 2:
-            continue
-        for layer in namesakes:
-            name = f"{_folder_of(layer)}/{bare}"
-            if _NUMBER.sub("", layer.name) != name:
-                layer.name = name
+    axis, name = _shown_class(viewer)
+    labels = [
+        CLASS_AXIS if label.startswith(_BEFORE_NAME) else label
+        for label in viewer.dims.axis_labels
+    ]
+    if name and labels[axis] == CLASS_AXIS:
+        own = name.startswith(_BEFORE_NAME)
+        labels[axis] = name if own else f"{_BEFORE_NAME[0]}{name}"
+    if tuple(labels) != tuple(viewer.dims.axis_labels):
+        viewer.dims.axis_labels = tuple(labels)
 
 
-def _folder_of(layer: Any) -> str:
-    """Name of the folder that a layer was read from; empty where it was not."""
-    path = _file_of(layer)
-    return "" if path is None else path.parent.name
+def _shown_class(viewer: Any) -> tuple[int, str]:
+    """Return the axis of the viewer that runs over classes, and the name of its class.
+
+    The name is empty where there is no such axis. If several layers share the slider,
+    the selected one counts, else the topmost that is visible, else the topmost.
+    """
+    dims, active = viewer.dims, viewer.layers.selection.active
+    named = [layer for layer in viewer.layers if _names(layer)]
+    if not named:
+        return 0, ""
+    layer = max(named, key=lambda one: (one == active, one.visible, named.index(one)))
+    own = layer_info(layer)["class_axis"]
+    axis = dims.ndim - layer.ndim + own
+    if not 0 <= axis < dims.ndim:  # the viewer is about to have as many axes
+        return 0, ""
+    step = (dims.point[axis] - layer.translate[own]) / layer.scale[own]
+    number, names = round(float(step)), _names(layer)
+    return axis, names[number] if 0 <= number < len(names) else ""
 
 
-def _file_of(layer: Any) -> Path | None:
-    """The file that a layer was read from."""
+def _names(layer: Any) -> list[str]:
+    """Return the names of the classes along an axis of a layer; empty without one."""
     info = layer_info(layer)
-    if not info.get("role"):
-        return None
-    # Of a map, what it was made from is its source here.
-    opened = layer.source.path if info["role"] == "map" else info.get("source")
-    return Path(opened) if opened else None
+    if info.get("role") != "probabilities" or "class_axis" not in info:
+        return []
+    return [str(name) for name in info.get("class_names", ())]

@@ -1,13 +1,14 @@
 """Further canvases in a window, and the layers that they share with it.
 
-napari has ``link_layers`` for this. It leaves out what marks need (data, sizes, colours
-of points), marks the layers as linked in the layer list, where a click would cut the
-links, and knows nothing of undoing.
+The layers of a further canvas are copies that follow those of the window. napari has
+``link_layers`` for this. But it leaves out what marks need (data, sizes and colours of
+points), it marks the layers as linked in the layer list, where a click would cut the
+links, and it does not undo what was painted in the other view.
 
-They are made once and kept, hidden and empty, until the window closes. What OpenGL has
-loaded for a canvas is shared between all of a program and outlives that canvas, so
-that some megabytes would be lost with each that is thrown away; and making one takes
-longer than filling it.
+The canvases are made once and kept, hidden and empty, until the window closes. OpenGL
+shares what it has loaded for a canvas between all canvases of the program and does not
+free it, so that some megabytes would be lost with each canvas that is thrown away; and
+making a canvas takes longer than filling it.
 """
 
 from __future__ import annotations
@@ -25,17 +26,16 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QSplitter, QStackedWidget, QWidget
 
 from .layer_roles import PER_VIEW
-from .layers import arrange
-from .lifetime import Listening, weakly
+from .layers import add_copy, arrange
+from .lifetime import Listening, set_unlike, weakly
 from .scan_space import layer_info
 from .view_planes import PLANES, SOLID
-
-# Layers of one viewer, shown in another on the same arrays.
 
 Array = np.ndarray[Any, Any]
 
 
-# Attributes with an event of their name. The place first, for sizes are measured in it.
+# Attributes with an event of their name. Those of the place come first, for sizes are
+# measured in it.
 _OF_ALL = (
     "name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
     "projection_mode", "opacity", "blending", "visible",
@@ -57,8 +57,11 @@ _OF_KIND: dict[type, tuple[str, ...]] = {
     Vectors: ("edge_width", "edge_color", "vector_style", "length"),
 }  # fmt: skip
 
-# Of what else there is, a copy is made anew where the data are others.
-_TAKES_DATA = (Image, Labels, Points, Surface, Vectors)
+# Sizes of the two canvases of a column, of which Qt takes the ratio.
+_EQUAL = [10_000, 10_000]
+
+
+# Copies of layers in another viewer, on the same arrays.
 
 
 class LinkedLayers:
@@ -70,18 +73,18 @@ class LinkedLayers:
     Parameters
     ----------
     source, target : napari.components.ViewerModel
-        Whose layers are shown, and where.
-    wanted : callable or None
-        Tells of a layer whether it is shown; None for all.
+        The viewer whose layers are copied, and the viewer that shows the copies.
+    includes : callable or None
+        Returns whether a layer is to be shown; None for all layers.
     """
 
     def __init__(
         self,
         source: Any,
         target: Any,
-        wanted: Callable[[Any], bool] | None = None,
+        includes: Callable[[Any], bool] | None = None,
     ) -> None:
-        self._source, self._target, self._wanted = source, target, wanted
+        self._source, self._target, self._includes = source, target, includes
         self._links: dict[Any, _Link] = {}
         self._listening, self._of_visible = Listening(), Listening()
         events = source.layers.events
@@ -91,12 +94,12 @@ class LinkedLayers:
         self._watch()
 
     def copy_of(self, layer: Any) -> Any:
-        """The copy of a layer; None where it has none."""
+        """Return the copy of a layer; None where it has none."""
         link = self._links.get(layer)
         return None if link is None else link.copy
 
     def missing(self) -> list[Any]:
-        """Layers that are shown and have no copy yet, the lowest first."""
+        """Return the layers that should have a copy and have none, the lowest first."""
         return [
             layer
             for layer in self._source.layers
@@ -104,13 +107,13 @@ class LinkedLayers:
         ]
 
     def add(self, layer: Any) -> None:
-        """Show a layer in its place among the others."""
+        """Show a copy of a layer in its place among the others."""
         if layer not in self._links:
             self._links[layer] = _Link(self._source, self._target, layer, self._renew)
             self._put(layer)
 
     def stop(self) -> None:
-        """Let the copies go their own way, and call back no more."""
+        """Let copies and layers no longer follow each other."""
         self._listening.stop()
         self._of_visible.stop()
         for link in self._links.values():
@@ -121,8 +124,8 @@ class LinkedLayers:
 
     def _is_shown(self, layer: Any) -> bool:
         per_view = layer_info(layer).get("role") in PER_VIEW
-        wanted = self._wanted is None or self._wanted(layer)
-        return bool(layer.visible and not per_view and wanted)
+        included = self._includes is None or self._includes(layer)
+        return bool(layer.visible and not per_view and included)
 
     def _watch(self) -> None:
         self._of_visible.stop()
@@ -130,7 +133,7 @@ class LinkedLayers:
             self._of_visible.to(layer.events.visible, self._follow)
 
     def _follow(self, *_: Any) -> None:
-        """Copy what came, remove what went, and put all in order."""
+        """Follow the layer list: copy, remove and arrange what has changed there."""
         for layer in [one for one in self._links if one not in self._source.layers]:
             self._drop(layer)
         for layer in self.missing():
@@ -147,7 +150,7 @@ class LinkedLayers:
 
     @contextmanager
     def _camera_kept(self) -> Iterator[None]:
-        """Stay where it is: with one more axis, or less, napari shows all there is."""
+        """Keep the camera, which napari moves when the number of axes changes."""
         camera = self._target.scene.camera
         before = camera.zoom, camera.center
         yield
@@ -167,11 +170,11 @@ class LinkedLayers:
             copy = self.copy_of(one)
             at = at if copy is None else layers.index(copy) + 1
         with self._camera_kept():
-            layers.insert(at, self.copy_of(layer))
+            add_copy(self._target, self.copy_of(layer), at)
         self._select()
 
     def _arrange(self) -> None:
-        """Order the copies like their layers; what else is there stays in place."""
+        """Order the copies like their layers; other layers stay in their places."""
         copies = [self.copy_of(one) for one in self._source.layers]
         arrange(self._target.layers, [one for one in copies if one is not None])
 
@@ -182,16 +185,9 @@ class LinkedLayers:
 
 
 class _Link:
-    """Pair of a layer and its copy.
+    """Pair of a layer in one viewer and its copy in another, which follow each other.
 
-    Parameters
-    ----------
-    viewer, target : napari.components.ViewerModel
-        That shows the layer itself, and that gets its copy.
-    layer : Layer
-        What is copied.
-    renew : callable
-        Asks for another copy.
+    `renew` is called with the layer where its copy cannot be given its new data.
     """
 
     def __init__(
@@ -203,14 +199,13 @@ class _Link:
         self._names = _attributes(layer)
         self._busy = False
         self._slice = _slice_of(viewer)
-        # Corners of what strokes in the copy covered, and how many of them ended.
+        # Corners of the boxes that strokes in the copy have covered, and the number of
+        # strokes that have ended.
         self._painted: list[tuple[Array, Array]] = []
         self._strokes = 0
         self._listening = Listening()
         for name in self._names:
-            # What is part of the data tuple is there already.
-            if not _equal(getattr(layer, name), getattr(self.copy, name)):
-                setattr(self.copy, name, getattr(layer, name))
+            set_unlike(self.copy, name, getattr(layer, name))
             for one, other in ((layer, self.copy), (self.copy, layer)):
                 self._listening.to(
                     getattr(one.events, name), self._relay, name, one, other
@@ -229,7 +224,7 @@ class _Link:
 
     @contextmanager
     def _relaying(self) -> Iterator[None]:
-        """Do something to one of the two that the other need not hear of."""
+        """Change one of the two without the other following."""
         self._busy = True
         try:
             yield
@@ -250,7 +245,8 @@ class _Link:
     def _take_data(self, *_: Any) -> None:
         if self._busy:
             return
-        if not isinstance(self.layer, _TAKES_DATA):
+        # The copy of any other kind of layer is made anew.
+        if not any(isinstance(self.layer, kind) for kind in _OF_KIND):
             self._renew(self.layer)
             return
         with self._relaying():
@@ -258,15 +254,14 @@ class _Link:
         self._take_look()
 
     def _take_look(self) -> None:
-        """Take over what differs: not all that napari sets has an event."""
+        """Take over the look of points, of which napari does not emit every change."""
         if isinstance(self.layer, Points):
             with self._relaying():
                 for name in self._names:
-                    if not _equal(getattr(self.layer, name), getattr(self.copy, name)):
-                        setattr(self.copy, name, getattr(self.layer, name))
+                    set_unlike(self.copy, name, getattr(self.layer, name))
 
     def _sliced(self, *_: Any) -> None:
-        """Draw again what was changed in its place; another slice changes nothing."""
+        """Draw data again that were changed in place; another slice changes none."""
         before, self._slice = self._slice, _slice_of(self._viewer)
         if before != self._slice or self._busy:
             return
@@ -327,7 +322,7 @@ def _attributes(layer: Any) -> tuple[str, ...]:
 
 
 def _slice_of(viewer: Any) -> tuple[Any, ...]:
-    """The slice that a viewer shows."""
+    """Return what identifies the slice that a viewer shows."""
     dims = viewer.dims
     at = tuple(dims.point[axis] for axis in dims.not_displayed)
     return dims.order, dims.ndisplay, at, dims.margin_left, dims.margin_right
@@ -337,16 +332,7 @@ def _draw_again(layer: Any) -> None:
     layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return np.array_equal(one, other)
-    return one is other or bool(np.all(np.asarray(one == other)))
-
-
 # Three more canvases in a window, beside and below its own.
-
-# Sizes of two canvases in one column, as shares.
-_EQUAL = [10_000, 10_000]
 
 
 class View(QtViewer):  # type: ignore[misc]
@@ -357,14 +343,14 @@ class View(QtViewer):  # type: ignore[misc]
     name : str
         A plane, or "3D".
     window : QtViewer
-        The window's own canvas. It gets the keys that are pressed here, and the files
-        that are dropped here.
+        The window's own canvas, which gets the keys that are pressed in this one, and
+        the files that are dropped onto it.
     """
 
     def __init__(self, name: str, window: Any) -> None:
         model = ViewerModel(title=name)
         model.dims.ndim, model.dims.ndisplay = 3, 3 if name == SOLID else 2
-        # All keys are bound once more as they are, which concerns nobody.
+        # napari binds all keys once more as they are, of which nothing need hear.
         with action_manager.events.shortcut_changed.blocker():
             super().__init__(model)
         self._window = window
@@ -373,7 +359,7 @@ class View(QtViewer):  # type: ignore[misc]
         small(self, self.dims)
 
     def begin(self) -> None:
-        """Look as the window does, from this side, at three axes without a layer."""
+        """Take over the theme of the window, and show three axes from this side."""
         model, name = self.viewer, self.viewer.title
         model.theme = self._window.viewer.theme
         model.dims.ndim = 3
@@ -381,12 +367,12 @@ class View(QtViewer):  # type: ignore[misc]
             model.dims.order = PLANES[name]
 
     def end(self) -> None:
-        """Let all layers go, also the one that was selected last."""
+        """Remove all layers, and forget the one that was selected last."""
         self.viewer.layers.clear()
         self.viewer.layers.selection.clear()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Give keys to the window's own canvas, whose layers and tools are meant."""
+        """Pass keys on to the window's own canvas, whose tools are meant."""
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
             QApplication.sendEvent(self._window.canvas.native, event)
             return True
@@ -398,7 +384,7 @@ class View(QtViewer):  # type: ignore[misc]
 
 
 class Canvases:
-    """Coronal below the window's own canvas, 3D and Sagittal beside both.
+    """Three canvases: Coronal below the window's own, 3D and Sagittal beside both.
 
     Parameters
     ----------
@@ -409,7 +395,7 @@ class Canvases:
     def __init__(self, window: Any) -> None:
         self._window = window
         self._views: dict[str, View] = {}
-        # Each with an empty page, shown while its canvas is being filled.
+        # The room of each canvas, with an empty page that is shown while it is filled.
         self._cells: dict[str, QStackedWidget] = {}
         self._column: Any = None
 
@@ -440,7 +426,7 @@ class Canvases:
         layout.setStretch(layout.indexOf(window), 0)
         for part in (window, window.widget(0), window.dims):
             part.setMinimumWidth(0)
-        # At once, for whoever shows another view fits it into the canvas as it is.
+        # At once, for the next view is fitted into the canvas as it is now.
         layout.activate()
         window.refresh()
 
@@ -454,7 +440,7 @@ class Canvases:
         return view
 
     def kept(self) -> list[View]:
-        """All that were made."""
+        """Return all canvases that were made."""
         return list(self._views.values())
 
     def put_in(self, name: str) -> None:
@@ -462,7 +448,7 @@ class Canvases:
         self._cells[name].setCurrentWidget(self._views[name])
 
     def remove(self) -> None:
-        """Close them for good: nothing may come to them later in a window that goes."""
+        """Close all canvases for good, before events reach them in a closed window."""
         if self._column is None:
             return
         self.hide()
@@ -499,6 +485,6 @@ class Canvases:
 
 
 def small(*widgets: Any) -> None:
-    """Let widgets be as narrow as they have to."""
+    """Let widgets become as narrow as their window needs."""
     for widget in widgets:
         widget.setMinimumWidth(1)

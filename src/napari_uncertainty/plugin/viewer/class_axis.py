@@ -1,4 +1,4 @@
-"""The axis of a layer along which the classes are, and what the file says of them."""
+"""The axis of a layer along which its classes are, and their names and background."""
 
 from __future__ import annotations
 
@@ -24,57 +24,57 @@ from ...model.probabilities import (
     require_class_axis,
     scale_of,
 )
-from .scan_space import Source, layer_info, source_of
+from .scan_space import Source, layer_info, sliceable, source_of
 
 #: Axes of a volume.
 SPATIAL = 3
 
-# What was found in layers of lazy arrays, with the data that it was found in.
+# The class axes that were found in lazy arrays, with the data that they were found in.
 _lazy_axes: WeakKeyDictionary[Image, tuple[Any, int | None]] = WeakKeyDictionary()
 
 
 def class_axis_of(layer: Image) -> int | None:
-    """Class axis of a layer's data, as recorded or as found from the values.
+    """Return the class axis of a layer's data, as recorded or as the values show it.
 
-    The last axis of data that napari took for RGB counts from 0 like any other.
+    The last axis of data that napari took for RGB has a number like any other.
     """
     recorded = layer_info(layer).get("class_axis")
     if isinstance(recorded, int) and recorded < layer.data.ndim:
         return recorded
     if layer.rgb:
-        # A photograph's height and width cannot be meant.
+        # Only the channels may be classes, not the height or width of a photograph.
         channels = layer.data.ndim - 1
-        data = _sliceable(layer)
+        data = sliceable(layer.data)
         return channels if scale_of(data, channels) is not None else None
     return _found_class_axis(layer)
 
 
 def _found_class_axis(layer: Image) -> int | None:
-    """The class axis by the values; of a lazy array, they are looked at only once."""
+    """Return the class axis by the values; lazy ones are read only once."""
     if as_dask(layer.data) is None:
         return find_class_axis(layer.data)
     data, axis = _lazy_axes.get(layer, (None, None))
     if data is not layer.data:
-        axis = find_class_axis(_sliceable(layer))
+        axis = find_class_axis(sliceable(layer.data))
         _lazy_axes[layer] = layer.data, axis
     return axis
 
 
 def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
-    """The class axis, by the shape alone where values sum to 1 along none.
+    """Return the class axis, or None for a single channel.
 
-    None where the layer is a single channel.
+    If the values sum to 1 along no axis, it is found by the shape alone.
 
     Parameters
     ----------
     layer : Image
-        Of one resolution.
+        The layer, at one resolution.
     kind : str or None
-        What its values are, a key of :data:`.KINDS`; None if that is not known.
+        Kind of its values, a key of :data:`.KINDS`; None if it is not known.
     """
     axis, shape = class_axis_of(layer), layer.data.shape
     if axis is not None and kind == FOREGROUND.name and declared(layer)["guess"]:
-        # What was guessed when the file was opened, a person knows better.
+        # The kind that a person chose overrides a guess from when it was opened.
         return axis if len(shape) > SPATIAL or shape[axis] == 1 else None
     if axis is not None or layer.rgb:
         return axis
@@ -82,7 +82,7 @@ def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
         if len(shape) <= SPATIAL:
             return None
         return shape.index(1) if 1 in shape else 0
-    further = max(0, len(shape) - SPATIAL - 1)  # of members, or time
+    further = max(0, len(shape) - SPATIAL - 1)  # axes of members or time
     axis = clearly_shortest(shape[further:])
     if axis is None and len(shape) > SPATIAL:
         axis = 0
@@ -90,19 +90,19 @@ def assumed_class_axis(layer: Image, kind: str | None = None) -> int | None:
 
 
 def required_class_axis(layer: Image, kind: str | None = None) -> int | None:
-    """The class axis, or None of a single channel.
+    """Return the class axis, or None for a single channel.
 
     Parameters
     ----------
     layer : Image
-        Any.
+        The layer.
     kind : str or None
-        As somebody named it; None where the values have to tell.
+        Kind of its values, if somebody has chosen it.
 
     Raises
     ------
     InputError
-        If there is none, which it says why.
+        If the layer has no class axis where it needs one; the sentence says why.
     """
     if layer.multiscale:
         raise InputError(
@@ -129,12 +129,12 @@ def is_guess(layer: Image, axis: int | None) -> bool:
 
 
 def _check_values(layer: Image, axis: int | None) -> None:
-    """Raise InputError where values that sum to 1 along no axis can be of no kind.
+    """Raise InputError if values that sum to 1 along no axis cannot be understood.
 
-    A volume without a class axis may be many things; that it is the only channel of a
-    network, a person has to say.
+    A volume without a class axis may be many things, so a person has to say that it is
+    the only channel of a network.
     """
-    data = _sliceable(layer)
+    data = sliceable(layer.data)
     lines = lines_along(data, axis or 0)
     if not (np.isfinite(lines).any() and lines.any()):
         require_class_axis(data, layer.name)
@@ -149,8 +149,8 @@ def _check_values(layer: Image, axis: int | None) -> None:
 
 
 def _check_channel(layer: Image, kind: str) -> None:
-    """Raise InputError where one volume cannot be the only channel of a kind."""
-    data = _sliceable(layer)
+    """Raise InputError if one volume cannot be the only channel of a kind."""
+    data = sliceable(layer.data)
     if KINDS[kind].sums_matter:
         require_class_axis(data, layer.name)
     evidence = evidence_of(lines_along(data[np.newaxis], 0))
@@ -159,7 +159,7 @@ def _check_channel(layer: Image, kind: str) -> None:
 
 
 def map_shape(layer: Image, class_axis: int | None) -> tuple[int, ...]:
-    """Shape of the map that this layer gives."""
+    """Return the shape of the map that this layer gives."""
     shape = list(layer.data.shape)
     if class_axis is not None:
         del shape[class_axis]
@@ -169,7 +169,7 @@ def map_shape(layer: Image, class_axis: int | None) -> tuple[int, ...]:
 def class_first(
     layer: Image, class_axis: int | None, axes: Grid | None = None
 ) -> Source:
-    """Return what a layer holds, class axis first; a single channel gets one.
+    """Return the values of a layer, class axis first; a single channel gets one.
 
     Parameters are those of :func:`.source_of`.
     """
@@ -180,14 +180,14 @@ def class_first(
 
 
 def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ...]:
-    """Names of the independent channels of a layer; none where its kind has none.
+    """Return names of the independent channels of a layer; none if it has none.
 
     Parameters
     ----------
     layer : Image or None
-        Any.
+        The layer.
     kind : str or None
-        As somebody named it; None for what its file says.
+        Kind of its values, if somebody has chosen it; None for that of its file.
     """
     if layer is None or layer.multiscale:
         return ()
@@ -206,7 +206,7 @@ def independent_channels(layer: Image | None, kind: str | None) -> tuple[str, ..
 
 
 def exclusive_classes(layer: Image | None, kind: str | None) -> tuple[str, ...]:
-    """Names of the classes of a layer of which one may be the background.
+    """Return names of the classes of a layer of which one may be the background.
 
     Parameters are those of :func:`independent_channels`.
     """
@@ -221,22 +221,22 @@ def exclusive_classes(layer: Image | None, kind: str | None) -> tuple[str, ...]:
 
 
 def names_of(layer: Any, n_classes: int) -> tuple[str, ...]:
-    """Return a name for each class of a layer: numbers, where its file has none."""
+    """Return a name for each class of a layer, a number if its file has no names."""
     names: tuple[str, ...] = declared(layer)["class_names"]
     return names if len(names) == n_classes else numbered_class_names(n_classes)
 
 
 def background_of(layer: Any, n_classes: int, how: Interpretation) -> int | None:
-    """Return which class of a layer is the background of a map that was made of it.
+    """Return the background class of a map that was made from a layer; None without.
 
     Parameters
     ----------
     layer : layer
-        With the probabilities.
+        The layer with the probabilities.
     n_classes : int
         Length of its class axis.
     how : Interpretation
-        How its values were taken.
+        Interpretation with which the map was computed.
     """
     if how.background is None or n_classes == 1:
         return 0
@@ -244,7 +244,7 @@ def background_of(layer: Any, n_classes: int, how: Interpretation) -> int | None
 
 
 def declared(layer: Any) -> dict[str, Any]:
-    """Statements of a layer's file on its values: kind, names and so on."""
+    """Return a file's statements on the values of its layer: kind, names and so on."""
     info = layer_info(layer)
     return {
         "kind": info.get("kind"),
@@ -253,8 +253,3 @@ def declared(layer: Any) -> dict[str, Any]:
         "tissues_of": info.get("tissues_of", ""),
         "guess": str(info.get("guess", "")),
     }
-
-
-def _sliceable(layer: Image) -> Any:
-    lazy = as_dask(layer.data)
-    return layer.data if lazy is None else lazy

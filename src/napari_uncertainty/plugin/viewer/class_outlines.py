@@ -1,9 +1,9 @@
 """Classes as thin outlines above a map, so that the map stays visible.
 
-A line along the edges of voxels tells where a class ends and leaves the voxels
-themselves, the most uncertain ones of all, to the map. napari's own contours are a
-voxel wide. The lines belong to the shown slice and are found anew in the next one,
-which takes less than a millisecond.
+A line along the edges of voxels shows where a class ends, and leaves the voxels at the
+border, which are the most uncertain ones, to the map. napari's own contours are a voxel
+wide. The lines are made for the shown slice, and anew for the next one, which takes
+less than a millisecond.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from ...analysis.class_statistics import unnamed
 from .layer_roles import MODULATED, role_of, segmentation_for_map
 from .layers import add_helper, label_colormap, remove_layer
 from .legends import ClassLegend
@@ -25,183 +26,32 @@ from .lifetime import Listening, lasting, unwrapped, weakly
 from .scan_space import ORIGINAL, PREDICTION, layer_info
 from .shown_map import names_of
 
-# Edges between voxels of different classes in the slice that a viewer shows.
-
 Array = np.ndarray[Any, Any]
 
-
-class Edges(NamedTuple):
-    """Edges between voxels of different classes in a slice, joined to straight lines.
-
-    Attributes
-    ----------
-    start, length : ndarray, shape (n, 2)
-        Where each line begins, and how far it runs along both axes; in voxels, whose
-        centres have whole numbers.
-    before, after : ndarray, shape (n,)
-        Labels on the side of lower and of higher indices.
-    """
-
-    start: Array
-    length: Array
-    before: Array
-    after: Array
-
-
-def class_edges(labels: Array) -> Edges:
-    """Return the edges between voxels of different labels.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (h, w)
-        One slice; around it everything is background (0).
-    """
-    rows, columns = _edges_below_rows(labels), _edges_below_rows(labels.T)
-    turned = Edges(columns.start[:, ::-1], columns.length[:, ::-1], *columns[2:])
-    return Edges(*(np.concatenate(both) for both in zip(rows, turned, strict=True)))
-
-
-def _edges_below_rows(labels: Array) -> Edges:
-    padded = np.pad(labels, ((1, 1), (0, 0)))
-    before, after = padded[:-1], padded[1:]
-    there = before != after
-    # A line goes on where the next edge has the same labels on both sides.
-    goes_on = np.zeros_like(there)
-    goes_on[:, 1:] = (
-        there[:, 1:]
-        & there[:, :-1]
-        & (before[:, 1:] == before[:, :-1])
-        & (after[:, 1:] == after[:, :-1])
-    )
-    row, first = np.nonzero(there & ~goes_on)
-    ends = there.copy()
-    ends[:, :-1] &= ~goes_on[:, 1:]
-    last = np.nonzero(ends)[1]
-    start = np.stack([row - 0.5, first - 0.5], axis=1)
-    length = np.stack([np.zeros(len(row)), last - first + 1.0], axis=1)
-    return Edges(start, length, before[row, first], after[row, first])
-
-
-class Slice(NamedTuple):
-    """Labels of the slice that a viewer shows.
-
-    Attributes
-    ----------
-    values : ndarray of int, shape (h, w)
-        The labels.
-    to_world : ndarray, shape (n, 3)
-        World coordinates of the first voxel's centre, and one voxel down and right.
-    position : tuple of int
-        Index of the slice, for each axis that is not shown.
-    """
-
-    values: Array
-    to_world: Array
-    position: tuple[int, ...]
-
-    @property
-    def voxel(self) -> float:
-        """Shorter side of a voxel in the world; 0 where nothing is shown."""
-        if self.to_world.shape[1] < 3:
-            return 0.0
-        return float(np.linalg.norm(self.to_world[:, 1:], axis=0).min())
-
-    def lines(self, apart: float) -> tuple[Array, Array]:
-        """Return the lines around classes, and the class of each.
-
-        Parameters
-        ----------
-        apart : float
-            Width in the world by which the lines of the classes on both sides of an
-            edge are apart. With 0 each edge has one line: that of the class, or of the
-            higher of two labels.
-
-        Returns
-        -------
-        ndarray, shape (m, 2, n)
-            Where each line begins in the world, and how far it runs.
-        ndarray of int, shape (m,)
-            Labels.
-        """
-        if not self.values.size:
-            return np.zeros((0, 2, len(self.to_world))), np.zeros(0, int)
-        edges = class_edges(self.values)
-        first, directions = self.to_world[:, 0], self.to_world[:, 1:].T
-        start, length = first + edges.start @ directions, edges.length @ directions
-        if not apart:
-            return np.stack([start, length], axis=1), np.maximum(*edges[2:])
-        across = (edges.length == 0) @ directions
-        across *= apart / 2 / np.linalg.norm(across, axis=1, keepdims=True)
-        sides = [(edges.before != 0, -across, edges.before),
-                 (edges.after != 0, across, edges.after)]  # fmt: skip
-        lines = [
-            np.stack([start[there] + shift[there], length[there]], axis=1)
-            for there, shift, _ in sides
-        ]
-        whose = [labels[there] for there, _, labels in sides]
-        return np.concatenate(lines), np.concatenate(whose)
-
-
-def slice_of(viewer: Any, layer: Any, data: Any) -> Slice | None:
-    """Return the slice of a layer's data that a viewer shows; None outside of it.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-        In 2D.
-    layer, data : Layer, array
-        The layer that says where the data are; they have its axes.
-    """
-    further = viewer.dims.ndim - layer.ndim
-    displayed = [axis - further for axis in viewer.dims.displayed]
-    if min(displayed) < 0:
-        return None
-    at = np.array(layer.world_to_data(viewer.dims.point[-layer.ndim :]))
-    index: list[Any] = [round(float(one)) for one in at]
-    for axis, n in enumerate(data.shape):
-        if axis in displayed:
-            index[axis] = slice(None)
-        elif not 0 <= index[axis] < n:
-            return None
-    values = np.asarray(data[tuple(index)])
-    if displayed[0] > displayed[1]:
-        values = values.T
-    at[displayed] = 0
-    origin = np.array(layer.data_to_world(at))
-    units = np.eye(layer.ndim)[displayed]
-    sides = [np.array(layer.data_to_world(at + unit)) - origin for unit in units]
-    # In the plane that is shown exactly, wherever it is between two voxels.
-    hidden = [axis - further for axis in viewer.dims.not_displayed if axis >= further]
-    origin[hidden] = np.array(viewer.dims.point)[-layer.ndim :][hidden]
-    position = tuple(one for one in index if isinstance(one, int))
-    return Slice(values, np.stack([origin, *sides], axis=1), position)
-
-
-# Classes as thin outlines above a map, so that the map stays visible.
-
-#: Name of the layer that holds the lines, and its role: it is no segmentation.
+#: Name and role of the layer that holds the lines.
 NAME, ROLE = "class outlines", "outline"
 
-# Width of a line: so many pixels of the screen, but no more than this share of a voxel,
-# half of it on either side of an edge, or where there is room the classes of both sides
-# have a line of that share each.
+# Width of a line: so many pixels of the screen, but no more than the first share of a
+# voxel, half of it on either side of an edge. Where there is room, the classes on both
+# sides have a line each, of the second share.
 _PIXELS = 1.3
 _SHARE, _SHARE_EACH = 0.25, 0.11
 
-# A line of less than a pixel would have gaps. It is fainter instead, down to this.
+# A line of less than a pixel would have gaps. It is fainter instead, down to this
+# opacity.
 _FAINTEST = 0.75
 
-# From so many pixels a voxel on there is room for the lines of both classes.
+# Pixels of a voxel from which on there is room for the lines of both classes.
 _ROOM_FOR_BOTH = 11.0
 
 # Opacity of the lines of other classes where some are selected.
 _DIMMED = 0.3
 
-#: Fills the outlined classes; hides the maps, or the classes, while it is held. None of
-#: them is a key of napari but for shapes.
+#: The key that fills the outlined classes, and those that hide the maps, or the
+#: classes, while they are held. napari uses them for layers of shapes only.
 FILL_KEY, HIDE_MAPS_KEY, HIDE_CLASSES_KEY = "K", "I", "T"
 
-#: What these keys do, for people.
+#: Sentence that explains the keys in the dock.
 KEYS = (
     f"Keys in the view: {FILL_KEY} fills the classes; while you hold them, "
     f"{HIDE_MAPS_KEY} hides the map and {HIDE_CLASSES_KEY} the classes."
@@ -210,13 +60,16 @@ KEYS = (
 _outlines: WeakKeyDictionary[Any, ClassOutlines] = WeakKeyDictionary()
 
 
+# The outlines of a viewer, and their keys.
+
+
 def outline_classes(viewer: Any) -> ClassOutlines:
     """Outline the classes in a viewer, from now on and for as long as it lives.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer or ViewerModel
-        Called again with the same one, the same outlines are returned.
+        The viewer. Called again with the same one, the same outlines are returned.
     """
     viewer = unwrapped(viewer)
     outlines = _outlines.get(viewer)
@@ -227,7 +80,7 @@ def outline_classes(viewer: Any) -> ClassOutlines:
             (HIDE_MAPS_KEY, _hide_maps),
             (HIDE_CLASSES_KEY, _hide_classes),
         ):
-            # Else it has another meaning for somebody.
+            # A key that is bound already keeps its meaning.
             if coerce_keybinding(key) not in viewer.keymap:
                 viewer.bind_key(key, action)
     outlines.update()
@@ -263,13 +116,13 @@ def _hidden(layers: list[Any]) -> Iterator[None]:
     for layer in shown:
         layer.visible = False
     yield
-    # The other way round, so that lines are drawn once.
+    # In reverse order, so that the lines are drawn only once.
     for layer in reversed(shown):
         layer.visible = True
 
 
 def _is_modulated(layer: Any) -> bool:
-    """Tell whether colours of classes show the uncertainty, instead of a map."""
+    """Return whether a layer shows the uncertainty by the colours of classes."""
     return bool(layer_info(layer).get("role") == MODULATED)
 
 
@@ -277,29 +130,30 @@ class ClassOutlines:
     """Outlines and names of the classes in the slice that a viewer shows.
 
     As soon as there is a map, the segmentation that belongs to it is outlined above it
-    instead of filled below it; without a segmentation the most probable classes are,
-    where the map knows them. In 3D, and in a grid of several views, the segmentation is
-    filled as before.
+    instead of filled below it. Without a segmentation, the most probable classes are
+    outlined, if the map has them in its metadata. In 3D, and in a grid of several
+    views, the segmentation is filled as before.
 
     Parameters
     ----------
     viewer : ViewerModel
-        It is held weakly.
+        The viewer, which is held weakly.
     named : bool
         Whether the view has a legend of the classes.
     """
 
     def __init__(self, viewer: Any, named: bool = True) -> None:
-        self._of = ref(viewer)
+        self._viewer_ref = ref(viewer)
         self._layer: Any = None
-        self._dismissed = self._updating = self._others_go = False
+        self._dismissed = self._updating = self._in_removal = False
         # Layers of lines that are still to be removed.
         self._left: list[Any] = []
         self._selected: frozenset[int] = frozenset()
+        # Everything that the drawn lines depend on, and the slice that they belong to.
         self._shown: tuple[Any, ...] = ()
         self._at: tuple[Any, ...] = ()
         self._outlined: Any = None
-        # Opacity of the segmentation where it is filled, while it is not.
+        # Opacity that the segmentation gets back when it is filled again.
         self._fill: float | None = None
         self._filled_before: Callable[[], Any] = _nothing
         self.legend = ClassLegend(viewer) if named else None
@@ -310,7 +164,7 @@ class ClassOutlines:
             dims.ndisplay, viewer.canvas.grid.events.enabled,
         ):  # fmt: skip
             self._of_viewer.to(event, self.update)
-        # All of these come while layers are removed.
+        # All of these are emitted while layers are removed.
         for event in (
             layers.removed, viewer.layers.selection.events.active,
             dims.point, dims.order, viewer.scene.camera.events.zoom,
@@ -319,12 +173,12 @@ class ClassOutlines:
 
     @property
     def outlined(self) -> Any:
-        """The layer whose classes are outlined; None where there are no outlines."""
+        """Layer whose classes are outlined; None where there are no outlines."""
         return self._outlined
 
     @property
     def dismissed(self) -> bool:
-        """Return whether somebody has removed them, so that the classes are filled."""
+        """Return whether somebody has removed the outlines."""
         return self._dismissed
 
     @property
@@ -344,24 +198,24 @@ class ClassOutlines:
             self._fill, layer.opacity = layer.opacity, 0.0
 
     def select(self, labels: Collection[int]) -> None:
-        """Let these classes stand out; none for all alike."""
+        """Let these classes stand out; without any, all are alike."""
         self._selected = frozenset(labels)
         self.update()
 
     def remove(self) -> None:
-        """Take the outlines away for good, with the classes filled as before."""
+        """Remove the outlines for good, and fill the classes as before."""
         self._of_viewer.stop()
         self._take_away()
 
     def _update_here(self, *_: Any) -> None:
-        """Outline changed labels, but leave another slice to the event of its place."""
-        viewer = self._of()
+        """Outline changed labels of the same slice; ignore another slice."""
+        viewer = self._viewer_ref()
         if viewer is not None and self._at == _place(viewer):
             self.update()
 
     def update(self, *_: Any) -> None:
         """Outline what the viewer shows now."""
-        viewer = self._of()
+        viewer = self._viewer_ref()
         if viewer is None or self._updating:
             return
         self._updating = True
@@ -376,8 +230,8 @@ class ClassOutlines:
         solid, grid = viewer.dims.ndisplay == 3, viewer.canvas.grid.enabled
         found = None if self._dismissed else _classes_of(viewer)
         if found is None or solid or grid:
-            # napari is slow to take a layer away, and to add it again in 2D; but in a
-            # grid a hidden one has a cell.
+            # napari is slow to remove a layer and to add it again in 2D, so the lines
+            # are only hidden. In a grid, a hidden layer would have a cell.
             self._take_away(hidden=found is not None and not grid)
             return
         if found.layer is not self._outlined:
@@ -393,19 +247,19 @@ class ClassOutlines:
         self._name(found, labels)
 
     def _name(self, found: _Classes | None, labels: Slice | None) -> None:
-        """Name the classes of a slice in the view, or none."""
+        """Name the classes of a slice in the view; none for None."""
         if self.legend is None:
             return
         named = {}
         if found is not None and labels is not None:
             for label in map(int, np.unique(labels.values)):
-                name = found.names.get(label, f"label {label}")
+                name = found.names.get(label, unnamed(label))
                 named[label] = name, found.colormap.map(label)
         named.pop(0, None)
         self.legend.show(named)
 
     def _outline(self, layer: Any) -> None:
-        """Leave filling a segmentation, and follow it."""
+        """Follow a layer whose classes are outlined, and fill them no longer."""
         self._outlined = layer
         events = [layer.events.visible, layer.events.data]
         if isinstance(layer, Labels):
@@ -418,14 +272,14 @@ class ClassOutlines:
         ]
         for event in events:
             self._of_classes.to(event, self.update)
-        # All that is told when a stroke is undone; and again in every other slice.
+        # The only event of a stroke that is undone. It comes with each new slice, too.
         self._of_classes.to(layer.events.set_data, self._update_here)
 
     def _take_away(self, hidden: bool = False) -> None:
         """Outline nothing; the lines are removed, or only hidden."""
         self._of_classes.stop()
         if isinstance(self._outlined, Labels):
-            # What somebody has filled is so in the next 2D view, too.
+            # A segmentation that somebody has filled stays so in the next 2D view.
             filled = self._outlined.opacity > 0
             self._filled_before = ref(self._outlined) if filled else _nothing
         if self._fill is not None and self._outlined.opacity == 0:
@@ -436,7 +290,7 @@ class ClassOutlines:
         if self._layer is not None:
             self._left.append(self._layer)
             self._layer = None
-        later = self._others_go and QApplication.instance() is not None
+        later = self._in_removal and QApplication.instance() is not None
         if hidden or later:
             for layer in self._left:
                 layer.visible = False
@@ -446,7 +300,7 @@ class ClassOutlines:
             self._remove_left()
 
     def _remove_left(self) -> None:
-        viewer, left = self._of(), self._left
+        viewer, left = self._viewer_ref(), self._left
         self._left = []
         if viewer is not None:
             for layer in left:
@@ -455,15 +309,15 @@ class ClassOutlines:
     def _follow_removal(self, *_: Any) -> None:
         """Outline what the viewer shows while layers may be removed from it.
 
-        Whoever removes several layers does not expect that one of them has gone by
-        itself, and napari fails where the last layer is removed while it moves its
-        sliders, so that the lines are removed afterwards.
+        The lines themselves are removed afterwards: napari fails if one of several
+        layers that it removes is gone already, or if the last layer is removed while it
+        moves its sliders.
         """
-        self._others_go = True
+        self._in_removal = True
         try:
             self.update()
         finally:
-            self._others_go = False
+            self._in_removal = False
 
     def _draw(self, viewer: Any, found: _Classes, labels: Slice) -> None:
         pixels = viewer.scene.camera.zoom * labels.voxel
@@ -483,7 +337,7 @@ class ClassOutlines:
             self._remove_left()
         layer = self._layer
         if layer is None or not same:
-            # A copy, for a person may be painting.
+            # Labels are copied, for the user may paint in them.
             self._shown = (*shown[:-1], labels.values.copy())
             lines, whose = labels.lines(width if both else 0.0)
             colors = np.reshape(found.colormap.map(whose), (-1, 4)).copy()
@@ -538,12 +392,8 @@ def _nothing() -> None:
 def _look_of_lines(pixels: float, share: float) -> tuple[float, float]:
     """Return width, as a share of a voxel, and opacity of lines.
 
-    Parameters
-    ----------
-    pixels : float
-        Of the screen for a voxel; 0 where nothing is shown.
-    share : float
-        What a line may cover of a voxel's width.
+    A voxel has so many pixels on the screen, 0 where nothing is shown, and a line may
+    cover this share of its width.
     """
     if not pixels:
         return 1.0, 1.0
@@ -552,7 +402,7 @@ def _look_of_lines(pixels: float, share: float) -> tuple[float, float]:
 
 
 class _Classes(NamedTuple):
-    """Labels that are outlined."""
+    """Labels that are outlined: their layer, data, colours and names."""
 
     layer: Any
     data: Any
@@ -587,7 +437,7 @@ def _place(viewer: Any) -> tuple[Any, ...]:
 
 
 def _raise_above_images(layers: Any, layer: Any) -> None:
-    """Put the lines above every image and label layer, and below marks."""
+    """Move the lines above all images and labels; they stay below marks."""
     place = layers.index(layer)
     above = [
         number
@@ -596,3 +446,153 @@ def _raise_above_images(layers: Any, layer: Any) -> None:
     ]
     if above:
         layers.move(place, above[-1] + 1)
+
+
+# The shown slice, and the edges between voxels of different classes in it.
+
+
+class Edges(NamedTuple):
+    """Edges between voxels of different classes in a slice, joined to straight lines.
+
+    Attributes
+    ----------
+    start, length : ndarray, shape (n, 2)
+        Beginning of each line, and its length along both axes, in voxels; the centres
+        of voxels have whole numbers.
+    before, after : ndarray, shape (n,)
+        Labels on the side of lower and of higher indices.
+    """
+
+    start: Array
+    length: Array
+    before: Array
+    after: Array
+
+
+def class_edges(labels: Array) -> Edges:
+    """Return the edges between voxels of different labels.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (h, w)
+        One slice; around it everything is background (0).
+    """
+    rows, columns = _edges_below_rows(labels), _edges_below_rows(labels.T)
+    turned = Edges(columns.start[:, ::-1], columns.length[:, ::-1], *columns[2:])
+    return Edges(*(np.concatenate(both) for both in zip(rows, turned, strict=True)))
+
+
+def _edges_below_rows(labels: Array) -> Edges:
+    padded = np.pad(labels, ((1, 1), (0, 0)))
+    before, after = padded[:-1], padded[1:]
+    edge = before != after
+    # A line goes on where the next edge has the same labels on both sides.
+    goes_on = np.zeros_like(edge)
+    goes_on[:, 1:] = (
+        edge[:, 1:]
+        & edge[:, :-1]
+        & (before[:, 1:] == before[:, :-1])
+        & (after[:, 1:] == after[:, :-1])
+    )
+    row, first = np.nonzero(edge & ~goes_on)
+    ends = edge.copy()
+    ends[:, :-1] &= ~goes_on[:, 1:]
+    last = np.nonzero(ends)[1]
+    start = np.stack([row - 0.5, first - 0.5], axis=1)
+    length = np.stack([np.zeros(len(row)), last - first + 1.0], axis=1)
+    return Edges(start, length, before[row, first], after[row, first])
+
+
+class Slice(NamedTuple):
+    """Labels of the slice that a viewer shows.
+
+    Attributes
+    ----------
+    values : ndarray of int, shape (h, w)
+        The labels.
+    to_world : ndarray, shape (n, 3)
+        World coordinates of the first voxel's centre, and one voxel down and right.
+    position : tuple of int
+        Index of the slice, for each axis that is not shown.
+    """
+
+    values: Array
+    to_world: Array
+    position: tuple[int, ...]
+
+    @property
+    def voxel(self) -> float:
+        """Shorter side of a voxel in the world; 0 where nothing is shown."""
+        if self.to_world.shape[1] < 3:
+            return 0.0
+        return float(np.linalg.norm(self.to_world[:, 1:], axis=0).min())
+
+    def lines(self, apart: float) -> tuple[Array, Array]:
+        """Return the lines around classes, and the class of each.
+
+        Parameters
+        ----------
+        apart : float
+            Width in the world by which the lines of the classes on both sides of an
+            edge are apart. With 0 each edge has one line: that of the class, or of the
+            higher of two labels.
+
+        Returns
+        -------
+        ndarray, shape (m, 2, n)
+            Beginning of each line in the world, and its extent.
+        ndarray of int, shape (m,)
+            Label of each line.
+        """
+        if not self.values.size:
+            return np.zeros((0, 2, len(self.to_world))), np.zeros(0, int)
+        edges = class_edges(self.values)
+        first, directions = self.to_world[:, 0], self.to_world[:, 1:].T
+        start, length = first + edges.start @ directions, edges.length @ directions
+        if not apart:
+            return np.stack([start, length], axis=1), np.maximum(*edges[2:])
+        across = (edges.length == 0) @ directions
+        across *= apart / 2 / np.linalg.norm(across, axis=1, keepdims=True)
+        sides = [(edges.before != 0, -across, edges.before),
+                 (edges.after != 0, across, edges.after)]  # fmt: skip
+        lines = [
+            np.stack([start[inside] + shift[inside], length[inside]], axis=1)
+            for inside, shift, _ in sides
+        ]
+        whose = [labels[inside] for inside, _, labels in sides]
+        return np.concatenate(lines), np.concatenate(whose)
+
+
+def slice_of(viewer: Any, layer: Any, data: Any) -> Slice | None:
+    """Return the slice of a layer's data that a viewer shows; None outside of it.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        The viewer, in 2D.
+    layer, data : Layer, array
+        The layer that says where the data are, and data with its axes.
+    """
+    further = viewer.dims.ndim - layer.ndim
+    displayed = [axis - further for axis in viewer.dims.displayed]
+    if min(displayed) < 0:
+        return None
+    at = np.array(layer.world_to_data(viewer.dims.point[-layer.ndim :]))
+    index: list[Any] = [round(float(one)) for one in at]
+    for axis, n in enumerate(data.shape):
+        if axis in displayed:
+            index[axis] = slice(None)
+        elif not 0 <= index[axis] < n:
+            return None
+    values = np.asarray(data[tuple(index)])
+    if displayed[0] > displayed[1]:
+        values = values.T
+    at[displayed] = 0
+    origin = np.array(layer.data_to_world(at))
+    units = np.eye(layer.ndim)[displayed]
+    sides = [np.array(layer.data_to_world(at + unit)) - origin for unit in units]
+    # The slice lies exactly in the shown plane, even if that is between two voxels.
+    hidden = [axis - further for axis in viewer.dims.not_displayed if axis >= further]
+    origin[hidden] = np.array(viewer.dims.point)[-layer.ndim :][hidden]
+    position = tuple(one for one in index if isinstance(one, int))
+    return Slice(values, np.stack([origin, *sides], axis=1), position)

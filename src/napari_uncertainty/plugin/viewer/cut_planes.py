@@ -1,7 +1,8 @@
 """Scan, map and the borders of classes on three planes in 3D.
 
-napari can show a layer on one plane. Three planes of scan, map and labels would be nine
-copies of whole volumes; pictures of the three slices are small and drawn at once.
+napari can show a layer on one plane only. Three planes of scan, map and labels would
+need nine copies of whole volumes; pictures of the three slices are small, and quickly
+drawn.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ Array = np.ndarray[Any, Any]
 #: Voxels along a side of a picture, at most.
 LONGEST = 320
 
-#: Pixels of a picture along a side of each voxel, at most; borders are one wide.
+#: Pixels of a picture along a side of each voxel, at most; borders are one pixel wide.
 FINEST = 4
 
-#: What is darker than this share of white is faint, and black is not seen at all.
+#: Pixels that are darker than this share of white are faint, and black is transparent.
 AIR = 0.12
 
 #: How far the planes reach beyond the foreground, as a share of its longest side.
@@ -45,7 +46,7 @@ class CutPlanes(QObject):
     Parameters
     ----------
     source, target : napari.components.ViewerModel
-        Whose layers are shown, and the viewer in 3D that gets the planes.
+        The viewer whose layers are shown, and the viewer in 3D that gets the planes.
     corners : ndarray, shape (2, 3)
         Opposite corners of the box that is cut, in the world (z, y, x).
     """
@@ -63,14 +64,14 @@ class CutPlanes(QObject):
         self._listening.to(source.dims.events.point, self._draw_soon)
         self._listening.to(target.scene.camera.events.zoom, self._draw_finer)
         self._listening.to(target.scene.camera.events.angles, self._turned)
-        # Once for all that changes at a time.
+        # The planes are drawn once for all changes of one moment.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.draw)
         self._listen()
 
     def stop(self) -> None:
-        """Draw no more."""
+        """Draw the planes no more."""
         self._soon.stop()
         self._listening.stop()
         self._of_layers.stop()
@@ -89,17 +90,17 @@ class CutPlanes(QObject):
 
     @property
     def vertices(self) -> Array:
-        """Places in the world (z, y, x) that the planes reach to."""
-        found: Array = self.layer.data[0]
-        return found
+        """Vertices of the planes in the world (z, y, x)."""
+        vertices: Array = self.layer.data[0]
+        return vertices
 
     def hit(self, start: Array, along: Array) -> Array | None:
-        """The place where a line of sight meets the nearest plane.
+        """Return the place where a line of sight meets the nearest plane, if any.
 
         Parameters
         ----------
         start, along : ndarray, shape (3,)
-            A place in the world (z, y, x), and where one looks.
+            A place in the world (z, y, x), and the direction of view.
         """
         if self.layer is None:
             return None
@@ -135,7 +136,7 @@ class CutPlanes(QObject):
         self._soon.start()
 
     def _show(self, vertices: Array, pictures: Sequence[Array]) -> None:
-        """Show the pictures, all in one layer: what a layer costs is little to many."""
+        """Show all pictures in one layer, for each layer costs napari time."""
         height = sum(len(picture) for picture in pictures)
         width = max(picture.shape[1] for picture in pictures)
         texture = np.zeros((height, width, 4), np.uint8)
@@ -149,11 +150,11 @@ class CutPlanes(QObject):
             shares = (own[:, across] - low) / (high - low)
             corners.append(shares[:, ::-1] * [columns, rows] + [0, row])
             row += rows
-        # In a picture the first row is above, and in a texture below.
+        # The first row of a picture is at its top, and that of a texture at the bottom.
         texcoords = np.vstack(corners) / [width, -height] + [0, 1]
         texcoords = np.ascontiguousarray(texcoords, np.float32)
         if self.layer is None:
-            # For letters beside the planes, they have the place of what they cut.
+            # With the grid of the images, letters can be written beside the planes.
             grid = axes_of(self._source.layers)
             self.layer = add_helper(
                 self._target,
@@ -176,9 +177,9 @@ class CutPlanes(QObject):
             self.layer.vertices = vertices
 
     def _faces(self) -> Array:
-        """Two triangles for each quarter of a plane, the farthest first.
+        """Return two triangles for each quarter of a plane, the farthest first.
 
-        What is transparent has to be drawn after what is behind it.
+        A transparent plane has to be drawn after what is behind it.
         """
         away = np.array(self._target.scene.camera.view_direction) >= 0
         quarters = []
@@ -193,7 +194,7 @@ class CutPlanes(QObject):
         return faces
 
     def _turned(self, *_: Any) -> None:
-        """Draw in another order where the camera came to another side of a plane."""
+        """Draw in another order when the camera comes to the other side of a plane."""
         if self.layer is not None:
             faces = self._faces()
             if not np.array_equal(self.layer.faces, faces):
@@ -203,12 +204,12 @@ class CutPlanes(QObject):
     # -- pictures -------------------------------------------------------------
 
     def _fine(self) -> int:
-        """Pixels along a side of each voxel: about as many as the view has for it."""
+        """Return the pixels of a voxel's side, about as many as the view has for it."""
         step = min(part.step for part in self._source.dims.range[-3:])
         return int(np.clip(round(step * self._target.scene.camera.zoom), 1, FINEST))
 
     def _steps(self, axis: int) -> Array:
-        """Places along an axis, on the steps of its slider, that a picture shows."""
+        """Return the places of an axis that a picture shows, on steps of its slider."""
         start, _, step = self._source.dims.range[axis - 3]
         first, last = np.rint((self._corners[:, axis] - start) / step)
         stride = int((last - first) // LONGEST) + 1
@@ -236,10 +237,10 @@ class CutPlanes(QObject):
             if isinstance(layer, Labels) and not modulated:
                 borders.append((layer, np.where(inside, values, 0)))
                 if maps or not layer.visible:
-                    continue  # one hue for two things would say neither
+                    continue  # colours of classes would change those of the map
             painted = _colors(layer, values)
             alpha = painted[..., 3:] * (layer.opacity * inside[..., np.newaxis])
-            # Where a scan has only air, one sees through.
+            # Air around the head is transparent.
             seen = alpha[..., 0] * np.clip(painted[..., :3].max(axis=-1) / AIR, 0, 1)
             opaque = np.maximum(opaque, seen)
             if str(layer.blending) == "additive":
@@ -247,8 +248,8 @@ class CutPlanes(QObject):
             else:
                 color += alpha * (painted[..., :3] - color)
         picture = np.empty((*(fine * n for n in shape), 4), np.uint8)
-        picture[..., :3] = _fine(np.rint(255 * color).astype(np.uint8), fine)
-        picture[..., 3] = _fine(np.rint(255 * opaque).astype(np.uint8), fine)
+        picture[..., :3] = _enlarged(np.rint(255 * color).astype(np.uint8), fine)
+        picture[..., 3] = _enlarged(np.rint(255 * opaque).astype(np.uint8), fine)
         for layer, labels in borders:
             _draw_borders(picture, layer, labels, fine)
         return picture
@@ -275,7 +276,7 @@ class CutPlanes(QObject):
         across: Sequence[int],
         at: Sequence[Array],
     ) -> tuple[Any, Array]:
-        """Nearest values of a layer at places on a plane, and which of them it has."""
+        """Return a layer's nearest values on a plane, and a mask of those inside it."""
         point = np.array(self._source.dims.point[-layer.ndim :])
         point[-3:] = place
         origin = np.array(layer.world_to_data(point))
@@ -300,14 +301,15 @@ class CutPlanes(QObject):
         selection: list[Any] = list(np.clip(fixed, 0, sizes - 1))
         for one in across:
             selection[one - 3] = slice(None)
-        # The slice first, for data may be lazy.
+        # The slice is taken first, for data may be lazy.
         return np.asarray(layer.data[tuple(selection)])[np.ix_(*lines)], within
 
 
 def foreground(layers: Sequence[Any]) -> Array:
-    """Opposite corners, in the world (z, y, x), of what there is to see.
+    """Return opposite corners, in the world (z, y, x), of the visible foreground.
 
-    Of labels, or else of where a map reaches half its range, or else of all layers.
+    It is that of the labels, else the part of a map that reaches half its range, else
+    all of the layers.
     """
     volumes = [
         layer
@@ -329,14 +331,14 @@ def foreground(layers: Sequence[Any]) -> Array:
 
 
 def around(corners: Array, limits: Array) -> Array:
-    """A box that is somewhat larger, within limits; all as opposite corners."""
+    """Return a box that is somewhat larger, within limits; all as opposite corners."""
     margin = AROUND * np.ptp(corners, axis=0).max()
-    found: Array = np.clip(corners + np.array([[-margin], [margin]]), *limits)
-    return found
+    larger: Array = np.clip(corners + np.array([[-margin], [margin]]), *limits)
+    return larger
 
 
 def _grid(axis: int, place: Array, across: Sequence[int], at: Sequence[Array]) -> Array:
-    """Nine corners of the four quarters of a plane, in the world, row by row."""
+    """Return nine corners of a plane's four quarters in the world, row by row."""
     lines = []
     for one, places in zip(across, at, strict=True):
         half = np.ptp(places) / max(len(places) - 1, 1) / 2
@@ -349,10 +351,10 @@ def _grid(axis: int, place: Array, across: Sequence[int], at: Sequence[Array]) -
 
 
 def _colors(layer: Any, values: Array) -> Array:
-    """RGBA of each value, as the layer shows it."""
+    """Return red, green, blue and opacity of each value, as the layer shows it."""
     if isinstance(layer, Labels):
-        found, which = np.unique(values, return_inverse=True)
-        colors: Array = np.asarray(layer.colormap.map(found))
+        labels, which = np.unique(values, return_inverse=True)
+        colors: Array = np.asarray(layer.colormap.map(labels))
         return colors[which].reshape(*values.shape, 4)
     low, high = layer.contrast_limits
     known = np.isfinite(values)
@@ -364,13 +366,13 @@ def _colors(layer: Any, values: Array) -> Array:
     return painted
 
 
-def _fine(picture: Array, fine: int) -> Array:
-    """Each pixel as a square of so many."""
+def _enlarged(picture: Array, fine: int) -> Array:
+    """Return a picture with `fine` times as many pixels along each side."""
     return picture.repeat(fine, axis=0).repeat(fine, axis=1)
 
 
 def _draw_borders(picture: Array, layer: Any, labels: Array, fine: int) -> None:
-    """Draw a line between classes, within that of the higher label."""
+    """Draw a line between classes, within the class of the higher label."""
     colors = np.rint(255 * _colors(layer, labels)).astype(np.uint8)
     drawn = colors[..., 3] > 0
     colors[..., 3] = 255

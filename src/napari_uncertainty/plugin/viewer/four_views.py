@@ -1,7 +1,7 @@
 """Axial, coronal, sagittal and 3D views of the same layers, with one crosshair.
 
-The viewer itself shows the axial plane, so that docks, tools and other plugins go on as
-before. Beside and below its canvas stand three more, each a ``napari.qt.QtViewer`` of a
+The viewer itself shows the axial plane, so that docks, tools and other plugins work as
+before. Beside and below its canvas are three more, each a ``napari.qt.QtViewer`` with a
 model of its own, whose layers share their arrays with the viewer's.
 
 The package napari-orthogonal-views has planes like these. It moves napari's canvas into
@@ -50,8 +50,8 @@ _TIP = (
 )
 
 
-class _Before(NamedTuple):
-    """Look of the viewer before."""
+class _ViewBefore(NamedTuple):
+    """View before four views were shown, to go back to."""
 
     order: tuple[int, ...]
     point: tuple[float, ...]
@@ -66,25 +66,25 @@ class FourViews(QObject):
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-        Whose layers are shown.
+        The viewer whose layers are shown.
     window : QtViewer
         Its canvas in its window.
     """
 
-    #: Whether they are shown.
+    #: Emitted with True when they are shown, and with False when one view is.
     changed = Signal(bool)
 
     def __init__(self, viewer: Any, window: Any) -> None:
         super().__init__(window)
         self._viewer, self._window = viewer, window
         self.shown = False
-        #: Who asked for them.
+        #: The widget whose click showed them, if one did.
         self.asked_by: Any = None
         self.panes = Panes(viewer, np.zeros((2, 3)))
         self._links: list[LinkedLayers] = []
         self._outlines: list[ClassOutlines] = []
         self._canvases = Canvases(window)
-        self._before: _Before | None = None
+        self._before: _ViewBefore | None = None
         self._entered_at: tuple[float, ...] = ()
         self._box = np.zeros((2, 3))
         self._listening, self._of_layers = Listening(), Listening()
@@ -97,8 +97,8 @@ class FourViews(QObject):
 
     @classmethod
     def of(cls, viewer: Any) -> FourViews | None:
-        """Return those of a viewer; None where it has no window."""
-        # A plugin's widget sees a wrapper of it.
+        """Return the four views of a viewer; None where it has no window."""
+        # Widgets of plugins see a wrapper of the viewer.
         viewer = unwrapped(viewer)
         for widget in QApplication.allWidgets():
             if isinstance(widget, QtViewer) and widget.viewer is viewer:
@@ -107,7 +107,7 @@ class FourViews(QObject):
 
     @property
     def ready(self) -> bool:
-        """Return whether all four are there."""
+        """Return whether all four views are filled."""
         return self.shown and not self._timer.isActive()
 
     # -- there and back -------------------------------------------------------
@@ -122,17 +122,17 @@ class FourViews(QObject):
             return
         dims, camera, grid = viewer.dims, viewer.scene.camera, viewer.canvas.grid
         self._empty_now()
-        # Whoever shows something in 3D, or beside each other, puts it away now.
+        # Other ways to show layers, in 3D or side by side, end at these changes.
         gridded, grid.enabled, dims.ndisplay = grid.enabled, False, 2
         self.shown, self.asked_by = True, asked_by
-        self._before = _Before(
+        self._before = _ViewBefore(
             dims.order, dims.point, camera.center, camera.zoom, gridded
         )
-        found = foreground(viewer.layers)
-        self._box = around(found, np.array(dims.range)[-3:, :2].T)
+        corners = foreground(viewer.layers)
+        self._box = around(corners, np.array(dims.range)[-3:, :2].T)
         place = place_of_interest(viewer)
-        if ((place < found[0]) | (place > found[1])).any():
-            place = found.mean(axis=0)
+        if ((place < corners[0]) | (place > corners[1])).any():
+            place = corners.mean(axis=0)
         leading = dims.ndim - 3
         dims.order = (*range(leading), *(leading + axis for axis in PLANES["Axial"]))
         self.panes = Panes(viewer, self._box)
@@ -147,9 +147,9 @@ class FourViews(QObject):
         self.changed.emit(True)
 
     def leave(self) -> None:
-        """Back to one view, with everything as it was.
+        """Go back to one view, with everything as it was.
 
-        Where the crosshair was moved, the view shows that place.
+        If the crosshair was moved, the view shows its place.
         """
         if not self.shown:
             return
@@ -168,7 +168,7 @@ class FourViews(QObject):
         self.changed.emit(False)
 
     def toggle(self, asked_by: Any = None) -> None:
-        """Enter or leave."""
+        """Show four views, or one again where there are four."""
         if self.shown:
             self.leave()
         else:
@@ -180,7 +180,7 @@ class FourViews(QObject):
         return image
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Take the canvases down before their window goes."""
+        """Remove the canvases before their window is closed."""
         if event.type() == QEvent.Type.Close:
             self.leave()
             self._empty_now()
@@ -204,25 +204,24 @@ class FourViews(QObject):
             camera.center = before.center
             if moved:
                 camera.center = tuple(dims.point[axis] for axis in dims.displayed)
-        # Else somebody has chosen another view.
         camera.zoom = before.zoom
 
     # -- canvases -------------------------------------------------------------
 
     def _show_sliders(self, *_: Any) -> None:
-        """Show sliders for time, say; for places there is the crosshair."""
+        """Show sliders only for axes such as time; places have the crosshair."""
         layers = self._viewer.layers
         more = any(layer.visible and layer.ndim > 3 for layer in layers)
         self._window.dims.setVisible(more)
 
     def _work(self, steps: Iterator[None]) -> None:
-        """Do something step by step, and let the event loop turn between."""
+        """Work step by step, with the event loop running between the steps."""
         self._steps = steps
         self._timer.start(0)
 
     def _work_on(self) -> None:
-        # The collector would go through all of napari again and again for the
-        # thousands of objects that a canvas consists of, and find nothing.
+        # A canvas consists of thousands of objects, for which garbage collection would
+        # go through all of napari again and again, and find nothing.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -237,8 +236,8 @@ class FourViews(QObject):
         for name in ("Coronal", "Sagittal", SOLID):
             yield
             view = self._canvases.view(name)
-            wanted = _is_mark if name == SOLID else None
-            link = LinkedLayers(self._viewer, view.viewer, wanted)
+            includes = _is_mark if name == SOLID else None
+            link = LinkedLayers(self._viewer, view.viewer, includes)
             self._links.append(link)
             for layer in link.missing():
                 yield
@@ -252,7 +251,7 @@ class FourViews(QObject):
     def _empty(self) -> Iterator[None]:
         """Empty the other canvases one by one, for napari collects garbage each time.
 
-        The outlines go with all else, and have only to stop then.
+        The outlines are removed with all other layers, and have only to stop.
         """
         for view in self._canvases.kept():
             if view.viewer.layers:
@@ -263,16 +262,16 @@ class FourViews(QObject):
         self._outlines.clear()
 
     def _empty_now(self) -> None:
-        """Do all of it, for they are needed."""
+        """Empty the other canvases at once, for they are needed again."""
         self._timer.stop()
         for _ in self._empty():
             pass
 
     def _join(self, name: str, viewer: Any, canvas: Any) -> None:
-        """Let a view take part in all that is shared."""
+        """Add a view that shares place, zoom and mouse with the others."""
         title = plane_titles(self._viewer).get(name, name)
         if name == SOLID:
-            # Before anybody follows this view, for its first layer moves it.
+            # Its first layer moves this view, so it comes before others follow it.
             self.panes.planes = planes = CutPlanes(self._viewer, viewer, self._box)
             planes.draw()
             viewer.scene.camera.set_view_direction(VIEW_DIRECTION, UP)
@@ -280,7 +279,7 @@ class FourViews(QObject):
             self._outlines.append(ClassOutlines(viewer, named=False))
         self.panes.join(name, title, viewer, canvas)
 
-    # -- what is shared -------------------------------------------------------
+    # -- following the viewer -------------------------------------------------
 
     def _listen(self) -> None:
         viewer, to = self._viewer, self._listening.to
@@ -304,16 +303,16 @@ class FourViews(QObject):
         self._show_sliders()
 
     def _look_soon(self, *_: Any) -> None:
-        # Whoever shows another view is not done with it yet.
+        # After the event, for another view may be shown in several changes.
         QTimer.singleShot(0, weakly(self._look))
 
     def _look(self) -> None:
-        """Leave where somebody chose another view, or nothing is left to show."""
+        """Leave if another view was chosen, or no volume is left to show."""
         viewer = self._viewer
         if not self.shown:
             return
         if viewer.dims.ndisplay == 3:
-            # As from one view, so that others remember that one.
+            # First to one view, so that the way to 3D begins and ends there.
             viewer.dims.ndisplay = 2
             self.leave()
             viewer.dims.ndisplay = 3
@@ -330,12 +329,12 @@ class FourViews(QObject):
 
 
 class FourViewsButton(QPushButton):
-    """Shows four views, and one again; also when its dock is closed.
+    """Button that shows four views, and one again when its dock is closed.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        What is shown.
+        The viewer.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -347,7 +346,7 @@ class FourViewsButton(QPushButton):
         self._offer()
 
     def showEvent(self, event: Any) -> None:
-        """Be pressed while four views are shown, whoever asked for them."""
+        """Follow four views from now on, and be pressed while they are shown."""
         super().showEvent(event)
         layers, views = self._viewer.layers.events, FourViews.of(self._viewer)
         self._listening.stop()
@@ -361,7 +360,7 @@ class FourViewsButton(QPushButton):
                 views.changed.connect(self.setChecked)
 
     def hideEvent(self, event: Any) -> None:
-        """Notice that the dock was closed: napari takes what is in it out of it."""
+        """Notice that the dock was closed: napari takes its widget out of it."""
         super().hideEvent(event)
         self._listening.stop()
         QTimer.singleShot(0, weakly(self._look))
@@ -414,5 +413,5 @@ def has_volume(viewer: Any) -> bool:
 
 
 def _is_mark(layer: Any) -> bool:
-    """Return whether a layer is in 3D what it is; the others are seen on planes."""
+    """Return whether a layer is shown as itself in 3D, and not on the planes."""
     return not isinstance(layer, Image | Labels)

@@ -1,7 +1,7 @@
-"""A viewer's way to 3D and back: the camera, a cut as the first picture, all put back.
+"""The way of a viewer to 3D and back, with a cut through all layers as first picture.
 
-napari shows volumes in 3D as the largest values along each line of sight. Of a map that
-is a block that hides scan and labels; on a plane through them all three are seen.
+napari shows volumes in 3D as the largest values along each line of sight. A map then is
+a block that hides scan and labels; on a plane through them, all three are seen.
 """
 
 from __future__ import annotations
@@ -21,127 +21,42 @@ from .lifetime import Change, Changes, Listening, kept_by, one_per_viewer, unwra
 from .scan_space import ORIGINAL, PREDICTION, layer_info
 from .view_planes import box_of, fit
 
-# A plane that cuts scan, map and surfaces open.
-
-
-class CuttingPlane:
-    """A plane through scan, map and surfaces at once.
-
-    It is dragged in napari's way, with the Shift key, or moved by :meth:`move`. What is
-    in front of it is cut away, also when the camera goes to its other side.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Where it is shown.
-    planes, surfaces : sequence of Image, sequence of Surface
-        Layers that are shown on the plane, and that are cut by it.
-    axis, at : int, float
-        Across which of z, y and x, and where in the world.
-    """
-
-    def __init__(
-        self,
-        viewer: Any,
-        planes: Sequence[Any],
-        surfaces: Sequence[Any],
-        axis: int,
-        at: float,
-    ) -> None:
-        self._viewer, self.planes, self._surfaces = viewer, planes, surfaces
-        self.axis, self.at = axis, at
-        self._moving = False
-        self._before = [(one.plane.normal, one.plane.position) for one in planes]
-        #: Called with the place when the plane was dragged.
-        self.on_moved: Callable[[float], None] = lambda at: None
-        self.listening = Listening()
-        self.listening.to(viewer.scene.camera.events.angles, self._turned)
-        for layer in planes:
-            self.listening.to(layer.plane.events.position, self._dragged)
-        self.move(axis, at)
-
-    def move(self, axis: int, at: float) -> None:
-        """Put the plane elsewhere: across this axis, at this place in the world."""
-        self.axis, self.at = axis, at
-        self._moving = True
-        for layer in self.planes:
-            if layer not in self._viewer.layers:
-                continue
-            place = np.mean(layer.extent.world, axis=0)[-3:]
-            place[axis] = at
-            world = np.array(self._viewer.dims.point)
-            world[-3:] = place
-            layer.plane.normal = tuple(np.eye(3)[axis])
-            layer.plane.position = tuple(layer.world_to_data(world[-layer.ndim :])[-3:])
-        self._moving = False
-        self._turned()
-
-    def stop(self) -> None:
-        """Let the surfaces be whole and planes as before, and call back no more."""
-        self.listening.stop()
-        for layer, (normal, position) in zip(self.planes, self._before, strict=True):
-            layer.plane.normal, layer.plane.position = normal, position
-        for surface in self._surfaces:
-            surface.experimental_clipping_planes = []
-
-    def _turned(self, *_: Any) -> None:
-        """Cut away what is between the camera and the plane."""
-        normal, position = np.zeros(3), np.zeros(3)
-        away = self._viewer.scene.camera.view_direction[self.axis]
-        normal[self.axis] = 1.0 if away >= 0 else -1.0
-        position[self.axis] = self.at
-        for surface in self._surfaces:
-            surface.experimental_clipping_planes = [
-                {"position": tuple(position), "normal": tuple(normal), "enabled": True}
-            ]
-
-    def _dragged(self, event: Any) -> None:
-        if self._moving:
-            return
-        for layer in self.planes:
-            # A plugin's widget sees a wrapper of it.
-            if unwrapped(layer.plane) is event.source:
-                data = np.zeros(layer.ndim)
-                data[-3:] = layer.plane.position
-                self.move(self.axis, float(layer.data_to_world(data)[-3:][self.axis]))
-                self.on_moved(self.at)
-                return
-
-
-# A viewer's way to 3D and back: the camera, a cut as the first picture, all put back.
-
 Array = np.ndarray[Any, Any]
 
-#: From the patient's left, the front and above, with the head up: in scan space z, y
-#: and x run to Inferior, Posterior and Left.
+#: View from the patient's left, the front and above, with the head up: in scan space z,
+#: y and x run to Inferior, Posterior and Left.
 VIEW_DIRECTION = (0.35, 0.6, -0.7)
 UP = (-1, 0, 0)
 
-#: The classes of a map without a segmentation, while they are seen in 3D.
+#: Name of the layer that shows the classes of a map without a segmentation in 3D.
 PREDICTED_NAME = "most probable class"
 
-#: Of labels on a plane, where napari draws about two samples on each other.
+#: Opacity of labels on a plane, where napari draws about two samples on each other.
 OPACITY_ON_PLANE = 0.2
 
+# Addition to the name of a colormap that is transparent at its dark end.
 _NO_BACKGROUND = " (without background)"
 
-# Each is kept by the callbacks on its viewer.
-_of: WeakKeyDictionary[Any, ref[In3D]] = WeakKeyDictionary()
+# Ways of all viewers, each of which is kept by the callbacks on its viewer.
+_ways_to_3d: WeakKeyDictionary[Any, ref[In3D]] = WeakKeyDictionary()
+
+
+# The way to 3D and back.
 
 
 def in_3d(viewer: Any) -> In3D:
-    """Return the one of a viewer; from now on it minds how 3D is entered and left.
+    """Return the object that follows how a viewer goes to 3D and back.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer or ViewerModel
-        Called again with the same one, or with a plugin's wrapper of it, the same is
-        returned.
+        The viewer. Called again with the same one, or with a plugin's wrapper of it,
+        the same object is returned.
     """
-    return one_per_viewer(_of, viewer, In3D)
+    return one_per_viewer(_ways_to_3d, viewer, In3D)
 
 
-class _Seen(NamedTuple):
+class _SeenView(NamedTuple):
     """Camera and slices at some moment."""
 
     center: tuple[float, ...]
@@ -151,22 +66,21 @@ class _Seen(NamedTuple):
     point: tuple[float, ...]
 
     def place(self) -> tuple[float, ...]:
-        """World coordinates of the middle of a view in 2D."""
+        """Return world coordinates of the middle of a view in 2D."""
         at = dict(zip(self.order[-2:], self.center[-2:], strict=True))
         return tuple(at.get(axis, x) for axis, x in enumerate(self.point))[-3:]
 
 
 class In3D:
-    """Way of one viewer to 3D and back, by napari's own button too.
+    """Way of one viewer to 3D and back, also if napari's own button is used.
 
-    While there is a map, 3D begins with a cut: scan, labels and map on a plane that
-    faces the camera. A dock that shows something else takes the cut away, and leaves
-    3D as it was entered.
+    If there is a map, 3D begins with a cut: scan, labels and map on a plane that faces
+    the camera. A dock that shows something else in 3D removes the cut first.
 
     Attributes
     ----------
     corners : ndarray, shape (2, 3), or None
-        Two opposite corners in the world of the box that fills the view; None for the
+        Opposite corners, in the world, of the box that fills the view; None for the
         foreground of the map.
     cut : CuttingPlane or None
         The cut with which 3D begins, while it is shown.
@@ -175,11 +89,11 @@ class In3D:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self.corners: Array | None = None
-        # What to go back to, in 2D and in 3D, and what was the last in each.
-        self._flat: _Seen | None = None
-        self._solid: _Seen | None = None
-        self._last: dict[int, _Seen] = {}
-        # Box that filled the view when 3D was entered the last time, in a grid or not.
+        # Views to go back to, in 2D and in 3D, and the last view in each of them.
+        self._flat: _SeenView | None = None
+        self._solid: _SeenView | None = None
+        self._last: dict[int, _SeenView] = {}
+        # Box that filled the view when 3D was last entered, and whether in a grid.
         self._framed: tuple[Array | None, bool] = (None, False)
         self._direction: tuple[float, ...] = VIEW_DIRECTION
         self._changes = Changes()
@@ -188,10 +102,10 @@ class In3D:
         # Layers whose depiction somebody has chosen by hand.
         self._chosen: WeakSet[Any] = WeakSet()
         self._taken = self._moving = self._reordering = False
-        # Camera to be set once napari has told that the axes are in another order.
+        # Camera to be set again once napari has emitted that the axes are reordered.
         self._aimed: tuple[Any, ...] | None = None
-        # All the time: where its own button changes the display, napari moves both
-        # before it tells.
+        # The view is remembered all the time: napari moves slices and camera before it
+        # emits that its own button has changed the display.
         dims, camera = viewer.dims.events, viewer.scene.camera.events
         self._listening, self._of_map = Listening(), Listening()
         for event in (
@@ -208,7 +122,7 @@ class In3D:
 
     @property
     def entered(self) -> bool:
-        """Return whether 3D is shown, and what was seen in 2D is known."""
+        """Return whether 3D is shown, and the view in 2D before it is known."""
         return self._flat is not None
 
     def enter(self) -> None:
@@ -220,7 +134,7 @@ class In3D:
             self._remember()
         self._flat = self._last.get(2) or self._last[3]
         with self._moved_from_here():
-            # In another order of the axes the picture would be mirrored.
+            # In another order of the axes, the picture would be mirrored.
             self._reorder(tuple(range(viewer.dims.ndim)))
             viewer.dims.ndisplay = 3
             corners, framed = self._box(), self._framed
@@ -247,10 +161,10 @@ class In3D:
             with self._moved_from_here():
                 self._return_from_3d(flat)
         self._taken = False
-        # Afterwards, or hidden layers would become volumes first.
+        # In 2D, for napari would make volumes of the layers that are shown again.
         self._put_back()
 
-    def _return_from_3d(self, flat: _Seen) -> None:
+    def _return_from_3d(self, flat: _SeenView) -> None:
         dims, camera = self._viewer.dims, self._viewer.scene.camera
         self._direction = camera.view_direction
         dims.ndisplay = 2
@@ -273,9 +187,9 @@ class In3D:
         self._aimed = aimed if self._reordering else None
 
     def _aim_again(self, *_: Any) -> None:
-        """Set the camera once more, for napari fits all into the view in another order.
+        """Set the camera again, for napari fits all into the view in another order.
 
-        What is set while napari tells of another display, it tells afterwards.
+        napari emits such an order only after all who follow the display have run.
         """
         self._reordering = False
         if self._aimed is not None:
@@ -285,12 +199,12 @@ class In3D:
 
     def _remember(self, *_: Any) -> None:
         dims, camera = self._viewer.dims, self._viewer.scene.camera
-        self._last[dims.ndisplay] = _Seen(
+        self._last[dims.ndisplay] = _SeenView(
             camera.center, camera.zoom, camera.angles, dims.order, dims.point
         )
 
     def _other_display(self, *_: Any) -> None:
-        """2D or 3D was chosen in the window itself."""
+        """Follow napari's own button for 2D and 3D."""
         if self._moving:
             return
         if self._viewer.dims.ndisplay == 2:
@@ -308,7 +222,7 @@ class In3D:
             self._moving = False
 
     def facing(self) -> int:
-        """The axis of z, y and x along which 3D is looked at most, now or next."""
+        """Return the axis of z, y and x that is nearest to the view direction in 3D."""
         direction = self._direction
         if self._viewer.dims.ndisplay == 3:
             direction = self._viewer.scene.camera.view_direction
@@ -317,7 +231,7 @@ class In3D:
     # -- the cut --------------------------------------------------------------
 
     def take(self) -> None:
-        """Take the cut away, for something else is shown until :meth:`leave`."""
+        """Remove the cut, for something else is shown until :meth:`leave`."""
         self._taken = True
         self._put_back()
 
@@ -338,7 +252,7 @@ class In3D:
         self.cut = CuttingPlane(self._viewer, layers, [], axis, self._place()[axis])
 
     def _show_more(self, *_: Any) -> None:
-        """A layer has come; in 3D it is cut, too."""
+        """Cut a layer that came while 3D is shown."""
         shown = self._viewer.dims.ndisplay == 3 and not self._taken
         if shown and not self._moving:
             self.show_cut()
@@ -358,10 +272,10 @@ class In3D:
         self._changes.undo()
 
     def _show_predicted(self, shown: Any) -> None:
-        """Show the classes of a map below it, where no segmentation has them.
+        """Show the classes of a map without segmentation below it; none for None.
 
-        A layer that shows them already stays, for a new one would look like news to
-        everybody who follows the layers.
+        A layer that shows them already stays, for all that follows the layers would
+        react to a new one.
         """
         layers, before = self._viewer.layers, self._predicted
         predicted = None if shown is None else _predicted_of(layers, shown)
@@ -390,13 +304,13 @@ class In3D:
             self._of_map.to(event, self._follow_map)
 
     def _follow_map(self, event: Any) -> None:
-        """Show classes where their map is, in colours apart from those of the map."""
+        """Show and hide the classes with their map, in colours unlike its own."""
         if self._predicted is not None:
             keep_apart(self._predicted, event.source.colormap)
             self._predicted.visible = event.source.visible
 
     def _map(self) -> Any:
-        """The topmost map; a visible one if there is any, None where there is none."""
+        """Return the topmost map, a visible one if possible; None without a map."""
         maps = [
             layer
             for layer in self._viewer.layers
@@ -405,7 +319,7 @@ class In3D:
         return max(maps, key=lambda one: (one.visible, maps.index(one)), default=None)
 
     def _layers(self) -> list[Any]:
-        """Layers that napari would show as volumes."""
+        """Return the layers that napari would show as volumes."""
         return [
             layer
             for layer in self._viewer.layers
@@ -417,7 +331,7 @@ class In3D:
         ]
 
     def _place(self) -> Array:
-        """The place that is cut: that of the slices, or the foreground's middle."""
+        """Return the place to cut: that of the slices, or the foreground's middle."""
         place, corners = np.array(self._viewer.dims.point[-3:]), self._box()
         if corners is None:
             return place
@@ -425,7 +339,7 @@ class In3D:
         return np.where(inside, place, corners.mean(axis=0))
 
     def _box(self) -> Array | None:
-        """Two opposite corners of what fills the view."""
+        """Return opposite corners of the box that fills the view; None without one."""
         if self.corners is not None:
             return self.corners
         shown = self._map()
@@ -433,23 +347,23 @@ class In3D:
 
 
 def on_plane(layers: Sequence[Any]) -> list[Change]:
-    """Attributes with which layers are seen on a plane, one through the other.
+    """Return changes after which layers are seen on a plane, one through the other.
 
-    Labels are not lighted: on a plane, light is taken for darker colours.
+    Labels are not lighted: on a plane, shading would look like darker colours.
     """
-    wanted: list[Change] = []
+    changes: list[Change] = []
     for layer in layers:
         look = {"depiction": "plane", "blending": "translucent_no_depth"}
         look["rendering"] = "translucent" if isinstance(layer, Labels) else "mip"
-        wanted += [(layer, name, value) for name, value in look.items()]
-        wanted.append((layer.plane, "thickness", 1))
+        changes += [(layer, name, value) for name, value in look.items()]
+        changes.append((layer.plane, "thickness", 1))
         if isinstance(layer, Labels):
-            wanted.append((layer, "opacity", OPACITY_ON_PLANE))
-    return wanted
+            changes.append((layer, "opacity", OPACITY_ON_PLANE))
+    return changes
 
 
 def without_air(scans: Sequence[Any]) -> list[Change]:
-    """Colours of scans, transparent at the dark end, where a scan has only air."""
+    """Return changes after which scans are transparent at the dark end, as in air."""
     return [(scan, "colormap", _without_background(scan.colormap)) for scan in scans]
 
 
@@ -463,20 +377,20 @@ def _without_background(colormap: Colormap) -> Colormap:
 
 
 def _for_axes(order: tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """An order of axes where leading ones came or went since."""
+    """Return an order of axes for a viewer that has got or lost leading axes."""
     more = ndim - len(order)
     return *range(more), *(axis + more for axis in order if axis + more >= 0)
 
 
 def _alike(box: Array | None, other: Array | None) -> bool:
-    """Return whether two boxes are the same, but for a few voxels."""
+    """Return whether two boxes differ by no more than a few voxels."""
     if box is None or other is None:
         return box is other
     return bool(np.abs(box - other).max() < 0.1 * np.ptp(box, axis=0).max())
 
 
 def _predicted_of(layers: Sequence[Any], shown: Any) -> Any:
-    """The most probable classes of a map; None where a segmentation stands for them."""
+    """Return the most probable classes of a map; None if it has a segmentation."""
     info = layer_info(shown)
     if ORIGINAL in info or segmentation_for_map(layers, shown):
         return None
@@ -484,8 +398,95 @@ def _predicted_of(layers: Sequence[Any], shown: Any) -> Any:
 
 
 def _foreground(layers: Sequence[Any], shown: Any) -> Array | None:
-    """Return opposite corners, in the world, of what is segmented or else uncertain."""
+    """Return opposite corners, in the world, of a map's segmentation or the map."""
     segmentation = segmentation_for_map(layers, shown)
     box = None if segmentation is None else box_of(segmentation)
     box = box_of(shown) if box is None else box
     return None if box is None else box[:, -3:]
+
+
+# A plane that cuts scan, map and surfaces open.
+
+
+class CuttingPlane:
+    """A plane through scan, map and surfaces at once.
+
+    It is dragged as in napari, with the Shift key, or moved by :meth:`move`. Surfaces
+    in front of it are cut away, also when the camera goes to its other side.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer that shows it.
+    planes, surfaces : sequence of Image, sequence of Surface
+        Layers that are shown on the plane, and those that are cut by it.
+    axis, at : int, float
+        The axis of z, y and x that it is across, and its place in the world.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        planes: Sequence[Any],
+        surfaces: Sequence[Any],
+        axis: int,
+        at: float,
+    ) -> None:
+        self._viewer, self.planes, self._surfaces = viewer, planes, surfaces
+        self.axis, self.at = axis, at
+        self._moving = False
+        self._before = [(one.plane.normal, one.plane.position) for one in planes]
+        #: Called with the place when the plane was dragged.
+        self.on_moved: Callable[[float], None] = lambda at: None
+        self.listening = Listening()
+        self.listening.to(viewer.scene.camera.events.angles, self._turned)
+        for layer in planes:
+            self.listening.to(layer.plane.events.position, self._dragged)
+        self.move(axis, at)
+
+    def move(self, axis: int, at: float) -> None:
+        """Move the plane across this axis, to this place in the world."""
+        self.axis, self.at = axis, at
+        self._moving = True
+        for layer in self.planes:
+            if layer not in self._viewer.layers:
+                continue
+            place = np.mean(layer.extent.world, axis=0)[-3:]
+            place[axis] = at
+            world = np.array(self._viewer.dims.point)
+            world[-3:] = place
+            layer.plane.normal = tuple(np.eye(3)[axis])
+            layer.plane.position = tuple(layer.world_to_data(world[-layer.ndim :])[-3:])
+        self._moving = False
+        self._turned()
+
+    def stop(self) -> None:
+        """Show all layers whole again, and call back no more."""
+        self.listening.stop()
+        for layer, (normal, position) in zip(self.planes, self._before, strict=True):
+            layer.plane.normal, layer.plane.position = normal, position
+        for surface in self._surfaces:
+            surface.experimental_clipping_planes = []
+
+    def _turned(self, *_: Any) -> None:
+        """Cut away the parts of surfaces between the camera and the plane."""
+        normal, position = np.zeros(3), np.zeros(3)
+        away = self._viewer.scene.camera.view_direction[self.axis]
+        normal[self.axis] = 1.0 if away >= 0 else -1.0
+        position[self.axis] = self.at
+        for surface in self._surfaces:
+            surface.experimental_clipping_planes = [
+                {"position": tuple(position), "normal": tuple(normal), "enabled": True}
+            ]
+
+    def _dragged(self, event: Any) -> None:
+        if self._moving:
+            return
+        for layer in self.planes:
+            # Widgets of plugins see a wrapper of the plane.
+            if unwrapped(layer.plane) is event.source:
+                data = np.zeros(layer.ndim)
+                data[-3:] = layer.plane.position
+                self.move(self.axis, float(layer.data_to_world(data)[-3:][self.axis]))
+                self.on_moved(self.at)
+                return

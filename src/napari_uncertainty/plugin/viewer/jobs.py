@@ -1,7 +1,7 @@
-"""Run a core generator on a background thread: progress, cancel, errors.
+"""Generators of the core on a background thread, with progress, cancel and errors.
 
-Arrays go in, never layers. The callbacks run on the main thread, and none of them
-after the job was cancelled.
+A job is given arrays, never layers. Its callbacks run on the main thread, and none of
+them runs after the job was cancelled.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ...errors import InputError
 Result = TypeVar("Result")
 Steps = Callable[[], Generator[float, None, Result]]
 
-#: Milliseconds that the end of the program waits for jobs, which need far fewer.
+#: Milliseconds that the program waits at its end for jobs, which need far fewer.
 END_MS = 2000
 
 
 def _ignore(_share: float = 0.0) -> None:
-    """Do nothing; what is done in less than a second need not be told."""
+    """Do nothing; work of less than a second needs no progress bar."""
 
 
 class Job(Generic[Result]):
@@ -40,14 +40,14 @@ class Job(Generic[Result]):
         Called on the thread; gives a generator that yields the share done and returns
         the result. After a cancel it is closed at its next step.
     on_result : callable
-        Gets the result.
+        Called with the result.
     on_refused : callable
-        Gets the sentence of an InputError. Any other error is a bug; it is raised on
-        the main thread, where napari reports it.
+        Called with the sentence of an InputError. Any other error is a bug; it is
+        raised on the main thread, where napari reports it.
     on_progress : callable
-        Gets the share done, 0 to 1.
+        Called with the share done, 0 to 1.
     on_end : callable
-        Called before the outcome is told, whatever it is.
+        Called before `on_result` or `on_refused`, or before an error is raised.
     """
 
     _running: ClassVar[set[Job[Any]]] = set()
@@ -71,13 +71,13 @@ class Job(Generic[Result]):
             self._run,
             _worker_class=_JobWorker,
             _start_thread=False,
-            _connect={"yielded": self._show_progress, "returned": self._tell},
+            _connect={"yielded": self._show_progress, "returned": self._finish},
         )
         worker.job = self
         worker.start()
 
     def cancel(self) -> None:
-        """Stop soon; no callback runs any more."""
+        """Stop soon, and run no callback any more."""
         self._cancelled.set()
         self._forget()
 
@@ -105,7 +105,7 @@ class Job(Generic[Result]):
         if self._callbacks:
             self._callbacks[0](share)
 
-    def _tell(self, outcome: tuple[Result, Exception | None]) -> None:
+    def _finish(self, outcome: tuple[Result, Exception | None]) -> None:
         if not self._callbacks:
             return
         _, on_end, on_result, on_refused = self._callbacks
@@ -121,10 +121,10 @@ class Job(Generic[Result]):
 
 
 class _JobWorker(GeneratorWorker):  # type: ignore[misc]
-    """A worker that napari ends by cancelling its job.
+    """Worker that napari ends by cancelling its job.
 
-    It would otherwise leave the generator where it is, with all that it has computed,
-    and threads of the computation waiting for it.
+    napari's own would leave the generator where it is, with all that it has computed,
+    and with threads of the computation waiting for it.
     """
 
     job: Job[Any] | None = None

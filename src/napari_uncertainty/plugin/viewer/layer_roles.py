@@ -1,7 +1,7 @@
-"""Roles of layers, layers that belong together, and what a map was made from.
+"""Roles of layers, layers that belong together, and those that a map was made from.
 
-Probabilities in several layers are members, and so are those that one layer holds
-stacked along an axis in front, such as the passes of Monte-Carlo dropout.
+Probabilities in several layers are members of an ensemble. So are those that one layer
+holds stacked along its first axis, such as the passes of Monte-Carlo dropout.
 """
 
 from __future__ import annotations
@@ -30,24 +30,29 @@ from .class_axis import (
 from .layers import inherited_transform
 from .scan_space import Source, layer_grid, layer_info, record_of, source_of
 
-# Roles of layers, and layers that belong together.
-
-#: Role of the label layer in which the colours of classes tell the uncertainty.
+#: Role of the label layer in which the colours of classes show the uncertainty.
 MODULATED = "modulated"
 
-#: Roles of layers that only show what other layers hold: they are nobody's input.
+#: Roles of layers that only show what other layers hold, and are no input of anything.
 HELPERS = (
     "outline", "highlight", "place", "cut", "hotspots", "names", MODULATED,
 )  # fmt: skip
 
+#: Roles of layers that each view makes for its own slice.
+PER_VIEW = ("outline", "highlight")
+
+Array = np.ndarray[Any, Any]
+
+
+# Roles of layers, and layers that belong together.
+
 
 def role_of(layer: Any) -> str | None:
-    """Return what a layer is: scan, segmentation, probabilities, map, or None.
+    """Return the role of a layer: scan, segmentation, probabilities, map, or None.
 
-    A label layer is a segmentation whatever it was read as (napari can convert one
-    into the other), but for those that only show what another layer holds. An image
-    that another source made is taken for probabilities if its values sum to 1 along
-    some axis.
+    A label layer is a segmentation, however it was read (napari can convert an image
+    into labels), unless it only shows what another layer holds. An image of another
+    source is taken for probabilities if its values sum to 1 along some axis.
     """
     recorded = layer_info(layer).get("role")
     if recorded in HELPERS:
@@ -64,19 +69,19 @@ def role_of(layer: Any) -> str | None:
 
 
 def rank_probabilities(layer: Image) -> tuple[Any, ...] | None:
-    """Chosen without asking: what was read as probabilities or looks like them."""
+    """Return the rank of an image as probabilities; None if it is nothing like them."""
     return () if role_of(layer) == "probabilities" else None
 
 
 def rank_scan(layer: Image, probabilities: Image | None) -> tuple[Any, ...] | None:
-    """A scan; best one that has the voxels of the probabilities."""
+    """Return the rank of a scan: best is one with the voxels of the probabilities."""
     if probabilities is None:
         return ()
-    if layer == probabilities:  # logits, say, that nobody has said they are
+    if layer == probabilities:  # such as logits that nobody has declared as such
         return None
     axis = assumed_class_axis(probabilities)
     fits = _same_voxels(layer, map_shape(probabilities, axis))
-    # Another shape belongs to it only if files say where both are, or may find out.
+    # With another shape, it belongs to them only if both have a place, or may get one.
     read = layer_info(probabilities).get("role") == "probabilities"
     placed = layer_grid(layer) is not None and read
     return (fits,) if fits or placed else None
@@ -85,37 +90,37 @@ def rank_scan(layer: Image, probabilities: Image | None) -> tuple[Any, ...] | No
 def rank_segmentation(
     layer: Labels, probabilities: Image | None
 ) -> tuple[Any, ...] | None:
-    """A segmentation; best that of the same name, then one with the same voxels."""
+    """Return the rank of a segmentation: same name first, then same voxels."""
     if probabilities is None:
         return ()
     axis = assumed_class_axis(probabilities)
     same = same_case(layer, probabilities)
     axes = layer_grid(probabilities) or layer_grid(layer)
-    here = source_of(layer, axes=axes).grid
-    there = source_of(probabilities, axis, axes).grid
+    own = source_of(layer, axes=axes).grid
+    other = source_of(probabilities, axis, axes).grid
     fits = layer.data.shape == map_shape(probabilities, axis)
-    if here is not None and there is not None:
-        if not here.overlaps(there):
+    if own is not None and other is not None:
+        if not own.overlaps(other):
             return None
         by_files = (
             layer_grid(layer) is not None and layer_grid(probabilities) is not None
         )
-        return (same, here.same_voxels(there)) if by_files or fits else None
+        return (same, own.same_voxels(other)) if by_files or fits else None
     return (same, fits) if same or fits else None
 
 
 def rank_for_map(layer: Labels | Image, shown: Image) -> tuple[Any, ...] | None:
-    """Best the layer of the same case, then one with the same voxels."""
+    """Return the rank of a layer beside a map: same case first, then same voxels."""
     same = same_case(layer, shown)
-    here, there = layer_grid(layer), layer_grid(shown)
-    if here is not None and there is not None:
-        return (same, here.same_voxels(there)) if here.overlaps(there) else None
+    own, other = layer_grid(layer), layer_grid(shown)
+    if own is not None and other is not None:
+        return (same, own.same_voxels(other)) if own.overlaps(other) else None
     fits = layer.data.shape == shown.data.shape
     return (same, fits) if fits else None
 
 
 def scan_for_map(layers: Iterable[Any], shown: Image) -> Image | None:
-    """The scan that belongs to a map; of equals the first, None where there is none."""
+    """Return the scan that belongs to a map; the first of equals, None without one."""
     scans = [one for one in layers if role_of(one) == "scan" and not one.rgb]
     return _best_for_map(scans, shown)
 
@@ -128,11 +133,11 @@ def segmentation_for_map(
     Parameters
     ----------
     layers : iterable of layer
-        Those of the viewer.
+        The layers of the viewer.
     shown : Image
         The map.
     favourite : layer or None
-        The one that is taken if it fits at all.
+        The layer that is taken if it fits at all.
     """
     segmentations = [one for one in layers if role_of(one) == "segmentation"]
     return _best_for_map(segmentations, shown, favourite)
@@ -148,7 +153,7 @@ def _best_for_map(layers: Iterable[Any], shown: Image, favourite: Any = None) ->
 
 
 def path_of(layer: Any) -> Path | None:
-    """The file of a layer, where it has one."""
+    """Return the file of a layer; None where it has none."""
     source = layer_info(layer).get("source") or layer.source.path
     return Path(source) if source else None
 
@@ -156,10 +161,10 @@ def path_of(layer: Any) -> Path | None:
 def check_scan_fits(
     probabilities: Image, shape: Sequence[int], scan: Image | None
 ) -> None:
-    """Raise InputError where scan and probabilities cannot lie on each other.
+    """Raise InputError if scan and probabilities cannot lie on each other.
 
-    Other shapes are fine where the scan says where it is: the probabilities may be a
-    crop, or have other voxels, or get their place from it.
+    Shapes may differ if the place of the scan is known: the probabilities may be a crop
+    of it, or have other voxels, or get their place from it.
     """
     if scan is None or _same_voxels(scan, shape) or layer_grid(scan) is not None:
         return
@@ -195,29 +200,23 @@ def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-#: Roles of layers that each view makes for the slice that it shows.
-PER_VIEW = ("outline", "highlight")
-
-
-# Layers as members of one case: which fit, and what each of them holds.
-
-Array = np.ndarray[Any, Any]
+# Layers as members of an ensemble.
 
 
 def is_stack(layer: Image, class_axis: int | None) -> bool:
-    """Return whether a layer holds members along an axis before that of classes."""
+    """Return whether a layer holds members along an axis in front of the classes."""
     return layer.data.ndim == SPATIAL + 2 and class_axis is not None and class_axis > 0
 
 
 def sources_of_stack(
     layer: Image, class_axis: int, axes: Grid | None = None
 ) -> list[Source]:
-    """Return what each of the members holds, class axis first."""
+    """Return the values of each member of a stack, class axis first."""
     options: dict[str, Any] = inherited_transform(layer, (0,))
     options["rgb"] = layer.rgb
     return [
         class_first(
-            # Never shown: with the place of the whole, it has a place like any other.
+            # This layer is never shown; it has the place of the stack.
             Image(one, metadata=layer.metadata, contrast_limits=(0, 1), **options),
             class_axis - 1,
             axes,
@@ -234,28 +233,28 @@ def member_of(
     kind: str | None = None,
     temperature: float = 1.0,
 ) -> Member:
-    """A member, as the core takes it.
+    """Return a layer as a member, as the core takes it.
 
     Parameters
     ----------
     layer : Image
-        Which says what its values are.
+        The layer, whose metadata say what its values are.
     source : Source
-        What it holds, class axis first.
+        Its values, class axis first.
     first : Source
-        What the first member holds, in the order of whose axes this one is taken.
-        Where nobody knows how the two lie, they lie as the viewer shows them.
+        Values of the first member, in whose order of axes this one is turned. Where the
+        place of one is unknown, the two lie on each other as the viewer shows them.
     name : str
-        What to call it.
+        Name of the member.
     kind, temperature : str or None, float
-        As a person says; None for what the layer says.
+        Interpretation that a person has chosen; None for the kind of the layer.
     """
     told = declared(layer)
     values, grid, names = source.values, source.grid, told["class_names"]
     if first.grid is None or grid is None:
         values = first.turn.turn_back(source.turn.turn(values))
     elif source.is_as_shown != first.is_as_shown:
-        # The layer of another source has the viewer's order, and no file has.
+        # A layer of another source has the viewer's order, which no file has.
         placement = grid.placement_in(first.grid)
         if placement is not None:
             values = placement.turn(values)
@@ -273,33 +272,33 @@ def member_of(
     )
 
 
-# Probabilities that a map was made from, at its voxels, while they are open.
+# Layers that a map was made from, as long as they are open.
 
 
 def layers_made_from(layers: Iterable[Any], shown: Any) -> list[Any]:
-    """The layers that a map was made from; none if one of them is gone.
+    """Return the layers that a map was made from; none if one of them is gone.
 
-    Of a map that was opened from a file, the layers of the files that its JSON names,
-    unless these have changed since, or the map was placed elsewhere than they say.
+    For a map that was opened from a file, they are the layers of the files that its
+    JSON names, unless these have changed since, or the map was placed elsewhere.
     """
     layers, info = list(layers), layer_info(shown)
     if "made_from" in info:
-        there = {layer.unique_id: layer for layer in layers}
+        known = {layer.unique_id: layer for layer in layers}
         made_from = info["made_from"]
     else:
-        there = {
+        known = {
             path.resolve(): layer
             for layer in layers
             if role_of(layer) == "probabilities" and (path := path_of(layer))
         }
         made_from = _files_of(shown)
-    if any(one not in there for one in made_from):
+    if any(one not in known for one in made_from):
         return []
-    return [there[one] for one in made_from]
+    return [known[one] for one in made_from]
 
 
 def _files_of(shown: Any) -> list[Path]:
-    """Files that a map was made from; none where they may hold other values now."""
+    """Return the files that a map was made from; none if they may have changed."""
     record = record_of(shown)
     if record is None or record.placed:
         return []
@@ -312,26 +311,27 @@ def _files_of(shown: Any) -> list[Path]:
 def opinions(
     layers: Iterable[Any], shown: Image, source: Source, axes: Grid | None
 ) -> list[tuple[Image, Any]]:
-    """Return what a map was made from, at its voxels, class axis first.
+    """Return the probabilities that a map was made from, at its voxels.
 
-    Where a crop has no voxels it is 0.
+    Around a crop they are 0.
 
     Parameters
     ----------
     layers : iterable of layer
-        Those of the viewer.
+        The layers of the viewer.
     shown : Image
         The map.
     source : Source
-        What it holds.
+        Its values.
     axes : Grid or None
-        Whose own axes the viewer shows.
+        Grid along whose axes the viewer shows all images.
 
     Returns
     -------
     list of (Image, array)
-        A layer and its values, the layer of the map's voxels first; a stack comes once
-        for each member. Empty if not all are there, or one does not fit any more.
+        Each layer with its values, class axis first; the layer with the map's voxels
+        stands first, and a stack once for each member. Empty if a layer is gone, or
+        does not fit any more.
     """
     record = record_of(shown)
     kind = None if record is None else record.kind
@@ -343,20 +343,20 @@ def opinions(
     if not held:
         return []
     first = held[0][1]
-    here, there = source.grid, first.grid
-    if here is not None and there is not None and not here.same_place(there):
+    own, other = source.grid, first.grid
+    if own is not None and other is not None and not own.same_place(other):
         return []
-    found = []
+    at_voxels = []
     for layer, one in held:
         values = _on_first(first, one, layer)
         if values is None or values.ndim != source.values.ndim + 1:
             return []
-        # Without a place, a map has the viewer's order, and its layer the file's.
+        # Without a place, a map has the viewer's order, and probabilities their file's.
         values = source.turn.turn_back(first.turn.turn(values))
         if values.shape[1:] != source.values.shape:
             return []
-        found.append((layer, values))
-    return found
+        at_voxels.append((layer, values))
+    return at_voxels
 
 
 def _sources_of(
@@ -369,13 +369,12 @@ def _sources_of(
 
 
 def _on_first(first: Source, source: Source, layer: Image) -> Any:
-    """The values of a member at the voxels of the first one; None if it has none."""
+    """Return a member's values at the voxels of the first one; None if it has none."""
     if source is first:
         return source.values
-    here = Member(first.values, grid=first.grid)
     other = member_of(layer, source, first, layer.name)
     try:
-        where = common((here, other), on_first=True)
+        where = common((Member(first.values, grid=first.grid), other), on_first=True)
     except InputError:
         return None
     if other.shape == where.shape and where.boxes[1] == where.shared:
@@ -385,7 +384,7 @@ def _on_first(first: Source, source: Source, layer: Image) -> Any:
 
 
 def _padded(values: Any, box: Sequence[slice], shape: Sequence[int]) -> Any:
-    """A lazy array: nothing is copied before it is looked at."""
+    """Return values with zeros around them, lazily, so that nothing is copied yet."""
     import dask.array as da
 
     lazy = as_dask(values)

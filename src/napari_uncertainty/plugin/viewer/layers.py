@@ -1,8 +1,9 @@
 """The one door through which layers come into a viewer, with their look and colours.
 
-What a file or the core gives becomes a layer by :func:`add_volume`, a map that was
-computed by :func:`add_map`, and what only shows what other layers hold, such as marks
-and surfaces, by :func:`add_helper`. All of them say in their metadata what they are.
+:func:`add_volume` adds an image that was read from a file, :func:`add_map` a map that
+was just computed, and :func:`add_helper` a layer that only shows what other layers
+hold, such as a mark or a surface; all of them say in their metadata what they are.
+:func:`add_copy` shows the copy of a layer in another view.
 """
 
 from __future__ import annotations
@@ -33,196 +34,37 @@ from ...model.record import Record
 from .lifetime import selection_kept
 from .scan_space import METADATA_KEY, RECORD, SCAN_SPACE_AXES, ScanSpace, reversed_axes
 
-# Transform of a layer, as attributes that another layer can take over.
-
-#: Transform attributes of a layer.
+#: Attributes that say where a layer is, in the order in which they can be set.
 TRANSFORM = (
     "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels",
 )  # fmt: skip
 
-
-def inherited_transform(layer: Image, without: Collection[int]) -> dict[str, Any]:
-    """Every transform attribute of a layer, some axes of its data left out.
-
-    For an image that napari shows as RGB the channel axis is none of the layer's own,
-    so that one is left out anyway.
-    """
-    keep = [axis for axis in range(layer.ndim) if axis not in without]
-    placed = CompositeAffine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        ndim=layer.ndim,
-        units=layer.units,
-        axis_labels=layer.axis_labels,
-    ).set_slice(keep)
-    return {
-        "scale": placed.scale,
-        "translate": placed.translate,
-        "rotate": placed.rotate,
-        "shear": placed.shear,
-        "affine": layer.affine.affine_matrix[
-            [[row] for row in (*keep, -1)], [*keep, -1]
-        ],
-        "units": placed.units,
-        "axis_labels": placed.axis_labels,
-    }
-
-
-# The user's defaults, as set in napari's preferences (declared in napari.yaml).
-
-#: The units of the preferences and the widget, by their name.
+#: Base of the logarithm by the name of its unit, as in the preferences and the dock.
 BASE_BY_UNIT: dict[str, Base] = {unit: base for base, unit in UNITS.items()}
 
-
-def preferences() -> Any:
-    """Preferences of *Compute uncertainty*: base, colormap, opacity and so on."""
-    return get_plugin_settings("napari-uncertainty").compute
-
-
-def review_preferences() -> Any:
-    """Preferences of *Review uncertainty*: folder, count and radius."""
-    return get_plugin_settings("napari-uncertainty").review
-
-
-def remember(**choices: Any) -> None:
-    """Keep choices of *Compute uncertainty* as its defaults, in napari's settings.
-
-    Where these cannot be written, the choices hold until napari is closed.
-    """
-    chosen = preferences()
-    for name, value in choices.items():
-        if getattr(chosen, name) != value:
-            # napari writes its file at each change.
-            with suppress(OSError):
-                setattr(chosen, name, value)
-
-
-# Colours of layers: classes by hue, maps that let the scan through.
-
-#: Name of the colours that labels get here, by which they are known again.
+#: Name of the colormaps that labels get here, by which they are recognised.
 CLASSES = "classes"
 
-# What is added to the name of a map's colormap, here and by napari.
+# Additions to the name of a map's colormap, made by this plugin and by napari.
 _ADDED = re.compile(r"( \((transparent|panel|above threshold|glow|\d+)\))+$")
 
-# Colours that labels have got here, by which nobody else's are taken for them.
-_given: set[bytes] = set()
-
-
-def label_colormap(
-    map_colormap: Any = "inferno",
-    own: Mapping[int, tuple[float, float, float]] | None = None,
-) -> CyclicLabelColormap | DirectLabelColormap:
-    """Return colours for labels, apart from those of a map; background (0) has none.
-
-    Parameters
-    ----------
-    map_colormap : str or Colormap
-        Colours of the map that is shown with the labels, seen through or not.
-    own : mapping of int to tuple of float, or None
-        Colours that the file of the labels has for them; where there are some, these
-        are kept.
-    """
-    if own:
-        given: dict[int | None, Any] = {None: (1, 1, 1, 1), 0: (0, 0, 0, 0)}
-        given |= {label: (*color, 1) for label, color in own.items()}
-        return DirectLabelColormap(color_dict=given, name="segments")
-    palette = class_palette(map_colors(_without_transparency(map_colormap))) / 255
-    colormap = CyclicLabelColormap(
-        colors=[
-            (0, 0, 0, 0),
-            *((*color, 1.0) for color in palette),
-        ],
-        name=CLASSES,
-        background_value=0,
-    )
-    _given.add(np.asarray(colormap.colors).tobytes())
-    return colormap
-
-
-def keep_apart(labels: Any, map_colormap: Any) -> None:
-    """Let a label layer have colours apart from those of a map.
-
-    Only where it has colours of :func:`label_colormap`: those that a person or another
-    plugin has chosen are kept.
-
-    Parameters
-    ----------
-    labels : Labels
-        The layer.
-    map_colormap : str or Colormap
-        Colours of the map that is shown with it.
-    """
-    now = labels.colormap
-    if now.name != CLASSES or np.asarray(now.colors).tobytes() not in _given:
-        return
-    apart = label_colormap(map_colormap)
-    if not np.array_equal(now.colors, apart.colors):
-        labels.colormap = apart
-
-
-def base_name(colormap: Colormap) -> str:
-    """Return the name of a map's colormap without what is said of its transparency."""
-    return _ADDED.sub("", str(colormap.name))
-
-
-def _without_transparency(colormap: Any) -> Any:
-    """Return the colormap that others were made from, with equal colours then."""
-    if isinstance(colormap, str):
-        return colormap
-    name = base_name(colormap)
-    return name if name in AVAILABLE_COLORMAPS else colormap
-
-
-def map_colors(colormap: Any) -> np.ndarray[Any, Any]:
-    """Return 256 colours from the low to the high end, 0 to 255, shape (256, 3)."""
-    colors = np.asarray(ensure_colormap(colormap).map(np.linspace(0, 1, 256)))
-    found: np.ndarray[Any, Any] = np.rint(255 * colors[:, :3]).astype(np.uint8)
-    return found
-
-
-def transparent_where_certain(name: str) -> Colormap:
-    """Return a colormap of napari's with its low end faded out.
-
-    Where the model is certain the scan shows unchanged, and where it is not the
-    colours are those of the colour bar; adding the map's colours to the scan's would
-    wash out both, in 3D to plain white.
-    """
-    return faded(name, 0.0, OPAQUE_FROM)
-
-
-def faded(name: str, hidden_to: float, opaque_from: float) -> Colormap:
-    """Return a colormap that is invisible at its low end and opaque at its high end.
-
-    Parameters
-    ----------
-    name : str
-        A colormap that napari knows.
-    hidden_to, opaque_from : float
-        Shares (0 to 1) of its range: invisible up to the one, opaque from the other
-        on, and fading in between; equal ones make a sharp edge.
-    """
-    # Fine steps, for a threshold is one of them.
-    share = np.linspace(0, 1, 1024)
-    colors = ensure_colormap(name).map(share)
-    fading = max(opaque_from - hidden_to, 1e-6)
-    colors[:, 3] = np.clip((share - hidden_to) / fading, 0, 1)
-    return Colormap(colors, name=f"{name} (transparent)")
-
-
-# The one door through which layers come into a viewer, and leave it.
+# Colours that labels were given here. A colormap of the same name that somebody else
+# has made is not among them.
+_given_colors: set[bytes] = set()
 
 Array = np.ndarray[Any, Any]
 
+#: Data, options and kind of a layer, as napari takes them from a reader.
 LayerData = tuple[Array, dict[str, Any], str]
 
-#: What becomes a layer.
+#: Objects of the core that become layers.
 Volume = Scan | LabelMap | ProbabilityMap | WrittenMap
 
-#: What the axis of the classes is called.
+#: Label of the axis that runs over the classes.
 CLASS_AXIS = "class"
+
+
+# The one door through which layers come into a viewer, and leave it.
 
 
 def add_volume(viewer: Any, volume: Volume) -> Any:
@@ -245,13 +87,13 @@ def add_map(
     viewer : napari.viewer.Viewer
         Where it is added.
     values : ndarray
-        In the viewer's order.
+        The map, with its axes in the viewer's order.
     name : str
-        Of the layer.
+        Name of the layer.
     info : mapping of str to object
-        What is kept with it, its record among this; see :func:`.layer_info`.
+        Metadata of the layer, with the record of the map; see :func:`.layer_info`.
     transform : mapping of str to object
-        Where it is; see :func:`.inherited_transform`.
+        Place of the map; see :func:`.inherited_transform`.
     """
     look = look_of_map(info[RECORD])
     metadata = {METADATA_KEY: dict(info)}
@@ -280,14 +122,14 @@ def add_helper(
     kind : str
         "labels", "points", "surface" or "vectors".
     data : object
-        What napari takes for such a layer.
+        Data of a layer of that kind, as napari takes them.
     role : str
-        What it is, such as "outline" or "surface"; see :data:`.HELPERS`.
+        Role of the layer, such as "outline" or "surface"; see :data:`.HELPERS`.
     like : Layer or None
-        The layer whose place it shares. Without one, it is where its data are, in the
-        units of the viewer: in others, the viewer's would change.
+        The layer whose place it shares. Without one, its data are world coordinates up
+        to its scale, in the units of the viewer; other units would change those.
     info : mapping of str to object, or None
-        What is kept with it besides its role.
+        Metadata of the layer besides its role.
     editable : bool
         Whether napari's tools may change it.
     **options : object
@@ -306,14 +148,29 @@ def add_helper(
     return layer
 
 
+def add_copy(viewer: Any, copy: Any, place: int) -> None:
+    """Insert the copy of a layer of another viewer into the layer list.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        The viewer that is to show the copy.
+    copy : Layer
+        The copy, which says in its metadata what the layer itself says.
+    place : int
+        Index in the layer list.
+    """
+    viewer.layers.insert(place, copy)
+
+
 def remove_layer(viewer: Any, layer: Any) -> None:
-    """Take a layer away, unless there is none, or somebody has removed it."""
+    """Remove a layer; do nothing for None, or where it was removed before."""
     if layer is not None and layer in viewer.layers:
         viewer.layers.remove(layer)
 
 
 def arrange(layers: Any, wanted: Sequence[Any]) -> None:
-    """Put layers into this order, where they are not; others stay around them."""
+    """Put these layers of a list into this order; all others stay in their places."""
     places = sorted(layers.index(layer) for layer in wanted)
     for place, layer in zip(places, wanted, strict=True):
         if layers.index(layer) != place:
@@ -356,7 +213,7 @@ def _scan_layer(scan: Scan) -> LayerData:
         "name": scan.name,
         "colormap": "gray",
         "contrast_limits": _readable_limits(scan.data),
-        # In 3D the near side shows and does not drown in what is behind it.
+        # In 3D, the near side is seen, and not only the brightest parts behind it.
         "rendering": "attenuated_mip",
         "attenuation": 0.1,
         "rgb": False,  # a last axis of length 3 or 4 is space
@@ -382,7 +239,9 @@ def _labels_layer(labels: LabelMap) -> LayerData:
 
 def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
     values = probabilities.values
-    data, options = _anywhere("probabilities", probabilities, values, (CLASS_AXIS,))
+    data, options = _placed_if_known(
+        "probabilities", probabilities, values, (CLASS_AXIS,)
+    )
     options["metadata"][METADATA_KEY] |= {
         "class_names": list(probabilities.class_names),
         "class_axis": 0,
@@ -405,14 +264,17 @@ def _probabilities_layer(probabilities: ProbabilityMap) -> LayerData:
 
 
 def _map_layer(written: WrittenMap) -> LayerData:
-    """Layer of a map from a file, which looks like one that was just computed.
+    """Return a map from a file as a layer that looks like one just computed.
 
-    The file does not say which class a voxel has, nor which voxels have no data.
+    Its metadata have no classes of the voxels and no voxels without data, which the
+    file does not hold.
     """
-    data, options = _anywhere("map", written, written.values, zooms=written.zooms)
+    data, options = _placed_if_known(
+        "map", written, written.values, zooms=written.zooms
+    )
     options["metadata"][METADATA_KEY] |= {
         RECORD: written.record,
-        # Of a map, this is the file that it was made from.
+        # The source of a map is the file that it was made from.
         "source": written.record.source,
     }
     options |= {
@@ -422,19 +284,20 @@ def _map_layer(written: WrittenMap) -> LayerData:
     return data, options, "image"
 
 
-def _anywhere(
+def _placed_if_known(
     role: str,
     volume: ProbabilityMap | WrittenMap,
     values: Any,
     leading: tuple[str, ...] = (),
     zooms: tuple[float, ...] | None = None,
 ) -> tuple[Array, dict[str, Any]]:
-    """Data and options of a volume that may know of no place."""
+    """Return data and options of a layer for a volume whose place may be unknown."""
     if volume.grid is not None:
         options = _placed(role, volume, leading)
         return ScanSpace.of(volume.grid).turn.turn(values), options
-    # Nothing is known of its place: the file's own z, y, x, and voxels of 1 mm unless
-    # somebody knows. In voxels it could not be shown beside a scan in mm.
+    # Its place is unknown, so it is shown along the file's own z, y, x, in voxels of
+    # 1 mm where no size is known. It is not shown in pixels, for beside a scan in mm
+    # napari would then give up the units of all layers.
     n = values.ndim - len(leading)
     return reversed_axes(n).turn(values), {
         "scale": (1.0,) * len(leading) + (zooms or (1.0,) * n)[::-1],
@@ -449,7 +312,7 @@ def _placed(
     volume: Volume,
     leading: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Layer options that put a volume into scan space, and say what it is."""
+    """Return layer options that put a volume into scan space, and its metadata."""
     assert volume.grid is not None
     place = ScanSpace.of(volume.grid).transform(leading)
     return {**place, "metadata": {METADATA_KEY: _provenance(role, volume)}}
@@ -464,18 +327,181 @@ def _provenance(role: str, volume: Volume) -> dict[str, Any]:
 
 def _limits_of_classes(values: Any) -> tuple[float, float]:
     """Return 0 and 1 where values are probabilities, else their least and largest."""
-    some = lines_along(values, 0)
-    some = some[np.isfinite(some)]
-    if some.size == 0 or (some.min() > -0.5 and some.max() < 1.5):
+    sample = lines_along(values, 0)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0 or (sample.min() > -0.5 and sample.max() < 1.5):
         return 0.0, 1.0
-    return float(some.min()), float(max(some.max(), some.min() + 1))
+    return float(sample.min()), float(max(sample.max(), sample.min() + 1))
 
 
 def _readable_limits(data: Array) -> tuple[float, float]:
-    """Contrast from the darkest value to just below the few brightest ones."""
+    """Return the darkest value of a scan, and one that few of its voxels exceed."""
     sample = data[tuple(slice(None, None, max(1, n // 64)) for n in data.shape)]
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         return 0.0, 1.0
     low, high = float(sample.min()), float(np.percentile(sample, 99.8))
     return (low, high) if high > low else (low, low + 1.0)
+
+
+# Colours of layers: a hue for each class, and maps through which the scan is seen.
+
+
+def label_colormap(
+    map_colormap: Any = "inferno",
+    own: Mapping[int, tuple[float, float, float]] | None = None,
+) -> CyclicLabelColormap | DirectLabelColormap:
+    """Return colours for labels that differ from those of a map; 0 is not coloured.
+
+    Parameters
+    ----------
+    map_colormap : str or Colormap
+        Colours of the map that is shown with the labels, with or without transparency.
+    own : mapping of int to tuple of float, or None
+        Colours that the file of the labels has for them, which are taken if there are
+        any.
+    """
+    if own:
+        colors: dict[int | None, Any] = {None: (1, 1, 1, 1), 0: (0, 0, 0, 0)}
+        colors |= {label: (*color, 1) for label, color in own.items()}
+        return DirectLabelColormap(color_dict=colors, name="segments")
+    palette = class_palette(map_colors(_without_transparency(map_colormap))) / 255
+    colormap = CyclicLabelColormap(
+        colors=[
+            (0, 0, 0, 0),
+            *((*color, 1.0) for color in palette),
+        ],
+        name=CLASSES,
+        background_value=0,
+    )
+    _given_colors.add(np.asarray(colormap.colors).tobytes())
+    return colormap
+
+
+def keep_apart(labels: Any, map_colormap: Any) -> None:
+    """Let the colours of a label layer differ from those of a map.
+
+    Only colours of :func:`label_colormap` are replaced: those that a person or another
+    plugin has chosen are kept.
+
+    Parameters
+    ----------
+    labels : Labels
+        The layer.
+    map_colormap : str or Colormap
+        Colours of the map that is shown with it.
+    """
+    now = labels.colormap
+    if now.name != CLASSES or np.asarray(now.colors).tobytes() not in _given_colors:
+        return
+    different = label_colormap(map_colormap)
+    if not np.array_equal(now.colors, different.colors):
+        labels.colormap = different
+
+
+def base_name(colormap: Colormap) -> str:
+    """Return the name of a map's colormap without additions such as (transparent)."""
+    return _ADDED.sub("", str(colormap.name))
+
+
+def _without_transparency(colormap: Any) -> Any:
+    """Return the name of the opaque colormap that one was made from, or itself."""
+    if isinstance(colormap, str):
+        return colormap
+    name = base_name(colormap)
+    return name if name in AVAILABLE_COLORMAPS else colormap
+
+
+def map_colors(colormap: Any) -> Array:
+    """Return 256 colours from the low to the high end, 0 to 255, shape (256, 3)."""
+    colors = np.asarray(ensure_colormap(colormap).map(np.linspace(0, 1, 256)))
+    rgb: Array = np.rint(255 * colors[:, :3]).astype(np.uint8)
+    return rgb
+
+
+def transparent_where_certain(name: str) -> Colormap:
+    """Return a colormap of napari's with its low end faded out.
+
+    The scan shows unchanged where the model is certain, and the map has the colours of
+    its colour bar where it is not. Adding the colours of both would wash them out, in
+    3D to plain white.
+    """
+    return faded(name, 0.0, OPAQUE_FROM)
+
+
+def faded(name: str, hidden_to: float, opaque_from: float) -> Colormap:
+    """Return a colormap that is invisible at its low end and opaque at its high end.
+
+    Parameters
+    ----------
+    name : str
+        A colormap that napari knows.
+    hidden_to, opaque_from : float
+        Shares (0 to 1) of its range. The colormap is invisible up to the one, opaque
+        from the other on, and fades in between them; if they are equal, the edge is
+        sharp.
+    """
+    # The steps are fine because a threshold falls onto one of them.
+    share = np.linspace(0, 1, 1024)
+    colors = ensure_colormap(name).map(share)
+    fading = max(opaque_from - hidden_to, 1e-6)
+    colors[:, 3] = np.clip((share - hidden_to) / fading, 0, 1)
+    return Colormap(colors, name=f"{name} (transparent)")
+
+
+# The place of a layer, as attributes that another layer can take over.
+
+
+def inherited_transform(layer: Image, without: Collection[int]) -> dict[str, Any]:
+    """Return every transform attribute of a layer without some axes of its data.
+
+    napari does not count the channels of an RGB image among the axes of its layer, so
+    that axis is left out anyway.
+    """
+    keep = [axis for axis in range(layer.ndim) if axis not in without]
+    placed = CompositeAffine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+        units=layer.units,
+        axis_labels=layer.axis_labels,
+    ).set_slice(keep)
+    return {
+        "scale": placed.scale,
+        "translate": placed.translate,
+        "rotate": placed.rotate,
+        "shear": placed.shear,
+        "affine": layer.affine.affine_matrix[
+            [[row] for row in (*keep, -1)], [*keep, -1]
+        ],
+        "units": placed.units,
+        "axis_labels": placed.axis_labels,
+    }
+
+
+# The user's defaults in napari's preferences, which napari.yaml declares.
+
+
+def preferences() -> Any:
+    """Return the preferences of *Compute uncertainty*: base, colormap and so on."""
+    return get_plugin_settings("napari-uncertainty").compute
+
+
+def review_preferences() -> Any:
+    """Return the preferences of *Review uncertainty*: folder, count and radius."""
+    return get_plugin_settings("napari-uncertainty").review
+
+
+def remember(**choices: Any) -> None:
+    """Keep choices of *Compute uncertainty* as its defaults, in napari's settings.
+
+    Where these cannot be written, the choices hold until napari is closed.
+    """
+    chosen = preferences()
+    for name, value in choices.items():
+        if getattr(chosen, name) != value:
+            # napari writes its settings file at each change.
+            with suppress(OSError):
+                setattr(chosen, name, value)

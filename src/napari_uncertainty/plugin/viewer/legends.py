@@ -1,11 +1,12 @@
 """Titles of colour bars, and names of classes in the view.
 
-They also keep napari 0.9 alive where OpenGL is done in software. A colour bar is drawn
-with smooth lines, and vispy leaves the line smoothing of OpenGL switched on. If the
-layer goes, and with it the program of these lines, Mesa's software renderer has no
-program for smooth lines until another one is chosen; where the same program is drawn in
-each frame, as with a scan alone, none ever is, and the next change of the window's size
-ends the process. A text in a box is two programs, drawn after all layers in each frame.
+The titles also keep napari 0.9 alive where OpenGL is done in software. A colour bar is
+drawn with smooth lines, and vispy leaves the line smoothing of OpenGL switched on. If
+the layer is removed, and with it the program of these lines, Mesa's software renderer
+has no program for smooth lines until another one is chosen. Where each frame is drawn
+with the same program, as with a scan alone, none ever is, and the next change of the
+window's size ends the process. A text in a box is two programs, which are drawn after
+all layers in each frame.
 """
 
 from __future__ import annotations
@@ -22,29 +23,51 @@ from .lifetime import Changes, Listening, kept_by, one_per_viewer
 from .scan_space import record_of
 from .widgets import ShortNames
 
-# Titles of colour bars, which napari's have not: measure and unit, *entropy (bits)*.
-
 _KEY = "color bar title"
 
-#: Text of nothing that is drawn nevertheless. Of a colour without any opacity vispy
-#: takes no notice, and the box would keep the one before.
+# Text and colour of a box that is drawn and not seen. vispy ignores a colour without
+# any opacity, and the box would keep the one before.
 _NOTHING, _UNSEEN = " ", (0, 0, 0, 0.001)
 
-# Each is kept by the callbacks on its viewer.
-_of: WeakKeyDictionary[Any, ref[ColorBarTitle]] = WeakKeyDictionary()
+# Titles of all viewers, each of which is kept by the callbacks on its viewer.
+_titles: WeakKeyDictionary[Any, ref[ColorBarTitle]] = WeakKeyDictionary()
+
+#: Most classes that are named; of all others, the legend gives the number.
+MOST_NAMED = 14
+
+# Share of the view that the names may cover, down and across.
+_DOWN, _ACROSS = 0.45, 0.4
+
+# Height of a line and width of a letter in this size, in pixels, and the fewest lines
+# and letters, however small the view is.
+_FONT_SIZE = 8
+_LINE, _LETTER = 26, 8
+_FEWEST_LINES, _FEWEST_LETTERS = 3, 12
+
+# In a narrower view, such as one of four, there is no room for names.
+_NARROWEST = 280
+
+_WHITE = (1.0, 1.0, 1.0, 1.0)
+
+# Text of a line and its colour.
+Line = tuple[str, tuple[float, ...]]
+
+
+# Titles of colour bars, which napari does not write: measure and unit, such as
+# *entropy (bits)*.
 
 
 def title_color_bars(viewer: Any) -> None:
-    """Write above colour bars what they measure, from now on.
+    """Write measure and unit above the colour bars of a viewer, from now on.
 
-    To be called when there is a map, or another one; the callbacks end with the viewer.
+    To be called when a map came or changed; the callbacks end with the viewer.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer or ViewerModel
-        Whose layers have colour bars.
+        The viewer whose layers have colour bars.
     """
-    one_per_viewer(_of, viewer, ColorBarTitle).update()
+    one_per_viewer(_titles, viewer, ColorBarTitle).update()
 
 
 class ColorBarTitle:
@@ -53,7 +76,7 @@ class ColorBarTitle:
     Parameters
     ----------
     viewer : napari.components.ViewerModel
-        Where it is written, in an overlay that stays for as long as the viewer lives.
+        The viewer that shows it, in an overlay that stays as long as the viewer lives.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -102,7 +125,7 @@ class ColorBarTitle:
         overlay, canvas = self._overlay, self._viewer.canvas
         overlay.text = "\n".join(dict.fromkeys(reversed(shown))) or _NOTHING
         overlay.box_color = None if shown else _UNSEEN
-        # Bars in a grid are in their cells, and the title is not.
+        # In a grid, bars are within their cells, and the title is not.
         overlay.position = "bottom_right" if grid else "top_right"
         if shown and not grid:
             self._tiling.set(canvas.overlay_tiling, "top_right", "vertical")
@@ -120,7 +143,7 @@ def title_of(layer: Any, ndisplay: int = 2, short: bool = False) -> str:
     ndisplay : int
         Number of axes that are shown; in 3D a map may be shown as a mean.
     short : bool
-        Whether there is little room, and of what it is a mean is not said.
+        Whether there is little room, so that a mean is called just that.
     """
     record = record_of(layer)
     if record is None:
@@ -133,25 +156,6 @@ def title_of(layer: Any, ndisplay: int = 2, short: bool = False) -> str:
 
 # Names of classes in the view, each in its colour.
 
-#: So many classes are named at most; of others only the number.
-MOST_NAMED = 14
-
-# Share of the view that the names may cover, down and across.
-_DOWN, _ACROSS = 0.45, 0.4
-
-# Height of a line and width of a letter with that font, in pixels, and the fewest of
-# both, however small the view is.
-_FONT_SIZE = 8
-_LINE, _LETTER = 26, 8
-_FEWEST_LINES, _FEWEST_LETTERS = 3, 12
-
-# In a narrower view, such as one of four, there is no room for names.
-_NARROWEST = 280
-
-_WHITE = (1.0, 1.0, 1.0, 1.0)
-
-Line = tuple[str, tuple[float, ...]]
-
 
 class ClassLegend:
     """Names of the classes in the shown slice, each in its colour, in the view.
@@ -159,11 +163,11 @@ class ClassLegend:
     Parameters
     ----------
     viewer : ViewerModel
-        It is held weakly.
+        The viewer that shows them, which is held weakly.
     """
 
     def __init__(self, viewer: Any) -> None:
-        self._of = ref(viewer)
+        self._viewer_ref = ref(viewer)
         self._lines: list[Line] = []
         self._shown: list[Line] = []
         self._listening = Listening()
@@ -184,7 +188,7 @@ class ClassLegend:
         self._write()
 
     def _write(self, *_: Any) -> None:
-        viewer = self._of()
+        viewer = self._viewer_ref()
         if viewer is None:
             return
         lines = _fitting(self._lines, *viewer.canvas.size)
@@ -208,7 +212,7 @@ class ClassLegend:
 
 
 def _fitting(lines: list[Line], height: float, width: float) -> list[Line]:
-    """Return lines that leave most of a view of this size to the picture."""
+    """Return as many lines as leave most of a view of this size to the picture."""
     if width < _NARROWEST:
         return []
     most = int(np.clip(_DOWN * height / _LINE, _FEWEST_LINES, MOST_NAMED))
@@ -223,9 +227,10 @@ def _fitting(lines: list[Line], height: float, width: float) -> list[Line]:
 
 @lru_cache(maxsize=64)
 def _short(names: tuple[str, ...]) -> ShortNames:
-    """Return what cuts these names; slices come again."""
+    """Return these names to be cut, from a cache, for the same slices come again."""
     return ShortNames(names)
 
 
 def _key(number: int) -> str:
+    """Return the key of the overlay of a line."""
     return f"class_{number}"

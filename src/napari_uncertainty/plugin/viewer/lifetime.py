@@ -1,4 +1,4 @@
-"""Docks, what ends with them, and what they put back.
+"""The end of docks, what has to end with them, and the changes that they put back.
 
 A dock can end in four ways: somebody closes it, Qt destroys it together with its
 window, Python collects it as garbage, or the program exits. In each of them its
@@ -9,7 +9,8 @@ once, and before anything that they need is gone.
   so none of these parts may hold the widget, or Python could never collect it.
 * :func:`weakly` gives a part a method of the widget to call, but not the widget.
 * :class:`Listening` does the same for callbacks on a viewer.
-* :func:`kept_by` is for what belongs to a viewer and to no dock.
+* :func:`kept_by` is for objects that belong to a viewer and to no dock.
+* :class:`Changes` puts attributes of layers and views back as they were.
 
 For the same reason no signal of Qt is connected to a lambda or a partial that holds its
 widget. PySide6 keeps both where garbage collection cannot see it, and in PyQt6 garbage
@@ -29,11 +30,19 @@ import numpy as np
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
-# Docks and what ends with them.
-
 Owner = TypeVar("Owner")
 
+# Finalizers of the widgets that have not ended, for the end of the program.
 _finalizers: list[weakref.finalize[Any, Any]] = []
+
+#: Owner, name and value of an attribute.
+Change = tuple[Any, str, Any]
+
+# All objects that have changed something for a while, for :func:`lasting`.
+_all_changes: WeakSet[Changes] = WeakSet()
+
+
+# Docks, and the parts that end with them.
 
 
 def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], object]:
@@ -52,8 +61,8 @@ def end_with(widget: QWidget, *ends: Callable[[], object]) -> Callable[[], objec
     callable
         Calls them now, if they were not called before.
     """
-    # Python keeps it in a table of its own until it is called, so Qt never finds it
-    # half collected. Garbage collection calls it before it clears anything.
+    # Python keeps a finalizer in a table of its own until it is called, so Qt never
+    # finds it half collected. Garbage collection calls it before it clears anything.
     finalizer = weakref.finalize(widget, _call_all, ends)
     finalizer.atexit = False
     _finalizers[:] = [*(one for one in _finalizers if one.alive), finalizer]
@@ -74,7 +83,7 @@ def _call_all(calls: Sequence[Callable[[], object]]) -> None:
 
 
 def weakly(method: Callable[..., Any], *first: Any) -> Callable[..., Any]:
-    """Return a function that calls a bound method for as long as its owner is there.
+    """Return a function that calls a bound method for as long as its owner lives.
 
     Parameters
     ----------
@@ -86,8 +95,8 @@ def weakly(method: Callable[..., Any], *first: Any) -> Callable[..., Any]:
     held = weakref.WeakMethod(method)
 
     def call(*rest: Any) -> Any:
-        there = held()
-        return None if there is None else there(*first, *rest)
+        method = held()
+        return None if method is None else method(*first, *rest)
 
     return call
 
@@ -95,8 +104,9 @@ def weakly(method: Callable[..., Any], *first: Any) -> Callable[..., Any]:
 def kept_by(event: Any, method: Callable[..., Any]) -> None:
     """Call a bound method at each event of napari, which keeps the method's owner.
 
-    For what lives as long as a viewer: the two go together, since garbage collection
-    sees through the events of napari. It does not through signals of Qt.
+    The owner then lives as long as the viewer. The two are collected together, since
+    garbage collection sees through events of napari, as it does not through signals of
+    Qt.
     """
 
     def call(*args: Any) -> Any:
@@ -106,7 +116,7 @@ def kept_by(event: Any, method: Callable[..., Any]) -> None:
 
 
 def unwrapped(owner: Any) -> Any:
-    """Return a viewer, layer or part of one itself, of which docks see a wrapper."""
+    """Return a viewer, a layer or a part of one without the wrapper that docks see."""
     return getattr(owner, "__wrapped__", owner)
 
 
@@ -120,46 +130,45 @@ def one_per_viewer(
     Parameters
     ----------
     known : WeakKeyDictionary
-        Those of all viewers. It keeps none of them: the callbacks of each on its viewer
-        do, see :func:`kept_by`.
+        The objects of all viewers. It keeps none of them alive: the callbacks of each
+        on its viewer do, see :func:`kept_by`.
     viewer : napari.viewer.Viewer or ViewerModel
-        Or a wrapper of it.
+        The viewer, or a wrapper of it.
     make : callable
-        Makes one for a viewer.
+        Makes the object for a viewer.
     """
     viewer = unwrapped(viewer)
-    found = known[viewer]() if viewer in known else None
-    if found is None:
-        found = make(viewer)
-        known[viewer] = weakref.ref(found)
-    return found
+    owned = known[viewer]() if viewer in known else None
+    if owned is None:
+        owned = make(viewer)
+        known[viewer] = weakref.ref(owned)
+    return owned
 
 
 class Listening:
     """Callbacks on events of a viewer and its layers, until :meth:`stop` is called.
 
-    The owners of the methods are held weakly. A list of callbacks, such as those of
-    napari's mouse, would hold them strongly, and events of napari remember a callback
-    whose owner is gone.
+    The owners of the methods are held weakly. napari's lists of callbacks for the mouse
+    would hold them strongly, and its events keep a callback whose owner is gone.
     """
 
     def __init__(self) -> None:
         self._heard: list[tuple[Any, Callable[..., Any], Callable[..., Any]]] = []
-        # Whoever drops it without a word should leave nothing in the viewer, either.
+        # An owner that is collected without a stop should leave no callbacks, either.
         weakref.finalize(self, _disconnect, self._heard).atexit = False
 
     def to(self, event: Any, method: Callable[..., Any], *first: Any) -> None:
-        """Call a bound method at each event; a second time changes nothing.
+        """Call a bound method at each event; connecting it twice changes nothing.
 
         Parameters
         ----------
         event : Event
-            Of napari.
+            An event of napari.
         method : callable
             A bound method.
         *first : object
-            Arguments that it gets before the event; a method that gets some is called
-            as often as it was connected.
+            Arguments that the method gets before the event. A method with such
+            arguments is called as often as it was connected.
         """
         heard = (one() == event and held() == method for one, held, _ in self._heard)
         if first or not any(heard):
@@ -168,7 +177,7 @@ class Listening:
             self._heard.append((_weak(event), weakref.WeakMethod(method), call))
 
     def to_mouse(self, callbacks: list[Any], method: Callable[..., Any]) -> None:
-        """Call a bound method at each move of the mouse, from a list of napari's."""
+        """Call a bound method from one of napari's lists of callbacks for the mouse."""
         call = weakly(method)
         callbacks.append(call)
         self._heard.append((_weak(callbacks), weakref.WeakMethod(method), call))
@@ -179,8 +188,8 @@ class Listening:
 
 
 def _weak(source: Any) -> Callable[[], Any]:
-    """Hold an event weakly, for others may have it call what holds the viewer."""
-    # Widgets of plugins see wrappers, which nobody keeps.
+    """Hold an event weakly, for another callback of it may hold the viewer."""
+    # Widgets of plugins see wrappers, which nothing keeps alive.
     source = unwrapped(source)
     try:
         return weakref.ref(source)
@@ -207,7 +216,7 @@ class Docked(QWidget):
         self._end: Callable[[], object] = lambda: None
 
     def end_with_me(self, *ends: Callable[[], object]) -> None:
-        """Have these called at the end of this widget; see :func:`end_with`."""
+        """Call these functions at the end of this widget; see :func:`end_with`."""
         self._end = end_with(self, *ends)
 
     def stop(self) -> None:
@@ -215,12 +224,12 @@ class Docked(QWidget):
         self._end()
 
     def minimumSizeHint(self) -> QSize:
-        """Hardly any height until it is in its place, or the window would grow."""
+        """Return hardly any height until it is docked, or the window would grow."""
         hint: QSize = super().minimumSizeHint()
         return hint if self._placed else QSize(hint.width(), 1)
 
     def showEvent(self, event: Any) -> None:
-        """Share the place of other docks at first: below them there is no room."""
+        """Share the place of other docks at first, for below them there is no room."""
         super().showEvent(event)
         if not self._placed:
             self._placed = True
@@ -244,7 +253,7 @@ class Docked(QWidget):
 
 
 def scrolled(tab: QWidget) -> QWidget:
-    """A tab that needs no height of its own, for the window would grow with it."""
+    """Return a tab in an area that scrolls, so that it needs no height of its own."""
     area = QScrollArea()
     area.setWidget(tab)
     area.setWidgetResizable(True)
@@ -270,55 +279,48 @@ def _tabify(dock: Any) -> None:
             return
 
 
-# Changes of a viewer for a while, to be put back as it was.
-
-#: Owner, name and value of an attribute.
-Change = tuple[Any, str, Any]
-
-_all: WeakSet[Changes] = WeakSet()
+# Temporary changes of layers and views.
 
 
 class Changes:
-    """Attributes that were set, with what they were before.
+    """Attributes that were set for a while, with their values before.
 
-    What somebody else has set since is left alone when they are put back.
+    Attributes that somebody else has set since are left alone when all are put back.
     """
 
     def __init__(self) -> None:
         # Owner, value before, value after.
         self._made: dict[tuple[int, str], tuple[Any, Any, Any]] = {}
-        _all.add(self)
+        _all_changes.add(self)
 
     def set(self, owner: Any, name: str, value: Any) -> None:
-        """Set an attribute of a layer or a part of the viewer.
+        """Set an attribute of a layer or of a part of the viewer.
 
         Parameters
         ----------
         owner : object
-            Whose attribute it is.
+            The layer or part.
         name : str
-            The attribute.
+            Name of the attribute.
         value : object
-            What to set it to.
+            Its new value.
         """
         now = getattr(owner, name)
         _, before, after = self._made.get(_key(owner, name), (owner, now, now))
-        if not _same(now, after):
+        if not same(now, after):
             before = now  # somebody else has set it since
-        # napari does a lot of work even where nothing changes.
-        if not _same(now, value):
-            setattr(owner, name, value)
-        # Read back, for napari may turn it into another type.
+        set_unlike(owner, name, value)
+        # It is read back, for napari may turn it into another type.
         self._made[_key(owner, name)] = owner, before, getattr(owner, name)
 
     def before(self, owner: Any, name: str) -> Any:
-        """Return what an attribute was before it was set here, or is."""
+        """Return the value of an attribute before it was set here, else as it is."""
         now = getattr(owner, name)
         _, before, after = self._made.get(_key(owner, name), (owner, now, now))
-        return before if _same(now, after) else now
+        return before if same(now, after) else now
 
     def become(self, wanted: Iterable[Change]) -> None:
-        """Set all these, and put back whatever else was set before."""
+        """Set all these attributes, and put all others back that were set before."""
         wanted = list(wanted)
         kept = {_key(owner, name) for owner, name, _ in wanted}
         self._put_back([key for key in self._made if key not in kept])
@@ -333,16 +335,16 @@ class Changes:
         for key in reversed(keys):
             owner, before, after = self._made.pop(key)
             now = getattr(owner, key[1])
-            if _same(now, after) and not _same(now, before):
-                setattr(owner, key[1], before)
+            if same(now, after):
+                set_unlike(owner, key[1], before)
 
 
 def lasting(owner: Any, name: str) -> Any:
-    """Return what an attribute will be once all that was changed is put back."""
+    """Return the value that an attribute has once all changes are put back."""
     now = getattr(owner, name)
-    for changes in list(_all):
+    for changes in list(_all_changes):
         before = changes.before(owner, name)
-        if not _same(before, now):
+        if not same(before, now):
             return before
     return now
 
@@ -359,9 +361,18 @@ def selection_kept(viewer: Any) -> Iterator[None]:
 
 
 def _key(owner: Any, name: str) -> tuple[int, str]:
-    # Plugin widgets see another wrapper of the same object each time.
+    # Widgets of plugins see another wrapper of the same object each time.
     return id(unwrapped(owner)), name
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Return whether two values of an attribute are equal; they may be arrays."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
     return one is other or bool(np.all(np.asarray(one == other)))
+
+
+def set_unlike(owner: Any, name: str, value: Any) -> None:
+    """Set an attribute if it differs: napari works a lot even where nothing changes."""
+    if not same(getattr(owner, name), value):
+        setattr(owner, name, value)

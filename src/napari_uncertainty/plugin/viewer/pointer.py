@@ -1,4 +1,4 @@
-"""The place under the pointer: in RAS mm, as a voxel, and on surfaces in 3D."""
+"""Place under the pointer: in RAS mm, as a voxel, and on surfaces and planes in 3D."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from .scan_space import layer_grid, layer_info, shown_grid, to_ras
 
 Array = np.ndarray[Any, Any]
 
+# The line of sight hits a surface where a vertex is nearer to it than the larger of
+# this share of the surface's size, and that share of its longest edge: no place in a
+# triangle is farther than that from all of its corners.
+HIT, FARTHEST = 0.012, 0.6
+
 
 def ras_at(layer: Any, world: Any) -> Array | None:
-    """RAS mm of a place in the viewer's world; None if the layer knows no patient.
+    """Return RAS mm of a place in the viewer; None if the layer's place is unknown.
 
     Parameters
     ----------
     layer : Layer
         An image that this plugin placed; the viewer shows it along the axes of its
-        grid, or of the one that it is resampled onto.
+        grid, or of the grid that it is resampled onto.
     world : sequence of float
-        As many numbers as the viewer has axes, the last of them z, y, x.
+        World coordinates along all axes of the viewer, the last of them z, y, x.
     """
     shown = shown_grid(layer)
     if shown is None or shown.ndim != 3 or len(world) < 3:
@@ -33,7 +38,7 @@ def ras_at(layer: Any, world: Any) -> Array | None:
 
 
 def voxel_at(grid: Grid, ras: Array) -> tuple[int, ...] | None:
-    """Index (i, j, k) of the voxel of the file at a place; None outside of it."""
+    """Return the index (i, j, k) of a file's voxel at a place; None outside of it."""
     inverse = np.linalg.inv(grid.affine)
     index = np.rint(inverse[:3, :3] @ ras + inverse[:3, 3]).astype(int)
     if ((index < 0) | (index >= grid.shape)).any():
@@ -42,7 +47,7 @@ def voxel_at(grid: Grid, ras: Array) -> tuple[int, ...] | None:
 
 
 def describe_pointer(layer: Any, world: Any) -> str:
-    """Return what to show of a place: RAS mm, and the voxel of the layer's file."""
+    """Return a place in words: RAS mm, and the voxel of the layer's file."""
     ras, grid = ras_at(layer, world), layer_grid(layer)
     if ras is None or grid is None:
         return ""
@@ -53,16 +58,16 @@ def describe_pointer(layer: Any, world: Any) -> str:
 
 
 class Pointer:
-    """Tells where the pointer is whenever it moves over a viewer in 2D.
+    """Describes the place under the pointer whenever it moves over a viewer in 2D.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose pointer is watched.
+        The viewer whose pointer is watched.
     scan : callable
-        Gives the layer to speak of where the selected one knows no patient.
+        Returns the layer to describe where the place of the selected one is unknown.
     tell : callable
-        Gets the text, empty where there is nothing to tell.
+        Called with the text, which is empty where there is nothing to describe.
     """
 
     def __init__(
@@ -73,12 +78,12 @@ class Pointer:
         self._listening.to(viewer.cursor.events.position, self._moved)
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Watch the pointer no longer."""
         self._listening.stop()
 
     def _moved(self, *_: Any) -> None:
         layer = self._layer()
-        # In 3D a point on the screen is no place in space.
+        # In 3D, a point on the screen is a whole line in space.
         if layer is None or self._viewer.dims.ndisplay != 2:
             self._tell("")
             return
@@ -92,26 +97,17 @@ class Pointer:
         return None
 
 
-# A surface is hit where one of its vertices is so near to the line of sight, as a share
-# of the surface's size, or of its longest edge: no place in a triangle is farther from
-# all of its corners.
-HIT = 0.012
-
-
-FARTHEST = 0.6
-
-
 def pointed_at(viewer: Any, position: Any, direction: Any) -> Array | None:
-    """The place in the world under the pointer; None where there is nothing.
+    """Return the place in the world under the pointer; None where there is nothing.
 
-    In 3D it is on the surface or the plane that is nearest to the eye.
+    In 3D it is on the surface or plane that is nearest to the eye.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose layers are looked at.
+        The viewer that the pointer is over.
     position, direction : sequence of float
-        World coordinates of the pointer, and where it looks in 3D.
+        World coordinates of the pointer, and the direction of view in 3D.
     """
     world = np.array(position, dtype=float)
     if viewer.dims.ndisplay == 2:
@@ -140,14 +136,15 @@ def _hit(layer: Any, start: Array, along: Array) -> Array | None:
 
 
 def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
-    """The nearest vertex along the line of sight, of what is not cut away.
+    """Return where the line of sight meets a surface, without parts that are cut away.
 
-    napari looks at each triangle, which takes 30 ms for a brain.
+    The place is that of the nearest vertex. napari's own search tests each triangle,
+    which takes 30 ms for a brain.
     """
     vertices = layer.data[0] * np.float32(layer.scale)
     faces = layer.data[1]
     if layer.opacity < 0.2:
-        return None  # a hull that one looks through
+        return None  # a hull that is looked through
     offset = vertices - start.astype(np.float32)
     depth = offset @ along.astype(np.float32)
     distance = np.einsum("ij,ij->i", offset, offset) - depth**2
@@ -155,16 +152,16 @@ def _surface_hit(layer: Any, start: Array, along: Array) -> Array | None:
     near = distance < reach**2
     for plane in layer.experimental_clipping_planes:
         near &= (vertices - np.float32(plane.position)) @ np.float32(plane.normal) >= 0
-    found = np.flatnonzero(near)
-    if not len(found):
+    candidates = np.flatnonzero(near)
+    if not len(candidates):
         return None
-    front = found[depth[found] < depth[found].min() + reach]
+    front = candidates[depth[candidates] < depth[candidates].min() + reach]
     hit: Array = start + along * float(depth[front[np.argmin(distance[front])]])
     return hit
 
 
 def _reach(vertices: Array, faces: Array) -> float:
-    """Return how near to a line a vertex is where the line meets the surface."""
+    """Return the distance to a line within which a vertex is if the line hits."""
     size = np.ptp(vertices[:: len(vertices) // 500 + 1], axis=0).max()
     corners = vertices[faces[:: len(faces) // 200 + 1]]
     edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1)
@@ -175,7 +172,7 @@ def _plane_hit(layer: Any, start: Array, along: Array) -> Array | None:
     data = np.zeros(layer.ndim)
     data[-3:] = layer.plane.position
     position = layer.data_to_world(data)[-3:]
-    # Layers of a scan are not rotated, so an axis is an axis.
+    # In scan space no layer is rotated, so the normal is the same in the world.
     normal = np.array(layer.plane.normal)
     facing = float(normal @ along)
     if abs(facing) < 1e-3:

@@ -1,4 +1,4 @@
-"""Scan space, which the viewer shows, and what layers hold in the order of their files.
+"""Scan space, in which the viewer shows images, and the values of layers as in files.
 
 Scan space is the world that the viewer shows: the scan's own axes in mm, without its
 tilt. napari's (z, y, x) run to Inferior, Posterior and Left, so that napari's default
@@ -6,11 +6,15 @@ camera shows every slicing direction upright, with the patient's left on the rig
 (the radiological convention), and 3D unmirrored. For an upright scan the world
 coordinates are -(S, A, R) in nibabel's terms.
 
-The tilt has to go because napari cannot slice rotated layers. Images of one study
+The tilt is taken out because napari cannot slice rotated layers. Images of one study
 share it, so they stay aligned; the true affine is kept in the layer's metadata.
 
-What is measured, compared and written comes from here, and not from what is shown: a
-layer may be shown resampled onto another image's axes.
+Axes in space are in mm, and any other axis, such as that of the classes, is in *pixel*,
+in all layers alike. napari gives up the units of all layers where an axis is a length
+in one layer and counted in pixels in another.
+
+Values to measure, compare or write are taken with :func:`source_of`, and not from the
+data of a layer: it may be shown resampled onto another image's axes.
 """
 
 from __future__ import annotations
@@ -35,28 +39,36 @@ from ...model.grid import Grid
 from ...model.placement import Placement
 from ...model.record import Record
 
-# Core objects to napari layers and back: the only place that knows scan space.
-
 Array = np.ndarray[Any, Any]
 
 
-#: Where this plugin keeps what it knows of a layer, in ``layer.metadata``.
+#: Key in ``layer.metadata`` below which this plugin keeps its own metadata.
 METADATA_KEY = "napari_uncertainty"
 
-#: Kept with a map: its record.
+#: In the metadata of a map: its record.
 RECORD = "record"
 
-#: Kept with a map: the most probable class, and which voxels have no data (None where
-#: all have), in the order in which the map is shown on its own voxels.
+#: In the metadata of a map: the most probable class, and the voxels without data (None
+#: where all have data), in the order in which the map is shown on its own voxels.
 PREDICTION = "prediction"
 NO_DATA = "no_data"
 
 SCAN_SPACE_AXES = ("z", "y", "x")
 
+#: In a layer's metadata: values on the layer's own grid, in core order, where it is
+#: shown resampled, and the grid that it is shown on.
+ORIGINAL = "original"
+SHOWN_GRID = "shown_grid"
+
+
+# Scan space: from the axes of a grid to those of the viewer, and back.
+
 
 @dataclass(frozen=True)
 class ScanSpace:
-    """Way from a grid's own axes to the viewer's, as views without a copy.
+    """Order, direction and place of a grid's axes in the viewer.
+
+    Arrays are turned from the one to the other as views, without a copy.
 
     Attributes
     ----------
@@ -75,7 +87,7 @@ class ScanSpace:
 
     @classmethod
     def of(cls, grid: Grid) -> ScanSpace:
-        """Scan space of a grid; a flat image leaves the missing axis out."""
+        """Return the scan space of a grid, with two axes for a flat image."""
         shape = grid.shape + (1,) * (3 - grid.ndim)
         orientation = ornt_transform(
             io_orientation(grid.affine), axcodes2ornt(tuple("IPL"))
@@ -98,20 +110,20 @@ class ScanSpace:
 
     def transform(self, leading: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return transform attributes of a layer that has these axes in front."""
-        more = len(leading)
+        n_leading = len(leading)
         return {
-            "scale": (1.0,) * more + self.scale,
-            "translate": (0.0,) * more + self.translate,
-            "units": ("pixel",) * more + ("mm",) * len(self.scale),
+            "scale": (1.0,) * n_leading + self.scale,
+            "translate": (0.0,) * n_leading + self.translate,
+            "units": ("pixel",) * n_leading + ("mm",) * len(self.scale),
             "axis_labels": leading + self.axis_labels,
         }
 
 
 def to_world(along: Grid, ras: Any) -> Array:
-    """Scan space (z, y, x) of places in RAS mm, shape (..., 3).
+    """Return scan space (z, y, x) of places in RAS mm, shape (..., 3).
 
-    Along a grid's own axes, which need not be at right angles: a shear is taken out
-    like a tilt, so that boxes of one image stay where they were in it.
+    It runs along a grid's own axes, which need not be at right angles: a shear is taken
+    out like a tilt, so that boxes of one image stay where they were in it.
     """
     own = np.asarray(ras) @ np.linalg.inv(along.directions).T
     world: Array = -own[..., ::-1]
@@ -119,40 +131,41 @@ def to_world(along: Grid, ras: Any) -> Array:
 
 
 def to_ras(along: Grid, world: Any) -> Array:
-    """Places in RAS mm of scan space (z, y, x), shape (..., 3)."""
+    """Return places in RAS mm from scan space (z, y, x), shape (..., 3)."""
     ras: Array = -np.asarray(world)[..., ::-1] @ along.directions.T
     return ras
 
 
 def layer_info(layer: Any) -> Mapping[str, Any]:
-    """Return what this plugin knows of a layer; empty where another source made it."""
+    """Return this plugin's metadata of a layer; empty for a layer of another source."""
     info = layer.metadata.get(METADATA_KEY, {})
     return info if isinstance(info, Mapping) else {}
 
 
 def record_of(layer: Any) -> Record | None:
-    """Return the record of a map, or of what shows one; None of other layers."""
+    """Return the record of a map, or of a layer that shows one; None of any other."""
     record = layer_info(layer).get(RECORD)
     return record if isinstance(record, Record) else None
 
 
 def layer_grid(layer: Any) -> Grid | None:
-    """The true grid of a layer that this plugin read or made."""
+    """Return the true grid of a layer that this plugin read or made, else None."""
     grid = layer_info(layer).get("grid")
     return grid if isinstance(grid, Grid) else None
 
 
 def reversed_axes(ndim: int) -> Placement:
-    """(x, y, z) as (z, y, x)."""
+    """Return the placement that turns (x, y, z) into (z, y, x)."""
     return Placement(tuple(range(ndim))[::-1], (1,) * ndim, (0,) * ndim)
 
 
-# Values of a layer in the order and place of its file, as far as they are known.
+# Values of a layer in the order and place of its file, as far as these are known.
 
-#: In a layer's metadata: values on the layer's own grid, in core order, where it is
-#: shown resampled, and the grid that it is shown on.
-ORIGINAL = "original"
-SHOWN_GRID = "shown_grid"
+
+def sliceable(data: Any) -> Any:
+    """Return data of a layer such that a slice does not read all of them."""
+    lazy = as_dask(data)
+    return data if lazy is None else lazy
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,15 +175,15 @@ class Source:
     Attributes
     ----------
     values : array
-        In core order where the layer was read by this plugin, else in the order that
-        the layer has; with a class axis in front if one was named.
+        The values: in core order where the layer was read by this plugin, else in the
+        order of the layer; with a class axis in front if one was named.
     turn : Placement
-        From that order to the viewer's.
+        Way from that order to the viewer's.
     grid : Grid or None
-        Where the voxels are; None where that is unknown.
+        Place of the voxels; None where it is unknown.
     anatomical : bool
-        Whether the grid is a patient's. A layer that knows no patient has one that
-        compares with others in the same viewer only.
+        Whether the grid is a patient's. The grid of a layer whose place in the patient
+        is unknown compares only with others in the same viewer.
     """
 
     values: Any
@@ -187,25 +200,25 @@ class Source:
 def source_of(
     layer: Image | Labels, class_axis: int | None = None, axes: Grid | None = None
 ) -> Source:
-    """Return what a layer holds.
+    """Return the values of a layer, with their order and place.
 
     Parameters
     ----------
     layer : Image or Labels
         Its data may have any number of axes.
     class_axis : int or None
-        Of the layer's data, if it holds probabilities.
+        Class axis of the layer's data, if it holds probabilities.
     axes : Grid or None
-        Whose own axes the viewer shows, for layers that know no patient.
+        Grid along whose axes the viewer shows all images, for layers whose place in the
+        patient is unknown.
     """
     info = layer_info(layer)
     grid = layer_grid(layer)
     if ORIGINAL in info and grid is not None:
         return Source(info[ORIGINAL], ScanSpace.of(grid).turn, grid)
-    lazy = as_dask(layer.data)
-    data = layer.data if lazy is None else lazy
+    data = sliceable(layer.data)
     if class_axis is None and isinstance(layer, Image) and layer.rgb:
-        data = data[..., 0]  # colours have one place
+        data = data[..., 0]  # all colours have the same place
     if class_axis is not None:
         data = np.moveaxis(data, class_axis, 0)
     shape = data.shape if class_axis is None else data.shape[1:]
@@ -225,16 +238,16 @@ def source_of(
 def segmentation_on(
     layer: Labels, source: Source, shape: Sequence[int], axes: Grid | None
 ) -> Segmentation:
-    """A segmentation, to be taken at the voxels of another layer.
+    """Return a segmentation to be compared at the voxels of another layer.
 
     Parameters
     ----------
     layer : Labels
         The segmentation.
     source, shape : Source, sequence of int
-        What the other layer holds, and the shape of that without classes.
+        Values of the other layer, and their shape without classes.
     axes : Grid or None
-        Whose own axes the viewer shows.
+        Grid along whose axes the viewer shows all images.
     """
     own = source_of(layer, axes=axes)
     plain = Segmentation(own.values, own.grid, layer.name, own.anatomical)
@@ -246,16 +259,16 @@ def segmentation_on(
 
 
 def voxel_to_world(layer: Image, source: Source, axes: Grid | None) -> Array:
-    """Affine from the voxels of a source to where the viewer shows them.
+    """Return the affine from the voxels of a source to their places in the viewer.
 
     Parameters
     ----------
     layer : Image
         A map, without further axes.
     source : Source
-        What it holds.
+        Its values.
     axes : Grid or None
-        Whose own axes the viewer shows.
+        Grid along whose axes the viewer shows all images.
 
     Returns
     -------
@@ -278,9 +291,9 @@ def voxel_to_world(layer: Image, source: Source, axes: Grid | None) -> Array:
 
 
 def leader_of(layers: Iterable[Any]) -> Any:
-    """The layer whose own axes a viewer shows: the first scan, or else placed layer.
+    """Return the layer along whose axes a viewer shows all images.
 
-    None where no layer knows its place.
+    It is the first scan, else the first layer with a grid; None where there is neither.
     """
     placed = [layer for layer in layers if shown_grid(layer) is not None]
     placed.sort(key=lambda layer: layer_info(layer).get("role") != "scan")
@@ -288,13 +301,13 @@ def leader_of(layers: Iterable[Any]) -> Any:
 
 
 def axes_of(layers: Iterable[Any]) -> Grid | None:
-    """The grid of that layer, as it is shown."""
+    """Return the grid along whose axes a viewer shows all images, if there is one."""
     leader = leader_of(layers)
     return None if leader is None else shown_grid(leader)
 
 
 def shown_grid(layer: Any) -> Grid | None:
-    """The grid of a placed layer as it is shown, perhaps resampled."""
+    """Return the grid on which a layer is shown, perhaps resampled, if it has one."""
     grid = layer_info(layer).get(SHOWN_GRID, layer_grid(layer))
     return grid if isinstance(grid, Grid) else None
 
@@ -305,10 +318,10 @@ def _seen_grid(
     shape: tuple[int, ...],
     axes: Grid | None,
 ) -> Grid | None:
-    """Return where another source put a layer, as seen in the viewer; None if nowhere.
+    """Return the grid of a layer of another source, from its place in the viewer.
 
-    In RAS mm, if the viewer's world is the scan space of `axes`. Beside images that
-    know their place, a layer that nobody has put anywhere has none.
+    It is in RAS mm if the viewer shows the scan space of `axes`. None beside images
+    with a known place if the layer was never put anywhere.
     """
     n = len(shape)
     if n not in (2, 3) or (axes is not None and _has_default_place(layer)):
@@ -328,12 +341,12 @@ def _seen_grid(
         affine[:3, 2] = rotation[:, 2]
     try:
         return Grid(shape, affine)
-    except InputError:  # squeezed flat, say
+    except InputError:  # for example, it was squeezed flat
         return None
 
 
 def _has_default_place(layer: Image | Labels) -> bool:
-    """Return whether nobody said where a layer is."""
+    """Return whether a layer lies where napari puts data of unknown place."""
     points = _origin_and_units(layer)
     here = np.array([layer.data_to_world(point) for point in points])
     return np.array_equal(here, points) and all(

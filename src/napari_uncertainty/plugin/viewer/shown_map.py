@@ -38,13 +38,25 @@ from .scan_space import (
 )
 from .widgets import LayerChoice
 
-# The map that a dock shows, and the labels that its voxels have.
-
 Array = np.ndarray[Any, Any]
 Color = tuple[int, int, int]
 
-# The background has no colour of its own.
+# Colour of labels without one of their own, such as the background.
 _GRAY: Color = (128, 128, 128)
+
+#: Sentence of docks that need a map.
+NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
+
+# Milliseconds without a change after which a map is evaluated again: layers change in
+# several steps, and a brush stroke in many.
+SETTLE_MS = 300
+
+#: Events of a map and of a segmentation that change its numbers.
+_MAP_EVENTS = ("data", "scale", "translate", "affine", "rotate")
+_LABEL_EVENTS = ("paint", "labels_update", "colormap", *_MAP_EVENTS)
+
+
+# The map that a dock shows, and the labels of its voxels.
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +68,17 @@ class ShownMap:
     layer : Image
         The map.
     segmentation : Labels or None
-        What says which class a voxel has; without one, the most probable class does.
+        The layer with the class of each voxel; None for the most probable class.
     source : Source
         Values of the map and their grid, in core order where the map has one.
     labels : Segmentation
         The labels, which may lie on other voxels.
     no_data : ndarray of bool or None
-        Voxels without data; None where all have.
+        Voxels without data; None where all have data.
     axes : Grid or None
-        Whose own axes the viewer shows.
+        Grid along whose axes the viewer shows all images.
     to_world : ndarray, shape (n + 1, n + 1)
-        From voxel of `source` to the viewer's last n axes.
+        Affine from voxels of `source` to the viewer's last n axes.
     names, class_names : dict of int to str
         Names of labels, and of the classes of the probabilities.
     """
@@ -83,7 +95,7 @@ class ShownMap:
 
     @classmethod
     def of(cls, viewer: Any, layer: Image, segmentation: Labels | None) -> ShownMap:
-        """Return what there is to inspect.
+        """Return a map layer with the labels of a segmentation, if there is one.
 
         Raises
         ------
@@ -138,7 +150,7 @@ class ShownMap:
     def name_of_class(self, index: int, n_classes: int) -> str:
         """Return the name of a class of the network.
 
-        Where the network has none, it is that of the label, if labels are classes.
+        If the network has no names and labels are classes, it is that of the label.
         """
         own = self.class_names.get(index)
         if own and own != f"class {index}":
@@ -148,17 +160,17 @@ class ShownMap:
         return own or unnamed(index)
 
     def named_for(self, labels: Iterable[int]) -> ShownMap:
-        """The same without the names of classes where these labels are no classes."""
+        """Return the map without names of labels if these labels are no classes."""
         own = self.segmentation is None or names_of(self.segmentation)
         return self if own or {*labels} <= {*self.names} else replace(self, names={})
 
     def place(self, voxel: Iterable[float]) -> Array:
-        """World coordinates of a voxel, for the viewer's last axes."""
+        """Return world coordinates of a voxel, along the viewer's last axes."""
         at: Array = (self.to_world @ (*voxel, 1.0))[:-1]
         return at
 
     def voxel(self, world: Array) -> tuple[int, ...] | None:
-        """The voxel at a place in the viewer; None outside of the map."""
+        """Return the voxel at a place in the viewer; None outside of the map."""
         n = len(self.to_world) - 1
         if len(world) < n:
             return None
@@ -169,17 +181,14 @@ class ShownMap:
         return tuple(int(i) for i in index)
 
     def ras(self, world: Array) -> Array | None:
-        """RAS mm of a place in the viewer, tilt included; None where no file tells."""
+        """Return RAS mm of a place in the viewer; None if the place is unknown."""
         if self.axes is None or self.source.grid is None or len(world) < 3:
             return None
         return to_ras(self.axes, world[-3:])
 
     def colors_of(self, labels: Iterable[int]) -> dict[int, Color]:
-        """Colours of labels as the segmentation shows them, 0 to 255."""
-        shown = self.segmentation
-        colormap = (
-            label_colormap(self.layer.colormap) if shown is None else shown.colormap
-        )
+        """Return colours of labels as the segmentation shows them, 0 to 255."""
+        colormap = self.label_colormap
         colors = {}
         for label in labels:
             red, green, blue, alpha = np.ravel(colormap.map(label))[:4]
@@ -187,13 +196,19 @@ class ShownMap:
             colors[label] = tuple(rgb) if alpha > 0 else _GRAY
         return colors  # type: ignore[return-value]
 
+    @property
+    def label_colormap(self) -> Any:
+        """Colormap of the segmentation, or one for the most probable classes."""
+        shown = self.segmentation
+        return label_colormap(self.layer.colormap) if shown is None else shown.colormap
+
 
 class Finding(Protocol):
-    """Result of looking at a map in the background."""
+    """Result of evaluating a map in the background."""
 
     @property
-    def there(self) -> Iterable[int]:
-        """Return which labels there are."""
+    def present_labels(self) -> Iterable[int]:
+        """Labels that some voxel has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,21 +218,21 @@ class Findings:
     Attributes
     ----------
     labels : ndarray
-        At the voxels of the map.
+        Label of each voxel of the map.
     regions : ClassStatistics
-        Numbers for each of them.
+        Numbers of the voxels of each label.
     """
 
     labels: Array
     regions: ClassStatistics
 
     @property
-    def there(self) -> Iterable[int]:
-        """Return which labels there are."""
+    def present_labels(self) -> Iterable[int]:
+        """Labels that some voxel has."""
         return self.regions.labels
 
     def corners(self, subject: ShownMap) -> Array | None:
-        """Two opposite corners of the foreground, in the world; None without voxels."""
+        """Return opposite corners of the foreground, in the world; None without one."""
         box = self.box() or self.box("whole")
         if box is None:
             return None
@@ -225,18 +240,18 @@ class Findings:
         return np.sort(ends, axis=0)
 
     def box(self, which: Any = "foreground") -> tuple[tuple[int, int], ...] | None:
-        """First and last voxel along each axis that have a label; None for none."""
+        """Return the first and last labelled voxel along each axis; None without."""
         ends = []
         for axis in range(len(self.regions.shape)):
-            there = np.flatnonzero(self.regions.profile(axis, which, "count"))
-            if not len(there):
+            occupied = np.flatnonzero(self.regions.profile(axis, which, "count"))
+            if not len(occupied):
                 return None
-            ends.append((int(there[0]), int(there[-1])))
+            ends.append((int(occupied[0]), int(occupied[-1])))
         return tuple(ends)
 
 
 def look_for_findings(subject: ShownMap) -> Steps[Findings]:
-    """Return what gives the numbers of a map."""
+    """Return the work that gives the labels of a map, and the numbers of each."""
     return partial(
         iter_findings,
         subject.source.values,
@@ -252,7 +267,7 @@ def iter_findings(
     segmentation: Segmentation,
     no_data: Array | None,
 ) -> Generator[float, None, Findings]:
-    """Look at a map; yields the share done.
+    """Find the labels of a map and the numbers of each; yields the share done.
 
     Raises
     ------
@@ -273,7 +288,7 @@ def iter_findings(
 
 
 def names_of(layer: Any) -> dict[int, str]:
-    """Names of the labels or classes of a layer."""
+    """Return names of the labels or classes of a layer, as far as they are known."""
     record = record_of(layer)
     names = layer_info(layer).get("class_names", ())
     if record is not None:
@@ -294,8 +309,7 @@ def names_of(layer: Any) -> dict[int, str]:
 def numbering_of(layer: Any, segmentation: Labels | None) -> tuple[int, ...]:
     """Return the number that a segmentation has for each label of a map.
 
-    Empty where its numbers are these labels, or it is not what the map was compared
-    with.
+    It is empty if its numbers are these labels, or if the map was not compared with it.
     """
     record = record_of(layer)
     check = None if record is None else record.check("labels")
@@ -309,7 +323,7 @@ def numbering_of(layer: Any, segmentation: Labels | None) -> tuple[int, ...]:
 
 
 def _kept(layer: Image, source: Source, what: str) -> Any:
-    """Return what was kept with a map, in the order of its values."""
+    """Return an array from the metadata of a map, in the order of its values."""
     kept = layer_info(layer).get(what)
     if kept is None:
         return None
@@ -321,48 +335,40 @@ def _kept(layer: Image, source: Source, what: str) -> Any:
     return kept
 
 
-# Following a map: choosing and computing anew as layers come, go and change.
-
-NO_MAP = "There is no uncertainty map yet: compute one with Compute uncertainty."
-
-# Layers change in several steps, and a brush stroke in many.
-SETTLE_MS = 300
-
-#: Events of a map or segmentation after which its numbers are others.
-_MAP_EVENTS = ("data", "scale", "translate", "affine", "rotate")
-_LABEL_EVENTS = ("paint", "labels_update", "colormap", *_MAP_EVENTS)
+# Following the map that is selected, and evaluating it anew when layers change.
 
 
-#: Takes a subject on the main thread; gives what looks at it in the background.
+#: Called with a map on the main thread; returns the work for a background thread.
 LookAt = Callable[[ShownMap], Steps[Any]]
 
 
 class MapFollower(QObject):
-    """Follows the map that is selected in the layer list, and looks at it.
+    """Follows the map that is selected in the layer list, and evaluates it.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose maps are followed.
+        The viewer whose maps are followed.
     look_at : callable
-        Gives what finds something in a subject.
+        Called with a map; returns the work that evaluates it on a background thread.
     heed_labels : bool
-        Whether to look again when the labels of the segmentation change.
+        Whether to evaluate it again when the labels of the segmentation change.
 
     Attributes
     ----------
     map, segmentation : LayerChoice
-        What is chosen.
+        Lists of layers to choose from.
     subject, findings : ShownMap or None, Finding or None
-        What is looked at, and what was found in it.
+        The chosen map, and the result of its evaluation once that has ended.
     """
 
-    #: Looking at a map begins; whether it is another one than before.
+    #: Emitted when an evaluation begins; True if it is of another map than before.
     begun = Signal(bool)
-    #: The share that is done, 0 to 1.
+    #: Emitted with the share that is done, 0 to 1.
     progress = Signal(float)
+    #: Emitted when `findings` are new.
     found = Signal()
-    #: There is no map to look at, for the reason that the sentence tells.
+    #: Emitted with a sentence that says why there is no map to evaluate.
     nothing = Signal(str)
 
     def __init__(
@@ -411,14 +417,14 @@ class MapFollower(QObject):
 
     @contextmanager
     def unheeded(self) -> Iterator[None]:
-        """Change something of the layers that changes no number, such as colours."""
+        """Change layers without a new evaluation, such as their colours."""
         waiting = self._settle.isActive()
         yield
         if not waiting:
             self._settle.stop()
 
     def look(self) -> None:
-        """Take the layers as they are now, and look at them in the background."""
+        """Take the layers as they are now, and evaluate the map in the background."""
         self._settle.stop()
         cancel_all(self._jobs)
         self._of_layers.stop()
@@ -468,7 +474,7 @@ class MapFollower(QObject):
             self.look()
 
     def _rank_map(self, layer: Any) -> tuple[Any, ...]:
-        """The map that is inspected stays so, wherever it is in the layer list."""
+        """Return the rank of a map: the one that is followed stays so."""
         return (self.subject is not None and self.subject.layer == layer,)
 
     def _rank_segmentation(self, layer: Any) -> tuple[Any, ...] | None:
@@ -486,7 +492,7 @@ class MapFollower(QObject):
 
     def _found(self, findings: Finding) -> None:
         assert self.subject is not None
-        self.subject = self.subject.named_for(findings.there)
+        self.subject = self.subject.named_for(findings.present_labels)
         self.findings = findings
         self.found.emit()
 

@@ -1,4 +1,4 @@
-"""Planes, the letters around them, and framing what there is to see."""
+"""Planes of the patient, the letters around them, and the framing of a case."""
 
 from __future__ import annotations
 
@@ -14,17 +14,44 @@ from .layer_roles import role_of
 from .lifetime import Listening, unwrapped
 from .scan_space import SCAN_SPACE_AXES, ScanSpace, axes_of
 
-# Axial, coronal and sagittal views, upright, and going to places in them.
-
 Array = np.ndarray[Any, Any]
 
-#: The axis that is sliced and those that are shown (down, right), of scan space's
-#: z, y, x, which run to Inferior, Posterior and Left.
+#: Of scan space's z, y and x, the axis that is sliced and those that run down and right
+#: on the screen. They run to Inferior, Posterior and Left.
 PLANES = {"Axial": (0, 1, 2), "Coronal": (1, 0, 2), "Sagittal": (2, 0, 1)}
+
+#: Name of the view beside the three planes.
+SOLID = "3D"
+
+#: Letters of the sides that z, y and x come from and run to.
+ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
+
+#: An axis is named if it makes up this part of a direction: it is within 65 degrees.
+NAMED_FROM = 0.42
+
+#: Colour behind letters, dark also in a light theme, for most scans are black at their
+#: edges.
+BEHIND = (0.0, 0.06, 0.09, 0.6)
+
+_EDGES = {
+    "left": "middle_left",
+    "right": "middle_right",
+    "top": "top_center",
+    "bottom": "bottom_center",
+}
+
+# Share of the view that a case fills, with room for the letters at its edges.
+_FILLED = 0.86
+
+# State in which each viewer was left when it was last framed.
+_left: WeakKeyDictionary[Any, _ViewState] = WeakKeyDictionary()
+
+
+# Planes, upright, and places in them.
 
 
 def plane_titles(viewer: Any) -> dict[str, str]:
-    """Return names of the planes: their axes, where nobody knows the patient's."""
+    """Return the titles of the planes: just axes where the patient's are unknown."""
     if axes_of(viewer.layers) is not None:
         return {name: name for name in PLANES}
     return {name: f"Axis {axis}" for name, (axis, *_) in PLANES.items()}
@@ -48,7 +75,7 @@ def show_plane(viewer: Any, name: str) -> None:
 
 
 def plane_of(viewer: Any) -> str | None:
-    """The plane that is shown; None in 3D, and where axes lie otherwise."""
+    """Return the plane that is shown; None in 3D, and in any other order of axes."""
     if viewer.dims.ndisplay != 2 or viewer.dims.ndim < 3:
         return None
     order = tuple(axis - viewer.dims.ndim + 3 for axis in viewer.dims.order[-3:])
@@ -56,7 +83,7 @@ def plane_of(viewer: Any) -> str | None:
 
 
 def place_of_interest(viewer: Any) -> Array:
-    """World coordinates of the middle of the view, in the slices that are shown."""
+    """Return world coordinates of the middle of the view, in the shown slices."""
     place = np.array(viewer.dims.point, dtype=float)
     if viewer.dims.ndisplay == 2:
         place[list(viewer.dims.displayed)] = viewer.scene.camera.center[-2:]
@@ -69,7 +96,7 @@ def go_to(viewer: Any, place: Sequence[float] | Array) -> None:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where to go.
+        The viewer to move.
     place : sequence of float
         World coordinates of the last axes, z, y, x.
     """
@@ -81,15 +108,15 @@ def go_to(viewer: Any, place: Sequence[float] | Array) -> None:
 
 
 def on_steps(viewer: Any, place: Array) -> Array:
-    """The nearest place where all sliders are on a step.
+    """Return the nearest place at which all sliders are on a step.
 
-    From any other one each slider would go there by itself, and napari would slice all
-    layers again each time.
+    From any other place, each slider would go to its step by itself, and napari would
+    slice all layers again each time.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose sliders are meant.
+        The viewer with the sliders.
     place : ndarray
         World coordinates of the last axes.
     """
@@ -105,14 +132,14 @@ def fit(viewer: Any, corners: Array) -> None:
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        In 2D or in 3D.
+        The viewer, in 2D or in 3D.
     corners : ndarray, shape (2, n)
         Two opposite corners, in the last n of the viewer's axes.
     """
     size = np.ptp(corners, axis=0)
     room = np.array(viewer.canvas.viewbox_size(viewer.layers), dtype=float)
     if viewer.dims.ndisplay == 3:
-        # Whatever the side, with room for the letters around it.
+        # From any side, with room for the letters around it.
         shown = room / (1.25 * size.max())
     else:
         first = viewer.dims.ndim - len(size)
@@ -120,36 +147,16 @@ def fit(viewer: Any, corners: Array) -> None:
     viewer.scene.camera.zoom = float(shown.min())
 
 
-#: The view that is no plane.
-SOLID = "3D"
-
-
-# Letters at the edges of the view: which side of the patient is where.
-
-#: Where z, y and x come from and run to.
-ENDS = {"z": ("S", "I"), "y": ("A", "P"), "x": ("R", "L")}
-
-#: An axis is named where it makes up so much of a direction: within 65 degrees.
-NAMED_FROM = 0.42
-
-#: Dark in a light theme, too, for most scans are black at their edges.
-BEHIND = (0.0, 0.06, 0.09, 0.6)
-
-_EDGES = {
-    "left": "middle_left",
-    "right": "middle_right",
-    "top": "top_center",
-    "bottom": "bottom_center",
-}
+# Letters at the edges of the view, for the sides of the patient.
 
 
 class Letters:
-    """Overlays that say A, P, L, R, S or I at each edge, in 2D and as 3D turns.
+    """Overlays with A, P, L, R, S or I at each edge, in 2D and as 3D turns.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where they are shown, as long as a layer knows its place in the patient.
+        The viewer that shows them while a layer has a known place in the patient.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -166,7 +173,7 @@ class Letters:
         }
         self._shown: set[str] = set()
         self.listening = Listening()
-        # Several widgets may show letters; the next takes over from one that is closed.
+        # Several docks may show letters; another one takes over when one is closed.
         self.listening.to(viewer.canvas.overlays.events.removed, self._show)
         self._show()
         dims, layers = viewer.dims.events, viewer.layers.events
@@ -179,14 +186,14 @@ class Letters:
         self._update()
 
     def remove(self) -> None:
-        """Take them away."""
+        """Remove the letters."""
         self.listening.stop()
         for edge in self._shown:
             self._viewer.canvas.overlays.pop(_key(edge), None)
         self._shown.clear()
 
     def _show(self, *_: Any) -> None:
-        """Show those that nobody else shows."""
+        """Show the letters of those edges at which no other dock shows any."""
         overlays = self._viewer.canvas.overlays
         for edge, overlay in self._overlays.items():
             if _key(edge) not in overlays:
@@ -208,12 +215,12 @@ def has_letters(viewer: Any) -> bool:
 
 
 def letters_of(viewer: Any) -> dict[str, str]:
-    """Return what lies to the left, right, top and bottom of the view."""
+    """Return the letters to the left, right, top and bottom of the view."""
     right, down = _directions(viewer)
     grid = axes_of(viewer.layers)
     names: tuple[str, ...] = SCAN_SPACE_AXES
     if grid is not None and grid.ndim == 2:
-        names = ScanSpace.of(grid).axis_labels  # not all of them
+        names = ScanSpace.of(grid).axis_labels  # only two of them
     named = dict(zip(range(-len(names), 0), names, strict=True))
     axes = [named.get(axis - viewer.dims.ndim, "") for axis in viewer.dims.displayed]
     return {
@@ -225,7 +232,7 @@ def letters_of(viewer: Any) -> dict[str, str]:
 
 
 def _directions(viewer: Any) -> tuple[Array, Array]:
-    """Return what points to the right and down, along the axes that are shown."""
+    """Return the directions right and down, along the axes that are shown."""
     camera = viewer.scene.camera
     _, vertical, horizontal = camera.orientation
     if viewer.dims.ndisplay == 2:
@@ -238,7 +245,7 @@ def _directions(viewer: Any) -> tuple[Array, Array]:
 
 
 def _name(direction: Array, axes: list[str]) -> str:
-    """Letters of the axes that make up a direction, the most important first."""
+    """Return the letters of the axes of a direction, the largest part first."""
     letters = ""
     for place in np.argsort(-np.abs(direction), kind="stable"):
         axis = axes[place]
@@ -248,20 +255,15 @@ def _name(direction: Array, axes: list[str]) -> str:
 
 
 def _key(edge: str) -> str:
+    """Return the key of the overlay at an edge."""
     return f"napari-uncertainty {edge}"
 
 
-# Slice and zoom at which there is something to see, as long as nobody has moved.
-
-# So much of the view a case fills; letters stand at its edges.
-_FILLED = 0.86
-
-# How each viewer was left after it had been moved from here.
-_left: WeakKeyDictionary[Any, _ViewState] = WeakKeyDictionary()
+# Framing of a case, as long as the user has not moved the view.
 
 
 class _ViewState(NamedTuple):
-    """Slices, camera and axes of a viewer at some moment."""
+    """Slices, camera and axes of a viewer at one moment."""
 
     ndim: int
     axes: tuple[int, ...]
@@ -271,7 +273,7 @@ class _ViewState(NamedTuple):
     @classmethod
     def of(cls, viewer: Any) -> _ViewState:
         dims, camera = viewer.dims, viewer.scene.camera
-        # In space, for leading axes such as that of the classes come and go.
+        # Only axes in space count, for that of the classes comes and goes.
         order = (axis - dims.ndim for axis in dims.order[-3:])
         shown = camera.center[-dims.ndisplay :]
         return cls(
@@ -279,9 +281,10 @@ class _ViewState(NamedTuple):
         )
 
     def moved_from(self, before: _ViewState) -> bool:
-        """Return whether somebody has gone elsewhere.
+        """Return whether the user has moved the view since another state.
 
-        napari fits everything into the view when the number of axes changes.
+        Where the number of axes differs, the camera does not count, for napari then
+        fits everything into the view.
         """
         return (
             self.axes != before.axes
@@ -293,10 +296,10 @@ class _ViewState(NamedTuple):
 
 
 def frame_unless_moved(viewer: Any) -> None:
-    """Show the middle of a case, unless the person has gone elsewhere meanwhile.
+    """Show the middle of a case, unless the user has moved the view.
 
-    Where nobody has, a viewer is as it was left here the last time or, the first time,
-    in the middle of its sliders, where napari begins.
+    A view that was not moved is as this function left it or, at first, in the middle of
+    its sliders, where napari begins.
     """
     viewer = unwrapped(viewer)
     before = _left.get(viewer)
@@ -309,12 +312,12 @@ def frame_unless_moved(viewer: Any) -> None:
 
 
 def frame_case(viewer: Any) -> bool:
-    """Go to the middle of what is segmented, or uncertain, and fill the view with it.
+    """Fill the view with the foreground of a case, and go to its middle.
 
     Returns
     -------
     bool
-        False where nothing is segmented or uncertain, and so nothing was done.
+        False where nothing is segmented or uncertain, so that nothing was done.
     """
     box = box_of_interest(viewer)
     if box is None:
@@ -343,11 +346,8 @@ def box_of_interest(viewer: Any) -> Array | None:
     a map reaches half its range.
     """
     layers = [one for one in viewer.layers if role_of(one) in ("segmentation", "map")]
-    for layer in sorted(layers, key=lambda one: not isinstance(one, Labels)):
-        box = box_of(layer)
-        if box is not None:
-            return box
-    return None
+    layers.sort(key=lambda one: not isinstance(one, Labels))
+    return next((box for box in map(box_of, layers) if box is not None), None)
 
 
 def box_of(layer: Any) -> Array | None:
@@ -367,10 +367,10 @@ def box_of(layer: Any) -> Array | None:
     ends = []
     for axis in range(inside.ndim):
         others = tuple(other for other in range(inside.ndim) if other != axis)
-        there = np.flatnonzero(inside.any(axis=others))
-        if not len(there):
+        occupied = np.flatnonzero(inside.any(axis=others))
+        if not len(occupied):
             return None
-        ends.append((there[0], there[-1]))
+        ends.append((occupied[0], occupied[-1]))
     world = [layer.data_to_world(corner) for corner in np.transpose(ends)]
     return np.sort(np.array(world), axis=0)
 
@@ -384,14 +384,14 @@ def _in_the_middle(viewer: Any) -> bool:
 
 
 def picture(viewer: Any, width: int, height: int) -> Array:
-    """Return a picture of the view in another size: as much of it, with other pixels.
+    """Return a picture of the view with another number of pixels.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        In a window.
+        A viewer with a window.
     width, height : int
-        In pixels.
+        Size in pixels; the picture shows all that the view shows.
 
     Returns
     -------

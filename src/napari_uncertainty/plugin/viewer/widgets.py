@@ -17,17 +17,24 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-# Long names of classes in little room, still told apart from each other.
-
 ELLIPSIS = "…"
 
-# Less of a name than this share of what fits says too little, even if it is of one
-# name only.
+# A cut name has at least this share of the letters that fit: fewer say too little, even
+# if they belong to no other name.
 _LEAST = 0.6
+
+#: Signs behind the title of the column that a table is sorted by.
+SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}
+
+#: Rank of a layer, where larger is better; None for one that only a user can choose.
+Rank = Callable[[Any], tuple[Any, ...] | None]
+
+
+# Names of classes, cut so that they still differ from each other.
 
 
 class ShortNames:
-    """Names that are cut where no two of them become the same.
+    """Names that are cut so that no two of them become the same.
 
     *left-superior-temporal-gyrus-anterior-division* differs from its neighbour in the
     middle, where Qt would cut both.
@@ -35,7 +42,7 @@ class ShortNames:
     Parameters
     ----------
     names : iterable of str
-        All that are to be told apart.
+        All names that are shown together.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -50,16 +57,16 @@ class ShortNames:
         return self._made[key]
 
     def fit(self, name: str, width: int, metrics: QFontMetrics) -> str:
-        """Return a name as it fits, with an ellipsis where something is left out.
+        """Return a name that fits a width, with an ellipsis where it is cut.
 
         Parameters
         ----------
         name : str
-            Need not be one of the names.
+            The name, which need not be among those of this object.
         width : int
-            The room, in pixels.
+            Width in pixels.
         metrics : QFontMetrics
-            Of the font.
+            Metrics of the font.
         """
         key = name, width, metrics.height()
         if key not in self._made:
@@ -71,7 +78,7 @@ class ShortNames:
             return name
         most, longest = 0, ELLIPSIS
         for kept in range(len(name) - 1, 1, -1):
-            # As much from the start as from the end, if possible.
+            # As many letters from the start as from the end, if possible.
             for head in sorted(range(1, kept), key=lambda n: abs(2 * n - kept)):
                 start, end = name[:head], name[len(name) - kept + head :]
                 if measure(start + ELLIPSIS + end) > width:
@@ -85,7 +92,7 @@ class ShortNames:
         return longest
 
     def _others(self, name: str, start: str, end: str) -> bool:
-        """Tell whether another name begins and ends the same way."""
+        """Return whether another name begins and ends in the same way."""
         return any(
             other != name and other.startswith(start) and other.endswith(end)
             for other in self.names
@@ -93,14 +100,14 @@ class ShortNames:
 
 
 class NameCells(QStyledItemDelegate):
-    """Cells of the first column with names that are told apart."""
+    """Cells of a table whose first column has names, cut by :class:`ShortNames`."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.names = ShortNames()
 
     def initStyleOption(self, option: Any, index: QModelIndex) -> None:
-        """Cut the name where it differs from no other."""
+        """Cut the name so that it still differs from all others."""
         super().initStyleOption(option, index)
         if index.column() == 0:
             option.text = self.names.fit(option.text, room(option), option.fontMetrics)
@@ -108,16 +115,12 @@ class NameCells(QStyledItemDelegate):
 
 
 def room(option: QStyleOptionViewItem) -> int:
-    """Return the pixels that the text of a cell has, beside its icon."""
+    """Return the width in pixels for the text of a cell, beside its icon."""
     widget: Any = option.widget
     edge = QStyle.PixelMetric.PM_FocusFrameHMargin
     margin = int(widget.style().pixelMetric(edge)) + 1
     icon = 0 if option.icon.isNull() else option.decorationSize.width() + 2 * margin
     return int(option.rect.width() - icon - 2 * margin)
-
-
-#: After the title of the column that is sorted by.
-SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"}
 
 
 # Text that wraps, and that no layout cuts off.
@@ -126,8 +129,8 @@ SIGNS = {Qt.SortOrder.AscendingOrder: "▴", Qt.SortOrder.DescendingOrder: "▾"
 class Paragraph(Label):
     """A label as high as its text, however narrow the dock is.
 
-    A dock is told how high its widgets are at least, but not at which width: of text
-    that wraps, the last lines would be lost in a low window.
+    Qt gives a dock the least height of its widgets, but not for the width that they
+    have, so that text that wraps would lose its last lines in a low window.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -155,15 +158,13 @@ class _Fitting(QObject):
 
 
 def wrapped(label: Label) -> Label:
-    """A label whose long sentences wrap instead of widening the dock."""
+    """Let the sentences of a label wrap instead of widening the dock; returns it."""
     label.native.setWordWrap(True)
     label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
 
-# A drop-down list of layers that chooses well until the user does.
-
-Rank = Callable[[Any], tuple[Any, ...] | None]
+# A drop-down list of layers that takes the best fit until the user chooses.
 
 
 class LayerChoice(ComboBox):
@@ -172,12 +173,12 @@ class LayerChoice(ComboBox):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Whose layers are offered.
+        The viewer whose layers are offered.
     offers : callable
-        Whether a layer is in the list at all.
+        Returns whether a layer is in the list at all.
     rank : callable
-        How well a layer fits, as a tuple, larger is better; None for a layer that is
-        never chosen without the user. Of equals the layer added last wins.
+        Returns how well a layer fits, as a tuple of which larger is better, or None for
+        a layer that only the user can choose. Of equals, the layer added last wins.
     """
 
     def __init__(
@@ -199,7 +200,7 @@ class LayerChoice(ComboBox):
         return [layer for layer in self._viewer.layers if self._offers(layer)]
 
     def reset_choices(self, *_: Any) -> None:
-        """Follow the layer list: keep the user's pick, else take the best."""
+        """Follow the layer list: keep the user's choice, else take the best layer."""
         with self.changed.blocked():
             super().reset_choices()
             offered = self._offered()
