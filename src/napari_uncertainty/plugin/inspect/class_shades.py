@@ -216,7 +216,7 @@ class ModulatedClasses(QObject):
     def _classes(self) -> list[int]:
         """Labels that some voxel has, ascending, without the background."""
         assert self._findings is not None
-        return sorted(label for label in self._findings.regions.labels if label != 0)
+        return sorted(label for label in self._findings.statistics.labels if label != 0)
 
     def _take(self, basis: tuple[Any, Any], numbers: Array) -> None:
         assert self._subject is not None

@@ -92,7 +92,7 @@ class NumbersTab(QWidget):
     def show_numbers(
         self,
         subject: ShownMap,
-        regions: ClassStatistics,
+        statistics: ClassStatistics,
         chosen: Mapping[int, Color],
         threshold: float,
     ) -> None:
@@ -107,12 +107,12 @@ class NumbersTab(QWidget):
         span = (0.0, subject.record.highest)
         curves = []
         for name, which, color in parts:
-            counts, edges = regions.histogram(which, BINS, span)
+            counts, edges = statistics.histogram(which, BINS, span)
             curves.append(Curve(name, edges, counts, color))
         self.histogram.set_curves(curves, subject.record.unit)
         self.histogram.set_threshold(threshold)
         rows = "".join(
-            _row(name, regions, which, threshold) for name, which, _ in parts
+            _row(name, statistics, which, threshold) for name, which, _ in parts
         )
         titles = "".join(
             f"<th align='right'>&nbsp;{title}</th>"
@@ -121,11 +121,11 @@ class NumbersTab(QWidget):
         self.summary.setText(f"<table><tr><th></th>{titles}</tr>{rows}</table>")
 
 
-def _row(name: str, regions: ClassStatistics, which: Any, threshold: float) -> str:
+def _row(name: str, statistics: ClassStatistics, which: Any, threshold: float) -> str:
     """Return a row of the summary in HTML."""
-    median, high = regions.quantiles(which, (0.5, 0.95))
-    numbers = (regions.mean(which), median, high, regions.maximum(which))
-    above = share(regions.share_above(which, threshold)).replace(" ", "&nbsp;")
+    median, high = statistics.quantiles(which, (0.5, 0.95))
+    numbers = (statistics.mean(which), median, high, statistics.maximum(which))
+    above = share(statistics.share_above(which, threshold)).replace(" ", "&nbsp;")
     cells = [*map(number, numbers), above]
     return (
         f"<tr><td>{name}</td>"
@@ -185,26 +185,28 @@ class SlicesTab(QWidget):
         names = [subject.name_of(label) for label in self._which]
         self.of.setText(f"Of {', '.join(names) or 'all voxels'}")
         self.profiles.set_unit(subject.record.unit)
-        self._axes = list(range(3 - len(findings.regions.shape), 3))
+        self._axes = list(range(3 - len(findings.statistics.shape), 3))
         self.profiles.set_profiles([self._profile(axis) for axis in self._axes])
         self._mark()
 
     def _profile(self, axis: int) -> Profile:
         assert self._subject is not None
         assert self._findings is not None
-        regions, to_world = self._findings.regions, self._subject.to_world
-        n = len(regions.shape)
+        statistics, to_world = self._findings.statistics, self._subject.to_world
+        n = len(statistics.shape)
         row = axis - (3 - n)
         # Axis of the voxels that runs along this one.
         along = int(np.argmax(np.abs(to_world[row, :n])))
         which: Sequence[Any] = self._which or ("whole",)
-        totals = sum(regions.profile(along, one, "total") for one in which)
+        totals = sum(statistics.profile(along, one, "total") for one in which)
         values = np.asarray(totals, dtype=float)
         if self.profiles.what == "mean":
-            counts = sum(regions.profile(along, one, "count") for one in which)
+            counts = sum(statistics.profile(along, one, "count") for one in which)
             with np.errstate(invalid="ignore"):
                 values = np.where(np.asarray(counts) > 0, values / counts, np.nan)
-        at = np.arange(regions.shape[along]) * to_world[row, along] + to_world[row, n]
+        at = (
+            np.arange(statistics.shape[along]) * to_world[row, along] + to_world[row, n]
+        )
         box = self._findings.box()
         if box is not None:  # slices far from the foreground are left out
             first, last = box[along]

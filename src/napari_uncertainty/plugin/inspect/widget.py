@@ -181,7 +181,7 @@ class InspectWidget(Docked):
         if subject.segmentation is not None:
             with self.following.unheeded():
                 keep_apart(subject.segmentation, self.appearance.colormap.currentText())
-        self._colors = subject.colors_of({*findings.regions.labels, *subject.names})
+        self._colors = subject.colors_of({*findings.statistics.labels, *subject.names})
 
     def _name_classes(self, *_: Any) -> None:
         """Write which labels are the classes."""
@@ -213,14 +213,14 @@ class InspectWidget(Docked):
         looked_at = self._looked_at()
         if looked_at is None:
             return
-        subject, regions = looked_at[0], looked_at[1].regions
+        subject, statistics = looked_at[0], looked_at[1].statistics
         appearance = self.appearance.appearance(
-            partial(regions.quantiles, "foreground")
+            partial(statistics.quantiles, "foreground")
         )
         self.views.set_appearance(appearance, self.appearance.percentile_shares)
         self._color_classes(*looked_at)
         table = class_table(
-            regions,
+            statistics,
             class_names=subject.names,
             voxel_volume_mm3=voxel_volume(subject.source.grid),
             threshold=appearance.threshold,
@@ -229,8 +229,8 @@ class InspectWidget(Docked):
             table, self._colors, subject.record.unit, appearance.threshold
         )
         self.appearance.show_shares(
-            regions.share_above("foreground", appearance.threshold),
-            regions.share_above("whole", appearance.threshold),
+            statistics.share_above("foreground", appearance.threshold),
+            statistics.share_above("whole", appearance.threshold),
             subject.record.unit,
         )
         self._show_tab()
@@ -245,7 +245,7 @@ class InspectWidget(Docked):
         if self.tabs.currentIndex() == self._tab_of["Numbers"]:
             self.numbers.show_numbers(
                 subject,
-                findings.regions,
+                findings.statistics,
                 {label: self._colors[label] for label in chosen},
                 float(self.appearance.threshold.value()),
             )
@@ -272,8 +272,8 @@ class InspectWidget(Docked):
         looked_at = self._looked_at()
         if looked_at is None:
             return
-        subject, regions = looked_at[0], looked_at[1].regions
-        voxel = regions.peak(label, part) or regions.peak(label)
+        subject, statistics = looked_at[0], looked_at[1].statistics
+        voxel = statistics.peak(label, part) or statistics.peak(label)
         if voxel is None:
             return
         place = subject.place(voxel)

@@ -219,17 +219,17 @@ class Findings:
     ----------
     labels : ndarray
         Label of each voxel of the map.
-    regions : ClassStatistics
+    statistics : ClassStatistics
         Numbers of the voxels of each label.
     """
 
     labels: Array
-    regions: ClassStatistics
+    statistics: ClassStatistics
 
     @property
     def present_labels(self) -> Iterable[int]:
         """Labels that some voxel has."""
-        return self.regions.labels
+        return self.statistics.labels
 
     def corners(self, subject: ShownMap) -> Array | None:
         """Return opposite corners of the foreground, in the world; None without one."""
@@ -242,8 +242,8 @@ class Findings:
     def box(self, which: Any = "foreground") -> tuple[tuple[int, int], ...] | None:
         """Return the first and last labelled voxel along each axis; None without."""
         ends = []
-        for axis in range(len(self.regions.shape)):
-            occupied = np.flatnonzero(self.regions.profile(axis, which, "count"))
+        for axis in range(len(self.statistics.shape)):
+            occupied = np.flatnonzero(self.statistics.profile(axis, which, "count"))
             if not len(occupied):
                 return None
             ends.append((int(occupied[0]), int(occupied[-1])))
@@ -283,8 +283,8 @@ def iter_findings(
             "another segmentation, or none."
         )
     labels = np.asarray(labels)  # which may be lazy
-    regions = yield from part(iter_class_statistics(values, labels, no_data), 0.3, 1)
-    return Findings(labels, regions)
+    statistics = yield from part(iter_class_statistics(values, labels, no_data), 0.3, 1)
+    return Findings(labels, statistics)
 
 
 def names_of(layer: Any) -> dict[int, str]:
