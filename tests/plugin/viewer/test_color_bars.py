@@ -96,6 +96,14 @@ def test_a_mean_along_the_line_of_sight_is_called_so(case):
     assert title(case.viewer).text == "entropy (bits)"
 
 
+def test_a_title_leaves_the_middle_of_a_narrow_view_to_its_letter(case):
+    viewer = case.viewer
+    viewer.canvas.size = (380, 215)
+    assert title(viewer).text == "entropy\n(bits)"
+    viewer.canvas.size = (380, 600)
+    assert title(viewer).text == "entropy (bits)"
+
+
 def test_bars_of_others_have_no_title_of_ours():
     viewer = ViewerModel()
     title_color_bars(viewer)

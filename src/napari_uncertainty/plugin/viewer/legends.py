@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from textwrap import fill
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -44,8 +45,11 @@ _FONT_SIZE = 8
 _LINE, _LETTER = 26, 8
 _FEWEST_LINES, _FEWEST_LETTERS = 3, 12
 
-# In a narrower view, such as one of four, there is no room for names.
+# In a narrower view, such as one of four, there is no room for names, and titles of
+# colour bars are broken, so that the letter of the upper edge stays free: half of the
+# view, but for half of that letter, is theirs. A letter of theirs is this wide.
 _NARROWEST = 280
+_HALF_EDGE_LETTER, _TITLE_LETTER = 24, 9
 
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 
@@ -95,7 +99,12 @@ class ColorBarTitle:
         layers = viewer.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered):
             kept_by(event, self.update)
-        for event in (viewer.canvas.grid.events.enabled, viewer.dims.events.ndisplay):
+        changes = (
+            viewer.canvas.grid.events.enabled,
+            viewer.canvas.events.size,
+            viewer.dims.events.ndisplay,
+        )
+        for event in changes:
             kept_by(event, self._write)
 
     def update(self, *_: Any) -> None:
@@ -123,6 +132,8 @@ class ColorBarTitle:
             if layer.visible and layer.colorbar.visible
         ]
         overlay, canvas = self._overlay, self._viewer.canvas
+        if not grid:
+            shown = [_broken(title, canvas.size[1]) for title in shown]
         overlay.text = "\n".join(dict.fromkeys(reversed(shown))) or _NOTHING
         overlay.box_color = None if shown else _UNSEEN
         # In a grid, bars are within their cells, and the title is not.
@@ -131,6 +142,14 @@ class ColorBarTitle:
             self._tiling.set(canvas.overlay_tiling, "top_right", "vertical")
         else:
             self._tiling.undo()
+
+
+def _broken(title: str, width: float) -> str:
+    """Return a title with a line for each word or so in a view as narrow as this."""
+    if width >= _NARROWEST:
+        return title
+    letters = max(1, int((width / 2 - _HALF_EDGE_LETTER) / _TITLE_LETTER))
+    return fill(title, letters, break_long_words=False, break_on_hyphens=False)
 
 
 def title_of(layer: Any, ndisplay: int = 2, short: bool = False) -> str:
