@@ -1,13 +1,12 @@
 """The command line: ``map``, ``report``, ``info``, ``view`` and ``demo``.
 
-Each command imports what it needs when it runs. The modules of all commands together
-would make ``--help``, and every refusal of wrong usage, take about half as long again.
+Of the viewer only :mod:`.plugin` itself is imported here, which needs no Qt: what opens
+a window is imported by the commands that open one.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,13 @@ from typer.core import TyperGroup
 
 import napari_uncertainty
 
+from .analysis.hotspots import HotspotOptions
+from .batch.executors import executor
+from .batch.inputs import case_task, ensemble_task, find_inputs, named_files, tasks_of
+from .batch.run import TerminalWatcher, run_batch
+from .batch.summary import outcome
+from .batch.task import Task
+from .describe import describe
 from .errors import InputError
 from .model.interpretation import Interpretation
 from .model.kinds import AUTO, KINDS
@@ -33,6 +39,10 @@ from .model.measures import (
     PREDICTIVE_ENTROPY,
     UNITS,
 )
+from .plugin import require_display
+from .report.from_files import check_report_path, iter_case_of, report_path
+from .report.page import iter_report, write_report
+from .sample import mni152_case
 from .steps import run
 
 # Choices that typer checks and lists. The members are texts themselves, because click
@@ -390,19 +400,6 @@ def map_cases(
         require_plain_case(ensemble, array, class_axis, frame)
     if radius is not None and hotspots is None:
         raise typer.BadParameter("--radius needs --hotspots.")
-    from .analysis.hotspots import HotspotOptions
-    from .batch.executors import executor
-    from .batch.inputs import (
-        case_task,
-        ensemble_task,
-        find_inputs,
-        named_files,
-        tasks_of,
-    )
-    from .batch.run import TerminalWatcher, run_batch
-    from .batch.summary import outcome
-    from .batch.task import Task
-
     if radius is not None:
         with _usage():
             HotspotOptions(radius_mm=radius)
@@ -489,9 +486,6 @@ def report(
 
     A review of the map is found by its content, and its verdicts are shown.
     """
-    from .report.from_files import check_report_path, iter_case_of, report_path
-    from .report.page import iter_report, write_report
-
     # Absolute, because the path is compared with those in the JSON of maps.
     given = case.absolute()
     path = report_path(given) if output is None else output.absolute()
@@ -533,8 +527,6 @@ def info(
     background: Background = None,
 ) -> None:
     """Print what a file holds and what is to be known of it, as JSON."""
-    from .describe import describe
-
     how = interpretation_of(
         kind, temperature, array, class_axis, None, frame, background
     )
@@ -563,7 +555,7 @@ def view(
     screenshot: Screenshot = None,
 ) -> None:
     """Open a case in napari with its entropy computed, or with the maps that it has."""
-    _require_display()
+    require_display()
     from .plugin.reader import open_path
 
     volumes: list[Any] = []
@@ -577,27 +569,8 @@ def view(
 @app.command()
 def demo(screenshot: Screenshot = None) -> None:
     """Open the sample, the MNI152 template, with its entropy computed."""
-    from .sample import mni152_case
-
-    _require_display()
+    require_display()
     _show(mni152_case(), screenshot)
-
-
-def _require_display() -> None:
-    """Raise InputError where Qt or a display is missing: Qt would abort the process."""
-    try:
-        import qtpy.QtWidgets  # noqa: F401
-    except ImportError as error:  # qtpy's own errors are ImportErrors too
-        raise InputError(
-            f"A window needs Qt ({error}); install it with "
-            'pip install "napari-uncertainty[all]".'
-        ) from error
-    settings = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in settings):
-        raise InputError(
-            "There is no display. For a picture without one: xvfb-run -a "
-            '-s "-screen 0 1280x1024x24" napari-uncertainty … --screenshot FILE.png'
-        )
 
 
 def _show(volumes: Any, screenshot: Path | None) -> None:
