@@ -15,6 +15,7 @@ from napari_uncertainty.batch.task import Task
 from support.many_cases import (
     PATIENCE,
     contents,
+    finished,
     maps_in,
     run_here,
     start,
@@ -140,7 +141,7 @@ def test_the_same_files_and_a_killed_worker_loses_no_case(
         " sub-003",
         " sub-011",
     ]
-    assert contents(tmp_path / "one") == expected
+    assert finished(tmp_path / "one") == expected
 
     # What is there needs nobody: the broken ones alone are tried again.
     status, out, err = run_here(*arguments, "-o", tmp_path / "one")

@@ -17,6 +17,7 @@ from support.generated import OBLIQUE, softmax
 from support.many_cases import (
     PATIENCE,
     contents,
+    finished,
     maps_in,
     run_here,
     start,
@@ -118,7 +119,7 @@ def test_killed_in_the_middle_and_run_again(forty, uninterrupted, tmp_path, jobs
     assert status == 1
     assert " now, " in out
     assert len(err.splitlines()) == 3
-    assert contents(output) == contents(uninterrupted.folder)
+    assert finished(output) == contents(uninterrupted.folder)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

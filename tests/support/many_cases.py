@@ -68,6 +68,15 @@ def contents(folder):
     return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
+def finished(folder):
+    """The same but for unfinished files, which a process that was killed may leave."""
+    return {
+        name: content
+        for name, content in contents(folder).items()
+        if not (name.startswith(".napari-uncertainty-") and name.endswith(".part"))
+    }
+
+
 def maps_in(folder):
     return sorted(Path(folder).glob("*.nii.gz"))
 
