@@ -192,7 +192,8 @@ def _read_header(path: Path) -> tuple[Mapping[str, Any], int]:
     lines = text.decode("utf-8", "replace").splitlines()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            # numpy warns where pynrrd casts a size that is not finite, refused below.
+            warnings.simplefilter("ignore", RuntimeWarning)
             header: Mapping[str, Any] = nrrd.read_header(lines)
     except (nrrd.NRRDError, ArithmeticError, LookupError, TypeError, ValueError) as err:
         raise _damaged(path, in_short(err)) from err
